@@ -1,0 +1,38 @@
+"""What a rule concludes."""
+
+from datetime import datetime
+
+from msgspec import Struct, field
+
+from livekit_doctor.flow import Confidence, Step
+
+
+class Because(Struct, frozen=True, kw_only=True):
+    """One piece of evidence. `source` is what was read, such as ListDispatch or call_state_logs."""
+
+    source: str
+    text: str
+    at: datetime | None = None
+
+
+class RuledOut(Struct, frozen=True, kw_only=True):
+    code: str
+    because: str
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """A fault that a rule found, with its evidence.
+
+    `candidates` are the codes that the same evidence allows; `values` fill the placeholders
+    of the catalogue's fix; `step` is the step of the flow that broke, None for a fault of
+    the set-up that concerns no single call.
+    """
+
+    code: str
+    confidence: Confidence
+    because: tuple[Because, ...]
+    step: Step | None = None
+    candidates: tuple[str, ...] = ()
+    values: dict[str, str] = field(default_factory=dict)
+    ruled_out: tuple[RuledOut, ...] = ()
+    would_settle: tuple[str, ...] = ()

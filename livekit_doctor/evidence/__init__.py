@@ -1,0 +1,1 @@
+"""What was observed, and what could not be: the types, and one module a source."""

@@ -1,0 +1,350 @@
+"""Observations: what a source said, and when. Append-only, immutable, serialisable.
+
+Times are timezone-aware UTC. A list observation is the whole answer of one request, since
+what is not in it counts as much as what is.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct, field
+
+
+class _Value(Struct, frozen=True, kw_only=True):
+    pass
+
+
+class Read(_Value, frozen=True):
+    """Where an observation comes from.
+
+    `at` is this machine's clock when it was read; `clock_at` the source's own clock in the
+    same answer (the HTTP `Date` header, Postgres `now()`), against which ages are taken.
+    """
+
+    source: str
+    at: datetime
+    clock_at: datetime | None = None
+
+    @property
+    def now(self) -> datetime:
+        """The moment of reading on the clock that also dated the objects read."""
+        return self.clock_at or self.at
+
+
+class _Observation(Struct, frozen=True, kw_only=True, tag=True):
+    read: Read
+
+
+# LiveKit API
+
+
+class Room(_Value, frozen=True):
+    sid: str
+    name: str
+    created_at: datetime
+    metadata: str = ""
+    num_participants: int = 0
+    empty_timeout: int = 0
+    departure_timeout: int = 0
+
+
+class RoomList(_Observation, frozen=True):
+    """ListRooms. `names` empty means that all rooms of the project were asked for."""
+
+    names: tuple[str, ...] = ()
+    rooms: tuple[Room, ...] = ()
+
+
+class Track(_Value, frozen=True):
+    sid: str
+    kind: Literal["audio", "video", "data"]
+    muted: bool = False
+
+
+class Participant(_Value, frozen=True):
+    sid: str
+    identity: str
+    kind: str
+    """STANDARD, INGRESS, EGRESS, SIP, AGENT, CONNECTOR or BRIDGE."""
+    state: str
+    """JOINING, JOINED, ACTIVE or DISCONNECTED."""
+    joined_at: datetime | None = None
+    metadata: str = ""
+    attributes: dict[str, str] = field(default_factory=dict)
+    tracks: tuple[Track, ...] = ()
+
+
+class ParticipantList(_Observation, frozen=True):
+    """ListParticipants of one room."""
+
+    room: str
+    room_sid: str = ""
+    participants: tuple[Participant, ...] = ()
+
+
+class Job(_Value, frozen=True):
+    id: str
+    status: str
+    """JS_PENDING, JS_RUNNING, JS_SUCCESS, JS_FAILED or JS_CANCELLED."""
+    type: str = "JT_ROOM"
+    error: str = ""
+    reason: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    participant_identity: str = ""
+    worker_id: str = ""
+
+
+class Dispatch(_Value, frozen=True):
+    """An agent dispatch. An empty `agent_name` is the automatic dispatch (design fact 4)."""
+
+    id: str
+    agent_name: str
+    room: str
+    created_at: datetime | None = None
+    deleted_at: datetime | None = None
+    metadata: str = ""
+    attributes: dict[str, str] = field(default_factory=dict)
+    deployment: str = ""
+    jobs: tuple[Job, ...] = ()
+
+
+class DispatchList(_Observation, frozen=True):
+    """ListDispatch of one room."""
+
+    room: str
+    room_sid: str = ""
+    dispatches: tuple[Dispatch, ...] = ()
+
+
+class OutboundTrunk(_Value, frozen=True):
+    """An outbound SIP trunk. Whether it has credentials is kept, the credentials are not."""
+
+    id: str
+    name: str = ""
+    address: str = ""
+    transport: str = "SIP_TRANSPORT_AUTO"
+    numbers: tuple[str, ...] = ()
+    has_auth: bool = False
+    destination_country: str = ""
+
+
+class OutboundTrunkList(_Observation, frozen=True):
+    trunks: tuple[OutboundTrunk, ...] = ()
+
+
+class InboundTrunk(_Value, frozen=True):
+    id: str
+    name: str = ""
+    numbers: tuple[str, ...] = ()
+    allowed_addresses: tuple[str, ...] = ()
+    allowed_numbers: tuple[str, ...] = ()
+    has_auth: bool = False
+
+
+class InboundTrunkList(_Observation, frozen=True):
+    trunks: tuple[InboundTrunk, ...] = ()
+
+
+class SipDispatchRule(_Value, frozen=True):
+    """A SIP dispatch rule. `agents` are the names in its room configuration."""
+
+    id: str
+    name: str = ""
+    kind: Literal["direct", "individual", "callee", "unknown"] = "unknown"
+    trunk_ids: tuple[str, ...] = ()
+    """Empty: a wildcard rule, for every trunk."""
+    numbers: tuple[str, ...] = ()
+    inbound_numbers: tuple[str, ...] = ()
+    has_pin: bool = False
+    pin_digest: str = ""
+    """Tells two pins apart without keeping them."""
+    room: str = ""
+    """The room name of a direct rule, the prefix of the others."""
+    room_preset: str = ""
+    agents: tuple[str, ...] = ()
+
+
+class SipDispatchRuleList(_Observation, frozen=True):
+    rules: tuple[SipDispatchRule, ...] = ()
+
+
+# Call state logs
+
+
+class LogRow(_Observation, frozen=True):
+    """A log row. `at` is as the component that wrote it dated it; `source` is that component."""
+
+    call_id: str
+    at: datetime
+    source: str
+    state: str
+    room: str = ""
+    metadata: str = ""
+    """The row's JSON, as text, secrets removed."""
+    order: int = 0
+    """Place among the rows of the call, as the source returned them (time, then insertion)."""
+
+
+class LogTable(_Observation, frozen=True):
+    """Facts about the table or file that the rows came from."""
+
+    name: str
+    rows_of_call: int = 0
+    has_rows: bool | None = None
+    indexed: bool | None = None
+    """Whether an index begins with the call id; None where it can't be known."""
+    row_security: bool = False
+    """Row-level security applies to the role that read: rows may be hidden."""
+    skipped_lines: tuple[str, ...] = ()
+    """What of a file could not be read, each "line N: why"."""
+
+
+class RecentCall(_Value, frozen=True):
+    call_id: str
+    at: datetime
+    source: str
+    state: str
+
+
+class RecentCalls(_Observation, frozen=True):
+    """The calls with the latest rows, newest first, each with its last row."""
+
+    calls: tuple[RecentCall, ...] = ()
+
+
+# Workers and experiments
+
+
+class WorkerEndpoint(_Observation, frozen=True):
+    """A worker's own HTTP endpoint. It never proves registration (design fact 14)."""
+
+    url: str
+    status: int
+    """HTTP status of `/`: 200, or 503 once the worker has given up connecting."""
+    agent_name: str | None = None
+    worker_type: str = ""
+    sdk_version: str = ""
+    load: float | None = None
+    active_jobs: int | None = None
+    message: str = ""
+
+
+class Canary(_Observation, frozen=True):
+    """A worker of the tool's own, dispatched into a scratch room (design fact 15)."""
+
+    agent_name: str
+    room: str
+    worker_id: str = ""
+    """Empty: the worker was not registered."""
+    server_version: str = ""
+    node_id: str = ""
+    registered_after: float | None = None
+    """Seconds from connecting to the register answer."""
+    job_after: float | None = None
+    """Seconds from creating the room to the availability request; None: it never came."""
+    waited: float = 0.0
+
+
+class ScratchDispatch(_Observation, frozen=True):
+    """CreateDispatch, ListDispatch and DeleteDispatch in a scratch room, under the canary's name."""
+
+    room: str
+    dispatch_id: str = ""
+    listed: bool = False
+    gone_after_delete: bool = False
+
+
+class ProbeResult(_Observation, frozen=True):
+    """A real dispatch of the team's agent into a scratch room (design fact 16)."""
+
+    agent_name: str
+    room: str
+    dispatch_id: str = ""
+    joined_after: float | None = None
+    """Seconds from the dispatch to the AGENT participant being ACTIVE; None: it never came."""
+    waited: float = 0.0
+    job_status: str = ""
+    """Status of the job in ListDispatch; empty: no job was listed."""
+    job_declined: bool = False
+    participant_identity: str = ""
+
+
+class LeftBehind(_Observation, frozen=True):
+    """Something of an experiment that could not be removed again."""
+
+    what: str
+    error: str
+
+
+# Coverage
+
+
+class Problem(_Value, frozen=True):
+    """Why a source could not be read: a catalogue code and one line."""
+
+    code: str
+    message: str
+    values: dict[str, str] = field(default_factory=dict)
+    """Values for the placeholders of the code's fix."""
+
+
+class Coverage(_Value, frozen=True):
+    """Whether a source was read. `source` is a Source value, or that and a detail after a space."""
+
+    source: str
+    status: Literal["read", "empty", "unread", "not_configured"]
+    problem: Problem | None = None
+
+
+Observation = (
+    RoomList
+    | ParticipantList
+    | DispatchList
+    | OutboundTrunkList
+    | InboundTrunkList
+    | SipDispatchRuleList
+    | LogRow
+    | LogTable
+    | RecentCalls
+    | WorkerEndpoint
+    | Canary
+    | ScratchDispatch
+    | ProbeResult
+    | LeftBehind
+)
+
+
+class Reading(_Value, frozen=True):
+    """What one source or experiment yields."""
+
+    observations: tuple[Observation, ...] = ()
+    coverage: tuple[Coverage, ...] = ()
+
+
+class Evidence(_Value, frozen=True):
+    """All that is known. `now` is this machine's clock when the gathering ended."""
+
+    now: datetime
+    observations: tuple[Observation, ...] = ()
+    coverage: tuple[Coverage, ...] = ()
+
+    def plus(self, *readings: Reading, now: datetime | None = None) -> "Evidence":
+        """The same evidence with further readings appended; what a later one covers replaces
+        the coverage of the same source, but never a `read` by an `unread`."""
+        coverage = {entry.source: entry for entry in self.coverage}
+        for reading in readings:
+            for entry in reading.coverage:
+                before = coverage.get(entry.source)
+                if (
+                    before is None
+                    or before.status not in ("read", "empty")
+                    or entry.status in ("read", "empty")
+                ):
+                    coverage[entry.source] = entry
+        return Evidence(
+            now=now or self.now,
+            observations=self.observations
+            + tuple(item for reading in readings for item in reading.observations),
+            coverage=tuple(coverage.values()),
+        )

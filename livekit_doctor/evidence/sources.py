@@ -1,0 +1,12 @@
+"""The names of the sources in coverage: stable, printed in JSON."""
+
+LIVEKIT_API = "livekit_api"
+"""Rooms, participants and agent dispatches."""
+SIP_API = "sip_api"
+"""SIP trunks and SIP dispatch rules."""
+CALL_LOGS = "call_logs"
+WORKER_ENDPOINT = "worker_endpoint"
+"""Followed by a space and the worker's URL."""
+CANARY = "canary"
+SCRATCH_DISPATCH = "scratch_dispatch"
+PROBE = "probe"

@@ -1,0 +1,174 @@
+"""What a team can set: the typed form of checks.yaml. `config` fills it.
+
+Times are seconds unless a name says otherwise.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from livekit_doctor.flow import Step
+
+Seconds = Annotated[float, Meta(gt=0)]
+Severity = Literal["error", "warning", "off"]
+
+
+class _Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class LiveKit(_Settings, frozen=True):
+    """The LiveKit project that places the calls. Key and secret come from the environment only."""
+
+    url: str | None = None
+    api_key: str | None = None
+    api_secret: str | None = None
+    timeout: Seconds = 5.0
+    clock_tolerance: Seconds = 10.0
+
+
+class Agent(_Settings, frozen=True):
+    """The voice agent that must join each call.
+
+    `name` is the worker's `agent_name`: unset means unknown, "" means a worker without a
+    name, which gets the automatic dispatch. `others` are further agents of the team, so
+    that a SIP dispatch rule for one of them is not taken for a mistake.
+    """
+
+    name: str | None = None
+    others: tuple[str, ...] = ()
+    job_type: Literal["room", "publisher", "participant"] = "room"
+
+
+class Worker(_Settings, frozen=True):
+    """The HTTP endpoint of a worker of the team, such as http://10.0.0.7:8081."""
+
+    url: str
+    timeout: Seconds = 3.0
+
+
+class Allowance(_Settings, frozen=True):
+    """How long a step may take, counted from the later of the steps in `after`."""
+
+    after: tuple[Step, ...]
+    slow_after: Seconds
+    broken_after: Seconds
+
+
+def _allow(after: tuple[Step, ...], slow_after: float, broken_after: float) -> Allowance:
+    return Allowance(after=after, slow_after=slow_after, broken_after=broken_after)
+
+
+class Allowances(_Settings, frozen=True):
+    """The allowance of each step that has one (design section 2)."""
+
+    agent_dispatched: Allowance = _allow((Step.ROOM_CREATED,), 5, 15)
+    job_assigned: Allowance = _allow((Step.AGENT_DISPATCHED,), 3, 15)
+    agent_connected: Allowance = _allow((Step.AGENT_DISPATCHED,), 3, 15)
+    agent_audio: Allowance = _allow((Step.AGENT_CONNECTED, Step.SIP_ANSWERED), 5, 20)
+    sip_ringing: Allowance = _allow((Step.SIP_DIALING,), 5, 35)
+    sip_answered: Allowance = _allow((Step.SIP_DIALING,), 30, 185)
+
+
+CLOUD_BROKEN_AFTER: float = 30.0
+"""`broken_after` of job_assigned and agent_connected on LiveKit Cloud, unless configured."""
+
+
+class Flow(_Settings, frozen=True):
+    """How the team places a call.
+
+    `placed_by` is who dials the phone: the edge function, or the agent after it has joined.
+    `states` maps the team's own `state` names to step ids, in addition to the defaults.
+    `not_used` are steps that the team's calls do not have, such as agent_audio for an agent
+    that never speaks.
+    """
+
+    placed_by: Literal["edge_function", "agent"] = "edge_function"
+    states: dict[str, Step] = field(default_factory=dict)
+    not_used: tuple[Step, ...] = ()
+    allowances: Allowances = Allowances()
+
+
+class Columns(_Settings, frozen=True):
+    """The columns of the log table. Columns set to null do not exist in it.
+
+    `room` may be a column, or a path into a JSON column such as metadata.room.
+    """
+
+    call_id: str = "call_id"
+    at: str = "created_at"
+    source: str | None = "source"
+    state: str = "state"
+    metadata: str | None = "metadata"
+    room: str | None = None
+
+
+class CallLogs(_Settings, frozen=True):
+    """Where the call state logs are: a Postgres table, or an exported file."""
+
+    dsn: str | None = None
+    file: str | None = None
+    schema: str = "public"
+    table: str = "call_state_logs"
+    columns: Columns = Columns()
+    always_logged: tuple[str, ...] = ("agent_entrypoint_called", "agent_connected")
+    timeout: Seconds = 5.0
+    clock_tolerance: Seconds = 5.0
+
+
+class Rooms(_Settings, frozen=True):
+    """How rooms of calls are named.
+
+    `name_template` such as call-{call_id} finds the room of a call id; `pattern` is a
+    shell-style pattern of the rooms that `check` judges.
+    """
+
+    name_template: str | None = None
+    pattern: str = "*"
+
+
+class OutboundTrunk(_Settings, frozen=True):
+    """An outbound SIP trunk that must exist, and the caller numbers that it must have."""
+
+    id: str
+    numbers: tuple[str, ...] = ()
+
+
+class ExpectedRule(_Settings, frozen=True):
+    """A SIP dispatch rule that must exist, and the agent that it must carry."""
+
+    id: str
+    agent: str | None = None
+
+
+class Sip(_Settings, frozen=True):
+    """SIP objects that must exist. Empty: whatever is there is looked at, nothing is expected."""
+
+    outbound_trunks: tuple[OutboundTrunk, ...] = ()
+    inbound_trunks: tuple[str, ...] = ()
+    dispatch_rules: tuple[ExpectedRule, ...] = ()
+
+
+class Probe(_Settings, frozen=True):
+    """`check --probe`: a real dispatch of the agent into a scratch room.
+
+    `metadata` is the dispatch metadata that the agent can parse, with {call_id} and {room}
+    filled in. `timeout` is how long the agent may take to join.
+    """
+
+    metadata: str | None = None
+    timeout: Seconds = 20.0
+
+
+class Settings(_Settings, frozen=True):
+    """Everything that can be configured. `checks` sets a check's severity by its id."""
+
+    livekit: LiveKit = LiveKit()
+    agent: Agent = Agent()
+    workers: tuple[Worker, ...] = ()
+    flow: Flow = Flow()
+    call_logs: CallLogs = CallLogs()
+    rooms: Rooms = Rooms()
+    sip: Sip = Sip()
+    probe: Probe = Probe()
+    checks: dict[str, Severity] = field(default_factory=dict)
