@@ -3,18 +3,29 @@
 Times are seconds unless a name says otherwise.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
 from livekit_doctor.flow import Step
 
-Seconds = Annotated[float, Meta(gt=0)]
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+Name = Annotated[str, Meta(min_length=1)]
 Severity = Literal["error", "warning", "off"]
+
+_SECRETS = ("api_key", "api_secret", "dsn")
 
 
 class _Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
+    """Settings may be printed: their secrets are left out of every repr."""
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        values = [(name, getattr(self, name)) for name in self.__struct_fields__]
+        return [(name, "***" if value and name in _SECRETS else value) for name, value in values]
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
+        return f"{type(self).__name__}({fields})"
 
 
 class LiveKit(_Settings, frozen=True):
@@ -26,6 +37,16 @@ class LiveKit(_Settings, frozen=True):
     timeout: Seconds = 5.0
     clock_tolerance: Seconds = 10.0
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The environment variables without which LiveKit can't be asked."""
+        values = {
+            "LIVEKIT_URL": self.url,
+            "LIVEKIT_API_KEY": self.api_key,
+            "LIVEKIT_API_SECRET": self.api_secret,
+        }
+        return tuple(name for name, value in values.items() if not value)
+
 
 class Agent(_Settings, frozen=True):
     """The voice agent that must join each call.
@@ -36,21 +57,21 @@ class Agent(_Settings, frozen=True):
     """
 
     name: str | None = None
-    others: tuple[str, ...] = ()
+    others: tuple[Name, ...] = ()
     job_type: Literal["room", "publisher", "participant"] = "room"
 
 
 class Worker(_Settings, frozen=True):
     """The HTTP endpoint of a worker of the team, such as http://10.0.0.7:8081."""
 
-    url: str
+    url: Name
     timeout: Seconds = 3.0
 
 
 class Allowance(_Settings, frozen=True):
     """How long a step may take, counted from the later of the steps in `after`."""
 
-    after: tuple[Step, ...]
+    after: Annotated[tuple[Step, ...], Meta(min_length=1)]
     slow_after: Seconds
     broken_after: Seconds
 
@@ -95,21 +116,25 @@ class Columns(_Settings, frozen=True):
     `room` may be a column, or a path into a JSON column such as metadata.room.
     """
 
-    call_id: str = "call_id"
-    at: str = "created_at"
-    source: str | None = "source"
-    state: str = "state"
-    metadata: str | None = "metadata"
-    room: str | None = None
+    call_id: Name = "call_id"
+    at: Name = "created_at"
+    source: Name | None = "source"
+    state: Name = "state"
+    metadata: Name | None = "metadata"
+    room: Name | None = None
 
 
 class CallLogs(_Settings, frozen=True):
-    """Where the call state logs are: a Postgres table, or an exported file."""
+    """Where the call state logs are: a Postgres table, or an exported file.
+
+    `file` is read instead of the database where both are set. `always_logged` are the states
+    whose absence means something, so each must map to a step.
+    """
 
     dsn: str | None = None
-    file: str | None = None
-    schema: str = "public"
-    table: str = "call_state_logs"
+    file: Name | None = None
+    schema: Name = "public"
+    table: Name = "call_state_logs"
     columns: Columns = Columns()
     always_logged: tuple[str, ...] = ("agent_entrypoint_called", "agent_connected")
     timeout: Seconds = 5.0
@@ -119,25 +144,26 @@ class CallLogs(_Settings, frozen=True):
 class Rooms(_Settings, frozen=True):
     """How rooms of calls are named.
 
-    `name_template` such as call-{call_id} finds the room of a call id; `pattern` is a
-    shell-style pattern of the rooms that `check` judges.
+    `name_template` such as call-{call_id}-{ts} finds the room of a call id; its other
+    placeholders stand for any text. `pattern` is a shell-style pattern of the rooms that
+    `check` judges.
     """
 
     name_template: str | None = None
-    pattern: str = "*"
+    pattern: Name = "*"
 
 
 class OutboundTrunk(_Settings, frozen=True):
     """An outbound SIP trunk that must exist, and the caller numbers that it must have."""
 
-    id: str
-    numbers: tuple[str, ...] = ()
+    id: Name
+    numbers: tuple[Name, ...] = ()
 
 
 class ExpectedRule(_Settings, frozen=True):
     """A SIP dispatch rule that must exist, and the agent that it must carry."""
 
-    id: str
+    id: Name
     agent: str | None = None
 
 
@@ -145,7 +171,7 @@ class Sip(_Settings, frozen=True):
     """SIP objects that must exist. Empty: whatever is there is looked at, nothing is expected."""
 
     outbound_trunks: tuple[OutboundTrunk, ...] = ()
-    inbound_trunks: tuple[str, ...] = ()
+    inbound_trunks: tuple[Name, ...] = ()
     dispatch_rules: tuple[ExpectedRule, ...] = ()
 
 
@@ -153,7 +179,7 @@ class Probe(_Settings, frozen=True):
     """`check --probe`: a real dispatch of the agent into a scratch room.
 
     `metadata` is the dispatch metadata that the agent can parse, with {call_id} and {room}
-    filled in. `timeout` is how long the agent may take to join.
+    filled in; any other brace is text, as in JSON. `timeout` is how long the agent may take to join.
     """
 
     metadata: str | None = None

@@ -33,7 +33,5 @@ class Setup:
     def coverage(self, source: str) -> tuple[Coverage, ...]:
         """The coverage of a source: one entry, or one for each of its details."""
         return tuple(
-            entry
-            for entry in self.evidence.coverage
-            if entry.source == source or entry.source.startswith(source + " ")
+            entry for entry in self.evidence.coverage if entry.source == source or entry.source.startswith(source + " ")
         )

@@ -213,6 +213,12 @@ class RecentCalls(_Observation, frozen=True):
     calls: tuple[RecentCall, ...] = ()
 
 
+class LogStates(_Observation, frozen=True):
+    """The states in use among the latest rows, most frequent first."""
+
+    states: tuple[str, ...] = ()
+
+
 # Workers and experiments
 
 
@@ -307,6 +313,8 @@ Observation = (
     | LogRow
     | LogTable
     | RecentCalls
+    | LogStates
+    | LogStates
     | WorkerEndpoint
     | Canary
     | ScratchDispatch

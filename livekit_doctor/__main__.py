@@ -1,0 +1,5 @@
+"""python -m livekit_doctor."""
+
+from livekit_doctor.cli.main import main
+
+main()

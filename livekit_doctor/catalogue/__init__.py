@@ -1,0 +1,286 @@
+"""The catalogue of diagnosis codes: what each one means, and what to type (design, section 5).
+
+One YAML file a code. A file is read when its code is asked for, and never earlier: importing this
+package reads nothing. `explain` and the docs print these pages, the diagnosis and the checks take
+title, step, severity, candidates and fix from them.
+
+Fixes and `settled_by` have placeholders, `{{agent_name}}`, for a finding's values. `render_fix` and
+`fill` put them in, quoted for the language that they stand in. The comment at the top of a file says
+what each of them stands for there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from functools import cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Final, Literal
+
+import msgspec
+
+__all__ = [
+    "PLACEHOLDERS",
+    "Entry",
+    "Fix",
+    "UnknownCodeError",
+    "codes",
+    "fill",
+    "find",
+    "get",
+    "render_fix",
+]
+
+PLACEHOLDERS: Final = frozenset(
+    {
+        "agent_name",
+        "call_id",
+        "column",
+        "config_file",
+        "detail",
+        "dispatch_id",
+        "number",
+        "other_name",
+        "other_room",
+        "room",
+        "rule_id",
+        "schema",
+        "table",
+        "trunk_id",
+        "url",
+        "worker_url",
+    }
+)
+"""Every name that a page can ask for; a finding gives those that it knows."""
+
+_PLACEHOLDER: Final = re.compile(r"\{\{(\w+)\}\}")
+_FILE: Final = re.compile(r"(LKD\d{3})\.yaml")
+_COMMAND: Final = re.compile(r"(?<![\w-])(?:livekit-doctor|lk) [a-z]")
+_SQL_IDENTIFIERS: Final = frozenset({"schema", "table", "column"})
+
+
+class Fix(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One thing to do: a sentence, and what to type for it, in at most one language."""
+
+    say: str
+    shell: str | None = None
+    python: str | None = None
+    sql: str | None = None
+    yaml: str | None = None
+
+    @property
+    def language(self) -> Literal["shell", "python", "sql", "yaml"] | None:
+        """The language of `code`, or None when the sentence is all there is."""
+        if self.shell is not None:
+            return "shell"
+        if self.python is not None:
+            return "python"
+        if self.sql is not None:
+            return "sql"
+        return "yaml" if self.yaml is not None else None
+
+    @property
+    def code(self) -> str | None:
+        """What to type, its placeholders not yet filled."""
+        return next((c for c in (self.shell, self.python, self.sql, self.yaml) if c is not None), None)
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The page of one diagnosis code."""
+
+    code: str
+    name: str
+    title: str
+    step: str | None
+    """The step id of design section 2 at which this breaks a call, or None."""
+    severity: Literal["error", "warning"]
+    """What `check` makes of it unless configured otherwise."""
+    broad: bool
+    """Reported with its candidates until evidence tells them apart."""
+    candidates: tuple[str, ...]
+    """The codes that it can turn out to be, or that look the same."""
+    meaning: str
+    concluded: str
+    ruled_out_by: str
+    settled_by: tuple[str, ...]
+    """What one more piece of evidence would settle it; print each line through `fill`."""
+    fix: tuple[Fix, ...]
+    """In the order to try."""
+    example: str
+
+
+class UnknownCodeError(LookupError):
+    """No page has this code or name; `nearest` has the codes that were probably meant."""
+
+    def __init__(self, text: str, nearest: tuple[str, ...] = ()) -> None:
+        """Keep what was asked for, and the codes that come nearest to it, best first."""
+        super().__init__(text, nearest)
+        self.text = text
+        self.nearest = nearest
+
+    def __str__(self) -> str:
+        """Name what was asked for and what was probably meant, in one line."""
+        meant = ", ".join(f"{code} {_names()[code]}" for code in self.nearest)
+        return f"no diagnosis code {self.text!r}" + (f"; did you mean {meant}?" if meant else "")
+
+
+@cache
+def codes() -> tuple[str, ...]:
+    """Every diagnosis code, in order; no page is read for it."""
+    found = (_FILE.fullmatch(page.name) for page in _folder().iterdir())
+    return tuple(sorted(match[1] for match in found if match))
+
+
+@cache
+def get(code: str) -> Entry:
+    """The page of exactly this code, such as LKD401; raises UnknownCodeError."""
+    if code not in codes():
+        raise UnknownCodeError(code)
+    return msgspec.convert(_parse(_read(code)), Entry)
+
+
+def find(text: str) -> Entry:
+    """The page that somebody means by a code or a name, in any case: LKD401, 401, agent-not-dispatched.
+
+    Raises UnknownCodeError with the nearest matches.
+    """
+    wanted = re.sub(r"[\s_-]+", "-", text.strip().casefold())
+    names = _names()
+    keys = {name: code for code, name in names.items()} | {code.casefold(): code for code in names}
+    number = re.fullmatch(r"(?:lkd-?)?(\d{3})", wanted)
+    meant = keys.get(f"lkd{number[1]}" if number else wanted)
+    if meant is not None:
+        return get(meant)
+    nearest = [keys[key] for key in get_close_matches(wanted, keys, n=3, cutoff=0.6)]
+    within = [code for code, name in names.items() if len(wanted) > 2 and wanted in name]
+    raise UnknownCodeError(text, tuple(dict.fromkeys(within + nearest))[:3])
+
+
+def render_fix(entry: Entry, values: Mapping[str, str]) -> str:
+    """The fix as plain text that can be pasted, in the order to try.
+
+    Each entry is its sentence, followed by a colon and its code indented by two spaces where it has
+    some. `values` fills the placeholders; one that is missing or empty is shown as `<agent-name>`, in
+    a form that fails when it is pasted instead of doing something with it.
+    """
+    return "\n".join(_render(fix, values) for fix in entry.fix)
+
+
+def fill(line: str, values: Mapping[str, str]) -> str:
+    """A line of `settled_by` with its values.
+
+    They are inserted as they are in the sentence, and quoted for a shell in the command that follows it.
+    """
+    command = _COMMAND.search(line)
+    end = command.start() if command else len(line)
+    return _fill(line[:end], values, _plain, _shown) + _fill(line[end:], values, _shell_quoted, _shown)
+
+
+def _render(fix: Fix, values: Mapping[str, str]) -> str:
+    say = _fill(fix.say, values, _plain, _shown)
+    if fix.code is None or fix.language is None:
+        return say
+    quote, unknown = _QUOTING[fix.language]
+    code = _fill(fix.code.rstrip("\n"), values, quote, unknown)
+    return "\n".join([f"{say}:", *(f"  {line}".rstrip() for line in code.split("\n"))])
+
+
+def _fill(
+    text: str,
+    values: Mapping[str, str],
+    quote: Callable[[str, str], str],
+    unknown: Callable[[str], str],
+) -> str:
+    """Replace each placeholder once, so that a value that looks like a placeholder stays a value."""
+
+    def one(match: re.Match[str]) -> str:
+        value = values.get(match[1])
+        return quote(match[1], value) if value else unknown(match[1])
+
+    return _PLACEHOLDER.sub(one, text)
+
+
+def _shown(name: str) -> str:
+    return f"<{name.replace('_', '-')}>"
+
+
+def _plain(_: str, value: str) -> str:
+    return _visible(value)
+
+
+def _visible(value: str) -> str:
+    """The value as it is, but for characters that would break the line or the terminal."""
+    return "".join(char if char.isprintable() else _escape(char) for char in value)
+
+
+def _escape(char: str) -> str:
+    """A character that does not print, as Python and YAML both spell it between double quotes."""
+    number = ord(char)
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def _double_quoted(_: str, value: str) -> str:
+    return '"' + _visible(value.replace("\\", "\\\\").replace('"', '\\"')) + '"'
+
+
+def _shell_quoted(_: str, value: str) -> str:
+    """One word for a POSIX shell, on one line: a line break inside would not survive the indent."""
+    import shlex
+
+    if value.isprintable():
+        return shlex.quote(value)
+    octal = (
+        char
+        if char.isprintable() and char not in "\\'\""
+        else "".join(f"\\{byte:03o}" for byte in char.encode("utf-8", "surrogatepass"))
+        for char in value.replace("\0", "")
+    )
+    return "$'" + "".join(octal) + "'"
+
+
+def _shell_unknown(name: str) -> str:
+    """A word that makes the shell refuse the whole command, and say what is missing."""
+    return f'"${{LKD_{name.upper()}:?{_shown(name)}}}"'
+
+
+def _sql_quoted(name: str, value: str) -> str:
+    mark = '"' if name in _SQL_IDENTIFIERS else "'"
+    return mark + value.replace("\0", "").replace(mark, mark * 2) + mark
+
+
+_QUOTING: Final[dict[str, tuple[Callable[[str, str], str], Callable[[str], str]]]] = {
+    "shell": (_shell_quoted, _shell_unknown),
+    "python": (_double_quoted, _shown),
+    "sql": (_sql_quoted, _shown),
+    "yaml": (_double_quoted, lambda name: f'"{_shown(name)}"'),
+}
+
+
+def _folder() -> Traversable:
+    return resources.files(__name__)
+
+
+def _read(code: str) -> str:
+    return (_folder() / f"{code}.yaml").read_text(encoding="utf-8")
+
+
+def _parse(text: str) -> object:
+    import yaml
+
+    loader: type[yaml.SafeLoader | yaml.CSafeLoader]
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(text, Loader=loader)
+
+
+@cache
+def _names() -> dict[str, str]:
+    """The name of each code, from its `name:` line: `find` needs all of them and none of the rest."""
+    return {code: _name(_read(code)) for code in codes()}
+
+
+def _name(page: str) -> str:
+    return next(line[5:].strip() for line in page.splitlines() if line.startswith("name:"))

@@ -1,0 +1,52 @@
+"""sip_dispatch_rules: does each inbound call get a room, and the agent? They never apply to outbound calls."""
+
+from livekit_doctor.checks.check import Check, Need
+from livekit_doctor.diagnosis.rules.sip_dispatch_rules import (
+    dispatch_rule_dangling_trunk,
+    dispatch_rule_missing,
+    dispatch_rule_shadowed,
+    dispatch_rule_without_agent,
+    dispatch_rule_wrong_agent,
+)
+from livekit_doctor.diagnosis.setup import Setup
+from livekit_doctor.evidence.observations import SipDispatchRuleList
+
+
+def _rules(setup: Setup) -> int:
+    listing = setup.latest(SipDispatchRuleList)
+    return len(listing.rules) if listing else 0
+
+
+def _agents(setup: Setup) -> str:
+    name = setup.settings.agent.name
+    if name is None:
+        return "agent.name is not set: the rules' agents were not compared"
+    return f'{_rules(setup)} rule(s), none without the agent "{name}"' if name else "the agent is unnamed"
+
+
+CHECKS = (
+    Check(
+        id="sip_dispatch_rules.coverage",
+        title="SIP dispatch rules cover the inbound trunks",
+        needs=(Need.SIP,),
+        after=("sip_trunks.service",),
+        rules=(dispatch_rule_missing, dispatch_rule_dangling_trunk),
+        passed=lambda setup: f"{_rules(setup)} rule(s); every inbound trunk has one",
+    ),
+    Check(
+        id="sip_dispatch_rules.agents",
+        title="SIP dispatch rules carry the agent",
+        needs=(Need.SIP,),
+        after=("sip_trunks.service",),
+        rules=(dispatch_rule_without_agent, dispatch_rule_wrong_agent),
+        passed=_agents,
+    ),
+    Check(
+        id="sip_dispatch_rules.conflicts",
+        title="SIP dispatch rules do not shadow each other",
+        needs=(Need.SIP,),
+        after=("sip_trunks.service",),
+        rules=(dispatch_rule_shadowed,),
+        passed=lambda setup: f"{_rules(setup)} rule(s), each can match",
+    ),
+)

@@ -1,0 +1,115 @@
+"""livekit-doctor check."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from livekit_doctor.cli import options
+from livekit_doctor.cli.exits import WRONG_NAMES, Exit
+from livekit_doctor.cli.options import Format
+
+if TYPE_CHECKING:
+    from livekit_doctor.checks.check import Check
+    from livekit_doctor.diagnosis.findings import Finding
+
+
+def check(
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="Only these categories or check ids; repeatable.", metavar="ID"),
+    ] = None,
+    skip: Annotated[
+        list[str] | None,
+        typer.Option("--skip", help="Not these categories or check ids; repeatable.", metavar="ID"),
+    ] = None,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Dispatch your own agent into a scratch room: it runs its code.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
+    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="For all of it.", metavar="SECONDS")] = 60,
+    call_logs: options.CallLogsOption = None,
+    agent_name: options.AgentOption = None,
+    url: options.UrlOption = None,
+    config: options.ConfigOption = None,
+    read_only: options.ReadOnlyOption = False,
+    show_numbers: options.ShowNumbersOption = False,
+    output_format: options.FormatOption = Format.CONSOLE,
+    debug: options.DebugOption = False,
+) -> int:
+    """Would an outbound call work now? If not, what is wrong, and what to type.
+
+    Exit status: 0 all passed (warnings too, unless --strict), 1 a check failed, 2 wrong usage,
+    configuration, credentials, table or column, 3 a check could not be decided.
+    """
+    loaded = options.load(config, url=url, agent_name=agent_name, call_logs=call_logs)
+    selected = select(only or [], skip or [])
+
+    from livekit_doctor.check import Options
+    from livekit_doctor.check import check as run_check
+    from livekit_doctor.render.masking import mask_of
+    from livekit_doctor.render.report import CheckReport
+
+    settings = loaded.settings
+    how = Options(probe=probe, read_only=read_only, timeout=timeout)
+    try:
+        checked = options.run(run_check(settings, selected, how, options.progress))
+    finally:
+        options.end_progress()
+    findings = [finding for result in checked.results for finding in result.findings]
+    values = {
+        "agent_name": settings.agent.name,
+        "url": settings.livekit.url,
+        "schema": settings.call_logs.schema,
+        "table": settings.call_logs.table,
+        "column": settings.call_logs.columns.call_id,
+        "config_file": str(loaded.path) if loaded.path else "checks.yaml",
+    }
+    report = CheckReport(
+        results=checked.results,
+        mask=mask_of(checked.evidence, show=show_numbers),
+        values={key: value for key, value in values.items() if value},
+        server=settings.livekit.url,
+        configuration=loaded.describe(),
+        exit_status=exit_status([r.status for r in checked.results], findings, strict=strict),
+        left_behind=checked.left_behind,
+    )
+    if output_format is Format.JSON:
+        from livekit_doctor.render import check_json
+
+        options.print_json(check_json.render(report))
+    else:
+        from livekit_doctor.render import check_console
+
+        check_console.render(report, options.console())
+    return report.exit_status
+
+
+def select(only: list[str], skip: list[str]) -> "tuple[Check, ...]":
+    """The checks that are named by category or id; raises UserError for a name that is neither."""
+    from livekit_doctor.checks import CATEGORIES, CHECK_IDS, CHECKS
+    from livekit_doctor.diagnosis.names import nearest
+    from livekit_doctor.errors import UserError
+
+    known = (*CATEGORIES, *CHECK_IDS)
+    for name in (*only, *skip):
+        if name not in known:
+            meant = nearest(name, known)
+            hint = f'; did you mean "{meant}"?' if meant else f"; categories: {', '.join(CATEGORIES)}"
+            raise UserError("LKD001", f'no check or category "{name}"{hint}', "", Exit.USAGE)
+
+    def named(item: "Check", names: list[str]) -> bool:
+        return item.id in names or item.category in names
+
+    return tuple(item for item in CHECKS if (not only or named(item, only)) and not named(item, skip))
+
+
+def exit_status(statuses: list[str], findings: "list[Finding]", *, strict: bool) -> Exit:
+    """2 where configuration or credentials are at fault, 1 where a check failed, 3 undecided."""
+    failed = "failed" in statuses
+    for finding in findings:
+        at_fault = finding.code in ("LKD002", "LKD004") or finding.values.get("kind") in WRONG_NAMES
+        if failed and at_fault:
+            return Exit.USAGE
+    if failed or (strict and "warned" in statuses):
+        return Exit.FAILED
+    return Exit.UNDECIDED if "errored" in statuses else Exit.OK

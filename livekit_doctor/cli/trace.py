@@ -1,0 +1,108 @@
+"""livekit-doctor trace."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from livekit_doctor.cli import options
+from livekit_doctor.cli.exits import WRONG_NAMES, Exit
+from livekit_doctor.cli.options import Format
+
+if TYPE_CHECKING:
+    from livekit_doctor.diagnosis.result import Diagnosis
+    from livekit_doctor.settings import Settings
+
+
+def trace(
+    call: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[CALL_ID]",
+            help="A call id, or a LiveKit id (RM_, AD_, AJ_, SCL_, PA_, AW_). Without one: the recent calls.",
+        ),
+    ] = None,
+    room: Annotated[str | None, typer.Option("--room", help="The call's room.", metavar="ROOM")] = None,
+    wait: Annotated[
+        float,
+        typer.Option("--wait", min=0, help="Follow the call until both legs are decided.", metavar="SECONDS"),
+    ] = 0,
+    call_logs: options.CallLogsOption = None,
+    agent_name: options.AgentOption = None,
+    url: options.UrlOption = None,
+    config: options.ConfigOption = None,
+    read_only: options.ReadOnlyOption = False,
+    show_numbers: options.ShowNumbersOption = False,
+    output_format: options.FormatOption = Format.CONSOLE,
+    debug: options.DebugOption = False,
+) -> int:
+    """Names the step at which one call broke, with evidence and fix.
+
+    Exit status: 0 healthy or in progress, 1 broken, 2 wrong usage, configuration, credentials,
+    table or column, 3 undecided for want of evidence.
+    """
+    loaded = options.load(config, url=url, agent_name=agent_name, call_logs=call_logs)
+    settings = loaded.settings
+    _require_a_source(settings)
+    if call is None and room is None:
+        from livekit_doctor.cli.recent import recent
+
+        return recent(settings, output_format)
+
+    from livekit_doctor.diagnosis.correlation import parse_subject
+    from livekit_doctor.render.masking import mask_of
+    from livekit_doctor.render.report import TraceReport
+    from livekit_doctor.trace import Options
+    from livekit_doctor.trace import trace as run_trace
+
+    subject = parse_subject(call, room)
+    how = Options(wait=wait, read_only=read_only)
+    try:
+        traced = options.run(run_trace(settings, subject, how, options.progress))
+    finally:
+        options.end_progress()
+    report = TraceReport(
+        diagnosis=traced.diagnosis,
+        mask=mask_of(traced.evidence, show=show_numbers),
+        server=settings.livekit.url,
+        exit_status=exit_status(traced.diagnosis),
+    )
+    if output_format is Format.JSON:
+        from livekit_doctor.render import trace_json
+
+        options.print_json(trace_json.render(report))
+    else:
+        from livekit_doctor.render import trace_console
+
+        trace_console.render(report, options.console())
+    return report.exit_status
+
+
+def exit_status(diagnosis: "Diagnosis") -> Exit:
+    """2 where the configuration is at fault, else by the verdict."""
+    from livekit_doctor.flow import Verdict
+
+    for entry in diagnosis.coverage:
+        problem = entry.problem
+        if problem is not None and (problem.code in ("LKD002", "LKD004") or problem.values.get("kind") in WRONG_NAMES):
+            return Exit.USAGE
+    match diagnosis.verdict:
+        case Verdict.BROKEN:
+            return Exit.FAILED
+        case Verdict.HEALTHY | Verdict.IN_PROGRESS:
+            return Exit.OK
+        case _:
+            return Exit.UNDECIDED
+
+
+def _require_a_source(settings: "Settings") -> None:
+    from livekit_doctor.errors import UserError
+
+    logs = settings.call_logs
+    if settings.livekit.missing and not (logs.dsn or logs.file):
+        raise UserError(
+            "LKD002",
+            f"nothing to read: {', '.join(settings.livekit.missing)} not set, and no call logs are configured",
+            "set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the environment or in .env,\n"
+            "set CALL_LOGS_DATABASE_URL, or give an export with --call-logs FILE",
+            Exit.USAGE,
+        )

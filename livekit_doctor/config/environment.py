@@ -1,0 +1,92 @@
+"""The environment, with a `.env` file below it, and `${VAR}` in text."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from livekit_doctor.errors import ConfigError
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^{}]*))?\}")
+
+
+class Malformed(Exception):
+    """A `${` that is neither `${VAR}` nor `${VAR:-default}`."""
+
+
+class Undefined(Exception):
+    """A variable without a value and without a default. The message is its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Variables by rank: the process's own, then those of `.env`. An empty one counts as not set."""
+
+    process: Mapping[str, str]
+    dotenv: Mapping[str, str]
+    dotenv_name: str = ".env"
+
+    def get(self, name: str) -> str | None:
+        return self.process.get(name) or self.dotenv.get(name) or None
+
+    def origin(self, name: str) -> str:
+        """Where a variable that is set comes from: its own name, or the `.env` file."""
+        return name if self.process.get(name) else self.dotenv_name
+
+    def expand(self, text: str) -> str:
+        """`text` with its variables filled in. Raises Malformed and Undefined."""
+        if "${" in _VARIABLE.sub("", text):
+            raise Malformed
+
+        def fill(found: re.Match[str]) -> str:
+            value = self.get(found[1]) or found[2]
+            if value is None:
+                raise Undefined(found[1])
+            return value
+
+        return _VARIABLE.sub(fill, text)
+
+
+def has_variable(text: str) -> bool:
+    return "${" in text
+
+
+def literal_part(text: str) -> str:
+    """What a text with variables says by itself: the variables as their defaults, or nothing."""
+    return _VARIABLE.sub(lambda found: found[2] or "", text)
+
+
+def read(process: Mapping[str, str], cwd: Path, top: Path | None) -> Environment:
+    """The environment with the nearest `.env` of `cwd` and its parents up to `top`.
+
+    Without a `top` among the parents, only `cwd` itself is looked at.
+    """
+    folders = [cwd, *cwd.parents]
+    folders = folders[: folders.index(top) + 1] if top in folders else [cwd]
+    for depth, folder in enumerate(folders):
+        path = folder / ".env"
+        if path.is_file():
+            name = "../" * depth + ".env"
+            return Environment(process, _read_dotenv(path, name, process), name)
+    return Environment(process, {})
+
+
+def _read_dotenv(path: Path, name: str, process: Mapping[str, str]) -> Mapping[str, str]:
+    """The variables of a `.env`. Their `${VAR}` are filled in here, not by dotenv, which asks os.environ."""
+    from io import StringIO
+
+    from dotenv import dotenv_values
+
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{name}: not UTF-8 text", f"save {name} as UTF-8") from None
+    except OSError as error:
+        raise ConfigError(f"{name}: cannot be read: {error.strerror}", f"make {name} readable, or remove it") from None
+    values: dict[str, str] = {}
+    for key, value in dotenv_values(stream=StringIO(text), interpolate=False).items():
+        if value is not None:
+            values[key] = _VARIABLE.sub(
+                lambda found: process.get(found[1]) or values.get(found[1]) or found[2] or "", value
+            )
+    return values

@@ -1,0 +1,63 @@
+"""What only the settings as a whole can tell: defaults that depend on other keys, contradictions."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from msgspec import structs
+
+from livekit_doctor.config.issues import Issue, expected, shown
+from livekit_doctor.flow import DEFAULT_STATES, Step, implied_by
+from livekit_doctor.settings import CLOUD_BROKEN_AFTER, Allowance, Settings
+
+
+def with_cloud_defaults(settings: Settings, origins: Mapping[str, str]) -> Settings:
+    """LiveKit Cloud's longer defaults: hosted agents wake on demand (design section 2)."""
+    host = urlsplit(settings.livekit.url or "").hostname or ""
+    if not host.endswith(".livekit.cloud"):
+        return settings
+    allowances = settings.flow.allowances
+    for name in ("job_assigned", "agent_connected"):
+        if f"flow.allowances.{name}.broken_after" not in origins:
+            longer = structs.replace(getattr(allowances, name), broken_after=CLOUD_BROKEN_AFTER)
+            allowances = structs.replace(allowances, **{name: longer})
+    return structs.replace(settings, flow=structs.replace(settings.flow, allowances=allowances))
+
+
+def contradictions(settings: Settings, origins: Mapping[str, str]) -> list[Issue]:
+    return [*_allowance_issues(settings, origins), *_always_logged_issues(settings, origins)]
+
+
+def _allowance_issues(settings: Settings, origins: Mapping[str, str]) -> list[Issue]:
+    """Allowances that cannot be: a warning after the failure, or a step counted from itself."""
+    issues = []
+    allowances: dict[str, Allowance] = structs.asdict(settings.flow.allowances)
+    for name, allowance in allowances.items():
+        key = f"flow.allowances.{name}"
+        slow, broken = origins.get(f"{key}.slow_after"), origins.get(f"{key}.broken_after")
+        if allowance.slow_after > allowance.broken_after:
+            values = f"slow_after {allowance.slow_after:g} is over broken_after {allowance.broken_after:g}"
+            default = f" (the default of {'slow_after' if slow is None else 'broken_after'})"
+            problem = values + (default if slow is None or broken is None else "")
+            fix = f"set a broken_after of at least slow_after in {key}"
+            issues.append(Issue(slow or broken or "", key, problem, fix))
+        for start in allowance.after:
+            if name in (start, *implied_by(start)):
+                problem = f"{start} does not come before {name}, so it cannot be counted from it"
+                issues.append(Issue(origins.get(f"{key}.after", ""), f"{key}.after", problem))
+    return issues
+
+
+def _always_logged_issues(settings: Settings, origins: Mapping[str, str]) -> list[Issue]:
+    """States that are said to be always logged and map to no step would have no effect."""
+    key = "call_logs.always_logged"
+    known = {state.casefold() for state in (*DEFAULT_STATES, *settings.flow.states)}
+    return [
+        Issue(
+            origins.get(key, ""),
+            key,
+            f"{shown(state)} maps to no step; {expected(state, settings.flow.states or DEFAULT_STATES)}",
+            f"map {shown(state)} to one of {', '.join(Step)} in flow.states",
+        )
+        for state in settings.call_logs.always_logged
+        if state.casefold() not in known
+    ]

@@ -1,0 +1,358 @@
+"""The heart of `trace`: evidence in, diagnosis out. Pure: no I/O, no clock."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from livekit_doctor import catalogue
+from livekit_doctor.diagnosis import correlation
+from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.correlation import Subject
+from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
+from livekit_doctor.diagnosis.proofs import Proofs, age, overdue, prove
+from livekit_doctor.diagnosis.result import (
+    AttemptResult,
+    Broken,
+    Diagnosis,
+    RoomResult,
+    StepResult,
+)
+from livekit_doctor.diagnosis.rules import CALL_RULES, SECOND_LOOKS, agent_leg, rows
+from livekit_doctor.diagnosis.setup import Setup
+from livekit_doctor.diagnosis.timeline import timeline
+from livekit_doctor.diagnosis.warnings import warnings
+from livekit_doctor.evidence.observations import Evidence, LogRow
+from livekit_doctor.flow import FLOW, LEGS, SPEC, Confidence, Leg, Status, Step, Verdict, order
+from livekit_doctor.settings import Settings
+
+
+def diagnose(evidence: Evidence, settings: Settings, subject: Subject) -> Diagnosis:
+    """Says where the call broke, or that it did not, or that the evidence does not tell.
+
+    Several attempts under one call id are each diagnosed; the latest is the answer.
+    """
+    setup = Setup(evidence, settings)
+    diagnoses = [_diagnose(call) for call in calls_of(setup, subject)]
+    attempts = tuple(
+        AttemptResult(
+            number=number,
+            room=diagnosis.room.name if diagnosis.room else None,
+            started_at=diagnosis.timeline[0].at if diagnosis.timeline else None,
+            verdict=diagnosis.verdict,
+            code=diagnosis.broken[0].code if diagnosis.broken else None,
+            step=diagnosis.broken[0].step if diagnosis.broken else None,
+        )
+        for number, diagnosis in enumerate(diagnoses, 1)
+    )
+    answer = diagnoses[-1]
+    return replace(answer, attempts=attempts)
+
+
+def calls_of(setup: Setup, subject: Subject) -> tuple[Call, ...]:
+    """The attempts of the call, oldest first; one without rows where only LiveKit knows it."""
+    logged = correlation.attempts(_unique_rows(setup), setup.settings.flow) or ((),)
+    calls = []
+    for number, attempt in enumerate(logged, 1):
+        latest = number == len(logged)
+        # Only the latest attempt can be the room that is asked for, or found by the call id.
+        asked = subject if latest else Subject(call_id=None)
+        room = correlation.find_room(asked, attempt, setup.evidence, setup.settings)
+        calls.append(Call(setup=setup, subject=subject, room=room, rows=attempt, latest=latest))
+    return tuple(calls)
+
+
+def _unique_rows(setup: Setup) -> tuple[LogRow, ...]:
+    """Each row once, however often it was read."""
+    rows: dict[tuple[object, ...], LogRow] = {}
+    for row in setup.all(LogRow):
+        rows[row.call_id, row.at, row.source, row.state, row.room, row.metadata, row.order] = row
+    return tuple(rows.values())
+
+
+def _diagnose(call: Call) -> Diagnosis:
+    proofs = prove(call)
+    findings = [finding for rule in CALL_RULES if (finding := rule(call, proofs))]
+    if not any(_is_on_the_way_to_the_agent(finding) for finding in findings) and not _awaited(call, proofs):
+        findings.extend(filter(None, [rows.never_logged(call, proofs)]))
+    broken = _primary_first(_break_of_each_leg(call, findings))
+    steps = _steps(call, proofs, broken)
+    verdict = _verdict(steps, broken)
+    return Diagnosis(
+        call_id=call.subject.call_id or (call.rows[0].call_id if call.rows else None),
+        room=_room(call),
+        verdict=verdict,
+        broken=broken,
+        steps=steps,
+        ruled_out=_ruled_out(findings, broken),
+        would_settle=_would_settle(call, broken, verdict, steps),
+        timeline=timeline(call, proofs),
+        warnings=warnings(call, proofs),
+        attempts=(),
+        coverage=call.setup.evidence.coverage,
+        inbound=call.inbound,
+        not_covered=_not_covered(call, steps) if verdict is Verdict.HEALTHY else (),
+        look_again=agent_leg.SECOND_LOOK.total_seconds()
+        if any(wants(call, proofs) for wants in SECOND_LOOKS)
+        else None,
+    )
+
+
+# What broke
+
+
+def _is_on_the_way_to_the_agent(finding: Finding) -> bool:
+    return finding.step in LEGS[Leg.AGENT] or finding.step in LEGS[Leg.CALL]
+
+
+def _break_of_each_leg(call: Call, findings: Iterable[Finding]) -> tuple[Broken, ...]:
+    """The first broken step of each leg; of several findings there, the surest and narrowest.
+
+    The codes that stand beside it become its candidates, unless it is proven.
+    """
+    breaks = []
+    for leg in Leg:
+        of_leg = [finding for finding in findings if finding.step and SPEC[finding.step].leg is leg]
+        if not of_leg:
+            continue
+        first = min((finding.step for finding in of_leg if finding.step), key=order)
+        here = sorted((f for f in of_leg if f.step is first), key=_surest_and_narrowest)
+        best, others = here[0], here[1:]
+        candidates: list[str] = []
+        if best.confidence is not Confidence.PROVEN:
+            candidates = [*best.candidates, *(other.code for other in others)]
+        breaks.append(
+            Broken(
+                step=first,
+                leg=leg,
+                code=best.code,
+                confidence=best.confidence,
+                candidates=tuple(dict.fromkeys(c for c in candidates if c != best.code)),
+                because=best.because,
+                values=values_of(call, best.values),
+            )
+        )
+    return tuple(breaks)
+
+
+def _surest_and_narrowest(finding: Finding) -> tuple[int, bool]:
+    return finding.confidence.rank, catalogue.get(finding.code).broad
+
+
+def _primary_first(breaks: tuple[Broken, ...]) -> tuple[Broken, ...]:
+    """The earlier cause first: a room that is not there breaks both legs, and independent
+    breaks are told agent leg first."""
+    of_call = [item for item in breaks if item.leg is Leg.CALL]
+    if of_call:
+        return tuple(of_call)
+    return tuple(sorted(breaks, key=lambda item: item.leg is Leg.PHONE))
+
+
+# The state of each step
+
+
+def _steps(call: Call, proofs: Proofs, broken: tuple[Broken, ...]) -> tuple[StepResult, ...]:
+    broken_at = {item.step: item for item in broken}
+    call_broken = any(item.leg is Leg.CALL for item in broken)
+    before: dict[Leg, Status] = dict.fromkeys(Leg, Status.OK)
+    results = []
+    for spec in FLOW:
+        step, leg = spec.step, spec.leg
+        if step in broken_at:
+            status = Status.BROKEN
+        elif step in call.settings.flow.not_used or (call.inbound and step is Step.SIP_DIALING):
+            status = Status.SKIPPED
+        elif step in proofs:
+            status = Status.OK
+        elif step is Step.CALL_ENDED:
+            status = Status.OK if _ended(call, proofs) else Status.UNKNOWN
+        elif before[leg] is Status.BROKEN or call_broken or _waits_for_broken_agent(call, step, before):
+            status = Status.SKIPPED
+        elif before[leg] is Status.PENDING or _pending(call, proofs, step):
+            status = Status.PENDING
+        else:
+            status = Status.UNKNOWN
+        if status in (Status.BROKEN, Status.PENDING) or (status is Status.UNKNOWN and before[leg] is Status.OK):
+            before[leg] = status
+        elif status is Status.OK and before[leg] is Status.UNKNOWN:
+            before[leg] = Status.OK
+        proof = proofs.get(step, ())
+        evidence = tuple(Because(source=item.source, at=item.at, text=item.text) for item in proof)
+        if step in broken_at:
+            evidence = broken_at[step].because
+        results.append(
+            StepResult(
+                step=step,
+                leg=leg,
+                status=status,
+                at=next((item.at for item in proof if item.at), None) if status is Status.OK else None,
+                evidence=evidence,
+            )
+        )
+    return tuple(results)
+
+
+def _waits_for_broken_agent(call: Call, step: Step, before: dict[Leg, Status]) -> bool:
+    """Where the agent dials, its broken leg leaves the phone's without a beginning."""
+    return (
+        call.settings.flow.placed_by == "agent" and SPEC[step].leg is Leg.PHONE and before[Leg.AGENT] is Status.BROKEN
+    )
+
+
+def _pending(call: Call, proofs: Proofs, step: Step) -> bool:
+    """The step has not happened and may still: the first open one of its leg, in its allowance."""
+    if call.api_covers:
+        return _pending_in_room(call, proofs, step)
+    return bool(call.rows) and step in LEGS[Leg.AGENT] and _awaited(call, proofs)
+
+
+def _awaited(call: Call, proofs: Proofs) -> bool:
+    """Whether the agent may still be on its way, so that a missing row is not yet missed."""
+    if call.api_covers:
+        leg = (step for step in LEGS[Leg.AGENT] if step not in proofs)
+        first = next(leg, None)
+        return first is not None and _pending_in_room(call, proofs, first)
+    recent = bool(call.rows) and not rows.rows_are_old(call)
+    return recent and Step.AGENT_CONNECTED not in proofs and Step.CALL_ENDED not in proofs
+
+
+def _pending_in_room(call: Call, proofs: Proofs, step: Step) -> bool:
+    if Step.CALL_ENDED in call.logged:
+        return False
+    counted = Step.AGENT_CONNECTED if step is Step.ENTRYPOINT_CALLED else step
+    match counted:
+        case Step.AGENT_DISPATCHED:
+            if call.agents_seen or overdue_and_looked(call, proofs):
+                return False
+            return age(call, proofs, Step.ROOM_CREATED) is not None
+        case Step.JOB_ASSIGNED | Step.AGENT_CONNECTED:
+            if call.declined_jobs and not call.jobs:
+                return False
+            waiting_for_trigger = call.settings.agent.job_type != "room" and not call.phones_seen
+            return waiting_for_trigger or not overdue(call, proofs, counted)
+        case Step.AGENT_AUDIO:
+            return _audio_pending(call, proofs)
+        case Step.SIP_PARTICIPANT_CREATED:
+            starts = Step.AGENT_CONNECTED if call.settings.flow.placed_by == "agent" else Step.ROOM_CREATED
+            since = age(call, proofs, starts)
+            allowed = call.settings.flow.allowances.agent_dispatched.broken_after
+            return since is not None and since <= timedelta(seconds=allowed)
+        case Step.SIP_DIALING | Step.SIP_RINGING | Step.SIP_ANSWERED:
+            return call.phone_present and not call.inbound and not overdue(call, proofs, counted)
+        case _:
+            return False
+
+
+def overdue_and_looked(call: Call, proofs: Proofs) -> bool:
+    """The dispatch's allowance is over and nothing holds the conclusion back."""
+    if not overdue(call, proofs, Step.AGENT_DISPATCHED):
+        return False
+    ringing = call.phone_present and call.phone_status in ("dialing", "ringing") and not call.rows
+    return not ringing
+
+
+def _audio_pending(call: Call, proofs: Proofs) -> bool:
+    """Until the phone is answered an agent may well be silent."""
+    if not call.agents:
+        return False
+    if call.inbound:
+        since = age(call, proofs, Step.AGENT_CONNECTED)
+        allowed = call.settings.flow.allowances.agent_audio.broken_after
+        return since is not None and since <= timedelta(seconds=allowed)
+    return call.phone_present and not overdue(call, proofs, Step.AGENT_AUDIO)
+
+
+def _ended(call: Call, proofs: Proofs) -> bool:
+    """The room is gone after both ends were in it."""
+    return call.room_live is False and Step.AGENT_CONNECTED in proofs
+
+
+def _verdict(steps: tuple[StepResult, ...], broken: tuple[Broken, ...]) -> Verdict:
+    if broken:
+        return Verdict.BROKEN
+    status = {result.step: result.status for result in steps}
+    if Status.PENDING in status.values():
+        return Verdict.IN_PROGRESS
+    if status[Step.AGENT_CONNECTED] is Status.OK:
+        return Verdict.HEALTHY
+    return Verdict.UNKNOWN
+
+
+def _not_covered(call: Call, steps: tuple[StepResult, ...]) -> tuple[Step, ...]:
+    return tuple(
+        result.step
+        for result in steps
+        if result.status is Status.UNKNOWN and not (result.step is Step.CALL_ENDED and call.room_live)
+    )
+
+
+# What goes with it
+
+
+def _room(call: Call) -> RoomResult | None:
+    if call.room is None:
+        return None
+    info = call.room_info
+    return RoomResult(
+        name=call.room.name,
+        sid=info.sid if info else call.room.sid,
+        how=call.room.how,
+        open=call.room_live,
+        created_at=info.created_at if info else None,
+        age=(call.livekit_now - info.created_at).total_seconds() if info and call.room_live else None,
+    )
+
+
+def _ruled_out(findings: Iterable[Finding], broken: tuple[Broken, ...]) -> tuple[RuledOut, ...]:
+    codes = {item.code for item in broken}
+    chosen = [finding for finding in findings if finding.code in codes]
+    return tuple(dict.fromkeys(item for finding in chosen for item in finding.ruled_out))
+
+
+def _would_settle(
+    call: Call, broken: tuple[Broken, ...], verdict: Verdict, steps: tuple[StepResult, ...]
+) -> tuple[str, ...]:
+    """One more piece of evidence for each thing that is open."""
+    hints: list[str] = []
+    for item in broken:
+        if item.confidence is not Confidence.PROVEN:
+            values = values_of(call, item.values)
+            hints.extend(catalogue.fill(line, values) for line in catalogue.get(item.code).settled_by)
+    pending = [result for result in steps if result.status is Status.PENDING]
+    if pending and verdict is not Verdict.BROKEN:
+        hints.append("look again with --wait 30: it follows the call until both legs are decided")
+    if verdict is Verdict.UNKNOWN:
+        hints.extend(_would_tell(call))
+    return tuple(dict.fromkeys(hints))
+
+
+def _would_tell(call: Call) -> Iterable[str]:
+    if call.room is None:
+        yield "name the room with --room ROOM, or set call_logs.columns.room or rooms.name_template"
+    elif call.room_live is None:
+        yield "LiveKit's own view of the room: set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
+    if not call.rows:
+        yield "the call's log rows: set CALL_LOGS_DATABASE_URL, or give an export with --call-logs FILE"
+    if call.room_live is False:
+        yield "run trace while the room is open, with --wait, on the next call"
+
+
+def values_of(call: Call, values: dict[str, str]) -> dict[str, str]:
+    """The values for the placeholders of a fix: the finding's own, and the call's."""
+    own = {
+        "agent_name": call.agent_name,
+        "room": call.room.name if call.room else None,
+        "call_id": call.subject.call_id,
+        **_values_of_settings(call.settings),
+    }
+    return {key: value for key, value in own.items() if value} | values
+
+
+def _values_of_settings(settings: Settings) -> dict[str, str | None]:
+    logs = settings.call_logs
+    return {
+        "url": settings.livekit.url,
+        "schema": logs.schema,
+        "table": logs.table,
+        "column": logs.columns.call_id,
+    }

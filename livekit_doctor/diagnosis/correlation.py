@@ -1,0 +1,181 @@
+"""From what a person has at hand to one call: its rows, its attempts, its room."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from livekit_doctor.evidence.observations import (
+    DispatchList,
+    Evidence,
+    LogRow,
+    ParticipantList,
+    Room,
+    RoomList,
+)
+from livekit_doctor.flow import DEFAULT_STATES, Step, order
+from livekit_doctor.settings import Flow, Settings
+
+LIVEKIT_ID = re.compile(r"(RM|AD|AJ|SCL|PA|AW)_[A-Za-z0-9]{6,}")
+
+
+class Subject(Struct, frozen=True, kw_only=True):
+    """What is asked about: a call id, a room name, a LiveKit id, or several of them."""
+
+    call_id: str | None = None
+    room: str | None = None
+    livekit_id: str | None = None
+
+
+def parse_subject(text: str | None, room: str | None) -> Subject:
+    """`text` is a call id or a LiveKit id such as RM_…, AD_…, AJ_…, SCL_…, PA_…, AW_…"""
+    if text and LIVEKIT_ID.fullmatch(text):
+        return Subject(livekit_id=text, room=room)
+    return Subject(call_id=text, room=room)
+
+
+class RoomRef(Struct, frozen=True, kw_only=True):
+    """A room of the call and how it was found. `sid` is empty where only the name is known."""
+
+    name: str
+    how: str
+    sid: str = ""
+
+
+def step_of(row: LogRow, flow: Flow) -> Step | None:
+    """The step that a row reports."""
+    return step_of_state(row.state, flow)
+
+
+def step_of_state(state: str, flow: Flow) -> Step | None:
+    """The step that a state stands for; the team's own mapping before the defaults."""
+    state = state.strip()
+    return flow.states.get(state) or DEFAULT_STATES.get(state.lower().replace("-", "_"))
+
+
+def attempts(rows: Iterable[LogRow], flow: Flow) -> tuple[tuple[LogRow, ...], ...]:
+    """The rows of one call id, an attempt each, oldest first.
+
+    A new attempt begins with another room, with a step that opens a call and was already
+    reached, or with any step after the call had ended.
+    """
+    result: list[list[LogRow]] = []
+    for row in sorted(rows, key=lambda row: (row.at, row.order)):
+        step = step_of(row, flow)
+        if not result or _opens_another(row, step, result[-1], flow):
+            result.append([])
+        result[-1].append(row)
+    return tuple(map(tuple, result))
+
+
+def _opens_another(row: LogRow, step: Step | None, current: list[LogRow], flow: Flow) -> bool:
+    rooms = {earlier.room for earlier in current if earlier.room}
+    if row.room and rooms:
+        return row.room not in rooms
+    reached = {reported for earlier in current if (reported := step_of(earlier, flow))}
+    if step is None or step is Step.CALL_ENDED:
+        return False
+    if Step.CALL_ENDED in reached:
+        return order(step) < order(Step.AGENT_CONNECTED)
+    opening = (Step.CALL_REQUESTED, Step.ROOM_CREATED)
+    return step in opening and step in reached
+
+
+def mentions(text: str, call_id: str) -> bool:
+    """Whether `text` holds the id as a whole word: call-1 is not in call-12."""
+    return bool(re.search(rf"(?<![0-9A-Za-z]){re.escape(call_id)}(?![0-9A-Za-z])", text))
+
+
+def live_rooms(evidence: Evidence) -> tuple[Room, ...]:
+    """All rooms that any reading has shown, each as it was last seen; newest first."""
+    seen: dict[str, Room] = {}
+    for item in sorted(
+        (item for item in evidence.observations if isinstance(item, RoomList)), key=lambda item: item.read.at
+    ):
+        seen.update({room.sid: room for room in item.rooms})
+    return tuple(sorted(seen.values(), key=lambda room: room.created_at, reverse=True))
+
+
+def find_room(subject: Subject, rows: Iterable[LogRow], evidence: Evidence, settings: Settings) -> RoomRef | None:
+    """The room of the call, by the surest way that leads to exactly one (design section 2)."""
+    rows = tuple(rows)
+    if subject.room:
+        return RoomRef(name=subject.room, how="--room")
+    if subject.livekit_id:
+        return _room_of_id(subject.livekit_id, evidence)
+    named = [row.room for row in rows if row.room]
+    if named:
+        return RoomRef(name=named[-1], how="the call's log rows")
+    if not subject.call_id:
+        return None
+    by_template = _fill(settings.rooms.name_template, subject.call_id, rows)
+    if by_template:
+        return RoomRef(name=by_template, how=f"rooms.name_template {settings.rooms.name_template}")
+    found = tuple(_rooms_mentioning(subject.call_id, evidence))
+    if len({ref.name for ref in found}) == 1:
+        return found[0]
+    return None
+
+
+def _room_of_id(livekit_id: str, evidence: Evidence) -> RoomRef | None:
+    for room in live_rooms(evidence):
+        if room.sid == livekit_id:
+            return RoomRef(name=room.name, sid=room.sid, how="its sid")
+    for item in evidence.observations:
+        if isinstance(item, DispatchList):
+            for dispatch in item.dispatches:
+                ids = {dispatch.id, *(job.id for job in dispatch.jobs)}
+                if livekit_id in ids | {job.worker_id for job in dispatch.jobs}:
+                    return RoomRef(name=item.room, sid=item.room_sid, how=f"dispatch {dispatch.id}")
+        elif isinstance(item, ParticipantList):
+            for participant in item.participants:
+                if livekit_id in (participant.sid, participant.attributes.get("sip.callID")):
+                    return RoomRef(name=item.room, sid=item.room_sid, how=f"participant {participant.identity}")
+    return None
+
+
+def _rooms_mentioning(call_id: str, evidence: Evidence) -> Iterator[RoomRef]:
+    for room in live_rooms(evidence):
+        if mentions(room.name, call_id):
+            yield RoomRef(name=room.name, sid=room.sid, how="its name has the call id")
+        elif mentions(room.metadata, call_id):
+            yield RoomRef(name=room.name, sid=room.sid, how="its metadata has the call id")
+    for item in evidence.observations:
+        if isinstance(item, DispatchList):
+            for dispatch in item.dispatches:
+                if mentions(dispatch.metadata, call_id):
+                    how = f"the metadata of its dispatch {dispatch.id} has the call id"
+                    yield RoomRef(name=item.room, sid=item.room_sid, how=how)
+
+
+def _fill(template: str | None, call_id: str, rows: tuple[LogRow, ...]) -> str | None:
+    """The template with {call_id} and the rows' metadata filled in; None where a value is missing."""
+    if not template:
+        return None
+    values: dict[str, object] = {}
+    for row in rows:
+        values.update(_top_level(row.metadata))
+    values["call_id"] = call_id
+    names = re.findall(r"{(\w+)}", template)
+    if any(name not in values for name in names):
+        return None
+    return re.sub(r"{(\w+)}", lambda match: str(values[match[1]]), template)
+
+
+def _top_level(metadata: str) -> Mapping[str, Any]:
+    try:
+        value = json.loads(metadata)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def call_id_in(metadata: str) -> str | None:
+    """The call id that a room's or dispatch's JSON metadata carries, under the usual keys."""
+    value = _top_level(metadata)
+    for key in ("call_id", "callId", "call-id"):
+        if isinstance(value.get(key), str | int) and value[key]:
+            return str(value[key])
+    return None

@@ -1,0 +1,141 @@
+"""What proves each step of a call (design section 2, column "proven by")."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from msgspec import Struct
+
+from livekit_doctor.diagnosis.call import ANSWERED, RANG, Call, agent_name_of
+from livekit_doctor.flow import FLOW, SPEC, Step, implied_by
+
+
+class Clock(StrEnum):
+    LIVEKIT = "livekit"
+    CALL_LOGS = "call_logs"
+
+
+class Proof(Struct, frozen=True, kw_only=True):
+    """That a step happened. `at` is None where the source proves it without saying when."""
+
+    step: Step
+    source: str
+    text: str
+    at: datetime | None
+    clock: Clock
+    implied: bool = False
+
+
+Proofs = dict[Step, tuple[Proof, ...]]
+"""For each proven step its proofs, the strongest first. An unproven step is not a key."""
+
+
+class _MakeProof(Protocol):
+    def __call__(self, step: Step, source: str, text: str, at: datetime | None) -> Proof: ...
+
+
+def prove(call: Call) -> Proofs:
+    """All steps that the evidence proves, directly or since a later step implies them."""
+    direct: dict[Step, list[Proof]] = {}
+    for proof in (*_from_api(call), *_from_rows(call)):
+        direct.setdefault(proof.step, []).append(proof)
+    proofs: Proofs = {}
+    for spec in FLOW:
+        if spec.step in direct:
+            proofs[spec.step] = tuple(direct[spec.step])
+            continue
+        later = next((step for step in Step if step in direct and spec.step in implied_by(step)), None)
+        if later is not None:
+            because = direct[later][0]
+            text = f"implied by {SPEC[later].title}: {because.text}"
+            proofs[spec.step] = (
+                Proof(
+                    step=spec.step,
+                    source=because.source,
+                    text=text,
+                    at=None,
+                    clock=because.clock,
+                    implied=True,
+                ),
+            )
+    return proofs
+
+
+def _from_rows(call: Call) -> Iterator[Proof]:
+    for step, row in call.logged.items():
+        text = f"{row.source or 'a component'} logged {row.state}"
+        yield Proof(step=step, source=row.read.source, text=text, at=row.at, clock=Clock.CALL_LOGS)
+
+
+def _from_api(call: Call) -> Iterator[Proof]:
+    def proof(step: Step, source: str, text: str, at: datetime | None) -> Proof:
+        return Proof(step=step, source=source, text=text, at=at, clock=Clock.LIVEKIT)
+
+    if call.room_info is not None:
+        text = f"room {call.room_info.sid} exists"
+        yield proof(Step.ROOM_CREATED, "ListRooms", text, call.room_info.created_at)
+    for dispatch in call.dispatches:
+        named = f'for "{dispatch.agent_name}"' if dispatch.agent_name else "the automatic one"
+        text = f"dispatch {dispatch.id}, {named}"
+        yield proof(Step.AGENT_DISPATCHED, "ListDispatch", text, dispatch.created_at)
+    for job in call.jobs:
+        text = f"job {job.id} {job.status}, worker {job.worker_id or 'unknown'}"
+        yield proof(Step.JOB_ASSIGNED, "ListDispatch", text, job.started_at)
+    for agent in call.agents_seen:
+        name = agent_name_of(agent)
+        text = f"agent {agent.identity}" + (f' ("{name}")' if name else "") + " ACTIVE"
+        yield proof(Step.AGENT_CONNECTED, "ListParticipants", text, agent.joined_at)
+        if audio := next((t for t in agent.tracks if t.kind == "audio" and not t.muted), None):
+            text = f"agent {agent.identity} publishes audio track {audio.sid}"
+            yield proof(Step.AGENT_AUDIO, "ListParticipants", text, None)
+    if call.phone is not None:
+        yield from _from_phone(call, proof=proof)
+
+
+def _from_phone(call: Call, *, proof: "_MakeProof") -> Iterator[Proof]:
+    phone = call.phone
+    assert phone is not None
+    source = "ListParticipants"
+    yield proof(
+        Step.SIP_PARTICIPANT_CREATED,
+        source,
+        f"SIP participant {phone.identity} ({phone.sid})",
+        phone.joined_at,
+    )
+    if call.phone_states and not call.inbound:
+        yield proof(Step.SIP_DIALING, source, f"sip.callStatus {call.phone_states[0][1]}", phone.joined_at)
+    for step, states in ((Step.SIP_RINGING, RANG), (Step.SIP_ANSWERED, ANSWERED)):
+        for index, (at, status) in enumerate(call.phone_states):
+            if status in states:
+                # The first look at all says that it is so, not since when.
+                yield proof(step, source, f"sip.callStatus {status}", at if index else None)
+                break
+
+
+def age(call: Call, proofs: Proofs, step: Step) -> timedelta | None:
+    """How long ago a step happened, in the clock that dated it; None where that is not known."""
+    now = {Clock.LIVEKIT: call.livekit_now, Clock.CALL_LOGS: call.rows_now}
+    for proof in proofs.get(step, ()):
+        if proof.at is not None:
+            return now[proof.clock] - proof.at
+    return None
+
+
+def waited(call: Call, proofs: Proofs, step: Step) -> timedelta | None:
+    """How long `step` has had so far: the age of the latest of the steps it is counted from.
+
+    None where one of them is not proven or its time is not known.
+    """
+    allowance = call.allowance(step)
+    if allowance is None:
+        return None
+    ages = [age(call, proofs, base) for base in allowance.after]
+    known = [value for value in ages if value is not None]
+    return min(known) if known and len(known) == len(ages) else None
+
+
+def overdue(call: Call, proofs: Proofs, step: Step) -> bool:
+    """Whether the step's allowance is used up."""
+    allowance, so_far = call.allowance(step), waited(call, proofs, step)
+    return allowance is not None and so_far is not None and so_far > timedelta(seconds=allowance.broken_after)

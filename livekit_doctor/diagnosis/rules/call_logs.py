@@ -1,0 +1,61 @@
+"""The log table: LKD602, LKD603 and LKD605."""
+
+from collections.abc import Iterator
+
+from livekit_doctor.diagnosis.correlation import step_of_state
+from livekit_doctor.diagnosis.findings import Because, Finding
+from livekit_doctor.diagnosis.names import few
+from livekit_doctor.diagnosis.rules.connection import unreadable
+from livekit_doctor.diagnosis.setup import Setup
+from livekit_doctor.evidence import sources
+from livekit_doctor.evidence.observations import LogStates, LogTable
+from livekit_doctor.flow import Confidence
+
+
+def call_logs_unreadable(setup: Setup) -> Iterator[Finding]:
+    """LKD602: configured, and not read; or read by a role from which rows are hidden."""
+    for entry in setup.coverage(sources.CALL_LOGS):
+        yield from unreadable(entry)
+    table = setup.latest(LogTable)
+    if table is not None and table.row_security and not table.has_rows:
+        text = f"no row of {table.name} is visible, and row-level security applies to this role"
+        yield _finding(setup, "LKD602", table, text, Confidence.LIKELY)
+
+
+def call_logs_unindexed(setup: Setup) -> Iterator[Finding]:
+    """LKD605: no index begins with the call id, so that each trace reads the whole table."""
+    table = setup.latest(LogTable)
+    if table is not None and table.indexed is False:
+        text = f"{table.name} has no index that begins with {setup.settings.call_logs.columns.call_id}"
+        yield _finding(setup, "LKD605", table, text, Confidence.PROVEN)
+
+
+def call_logs_unmapped_states(setup: Setup) -> Iterator[Finding]:
+    """LKD603: states in use that no step stands for. They are shown in a trace, and prove nothing."""
+    states = setup.latest(LogStates)
+    if states is None:
+        return
+    unmapped = [state for state in states.states if step_of_state(state, setup.settings.flow) is None]
+    if unmapped:
+        yield Finding(
+            code="LKD603",
+            confidence=Confidence.PROVEN,
+            because=(
+                Because(
+                    source=states.read.source,
+                    at=states.read.now,
+                    text=f"{len(unmapped)} state(s) in use without a step: {few(unmapped)}",
+                ),
+            ),
+            values={"detail": unmapped[0]},
+        )
+
+
+def _finding(setup: Setup, code: str, table: LogTable, text: str, confidence: Confidence) -> Finding:
+    logs = setup.settings.call_logs
+    return Finding(
+        code=code,
+        confidence=confidence,
+        because=(Because(source=table.name, at=table.read.now, text=text),),
+        values={"schema": logs.schema, "table": logs.table, "column": logs.columns.call_id},
+    )

@@ -1,0 +1,130 @@
+"""What the log rows alone allow: never more than `possible` (design section 2)."""
+
+from datetime import timedelta
+
+from livekit_doctor import catalogue
+from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.correlation import step_of_state
+from livekit_doctor.diagnosis.findings import Because, Finding
+from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.flow import LEGS, Confidence, Leg, Step, order
+
+CODES: dict[Step, str] = {
+    Step.ROOM_CREATED: "LKD501",
+    Step.AGENT_DISPATCHED: "LKD401",
+    Step.JOB_ASSIGNED: "LKD402",
+    Step.ENTRYPOINT_CALLED: "LKD406",
+    Step.AGENT_CONNECTED: "LKD406",
+}
+"""The code of an unexplained break at each step of the way to the agent."""
+
+EMPTY_TIMEOUT = timedelta(seconds=300)
+"""How long LiveKit keeps a room open that nobody joins, unless set otherwise (design fact 18)."""
+
+WAY = (Step.CALL_REQUESTED, Step.ROOM_CREATED, *LEGS[Leg.AGENT])
+
+
+def never_logged(call: Call, proofs: Proofs) -> Finding | None:
+    """The stretch rule: a state that is always logged is not there after its allowance.
+
+    The break lies after the last proven step and up to the first one whose absence is
+    established. Nothing tells the steps of that stretch apart, so the first is reported,
+    and the codes of the others are its candidates.
+    """
+    absent = first_absent(call, proofs)
+    if absent is None or not rows_are_old(call):
+        return None
+    proven = [index for index, step in enumerate(WAY) if step in proofs]
+    stretch = WAY[max(proven, default=0) + 1 : WAY.index(absent) + 1]
+    if not stretch or stretch[0] not in CODES:
+        return None
+    first = stretch[0]
+    code = CODES[first]
+    entry = catalogue.get(code)
+    others = [CODES[step] for step in stretch[1:]]
+    candidates = [*entry.candidates, *others]
+    for other in others:
+        candidates.extend(catalogue.get(other).candidates)
+    last = call.rows[-1]
+    names = [
+        name for name in call.settings.call_logs.always_logged if step_of_state(name, call.settings.flow) is absent
+    ]
+    because = (
+        Because(
+            source=last.read.source,
+            at=last.at,
+            text=f"{len(call.rows)} row(s), the last: {last.source or 'a component'} logged {last.state}",
+        ),
+        Because(
+            source=last.read.source,
+            at=call.rows_now,
+            text=f"{' / '.join(names)} was never logged, {_ago(call)} after the last row",
+        ),
+    )
+    return Finding(
+        code=code,
+        step=first,
+        confidence=Confidence.POSSIBLE,
+        because=because,
+        candidates=tuple(dict.fromkeys(item for item in candidates if item != code)),
+    )
+
+
+def first_absent(call: Call, proofs: Proofs) -> Step | None:
+    """The first always-logged step of the agent's leg that nothing proves, where rows were read.
+
+    None where the leg is over: a later step is proven, so that the row is merely missing.
+    """
+    if not call.rows:
+        return None
+    steps = {step_of_state(name, call.settings.flow) for name in call.settings.call_logs.always_logged}
+    absent = [step for step in WAY if step in steps and step not in proofs]
+    if not absent or any(step in proofs for step in WAY[WAY.index(absent[0]) :]):
+        return None
+    return absent[0]
+
+
+def rows_are_old(call: Call) -> bool:
+    """The last row is older than the allowance of the agent's arrival."""
+    allowed = call.settings.flow.allowances.agent_connected.broken_after
+    return call.rows_now - call.rows[-1].at > timedelta(seconds=allowed)
+
+
+def room_closed_early(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD502: the room was there, or was logged as created, and is gone before either leg began.
+
+    Proven where an earlier look saw it open. From a row it is only possible: the room may be
+    on another server than the one asked (LKD501), and a row older than a room's usual empty
+    timeout says nothing.
+    """
+    if call.room_live is not False or any(order(step) > order(Step.ROOM_CREATED) for step in proofs):
+        return None
+    row = call.logged.get(Step.ROOM_CREATED)
+    if call.room_info is not None:
+        text = f"room {call.room_info.sid} was open before and is gone"
+        because, confidence = _absent(call, text), Confidence.PROVEN
+    elif row is not None and call.rows_now - row.at < EMPTY_TIMEOUT:
+        text = f"{row.source or 'a component'} logged {row.state} {_ago(call)} ago, and the room is not there"
+        because, confidence = _absent(call, text), Confidence.POSSIBLE
+    else:
+        return None
+    candidates = () if confidence is Confidence.PROVEN else ("LKD501",)
+    return Finding(
+        code="LKD502",
+        step=Step.ROOM_CREATED,
+        confidence=confidence,
+        because=(because,),
+        candidates=candidates,
+    )
+
+
+def _absent(call: Call, text: str) -> Because:
+    return Because(source="ListRooms", at=call.livekit_now, text=text)
+
+
+def _ago(call: Call) -> str:
+    seconds = (call.rows_now - call.rows[-1].at).total_seconds()
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

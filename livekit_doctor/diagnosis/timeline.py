@@ -1,0 +1,60 @@
+"""Everything that is known to have happened, in one order."""
+
+from collections.abc import Iterator
+
+from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.correlation import step_of
+from livekit_doctor.diagnosis.proofs import Clock, Proofs
+from livekit_doctor.diagnosis.result import TimelineEntry
+from livekit_doctor.flow import SPEC
+
+
+def timeline(call: Call, proofs: Proofs) -> tuple[TimelineEntry, ...]:
+    """Log rows, and what LiveKit dated, oldest first. Clocks may differ: each entry names its own."""
+    entries = [*_rows(call), *_dated(proofs), *_jobs(call), *_phone(call)]
+    return tuple(sorted(dict.fromkeys(entries), key=lambda entry: entry.at))
+
+
+def _rows(call: Call) -> Iterator[TimelineEntry]:
+    for row in call.rows:
+        step = step_of(row, call.settings.flow)
+        yield TimelineEntry(
+            at=row.at,
+            source=row.source or row.read.source,
+            event=row.state,
+            detail="" if step else "no step is mapped to this state",
+            clock=Clock.CALL_LOGS,
+        )
+
+
+def _dated(proofs: Proofs) -> Iterator[TimelineEntry]:
+    for step, found in proofs.items():
+        for proof in found:
+            if proof.at is not None and proof.clock is Clock.LIVEKIT:
+                yield TimelineEntry(
+                    at=proof.at,
+                    source=proof.source,
+                    event=SPEC[step].title,
+                    detail=proof.text,
+                    clock=Clock.LIVEKIT,
+                )
+
+
+def _jobs(call: Call) -> Iterator[TimelineEntry]:
+    for job in (*call.jobs, *call.declined_jobs):
+        if job.ended_at is not None:
+            detail = " ".join(filter(None, (job.id, job.status, job.reason, job.error)))
+            yield TimelineEntry(
+                at=job.ended_at, source="ListDispatch", event="job ended", detail=detail, clock=Clock.LIVEKIT
+            )
+
+
+def _phone(call: Call) -> Iterator[TimelineEntry]:
+    for at, status in call.phone_states:
+        yield TimelineEntry(
+            at=at,
+            source="ListParticipants",
+            event=f"sip.callStatus {status}",
+            detail="first seen",
+            clock=Clock.LIVEKIT,
+        )

@@ -1,0 +1,149 @@
+"""What is worth knowing about a call and is not where it broke."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from livekit_doctor.diagnosis.call import Call, agent_name_of
+from livekit_doctor.diagnosis.proofs import Proofs, age, waited
+from livekit_doctor.diagnosis.result import Warning
+from livekit_doctor.evidence import sources
+from livekit_doctor.evidence.observations import LeftBehind, LogTable, RecentCalls
+from livekit_doctor.flow import SPEC, Step, implied_by
+
+
+def warnings(call: Call, proofs: Proofs) -> tuple[Warning, ...]:
+    found = [
+        *_unread(call),
+        *_not_found(call),
+        *_contradictions(call, proofs),
+        *_agents(call),
+        *_slow(call, proofs),
+        *_rows(call),
+        *_clocks(call),
+        *_left_behind(call),
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def _unread(call: Call) -> Iterator[Warning]:
+    """What could not be read is said, and never turned into a diagnosis."""
+    for entry in call.setup.evidence.coverage:
+        if entry.status == "unread" and entry.problem is not None:
+            yield Warning(code=entry.problem.code, message=entry.problem.message)
+
+
+def _not_found(call: Call) -> Iterator[Warning]:
+    """LKD601: no row of this id and no room that belongs to it."""
+    call_id = call.subject.call_id or call.subject.livekit_id
+    if call.rows or call.room_info is not None or call_id is None:
+        return
+    table = call.setup.latest(LogTable)
+    looked = [f"in {table.name}"] if table else []
+    if any(entry.status in ("read", "empty") for entry in call.setup.coverage(sources.LIVEKIT_API)):
+        looked.append(f"in the live rooms of {call.settings.livekit.url}")
+    if not looked:
+        return
+    nearest = call.setup.latest(RecentCalls)
+    similar = ", ".join(recent.call_id for recent in nearest.calls[:3]) if nearest else ""
+    hint = f"; nearest ids: {similar}" if similar else ""
+    yield Warning(code="LKD601", message=f"call {call_id} is not known {' nor '.join(looked)}{hint}")
+
+
+def _contradictions(call: Call, proofs: Proofs) -> Iterator[Warning]:
+    """A row says one thing, the room another: both are shown."""
+    if not call.api_covers:
+        return
+    row = call.logged.get(Step.AGENT_DISPATCHED)
+    if row is not None and not call.dispatches and call.agent_name != "":
+        yield Warning(
+            code="LKD413",
+            message=f"contradiction: {row.source or 'a component'} logged {row.state}, and the room has no such "
+            "dispatch",
+        )
+    never = call.logged.keys() & {Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED}
+    if call.agents and call.rows and not never:
+        names = " / ".join(call.settings.call_logs.always_logged)
+        yield Warning(
+            code="LKD602",
+            message=f"contradiction: the agent is in the room, and {names} was not logged: the agent does not "
+            "write to this log, or under another call id",
+        )
+
+
+def _agents(call: Call) -> Iterator[Warning]:
+    """LKD410: two agents of one name talk over each other. And an agent of an unexpected name."""
+    names = [agent_name_of(agent) or "" for agent in call.agents]
+    for name in {name for name in names if names.count(name) > 1}:
+        who = ", ".join(a.identity for a in call.agents if (agent_name_of(a) or "") == name)
+        yield Warning(code="LKD410", message=f'{names.count(name)} agents "{name}" are in the room: {who}')
+    expected = {call.agent_name, *call.settings.agent.others}
+    if call.agent_name is not None:
+        for name in sorted(set(names) - expected):
+            yield Warning(
+                code="LKD102",
+                message=f'the agent in the room is "{name}", {call.agent_name_from} says "{call.agent_name}"',
+            )
+
+
+def _slow(call: Call, proofs: Proofs) -> Iterator[Warning]:
+    """LKD604: a step took, or has so far taken, longer than its `slow_after`."""
+    for step in Step:
+        allowance = call.allowance(step)
+        if allowance is None or step in call.settings.flow.not_used or call.inbound:
+            continue
+        so_far = waited(call, proofs, step)
+        if so_far is None:
+            continue
+        limit = timedelta(seconds=allowance.slow_after)
+        happened = age(call, proofs, step)
+        if happened is not None and so_far - happened > limit:
+            took = (so_far - happened).total_seconds()
+            yield Warning(code="LKD604", message=f"{SPEC[step].title} took {took:.1f} s (slow after {limit.seconds} s)")
+        elif step not in proofs and call.api_covers and so_far > limit:
+            yield Warning(
+                code="LKD604",
+                message=f"{SPEC[step].title}: not there after {so_far.total_seconds():.0f} s "
+                f"(slow after {limit.seconds} s)",
+            )
+
+
+def _rows(call: Call) -> Iterator[Warning]:
+    for state in call.unmapped:
+        yield Warning(
+            code="LKD603",
+            message=f'state "{state}" is not mapped to a step; map it under flow.states if it is one',
+        )
+    table = call.setup.latest(LogTable)
+    if table is None:
+        return
+    if table.skipped_lines:
+        first = "; ".join(table.skipped_lines[:3])
+        more = f" and {len(table.skipped_lines) - 3} more" if len(table.skipped_lines) > 3 else ""
+        yield Warning(code="LKD602", message=f"{table.name}: skipped {first}{more}")
+    if table.row_security:
+        yield Warning(
+            code="LKD602",
+            message=f"row-level security applies to {table.name} for this role: rows may be hidden",
+        )
+    if table.indexed is False:
+        yield Warning(code="LKD605", message=f"{table.name} has no index on the call id: every trace reads it all")
+
+
+def _clocks(call: Call) -> Iterator[Warning]:
+    """LKD005: rows of two components contradict the flow's order by more than the tolerance."""
+    tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
+    for later, row in call.logged.items():
+        for earlier in implied_by(later):
+            before = call.logged.get(earlier)
+            if before is not None and before.source != row.source and before.at - row.at > tolerance:
+                gap = (before.at - row.at).total_seconds()
+                yield Warning(
+                    code="LKD005",
+                    message=f"{row.source} logged {row.state} {gap:.0f} s before {before.source} logged "
+                    f"{before.state}: their clocks differ",
+                )
+
+
+def _left_behind(call: Call) -> Iterator[Warning]:
+    for item in call.setup.all(LeftBehind):
+        yield Warning(code="LKD003", message=f"left behind: {item.what}: {item.error}")

@@ -1,0 +1,22 @@
+"""Errors that a person can cause and mend. They reach the user as a code, a message and a fix."""
+
+
+class UserError(Exception):
+    """Ends the command with `exit_status` (design section 7), and without a traceback.
+
+    `code` is a catalogue code such as LKD003. Neither `message` nor `fix` may hold a secret.
+    """
+
+    def __init__(self, code: str, message: str, fix: str, exit_status: int = 2) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.fix = fix
+        self.exit_status = exit_status
+
+
+class ConfigError(UserError):
+    """The configuration cannot be used. Each line of the message is one mistake and its place."""
+
+    def __init__(self, message: str, fix: str) -> None:
+        super().__init__("LKD001", message, fix)

@@ -1,0 +1,37 @@
+"""What someone may have meant who typed a name that is not there."""
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+_SEPARATORS = re.compile(r"[\s_.\-\"']+")
+_SHORTEST_PART = 3
+_MAX_LENGTH = 200
+
+
+def folded(name: str) -> str:
+    """A name without case, spaces and separators: "Call ID", callId and call_id are the same."""
+    return _SEPARATORS.sub("", name).casefold()
+
+
+def nearest_names(wanted: str, names: Iterable[str], limit: int = 3) -> tuple[str, ...]:
+    """The names that are likely to be meant, likeliest first.
+
+    The same but for case and separators; then those that contain it or are contained in it;
+    then similar ones.
+    """
+    by_fold: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        by_fold.setdefault(folded(name)[:_MAX_LENGTH], []).append(name)
+    target = folded(wanted)[:_MAX_LENGTH]
+    similar = get_close_matches(target, by_fold, n=limit, cutoff=0.6) if target else []
+    ranked = [fold for fold in by_fold if fold == target]
+    ranked += sorted((fold for fold in by_fold if _part_of(fold, target)), key=_closeness(similar))
+    ranked += similar
+    found = [name for fold in dict.fromkeys(ranked) for name in by_fold[fold] if name != wanted]
+    return tuple(found[:limit])
+
+
+def _part_of(one: str, other: str) -> bool:
+    shorter, longer = sorted((one, other), key=len)
+    return len(shorter) >= _SHORTEST_PART and shorter in longer

@@ -1,0 +1,215 @@
+"""One request to the LiveKit server API, with what livekit-api does not hand out.
+
+livekit-api drops the text of a 401 and the `Date` header, signs tokens for 6 h and replays
+POSTs to other regions (design facts 26 and 27). This client keeps the first two, signs for
+minutes with the least grant, and never replays anything. Messages are livekit-protocol's.
+"""
+
+import datetime as dt
+import email.utils
+import json
+import ssl
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import aiohttp
+from google.protobuf.message import DecodeError, Message
+from livekit.api import AccessToken, SIPGrants, VideoGrants
+
+from livekit_doctor.evidence.observations import Problem, Read
+from livekit_doctor.redact import redact_text
+from livekit_doctor.settings import LiveKit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+M = TypeVar("M", bound=Message)
+
+TOKEN_TTL = dt.timedelta(minutes=2)
+NO_SIP = ("redis required", "no response from servers")
+
+
+class ApiError(Exception):
+    """A request that was refused or never answered, as a Problem for coverage.
+
+    `twirp_code` is the server's own error code, empty where there was no such answer.
+    """
+
+    def __init__(self, method: str, problem: Problem, *, status: int = 0, twirp_code: str = "") -> None:
+        super().__init__(f"{method}: {problem.message}")
+        self.method = method
+        self.problem = problem
+        self.status = status
+        self.twirp_code = twirp_code
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Generic[M]):
+    message: M
+    read: Read
+
+
+def utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def http_url(url: str) -> str:
+    """The http(s) form of a ws(s) URL, without a trailing slash."""
+    parts = urlsplit(url)
+    scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
+    return urlunsplit((scheme, parts.netloc, parts.path, "", "")).rstrip("/")
+
+
+def websocket_url(url: str) -> str:
+    """The ws(s) form of an http(s) URL, without a trailing slash."""
+    parts = urlsplit(url)
+    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
+    return urlunsplit((scheme, parts.netloc, parts.path, "", "")).rstrip("/")
+
+
+class LiveKitClient:
+    """An async context manager. Methods raise ApiError and nothing else."""
+
+    def __init__(self, settings: LiveKit) -> None:
+        if not (settings.url and settings.api_key and settings.api_secret):
+            raise ValueError("url, api_key and api_secret must be set")
+        self.settings = settings
+        self.url: str = settings.url
+        self._key: str = settings.api_key
+        self._secret: str = settings.api_secret
+        self.session: aiohttp.ClientSession
+
+    async def __aenter__(self) -> Self:
+        self.session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self.settings.timeout))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.session.close()
+
+    def token(self, *, sip: bool = False, **grants: bool | str) -> str:
+        """A token of minutes with these grants and no right to publish or subscribe."""
+        video = VideoGrants(can_publish=False, can_subscribe=False, can_publish_data=False, **grants)  # type: ignore[arg-type]
+        token = AccessToken(self._key, self._secret).with_ttl(TOKEN_TTL).with_grants(video)
+        if sip:
+            token = token.with_sip_grants(SIPGrants(admin=True))
+        return token.to_jwt()
+
+    async def call(
+        self, method: str, request: Message, reply: type[M], *, sip: bool = False, **grants: bool | str
+    ) -> Reply[M]:
+        """POST one Twirp request. `method` is such as RoomService/ListRooms."""
+        name = method.rpartition("/")[2]
+        headers = {
+            "Authorization": f"Bearer {self.token(sip=sip, **grants)}",
+            "Content-Type": "application/protobuf",
+        }
+        try:
+            async with self.session.post(
+                f"{http_url(self.url)}/twirp/livekit.{method}",
+                data=request.SerializeToString(),
+                headers=headers,
+                allow_redirects=False,
+            ) as response:
+                body = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise ApiError(name, unreachable(self.url, error, self.settings.timeout)) from error
+        read = Read(source=name, at=utc_now(), clock_at=_date(response.headers))
+        if response.status == 200 and "protobuf" in response.headers.get("Content-Type", ""):
+            try:
+                return Reply(reply.FromString(body), read)
+            except DecodeError:
+                pass
+        raise self._refused(name, response.status, body, read)
+
+    def _refused(self, name: str, status: int, body: bytes, read: Read) -> ApiError:
+        text = redact_text(body.decode(errors="replace")).strip()
+        try:
+            answer = json.loads(text)
+            twirp_code, message = str(answer["code"]), str(answer.get("msg", ""))
+            meta = dict(answer.get("meta") or {})
+        except (ValueError, KeyError, TypeError):
+            twirp_code, message, meta = "", text, {}
+        problem = self._explain(name, status, twirp_code, message, meta, read)
+        return ApiError(name, problem, status=status, twirp_code=twirp_code)
+
+    def _explain(
+        self, name: str, status: int, twirp_code: str, message: str, meta: "Mapping[str, str]", read: Read
+    ) -> Problem:
+        where = f"{self.url} answered {name} with HTTP {status}"
+        skew = (read.at - read.now).total_seconds()
+        if status == 401 and "token is" in message and abs(skew) > self.settings.clock_tolerance:
+            ahead = "ahead of" if skew > 0 else "behind"
+            return Problem(
+                code="LKD005",
+                message=f"this machine's clock is {abs(skew):.0f} s {ahead} the server's, so the server "
+                f"refuses the token ({_last(message)}); the credentials may be right",
+                values={"detail": f"{abs(skew):.0f} s {ahead} the server"},
+            )
+        if status == 401 or twirp_code in ("unauthenticated", "permission_denied"):
+            return Problem(code="LKD004", message=f"{where}: {_credentials(message, self._key)}")
+        if status == 429 or twirp_code == "resource_exhausted":
+            return Problem(code="LKD006", message=f"{where}: {message or 'too many requests'}")
+        if "SIP" in name and status >= 500 and any(text in message for text in NO_SIP):
+            return Problem(code="LKD203", message=f"{where}: {message}")
+        if twirp_code:
+            return Problem(code="LKD003", message=f"{where}: {twirp_code}, {message}")
+        return Problem(
+            code="LKD003",
+            message=f"{where} and not in LiveKit's protocol: this is not a LiveKit server's URL "
+            f"(or something in front of it answers); its answer begins {message[:60]!r}",
+        )
+
+
+def _date(headers: "Mapping[str, str]") -> dt.datetime | None:
+    try:
+        return email.utils.parsedate_to_datetime(headers["Date"]).astimezone(dt.UTC)
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def _last(message: str) -> str:
+    return message.rpartition(": ")[2]
+
+
+def _credentials(message: str, key: str) -> str:
+    if "invalid API key" in message:
+        return f"invalid API key: this server does not know the key {key[:4]}…"
+    if "signature is invalid" in message:
+        return f"invalid token, signature is invalid: the secret does not belong to the key {key[:4]}…"
+    if "token is expired" in message or "not valid yet" in message:
+        return f"{_last(message)}: the token's time is refused though both clocks agree"
+    return message or "credentials rejected"
+
+
+def unreachable(url: str, error: BaseException, timeout: float) -> Problem:
+    """Why a connection failed, each cause with its own words (design fact 26)."""
+    host = urlsplit(url).netloc
+    causes = [error, error.__cause__, getattr(error, "os_error", None)]
+    text = f"{error}"
+    if isinstance(error, TimeoutError):
+        why = f"no answer within {timeout:g} s"
+    elif isinstance(error, aiohttp.ClientConnectorDNSError) or "getaddrinfo" in text:
+        why = f"the host name {urlsplit(url).hostname} does not resolve (DNS)"
+    elif "WRONG_VERSION_NUMBER" in text or "record layer failure" in text:
+        why = f"TLS to a port that does not speak TLS: for a server without TLS the URL is ws://{host}"
+    elif isinstance(error, aiohttp.ClientConnectorCertificateError) or any(
+        isinstance(cause, ssl.SSLCertVerificationError) for cause in causes
+    ):
+        why = f"the TLS certificate of {host} is not trusted here: {_last(text)}"
+    elif isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
+        why = f"TLS failed: {_last(text)}"
+    elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        why = "connection refused: nothing listens on that port"
+    elif isinstance(error, aiohttp.ServerDisconnectedError | ConnectionResetError):
+        why = "the server closed the connection without an answer: another protocol than HTTP, or TLS only"
+    elif isinstance(error, aiohttp.InvalidURL | ValueError):
+        why = "this is not a URL of a server"
+    elif isinstance(error, aiohttp.ClientResponseError) or "BadStatusLine" in text or "Invalid HTTP" in text:
+        why = "what answers does not speak HTTP"
+    else:
+        why = redact_text(text) or type(error).__name__
+    return Problem(code="LKD003", message=f"cannot reach {url}: {why}", values={"detail": why})

@@ -1,0 +1,288 @@
+"""The canary: a worker of the tool's own proves that the dispatch system works (design fact 15).
+
+It speaks the protocol of livekit-agents 1.8.9, worker.py: binary protobuf frames, `register`
+first. The server answers `register` before it can be dispatched to, and `ping` only after
+(livekit-server 1.13.5, agentservice.go), so the canary waits for the pong.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from time import monotonic
+
+import aiohttp
+from google.protobuf.message import DecodeError
+from livekit.protocol import agent, agent_dispatch
+from livekit.protocol import room as room_service
+
+from livekit_doctor import __version__
+from livekit_doctor.evidence import sources
+from livekit_doctor.evidence.livekit_api import list_dispatches
+from livekit_doctor.evidence.livekit_client import (
+    ApiError,
+    LiveKitClient,
+    http_url,
+    unreachable,
+    utc_now,
+    websocket_url,
+)
+from livekit_doctor.evidence.observations import (
+    Canary,
+    Coverage,
+    Observation,
+    Problem,
+    Read,
+    Reading,
+    ScratchDispatch,
+)
+from livekit_doctor.experiments.scratch import PREFIX, ScratchRoom
+
+WAIT = 5.0
+PONG = 1.0
+FIRST_JOB = 1.5
+"""Seconds for the job of the room's own dispatch, measured 0.2 s. After that the scratch
+dispatch is the second try: the node that made the room may not have heard of the canary yet."""
+SECOND_JOB = 1.0
+"""Seconds for the scratch dispatch's job where the first one came: it only has to be declined."""
+LISTED = 1.0
+"""Seconds for ListDispatch to show what CreateDispatch and DeleteDispatch did."""
+
+
+async def run(client: LiveKitClient, *, wait: float = WAIT) -> Reading:
+    """Registers, gets a job within `wait` seconds and declines it; makes, lists and deletes a
+    dispatch. Yields a Canary and a ScratchDispatch, as far as they could be made, and coverage.
+
+    Leaves nothing behind, also when cancelled; what could not be removed is a LeftBehind.
+    """
+    agent_name = f"{PREFIX}canary-{secrets.token_hex(8)}"
+    room = ScratchRoom(
+        client, [agent_dispatch.RoomAgentDispatch(agent_name=agent_name)], lifetime=wait + FIRST_JOB + SECOND_JOB
+    )
+    trial = _Trial(client, room, agent_name, wait)
+    try:
+        async with _registered(client, agent_name) as worker, room:
+            await trial.run(worker)
+    except (_SocketFailed, ApiError) as error:
+        trial.failed(error.problem)
+    return Reading(observations=(*trial.observations, *room.left_behind), coverage=trial.coverage)
+
+
+class _SocketFailed(Exception):
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+class _Trial:
+    """What the canary does between registering and leaving, and what became of it."""
+
+    def __init__(self, client: LiveKitClient, room: ScratchRoom, agent_name: str, wait: float) -> None:
+        self.client, self.room, self.agent_name, self.wait = client, room, agent_name, wait
+        self.observations: tuple[Observation, ...] = ()
+        self.coverage: tuple[Coverage, ...] = ()
+
+    async def run(self, worker: "_Worker") -> None:
+        start = self.room.created_at
+        first = await worker.decline(start + min(FIRST_JOB, self.wait))
+        await self._scratch_dispatch()
+        second = await worker.decline(monotonic() + SECOND_JOB if first else start + self.wait)
+        job = first or second
+        self._read(
+            sources.CANARY,
+            Canary(
+                read=Read(source=sources.CANARY, at=utc_now()),
+                agent_name=self.agent_name,
+                room=self.room.name,
+                worker_id=worker.id,
+                server_version=worker.server_version,
+                node_id=worker.node_id,
+                registered_after=worker.registered_after,
+                job_after=job - start if job else None,
+                waited=monotonic() - start,
+            ),
+        )
+
+    def failed(self, problem: Problem) -> None:
+        """The sources that have not been read by now are unread."""
+        done = {entry.source for entry in self.coverage}
+        for source in (sources.CANARY, sources.SCRATCH_DISPATCH):
+            if source not in done:
+                self.coverage += (Coverage(source=source, status="unread", problem=problem),)
+
+    def _read(self, source: str, observation: Observation) -> None:
+        self.observations += (observation,)
+        self.coverage += (Coverage(source=source, status="read"),)
+
+    async def _scratch_dispatch(self) -> None:
+        try:
+            dispatch_id = await self.room.settle(self._create_dispatch())
+            listed = await self._listed(dispatch_id, wanted=True)
+            await self.room.settle(self._delete_dispatch(dispatch_id))
+            gone = not await self._listed(dispatch_id, wanted=False)
+        except ApiError as error:
+            self.coverage += (Coverage(source=sources.SCRATCH_DISPATCH, status="unread", problem=error.problem),)
+            return
+        self._read(
+            sources.SCRATCH_DISPATCH,
+            ScratchDispatch(
+                read=Read(source=sources.SCRATCH_DISPATCH, at=utc_now()),
+                room=self.room.name,
+                dispatch_id=dispatch_id,
+                listed=listed,
+                gone_after_delete=gone,
+            ),
+        )
+
+    async def _create_dispatch(self) -> str:
+        request = agent_dispatch.CreateAgentDispatchRequest(agent_name=self.agent_name, room=self.room.name)
+        reply = await self.client.call(
+            "AgentDispatchService/CreateDispatch",
+            request,
+            agent_dispatch.AgentDispatch,
+            room_admin=True,
+            room=self.room.name,
+        )
+        return reply.message.id
+
+    async def _delete_dispatch(self, dispatch_id: str) -> None:
+        await self.client.call(
+            "AgentDispatchService/DeleteDispatch",
+            agent_dispatch.DeleteAgentDispatchRequest(dispatch_id=dispatch_id, room=self.room.name),
+            agent_dispatch.AgentDispatch,
+            room_admin=True,
+            room=self.room.name,
+        )
+
+    async def _listed(self, dispatch_id: str, *, wanted: bool) -> bool:
+        """Whether ListDispatch shows it, once that is as `wanted` or LISTED seconds have passed."""
+        deadline = monotonic() + LISTED
+        while True:
+            listing = await list_dispatches(self.client, self.room.room)
+            listed = any(dispatch.id == dispatch_id for dispatch in listing.dispatches)
+            if listed is wanted or monotonic() > deadline:
+                return listed
+            await asyncio.sleep(0.1)
+
+
+@dataclass(slots=True)
+class _Worker:
+    """A registered worker that declines every job."""
+
+    url: str
+    socket: aiohttp.ClientWebSocketResponse
+    connecting_at: float
+    id: str = ""
+    server_version: str = ""
+    node_id: str = ""
+    registered_after: float = 0.0
+
+    async def register(self, agent_name: str) -> None:
+        request = agent.RegisterWorkerRequest(type=agent.JobType.JT_ROOM, agent_name=agent_name, version=__version__)
+        await self._send(agent.WorkerMessage(register=request))
+        answer = (await self._receive("register")).register
+        self.id, self.registered_after = answer.worker_id, monotonic() - self.connecting_at
+        self.server_version, self.node_id = answer.server_info.version, answer.server_info.node_id
+        await self._send(agent.WorkerMessage(ping=agent.WorkerPing(timestamp=int(time.time() * 1000))))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PONG):
+                await self._receive("pong")
+
+    async def decline(self, deadline: float) -> float | None:
+        """When the next job request came, None if none did by `deadline`; declines it for good."""
+        try:
+            async with asyncio.timeout(deadline - monotonic()):
+                job = (await self._receive("availability")).availability.job
+        except TimeoutError:
+            return None
+        came = monotonic()
+        answer = agent.AvailabilityResponse(job_id=job.id, available=False, terminate=True)
+        await self._send(agent.WorkerMessage(availability=answer))
+        return came
+
+    async def _send(self, message: agent.WorkerMessage) -> None:
+        try:
+            await self.socket.send_bytes(message.SerializeToString())
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._failed(f"closed the connection ({error})") from error
+
+    async def _receive(self, kind: str) -> agent.ServerMessage:
+        """The next message of this kind; others are of no interest to a canary."""
+        while True:
+            frame = await self.socket.receive()
+            if frame.type is not aiohttp.WSMsgType.BINARY:
+                closed = self.socket.close_code
+                raise self._failed(
+                    f"closed the connection (code {closed})" if closed else f"sent a {frame.type.name} frame"
+                )
+            try:
+                message = agent.ServerMessage.FromString(frame.data)
+            except DecodeError as error:
+                raise self._failed("does not speak LiveKit's worker protocol") from error
+            if message.WhichOneof("message") == kind:
+                return message
+
+    def _failed(self, how: str) -> _SocketFailed:
+        when = "after the canary registered" if self.id else "before the canary was registered"
+        return _SocketFailed(_problem(self.url, f"the WebSocket {how} {when}"))
+
+
+@asynccontextmanager
+async def _registered(client: LiveKitClient, agent_name: str) -> AsyncIterator[_Worker]:
+    url = f"{websocket_url(client.url)}/agent"
+    timeout = client.settings.timeout
+    connecting_at = monotonic()
+    try:
+        async with asyncio.timeout(timeout):
+            socket = await client.session.ws_connect(
+                url,
+                headers={"Authorization": f"Bearer {client.token(agent=True)}"},
+                timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
+            )
+    except aiohttp.WSServerHandshakeError as error:
+        raise _SocketFailed(await _refused(client, url, error)) from error
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        raise _SocketFailed(unreachable(client.url, error, timeout)) from error
+    async with socket:
+        worker = _Worker(url, socket, connecting_at)
+        try:
+            async with asyncio.timeout(timeout):
+                await worker.register(agent_name)
+        except TimeoutError as error:
+            raise _SocketFailed(_problem(url, f"no answer to the registration within {timeout:g} s")) from error
+        yield worker
+
+
+async def _refused(client: LiveKitClient, url: str, error: aiohttp.WSServerHandshakeError) -> Problem:
+    """Why there is no WebSocket. What is wrong with the credentials only the API's answer says,
+    since a failed upgrade comes without its body."""
+    if error.status in (401, 403):
+        try:
+            await client.call(
+                "RoomService/ListRooms",
+                room_service.ListRoomsRequest(names=[PREFIX]),
+                room_service.ListRoomsResponse,
+                room_list=True,
+            )
+        except ApiError as refused:
+            return refused.problem
+        return Problem(
+            code="LKD004",
+            message=f"{url} answered HTTP {error.status}, though the API accepts the same key: something in front of "
+            "the server refuses it, or the key may not register workers (grant `agent`)",
+            values={"url": client.url},
+        )
+    if error.status in (429, 500, 502, 503, 504):
+        return _problem(url, f"HTTP {error.status}: the server, or a proxy in front of it, refuses WebSockets now")
+    return _problem(
+        url,
+        f"HTTP {error.status} instead of a WebSocket: a proxy in front of {http_url(client.url)} does not pass on the "
+        "upgrade or the path /agent, without which no worker can register (nginx: proxy_http_version 1.1, "
+        'proxy_set_header Upgrade $http_upgrade, proxy_set_header Connection "upgrade")',
+    )
+
+
+def _problem(url: str, why: str) -> Problem:
+    return Problem(code="LKD003", message=f"{url}: {why}", values={"url": url, "detail": why})

@@ -1,0 +1,185 @@
+"""A scratch room: made for an experiment, and removed again whatever happens.
+
+Measured on livekit-server 1.13.5: a CreateDispatch that arrives late, and an agent that joins
+late, both make a deleted room again. So a request that changes something is never given up
+half-way (`settle`), and `before_removal` can wait for an agent that is on its way.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
+from math import ceil
+from time import monotonic
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import aiohttp
+from livekit.protocol import models
+from livekit.protocol import room as room_service
+from livekit.protocol.agent_dispatch import RoomAgentDispatch
+
+from livekit_doctor.evidence.livekit_api import list_rooms
+from livekit_doctor.evidence.livekit_client import ApiError, LiveKitClient, utc_now
+from livekit_doctor.evidence.observations import LeftBehind, Read, Room
+
+T = TypeVar("T")
+
+PREFIX = "livekit-doctor-"
+SAFETY_NET = 30
+"""Seconds beyond its planned life after which the server itself closes an empty scratch room."""
+DEPARTURE_TIMEOUT = 5
+SETTLING = 2.5
+"""Seconds that the removal waits for requests in flight."""
+DELETING = 3.0
+
+_log = logging.getLogger(__name__)
+
+
+class ScratchRoom:
+    """An async context manager. Entering raises ApiError when the room can't be made.
+
+    `agents` must not be empty: without, the room would have the automatic dispatch, which
+    starts the team's unnamed workers (design facts 4 and 15). `lifetime` is how many seconds
+    the experiment may need. What can't be removed is in `left_behind` on leaving, and where an
+    exception ends the experiment, so that nobody may look there, in the log as well.
+    """
+
+    def __init__(self, client: LiveKitClient, agents: Sequence[RoomAgentDispatch], *, lifetime: float) -> None:
+        if not agents:
+            raise ValueError("a scratch room without agents would start unnamed workers")
+        self.name = f"{PREFIX}{secrets.token_hex(6)}"
+        self.left_behind: tuple[LeftBehind, ...] = ()
+        self.before_removal: Callable[[], Awaitable[None]] | None = None
+        """Must end by itself within seconds. An ApiError of it is dropped."""
+        self.room: Room
+        self.created_at: float
+        """When CreateRoom was sent, on time.monotonic()'s clock."""
+        self._client = client
+        self._agents = agents
+        self._lifetime = lifetime
+        self._in_flight: set[asyncio.Task[Any]] = set()
+        self._may_exist = False
+
+    async def settle(self, request: Coroutine[Any, Any, T]) -> T:
+        """The result of a request that changes something. A cancellation leaves the request
+        running, and the removal of the room waits for it."""
+        task = asyncio.create_task(request)
+        self._in_flight.add(task)
+        task.add_done_callback(self._settled)
+        return await asyncio.shield(task)
+
+    def leave_behind(self, what: str, why: str) -> None:
+        self.left_behind += (LeftBehind(read=Read(source="DeleteRoom", at=utc_now()), what=what, error=why),)
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._create()
+        except BaseException as error:
+            await self._leave(error)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._leave(error)
+
+    async def _create(self) -> None:
+        request = room_service.CreateRoomRequest(
+            name=self.name,
+            empty_timeout=ceil(self._lifetime) + SAFETY_NET,
+            departure_timeout=DEPARTURE_TIMEOUT,
+            agents=self._agents,
+        )
+        self.created_at = monotonic()
+        self._may_exist = True
+        try:
+            created = await self.settle(
+                self._client.call("RoomService/CreateRoom", request, models.Room, room_create=True)
+            )
+        except ApiError as error:
+            refused = 400 <= error.status < 500
+            self._may_exist = not refused and not isinstance(error.__cause__, aiohttp.ClientConnectorError)
+            raise
+        self.room = Room(sid=created.message.sid, name=self.name, created_at=created.read.now)
+
+    async def _leave(self, error: BaseException | None) -> None:
+        if not self._may_exist:
+            return
+        try:
+            await uninterrupted(self._remove())
+        except asyncio.CancelledError as cancelled:
+            error = cancelled
+            raise
+        finally:
+            for item in self.left_behind if error else ():
+                _log.warning("left behind: %s: %s", item.what, item.error)
+
+    async def _remove(self) -> None:
+        """Raises nothing but CancelledError, when the event loop itself is ended."""
+        what, why = f"scratch room {self.name}", "its removal was interrupted"
+        try:
+            if self.before_removal is not None:
+                with suppress(ApiError):
+                    await self.before_removal()
+            if self._in_flight:
+                await asyncio.wait(self._in_flight, timeout=SETTLING)
+            why = await self._delete()
+        finally:
+            if why:
+                closes = ceil(self._lifetime) + SAFETY_NET
+                self.leave_behind(
+                    what, f"{why}; type: lk room delete {self.name} (empty, the server closes it after {closes} s)"
+                )
+
+    async def _delete(self) -> str:
+        """Why the room could not be deleted; empty once it is gone."""
+        why = ""
+        try:
+            async with asyncio.timeout(DELETING):
+                for pause in (0.1, 0.5, 0.0):
+                    try:
+                        await self._delete_once()
+                        if not (await list_rooms(self._client, self.name)).rooms:
+                            return ""
+                        why = "it is still there after DeleteRoom"
+                    except ApiError as error:
+                        why = error.problem.message
+                    await asyncio.sleep(pause)
+        except TimeoutError:
+            why = why or f"DeleteRoom was not answered within {DELETING:g} s"
+        return why
+
+    async def _delete_once(self) -> None:
+        request = room_service.DeleteRoomRequest(room=self.name)
+        try:
+            await self._client.call(
+                "RoomService/DeleteRoom", request, room_service.DeleteRoomResponse, room_create=True
+            )
+        except ApiError as error:
+            if error.twirp_code != "not_found":
+                raise
+
+    def _settled(self, task: asyncio.Task[Any]) -> None:
+        self._in_flight.discard(task)
+        if not task.cancelled():
+            task.exception()  # has been seen: whoever asked may be gone
+
+
+async def uninterrupted(work: Coroutine[Any, Any, None]) -> None:
+    """Finishes `work` even when cancelled meanwhile, and only then raises CancelledError.
+
+    Ends early only where `work` itself is cancelled, as asyncio.run() does on a second Ctrl-C.
+    """
+    task = asyncio.create_task(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    task.result()

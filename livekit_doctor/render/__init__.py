@@ -1,0 +1,1 @@
+"""One module a format. They know the results, and nothing of how these came about."""

@@ -1,0 +1,65 @@
+"""Check results for a person: a line a check, then what failed with evidence and fix."""
+
+from rich.console import Console
+
+from livekit_doctor import catalogue
+from livekit_doctor.checks.check import CheckResult
+from livekit_doctor.render.check_json import STATUSES, summary
+from livekit_doctor.render.page import MARKS, Page, printable
+from livekit_doctor.render.report import CheckReport
+from livekit_doctor.render.trace_console import because_line
+
+ID_WIDTH = 29
+
+
+def render(report: CheckReport, console: Console) -> None:
+    """Prints the report of one run."""
+    page = Page(console)
+    page.line((printable(f"{report.configuration}"), "dim"))
+    page.line()
+    for result in report.results:
+        _check(page, result, report)
+    for result in report.results:
+        if result.findings:
+            page.line()
+            _findings(page, result, report)
+    for item in report.left_behind:
+        page.line()
+        page.line(("Left behind: ", "bold red"), printable(item))
+    page.line()
+    _summary(page, report)
+
+
+def _check(page: Page, result: CheckResult, report: CheckReport) -> None:
+    mark, style = MARKS[result.status]
+    code = f"{result.code}  " if result.code else ""
+    page.hanging(
+        [(f"  {mark}  ", style), f"{result.id:<{ID_WIDTH}}"],
+        f"{code}{report.mask(result.message)}",
+        style="dim" if result.status in ("passed", "skipped") else "",
+    )
+
+
+def _findings(page: Page, result: CheckResult, report: CheckReport) -> None:
+    for finding in result.findings:
+        entry = catalogue.get(finding.code)
+        mark, style = MARKS[result.status]
+        page.line(
+            (f"{mark}  {result.id}", style),
+            (f"   {finding.code} {entry.name}", "bold"),
+            f"   {finding.confidence.value}",
+        )
+        page.field("", entry.title)
+        page.fields("because", (report.mask(because_line(because)) for because in finding.because))
+        if finding.candidates:
+            named = (f"{code} {catalogue.get(code).name}" for code in finding.candidates)
+            page.field("could be", ", ".join(named))
+        page.fields("ruled out", (f"{r.code}: {report.mask(r.because)}" for r in finding.ruled_out))
+        page.fix(report.fix_of(finding))
+
+
+def _summary(page: Page, report: CheckReport) -> None:
+    counts = summary(report.results)
+    parts = [f"{counts[status]} {status}" for status in STATUSES if counts[status]]
+    word, style = ("ok", "bold green") if report.exit_status == 0 else ("not ok", "bold red")
+    page.line((word, style), f": {', '.join(parts)}")

@@ -1,0 +1,56 @@
+"""livekit-doctor/check/v1."""
+
+from collections import Counter
+from typing import Any
+
+from livekit_doctor.checks.check import CheckResult
+from livekit_doctor.render.report import CheckReport
+
+SCHEMA = "livekit-doctor/check/v1"
+STATUSES = ("passed", "warned", "failed", "skipped", "errored")
+
+
+def summary(results: tuple[CheckResult, ...]) -> dict[str, int]:
+    """How many checks have each status."""
+    counts = Counter(result.status for result in results)
+    return {status: counts[status] for status in STATUSES}
+
+
+def render(report: CheckReport) -> dict[str, Any]:
+    """The report as JSON values; durations are milliseconds. Numbers are masked but in `fix`."""
+    mask = report.mask
+    return {
+        "schema": SCHEMA,
+        "ok": report.exit_status == 0,
+        "exit_status": report.exit_status,
+        "server": report.server,
+        "configuration": report.configuration,
+        "summary": summary(report.results),
+        "checks": [
+            {
+                "id": result.id,
+                "category": result.category,
+                "title": result.title,
+                "status": result.status,
+                "code": result.code,
+                "message": mask(result.message),
+                "fix": report.fix(result),
+                "duration_ms": round(result.duration * 1000, 1),
+                "evidence": [
+                    {"source": because.source, "at": because.at, "text": mask(because.text)}
+                    for because in result.evidence
+                ],
+                "findings": [
+                    {
+                        "code": finding.code,
+                        "confidence": finding.confidence,
+                        "candidates": list(finding.candidates),
+                        "fix": report.fix_of(finding),
+                    }
+                    for finding in result.findings
+                ],
+            }
+            for result in report.results
+        ],
+        "left_behind": list(report.left_behind),
+    }

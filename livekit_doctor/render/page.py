@@ -1,0 +1,73 @@
+"""Lines of a console page: marks, labels with hanging text, and code that is never wrapped."""
+
+import textwrap
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.text import Text
+
+LABEL = 12
+"""Width of the label column."""
+
+MARKS: dict[str, tuple[str, str]] = {
+    "ok": ("ok", "green"),
+    "passed": ("ok", "green"),
+    "broken": ("XX", "bold red"),
+    "failed": ("XX", "bold red"),
+    "warned": ("!!", "yellow"),
+    "errored": ("EE", "bold magenta"),
+    "pending": ("..", "cyan"),
+    "unknown": ("??", "yellow"),
+    "skipped": ("--", "dim"),
+}
+"""The mark and the style of each status."""
+
+
+def printable(text: str) -> str:
+    """The text on one line, without characters that could steer a terminal."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+class Page:
+    """Writes to a console; wraps at its width on a terminal, and never elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._width = console.width if console.is_terminal else 100_000
+
+    def line(self, *parts: tuple[str, str] | str) -> None:
+        """One line of parts, each a text or a text with a style."""
+        text = Text()
+        for part in parts:
+            text.append(*((part, "") if isinstance(part, str) else part))
+        text.rstrip()
+        self.console.print(text, soft_wrap=True)
+
+    def field(self, label: str, text: str, *, style: str = "", indent: int = 2) -> None:
+        """A label and its text, which hangs under itself when it is long."""
+        self.hanging([(f"{' ' * indent}{label:<{LABEL - 1}}", "dim")], text, style=style)
+
+    def hanging(self, head: list[tuple[str, str] | str], text: str, *, style: str = "") -> None:
+        """A head, and a text that hangs under itself when it is long."""
+        used = sum(len(part if isinstance(part, str) else part[0]) for part in head)
+        wrapped = self._wrap(printable(text), used) or [""]
+        self.line(*head, (wrapped[0], style))
+        for more in wrapped[1:]:
+            self.line(" " * used, (more, style))
+
+    def fields(self, label: str, texts: Iterable[str], *, style: str = "") -> None:
+        """Several texts under one label."""
+        for number, text in enumerate(texts):
+            self.field(label if number == 0 else "", text, style=style)
+
+    def fix(self, text: str) -> None:
+        """A fix as the catalogue renders it: sentences wrap, code lines do not."""
+        label = "fix"
+        for number, line in enumerate(text.splitlines()):
+            if line.startswith("  "):
+                self.line(" " * (LABEL + 1), (line, "bold"))
+            elif line:
+                self.field(label if number == 0 else "", line)
+
+    def _wrap(self, text: str, used: int) -> list[str]:
+        return textwrap.wrap(text, max(20, self._width - used), break_long_words=False, break_on_hyphens=False)

@@ -1,0 +1,45 @@
+"""What a format is given: the result and what it needs to print it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from livekit_doctor import catalogue
+from livekit_doctor.checks.check import CheckResult
+from livekit_doctor.diagnosis.findings import Finding
+from livekit_doctor.diagnosis.result import Broken, Diagnosis
+from livekit_doctor.render.masking import Mask
+
+
+@dataclass(frozen=True, slots=True)
+class TraceReport:
+    """`server` is the URL asked."""
+
+    diagnosis: Diagnosis
+    mask: Mask
+    server: str | None
+    exit_status: int
+
+    def fix(self, item: Broken) -> str:
+        """The fix to type for a break, its placeholders filled."""
+        return catalogue.render_fix(catalogue.get(item.code), item.values)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """`configuration` says in one line where the settings come from."""
+
+    results: tuple[CheckResult, ...]
+    mask: Mask
+    values: Mapping[str, str]
+    server: str | None
+    configuration: str
+    exit_status: int
+    left_behind: tuple[str, ...] = ()
+
+    def fix_of(self, finding: Finding) -> str:
+        """The fix to type for a finding, its placeholders filled."""
+        return catalogue.render_fix(catalogue.get(finding.code), {**self.values, **finding.values})
+
+    def fix(self, result: CheckResult) -> str | None:
+        """The fix of a check: that of its worst finding."""
+        return self.fix_of(result.findings[0]) if result.findings else None

@@ -1,0 +1,200 @@
+"""A diagnosis for a person: the two legs as a ladder, where it broke, why, and what to type."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import groupby
+
+from rich.console import Console
+
+from livekit_doctor import catalogue
+from livekit_doctor.diagnosis.findings import Because
+from livekit_doctor.diagnosis.result import Broken, Diagnosis, RoomResult, StepResult
+from livekit_doctor.flow import SPEC, Leg, Status, Verdict
+from livekit_doctor.render.masking import Mask
+from livekit_doctor.render.page import MARKS, Page, printable
+from livekit_doctor.render.report import TraceReport
+
+COLUMN = 26
+TIMELINE_ROWS = 40
+"""The console shows this many entries; JSON has them all."""
+
+NAMES = {Leg.CALL: "call", Leg.AGENT: "agent leg", Leg.PHONE: "phone leg"}
+
+VERDICTS = {
+    Verdict.HEALTHY: ("Healthy", "bold green"),
+    Verdict.IN_PROGRESS: ("In progress", "bold cyan"),
+    Verdict.UNKNOWN: ("Unknown", "bold yellow"),
+}
+
+
+def render(report: TraceReport, console: Console) -> None:
+    """Prints the report of one call."""
+    page, diagnosis, mask = Page(console), report.diagnosis, report.mask
+    _header(page, report)
+    for leg in (Leg.CALL, Leg.AGENT, Leg.PHONE):
+        _leg(page, leg, diagnosis, mask)
+    page.line()
+    for number, item in enumerate(diagnosis.broken):
+        _broken(page, item, report, primary=number == 0)
+    if not diagnosis.broken:
+        _verdict(page, diagnosis, mask)
+    page.fields("settle by", map(mask, diagnosis.would_settle))
+    _warnings(page, diagnosis, mask)
+    _attempts(page, diagnosis)
+    _timeline(page, diagnosis, mask)
+    _coverage(page, diagnosis)
+
+
+def _header(page: Page, report: TraceReport) -> None:
+    diagnosis = report.diagnosis
+    head = [f"call {diagnosis.call_id}"] if diagnosis.call_id else []
+    head.append(f"room {diagnosis.room.name} ({_state(diagnosis.room)})" if diagnosis.room else "room unknown")
+    if report.server:
+        head.append(report.server)
+    page.line((printable("  ".join(head)), "bold"))
+    page.line()
+
+
+def _state(room: RoomResult) -> str:
+    if room.open is None:
+        return "LiveKit not asked"
+    if not room.open:
+        return "closed, or never there"
+    return f"open for {room.age:.0f} s" if room.age is not None else "open"
+
+
+def _leg(page: Page, leg: Leg, diagnosis: Diagnosis, mask: Mask) -> None:
+    results = [result for result in diagnosis.steps if result.leg is leg]
+    if leg is Leg.CALL:
+        results = [result for result in results if result.status is not Status.UNKNOWN]
+    label = NAMES[leg]
+    for status, group in groupby(results, key=lambda result: result.status):
+        together = list(group)
+        if status in (Status.UNKNOWN, Status.SKIPPED, Status.PENDING):
+            titles = ", ".join(SPEC[result.step].title for result in together)
+            _rung(page, label, status, titles, _REMARK[status])
+            label = ""
+            continue
+        for result in together:
+            _rung(page, label, status, SPEC[result.step].title, _remark(result, mask))
+            label = ""
+
+
+_REMARK = {
+    Status.UNKNOWN: "no source could tell",
+    Status.SKIPPED: "not reached, or does not apply",
+    Status.PENDING: "may still come",
+}
+
+
+def _rung(page: Page, label: str, status: Status, title: str, remark: str) -> None:
+    mark, style = MARKS[status.value]
+    rung: list[tuple[str, str] | str] = [(f"  {label:<11}", "dim"), (f"{mark}  ", style)]
+    if status in (Status.OK, Status.BROKEN):
+        page.hanging([*rung, f"{title:<{COLUMN}}"], remark, style="" if status is Status.BROKEN else "dim")
+    else:
+        page.hanging(rung, f"{title}  ({remark})", style="dim")
+
+
+def _remark(result: StepResult, mask: Mask) -> str:
+    because = result.evidence[0] if result.evidence else None
+    if result.status is Status.BROKEN:
+        return mask(because.text) if because else ""
+    when = f"{clock(result.at):<12}" if result.at else ""
+    return f"{when}{mask(because.text) if because else ''}".strip()
+
+
+def clock(at: datetime) -> str:
+    """The time of day in UTC, to a tenth of a second."""
+    return f"{at:%H:%M:%S}.{at.microsecond // 100_000}"
+
+
+def _broken(page: Page, item: Broken, report: TraceReport, *, primary: bool) -> None:
+    entry = catalogue.get(item.code)
+    head = "Broke at" if primary else "Also broke at"
+    page.line(
+        (f"{head}: {SPEC[item.step].title}", "bold red"),
+        (f"   {item.code} {entry.name}", "bold"),
+        f"   {item.confidence.value}",
+    )
+    page.field("", entry.title)
+    page.fields("because", map(report.mask, map(because_line, item.because)))
+    if item.candidates:
+        named = (f"{code} {catalogue.get(code).name}" for code in item.candidates)
+        page.field("could be", ", ".join(named))
+    if primary:
+        ruled_out = report.diagnosis.ruled_out
+        page.fields(
+            "ruled out", (report.mask(f"{r.code} {catalogue.get(r.code).name}: {r.because}") for r in ruled_out)
+        )
+    page.fields("followed by", (f"{code} {catalogue.get(code).name}" for code in item.consequences))
+    page.fix(report.fix(item))
+    page.line()
+
+
+def because_line(because: Because) -> str:
+    when = f", {clock(because.at)}" if because.at else ""
+    return f"{because.source}{when}: {because.text}"
+
+
+def _verdict(page: Page, diagnosis: Diagnosis, mask: Mask) -> None:
+    word, style = VERDICTS[diagnosis.verdict]
+    page.line((word, style), f": {mask(_sentence(diagnosis))}")
+    if diagnosis.verdict is Verdict.HEALTHY:
+        steps = ", ".join(SPEC[step].title for step in diagnosis.not_covered)
+        page.field("not covered", (f"{steps}; " if steps else "") + "whether sound travels: no API shows it")
+
+
+def _sentence(diagnosis: Diagnosis) -> str:
+    titles = [SPEC[r.step].title for r in diagnosis.steps if r.status is Status.PENDING]
+    if diagnosis.verdict is Verdict.HEALTHY:
+        return "every step that a source could show has happened"
+    if diagnosis.verdict is Verdict.IN_PROGRESS:
+        return f"nothing is broken; {', '.join(titles)} may still come"
+    if not diagnosis.evidence_found:
+        return "nothing is known of this call"
+    return "the evidence does not tell whether this call broke"
+
+
+def _warnings(page: Page, diagnosis: Diagnosis, mask: Mask) -> None:
+    page.fields(
+        "warnings",
+        (f"{w.code} {catalogue.get(w.code).name}: {mask(w.message)}" for w in diagnosis.warnings),
+        style="yellow",
+    )
+
+
+def _attempts(page: Page, diagnosis: Diagnosis) -> None:
+    if len(diagnosis.attempts) < 2:
+        return
+    page.line()
+    page.line((f"{len(diagnosis.attempts)} attempts under this call id; the latest is the answer", "bold"))
+    for attempt in diagnosis.attempts:
+        when = f"{attempt.started_at:%Y-%m-%d %H:%M:%S}" if attempt.started_at else ""
+        what = f"{attempt.verdict.value}" + (f" at {attempt.step.value}, {attempt.code}" if attempt.step else "")
+        page.field(str(attempt.number), f"{when}  {attempt.room or 'room unknown'}  {what}")
+
+
+def _timeline(page: Page, diagnosis: Diagnosis, mask: Mask) -> None:
+    if not diagnosis.timeline:
+        return
+    page.line()
+    first = diagnosis.timeline[0].at
+    page.line(("Timeline", "bold"), (f"   {first:%Y-%m-%d}, UTC", "dim"))
+    shown = diagnosis.timeline[-TIMELINE_ROWS:]
+    if len(shown) < len(diagnosis.timeline):
+        page.field("", f"{len(diagnosis.timeline) - len(shown)} earlier entries: --format json shows all")
+    for entry in shown:
+        text = f"{entry.source}: {entry.event}" + (f" ({entry.detail})" if entry.detail else "")
+        page.field(clock(entry.at), mask(text))
+
+
+def _coverage(page: Page, diagnosis: Diagnosis) -> None:
+    page.line()
+    page.line(("Read", "bold"), (f"   {', '.join(_covered(diagnosis))}", "dim"))
+
+
+def _covered(diagnosis: Diagnosis) -> Iterator[str]:
+    words = {"read": "read", "empty": "empty", "unread": "NOT READ", "not_configured": "not configured"}
+    for entry in diagnosis.coverage:
+        yield f"{entry.source}: {words[entry.status]}"

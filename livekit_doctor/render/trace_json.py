@@ -1,0 +1,103 @@
+"""livekit-doctor/trace/v1."""
+
+from typing import Any
+
+from livekit_doctor import catalogue
+from livekit_doctor.diagnosis.findings import Because
+from livekit_doctor.diagnosis.result import Broken, Diagnosis, RoomResult
+from livekit_doctor.evidence.observations import Coverage
+from livekit_doctor.render.masking import Mask
+from livekit_doctor.render.report import TraceReport
+
+SCHEMA = "livekit-doctor/trace/v1"
+
+
+def render(report: TraceReport) -> dict[str, Any]:
+    """The report as JSON values; times are ISO 8601 in UTC. Numbers are masked but in `fix` and ids."""
+    diagnosis, mask = report.diagnosis, report.mask
+    return {
+        "schema": SCHEMA,
+        "call_id": diagnosis.call_id,
+        "room": diagnosis.room.name if diagnosis.room else None,
+        "room_details": _room(diagnosis.room) if diagnosis.room else None,
+        "server": report.server,
+        "direction": "inbound" if diagnosis.inbound else "outbound",
+        "attempts": [
+            {
+                "number": attempt.number,
+                "room": attempt.room,
+                "started_at": attempt.started_at,
+                "verdict": attempt.verdict,
+                "step": attempt.step,
+                "code": attempt.code,
+            }
+            for attempt in diagnosis.attempts
+        ],
+        "verdict": diagnosis.verdict,
+        "exit_status": report.exit_status,
+        "broken": [_broken(item, report) for item in diagnosis.broken],
+        "steps": [
+            {
+                "step": result.step,
+                "leg": result.leg,
+                "status": result.status,
+                "at": result.at,
+                "evidence": [_because(because, mask) for because in result.evidence],
+            }
+            for result in diagnosis.steps
+        ],
+        "not_covered": list(diagnosis.not_covered),
+        "ruled_out": [{"code": item.code, "because": mask(item.because)} for item in diagnosis.ruled_out],
+        "would_settle": [mask(text) for text in diagnosis.would_settle],
+        "timeline": _timeline(diagnosis, mask),
+        "warnings": [{"code": item.code, "message": mask(item.message)} for item in diagnosis.warnings],
+        "coverage": [coverage(entry) for entry in diagnosis.coverage],
+    }
+
+
+def coverage(entry: Coverage) -> dict[str, Any]:
+    error = {"code": entry.problem.code, "message": entry.problem.message} if entry.problem else None
+    return {"source": entry.source, "status": entry.status, "error": error}
+
+
+def _room(room: RoomResult) -> dict[str, Any]:
+    return {
+        "name": room.name,
+        "sid": room.sid or None,
+        "found_by": room.how,
+        "open": room.open,
+        "created_at": room.created_at,
+        "age": room.age,
+    }
+
+
+def _broken(item: Broken, report: TraceReport) -> dict[str, Any]:
+    return {
+        "step": item.step,
+        "leg": item.leg,
+        "code": item.code,
+        "name": catalogue.get(item.code).name,
+        "title": catalogue.get(item.code).title,
+        "confidence": item.confidence,
+        "candidates": list(item.candidates),
+        "because": [_because(because, report.mask) for because in item.because],
+        "fix": report.fix(item),
+        "consequences": list(item.consequences),
+    }
+
+
+def _because(because: Because, mask: Mask) -> dict[str, Any]:
+    return {"source": because.source, "at": because.at, "text": mask(because.text)}
+
+
+def _timeline(diagnosis: Diagnosis, mask: Mask) -> list[dict[str, Any]]:
+    return [
+        {
+            "at": entry.at,
+            "source": entry.source,
+            "event": mask(entry.event),
+            "detail": mask(entry.detail),
+            "clock": entry.clock,
+        }
+        for entry in diagnosis.timeline
+    ]

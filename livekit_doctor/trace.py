@@ -1,0 +1,206 @@
+"""The heart of `trace`: gather the evidence of one call, and diagnose it.
+
+What is read follows the question: rows and rooms first, then what is inside the call's room,
+and only where the diagnosis leaves it open the other live rooms, a canary, a second look.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from time import monotonic
+
+import aiohttp
+
+from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.core import calls_of, diagnose
+from livekit_doctor.diagnosis.correlation import Subject, call_id_in, live_rooms
+from livekit_doctor.diagnosis.result import Diagnosis
+from livekit_doctor.diagnosis.rules.agent_leg import rooms_to_search
+from livekit_doctor.diagnosis.setup import Setup
+from livekit_doctor.evidence import call_logs, gather, sources, worker_endpoint
+from livekit_doctor.evidence.livekit_client import LiveKitClient, utc_now
+from livekit_doctor.evidence.observations import DispatchList, Evidence, Reading
+from livekit_doctor.flow import Status, Step, Verdict
+from livekit_doctor.settings import Settings
+
+SEARCHED_ROOMS = 50
+"""How many live rooms are looked into for a call whose room is not known, newest first."""
+
+POLL = 1.0
+"""Seconds between two looks with --wait."""
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`wait` (seconds) follows the call until both legs are decided; `read_only` creates nothing."""
+
+    wait: float = 0.0
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    evidence: Evidence
+    diagnosis: Diagnosis
+
+
+async def trace(settings: Settings, subject: Subject, options: Options, progress: Progress = lambda _: None) -> Traced:
+    """Gathers what can be read of the call and says where it broke."""
+    async with AsyncExitStack() as stack:
+        tracer = _Tracer(settings, subject, options, progress)
+        if gather.missing_credentials(settings.livekit) is None:
+            tracer.client = await stack.enter_async_context(LiveKitClient(settings.livekit))
+        evidence = await tracer.further_looks(await tracer.first_look())
+    return Traced(evidence, diagnose(evidence, settings, subject))
+
+
+class _Tracer:
+    def __init__(self, settings: Settings, subject: Subject, options: Options, progress: Progress) -> None:
+        self.settings, self.subject, self.options, self.progress = settings, subject, options, progress
+        self.client: LiveKitClient | None = None
+
+    async def first_look(self) -> Evidence:
+        """Rows, rooms, SIP objects and worker endpoints, concurrently; then the call's room."""
+        self.progress("reading call logs, rooms, SIP objects and worker endpoints")
+        evidence = await gather.together(self._rows(), self._rooms(), self._sip(), self._endpoints())
+        if self._call(evidence).room is None:
+            evidence = await self._search(evidence)
+        evidence = await self._look_inside(evidence)
+        return await self._rows_of_found_call(evidence)
+
+    async def further_looks(self, evidence: Evidence) -> Evidence:
+        """What the diagnosis so far asks for, and what --wait asks for."""
+        deadline = monotonic() + self.options.wait
+        evidence = await self._search_for_dispatch(evidence)
+        while monotonic() < deadline and not self._decided(evidence):
+            await asyncio.sleep(min(POLL, max(0.0, deadline - monotonic())))
+            evidence = await self._look_again(evidence)
+        again = self._diagnose(evidence).look_again
+        if again is not None:
+            self.progress(f"looking a second time in {again:.0f} s")
+            await asyncio.sleep(again)
+            evidence = await self._look_again(evidence)
+        return await self._canary(await self._search_for_dispatch(evidence))
+
+    # The sources
+
+    async def _rows(self, call_id: str | None = None) -> Reading:
+        call_id = call_id or self.subject.call_id
+        if call_id is not None:
+            return await call_logs.read_call(self.settings.call_logs, call_id, utc_now())
+        if self.subject.room is not None:
+            return await call_logs.read_by_room(self.settings.call_logs, self.subject.room, utc_now())
+        return Reading()
+
+    async def _rooms(self, *names: str) -> Reading:
+        if self.client is None:
+            problem = gather.missing_credentials(self.settings.livekit)
+            if problem is None or self.settings.livekit.url is None:
+                return gather.not_configured(sources.LIVEKIT_API)
+            return gather.unread(sources.LIVEKIT_API, problem)
+        return await gather.rooms(self.client, *names)
+
+    async def _sip(self) -> Reading:
+        return await gather.sip_objects(self.client) if self.client else gather.not_configured(sources.SIP_API)
+
+    async def _endpoints(self) -> Reading:
+        if not self.settings.workers:
+            return gather.not_configured(sources.WORKER_ENDPOINT)
+        async with aiohttp.ClientSession() as session:
+            reads = (worker_endpoint.read(worker, session) for worker in self.settings.workers)
+            return gather.combine(await asyncio.gather(*reads))
+
+    # The steps of the gathering
+
+    async def _search(self, evidence: Evidence) -> Evidence:
+        """Looks into the live rooms for the id, in dispatch metadata, jobs and participants."""
+        rooms = live_rooms(evidence)[:SEARCHED_ROOMS]
+        if self.client is None or not rooms or not (self.subject.call_id or self.subject.livekit_id):
+            return evidence
+        self.progress(f"searching {len(rooms)} live room(s) for the call")
+        return evidence.plus(await gather.inside(self.client, rooms), now=utc_now())
+
+    async def _look_inside(self, evidence: Evidence) -> Evidence:
+        call = self._call(evidence)
+        if self.client is None or call.room_info is None or not call.room_live or call.api_read:
+            return evidence
+        return evidence.plus(await gather.inside(self.client, (call.room_info,)), now=utc_now())
+
+    async def _rows_of_found_call(self, evidence: Evidence) -> Evidence:
+        """Where only the room was known, the call id that its metadata carries leads to the rows."""
+        call = self._call(evidence)
+        if call.rows or self.subject.call_id or call.room is None:
+            return evidence
+        texts = [call.room_info.metadata if call.room_info else "", *(d.metadata for d in call.listed)]
+        call_id = next(filter(None, map(call_id_in, texts)), None)
+        if call_id is not None:
+            return evidence.plus(await self._rows(call_id), now=utc_now())
+        if self.subject.room is None:
+            reading = await call_logs.read_by_room(self.settings.call_logs, call.room.name, utc_now())
+            return evidence.plus(reading, now=utc_now())
+        return evidence
+
+    async def _look_again(self, evidence: Evidence) -> Evidence:
+        call = self._call(evidence)
+        names = (call.room.name,) if call.room else ()
+        rooms, rows = await asyncio.gather(self._rooms(*names), self._rows())
+        evidence = evidence.plus(rooms, rows, now=utc_now())
+        call = self._call(evidence)
+        if self.client is not None and call.room_info is not None and call.room_live:
+            evidence = evidence.plus(await gather.inside(self.client, (call.room_info,)), now=utc_now())
+        return evidence
+
+    async def _search_for_dispatch(self, evidence: Evidence) -> Evidence:
+        """A dispatch that is not in the call's room may be in another one of the same time."""
+        diagnosis = self._diagnose(evidence)
+        missing = any(item.step is Step.AGENT_DISPATCHED for item in diagnosis.broken)
+        if self.client is None or not missing:
+            return evidence
+        read = {listing.room_sid for listing in Setup(evidence, self.settings).all(DispatchList)}
+        others = rooms_to_search(self._call(evidence), live_rooms(evidence))
+        rooms = [room for room in others if room.sid not in read][:SEARCHED_ROOMS]
+        if not rooms:
+            return evidence
+        self.progress(f"searching {len(rooms)} other live room(s) for the dispatch")
+        return evidence.plus(await gather.inside(self.client, rooms), now=utc_now())
+
+    async def _canary(self, evidence: Evidence) -> Evidence:
+        """Where no worker took a live job, a worker of our own tells whether the pipeline works."""
+        diagnosis = self._diagnose(evidence)
+        stuck = any(item.step is Step.JOB_ASSIGNED and "LKD107" in item.candidates for item in diagnosis.broken)
+        live = diagnosis.room is not None and diagnosis.room.open
+        if self.client is None or self.options.read_only or not (stuck and live):
+            return evidence
+        from livekit_doctor.experiments import canary
+
+        self.progress("testing the dispatch pipeline with a canary")
+        return evidence.plus(await canary.run(self.client), now=utc_now())
+
+    # What is known so far
+
+    def _diagnose(self, evidence: Evidence) -> Diagnosis:
+        return diagnose(evidence, self.settings, self.subject)
+
+    def _call(self, evidence: Evidence) -> Call:
+        return calls_of(Setup(evidence, self.settings), self.subject)[-1]
+
+    def _decided(self, evidence: Evidence) -> bool:
+        """Both legs are decided: nothing pending, and either broken or healthy to the answer."""
+        diagnosis = self._diagnose(evidence)
+        status = {result.step: result.status for result in diagnosis.steps}
+        self.progress(_watching(diagnosis))
+        if diagnosis.look_again is not None or Status.PENDING in status.values():
+            return False
+        if diagnosis.verdict is Verdict.BROKEN:
+            return True
+        closed = diagnosis.room is not None and diagnosis.room.open is False and bool(diagnosis.timeline)
+        answered = status[Step.SIP_ANSWERED] is Status.OK
+        return closed or (diagnosis.verdict is Verdict.HEALTHY and (answered or diagnosis.inbound))
+
+
+def _watching(diagnosis: Diagnosis) -> str:
+    open_steps = [result.step.value for result in diagnosis.steps if result.status is Status.PENDING]
+    return f"watching: {', '.join(open_steps)}" if open_steps else f"watching: {diagnosis.verdict.value}"
