@@ -144,9 +144,8 @@ class CallLogs(_Settings, frozen=True):
 class Rooms(_Settings, frozen=True):
     """How rooms of calls are named.
 
-    `name_template` such as call-{call_id}-{ts} finds the room of a call id; its other
-    placeholders stand for any text. `pattern` is a shell-style pattern of the rooms that
-    `check` judges.
+    `name_template` such as call-{call_id}-{ts} finds the room of a call id; its other placeholders are filled in
+    from the metadata of the call's rows. `pattern` is a shell-style pattern of the rooms that `check` judges.
     """
 
     name_template: str | None = None

@@ -155,7 +155,7 @@ def _overrides(overrides: Mapping[str, object]) -> Entry:
 def _from_folder(settings: Settings, origins: Mapping[str, str], folder: Path, name: str) -> Settings:
     """A relative call_logs.file that the file names is relative to the file's folder."""
     logs = settings.call_logs
-    if logs.file is None or not origins["call_logs.file"].startswith(f"{name}:"):
+    if logs.file in (None, "-") or not origins["call_logs.file"].startswith(f"{name}:"):
         return settings
     file = os.path.join(folder, os.path.expanduser(logs.file))
     return structs.replace(settings, call_logs=structs.replace(logs, file=file))

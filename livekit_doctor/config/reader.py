@@ -221,7 +221,7 @@ def key_path(dotted: str) -> tuple[str, ...]:
         path.append(name)
         fields = shape.fields if isinstance(shape, inspect.StructType) else ()
         shape = next((field.type for field in fields if field.encode_name == name), None)
-    return tuple(path)
+    return tuple(path) or ("",)
 
 
 def paths(shape: inspect.Type = SHAPE, above: str = "") -> list[str]:

@@ -50,14 +50,14 @@ def _allowance_issues(settings: Settings, origins: Mapping[str, str]) -> list[Is
 def _always_logged_issues(settings: Settings, origins: Mapping[str, str]) -> list[Issue]:
     """States that are said to be always logged and map to no step would have no effect."""
     key = "call_logs.always_logged"
-    known = {state.casefold() for state in (*DEFAULT_STATES, *settings.flow.states)}
+    states = settings.flow.states
     return [
         Issue(
             origins.get(key, ""),
             key,
-            f"{shown(state)} maps to no step; {expected(state, settings.flow.states or DEFAULT_STATES)}",
+            f"{shown(state)} maps to no step; {expected(state, states or DEFAULT_STATES)}",
             f"map {shown(state)} to one of {', '.join(Step)} in flow.states",
         )
         for state in settings.call_logs.always_logged
-        if state.casefold() not in known
+        if state.strip() not in states and state.strip().lower().replace("-", "_") not in DEFAULT_STATES
     ]

@@ -56,7 +56,7 @@ def near_miss(a: str, b: str) -> str | None:
     alike = written_alike(a, b)
     if a == b or alike:
         return alike
-    words_a, words_b = (re.findall(r"[^\W_]+", _folded(name, _KINDS)) for name in (a, b))
+    words_a, words_b = (re.findall(r"[^\W_]+", _folded(name, (_SPACES, _CASE))) for name in (a, b))
     if not words_a or not words_b:
         return None
     if "".join(words_a) == "".join(words_b):

@@ -314,7 +314,6 @@ Observation = (
     | LogTable
     | RecentCalls
     | LogStates
-    | LogStates
     | WorkerEndpoint
     | Canary
     | ScratchDispatch

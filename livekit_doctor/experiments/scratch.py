@@ -30,6 +30,7 @@ PREFIX = "livekit-doctor-"
 SAFETY_NET = 30
 """Seconds beyond its planned life after which the server itself closes an empty scratch room."""
 DEPARTURE_TIMEOUT = 5
+BEFORE_REMOVAL = 7.0
 SETTLING = 2.5
 """Seconds that the removal waits for requests in flight."""
 DELETING = 3.0
@@ -52,7 +53,7 @@ class ScratchRoom:
         self.name = f"{PREFIX}{secrets.token_hex(6)}"
         self.left_behind: tuple[LeftBehind, ...] = ()
         self.before_removal: Callable[[], Awaitable[None]] | None = None
-        """Must end by itself within seconds. An ApiError of it is dropped."""
+        """Has BEFORE_REMOVAL seconds. An ApiError of it is dropped."""
         self.room: Room
         self.created_at: float
         """When CreateRoom was sent, on time.monotonic()'s clock."""
@@ -122,8 +123,9 @@ class ScratchRoom:
         what, why = f"scratch room {self.name}", "its removal was interrupted"
         try:
             if self.before_removal is not None:
-                with suppress(ApiError):
-                    await self.before_removal()
+                with suppress(ApiError, TimeoutError):
+                    async with asyncio.timeout(BEFORE_REMOVAL):
+                        await self.before_removal()
             if self._in_flight:
                 await asyncio.wait(self._in_flight, timeout=SETTLING)
             why = await self._delete()

@@ -225,8 +225,9 @@ def dispatch_rule_shadowed(setup: Setup) -> Iterator[Finding]:
     """LKD305: a rule that no call reaches since other rules come first.
 
     Source: sip/sip.go. Rules for the same trunk are told apart by numbers and PIN: a rule with
-    fewer restrictions than another still gets the calls that the other does not take, and an
-    open rule beside one with a PIN gets those who enter none. So two things are left:
+    fewer restrictions than another still gets the calls that the other does not take, if only
+    those with another spelling of the number, and an open rule beside one with a PIN gets those
+    who enter none. So two things are left:
 
     - Two rules for the same trunk, numbers and PIN. The server refuses the second one when it is
       created, yet not when a rule is moved from one trunk to another (UpdateSIPDispatchRule

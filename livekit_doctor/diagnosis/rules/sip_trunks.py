@@ -217,7 +217,8 @@ def inbound_trunk_open(setup: Setup) -> Iterator[Finding]:
     Source: sip/sip.go, matchAddrMasks and filterInvalidAddrMasks: an allowed address with a
     space, a comma, a semicolon, brackets, "*", "+" or "://" is dropped, and when none is left
     every address matches (design fact 25). An address of another wrong form is kept and
-    matches nobody. livekit-sip asks for a password only where user name and password are set.
+    matches nobody. livekit-sip asks for a password only where user name and password are set
+    (its pkg/service/psrpc.go, GetAuthCredentials).
     """
     read = setup.latest(InboundTrunkList)
     if read is None:

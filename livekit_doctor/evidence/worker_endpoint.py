@@ -1,0 +1,138 @@
+"""A worker's own HTTP endpoint: its name, type, SDK version and load (design fact 14).
+
+It answers while the worker is still failing to connect, so it never proves registration.
+"""
+
+import asyncio
+import math
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from livekit_doctor.evidence import sources
+from livekit_doctor.evidence.livekit_client import unreachable, utc_now
+from livekit_doctor.evidence.observations import Coverage, Problem, Read, Reading, WorkerEndpoint
+from livekit_doctor.redact import redact_text
+from livekit_doctor.settings import Worker
+
+LIMIT = 64 * 1024
+"""Bytes that are read of an answer."""
+SHOWN = 200
+"""Characters that are kept of a text."""
+
+
+async def read(worker: Worker, session: aiohttp.ClientSession) -> Reading:
+    """GET `/` and `/worker`, at once. Never raises; what is not a worker is unread, LKD106."""
+    url = redact_text(worker.url.rstrip("/"))
+    source = f"{sources.WORKER_ENDPOINT} {url}"
+    try:
+        observation = await _read(worker, url, session)
+    except _NotRead as error:
+        problem = Problem(code="LKD106", message=f"worker {url}: {error}", values={"worker_url": url})
+        return Reading(coverage=(Coverage(source=source, status="unread", problem=problem),))
+    return Reading(observations=(observation,), coverage=(Coverage(source=source, status="read"),))
+
+
+class _NotRead(Exception):
+    """Why, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return redact_text(" ".join(self.body.decode(errors="replace").split()))[:SHOWN]
+
+
+class _WorkerInfo(msgspec.Struct):
+    """WorkerInfo of livekit-protocol as livekit-agents 1.8.9 sends it: zero values are left out.
+
+    Older versions have no `protocol_version`, and no load.
+    """
+
+    worker_type: str = ""
+    agent_name: str = ""
+    sdk_version: str = ""
+    active_jobs: float = 0.0
+    worker_load: float | None = None
+    protocol_version: int = 0
+
+    @property
+    def load(self) -> float | None:
+        load = 0.0 if self.worker_load is None and self.protocol_version else self.worker_load
+        return load if load is not None and math.isfinite(load) else None
+
+
+async def _read(worker: Worker, url: str, session: aiohttp.ClientSession) -> WorkerEndpoint:
+    base = worker.url.rstrip("/")
+    _check(base)
+    within = aiohttp.ClientTimeout(total=worker.timeout)
+    health, info = await asyncio.gather(
+        _get(session, f"{base}/", within), _get(session, f"{base}/worker", within), return_exceptions=True
+    )
+    for answer in (health, info):
+        if isinstance(answer, BaseException):
+            raise _NotRead(_why(base, answer, worker.timeout)) from answer
+    assert isinstance(health, _Answer)
+    assert isinstance(info, _Answer)
+    found = _worker_info(info)
+    return WorkerEndpoint(
+        read=Read(source=f"{sources.WORKER_ENDPOINT} {url}", at=utc_now()),
+        url=url,
+        status=health.status,
+        agent_name=found.agent_name,
+        worker_type=found.worker_type[:SHOWN],
+        sdk_version=found.sdk_version[:SHOWN],
+        load=found.load,
+        active_jobs=round(found.active_jobs) if math.isfinite(found.active_jobs) else None,
+        message="" if health.status == 200 else health.text,
+    )
+
+
+async def _get(session: aiohttp.ClientSession, url: str, within: aiohttp.ClientTimeout) -> _Answer:
+    """The answer with at most LIMIT bytes of its body."""
+    async with session.get(url, timeout=within, allow_redirects=False) as response:
+        try:
+            body = await response.content.readexactly(LIMIT)
+        except asyncio.IncompleteReadError as whole:
+            body = whole.partial
+        return _Answer(response.status, body)
+
+
+def _check(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise _NotRead("this is not an HTTP URL; a worker's endpoint is such as http://10.0.0.7:8081")
+
+
+def _worker_info(answer: _Answer) -> _WorkerInfo:
+    if answer.status != 200:
+        raise _NotRead(f"something else answers there: /worker gives HTTP {answer.status}, {answer.text[:60]!r}")
+    try:
+        found = msgspec.json.decode(answer.body, type=_WorkerInfo)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = _WorkerInfo()
+    if not (found.worker_type or found.sdk_version):
+        raise _NotRead(
+            f"something else answers there: /worker is not a LiveKit worker's JSON, it begins {answer.text[:60]!r}"
+        )
+    return found
+
+
+def _why(url: str, error: BaseException, timeout: float) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {timeout:g} s: a firewall, or the worker is frozen"
+    if isinstance(error, aiohttp.ClientSSLError):
+        return f"TLS failed: {error}; a worker's own endpoint is plain http://"
+    if isinstance(error, aiohttp.ClientError | OSError | ValueError):
+        return unreachable(url, error, timeout).values["detail"]
+    raise error

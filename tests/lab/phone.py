@@ -1,0 +1,126 @@
+"""A stand-in for the phone: a participant of kind SIP, which livekit-sip would add to the room.
+
+Its attributes are those of /work/shared/recordings (livekit-sip 1.11.0).
+"""
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, Self
+
+from livekit import api, rtc
+
+from tests.lab.audio import publish_silence
+from tests.lab.servers import LiveKitServer
+from tests.lab.support import BackgroundLoop
+from tests.lab.tokens import Joiner, access_token
+
+CallStatus = Literal["dialing", "ringing", "automation", "active", "hangup"]
+
+
+def random_id(prefix: str) -> str:
+    """An id that looks like LiveKit's own, such as SCL_4YD9ksn6CijC."""
+    return f"{prefix}_{secrets.token_hex(6)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What the phone's attributes say about its call; numbers are fictional."""
+
+    number: str = "+15555550123"
+    caller_id: str = "+15555550100"
+    trunk_id: str = ""
+    hostname: str = "127.0.0.1:5060"
+    rule_id: str = ""
+    """Set for an inbound call."""
+
+    def attributes(self, status: CallStatus) -> dict[str, str]:
+        attributes = {
+            "sip.callID": random_id("SCL"),
+            "sip.callStatus": status,
+            "sip.hostname": self.hostname,
+            "sip.phoneNumber": self.number,
+            "sip.trunkID": self.trunk_id or random_id("ST"),
+            "sip.trunkPhoneNumber": self.caller_id,
+        }
+        return attributes | ({"sip.ruleID": self.rule_id} if self.rule_id else {})
+
+
+class Phone:
+    """Joins on entering; whatever it did by then, it has left the room after leaving.
+
+    Publishes audio from the start, as a SIP participant does while dialing (design, fact 20).
+    """
+
+    def __init__(
+        self,
+        server: LiveKitServer,
+        room: str,
+        *,
+        status: CallStatus = "dialing",
+        identity: str = "callee",
+        call: Call | None = None,
+        audio: bool = True,
+        room_config: api.RoomConfiguration | None = None,
+    ) -> None:
+        self.room_name = room
+        self.identity = identity
+        self.attributes = (call or Call()).attributes(status)
+        self._server = server
+        self._audio = audio
+        self._room_config = room_config
+        self._loop = BackgroundLoop()
+        self._room: rtc.Room | None = None
+
+    @property
+    def sip_call_id(self) -> str:
+        return self.attributes["sip.callID"]
+
+    @property
+    def participant_id(self) -> str:
+        assert self._room, "the phone has not joined"
+        return self._room.local_participant.sid
+
+    def ring(self) -> None:
+        self.set_status("ringing")
+
+    def answer(self) -> None:
+        self.set_status("active")
+
+    def hang_up(self) -> None:
+        """Says so in its status, then leaves."""
+        self.set_status("hangup")
+        self.leave()
+
+    def set_status(self, status: CallStatus) -> None:
+        assert self._room, "the phone has not joined"
+        self.attributes["sip.callStatus"] = status
+        self._loop.run(self._room.local_participant.set_attributes(self.attributes))
+
+    def leave(self) -> None:
+        """Leaves without a word, as a refused call does."""
+        if self._room:
+            self._loop.run(self._room.disconnect())
+            self._room = None
+
+    def __enter__(self) -> Self:
+        self._loop.run(self._join())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+        self._loop.close()
+
+    async def _join(self) -> None:
+        grants = api.VideoGrants(room_join=True, room=self.room_name, can_update_own_metadata=True)
+        joiner = Joiner(self.identity, kind="sip", attributes=self.attributes, room_config=self._room_config)
+        self._room = rtc.Room(asyncio.get_running_loop())
+        await self._room.connect(self._server.url, access_token(self._server, grants, joiner))
+        if self._audio:
+            await publish_silence(self._room, track_name=self.identity)
+
+
+class JoinPhone(Protocol):
+    """The `phone` fixture: a phone that joins a room; `options` are those of Phone."""
+
+    def __call__(self, room: str, **options: Any) -> Phone: ...

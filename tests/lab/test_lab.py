@@ -1,0 +1,68 @@
+"""The lab itself: a healthy call with real components from end to end."""
+
+import urllib.request
+
+import psycopg
+import pytest
+from livekit import api
+
+from tests.lab.edge import Edge, log_row
+from tests.lab.modes import job_metadata
+from tests.lab.names import Names
+from tests.lab.phone import JoinPhone
+from tests.lab.servers import Database
+from tests.lab.support import until
+from tests.lab.worker import StartWorker
+
+
+def test_healthy_call(edge: Edge, worker: StartWorker, phone: JoinPhone, database: Database, names: Names) -> None:
+    """A worker takes its job, joins with audio and logs; a phone rings, answers and hangs up."""
+    room, call_id = names.room(), names.call_id()
+    agent = worker(call_logs_dsn=database.dsn)
+    log_row(database, call_id, "call_requested")
+    edge.create_room(room)
+    dispatch = edge.create_dispatch(room, agent.agent_name, metadata=job_metadata(call_id))
+
+    joined = edge.wait_for_agent(room)
+    assert joined.attributes["lk.agent_name"] == agent.agent_name
+    edge.wait_for_agent(room, audio=True)
+    job = edge.wait_for_job(room)
+    assert (job.dispatch_id, job.state.worker_id) == (dispatch.id, agent.worker_id)
+    assert job.state.participant_identity == joined.identity
+
+    call = phone(room, status="dialing")
+    assert edge_status(edge, room) == "dialing"
+    call.ring()
+    assert edge_status(edge, room) == "ringing"
+    call.answer()
+    assert edge_status(edge, room) == "active"
+    until(lambda: edge.phone(room, audio=True), what="the phone's audio")
+    call.hang_up()
+    until(lambda: not edge.phone(room), what="the phone to leave")
+
+    with psycopg.connect(database.dsn) as connection:
+        rows = connection.execute(
+            "select source, state from call_state_logs where call_id = %s order by id", (call_id,)
+        ).fetchall()
+    assert rows == [
+        ("edge_function", "call_requested"),
+        ("agent", "agent_entrypoint_called"),
+        ("agent", "agent_connected"),
+    ]
+    with urllib.request.urlopen(f"{agent.http_url}/worker") as answer:
+        assert agent.agent_name in answer.read().decode()
+
+
+def edge_status(edge: Edge, room: str) -> str:
+    """The status that the API shows for the phone in the room."""
+    phone = until(lambda: edge.phone(room), what="the phone")
+    assert phone.state == api.ParticipantInfo.State.ACTIVE
+    return phone.attributes["sip.callStatus"]
+
+
+def test_roles_have_only_what_they_were_granted(database: Database) -> None:
+    reader = database.create_role("select on call_state_logs")
+    with psycopg.connect(reader) as connection:
+        assert connection.execute("select count(*) from call_state_logs").fetchone() == (0,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("delete from call_state_logs")

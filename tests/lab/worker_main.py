@@ -1,0 +1,115 @@
+"""A lab worker, for `python -m livekit.agents start`: what it does is in its settings."""
+
+import asyncio
+import json
+import os
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+from livekit.agents import AgentServer, JobContext, JobProcess, JobRequest
+from livekit.protocol import agent
+
+from tests.lab.audio import publish_silence
+from tests.lab.modes import SETTINGS_VARIABLE, Mode, WorkerSettings
+
+SETTINGS = WorkerSettings.from_json(os.environ[SETTINGS_VARIABLE])
+CRASH_STATUS = 3
+NEVER_RUN_A_JOB = {
+    Mode.AT_CAPACITY,
+    Mode.REQUEST_HANGS,
+    Mode.REQUEST_RAISES,
+    Mode.REQUEST_REJECTS,
+    Mode.REQUEST_REJECTS_NO_TERMINATE,
+}
+"""Modes that need no warm process: such a worker registers in half the time."""
+
+
+async def on_request(request: JobRequest) -> None:
+    settings = SETTINGS.for_job(request.job.metadata)
+    match settings.mode:
+        case Mode.REQUEST_REJECTS:
+            await request.reject()
+        case Mode.REQUEST_REJECTS_NO_TERMINATE:
+            await request.reject(terminate=False)
+        case Mode.REQUEST_RAISES:
+            raise RuntimeError("the lab's request function raises")
+        case Mode.REQUEST_HANGS:
+            await asyncio.Event().wait()
+        case Mode.REQUEST_SLOW:
+            await asyncio.sleep(settings.seconds)
+            await request.accept()
+        case _:
+            await request.accept()
+
+
+async def entrypoint(job: JobContext) -> None:
+    settings = SETTINGS.for_job(job.job.metadata)
+    await log_row(job, "agent_entrypoint_called")
+    match settings.mode:
+        case Mode.ENTRYPOINT_RAISES:
+            raise RuntimeError("the lab's entrypoint raises")
+        case Mode.ENTRYPOINT_RETURNS:
+            return
+        case Mode.ENTRYPOINT_CRASHES:
+            os._exit(CRASH_STATUS)
+        case Mode.NEVER_CONNECTS:
+            await asyncio.Event().wait()
+        case Mode.BLOCKS_LOOP:
+            while True:
+                time.sleep(1)  # noqa: ASYNC251
+        case Mode.SLOW_JOIN:
+            await asyncio.sleep(settings.seconds)
+    await job.connect()
+    await log_row(job, "agent_connected")
+    if settings.mode is not Mode.SILENT:
+        muted = settings.mode is Mode.MUTED
+        await publish_silence(job.room, track_name="agent-voice", muted=muted)
+    if settings.mode is Mode.LEAVES_EARLY:
+        await asyncio.sleep(settings.seconds)
+        job.shutdown("the lab's agent leaves early")
+
+
+async def log_row(job: JobContext, state: str) -> None:
+    """Writes a row under the call id in the job's metadata, `{"call_id": ...}`."""
+    if not SETTINGS.call_logs_dsn:
+        return
+    call_id = json.loads(job.job.metadata)["call_id"]
+    metadata = {"room_name": job.room.name, "agent_name": SETTINGS.agent_name}
+    async with await psycopg.AsyncConnection.connect(SETTINGS.call_logs_dsn) as connection:
+        await connection.execute(
+            "insert into call_state_logs (call_id, source, state, metadata) values (%s, 'agent', %s, %s)",
+            (call_id, state, json.dumps(metadata)),
+        )
+
+
+def prewarm(process: JobProcess) -> None:
+    process.userdata["prewarmed"] = True
+
+
+async def async_prewarm(process: JobProcess) -> None:
+    prewarm(process)
+
+
+def load() -> float:
+    return 1.0 if SETTINGS.mode is Mode.AT_CAPACITY else 0.0
+
+
+job_type: Any = SimpleNamespace(value=agent.JobType.Value(SETTINGS.job_kind))
+"""Stands in for livekit-agents' ServerType, which lacks JT_PARTICIPANT."""
+
+server = AgentServer(
+    host="127.0.0.1",
+    port=0,
+    num_idle_processes=0 if SETTINGS.mode in NEVER_RUN_A_JOB else 1,
+    load_fnc=load,
+    load_threshold=0.7 if SETTINGS.mode is Mode.AT_CAPACITY else SETTINGS.load_threshold,
+    setup_fnc=async_prewarm if SETTINGS.mode is Mode.ASYNC_PREWARM else prewarm,
+)
+server.rtc_session(
+    entrypoint,
+    agent_name=SETTINGS.agent_name,
+    type=job_type,
+    on_request=on_request,
+)
