@@ -318,6 +318,8 @@ def _would_settle(
         if item.confidence is not Confidence.PROVEN:
             values = values_of(call, item.values)
             hints.extend(catalogue.fill(line, values) for line in catalogue.get(item.code).settled_by)
+    if hints and call.agent_name is None:
+        hints.append("set agent.name in checks.yaml, or give --agent-name, so that its dispatch can be told apart")
     pending = [result for result in steps if result.status is Status.PENDING]
     if pending and verdict is not Verdict.BROKEN:
         hints.append("look again with --wait 30: it follows the call until both legs are decided")

@@ -48,7 +48,7 @@ def prove(call: Call) -> Proofs:
         later = next((step for step in Step if step in direct and spec.step in implied_by(step)), None)
         if later is not None:
             because = direct[later][0]
-            text = f"implied by {SPEC[later].title}: {because.text}"
+            text = f"implied by {SPEC[later].title}"
             proofs[spec.step] = (
                 Proof(
                     step=spec.step,

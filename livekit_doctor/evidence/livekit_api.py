@@ -196,9 +196,7 @@ def _participant(participant: models.ParticipantInfo) -> Participant:
         state=_name(models.ParticipantInfo.State, participant.state),
         joined_at=_from_ms(participant.joined_at_ms) or _from_ms(participant.joined_at * 1000),
         metadata=redact_json(participant.metadata),
-        attributes={
-            key: value for key, value in participant.attributes.items() if key.startswith(KEPT_ATTRIBUTES)
-        },
+        attributes={key: value for key, value in participant.attributes.items() if key.startswith(KEPT_ATTRIBUTES)},
         tracks=tuple(map(_track, participant.tracks)),
     )
 

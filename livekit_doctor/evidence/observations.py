@@ -343,15 +343,10 @@ class Evidence(_Value, frozen=True):
         for reading in readings:
             for entry in reading.coverage:
                 before = coverage.get(entry.source)
-                if (
-                    before is None
-                    or before.status not in ("read", "empty")
-                    or entry.status in ("read", "empty")
-                ):
+                if before is None or before.status not in ("read", "empty") or entry.status in ("read", "empty"):
                     coverage[entry.source] = entry
         return Evidence(
             now=now or self.now,
-            observations=self.observations
-            + tuple(item for reading in readings for item in reading.observations),
+            observations=self.observations + tuple(item for reading in readings for item in reading.observations),
             coverage=tuple(coverage.values()),
         )

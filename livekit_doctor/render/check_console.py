@@ -51,9 +51,7 @@ def _findings(page: Page, result: CheckResult, report: CheckReport) -> None:
         )
         page.field("", entry.title)
         page.fields("because", (report.mask(because_line(because)) for because in finding.because))
-        if finding.candidates:
-            named = (f"{code} {catalogue.get(code).name}" for code in finding.candidates)
-            page.field("could be", ", ".join(named))
+        page.candidates(finding.candidates)
         page.fields("ruled out", (f"{r.code}: {report.mask(r.because)}" for r in finding.ruled_out))
         page.fix(report.fix_of(finding))
 

@@ -6,8 +6,13 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
-LABEL = 12
+from livekit_doctor import catalogue
+
+LABEL = 14
 """Width of the label column."""
+
+SHOWN_CANDIDATES = 6
+"""The console names this many; JSON has them all."""
 
 MARKS: dict[str, tuple[str, str]] = {
     "ok": ("ok", "green"),
@@ -59,6 +64,13 @@ class Page:
         """Several texts under one label."""
         for number, text in enumerate(texts):
             self.field(label if number == 0 else "", text, style=style)
+
+    def candidates(self, codes: Iterable[str]) -> None:
+        """What it may turn out to be: the first by name, the others counted."""
+        named = [f"{code} {catalogue.get(code).name}" for code in codes]
+        if named:
+            more = f", and {len(named) - SHOWN_CANDIDATES} more" if len(named) > SHOWN_CANDIDATES else ""
+            self.field("could be", ", ".join(named[:SHOWN_CANDIDATES]) + more)
 
     def fix(self, text: str) -> None:
         """A fix as the catalogue renders it: sentences wrap, code lines do not."""

@@ -119,9 +119,7 @@ def _broken(page: Page, item: Broken, report: TraceReport, *, primary: bool) -> 
     )
     page.field("", entry.title)
     page.fields("because", map(report.mask, map(because_line, item.because)))
-    if item.candidates:
-        named = (f"{code} {catalogue.get(code).name}" for code in item.candidates)
-        page.field("could be", ", ".join(named))
+    page.candidates(item.candidates)
     if primary:
         ruled_out = report.diagnosis.ruled_out
         page.fields(
@@ -133,7 +131,7 @@ def _broken(page: Page, item: Broken, report: TraceReport, *, primary: bool) -> 
 
 
 def because_line(because: Because) -> str:
-    when = f", {clock(because.at)}" if because.at else ""
+    when = f", {because.at:%Y-%m-%d %H:%M:%S}" if because.at else ""
     return f"{because.source}{when}: {because.text}"
 
 

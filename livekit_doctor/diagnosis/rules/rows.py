@@ -49,17 +49,12 @@ def never_logged(call: Call, proofs: Proofs) -> Finding | None:
     names = [
         name for name in call.settings.call_logs.always_logged if step_of_state(name, call.settings.flow) is absent
     ]
+    count = f"{len(call.rows)} row{'s' if len(call.rows) > 1 else ''}"
+    never = f"{' / '.join(names)} was never logged, {_ago(call)} after the last row"
+    latest = f"{count}, the last: {last.source or 'a component'} logged {last.state}"
     because = (
-        Because(
-            source=last.read.source,
-            at=last.at,
-            text=f"{len(call.rows)} row(s), the last: {last.source or 'a component'} logged {last.state}",
-        ),
-        Because(
-            source=last.read.source,
-            at=call.rows_now,
-            text=f"{' / '.join(names)} was never logged, {_ago(call)} after the last row",
-        ),
+        Because(source=last.read.source, at=call.rows_now, text=never),
+        Because(source=last.read.source, at=last.at, text=latest),
     )
     return Finding(
         code=code,

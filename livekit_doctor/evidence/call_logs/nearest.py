@@ -26,7 +26,9 @@ def nearest_names(wanted: str, names: Iterable[str], limit: int = 3) -> tuple[st
     target = folded(wanted)[:_MAX_LENGTH]
     similar = get_close_matches(target, by_fold, n=limit, cutoff=0.6) if target else []
     ranked = [fold for fold in by_fold if fold == target]
-    ranked += sorted((fold for fold in by_fold if _part_of(fold, target)), key=lambda fold: abs(len(fold) - len(target)))
+    ranked += sorted(
+        (fold for fold in by_fold if _part_of(fold, target)), key=lambda fold: abs(len(fold) - len(target))
+    )
     ranked += similar
     found = [name for fold in dict.fromkeys(ranked) for name in by_fold[fold] if name != wanted]
     return tuple(found[:limit])
