@@ -196,8 +196,7 @@ def test_cancelled_while_the_server_works(
 
     async def cancelled(client: LiveKitClient) -> None:
         running = asyncio.create_task(canary.run(client))
-        while hidden not in proxy.seen or not await asyncio.to_thread(edge.rooms):
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(until, lambda: hidden in proxy.seen and edge.rooms(), 10, f"the effect of {hidden}")
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running

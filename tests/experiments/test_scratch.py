@@ -71,7 +71,7 @@ def test_left_behind_says_what_to_type(
 
 
 def test_left_behind_is_logged_where_an_exception_ends_it(
-    with_client: WithClient, names: Names, proxy: Proxy, caplog: pytest.LogCaptureFixture
+    edge: Edge, with_client: WithClient, names: Names, proxy: Proxy, caplog: pytest.LogCaptureFixture
 ) -> None:
     proxy.fail = {"DeleteRoom"}
 
@@ -81,7 +81,8 @@ def test_left_behind_is_logged_where_an_exception_ends_it(
 
     with caplog.at_level(logging.WARNING), pytest.raises(asyncio.CancelledError):
         with_client(work, url=proxy.url)
-    assert caplog.text.count("lk room delete livekit-doctor-") == 1
+    (left,) = edge.rooms()
+    assert caplog.text.count(f"lk room delete {left.name}") == 1
 
 
 def test_error_in_the_body_removes_the_room_and_goes_on(edge: Edge, with_client: WithClient, names: Names) -> None:

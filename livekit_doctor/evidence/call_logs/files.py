@@ -19,6 +19,7 @@ from livekit_doctor.evidence.call_logs.rows import capped, log_rows, recent_call
 from livekit_doctor.evidence.call_logs.scan import Scan
 from livekit_doctor.evidence.observations import (
     Coverage,
+    LogRow,
     LogStates,
     LogTable,
     Observation,
@@ -83,10 +84,10 @@ async def _read(
         return unread(settings, error)
     read = Read(source=sources.CALL_LOGS, at=now)
     observations = found(scan, read)
-    rows = sum(item.__class__.__name__ == "LogRow" for item in observations)
+    rows = sum(isinstance(item, LogRow) for item in observations)
     table = LogTable(
         read=read,
-        name=_shown_name(settings),
+        name=_name(settings),
         rows_of_call=rows,
         has_rows=scan.has_rows,
         skipped_lines=capped(scan.notes),
@@ -95,3 +96,72 @@ async def _read(
     status = "read" if (rows if asked else scan.has_rows) else "empty"
     coverage = Coverage(source=sources.CALL_LOGS, status=status)
     return Reading(observations=(*observations, table), coverage=(coverage,))
+
+
+def _name(settings: CallLogs) -> str:
+    return "standard input" if settings.file == "-" else settings.file or ""
+
+
+def _scan(settings: CallLogs, call_id: str | None, room: str | None) -> Scan:
+    name = _name(settings)
+    scan = Scan(settings, name, call_id, room)
+    columns = settings.columns
+    known = (columns.call_id, columns.at, columns.state, columns.source or "", columns.metadata or "")
+    try:
+        with _opened(name, settings.file == "-") as stream:
+            lines = _decoded(stream, scan.notes)
+            for record in records(lines, _suffix(name), known, scan.notes.append):
+                scan.add(record)
+    except _BROKEN_GZIP as error:
+        if not scan.has_rows:
+            raise LogsUnreadable("file_format", f"{name} is not whole gzip data: {error}") from error
+        scan.notes.append("the rest of the file: its gzip data is broken")
+    except FileNotFoundError as error:
+        raise _missing(name) from error
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise LogsUnreadable("file_unreadable", f"{name} can't be read: {why}") from error
+    scan.finish()
+    return scan
+
+
+def _suffix(name: str) -> str:
+    return Path(name.lower().removesuffix(".gz")).suffix
+
+
+def _opened(name: str, is_stdin: bool) -> io.BufferedReader:
+    if not is_stdin:
+        return Path(name).expanduser().open("rb")
+    if sys.stdin is None or sys.stdin.isatty():
+        raise LogsUnreadable("file_unreadable", "standard input is a terminal; pipe the exported rows into it")
+    return io.BufferedReader(cast(io.RawIOBase, io.BytesIO(_stdin(sys.stdin.buffer))))
+
+
+@lru_cache(maxsize=1)
+def _stdin(stream: BinaryIO) -> bytes:
+    """Standard input can be read once, and is asked for several times."""
+    return stream.read()
+
+
+def _decoded(stream: io.BufferedReader, notes: list[str]) -> Iterator[str]:
+    """The lines of the text. What is not valid in its encoding is replaced, and counted."""
+    if stream.peek(2)[:2] == b"\x1f\x8b":
+        stream = io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=stream)))
+    is_utf16 = stream.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff")
+    encoding = "utf-16" if is_utf16 else "utf-8-sig"
+    replaced = 0
+    for line in io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline=""):
+        replaced += line.count("\ufffd")
+        yield line
+    if replaced:
+        notes.append(f"{replaced} characters that are not UTF-8 (replaced)")
+
+
+def _missing(name: str) -> LogsUnreadable:
+    folder = Path(name).expanduser().parent
+    try:
+        near = nearest_names(Path(name).name, (entry.name for entry in folder.iterdir()))
+    except (OSError, ValueError):
+        near = ()
+    where = f"there is no file {name}" if folder.is_dir() else f"there is no folder {folder}"
+    return LogsUnreadable("file_missing", f"{where}{did_you_mean(near)}", nearest=", ".join(near))

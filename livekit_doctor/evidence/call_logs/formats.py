@@ -23,10 +23,11 @@ Skip = Callable[[str], None]
 
 
 class Record(Struct, frozen=True):
-    """One row by column name. `place` is such as "line 7"."""
+    """One row by column name. `place` is such as "line 7". A header has the names only."""
 
     place: str
     values: Mapping[str, object]
+    is_header: bool = False
 
 
 def records(lines: Iterable[str], suffix: str, columns: Iterable[str], skip: Skip) -> Iterator[Record]:
@@ -164,7 +165,8 @@ def _csv(lines: Iterable[Numbered], skip: Skip) -> Iterator[Record]:
             delimiter = max(",;\t|", key=lambda candidate: len(_fields(text, candidate) or ()))
             header = [name.strip() for name in _fields(text, delimiter) or ()]
             if not header:
-                raise LogsUnreadable("file_format", f"line {number} is not the column names of a CSV file")
+                raise LogsUnreadable("file_format", f"line {number} does not name the columns of a CSV file")
+            yield Record(f"line {number}", dict.fromkeys(header), is_header=True)
             continue
         fields = _fields(text, delimiter)
         while fields and len(fields) > len(header) and not fields[-1].strip():

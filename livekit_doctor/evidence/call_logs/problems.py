@@ -53,9 +53,9 @@ def unread(settings: CallLogs, error: LogsUnreadable) -> Reading:
 
 
 def did_you_mean(nearest: Iterable[str]) -> str:
-    """`; did you mean "call_id"?`, or nothing."""
+    """`; did you mean "call_id"?`, the end of a sentence either way."""
     names = [f'"{name}"' for name in nearest]
-    return f"; did you mean {' or '.join(names)}?" if names else ""
+    return f"; did you mean {' or '.join(names)}?" if names else "."
 
 
 def listed(names: Iterable[str]) -> str:

@@ -1,0 +1,1 @@
+"""Measures the tool against what it stands on, as ratios within one run."""

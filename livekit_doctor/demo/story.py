@@ -1,0 +1,3 @@
+CALL_LOGS = "call_state_logs.jsonl"
+PARTS = ()
+class Part: pass

@@ -1,0 +1,132 @@
+"""The SQL that reads log rows. Names go in as identifiers, values as parameters."""
+
+import re
+import uuid
+from typing import Any
+
+from psycopg import sql
+
+from livekit_doctor.evidence.call_logs.catalog import Chosen, Column, Table
+
+_TEXTS = ("text", "varchar", "bpchar", "citext")
+_INTEGER = re.compile(r"0|-?[1-9]\d{0,17}")
+# What is written in JSON as it is, so that a search in the JSON's text finds it.
+_ESCAPED = re.compile(r"[^ !#-.0-\[\]-~]")
+
+Query = tuple[sql.Composed, dict[str, Any]]
+
+
+def rows(table: Table, columns: Chosen, where: sql.Composable, limit: int) -> sql.Composed:
+    """The newest rows that meet a condition, newest first, what was inserted last first."""
+    order = [sql.SQL("{} DESC NULLS LAST").format(_name(columns.at)), *_insertion(table)]
+    return _select(table, columns, where, order, limit)
+
+
+def latest(table: Table, columns: Chosen, limit: int) -> sql.Composed:
+    """The newest rows of the table, by an index where one serves."""
+    everything = sql.SQL("true")
+    key = next((column for column in table.columns.values() if column.is_integer_key), None)
+    if key and not columns.at.leads_index:
+        return _select(table, columns, everything, [_descending(key)], limit)
+    dated = sql.SQL("{} IS NOT NULL").format(_name(columns.at))
+    return _select(table, columns, dated, [_descending(columns.at)], limit)
+
+
+def latest_of_each_call(table: Table, columns: Chosen, among: int, limit: int) -> sql.Composed:
+    """The last row of each call that has one `among` so many latest rows."""
+    return sql.SQL(
+        "SELECT * FROM (SELECT DISTINCT ON (call_id) * FROM"
+        " (SELECT *, row_number() OVER () AS place FROM ({latest}) AS latest) AS placed"
+        " ORDER BY call_id, place) AS calls ORDER BY place LIMIT {limit}"
+    ).format(latest=latest(table, columns, among), limit=sql.Literal(limit))
+
+
+def any_row(table: Table) -> sql.Composed:
+    return sql.SQL("SELECT EXISTS (SELECT FROM {}) AS found").format(_table(table))
+
+
+def equals(column: Column, value: str) -> tuple[sql.Composable, dict[str, Any]]:
+    """The condition that a column has a value, such that an index on it serves.
+
+    A value that the column's type can't hold is in no row; it is not an error.
+    """
+    if "\0" in value or value != value.encode(errors="replace").decode():
+        return sql.SQL("false"), {}
+    name = _name(column)
+    if column.type in _TEXTS:
+        return sql.SQL("{} = %(value)s").format(name), {"value": value}
+    if column.type == "uuid":
+        try:
+            return sql.SQL("{} = %(value)s").format(name), {"value": uuid.UUID(value)}
+        except ValueError:
+            return sql.SQL("false"), {}
+    if column.is_integer:
+        if not _INTEGER.fullmatch(value):
+            return sql.SQL("false"), {}
+        return sql.SQL("{} = %(value)s").format(name), {"value": int(value)}
+    return sql.SQL("{}::text = %(value)s").format(name), {"value": value}
+
+
+def contains(column: Column, value: str) -> tuple[sql.Composable, dict[str, Any]]:
+    """A condition that each row meets whose JSON has the string somewhere; others may meet it too."""
+    needle = max(_ESCAPED.split(value), key=len)
+    return sql.SQL("strpos({}::text, %(value)s) > 0").format(_name(column)), {"value": needle}
+
+
+def _select(
+    table: Table, columns: Chosen, where: sql.Composable, order: list[sql.Composable], limit: int
+) -> sql.Composed:
+    return sql.SQL("SELECT {columns} FROM {table} WHERE {where} ORDER BY {order} LIMIT {limit}").format(
+        columns=sql.SQL(", ").join(
+            [
+                _as_text(columns.call_id, "call_id"),
+                _time_as_text(columns.at),
+                _as_text(columns.source, "source"),
+                _as_text(columns.state, "state"),
+                _as_text(columns.metadata, "metadata"),
+                _as_text(columns.room, "room"),
+            ]
+        ),
+        table=_table(table),
+        where=where,
+        order=sql.SQL(", ").join(order),
+        limit=sql.Literal(limit),
+    )
+
+
+def _insertion(table: Table) -> list[sql.Composable]:
+    """What tells rows of the same time apart: an integer key, else their physical place."""
+    key = next((column for column in table.columns.values() if column.is_integer_key), None)
+    if key:
+        return [_descending(key)]
+    return [sql.SQL("tableoid DESC, ctid DESC")] if table.has_physical_order else []
+
+
+def _descending(column: Column) -> sql.Composed:
+    return sql.SQL("{} DESC").format(_name(column))
+
+
+def _as_text(column: Column | None, name: str) -> sql.Composed:
+    value: sql.Composable = sql.SQL("NULL")
+    if column:
+        value = _name(column)
+    return sql.SQL("{}::text AS {}").format(value, sql.Identifier(name))
+
+
+def _time_as_text(column: Column) -> sql.Composed:
+    """Seconds since 1970, whatever the session's zone and date style; without zone it is UTC."""
+    form = "extract(epoch FROM {})::text AS at" if column.is_time else "{}::text AS at"
+    return sql.SQL(form).format(_name(column))
+
+
+def _table(table: Table) -> sql.Composed:
+    return sql.SQL("{}.{}").format(_identifier(table.schema), _identifier(table.name))
+
+
+def _name(column: Column) -> sql.Identifier:
+    return _identifier(column.name)
+
+
+def _identifier(name: str) -> sql.Identifier:
+    """psycopg looks for placeholders in names as well."""
+    return sql.Identifier(name.replace("%", "%%"))

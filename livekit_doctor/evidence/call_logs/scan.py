@@ -1,0 +1,264 @@
+"""One pass over exported rows: what is wanted of them is kept, the rest only counted."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+
+from msgspec import Struct, structs
+
+from livekit_doctor.evidence.call_logs.formats import Record
+from livekit_doctor.evidence.call_logs.nearest import folded, nearest_names
+from livekit_doctor.evidence.call_logs.problems import DEFAULTS, LogsUnreadable, did_you_mean, listed
+from livekit_doctor.evidence.call_logs.rooms import RoomPlace, guessed_room, room_at, room_place
+from livekit_doctor.evidence.call_logs.rows import MAX_ROWS, DatedRow, RawRow, dated, text_of
+from livekit_doctor.redact import redact_text
+from livekit_doctor.settings import CallLogs
+
+_MAX_CALLS = 20_000
+_MAX_COLUMNS = 1_000
+_REQUIRED = ("call_id", "at", "state")
+_OPTIONAL = ("source", "metadata", "room")
+
+
+class _Names(Struct, frozen=True):
+    """What the configured columns are called in a record; None for what it has not."""
+
+    call_id: str | None
+    at: str | None
+    state: str | None
+    source: str | None
+    metadata: str | None
+    room: RoomPlace | None
+
+
+class Scan:
+    """Rows of the asked call or room, the last row of each call, the states in use.
+
+    `name` is the file's, for messages. Feed it with `add`, then `finish`.
+    """
+
+    def __init__(self, settings: CallLogs, name: str, call_id: str | None = None, room: str | None = None):
+        self.notes: list[str] = []
+        self.has_rows = False
+        self._settings, self._name, self._call_id, self._room = settings, name, call_id, room
+        self._names: dict[tuple[str, ...], _Names] = {}
+        self._columns: dict[str, None] = {}
+        self._seen: set[str] = set()
+        self._rows = _Kept()
+        self._nameless = _Kept()
+        self._last: dict[str, DatedRow] = {}
+        self._order = _Order()
+        self._states: Counter[str] = Counter()
+        self._rooms: set[str] = set()
+
+    def add(self, record: Record) -> None:
+        names = self._names_in(tuple(record.values))
+        if record.is_header:
+            return
+        self.has_rows = True
+        row = dated(self._raw(record, names))
+        if isinstance(row, str):
+            self.notes.append(row)
+            return
+        self._order.add(row)
+        self._states[text_of(row.raw.state)] += 1
+        if self._room is not None and row.raw.room != self._room:
+            return
+        if names.call_id is None:
+            self._nameless.add(row)
+            self._rooms.add(row.raw.room)
+            return
+        if row.call_id == self._call_id or self._room is not None:
+            self._rows.add(row)
+        self._keep_last(row)
+
+    def finish(self) -> None:
+        """Raises LogsUnreadable when the columns are not those of call state logs."""
+        if not self._columns:
+            if self.notes:
+                raise LogsUnreadable("file_format", f"no row of {self._name} can be read: {self.notes[0]}")
+            return
+        missing = [role for role in _REQUIRED if role not in self._seen]
+        if len(missing) == len(_REQUIRED):
+            names = listed(getattr(self._settings.columns, role) for role in missing)
+            near = did_you_mean(near for role in missing for near in self._near(role))
+            raise LogsUnreadable(
+                "file_format",
+                f"{self._name} has none of the columns {names}; it has {listed(self._columns)}{near}",
+            )
+        for role in missing:
+            if role != "call_id" or not self._is_one_call():
+                raise self._no_column(role)
+        for role in _OPTIONAL:
+            self._check_optional(role)
+        if self._rows.dropped or self._nameless.dropped:
+            self.notes.append(f"older rows: only the newest {MAX_ROWS} are read")
+
+    def rows_of_call(self, call_id: str) -> list[DatedRow]:
+        return self._found() if "call_id" in self._seen else self._named(call_id)
+
+    def rows_of_room(self) -> list[DatedRow]:
+        return self.rows_of_call(self._name)
+
+    def last_rows(self) -> list[DatedRow]:
+        """The last row of each call; a file without call ids is one call, under the file's name."""
+        return list(self._last.values()) if "call_id" in self._seen else self._named(self._name)
+
+    def states(self) -> tuple[str, ...]:
+        """The distinct states, most frequent first."""
+        return tuple(redact_text(state) for state, _ in self._states.most_common() if state)
+
+    # Columns
+
+    def _names_in(self, columns: tuple[str, ...]) -> _Names:
+        names = self._names.get(columns)
+        if names is None:
+            names = _names_in(columns, self._settings)
+            if len(self._names) < _MAX_COLUMNS:
+                self._names[columns] = names
+        self._seen.update(role for role in (*_REQUIRED, *_OPTIONAL) if getattr(names, role) is not None)
+        if len(self._columns) < _MAX_COLUMNS:
+            self._columns.update(dict.fromkeys(columns))
+        return names
+
+    def _raw(self, record: Record, names: _Names) -> RawRow:
+        def value(column: str | None) -> object:
+            return None if column is None else record.values.get(column)
+
+        metadata = value(names.metadata)
+        if names.room:
+            room = room_at(value(names.room.column), names.room.keys)
+        else:
+            room = "" if self._settings.columns.room else guessed_room(metadata)
+        return RawRow(
+            place=record.place,
+            call_id=value(names.call_id),
+            at=value(names.at),
+            source=value(names.source),
+            state=value(names.state),
+            metadata=metadata,
+            room=room,
+        )
+
+    def _near(self, role: str) -> tuple[str, ...]:
+        wanted = getattr(self._settings.columns, role)
+        return nearest_names(wanted.partition(".")[0] if role == "room" else wanted, self._columns)
+
+    def _no_column(self, role: str) -> LogsUnreadable:
+        wanted, near = getattr(self._settings.columns, role), self._near(role)
+        message = (
+            f'column "{wanted}" does not exist in {self._name}{did_you_mean(near)} '
+            f"Set call_logs.columns.{role} to one of {listed(self._columns)}"
+        )
+        return LogsUnreadable("no_column", message, column=wanted, nearest=", ".join(near))
+
+    def _is_one_call(self) -> bool:
+        """People export the rows of one call without its id. It is not that where the column was
+        named on purpose, another one looks like it, or there are several rooms."""
+        named = self._settings.columns.call_id != DEFAULTS.call_id
+        if named or self._near("call_id") or len(self._rooms - {""}) > 1:
+            return False
+        self.notes.append(
+            f'the call id: there is no column "{self._settings.columns.call_id}", '
+            "so that all rows are taken as those of one call"
+        )
+        return True
+
+    def _check_optional(self, role: str) -> None:
+        wanted = getattr(self._settings.columns, role)
+        if wanted is None or role in self._seen:
+            return
+        if wanted != getattr(DEFAULTS, role) and self._near(role):
+            raise self._no_column(role)
+        if role != "metadata" or wanted != DEFAULTS.metadata:
+            self.notes.append(f'the {role} of each row: there is no column "{wanted}"')
+
+    # Rows
+
+    def _keep_last(self, row: DatedRow) -> None:
+        before = self._last.get(row.call_id)
+        if before is None or row.at > before.at or (row.at == before.at and not self._order.newest_first):
+            self._last[row.call_id] = row
+        if len(self._last) >= 2 * _MAX_CALLS:
+            newest = sorted(self._last.items(), key=lambda item: item[1].at)[-_MAX_CALLS:]
+            self._last = dict(newest)
+
+    def _found(self) -> list[DatedRow]:
+        return self._rows.in_order_of_insertion(self._order)
+
+    def _named(self, call_id: str) -> list[DatedRow]:
+        return [
+            DatedRow(row.at, structs.replace(row.raw, call_id=call_id))
+            for row in self._nameless.in_order_of_insertion(self._order)
+        ]
+
+
+class _Order:
+    """Whether rows come oldest or newest first: dashboards export the newest first, and rows of
+    the same second must not be told in reverse."""
+
+    def __init__(self, rows: Iterable[DatedRow] = ()) -> None:
+        self._before: DatedRow | None = None
+        self.later = self.earlier = 0
+        for row in rows:
+            self.add(row)
+
+    def add(self, row: DatedRow) -> None:
+        if self._before is not None:
+            self.later += row.at > self._before.at
+            self.earlier += row.at < self._before.at
+        self._before = row
+
+    @property
+    def newest_first(self) -> bool:
+        return self.earlier > self.later
+
+
+class _Kept:
+    """The newest rows of many, in the order of the file."""
+
+    def __init__(self) -> None:
+        self.rows: list[DatedRow] = []
+        self.dropped = False
+
+    def add(self, row: DatedRow) -> None:
+        self.rows.append(row)
+        if len(self.rows) >= 3 * MAX_ROWS:
+            self._trim()
+
+    def in_order_of_insertion(self, of_file: _Order) -> list[DatedRow]:
+        if len(self.rows) > MAX_ROWS:
+            self._trim()
+        own = _Order(self.rows)
+        newest_first = own.newest_first if own.later != own.earlier else of_file.newest_first
+        return self.rows[::-1] if newest_first else self.rows
+
+    def _trim(self) -> None:
+        self.dropped = True
+        places = sorted(range(len(self.rows)), key=lambda place: self.rows[place].at)[-MAX_ROWS:]
+        self.rows = [self.rows[place] for place in sorted(places)]
+
+
+def _names_in(columns: Collection[str], settings: CallLogs) -> _Names:
+    wanted = settings.columns
+    by_fold = {folded(name): name for name in reversed(tuple(columns))}
+
+    def find(name: str | None) -> str | None:
+        if name is None or name in columns:
+            return name
+        return by_fold.get(folded(name))
+
+    place = None
+    if wanted.room:
+        first, *keys = wanted.room.split(".")
+        place = room_place(wanted.room, columns)
+        column = find(first)
+        if place is None and column is not None:
+            place = RoomPlace(column, tuple(keys))
+    return _Names(
+        call_id=find(wanted.call_id),
+        at=find(wanted.at),
+        state=find(wanted.state),
+        source=find(wanted.source),
+        metadata=find(wanted.metadata),
+        room=place,
+    )

@@ -1,0 +1,121 @@
+"""A read-only transaction on the log table's database.
+
+Works behind a transaction-mode pooler (design fact 28): no startup parameters, no prepared
+statements, and each setting inside the transaction. `ClientCursor` fills in parameters on this
+side and sends plain queries, several in one round trip.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import AsyncClientCursor, AsyncConnection, sql
+from psycopg.pq import TransactionStatus
+from psycopg.rows import dict_row
+
+from livekit_doctor.evidence import sources
+from livekit_doctor.evidence.call_logs.catalog import (
+    DESCRIBE,
+    NAMES,
+    Chosen,
+    Table,
+    chosen,
+    no_schema,
+    no_table,
+    table_from,
+)
+from livekit_doctor.evidence.call_logs.database_errors import failed, refused
+from livekit_doctor.evidence.call_logs.dsn import parse_dsn
+from livekit_doctor.evidence.observations import Read
+from livekit_doctor.settings import CallLogs
+
+_GRACE = 1.0
+"""Seconds that the server gets to report its own timeout before this side gives up."""
+
+_BEGIN = "BEGIN READ ONLY; SET LOCAL statement_timeout = {timeout}; SET LOCAL client_encoding = 'UTF8'; "
+
+Row = Mapping[str, Any]
+Failures = (psycopg.Error, OSError, TimeoutError, ValueError)
+"""What psycopg raises; ValueError is text that the database's encoding can't hold."""
+
+
+class Session:
+    """An open transaction, the table, and its columns."""
+
+    def __init__(self, connection: AsyncConnection[Row], settings: CallLogs) -> None:
+        self._connection = connection
+        self._settings = settings
+        self.table: Table
+        self.columns: Chosen
+        self.read: Read
+
+    async def begin(self, now: datetime, started: float) -> None:
+        """Raises LogsUnreadable where the table can't be read as configured."""
+        settings = self._settings
+        begin = sql.SQL(_BEGIN).format(timeout=sql.Literal(int(settings.timeout * 1000)))
+        names = {"schema": settings.schema, "table": settings.table}
+        rows = await self.fetch(begin + sql.SQL(DESCRIBE), names)
+        self.table = table_from(rows, settings)
+        clock = datetime.fromtimestamp(float(self.table.clock), UTC)
+        at = now + timedelta(seconds=monotonic() - started)
+        self.read = Read(source=sources.CALL_LOGS, at=at, clock_at=clock)
+        if not self.table.schema_exists:
+            raise no_schema(self.table, await self._names())
+        if not self.table.exists:
+            raise no_table(self.table, await self._names())
+        self.columns = chosen(self.table, settings)
+
+    async def fetch(self, query: sql.Composed, values: Mapping[str, Any] | None = None) -> list[Row]:
+        """The rows of the last statement in `query`."""
+        async with asyncio.timeout(self._settings.timeout + _GRACE):
+            cursor = self._connection.cursor()
+            await cursor.execute(query, values or {})
+            while cursor.nextset():
+                pass
+            return await cursor.fetchall()
+
+    async def end(self) -> None:
+        """Ends the transaction, so that a pooler can use its connection again."""
+        in_transaction = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
+        try:
+            if self._connection.info.transaction_status in in_transaction:
+                async with asyncio.timeout(_GRACE):
+                    await self._connection.rollback()
+            await self._connection.close()
+        except Failures:
+            pass
+
+    async def _names(self) -> list[tuple[str, str | None]]:
+        rows = await self.fetch(sql.SQL(NAMES) + sql.SQL(""))
+        return [(row["nspname"], row["relname"]) for row in rows]
+
+
+@asynccontextmanager
+async def open_session(settings: CallLogs, now: datetime) -> AsyncIterator[Session]:
+    """Raises LogsUnreadable, and nothing else, for whatever keeps the table from being read."""
+    started = monotonic()
+    dsn = parse_dsn(settings.dsn or "")
+    try:
+        async with asyncio.timeout(settings.timeout):
+            connection = await AsyncConnection.connect(
+                dsn.conninfo,
+                autocommit=True,
+                prepare_threshold=None,
+                cursor_factory=AsyncClientCursor,
+                row_factory=dict_row,
+            )
+    except Failures as error:
+        raise refused(error, dsn, settings.timeout) from None
+    session = Session(connection, settings)
+    try:
+        await session.begin(now, started)
+        yield session
+    except Failures as error:
+        place = f"{settings.schema}.{settings.table}"
+        raise failed(error, dsn, settings.timeout, place) from None
+    finally:
+        await session.end()
