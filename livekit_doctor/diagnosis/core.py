@@ -22,6 +22,7 @@ from livekit_doctor.diagnosis.rules import CALL_RULES, SECOND_LOOKS, agent_leg, 
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.timeline import timeline
 from livekit_doctor.diagnosis.warnings import warnings
+from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import Evidence, LogRow
 from livekit_doctor.flow import FLOW, LEGS, SPEC, Confidence, Leg, Status, Step, Verdict, order
 from livekit_doctor.settings import Settings
@@ -87,7 +88,7 @@ def _diagnose(call: Call) -> Diagnosis:
         ruled_out=_ruled_out(findings, broken),
         would_settle=_would_settle(call, broken, verdict, steps),
         timeline=timeline(call, proofs),
-        warnings=warnings(call, proofs),
+        warnings=warnings(call, proofs, steps),
         attempts=(),
         coverage=call.setup.evidence.coverage,
         inbound=call.inbound,
@@ -318,6 +319,8 @@ def _would_settle(
         if item.confidence is not Confidence.PROVEN:
             values = values_of(call, item.values)
             hints.extend(catalogue.fill(line, values) for line in catalogue.get(item.code).settled_by)
+    if any(item.step is Step.JOB_ASSIGNED for item in broken) and not call.settings.workers:
+        hints.append("set the worker's HTTP endpoint (port 8081 unless configured) under workers in checks.yaml")
     if hints and call.agent_name is None:
         hints.append("set agent.name in checks.yaml, or give --agent-name, so that its dispatch can be told apart")
     pending = [result for result in steps if result.status is Status.PENDING]
@@ -333,7 +336,7 @@ def _would_tell(call: Call) -> Iterable[str]:
         yield "name the room with --room ROOM, or set call_logs.columns.room or rooms.name_template"
     elif call.room_live is None:
         yield "LiveKit's own view of the room: set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
-    if not call.rows:
+    if not call.rows and any(entry.status == "not_configured" for entry in call.setup.coverage(sources.CALL_LOGS)):
         yield "the call's log rows: set CALL_LOGS_DATABASE_URL, or give an export with --call-logs FILE"
     if call.room_live is False:
         yield "run trace while the room is open, with --wait, on the next call"

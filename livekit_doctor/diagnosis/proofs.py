@@ -104,7 +104,7 @@ def _from_phone(call: Call, *, proof: "_MakeProof") -> Iterator[Proof]:
         phone.joined_at,
     )
     if call.phone_states and not call.inbound:
-        yield proof(Step.SIP_DIALING, source, f"sip.callStatus {call.phone_states[0][1]}", phone.joined_at)
+        yield proof(Step.SIP_DIALING, source, "sip.callStatus is set", phone.joined_at)
     for step, states in ((Step.SIP_RINGING, RANG), (Step.SIP_ANSWERED, ANSWERED)):
         for index, (at, status) in enumerate(call.phone_states):
             if status in states:

@@ -5,19 +5,19 @@ from datetime import timedelta
 
 from livekit_doctor.diagnosis.call import Call, agent_name_of
 from livekit_doctor.diagnosis.proofs import Proofs, age, waited
-from livekit_doctor.diagnosis.result import Warning
+from livekit_doctor.diagnosis.result import StepResult, Warning
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import LeftBehind, LogTable, RecentCalls
-from livekit_doctor.flow import SPEC, Step, implied_by
+from livekit_doctor.flow import SPEC, Status, Step, implied_by
 
 
-def warnings(call: Call, proofs: Proofs) -> tuple[Warning, ...]:
+def warnings(call: Call, proofs: Proofs, steps: tuple[StepResult, ...]) -> tuple[Warning, ...]:
     found = [
         *_unread(call),
         *_not_found(call),
         *_contradictions(call, proofs),
         *_agents(call),
-        *_slow(call, proofs),
+        *_slow(call, proofs, steps),
         *_rows(call),
         *_clocks(call),
         *_left_behind(call),
@@ -85,11 +85,13 @@ def _agents(call: Call) -> Iterator[Warning]:
             )
 
 
-def _slow(call: Call, proofs: Proofs) -> Iterator[Warning]:
-    """LKD604: a step took, or has so far taken, longer than its `slow_after`."""
-    for step in Step:
+def _slow(call: Call, proofs: Proofs, steps: tuple[StepResult, ...]) -> Iterator[Warning]:
+    """LKD604: a step took, or has so far taken, longer than its `slow_after`. Steps that are broken,
+    or were never reached, are not slow."""
+    for result in steps:
+        step = result.step
         allowance = call.allowance(step)
-        if allowance is None or step in call.settings.flow.not_used or call.inbound:
+        if allowance is None or result.status not in (Status.OK, Status.PENDING) or call.inbound:
             continue
         so_far = waited(call, proofs, step)
         if so_far is None:

@@ -30,7 +30,7 @@ async def read(worker: Worker, session: aiohttp.ClientSession) -> Reading:
     try:
         observation = await _read(worker, url, session)
     except _NotRead as error:
-        problem = Problem(code="LKD106", message=f"worker {url}: {error}", values={"worker_url": url})
+        problem = Problem(code="LKD106", message=redact_text(f"worker {url}: {error}"), values={"worker_url": url})
         return Reading(coverage=(Coverage(source=source, status="unread", problem=problem),))
     return Reading(observations=(observation,), coverage=(Coverage(source=source, status="read"),))
 

@@ -144,11 +144,12 @@ class ScratchRoom:
                 for pause in (0.1, 0.5, 0.0):
                     try:
                         await self._delete_once()
-                        if not (await list_rooms(self._client, self.name)).rooms:
-                            return ""
-                        why = "it is still there after DeleteRoom"
                     except ApiError as error:
                         why = error.problem.message
+                    else:
+                        if not await self._is_listed():
+                            return ""
+                        why = "it is still there after DeleteRoom"
                     await asyncio.sleep(pause)
         except TimeoutError:
             why = why or f"DeleteRoom was not answered within {DELETING:g} s"
@@ -163,6 +164,12 @@ class ScratchRoom:
         except ApiError as error:
             if error.twirp_code != "not_found":
                 raise
+
+    async def _is_listed(self) -> bool:
+        try:
+            return bool((await list_rooms(self._client, self.name)).rooms)
+        except ApiError:
+            return False
 
     def _settled(self, task: asyncio.Task[Any]) -> None:
         self._in_flight.discard(task)

@@ -19,27 +19,31 @@ _PACKAGE = f"github.com/livekit/livekit-server/cmd/server@v{LIVEKIT_SERVER_VERSI
 _GO_WANTED = ".".join(map(str, GO_VERSION))
 
 
-def livekit_server() -> Path:
-    """The binary, built into the cache folder on first use (about 2 minutes on 2 cores).
+def cache_folder() -> Path:
+    """$LIVEKIT_DOCTOR_LAB_CACHE, or ~/.cache/livekit-doctor."""
+    default = Path.home() / ".cache" / "livekit-doctor"
+    return Path(os.environ.get("LIVEKIT_DOCTOR_LAB_CACHE") or default).expanduser().resolve()
 
-    The folder is $LIVEKIT_DOCTOR_LAB_CACHE, or ~/.cache/livekit-doctor.
+
+def livekit_server() -> Path:
+    """The binary, built into the cache folder on first use (about 2 minutes on 2 idle cores).
+
     Raises LabError when there is no Go or the build fails.
     """
-    default_cache = Path.home() / ".cache" / "livekit-doctor"
-    cache = Path(os.environ.get("LIVEKIT_DOCTOR_LAB_CACHE") or default_cache).expanduser()
-    binary = cache.resolve() / f"livekit-server-{LIVEKIT_SERVER_VERSION}" / "livekit-server"
-    with file_lock(cache / "install.lock"):
+    binary = cache_folder() / f"livekit-server-{LIVEKIT_SERVER_VERSION}" / "livekit-server"
+    with file_lock(cache_folder() / "install.lock"):
         if not binary.exists():
             _build(binary)
     return binary
 
 
 def _build(binary: Path) -> None:
-    binary.parent.mkdir(parents=True, exist_ok=True)
+    go = _go()
     print(f"building livekit-server {LIVEKIT_SERVER_VERSION}", file=sys.stderr)
+    binary.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=binary.parent) as folder:
         built = subprocess.run(
-            [_go(), "install", _PACKAGE],
+            [go, "install", _PACKAGE],
             env={**os.environ, "GOBIN": folder, "GOTOOLCHAIN": "local"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -14,6 +14,8 @@ class Mode(StrEnum):
 
     HEALTHY = "healthy"
     """Joins, publishes an audio track and stays."""
+    DIALS_ITSELF = "dials_itself"
+    """Stands for an agent that dials the phone after joining: here it only joins, as HEALTHY does."""
     SLOW_JOIN = "slow_join"
     """Joins `seconds` after its entrypoint began."""
     SILENT = "silent"

@@ -1,4 +1,4 @@
-"""Records what `livekit-doctor demo` replays: `python -m tests.lab.record_demo` (1 minute).
+"""Records what `livekit-doctor demo` replays: `python -m tests.lab.record_demo` (2 minutes).
 
 It sets up the incidents and a healthy outbound call in one real livekit-server, with a real
 worker and the lab's phones, waits until every allowance has passed, lets the real `check` and
@@ -21,7 +21,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -142,9 +141,7 @@ def _set_up_sip(scene: Scene) -> None:
     edge = scene.edge
     outbound = api.SIPOutboundTrunkInfo(name="carrier", address="sip.example.com", numbers=[CALLER_ID])
     scene.outbound_trunk = edge.create_outbound_trunk(outbound).sip_trunk_id
-    inbound = api.SIPInboundTrunkInfo(
-        name="carrier-in", numbers=[INBOUND_NUMBER], allowed_addresses=["203.0.113.0/24"]
-    )
+    inbound = api.SIPInboundTrunkInfo(name="carrier-in", numbers=[INBOUND_NUMBER], allowed_addresses=["203.0.113.0/24"])
     scene.inbound_trunk = edge.create_inbound_trunk(inbound).sip_trunk_id
     scene.rule = edge.create_rule(
         api.SIPDispatchRuleInfo(
@@ -283,9 +280,7 @@ def without_secrets(response: Any) -> Any:
         return [without_secrets(item) for item in response]
     if not isinstance(response, dict):
         return response
-    return {
-        key: "REDACTED" if key == "turn_password" else without_secrets(value) for key, value in response.items()
-    }
+    return {key: "REDACTED" if key == "turn_password" else without_secrets(value) for key, value in response.items()}
 
 
 # What is asked
@@ -379,7 +374,9 @@ def record(scene: Scene, folder: Path) -> Recording:
         for part in story.PARTS:
             _tell(part, proxy, scene, folder)
         for method, request in every_question():
-            asyncio.run(ask(proxy.url.replace("ws", "http", 1), token_for(scene.server, method, request), method, request))
+            asyncio.run(
+                ask(proxy.url.replace("ws", "http", 1), token_for(scene.server, method, request), method, request)
+            )
     bad = bad_tokens(scene.server.api_key, scene.server.api_secret)
     refusals = [asyncio.run(refused(scene.server.http_url, one)) for one in bad]
     about = About(

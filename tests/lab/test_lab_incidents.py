@@ -72,9 +72,7 @@ def expect(ran: Ran, step: str, code: str, confidence: str) -> dict[str, Any]:
     return broken
 
 
-def expect_from_rows(
-    doctor: Doctor, database: Database, call_id: str, step: str, code: str, candidate: str
-) -> None:
+def expect_from_rows(doctor: Doctor, database: Database, call_id: str, step: str, code: str, candidate: str) -> None:
     """The room is gone: the same step from the database, and from each kind of exported file."""
     ran = doctor.trace(call_id)
     assert candidate in expect(ran, step, code, "possible")["candidates"]

@@ -26,6 +26,9 @@ class Answer:
         return json.loads(self.body)
 
 
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
 def get(url: str) -> Answer:
     return _send(urllib.request.Request(url))
 
@@ -42,7 +45,7 @@ def call(server: LiveKitServer, method: str, request: Mapping[str, Any], token: 
 def _send(request: urllib.request.Request) -> Answer:
     begun = time.monotonic()
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        with _OPENER.open(request, timeout=PATIENCE) as answer:
             status, headers, body = answer.status, answer.headers, answer.read()
     except urllib.error.HTTPError as error:
         status, headers, body = error.code, error.headers, error.read()

@@ -63,6 +63,8 @@ class Worker(Logged):
                 "LIVEKIT_API_KEY": self._server.api_key,
                 "LIVEKIT_API_SECRET": self._server.api_secret,
                 "LIVEKIT_AGENT_DEPLOYMENT": self.settings.deployment,
+                "HTTP_PROXY": "",
+                "HTTPS_PROXY": "",
                 "LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE": "0",
                 SETTINGS_VARIABLE: self.settings.to_json(),
                 **(environment or {}),

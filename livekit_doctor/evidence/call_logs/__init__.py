@@ -6,9 +6,9 @@ first. Nothing here raises: what goes wrong is coverage `unread` with an LKD602 
 """
 
 from datetime import UTC, datetime
+from typing import Protocol
 
 from livekit_doctor.evidence import sources
-from livekit_doctor.evidence.call_logs import files, postgres
 from livekit_doctor.evidence.observations import Coverage, Reading
 from livekit_doctor.settings import CallLogs
 
@@ -18,49 +18,54 @@ _NOT_CONFIGURED = Reading(coverage=(Coverage(source=sources.CALL_LOGS, status="n
 async def read_call(settings: CallLogs, call_id: str, now: datetime) -> Reading:
     """The log rows of a call in the order of time, and facts about the table or file. Where the
     call has no row: RecentCalls of the ids most like it, likeliest first."""
-    if settings.file:
-        return await files.read_call(settings, call_id, now)
-    if settings.dsn:
-        return await postgres.read_call(settings, call_id, now)
-    return _NOT_CONFIGURED
+    store = _store(settings)
+    return await store.read_call(settings, call_id, now) if store else _NOT_CONFIGURED
 
 
 async def read_by_room(settings: CallLogs, room: str, now: datetime) -> Reading:
     """The log rows whose configured room is this one; nothing when no room column is configured."""
-    if not settings.columns.room:
+    store = _store(settings)
+    if store and not settings.columns.room:
         return Reading()
-    if settings.file:
-        return await files.read_by_room(settings, room, now)
-    if settings.dsn:
-        return await postgres.read_by_room(settings, room, now)
-    return _NOT_CONFIGURED
+    return await store.read_by_room(settings, room, now) if store else _NOT_CONFIGURED
 
 
 async def read_recent(settings: CallLogs, limit: int) -> Reading:
     """The `limit` calls with the latest rows."""
-    now = datetime.now(UTC)
-    if settings.file:
-        return await files.read_recent(settings, limit, now)
-    if settings.dsn:
-        return await postgres.read_recent(settings, limit, now)
-    return _NOT_CONFIGURED
+    store = _store(settings)
+    return await store.read_recent(settings, limit, datetime.now(UTC)) if store else _NOT_CONFIGURED
 
 
 async def nearest(settings: CallLogs, call_id: str) -> Reading:
     """RecentCalls of the ids most like this one, likeliest first; it may be none."""
-    now = datetime.now(UTC)
-    if settings.file:
-        return await files.nearest(settings, call_id, now)
-    if settings.dsn:
-        return await postgres.nearest(settings, call_id, now)
-    return _NOT_CONFIGURED
+    store = _store(settings)
+    return await store.nearest(settings, call_id, datetime.now(UTC)) if store else _NOT_CONFIGURED
 
 
 async def inspect(settings: CallLogs) -> Reading:
     """Facts about the table or file and the states in use, for `check`."""
-    now = datetime.now(UTC)
+    store = _store(settings)
+    return await store.inspect(settings, datetime.now(UTC)) if store else _NOT_CONFIGURED
+
+
+class _Store(Protocol):
+    """Where the rows are: the modules `files` and `postgres`."""
+
+    async def read_call(self, settings: CallLogs, call_id: str, now: datetime) -> Reading: ...
+    async def read_by_room(self, settings: CallLogs, room: str, now: datetime) -> Reading: ...
+    async def read_recent(self, settings: CallLogs, limit: int, now: datetime) -> Reading: ...
+    async def nearest(self, settings: CallLogs, call_id: str, now: datetime) -> Reading: ...
+    async def inspect(self, settings: CallLogs, now: datetime) -> Reading: ...
+
+
+def _store(settings: CallLogs) -> _Store | None:
+    """None: neither a file nor a database is configured. psycopg is slow to import."""
     if settings.file:
-        return await files.inspect(settings, now)
+        from livekit_doctor.evidence.call_logs import files
+
+        return files
     if settings.dsn:
-        return await postgres.inspect(settings, now)
-    return _NOT_CONFIGURED
+        from livekit_doctor.evidence.call_logs import postgres
+
+        return postgres
+    return None

@@ -1,6 +1,6 @@
 """What the database says about the log table: columns, types, indexes, permissions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -116,7 +116,7 @@ class Chosen(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
 
 
-def table_from(rows: list[dict[str, Any]], settings: CallLogs) -> Table:
+def table_from(rows: Sequence[Mapping[str, Any]], settings: CallLogs) -> Table:
     """The answer to DESCRIBE."""
     first = rows[0]
     columns = [
@@ -155,9 +155,7 @@ def chosen(table: Table, settings: CallLogs) -> Chosen:
         if (name := getattr(wanted, role)) is not None and name not in table.columns
     ]
     dispensable = [
-        role
-        for role in missing
-        if role in ("source", "metadata") and getattr(wanted, role) == getattr(DEFAULTS, role)
+        role for role in missing if role in ("source", "metadata") and getattr(wanted, role) == getattr(DEFAULTS, role)
     ]
     faulty = [role for role in missing if role not in dispensable]
     if wanted.room and place is None:

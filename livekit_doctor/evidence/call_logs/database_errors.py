@@ -2,14 +2,12 @@
 and never shown as it is."""
 
 import re
-from typing import TYPE_CHECKING
+
+import psycopg
 
 from livekit_doctor.evidence.call_logs.dsn import Dsn
 from livekit_doctor.evidence.call_logs.problems import Kind, LogsUnreadable
 from livekit_doctor.evidence.call_logs.rows import shortened
-
-if TYPE_CHECKING:
-    import psycopg
 
 # Of a refused connection libpq tells no SQLSTATE, only text.
 _REFUSED: tuple[tuple[Kind, str, str], ...] = (
@@ -106,8 +104,6 @@ def refused(error: Exception, dsn: Dsn, timeout: float) -> LogsUnreadable:
 
 def failed(error: Exception, dsn: Dsn, timeout: float, place: str) -> LogsUnreadable:
     """Why a query failed. `place` is the table's name as it is written in SQL."""
-    import psycopg
-
     values = _values(dsn)
     state = getattr(error, "sqlstate", None) or ""
     said = shortened(_said(dsn.without_password(_primary(error))), 200)

@@ -5,11 +5,14 @@ import re
 from urllib.parse import unquote
 
 from msgspec import Struct
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import Conninfo
 
 from livekit_doctor.evidence.call_logs.problems import LogsUnreadable
 
 _URL = re.compile(r"postgres(?:ql)?(?:\+\w+)?://", re.IGNORECASE)
-_EXPECTED = "expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+_EXPECTED = "expected postgresql://USER@HOST:PORT/DATABASE"
 _RESERVED = "write @ / ? # % and spaces of the password percent-encoded, such as %40 for @"
 
 
@@ -43,9 +46,6 @@ def parse_dsn(text: str) -> Dsn:
     A driver's name after a plus sign and parameters for other clients (Prisma's pgbouncer=true)
     are left out: both are usual in the addresses that hosts and frameworks give.
     """
-    from psycopg import ProgrammingError
-    from psycopg.conninfo import conninfo_to_dict, make_conninfo
-
     text = text.strip()
     if match := _URL.match(text):
         text = _for_libpq(text[match.end() :])
@@ -55,9 +55,7 @@ def parse_dsn(text: str) -> Dsn:
         given = {key: str(value) for key, value in conninfo_to_dict(text).items() if value is not None}
         conninfo = make_conninfo("", **given)
     except (ProgrammingError, UnicodeError) as error:
-        raise LogsUnreadable(
-            "other", f"the database URL can't be understood; {_EXPECTED}, and {_RESERVED}"
-        ) from error
+        raise LogsUnreadable("other", f"the database URL can't be understood; {_EXPECTED}, and {_RESERVED}") from error
     password = given.get("password", "")
     return Dsn(
         conninfo=conninfo,
@@ -71,8 +69,6 @@ def parse_dsn(text: str) -> Dsn:
 
 def _for_libpq(rest: str) -> str:
     """What follows postgresql://, checked and without what libpq does not know."""
-    from psycopg.pq import Conninfo
-
     address, _, query = rest.partition("?")
     login, at, _ = rest.rpartition("@")
     if at and re.search(r"[@/?#\s]", login):

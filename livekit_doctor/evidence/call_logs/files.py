@@ -5,7 +5,7 @@ import gzip
 import io
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -93,8 +93,8 @@ async def _read(
         skipped_lines=capped(scan.notes),
     )
     asked = call_id is not None or room is not None
-    status = "read" if (rows if asked else scan.has_rows) else "empty"
-    coverage = Coverage(source=sources.CALL_LOGS, status=status)
+    found_any = bool(rows) if asked else scan.has_rows
+    coverage = Coverage(source=sources.CALL_LOGS, status="read" if found_any else "empty")
     return Reading(observations=(*observations, table), coverage=(coverage,))
 
 

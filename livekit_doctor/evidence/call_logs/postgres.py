@@ -1,10 +1,11 @@
 """The call logs in a Postgres table."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Literal
 
 from livekit_doctor.evidence import sources
+from livekit_doctor.evidence.call_logs import queries
 from livekit_doctor.evidence.call_logs.nearest import nearest_names
 from livekit_doctor.evidence.call_logs.problems import LogsUnreadable, unread
 from livekit_doctor.evidence.call_logs.rooms import guessed_room, room_at
@@ -16,14 +17,12 @@ from livekit_doctor.evidence.call_logs.rows import (
     capped,
     dated,
     log_rows,
-    log_states,
     recent_calls,
+    states_of,
 )
-from livekit_doctor.evidence.observations import Coverage, LogTable, Observation, Reading, RecentCalls
+from livekit_doctor.evidence.call_logs.session import FAILURES, Row, Session, open_session
+from livekit_doctor.evidence.observations import Coverage, LogStates, LogTable, Observation, Reading, RecentCalls
 from livekit_doctor.settings import CallLogs
-
-if TYPE_CHECKING:
-    from livekit_doctor.evidence.call_logs.session import Row, Session
 
 _RECENT_ROWS = 20_000
 """Latest rows among which recent and similar call ids are looked for."""
@@ -32,72 +31,63 @@ _SHOWN = 5
 
 
 async def read_call(settings: CallLogs, call_id: str, now: datetime) -> Reading:
-    async def read(session: "Session") -> Reading:
-        from livekit_doctor.evidence.call_logs import queries
-
+    async def read(session: Session) -> Reading:
         where, values = queries.equals(session.columns.call_id, call_id)
         query = queries.rows(session.table, session.columns, where, MAX_ROWS + 1)
-        rows, notes = _raw_rows(await session.fetch(query, values), session)
+        rows, notes = _dated(await session.fetch(query, values), session)
         if rows or notes:
-            return _reading_of(rows, notes, session)
+            return _rows_reading(rows, notes, session)
         has_rows = await _has_rows(session)
         near = await _nearest(session, call_id) if has_rows else ()
-        return _reading(session, near, _table(session, has_rows=has_rows), status="empty")
+        return _reading(near, _table(session, has_rows), "empty")
 
     return await _read(settings, now, read)
 
 
 async def read_by_room(settings: CallLogs, room: str, now: datetime) -> Reading:
-    async def read(session: "Session") -> Reading:
-        from livekit_doctor.evidence.call_logs import queries
-
+    async def read(session: Session) -> Reading:
         column, place = session.columns.room, session.columns.room_place
         if column is None or place is None:
             return Reading()
         search = queries.contains if place.keys else queries.equals
         where, values = search(column, room)
         query = queries.rows(session.table, session.columns, where, MAX_ROWS + 1)
-        rows, notes = _raw_rows(await session.fetch(query, values), session)
-        return _reading_of([row for row in rows if row.room == room], notes, session)
+        rows, notes = _dated(await session.fetch(query, values), session)
+        return _rows_reading([row for row in rows if row.raw.room == room], notes, session)
 
     return await _read(settings, now, read)
 
 
 async def read_recent(settings: CallLogs, limit: int, now: datetime) -> Reading:
-    async def read(session: "Session") -> Reading:
+    async def read(session: Session) -> Reading:
         calls = RecentCalls(read=session.read, calls=recent_calls(await _last_rows(session, limit)))
-        table = _table(session, has_rows=bool(calls.calls))
-        return _reading(session, (calls,), table, status="read" if calls.calls else "empty")
+        has_rows = bool(calls.calls) or await _has_rows(session)
+        return _reading((calls,), _table(session, has_rows), "read" if has_rows else "empty")
 
     return await _read(settings, now, read)
 
 
 async def nearest(settings: CallLogs, call_id: str, now: datetime) -> Reading:
-    async def read(session: "Session") -> Reading:
+    async def read(session: Session) -> Reading:
+        has_rows = await _has_rows(session)
         near = await _nearest(session, call_id)
-        return _reading(session, near, _table(session, has_rows=None), status="read" if near else "empty")
+        return _reading(near, _table(session, has_rows), "read" if has_rows else "empty")
 
     return await _read(settings, now, read)
 
 
 async def inspect(settings: CallLogs, now: datetime) -> Reading:
-    async def read(session: "Session") -> Reading:
-        from livekit_doctor.evidence.call_logs import queries
-
+    async def read(session: Session) -> Reading:
         query = queries.latest(session.table, session.columns, STATES_FROM_ROWS)
-        found = await session.fetch(query)
-        rows, notes = _raw_rows(found, session)
-        has_rows = bool(found) or await _has_rows(session)
-        states = log_states(rows, session.read)
-        table = _table(session, has_rows=has_rows, notes=notes)
-        return _reading(session, (states,), table, status="read" if has_rows else "empty")
+        rows, notes = _dated(await session.fetch(query), session)
+        has_rows = bool(rows) or await _has_rows(session)
+        states = LogStates(read=session.read, states=states_of(row.raw for row in rows))
+        return _reading((states,), _table(session, has_rows, notes), "read" if has_rows else "empty")
 
     return await _read(settings, now, read)
 
 
-async def _read(settings: CallLogs, now: datetime, work: Callable[["Session"], Awaitable[Reading]]) -> Reading:
-    from livekit_doctor.evidence.call_logs.session import open_session
-
+async def _read(settings: CallLogs, now: datetime, work: Callable[[Session], Awaitable[Reading]]) -> Reading:
     try:
         async with open_session(settings, now) as session:
             return await work(session)
@@ -105,7 +95,85 @@ async def _read(settings: CallLogs, now: datetime, work: Callable[["Session"], A
         return unread(settings, error)
 
 
-async def _has_rows(session: "Session") -> bool:
-    from livekit_doctor.evidence.call_logs import queries
+async def _last_rows(session: Session, limit: int) -> list[DatedRow]:
+    query = queries.latest_of_each_call(session.table, session.columns, _RECENT_ROWS, limit)
+    return _dated(await session.fetch(query), session)[0]
 
+
+async def _nearest(session: Session, call_id: str) -> tuple[RecentCalls, ...]:
+    """The ids most like this one: of recent calls, and of any call where only case, quotes or
+    spaces differ. It is a help: that it takes too long is no reason to report nothing."""
+    found: list[DatedRow] = []
+    try:
+        if session.columns.call_id.leads_index:
+            for spelling in _spellings(call_id):
+                where, values = queries.equals(session.columns.call_id, spelling)
+                query = queries.rows(session.table, session.columns, where, 1)
+                found += _dated(await session.fetch(query, values), session)[0]
+        found += await _last_rows(session, _COMPARED_IDS)
+    except FAILURES:
+        pass
+    by_id = {call.call_id: call for call in recent_calls(found)}
+    calls = tuple(by_id[name] for name in nearest_names(call_id, by_id, _SHOWN))
+    return (RecentCalls(read=session.read, calls=calls),) if calls else ()
+
+
+def _spellings(call_id: str) -> list[str]:
+    bare = call_id.strip().strip("\"'`").strip()
+    return [text for text in dict.fromkeys((bare, bare.lower(), bare.upper())) if text and text != call_id]
+
+
+def _dated(found: Sequence[Row], session: Session) -> tuple[list[DatedRow], list[str]]:
+    """The rows in the order in which they were inserted, and notes on those of no use."""
+    rows: list[DatedRow] = []
+    notes = []
+    for row in reversed(found[:MAX_ROWS]):
+        raw = dated(_raw(row, session))
+        if isinstance(raw, str):
+            notes.append(raw)
+        else:
+            rows.append(raw)
+    if len(found) > MAX_ROWS:
+        notes.append(f"older rows: only the newest {MAX_ROWS} are read")
+    return rows, notes
+
+
+def _raw(row: Row, session: Session) -> RawRow:
+    place = session.columns.room_place
+    room = room_at(row["room"], place.keys) if place else guessed_room(row["metadata"])
+    return RawRow(
+        place="a row",
+        call_id=row["call_id"],
+        at=row["at"],
+        source=row["source"],
+        state=row["state"],
+        metadata=row["metadata"],
+        room=room,
+    )
+
+
+async def _has_rows(session: Session) -> bool:
     return bool((await session.fetch(queries.any_row(session.table)))[0]["found"])
+
+
+def _rows_reading(rows: list[DatedRow], notes: list[str], session: Session) -> Reading:
+    table = _table(session, True if rows or notes else None, notes, len(rows))
+    return _reading(log_rows(rows, session.read), table, "read" if rows or notes else "empty")
+
+
+def _table(session: Session, has_rows: bool | None, notes: Sequence[str] = (), rows: int = 0) -> LogTable:
+    table, columns = session.table, session.columns
+    return LogTable(
+        read=session.read,
+        name=table.plain_name,
+        rows_of_call=rows,
+        has_rows=has_rows,
+        indexed=columns.call_id.leads_index if table.can_have_index else None,
+        row_security=table.row_security,
+        skipped_lines=capped((*columns.notes, *notes)),
+    )
+
+
+def _reading(observations: Sequence[Observation], table: LogTable, status: Literal["read", "empty"]) -> Reading:
+    coverage = Coverage(source=sources.CALL_LOGS, status=status)
+    return Reading(observations=(*observations, table), coverage=(coverage,))

@@ -13,23 +13,36 @@ _INTEGER = re.compile(r"0|-?[1-9]\d{0,17}")
 # What is written in JSON as it is, so that a search in the JSON's text finds it.
 _ESCAPED = re.compile(r"[^ !#-.0-\[\]-~]")
 
-Query = tuple[sql.Composed, dict[str, Any]]
+Condition = tuple[sql.Composable, dict[str, Any]]
 
 
 def rows(table: Table, columns: Chosen, where: sql.Composable, limit: int) -> sql.Composed:
     """The newest rows that meet a condition, newest first, what was inserted last first."""
-    order = [sql.SQL("{} DESC NULLS LAST").format(_name(columns.at)), *_insertion(table)]
-    return _select(table, columns, where, order, limit)
+    by_time = sql.SQL("{} DESC NULLS LAST").format(_name(columns.at))
+    insertion = _insertion(table)
+    if insertion:
+        return _select(table, columns, where, [by_time, *insertion], limit)
+    # A view has no order of insertion, but mostly gives the rows in the order of its table's.
+    return sql.SQL(
+        "SELECT * FROM (SELECT {columns}, {at} AS moment, row_number() OVER () AS place"
+        " FROM {table} AS logs WHERE {where}) AS found ORDER BY moment DESC NULLS LAST, place DESC LIMIT {limit}"
+    ).format(
+        columns=_outputs(columns),
+        at=_name(columns.at),
+        table=_table(table),
+        where=where,
+        limit=sql.Literal(limit),
+    )
 
 
 def latest(table: Table, columns: Chosen, limit: int) -> sql.Composed:
     """The newest rows of the table, by an index where one serves."""
     everything = sql.SQL("true")
-    key = next((column for column in table.columns.values() if column.is_integer_key), None)
+    key = _integer_key(table)
     if key and not columns.at.leads_index:
         return _select(table, columns, everything, [_descending(key)], limit)
     dated = sql.SQL("{} IS NOT NULL").format(_name(columns.at))
-    return _select(table, columns, dated, [_descending(columns.at)], limit)
+    return _select(table, columns, dated, [_descending(columns.at), *_insertion(table)], limit)
 
 
 def latest_of_each_call(table: Table, columns: Chosen, among: int, limit: int) -> sql.Composed:
@@ -45,7 +58,7 @@ def any_row(table: Table) -> sql.Composed:
     return sql.SQL("SELECT EXISTS (SELECT FROM {}) AS found").format(_table(table))
 
 
-def equals(column: Column, value: str) -> tuple[sql.Composable, dict[str, Any]]:
+def equals(column: Column, value: str) -> Condition:
     """The condition that a column has a value, such that an index on it serves.
 
     A value that the column's type can't hold is in no row; it is not an error.
@@ -67,7 +80,7 @@ def equals(column: Column, value: str) -> tuple[sql.Composable, dict[str, Any]]:
     return sql.SQL("{}::text = %(value)s").format(name), {"value": value}
 
 
-def contains(column: Column, value: str) -> tuple[sql.Composable, dict[str, Any]]:
+def contains(column: Column, value: str) -> Condition:
     """A condition that each row meets whose JSON has the string somewhere; others may meet it too."""
     needle = max(_ESCAPED.split(value), key=len)
     return sql.SQL("strpos({}::text, %(value)s) > 0").format(_name(column)), {"value": needle}
@@ -76,17 +89,8 @@ def contains(column: Column, value: str) -> tuple[sql.Composable, dict[str, Any]
 def _select(
     table: Table, columns: Chosen, where: sql.Composable, order: list[sql.Composable], limit: int
 ) -> sql.Composed:
-    return sql.SQL("SELECT {columns} FROM {table} WHERE {where} ORDER BY {order} LIMIT {limit}").format(
-        columns=sql.SQL(", ").join(
-            [
-                _as_text(columns.call_id, "call_id"),
-                _time_as_text(columns.at),
-                _as_text(columns.source, "source"),
-                _as_text(columns.state, "state"),
-                _as_text(columns.metadata, "metadata"),
-                _as_text(columns.room, "room"),
-            ]
-        ),
+    return sql.SQL("SELECT {columns} FROM {table} AS logs WHERE {where} ORDER BY {order} LIMIT {limit}").format(
+        columns=_outputs(columns),
         table=_table(table),
         where=where,
         order=sql.SQL(", ").join(order),
@@ -96,10 +100,27 @@ def _select(
 
 def _insertion(table: Table) -> list[sql.Composable]:
     """What tells rows of the same time apart: an integer key, else their physical place."""
-    key = next((column for column in table.columns.values() if column.is_integer_key), None)
+    key = _integer_key(table)
     if key:
         return [_descending(key)]
-    return [sql.SQL("tableoid DESC, ctid DESC")] if table.has_physical_order else []
+    return [sql.SQL("logs.tableoid DESC, logs.ctid DESC")] if table.has_physical_order else []
+
+
+def _integer_key(table: Table) -> Column | None:
+    return next((column for column in table.columns.values() if column.is_integer_key), None)
+
+
+def _outputs(columns: Chosen) -> sql.Composed:
+    return sql.SQL(", ").join(
+        [
+            _as_text(columns.call_id, "call_id"),
+            _time_as_text(columns.at),
+            _as_text(columns.source, "source"),
+            _as_text(columns.state, "state"),
+            _as_text(columns.metadata, "metadata"),
+            _as_text(columns.room, "room"),
+        ]
+    )
 
 
 def _descending(column: Column) -> sql.Composed:
@@ -123,8 +144,9 @@ def _table(table: Table) -> sql.Composed:
     return sql.SQL("{}.{}").format(_identifier(table.schema), _identifier(table.name))
 
 
-def _name(column: Column) -> sql.Identifier:
-    return _identifier(column.name)
+def _name(column: Column) -> sql.Composed:
+    """Qualified, so that ORDER BY can't take it for the name of an output column."""
+    return sql.SQL("logs.{}").format(_identifier(column.name))
 
 
 def _identifier(name: str) -> sql.Identifier:

@@ -8,7 +8,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from livekit_doctor.evidence.call_logs.times import parse_time
-from livekit_doctor.evidence.observations import LogRow, LogStates, Read, RecentCall
+from livekit_doctor.evidence.observations import LogRow, Read, RecentCall
 from livekit_doctor.redact import redact_json, redact_text
 
 MAX_ROWS = 5_000
@@ -90,9 +90,10 @@ def recent_calls(rows: Iterable[DatedRow]) -> tuple[RecentCall, ...]:
     )
 
 
-def log_states(rows: Sequence[RawRow], read: Read) -> LogStates:
-    counted = Counter(redact_text(text_of(row.state)) for row in rows[:STATES_FROM_ROWS])
-    return LogStates(read=read, states=tuple(state for state, _ in counted.most_common() if state))
+def states_of(rows: Iterable[RawRow]) -> tuple[str, ...]:
+    """The distinct states, most frequent first."""
+    counted = Counter(redact_text(text_of(row.state)) for row in rows)
+    return tuple(state for state, _ in counted.most_common() if state)
 
 
 def text_of(value: object) -> str:

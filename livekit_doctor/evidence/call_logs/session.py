@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import Any, LiteralString
+from typing import Any
 
 import psycopg
 from psycopg import AsyncClientCursor, AsyncConnection, sql
@@ -39,7 +39,7 @@ _GRACE = 1.0
 _BEGIN = "BEGIN READ ONLY; SET LOCAL statement_timeout = {timeout}; SET LOCAL client_encoding = 'UTF8'; "
 
 Row = Mapping[str, Any]
-Failures = (psycopg.Error, OSError, TimeoutError, ValueError)
+FAILURES = (psycopg.Error, OSError, TimeoutError, ValueError)
 """What psycopg raises; ValueError is text that the database's encoding can't hold."""
 
 
@@ -69,7 +69,7 @@ class Session:
             raise no_table(self.table, await self._names())
         self.columns = chosen(self.table, settings)
 
-    async def fetch(self, query: sql.Composed, values: Mapping[str, Any] | None = None) -> list[Row]:
+    async def fetch(self, query: sql.SQL | sql.Composed, values: Mapping[str, Any] | None = None) -> list[Row]:
         """The rows of the last statement in `query`."""
         async with asyncio.timeout(self._settings.timeout + _GRACE):
             cursor = self._connection.cursor()
@@ -86,11 +86,11 @@ class Session:
                 async with asyncio.timeout(_GRACE):
                     await self._connection.rollback()
             await self._connection.close()
-        except Failures:
+        except FAILURES:
             pass
 
     async def _names(self) -> list[tuple[str, str | None]]:
-        rows = await self.fetch(sql.SQL(NAMES) + sql.SQL(""))
+        rows = await self.fetch(sql.SQL(NAMES))
         return [(row["nspname"], row["relname"]) for row in rows]
 
 
@@ -108,13 +108,13 @@ async def open_session(settings: CallLogs, now: datetime) -> AsyncIterator[Sessi
                 cursor_factory=AsyncClientCursor,
                 row_factory=dict_row,
             )
-    except Failures as error:
+    except FAILURES as error:
         raise refused(error, dsn, settings.timeout) from None
     session = Session(connection, settings)
     try:
         await session.begin(now, started)
         yield session
-    except Failures as error:
+    except FAILURES as error:
         place = f"{settings.schema}.{settings.table}"
         raise failed(error, dsn, settings.timeout, place) from None
     finally:
