@@ -6,8 +6,8 @@ import sys
 from itertools import pairwise
 from typing import Annotated, NoReturn
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from livekit_doctor import __version__
 from livekit_doctor.cli.exits import Exit
@@ -16,7 +16,6 @@ from livekit_doctor.errors import UserError
 app = typer.Typer(
     name="livekit-doctor",
     help="Finds the step at which an outbound LiveKit phone call breaks.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -58,21 +57,21 @@ def main() -> NoReturn:
 def run(arguments: list[str]) -> int:
     """Runs one command line and returns its exit status; no exception leaves but with --debug."""
     debug = "--debug" in arguments
+    if not arguments:
+        run(["--help"])
+        return Exit.USAGE
     try:
         return int(app(arguments, prog_name="livekit-doctor", standalone_mode=False) or 0)
     except UserError as error:
         if debug:
             raise
         return _fail(arguments, error.exit_status, error.code, error.message, error.fix)
-    except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message())
-        return Exit.USAGE
-    except click.ClickException as error:
-        message = error.format_message()
-        return _fail(arguments, Exit.USAGE, "LKD001", message, "see livekit-doctor --help")
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)
         return Exit.INTERRUPTED
+    except TyperException as error:
+        message = getattr(error, "format_message", error.__str__)()
+        return _fail(arguments, Exit.USAGE, "LKD001", message, "see livekit-doctor --help")
     except BrokenPipeError:
         # Python would complain once more when it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -87,11 +86,8 @@ def run(arguments: list[str]) -> int:
 def _fail(arguments: list[str], status: int, code: str | None, message: str, fix: str) -> int:
     """One line on stderr; under --format json also a valid result on stdout."""
     print(f"{f'{code} ' if code else ''}{message}", file=sys.stderr)
-    if fix:
-        print(
-            "\n".join(f"  fix: {line}" if n == 0 else f"       {line}" for n, line in enumerate(fix.splitlines())),
-            file=sys.stderr,
-        )
+    for number, line in enumerate(fix.splitlines()):
+        print(f"  {'fix:' if number == 0 else '    '} {line}", file=sys.stderr)
     if _wants_json(arguments):
         print(json.dumps(_error(arguments, status, code, message, fix), indent=2))
     return status

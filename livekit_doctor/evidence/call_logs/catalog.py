@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from livekit_doctor.evidence.call_logs.nearest import nearest_names
+from livekit_doctor.evidence.call_logs.near_names import nearest_names
 from livekit_doctor.evidence.call_logs.problems import DEFAULTS, LogsUnreadable, did_you_mean, listed
 from livekit_doctor.evidence.call_logs.rooms import RoomPlace, room_place
 from livekit_doctor.settings import CallLogs

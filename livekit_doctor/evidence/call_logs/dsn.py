@@ -67,6 +67,10 @@ def parse_dsn(text: str) -> Dsn:
     )
 
 
+def _not_understood() -> LogsUnreadable:
+    return LogsUnreadable("other", f"the database URL can't be understood; {_EXPECTED}, and {_RESERVED}")
+
+
 def _for_libpq(rest: str) -> str:
     """What follows postgresql://, checked and without what libpq does not know."""
     address, _, query = rest.partition("?")

@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.call_logs.formats import records
-from livekit_doctor.evidence.call_logs.nearest import nearest_names
+from livekit_doctor.evidence.call_logs.near_names import nearest_names
 from livekit_doctor.evidence.call_logs.problems import LogsUnreadable, did_you_mean, unread
 from livekit_doctor.evidence.call_logs.rows import capped, log_rows, recent_calls
 from livekit_doctor.evidence.call_logs.scan import Scan

@@ -9,7 +9,7 @@ from itertools import chain
 
 from msgspec import Struct
 
-from livekit_doctor.evidence.call_logs.nearest import folded
+from livekit_doctor.evidence.call_logs.near_names import folded
 from livekit_doctor.evidence.call_logs.problems import LogsUnreadable
 from livekit_doctor.evidence.call_logs.rows import shortened
 

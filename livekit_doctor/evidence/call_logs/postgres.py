@@ -6,7 +6,7 @@ from typing import Literal
 
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.call_logs import queries
-from livekit_doctor.evidence.call_logs.nearest import nearest_names
+from livekit_doctor.evidence.call_logs.near_names import nearest_names
 from livekit_doctor.evidence.call_logs.problems import LogsUnreadable, unread
 from livekit_doctor.evidence.call_logs.rooms import guessed_room, room_at
 from livekit_doctor.evidence.call_logs.rows import (

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from msgspec import Struct, structs
 
 from livekit_doctor.evidence.call_logs.formats import Record
-from livekit_doctor.evidence.call_logs.nearest import folded, nearest_names
+from livekit_doctor.evidence.call_logs.near_names import folded, nearest_names
 from livekit_doctor.evidence.call_logs.problems import DEFAULTS, LogsUnreadable, did_you_mean, listed
 from livekit_doctor.evidence.call_logs.rooms import RoomPlace, guessed_room, room_at, room_place
 from livekit_doctor.evidence.call_logs.rows import MAX_ROWS, DatedRow, RawRow, dated, text_of

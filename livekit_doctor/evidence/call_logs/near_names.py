@@ -24,7 +24,7 @@ def nearest_names(wanted: str, names: Iterable[str], limit: int = 3) -> tuple[st
     for name in dict.fromkeys(names):
         by_fold.setdefault(folded(name)[:_MAX_LENGTH], []).append(name)
     target = folded(wanted)[:_MAX_LENGTH]
-    similar = get_close_matches(target, by_fold, n=limit, cutoff=0.6) if target else []
+    similar = get_close_matches(target, by_fold, n=limit, cutoff=0.65) if target else []
     ranked = [fold for fold in by_fold if fold == target]
     ranked += sorted(
         (fold for fold in by_fold if _part_of(fold, target)), key=lambda fold: abs(len(fold) - len(target))
