@@ -48,11 +48,15 @@ DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
 def load(config: Path | None, *, url: str | None, agent_name: str | None, call_logs: str | None = None) -> "Loaded":
     """The effective configuration; raises ConfigError."""
-    from livekit_doctor.checks import CHECK_IDS
     from livekit_doctor.config import load
 
     overrides = {"livekit.url": url, "agent.name": agent_name, "call_logs.file": call_logs}
-    return load(config, overrides, check_ids=CHECK_IDS)
+    loaded = load(config, overrides)
+    if loaded.settings.checks:
+        from livekit_doctor.checks import CHECK_IDS
+
+        load(config, overrides, check_ids=CHECK_IDS)
+    return loaded
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

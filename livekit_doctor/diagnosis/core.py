@@ -78,7 +78,7 @@ def _diagnose(call: Call) -> Diagnosis:
         findings.extend(filter(None, [rows.never_logged(call, proofs)]))
     broken = _primary_first(_break_of_each_leg(call, findings))
     steps = _steps(call, proofs, broken)
-    verdict = _verdict(steps, broken)
+    verdict = _verdict(call, steps, broken)
     return Diagnosis(
         call_id=call.subject.call_id or (call.rows[0].call_id if call.rows else None),
         room=_room(call),
@@ -268,15 +268,22 @@ def _ended(call: Call, proofs: Proofs) -> bool:
     return call.room_live is False and Step.AGENT_CONNECTED in proofs
 
 
-def _verdict(steps: tuple[StepResult, ...], broken: tuple[Broken, ...]) -> Verdict:
+def _verdict(call: Call, steps: tuple[StepResult, ...], broken: tuple[Broken, ...]) -> Verdict:
     if broken:
         return Verdict.BROKEN
     status = {result.step: result.status for result in steps}
     if Status.PENDING in status.values():
         return Verdict.IN_PROGRESS
-    if status[Step.AGENT_CONNECTED] is Status.OK:
+    if status[Step.AGENT_CONNECTED] is Status.OK and not _phone_is_missing(call, status):
         return Verdict.HEALTHY
     return Verdict.UNKNOWN
+
+
+def _phone_is_missing(call: Call, status: dict[Step, Status]) -> bool:
+    """The room is open without a phone that was ever seen to answer. It was refused (and gone within
+    0.4 s, design fact 22), hung up or was never dialled: an agent that waits alone is no healthy call.
+    """
+    return call.api_covers and not call.phone_present and status[Step.SIP_ANSWERED] is Status.UNKNOWN
 
 
 def _not_covered(call: Call, steps: tuple[StepResult, ...]) -> tuple[Step, ...]:
@@ -332,6 +339,9 @@ def _would_settle(
 
 
 def _would_tell(call: Call) -> Iterable[str]:
+    if call.api_covers and not call.phone_present:
+        yield "what CreateSIPParticipant answered, with wait_until_answered=True, or livekit-sip's log of the call"
+        yield "watch the next call from its start: livekit-doctor trace CALL_ID --wait 60"
     if call.room is None:
         yield "name the room with --room ROOM, or set call_logs.columns.room or rooms.name_template"
     elif call.room_live is None:

@@ -197,11 +197,12 @@ def test_an_agent_in_the_response_makes_the_call_healthy(recording: Recording, a
     assert verdict(after, ask, call_id) == HEALTHY
 
 
+def without_agent(response: dict[str, Any]) -> None:
+    response["participants"] = [one for one in response["participants"] if one["kind"] != "AGENT"]
+
+
 @pytest.mark.parametrize("call_id", ["call-0004", "call-0005"])
 def test_a_call_without_its_agent_is_broken(recording: Recording, ask: CommandLine, call_id: str) -> None:
-    def without_agent(response: dict[str, Any]) -> None:
-        response["participants"] = [one for one in response["participants"] if one["kind"] != "AGENT"]
-
     after = changed(recording, LIST_PARTICIPANTS, ROOMS[call_id], without_agent)
     assert verdict(after, ask, call_id).broken[0][:2] == ("agent_connected", "LKD407")
 
@@ -223,7 +224,7 @@ def test_the_demo_fails_where_a_verdict_is_not_as_recorded(
     monkeypatch.setattr(story, "PARTS", story.PARTS[-1:])
     assert show.run(recording) == 0
     assert "NOT AS RECORDED" not in capsys.readouterr().out
-    after = changed(recording, LIST_PARTICIPANTS, ROOMS["call-0005"], lambda response: response["participants"].clear())
+    after = changed(recording, LIST_PARTICIPANTS, ROOMS["call-0005"], without_agent)
     assert show.run(after) == 1
     assert "trace call-0005  NOT AS RECORDED: exit status 1, not 0" in capsys.readouterr().out
 
@@ -337,7 +338,7 @@ def test_the_rows_are_those_of_the_incidents(recording: Recording) -> None:
         rows = [(row.source, row.state) for row in recording.rows if row.call_id == incident["call_id"]]
         assert rows == wanted
         assert ROOMS[incident["call_id"]] == incident["room"]
-        assert AGENT == incident["agent_name"]
+        assert incident["agent_name"] == AGENT
 
 
 # The command

@@ -54,8 +54,11 @@ def parse_dsn(text: str) -> Dsn:
     try:
         given = {key: str(value) for key, value in conninfo_to_dict(text).items() if value is not None}
         conninfo = make_conninfo("", **given)
-    except (ProgrammingError, UnicodeError) as error:
-        raise LogsUnreadable("other", f"the database URL can't be understood; {_EXPECTED}, and {_RESERVED}") from error
+    except (ProgrammingError, UnicodeError):
+        raise _not_understood() from None
+    # A URL whose host was forgotten has the password in the place of the port.
+    if not all(port.isdecimal() and len(port) <= 5 for port in filter(None, given.get("port", "").split(","))):
+        raise _not_understood()
     password = given.get("password", "")
     return Dsn(
         conninfo=conninfo,
