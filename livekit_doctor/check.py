@@ -7,24 +7,21 @@ rules of the diagnosis. A check never judges for itself.
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
 import aiohttp
 
-from livekit_doctor import catalogue
 from livekit_doctor.checks import CHECKS
-from livekit_doctor.checks.check import Check, CheckResult, Need
-from livekit_doctor.diagnosis.findings import Finding
+from livekit_doctor.checks.check import Check, CheckResult, Need, counted
+from livekit_doctor.checks.judgement import Gathered, judge, one_line, with_prerequisites
 from livekit_doctor.diagnosis.rules.rooms import judged_rooms, matching_rooms
 from livekit_doctor.diagnosis.rules.workers import left_behind
 from livekit_doctor.diagnosis.setup import Setup
-from livekit_doctor.evidence import call_logs, gather, worker_endpoint
+from livekit_doctor.evidence import call_logs, gather, sources, worker_endpoint
 from livekit_doctor.evidence.livekit_client import LiveKitClient, utc_now
 from livekit_doctor.evidence.observations import Evidence, Reading
-from livekit_doctor.flow import Confidence
-from livekit_doctor.redact import redact_text
 from livekit_doctor.settings import Settings
 
 JUDGED_ROOMS = 200
@@ -52,50 +49,61 @@ class Checked:
 
 
 async def check(
-    settings: Settings, selected: Iterable[Check] = CHECKS, options: Options | None = None, progress: Progress = print
+    settings: Settings,
+    selected: Iterable[Check] = CHECKS,
+    options: Options | None = None,
+    progress: Progress = lambda _: None,
 ) -> Checked:
-    """Runs the selected checks and those that they depend on are judged too, unprinted."""
-    options = options or Options()
-    wanted = tuple(selected)
+    """Gathers what the selected checks need, and judges them in order.
+
+    Raises ProbeRefused, before anything is asked, where a probe could do harm.
+    """
+    wanted, options = tuple(selected), options or Options()
     gatherer = _Gatherer(settings, options, progress)
+    needs = needs_of(wanted, settings) - gatherer.left_out.keys()
+    if Need.PROBE in needs:
+        from livekit_doctor.experiments import probe
+
+        probe.agent_to_probe(settings)
     async with AsyncExitStack() as stack:
         if not settings.livekit.missing:
             gatherer.client = await stack.enter_async_context(LiveKitClient(settings.livekit))
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(options.timeout):
-                await gatherer.gather({need for item in with_prerequisites(wanted) for need in item.needs})
-        except TimeoutError:
-            gatherer.timed_out = True
-    results = _judge(wanted, gatherer, settings, options)
-    left = tuple(f"{item.what}: {item.error}" for item in left_behind(Setup(gatherer.evidence, settings)))
-    return Checked(gatherer.evidence, results, left)
+                await gatherer.gather(needs)
+    setup = Setup(gatherer.evidence, settings)
+    left = tuple(f"{item.what}: {item.error}" for item in left_behind(setup))
+    return Checked(gatherer.evidence, judge(wanted, setup, gatherer.gathered(needs)), left)
 
 
-def with_prerequisites(wanted: Iterable[Check]) -> tuple[Check, ...]:
-    """The wanted checks and, for each, all that must not have failed before it; in print order."""
-    by_id = {item.id: item for item in CHECKS}
-    needed: set[str] = set()
-
-    def add(item: Check) -> None:
-        needed.add(item.id)
-        for earlier in item.after:
-            add(by_id[earlier])
-
-    for item in wanted:
-        add(item)
-    return tuple(item for item in CHECKS if item.id in needed)
+def needs_of(wanted: Iterable[Check], settings: Settings) -> set[Need]:
+    """What is gathered for these checks and their prerequisites; a check that is off needs nothing."""
+    judged = with_prerequisites(item for item in wanted if settings.checks.get(item.id) != "off")
+    return {need for item in judged for need in (*item.needs, *item.uses)}
 
 
 class _Gatherer:
-    """Gathers each need once. `took` has its seconds, `failed` what raised."""
+    """Gathers each need once, and keeps what came of it."""
 
     def __init__(self, settings: Settings, options: Options, progress: Progress) -> None:
         self.settings, self.options, self.progress = settings, options, progress
         self.client: LiveKitClient | None = None
         self.evidence = Evidence(now=utc_now())
         self.took: dict[Need, float] = {}
-        self.failed: dict[Need, Exception] = {}
-        self.timed_out = False
+        self.without: dict[Need, str] = {}
+        self.left_out: dict[Need, str] = {}
+        if options.read_only:
+            reason = "it creates a scratch room, and --read-only was given"
+            self.left_out = {Need.CANARY: reason, Need.PROBE: reason}
+        elif not options.probe:
+            self.left_out = {Need.PROBE: "it runs your agent: give --probe"}
+
+    def gathered(self, needs: Iterable[Need]) -> Gathered:
+        """What has not come to an end by now was not done in time."""
+        late = f"not done within --timeout {self.options.timeout:g} s"
+        unfinished = set(needs) - self.took.keys() - {Need.CONFIGURATION}
+        without = dict.fromkeys(unfinished, late) | self.without
+        return Gathered(took=self.took, without=without, left_out=self.left_out)
 
     async def gather(self, needs: set[Need]) -> None:
         """The connection and what needs none first and together; then, if there is one, the rest."""
@@ -134,15 +142,16 @@ class _Gatherer:
             reading = await read()
             self.evidence = self.evidence.plus(reading, now=utc_now())
         except Exception as error:
-            self.failed[need] = error
+            self.without[need] = one_line(error)
         finally:
-            self.took[need] = time.monotonic() - began
             if connected is not None and need is Need.ROOMS:
                 connected.set()
+        self.took[need] = time.monotonic() - began
 
     def _unconnected(self) -> bool:
         setup = Setup(self.evidence, self.settings)
-        return any(entry.status != "read" for entry in setup.coverage("livekit_api")) or Need.ROOMS in self.failed
+        unread = any(entry.status != "read" for entry in setup.coverage(sources.LIVEKIT_API))
+        return unread or Need.ROOMS in self.without
 
     async def _rooms(self) -> Reading:
         return await gather.rooms(self.client) if self.client else Reading()
@@ -156,15 +165,11 @@ class _Gatherer:
         return await call_logs.inspect(self.settings.call_logs)
 
     async def _canary(self, client: LiveKitClient) -> Reading:
-        if self.options.read_only:
-            return Reading()
         from livekit_doctor.experiments import canary
 
         return await canary.run(client)
 
     async def _probe(self, client: LiveKitClient) -> Reading:
-        if self.options.read_only or not self.options.probe:
-            return Reading()
         from livekit_doctor.experiments import probe
 
         return await probe.run(client, self.settings, progress=self.progress)
@@ -174,96 +179,14 @@ class _Gatherer:
         setup = Setup(self.evidence, self.settings)
         rooms = matching_rooms(setup)[:JUDGED_ROOMS]
         reading = await gather.inside(client, rooms)
-        seen = replace_evidence(setup, reading)
+        seen = replace(setup, evidence=setup.evidence.plus(reading))
         again = {d.room.sid: d.look_again for d in judged_rooms(seen) if d.room and d.look_again}
-        if not again:
-            return reading
-        self.progress(f"looking at {len(again)} room(s) a second time")
-        await asyncio.sleep(max(filter(None, again.values())))
-        listing = await gather.rooms(client)
-        second = await gather.inside(client, [room for room in rooms if room.sid in again])
-        return gather.combine((reading, listing, second))
-
-
-def replace_evidence(setup: Setup, reading: Reading) -> Setup:
-    """The same set-up with one more reading."""
-    return replace(setup, evidence=setup.evidence.plus(reading))
-
-
-def _judge(
-    wanted: tuple[Check, ...], gatherer: _Gatherer, settings: Settings, options: Options
-) -> tuple[CheckResult, ...]:
-    setup = Setup(gatherer.evidence, settings)
-    results: dict[str, CheckResult] = {}
-    for item in with_prerequisites(wanted):
-        results[item.id] = _result(item, setup, gatherer, results, options)
-    return tuple(results[item.id] for item in CHECKS if item in wanted)
-
-
-def _result(
-    item: Check, setup: Setup, gatherer: _Gatherer, before: dict[str, CheckResult], options: Options
-) -> CheckResult:
-    def result(status: str, message: str, findings: tuple[Finding, ...] = ()) -> CheckResult:
-        worst = findings[0] if findings else None
-        return CheckResult(
-            id=item.id,
-            category=item.category,
-            title=item.title,
-            status=status,
-            message=message,
-            code=worst.code if worst else None,
-            findings=findings,
-            evidence=tuple(because for finding in findings for because in finding.because),
-            duration=max((gatherer.took.get(need, 0.0) for need in item.needs), default=0.0),
-        )
-
-    severity = setup.settings.checks.get(item.id)
-    if severity == "off":
-        return result("skipped", "switched off in the configuration")
-    if reason := _not_run(item, setup, before, options):
-        return result("skipped", reason)
-    raised = next((gatherer.failed[need] for need in item.needs if need in gatherer.failed), None)
-    if raised is not None:
-        return result("errored", _one_line(raised))
-    if gatherer.timed_out and any(need not in gatherer.took for need in item.needs if need is not Need.CONFIGURATION):
-        return result("errored", f"not done within --timeout {options.timeout:g} s")
-    try:
-        findings = tuple(sorted((f for rule in item.rules for f in rule(setup)), key=_worst_first(item, severity)))
-        if not findings:
-            return result("passed", item.passed(setup))
-    except Exception as error:
-        return result("errored", _one_line(error))
-    worst = "failed" if _fails(findings[0], item, severity) else "warned"
-    more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
-    return result(worst, findings[0].because[-1 if item.strict else 0].text + more, findings)
-
-
-def _not_run(item: Check, setup: Setup, before: dict[str, CheckResult], options: Options) -> str | None:
-    for earlier in item.after:
-        if before[earlier].status in ("failed", "errored"):
-            return f"because {earlier} {before[earlier].status}"
-        if before[earlier].status == "skipped" and before[earlier].message.startswith("because "):
-            return before[earlier].message
-    if options.read_only and {Need.CANARY, Need.PROBE} & set(item.needs):
-        return "it creates a scratch room, and --read-only was given"
-    if Need.PROBE in item.needs and not options.probe:
-        return "it runs your agent: give --probe"
-    return item.inapplicable(setup)
-
-
-def _fails(finding: Finding, item: Check, severity: str | None) -> bool:
-    """Whether a finding fails the check: as configured, else as the catalogue has it."""
-    if severity is not None:
-        return severity == "error"
-    if finding.confidence is Confidence.POSSIBLE and not item.strict:
-        return False
-    return catalogue.get(finding.code).severity == "error"
-
-
-def _worst_first(item: Check, severity: str | None) -> Callable[[Finding], tuple[bool, int]]:
-    return lambda finding: (not _fails(finding, item, severity), finding.confidence.rank)
-
-
-def _one_line(error: Exception) -> str:
-    text = redact_text(" ".join(str(error).split()))
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+        if again:
+            self.progress(f"looking at {counted(len(again), 'room')} a second time")
+            await asyncio.sleep(max(filter(None, again.values())))
+            listing = await gather.rooms(client)
+            second = await gather.inside(client, [room for room in rooms if room.sid in again])
+            reading = gather.combine((reading, listing, second))
+        if problem := next((entry.problem for entry in reading.coverage if entry.problem), None):
+            self.without[Need.INSIDE_ROOMS] = f"not every live room could be looked into: {problem.message}"
+        return reading

@@ -41,12 +41,16 @@ PLACEHOLDERS: Final = frozenset(
         "config_file",
         "detail",
         "dispatch_id",
+        "key",
         "number",
         "other_name",
         "other_room",
+        "other_schema",
+        "role",
         "room",
         "rule_id",
         "schema",
+        "step",
         "table",
         "trunk_id",
         "url",
@@ -57,14 +61,18 @@ PLACEHOLDERS: Final = frozenset(
 
 _PLACEHOLDER: Final = re.compile(r"\{\{(\w+)\}\}")
 _FILE: Final = re.compile(r"(LKD\d{3})\.yaml")
-_COMMAND: Final = re.compile(r"(?<![\w-])(?:livekit-doctor|lk) [a-z]")
-_SQL_IDENTIFIERS: Final = frozenset({"schema", "table", "column"})
+_COMMAND: Final = re.compile(r"(?<![\w-])(?:livekit-doctor|lk|grep) [a-z-]")
+_SQL_IDENTIFIERS: Final = frozenset({"schema", "table", "column", "role"})
 
 
 class Fix(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One thing to do: a sentence, and what to type for it, in at most one language."""
+    """One thing to do: a sentence, and what to type for it, in at most one language.
+
+    `when` names the kinds of the fault that it is for; without any it is for each.
+    """
 
     say: str
+    when: tuple[str, ...] = ()
     shell: str | None = None
     python: str | None = None
     sql: str | None = None
@@ -163,9 +171,12 @@ def render_fix(entry: Entry, values: Mapping[str, str]) -> str:
 
     Each entry is its sentence, followed by a colon and its code indented by two spaces where it has
     some. `values` fills the placeholders; one that is missing or empty is shown as `<agent-name>`, in
-    a form that fails when it is pasted instead of doing something with it.
+    a form that fails when it is pasted instead of doing something with it. Where `values["kind"]` has
+    the kinds of the fault (words, apart by spaces), what is for others is left out.
     """
-    return "\n".join(_render(fix, values) for fix in entry.fix)
+    kinds = set(values.get("kind", "").split())
+    fitting = [fix for fix in entry.fix if not kinds or not fix.when or kinds & set(fix.when)]
+    return "\n".join(_render(fix, values) for fix in fitting or entry.fix)
 
 
 def fill(line: str, values: Mapping[str, str]) -> str:

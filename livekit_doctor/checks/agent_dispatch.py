@@ -8,8 +8,8 @@ from livekit_doctor.evidence.observations import ProbeResult
 
 def _probe(setup: Setup) -> str:
     probe = setup.latest(ProbeResult)
-    if probe is None or probe.joined_after is None:
-        return "the probe was not run"
+    assert probe is not None
+    assert probe.joined_after is not None
     return f'"{probe.agent_name}" joined a scratch room {probe.joined_after:.1f} s after its dispatch'
 
 

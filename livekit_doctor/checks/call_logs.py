@@ -1,6 +1,6 @@
 """call_logs: can the log table be read, and are its states understood?"""
 
-from livekit_doctor.checks.check import Check, Need
+from livekit_doctor.checks.check import Check, Need, counted
 from livekit_doctor.diagnosis.rules.call_logs import (
     call_logs_unindexed,
     call_logs_unmapped_states,
@@ -12,7 +12,9 @@ from livekit_doctor.evidence.observations import LogStates, LogTable
 
 def _not_configured(setup: Setup) -> str | None:
     logs = setup.settings.call_logs
-    return None if logs.dsn or logs.file else "no call logs are configured (set CALL_LOGS_DATABASE_URL)"
+    if logs.dsn or logs.file:
+        return None
+    return "no call logs are configured: set CALL_LOGS_DATABASE_URL, or give --call-logs FILE"
 
 
 def _read(setup: Setup) -> str:
@@ -24,7 +26,9 @@ def _read(setup: Setup) -> str:
 
 def _states(setup: Setup) -> str:
     states = setup.latest(LogStates)
-    return f"{len(states.states) if states else 0} state(s) in use, each mapped to a step"
+    if states is None or not states.states:
+        return "no states in use yet"
+    return f"{counted(len(states.states), 'state')} in use, each mapped to a step"
 
 
 CHECKS = (

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Literal
 
 from msgspec import Struct
 
@@ -10,10 +11,12 @@ from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.setup import Setup
 
 SetupRule = Callable[[Setup], Iterator[Finding]]
+Status = Literal["passed", "warned", "failed", "skipped", "errored"]
+"""`errored`: it could not be decided."""
 
 
 class Need(Enum):
-    """What a check must have gathered before its rules can speak."""
+    """What is gathered for checks."""
 
     CONFIGURATION = auto()
     ROOMS = auto()
@@ -29,10 +32,12 @@ class Need(Enum):
 class Check:
     """One check.
 
-    `rules` yield findings: none means passed, and `passed` says in one line what was seen.
-    `inapplicable` gives the reason where the check has nothing to look at: then it is skipped.
-    `after` names the checks that must not have failed before. Findings that are no more than
-    possible are warnings, unless `strict`.
+    `rules` yield findings: none means passed, and `passed` says in one line what was seen, provided
+    that what the check `needs` could be read; what it `uses` it can do without. `inapplicable` gives
+    the reason where the check has nothing to look at: then it is skipped. `after` names the checks
+    that must not have failed before. Findings whose code is a warning, or which are no more than
+    possible, warn; with `strict` those that are possible fail, and where the check is `fatal`, since
+    nothing can be asked after it, all do.
     """
 
     id: str
@@ -42,7 +47,9 @@ class Check:
     passed: Callable[[Setup], str]
     after: tuple[str, ...] = ()
     inapplicable: Callable[[Setup], str | None] = lambda _: None
+    uses: tuple[Need, ...] = ()
     strict: bool = False
+    fatal: bool = False
 
     @property
     def category(self) -> str:
@@ -50,16 +57,20 @@ class Check:
 
 
 class CheckResult(Struct, frozen=True, kw_only=True):
-    """What came of a check. `values` fill the placeholders of the code's fix."""
+    """What came of a check, in words and as findings, the worst first."""
 
     id: str
     category: str
     title: str
-    status: str
-    """passed, warned, failed, skipped or errored."""
+    status: Status
     message: str
     code: str | None = None
     findings: tuple[Finding, ...] = ()
     evidence: tuple[Because, ...] = ()
     duration: float = 0.0
     """Seconds that gathering and judging took."""
+
+
+def counted(number: int, what: str) -> str:
+    """`no rooms`, `1 room`, `2 rooms`."""
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"

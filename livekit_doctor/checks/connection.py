@@ -1,6 +1,6 @@
 """connection: does LiveKit answer, with these credentials, at this time?"""
 
-from livekit_doctor.checks.check import Check, Need
+from livekit_doctor.checks.check import Check, Need, counted
 from livekit_doctor.diagnosis.rules.connection import clock_skew, livekit_unreachable
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence.observations import RoomList
@@ -8,7 +8,7 @@ from livekit_doctor.evidence.observations import RoomList
 
 def _answers(setup: Setup) -> str:
     listing = setup.latest(RoomList)
-    return f"{setup.settings.livekit.url} answers; {len(listing.rooms) if listing else 0} live room(s)"
+    return f"{setup.settings.livekit.url} answers; {counted(len(listing.rooms) if listing else 0, 'live room')}"
 
 
 def _skew(setup: Setup) -> str:
@@ -27,6 +27,7 @@ CHECKS = (
         after=("configuration.credentials",),
         rules=(livekit_unreachable,),
         passed=_answers,
+        fatal=True,
     ),
     Check(
         id="connection.clock",

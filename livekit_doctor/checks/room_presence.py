@@ -1,6 +1,6 @@
 """room_presence: is every live call as it should be? Judged by the rules of `trace`."""
 
-from livekit_doctor.checks.check import Check, Need
+from livekit_doctor.checks.check import Check, Need, counted
 from livekit_doctor.diagnosis.rules.rooms import broken_rooms, judged_rooms
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.flow import Verdict
@@ -13,14 +13,15 @@ def _seen(setup: Setup) -> str:
     counts = [
         f"{verdicts.count(verdict)} {verdict.value.replace('_', ' ')}" for verdict in Verdict if verdict in verdicts
     ]
-    return f"{len(verdicts)} live room(s): {', '.join(counts)}"
+    return f"{counted(len(verdicts), 'live room')}: {', '.join(counts)}"
 
 
 CHECKS = (
     Check(
         id="room_presence.live",
         title="participants in live rooms",
-        needs=(Need.INSIDE_ROOMS, Need.SIP),
+        needs=(Need.INSIDE_ROOMS,),
+        uses=(Need.SIP,),
         after=("connection.reachable",),
         rules=(broken_rooms,),
         passed=_seen,

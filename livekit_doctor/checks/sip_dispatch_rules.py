@@ -1,6 +1,6 @@
 """sip_dispatch_rules: does each inbound call get a room, and the agent? They never apply to outbound calls."""
 
-from livekit_doctor.checks.check import Check, Need
+from livekit_doctor.checks.check import Check, Need, counted
 from livekit_doctor.diagnosis.rules.sip_dispatch_rules import (
     dispatch_rule_dangling_trunk,
     dispatch_rule_missing,
@@ -9,19 +9,25 @@ from livekit_doctor.diagnosis.rules.sip_dispatch_rules import (
     dispatch_rule_wrong_agent,
 )
 from livekit_doctor.diagnosis.setup import Setup
-from livekit_doctor.evidence.observations import SipDispatchRuleList
+from livekit_doctor.evidence.observations import InboundTrunkList, SipDispatchRuleList
 
 
-def _rules(setup: Setup) -> int:
+def _rules(setup: Setup) -> str:
     listing = setup.latest(SipDispatchRuleList)
-    return len(listing.rules) if listing else 0
+    return counted(len(listing.rules) if listing else 0, "rule")
+
+
+def _coverage(setup: Setup) -> str:
+    listing = setup.latest(InboundTrunkList)
+    trunks = "every inbound trunk has one" if listing and listing.trunks else "and no inbound trunk that needs one"
+    return f"{_rules(setup)}, {trunks}"
 
 
 def _agents(setup: Setup) -> str:
     name = setup.settings.agent.name
     if name is None:
-        return "agent.name is not set: the rules' agents were not compared"
-    return f'{_rules(setup)} rule(s), none without the agent "{name}"' if name else "the agent is unnamed"
+        return f"{_rules(setup)}; agent.name is not set, so their agents were not compared"
+    return f'{_rules(setup)}, none without the agent "{name}"' if name else f"{_rules(setup)}; the agent is unnamed"
 
 
 CHECKS = (
@@ -31,7 +37,7 @@ CHECKS = (
         needs=(Need.SIP,),
         after=("sip_trunks.service",),
         rules=(dispatch_rule_missing, dispatch_rule_dangling_trunk),
-        passed=lambda setup: f"{_rules(setup)} rule(s); every inbound trunk has one",
+        passed=_coverage,
     ),
     Check(
         id="sip_dispatch_rules.agents",
@@ -47,6 +53,6 @@ CHECKS = (
         needs=(Need.SIP,),
         after=("sip_trunks.service",),
         rules=(dispatch_rule_shadowed,),
-        passed=lambda setup: f"{_rules(setup)} rule(s), each can match",
+        passed=lambda setup: f"{_rules(setup)}, none in the way of another",
     ),
 )

@@ -1,6 +1,7 @@
 """sip_trunks: is SIP there, and are the trunks fit to place and take calls?"""
 
-from livekit_doctor.checks.check import Check, Need
+from livekit_doctor.checks.check import Check, Need, counted
+from livekit_doctor.diagnosis.names import few
 from livekit_doctor.diagnosis.rules.connection import sip_not_listed
 from livekit_doctor.diagnosis.rules.sip_trunks import (
     inbound_trunk_open,
@@ -17,13 +18,15 @@ def _outbound(setup: Setup) -> str:
     trunks = listing.trunks if listing else ()
     if not trunks:
         return "none listed and none expected (a call may give its trunk inline)"
-    return f"{len(trunks)} outbound trunk(s): {', '.join(trunk.id for trunk in trunks[:5])}"
+    return f"{counted(len(trunks), 'outbound trunk')}: {few(trunk.id for trunk in trunks)}"
 
 
 def _inbound(setup: Setup) -> str:
     listing = setup.latest(InboundTrunkList)
     trunks = listing.trunks if listing else ()
-    return f"{len(trunks)} inbound trunk(s), each restricted by address or password" if trunks else "none listed"
+    if not trunks:
+        return "none listed: calls can come in over LiveKit's own phone numbers only"
+    return f"{counted(len(trunks), 'inbound trunk')}, each restricted by address or password"
 
 
 CHECKS = (

@@ -17,16 +17,16 @@ def _no_endpoint(setup: Setup) -> str | None:
 
 def _endpoints(setup: Setup) -> str:
     seen = [f'{e.url} runs as "{e.agent_name or ""}"' for e in setup.all(WorkerEndpoint)]
-    return f"{', '.join(seen)}; an endpoint does not prove registration"
+    return f"{', '.join(seen)} (which does not prove that it is registered)"
 
 
 def _canary(setup: Setup) -> str:
     canary = setup.latest(Canary)
-    if canary is None or canary.job_after is None:
-        return "the canary was not run"
+    assert canary is not None
+    assert canary.job_after is not None
     return (
-        f"a canary registered and got its job in {canary.job_after:.1f} s (server {canary.server_version}); "
-        "your own worker is proven by --probe only"
+        f"a canary worker registered and got its job in {canary.job_after:.1f} s (server {canary.server_version}); "
+        "only --probe tests your own"
     )
 
 

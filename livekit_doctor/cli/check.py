@@ -9,8 +9,7 @@ from livekit_doctor.cli.exits import WRONG_NAMES, Exit
 from livekit_doctor.cli.options import Format
 
 if TYPE_CHECKING:
-    from livekit_doctor.checks.check import Check
-    from livekit_doctor.diagnosis.findings import Finding
+    from livekit_doctor.checks.check import Check, CheckResult
 
 
 def check(
@@ -55,22 +54,13 @@ def check(
         checked = options.run(run_check(settings, selected, how, options.progress))
     finally:
         options.end_progress()
-    findings = [finding for result in checked.results for finding in result.findings]
-    values = {
-        "agent_name": settings.agent.name,
-        "url": settings.livekit.url,
-        "schema": settings.call_logs.schema,
-        "table": settings.call_logs.table,
-        "column": settings.call_logs.columns.call_id,
-        "config_file": str(loaded.path) if loaded.path else "checks.yaml",
-    }
     report = CheckReport(
         results=checked.results,
         mask=mask_of(checked.evidence, show=show_numbers),
-        values={key: value for key, value in values.items() if value},
+        values=options.fix_values(loaded),
         server=settings.livekit.url,
         configuration=loaded.describe(),
-        exit_status=exit_status([r.status for r in checked.results], findings, strict=strict),
+        exit_status=exit_status(checked.results, strict=strict),
         left_behind=checked.left_behind,
     )
     if output_format is Format.JSON:
@@ -87,29 +77,35 @@ def check(
 def select(only: list[str], skip: list[str]) -> "tuple[Check, ...]":
     """The checks that are named by category or id; raises UserError for a name that is neither."""
     from livekit_doctor.checks import CATEGORIES, CHECK_IDS, CHECKS
-    from livekit_doctor.diagnosis.names import nearest
+    from livekit_doctor.config.issues import nearest
     from livekit_doctor.errors import UserError
 
     known = (*CATEGORIES, *CHECK_IDS)
     for name in (*only, *skip):
         if name not in known:
             meant = nearest(name, known)
-            hint = f'; did you mean "{meant}"?' if meant else f"; categories: {', '.join(CATEGORIES)}"
-            raise UserError("LKD001", f'no check or category "{name}"{hint}', "", Exit.USAGE)
+            hint = f'; did you mean "{meant}"?' if meant else ""
+            fix = (
+                f"one of the categories {', '.join(CATEGORIES)},\nor one of the checks that livekit-doctor check lists"
+            )
+            raise UserError("LKD001", f'no check or category "{name}"{hint}', fix, Exit.USAGE)
 
     def named(item: "Check", names: list[str]) -> bool:
         return item.id in names or item.category in names
 
-    return tuple(item for item in CHECKS if (not only or named(item, only)) and not named(item, skip))
+    chosen = tuple(item for item in CHECKS if (not only or named(item, only)) and not named(item, skip))
+    if not chosen:
+        raise UserError("LKD001", "--only and --skip leave no check to run", "livekit-doctor check --help", Exit.USAGE)
+    return chosen
 
 
-def exit_status(statuses: list[str], findings: "list[Finding]", *, strict: bool) -> Exit:
+def exit_status(results: "tuple[CheckResult, ...]", *, strict: bool) -> Exit:
     """2 where configuration or credentials are at fault, 1 where a check failed, 3 undecided."""
-    failed = "failed" in statuses
-    for finding in findings:
-        at_fault = finding.code in ("LKD002", "LKD004") or finding.values.get("kind") in WRONG_NAMES
-        if failed and at_fault:
+    failed = [result for result in results if result.status == "failed"]
+    for finding in (finding for result in failed for finding in result.findings):
+        if finding.code in ("LKD002", "LKD004") or finding.values.get("kind") in WRONG_NAMES:
             return Exit.USAGE
+    statuses = {result.status for result in results}
     if failed or (strict and "warned" in statuses):
         return Exit.FAILED
     return Exit.UNDECIDED if "errored" in statuses else Exit.OK

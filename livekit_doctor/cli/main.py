@@ -1,117 +1,131 @@
-"""The entry point: dispatches to a command, and turns every way of ending into its exit status."""
+"""The entry point: runs a command line, and turns every way of ending into its exit status.
 
-import json
+What takes long to import is imported inside, where Ctrl-C is handled.
+"""
+
 import os
+import signal
 import sys
+import threading
+import traceback
+import warnings
 from itertools import pairwise
-from typing import Annotated, NoReturn
+from types import FrameType
+from typing import Any, NoReturn
 
-import typer
-from typer.exceptions import TyperException
-
-from livekit_doctor import __version__
 from livekit_doctor.cli.exits import Exit
 from livekit_doctor.errors import UserError
-
-app = typer.Typer(
-    name="livekit-doctor",
-    help="Finds the step at which an outbound LiveKit phone call breaks.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode=None,
-)
-
-
-def _version(value: bool) -> None:
-    if value:
-        typer.echo(f"livekit-doctor {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    pass
-
-
-def _register() -> None:
-    from livekit_doctor.cli import check, demo, trace
-
-    app.command("check")(check.check)
-    app.command("trace")(trace.trace)
-    app.command("demo")(demo.demo)
-
-
-_register()
 
 
 def main() -> NoReturn:
     """Runs the command line of this process, and exits."""
-    sys.exit(run(sys.argv[1:]))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _interrupt)
+    _prepare_streams()
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    status = run(sys.argv[1:])
+    if threading.active_count() > 1:
+        # Python would wait for a thread that waits for a name server, or for a file without end.
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def run(arguments: list[str]) -> int:
-    """Runs one command line and returns its exit status; no exception leaves but with --debug."""
-    debug = "--debug" in arguments
-    if not arguments:
-        run(["--help"])
-        return Exit.USAGE
+    """Runs one command line and returns its exit status; no exception leaves it."""
     try:
-        return int(app(arguments, prog_name="livekit-doctor", standalone_mode=False) or 0)
-    except UserError as error:
-        if debug:
-            raise
-        return _fail(arguments, error.exit_status, error.code, error.message, error.fix)
-    except (KeyboardInterrupt, typer.Abort):
-        print("interrupted", file=sys.stderr)
-        return Exit.INTERRUPTED
-    except TyperException as error:
-        message = getattr(error, "format_message", error.__str__)()
-        return _fail(arguments, Exit.USAGE, "LKD001", message, "see livekit-doctor --help")
+        status = _ended(arguments)
+        sys.stdout.flush()
+        return status
     except BrokenPipeError:
         # Python would complain once more when it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.PIPE_CLOSED
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+
+
+def _ended(arguments: list[str]) -> int:
+    try:
+        from livekit_doctor.cli.app import execute
+
+        return execute(arguments)
+    except UserError as error:
+        return _fail(arguments, error.exit_status, error.code, error.message, error.fix)
+    except KeyboardInterrupt:
+        return _fail(arguments, Exit.INTERRUPTED, None, "interrupted", "")
+    except BrokenPipeError:
+        raise
     except Exception as error:
-        if debug:
-            raise
-        message = f"internal error: {type(error).__name__}: {' '.join(str(error).split())}"
-        return _fail(arguments, Exit.INTERNAL, None, message, "run it again with --debug for the traceback")
+        message = f"internal error: {type(error).__name__}: {error}"
+        return _fail(arguments, Exit.INTERNAL, None, message, "run it again with --debug, and report the traceback")
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _prepare_streams() -> None:
+    """A stream that is closed is one that nobody reads, and no character stops the output."""
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+            setattr(sys, name, open(number, "w", encoding="utf-8"))  # noqa: SIM115
+        getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
 def _fail(arguments: list[str], status: int, code: str | None, message: str, fix: str) -> int:
-    """One line on stderr; under --format json also a valid result on stdout."""
+    """Says on stderr what is wrong, and with --debug where; under --format json also a valid result on
+    stdout."""
+    from livekit_doctor.redact import redact_text
+
+    if "--debug" in arguments:
+        print(redact_text(traceback.format_exc()), end="", file=sys.stderr)
+    message = redact_text("\n".join(" ".join(_printable(line).split()) for line in message.splitlines()))
     print(f"{f'{code} ' if code else ''}{message}", file=sys.stderr)
     for number, line in enumerate(fix.splitlines()):
-        print(f"  {'fix:' if number == 0 else '    '} {line}", file=sys.stderr)
+        print(f"  {'fix:' if number == 0 else '    '} {_printable(line)}", file=sys.stderr)
     if _wants_json(arguments):
-        print(json.dumps(_error(arguments, status, code, message, fix), indent=2))
+        from livekit_doctor.cli.options import print_json
+
+        print_json(_error(arguments, status, code, message, fix))
     return status
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def _wants_json(arguments: list[str]) -> bool:
     pairs = set(pairwise(arguments))
-    return "--format=json" in arguments or bool(pairs & {("--format", "json"), ("-f", "json")})
+    return bool({"--format=json", "-fjson"} & set(arguments) or {("--format", "json"), ("-f", "json")} & pairs)
 
 
-def _error(arguments: list[str], status: int, code: str | None, message: str, fix: str) -> dict[str, object]:
+def _error(arguments: list[str], status: int, code: str | None, message: str, fix: str) -> dict[str, Any]:
+    """A result with every key of the schema, and nothing in it but the error."""
     error = {"code": code, "message": message, "fix": fix}
     if "trace" in arguments[:1]:
-        lists = ("attempts", "broken", "steps", "ruled_out", "would_settle", "timeline", "coverage")
-        empty: dict[str, object] = {key: [] for key in lists}
-        head = {"schema": "livekit-doctor/trace/v1", "call_id": None, "room": None, "server": None}
-        warnings = [{"code": code, "message": message}]
-        return {**head, "verdict": "unknown", "exit_status": status, **empty, "warnings": warnings, "error": error}
-    summary = dict.fromkeys(("passed", "warned", "failed", "skipped", "errored"), 0)
+        nothing = dict.fromkeys(("call_id", "room", "room_details", "server", "direction"))
+        lists = ("attempts", "broken", "steps", "not_covered", "ruled_out", "would_settle", "timeline", "coverage")
+        return {
+            "schema": "livekit-doctor/trace/v1",
+            **nothing,
+            "verdict": "unknown",
+            "exit_status": status,
+            **{key: [] for key in lists},
+            "warnings": [{"code": code, "message": message}],
+            "error": error,
+        }
     return {
         "schema": "livekit-doctor/check/v1",
         "ok": False,
         "exit_status": status,
-        "summary": summary,
+        "server": None,
+        "configuration": None,
+        "summary": dict.fromkeys(("passed", "warned", "failed", "skipped", "errored"), 0),
         "checks": [],
+        "left_behind": [],
         "error": error,
     }

@@ -1,5 +1,7 @@
 """Options that several commands share, and what they have in common to do."""
 
+import json
+import os
 import sys
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -59,8 +61,25 @@ def load(config: Path | None, *, url: str | None, agent_name: str | None, call_l
     return loaded
 
 
+def fix_values(loaded: "Loaded") -> dict[str, str]:
+    """What the configuration has to fill into a fix."""
+    settings = loaded.settings
+    values = {
+        "agent_name": settings.agent.name,
+        "url": settings.livekit.url,
+        "schema": settings.call_logs.schema,
+        "table": settings.call_logs.table,
+        "column": settings.call_logs.columns.call_id,
+        "config_file": str(loaded.path) if loaded.path else "checks.yaml",
+    }
+    return {key: value for key, value in values.items() if value}
+
+
+STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Runs to the end; SIGINT and SIGTERM cancel it, so that experiments clean up, and then raise
+    """Runs to the end; a signal to stop cancels it, so that experiments clean up, and then raises
     KeyboardInterrupt."""
     import asyncio
     import signal
@@ -68,38 +87,66 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     async def cancellable() -> T:
         task = asyncio.current_task()
         assert task is not None
-        loop = asyncio.get_running_loop()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            with suppress(NotImplementedError):
-                loop.add_signal_handler(name, task.cancel)
+
+        def stop() -> None:
+            progress("stopping, and removing what was created")
+            task.cancel()
+
+        for name, handler in before.items():
+            if handler is not signal.SIG_IGN:
+                with suppress(NotImplementedError, RuntimeError, ValueError):
+                    asyncio.get_running_loop().add_signal_handler(getattr(signal, name), stop)
         return await work
 
+    before = {name: signal.getsignal(getattr(signal, name)) for name in STOPPING if hasattr(signal, name)}
     try:
-        return asyncio.run(cancellable())
+        with asyncio.Runner() as runner:
+            runner.get_loop().shutdown_default_executor = _wait_for_no_thread  # type: ignore[method-assign]
+            return runner.run(cancellable())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+    finally:
+        for name, handler in before.items():
+            with suppress(ValueError):
+                signal.signal(getattr(signal, name), handler)
+
+
+async def _wait_for_no_thread(*_: object) -> None:
+    """A thread that waits for a name server, or for a file without end, holds up nobody."""
 
 
 def console() -> "Console":
     """Standard output. Plain when it is no terminal; honours NO_COLOR and the width."""
-    from rich.console import Console
+    from livekit_doctor.render.page import Output
 
-    return Console(highlight=False, markup=False, emoji=False)
+    return Output()
 
 
 def progress(message: str) -> None:
     """Progress goes to stderr, and only where somebody sits at it."""
-    if sys.stderr.isatty():
-        print(f"\r\x1b[2K… {message}", end="", file=sys.stderr, flush=True)
+    if _is_watched():
+        line = "".join(char if char.isprintable() else " " for char in f"… {message}")
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
+        print(f"\r\x1b[2K{line[: columns - 1]}", end="", file=sys.stderr, flush=True)
 
 
 def end_progress() -> None:
-    if sys.stderr.isatty():
+    if _is_watched():
         print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
 
 
+def _is_watched() -> bool:
+    return sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
 def print_json(value: dict[str, Any]) -> None:
+    """Characters that could steer a terminal, or that stdout can't encode, are printed as escapes."""
     import msgspec
 
-    encoded = msgspec.json.format(msgspec.json.encode(value), indent=2)
-    print(encoded.decode())
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    print("".join(c if c == "\n" or (c.isprintable() and (is_unicode or c.isascii())) else _escaped(c) for c in text))
+
+
+def _escaped(char: str) -> str:
+    return json.dumps(char)[1:-1]

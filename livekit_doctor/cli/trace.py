@@ -63,6 +63,7 @@ def trace(
     report = TraceReport(
         diagnosis=traced.diagnosis,
         mask=mask_of(traced.evidence, show=show_numbers),
+        values=options.fix_values(loaded),
         server=settings.livekit.url,
         exit_status=exit_status(traced.diagnosis),
     )

@@ -24,6 +24,7 @@ from livekit_doctor.evidence.observations import (
     RoomList,
     SipDispatchRule,
     SipDispatchRuleList,
+    Track,
     WorkerEndpoint,
 )
 from livekit_doctor.flow import Step
@@ -31,6 +32,9 @@ from livekit_doctor.settings import Allowance, Settings
 
 JOB_LISTED_AFTER = timedelta(seconds=8)
 """Younger dispatches may have a job that ListDispatch does not show yet (design fact 10)."""
+
+ROOM_AFTER_ROWS = timedelta(minutes=1)
+"""A room this much younger than the last row of a call is another call's room of the same name."""
 
 ANSWERED = ("active", "automation")
 RANG = ("ringing", *ANSWERED)
@@ -44,6 +48,8 @@ class Call:
     rows: tuple[LogRow, ...]
     latest: bool = True
     """Whether this is the last attempt under its call id."""
+    looked_into: bool = True
+    """Whether what was seen in the room is about this attempt."""
 
     @property
     def settings(self) -> Settings:
@@ -53,21 +59,34 @@ class Call:
 
     @cached_property
     def room_info(self) -> Room | None:
-        """The room as it was last seen; of several with one name, the one asked for or the newest."""
+        """The room as it was last seen; of several with one name, the one asked for or the newest
+        that was there at the time of the rows: a name can be reused."""
+        seen = [room for room in self._rooms_of_name if not self._is_later_room(room)]
+        return max(reversed(seen), key=lambda room: room.created_at, default=None)
+
+    @cached_property
+    def _rooms_of_name(self) -> tuple[Room, ...]:
         if self.room is None:
-            return None
-        seen = [
+            return ()
+        return tuple(
             room
-            for listing in self.setup.all(RoomList)
+            for listing in self.room_lists
             for room in listing.rooms
             if room.name == self.room.name and self.room.sid in ("", room.sid)
-        ]
-        return max(reversed(seen), key=lambda room: room.created_at, default=None)
+        )
+
+    def _is_later_room(self, room: Room) -> bool:
+        """Whether the room was created well after this attempt had logged its last row."""
+        if not self.rows:
+            return False
+        over = not self.latest or Step.CALL_ENDED in self.logged
+        margin = timedelta(seconds=self.settings.call_logs.clock_tolerance) if over else ROOM_AFTER_ROWS
+        return room.created_at - self.rows[-1].at > margin
 
     @cached_property
     def room_lists(self) -> tuple[RoomList, ...]:
         """The readings that would have shown the room, oldest first."""
-        if self.room is None:
+        if self.room is None or not self.looked_into:
             return ()
         return tuple(
             listing for listing in self.setup.all(RoomList) if not listing.names or self.room.name in listing.names
@@ -79,14 +98,14 @@ class Call:
         if not self.room_lists:
             return None
         last = self.room_lists[-1]
-        if self.room_info is not None:
-            return any(room.sid == self.room_info.sid for room in last.rooms)
-        return False
+        return self._shows_room(last)
 
     def _of_room(self, room: str, sid: str) -> bool:
-        if self.room is None or room != self.room.name:
+        if self.room is None or room != self.room.name or not self.looked_into:
             return False
-        return self.room_info is None or not sid or sid == self.room_info.sid
+        if self.room_info is not None:
+            return sid in ("", self.room_info.sid)
+        return self.room.sid in ("", sid) and all(sid != later.sid for later in self._rooms_of_name)
 
     # Agent dispatches and jobs
 
@@ -127,11 +146,14 @@ class Call:
         """The dispatches that are for this call's agent.
 
         Those of its name; where there is none, those that name another agent, so that a
-        mistyped name is found at the job and not taken for a missing dispatch.
+        mistyped name is found at the job and not taken for a missing dispatch. Where the name
+        is not known, the automatic one counts once it has a job: the worker has no name then.
         """
         if self.agent_name == "":
             return self.automatic
         explicit = tuple(dispatch for dispatch in self.listed if dispatch.agent_name)
+        if self.agent_name is None:
+            return explicit or tuple(dispatch for dispatch in self.automatic if dispatch.jobs)
         named = tuple(dispatch for dispatch in explicit if dispatch.agent_name == self.agent_name)
         return named or explicit
 
@@ -159,16 +181,21 @@ class Call:
     def agents_in(self, listing: ParticipantList) -> tuple[Participant, ...]:
         """The agents of this call that are connected in one reading.
 
-        Kind AGENT and ACTIVE. Those of the call's jobs or name come first; any other agent
-        counts too, since a room that has an agent is not without one.
+        ACTIVE, and of kind AGENT or under a job's identity with a user's token (fact 19). Those of
+        the call's jobs or name come first; any other agent counts too, since a room that has an
+        agent is not without one, but not one of another name beside a dispatch for this one.
         """
-        active = [p for p in listing.participants if p.kind == "AGENT" and p.state == "ACTIVE"]
-        own = [p for p in active if self._is_own(p)]
-        return tuple(own or active)
+        active = [p for p in listing.participants if p.state == "ACTIVE"]
+        agents = [p for p in active if p.kind == "AGENT"]
+        own = [p for p in agents if agent_name_of(p) == self.agent_name]
+        own += [p for p in active if p.identity in self._identities and p not in own]
+        if not own and self.agent_name and any(d.agent_name == self.agent_name for d in self.dispatches):
+            return tuple(p for p in agents if agent_name_of(p) is None)
+        return tuple(own or agents)
 
-    def _is_own(self, participant: Participant) -> bool:
-        identities = {job.participant_identity for job in self.jobs}
-        return participant.identity in identities or agent_name_of(participant) == self.agent_name
+    @cached_property
+    def _identities(self) -> frozenset[str]:
+        return frozenset(job.participant_identity for job in self.jobs if job.participant_identity)
 
     @cached_property
     def agents(self) -> tuple[Participant, ...]:
@@ -182,6 +209,21 @@ class Call:
         return tuple(seen.values())
 
     @cached_property
+    def heard(self) -> tuple[tuple[Participant, Track], ...]:
+        """Each agent that any look has shown with an unmuted audio track, and the first such track.
+
+        An avatar publishes on behalf of its agent, which then has no track of its own.
+        """
+        found: dict[str, tuple[Participant, Track]] = {}
+        for listing in self.participant_lists:
+            for agent in self.agents_in(listing):
+                voices = [agent, *(p for p in listing.participants if _speaks_for(p, agent))]
+                tracks = [t for p in voices for t in p.tracks if t.kind == "audio" and not t.muted]
+                if tracks:
+                    found.setdefault(agent.sid, (agent, tracks[0]))
+        return tuple(found.values())
+
+    @cached_property
     def phones_seen(self) -> tuple[Participant, ...]:
         """Every SIP participant that any look has shown, as it was last seen, oldest first."""
         seen = {p.sid: p for listing in self.participant_lists for p in listing.participants if p.kind == "SIP"}
@@ -189,20 +231,26 @@ class Call:
 
     @cached_property
     def phone(self) -> Participant | None:
-        """The SIP participant of the call: the first that joined, since later ones are transfers."""
-        return self.phones_seen[0] if self.phones_seen else None
+        """The SIP participant of the call: the first that answered, since later ones are transfers;
+        where none did, the last that was dialed, since earlier ones were given up."""
+        answered = (p for p in self.phones_seen if any(s in ANSWERED for _, s in self._states.get(p.sid, ())))
+        return next(answered, self.phones_seen[-1] if self.phones_seen else None)
 
     @cached_property
-    def phone_states(self) -> tuple[tuple[datetime, str], ...]:
-        """When each sip.callStatus of the phone was first seen, in order."""
-        states: list[tuple[datetime, str]] = []
+    def _states(self) -> dict[str, list[tuple[datetime, str]]]:
+        states: dict[str, list[tuple[datetime, str]]] = {}
         for listing in self.participant_lists:
             for p in listing.participants:
-                if self.phone and p.sid == self.phone.sid:
-                    status = p.attributes.get("sip.callStatus", "")
-                    if status and (not states or states[-1][1] != status):
-                        states.append((listing.read.now, status))
-        return tuple(states)
+                status = p.attributes.get("sip.callStatus", "") if p.kind == "SIP" else ""
+                known = states.setdefault(p.sid, [])
+                if status and (not known or known[-1][1] != status):
+                    known.append((listing.read.now, status))
+        return states
+
+    @property
+    def phone_states(self) -> tuple[tuple[datetime, str], ...]:
+        """When each sip.callStatus of the phone was first seen, in order."""
+        return tuple(self._states.get(self.phone.sid, ())) if self.phone else ()
 
     @property
     def phone_status(self) -> str:
@@ -217,6 +265,27 @@ class Call:
         there = {p.sid for p in self.participant_list.participants}
         return self.phone.sid in there and self.phone_status != "hangup"
 
+    @property
+    def phone_waits(self) -> bool:
+        """Whether the phone is dialed or rings: what places the call may be waiting for the answer."""
+        return self.phone_present and self.phone_status in ("dialing", "ringing")
+
+    def unseen_after(self, status: str) -> timedelta | None:
+        """From the last look that showed the phone at this sip.callStatus to the next look for it."""
+        if self.phone is None:
+            return None
+        seen = [listing.read.at for listing in self.participant_lists if self._status_in(listing) == status]
+        gone = [listing.read.at for listing in self.room_lists if not self._shows_room(listing)]
+        looks = [listing.read.at for listing in self.participant_lists] + gone
+        return min((when - seen[-1] for when in looks if when > seen[-1]), default=None) if seen else None
+
+    def _status_in(self, listing: ParticipantList) -> str:
+        own = (p for p in listing.participants if self.phone and p.sid == self.phone.sid)
+        return next((p.attributes.get("sip.callStatus", "") for p in own), "")
+
+    def _shows_room(self, listing: RoomList) -> bool:
+        return any(self.room_info is not None and room.sid == self.room_info.sid for room in listing.rooms)
+
     @cached_property
     def others_present(self) -> tuple[Participant, ...]:
         """Who else is in the room: neither an agent nor a phone. May be an agent that joined with
@@ -226,7 +295,7 @@ class Call:
         return tuple(
             p
             for p in self.participant_list.participants
-            if p.kind not in ("AGENT", "SIP", "EGRESS", "INGRESS") and p.state == "ACTIVE"
+            if p.kind not in ("AGENT", "SIP", "EGRESS", "INGRESS") and p.state == "ACTIVE" and p not in self.agents
         )
 
     @cached_property
@@ -262,9 +331,17 @@ class Call:
 
     @cached_property
     def livekit_now(self) -> datetime:
-        """LiveKit's clock at the last look at this room."""
-        readings = [*self.room_lists, *self.participant_lists, *self.dispatch_lists]
-        return max((item.read.now for item in readings), default=self.setup.evidence.now)
+        """LiveKit's clock at the last look into this room: what was missing, was missing then.
+
+        A newer ListRooms alone, the other requests having failed, says nothing of what is inside.
+        """
+        inside = [*self.participant_lists[-1:], *self.dispatch_lists[-1:]]
+        return min((item.read.now for item in inside), default=self.room_now)
+
+    @cached_property
+    def room_now(self) -> datetime:
+        """LiveKit's clock at the last look for this room."""
+        return max((item.read.now for item in self.room_lists), default=self.setup.evidence.now)
 
     @cached_property
     def rows_now(self) -> datetime:
@@ -295,8 +372,13 @@ class Call:
 
 
 def declined(job: Job) -> bool:
-    """A worker was asked and its request_fnc rejected: ended, and no participant (design fact 11)."""
-    return job.ended_at is not None and not job.participant_identity
+    """A worker was asked and its request_fnc rejected: a success that ended without a participant
+    (design fact 11)."""
+    return job.status == "JS_SUCCESS" and job.ended_at is not None and not job.participant_identity
+
+
+def _speaks_for(participant: Participant, agent: Participant) -> bool:
+    return participant.attributes.get("lk.publish_on_behalf") == agent.identity
 
 
 def agent_name_of(participant: Participant) -> str | None:

@@ -52,22 +52,27 @@ def diagnose(evidence: Evidence, settings: Settings, subject: Subject) -> Diagno
 
 def calls_of(setup: Setup, subject: Subject) -> tuple[Call, ...]:
     """The attempts of the call, oldest first; one without rows where only LiveKit knows it."""
-    logged = correlation.attempts(_unique_rows(setup), setup.settings.flow) or ((),)
-    calls = []
-    for number, attempt in enumerate(logged, 1):
-        latest = number == len(logged)
+    rows = correlation.rows_of(subject, _unique_rows(setup))
+    tolerance = timedelta(seconds=setup.settings.call_logs.clock_tolerance)
+    logged = correlation.attempts(rows, setup.settings.flow, tolerance) or ((),)
+    calls: list[Call] = []
+    for attempt in reversed(logged):
+        latest = not calls
         # Only the latest attempt can be the room that is asked for, or found by the call id.
         asked = subject if latest else Subject(call_id=None)
         room = correlation.find_room(asked, attempt, setup.evidence, setup.settings)
-        calls.append(Call(setup=setup, subject=subject, room=room, rows=attempt, latest=latest))
-    return tuple(calls)
+        # What is seen in a room that a later attempt is in too is about the later one.
+        shared = room is not None and any(later.room and later.room.name == room.name for later in calls)
+        calls.append(Call(setup=setup, subject=subject, room=room, rows=attempt, latest=latest, looked_into=not shared))
+    return tuple(reversed(calls))
 
 
 def _unique_rows(setup: Setup) -> tuple[LogRow, ...]:
-    """Each row once, however often it was read."""
+    """Each row once, however often it was read. Its place among the others may change from one
+    reading to the next, when a component with a slow clock has logged meanwhile."""
     rows: dict[tuple[object, ...], LogRow] = {}
     for row in setup.all(LogRow):
-        rows[row.call_id, row.at, row.source, row.state, row.room, row.metadata, row.order] = row
+        rows[row.call_id, row.at, row.source, row.state, row.room, row.metadata] = row
     return tuple(rows.values())
 
 
@@ -212,32 +217,36 @@ def _awaited(call: Call, proofs: Proofs) -> bool:
     if call.api_covers:
         leg = (step for step in LEGS[Leg.AGENT] if step not in proofs)
         first = next(leg, None)
-        return first is not None and _pending_in_room(call, proofs, first)
-    recent = bool(call.rows) and not rows.rows_are_old(call)
+        undecided = any(wants(call, proofs) for wants in SECOND_LOOKS)
+        return undecided or (first is not None and _pending_in_room(call, proofs, first))
+    recent = bool(call.rows) and rows.rows_are_recent(call)
     return recent and Step.AGENT_CONNECTED not in proofs and Step.CALL_ENDED not in proofs
 
 
 def _pending_in_room(call: Call, proofs: Proofs, step: Step) -> bool:
     if Step.CALL_ENDED in call.logged:
         return False
+    allowances = call.settings.flow.allowances
     counted = Step.AGENT_CONNECTED if step is Step.ENTRYPOINT_CALLED else step
     match counted:
         case Step.AGENT_DISPATCHED:
             if call.agents_seen or overdue_and_looked(call, proofs):
                 return False
             return age(call, proofs, Step.ROOM_CREATED) is not None
-        case Step.JOB_ASSIGNED | Step.AGENT_CONNECTED:
-            if call.declined_jobs and not call.jobs:
-                return False
-            waiting_for_trigger = call.settings.agent.job_type != "room" and not call.phones_seen
-            return waiting_for_trigger or not overdue(call, proofs, counted)
+        case Step.JOB_ASSIGNED:
+            return not call.declined_jobs and not agent_leg.job_is_late(call, proofs)
+        case Step.AGENT_CONNECTED:
+            return not agent_leg.agent_is_late(call, proofs)
         case Step.AGENT_AUDIO:
             return _audio_pending(call, proofs)
         case Step.SIP_PARTICIPANT_CREATED:
             starts = Step.AGENT_CONNECTED if call.settings.flow.placed_by == "agent" else Step.ROOM_CREATED
             since = age(call, proofs, starts)
-            allowed = call.settings.flow.allowances.agent_dispatched.broken_after
-            return since is not None and since <= timedelta(seconds=allowed)
+            return since is not None and since <= timedelta(seconds=allowances.agent_dispatched.broken_after)
+        case Step.SIP_DIALING if call.phone_present and not call.phone_states:
+            # Its sip.callStatus may never come.
+            since = age(call, proofs, Step.SIP_PARTICIPANT_CREATED)
+            return since is not None and since <= timedelta(seconds=allowances.sip_ringing.broken_after)
         case Step.SIP_DIALING | Step.SIP_RINGING | Step.SIP_ANSWERED:
             return call.phone_present and not call.inbound and not overdue(call, proofs, counted)
         case _:
@@ -248,15 +257,14 @@ def overdue_and_looked(call: Call, proofs: Proofs) -> bool:
     """The dispatch's allowance is over and nothing holds the conclusion back."""
     if not overdue(call, proofs, Step.AGENT_DISPATCHED):
         return False
-    ringing = call.phone_present and call.phone_status in ("dialing", "ringing") and not call.rows
-    return not ringing
+    return agent_leg.placer_is_past(call) or not call.phone_waits
 
 
 def _audio_pending(call: Call, proofs: Proofs) -> bool:
     """Until the phone is answered an agent may well be silent."""
     if not call.agents:
         return False
-    if call.inbound:
+    if call.inbound or (call.phone_present and not call.phone_states):
         since = age(call, proofs, Step.AGENT_CONNECTED)
         allowed = call.settings.flow.allowances.agent_audio.broken_after
         return since is not None and since <= timedelta(seconds=allowed)
@@ -307,7 +315,7 @@ def _room(call: Call) -> RoomResult | None:
         how=call.room.how,
         open=call.room_live,
         created_at=info.created_at if info else None,
-        age=(call.livekit_now - info.created_at).total_seconds() if info and call.room_live else None,
+        age=(call.room_now - info.created_at).total_seconds() if info and call.room_live else None,
     )
 
 

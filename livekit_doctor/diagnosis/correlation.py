@@ -3,6 +3,8 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
@@ -15,7 +17,7 @@ from livekit_doctor.evidence.observations import (
     Room,
     RoomList,
 )
-from livekit_doctor.flow import DEFAULT_STATES, Step, order
+from livekit_doctor.flow import DEFAULT_STATES, LEGS, Leg, Step, order
 from livekit_doctor.settings import Flow, Settings
 
 LIVEKIT_ID = re.compile(r"(RM|AD|AJ|SCL|PA|AW)_[A-Za-z0-9]{6,}")
@@ -55,32 +57,72 @@ def step_of_state(state: str, flow: Flow) -> Step | None:
     return flow.states.get(state) or DEFAULT_STATES.get(state.lower().replace("-", "_"))
 
 
-def attempts(rows: Iterable[LogRow], flow: Flow) -> tuple[tuple[LogRow, ...], ...]:
-    """The rows of one call id, an attempt each, oldest first.
+def rows_of(subject: Subject, rows: Iterable[LogRow]) -> tuple[LogRow, ...]:
+    """The rows that are about the subject. Those of another call id, or of another room than the
+    one asked for, are left out where there are some that say to be of this one."""
+    kept = tuple(rows)
+    if any(row.call_id == subject.call_id for row in kept):
+        kept = tuple(row for row in kept if row.call_id == subject.call_id)
+    if subject.room and any(row.room == subject.room for row in kept):
+        kept = tuple(row for row in kept if row.room in ("", subject.room))
+    return kept
 
-    A new attempt begins with another room, with a step that opens a call and was already
-    reached, or with any step after the call had ended.
+
+@dataclass(slots=True)
+class _Attempt:
+    call_id: str
+    rows: list[LogRow] = field(default_factory=list)
+    rooms: set[str] = field(default_factory=set)
+    opened_by: set[tuple[str, str]] = field(default_factory=set)
+    moved_on: bool = False
+    ended: dict[str, datetime] = field(default_factory=dict)
+    """When each component said that the call had ended."""
+
+    def may_hold(self, row: LogRow) -> bool:
+        return row.call_id == self.call_id and (not row.room or not self.rooms or row.room in self.rooms)
+
+    def is_over_at(self, row: LogRow, step: Step | None, tolerance: timedelta) -> bool:
+        if step in _OPENING and self.moved_on and (row.source, row.state) in self.opened_by:
+            return True
+        if not self.ended or step is None:
+            return False
+        if order(step) >= order(Step.AGENT_CONNECTED) and step is not Step.SIP_PARTICIPANT_CREATED:
+            return False
+        if row.source in self.ended:
+            return True
+        return step not in LEGS[Leg.AGENT] and row.at - max(self.ended.values()) > tolerance
+
+    def add(self, row: LogRow, step: Step | None) -> None:
+        self.rows.append(row)
+        if row.room:
+            self.rooms.add(row.room)
+        if step in _OPENING:
+            self.opened_by.add((row.source, row.state))
+        else:
+            self.moved_on = True
+        if step is Step.CALL_ENDED:
+            self.ended[row.source] = row.at
+
+
+_OPENING = (Step.CALL_REQUESTED, Step.ROOM_CREATED)
+
+
+def attempts(rows: Iterable[LogRow], flow: Flow, tolerance: timedelta) -> tuple[tuple[LogRow, ...], ...]:
+    """The rows of a call, an attempt each, oldest first.
+
+    A new attempt begins with another room, when a component says again that it opens the call,
+    or with a step on the way to the agent after the call had ended. Between two components
+    only what lies further apart than `tolerance` has an order (design fact 29).
     """
-    result: list[list[LogRow]] = []
+    result: list[_Attempt] = []
     for row in sorted(rows, key=lambda row: (row.at, row.order)):
         step = step_of(row, flow)
-        if not result or _opens_another(row, step, result[-1], flow):
-            result.append([])
-        result[-1].append(row)
-    return tuple(map(tuple, result))
-
-
-def _opens_another(row: LogRow, step: Step | None, current: list[LogRow], flow: Flow) -> bool:
-    rooms = {earlier.room for earlier in current if earlier.room}
-    if row.room and rooms:
-        return row.room not in rooms
-    reached = {reported for earlier in current if (reported := step_of(earlier, flow))}
-    if step is None or step is Step.CALL_ENDED:
-        return False
-    if Step.CALL_ENDED in reached:
-        return order(step) < order(Step.AGENT_CONNECTED)
-    opening = (Step.CALL_REQUESTED, Step.ROOM_CREATED)
-    return step in opening and step in reached
+        current = next((attempt for attempt in reversed(result) if attempt.may_hold(row)), None)
+        if current is None or current.is_over_at(row, step, tolerance):
+            current = _Attempt(row.call_id)
+            result.append(current)
+        current.add(row, step)
+    return tuple(tuple(attempt.rows) for attempt in result)
 
 
 def mentions(text: str, call_id: str) -> bool:

@@ -17,13 +17,15 @@ class Clock(StrEnum):
 
 
 class Proof(Struct, frozen=True, kw_only=True):
-    """That a step happened. `at` is None where the source proves it without saying when."""
+    """That a step happened. `at` is None where the source proves it without saying when; `by` is
+    then, where known, a moment at which it had happened."""
 
     step: Step
     source: str
     text: str
     at: datetime | None
     clock: Clock
+    by: datetime | None = None
     implied: bool = False
 
 
@@ -32,7 +34,9 @@ Proofs = dict[Step, tuple[Proof, ...]]
 
 
 class _MakeProof(Protocol):
-    def __call__(self, step: Step, source: str, text: str, at: datetime | None) -> Proof: ...
+    def __call__(
+        self, step: Step, source: str, text: str, at: datetime | None, by: datetime | None = None
+    ) -> Proof: ...
 
 
 def prove(call: Call) -> Proofs:
@@ -69,8 +73,8 @@ def _from_rows(call: Call) -> Iterator[Proof]:
 
 
 def _from_api(call: Call) -> Iterator[Proof]:
-    def proof(step: Step, source: str, text: str, at: datetime | None) -> Proof:
-        return Proof(step=step, source=source, text=text, at=at, clock=Clock.LIVEKIT)
+    def proof(step: Step, source: str, text: str, at: datetime | None, by: datetime | None = None) -> Proof:
+        return Proof(step=step, source=source, text=text, at=at, by=by, clock=Clock.LIVEKIT)
 
     if call.room_info is not None:
         text = f"room {call.room_info.sid} exists"
@@ -86,9 +90,9 @@ def _from_api(call: Call) -> Iterator[Proof]:
         name = agent_name_of(agent)
         text = f"agent {agent.identity}" + (f' ("{name}")' if name else "") + " ACTIVE"
         yield proof(Step.AGENT_CONNECTED, "ListParticipants", text, agent.joined_at)
-        if audio := next((t for t in agent.tracks if t.kind == "audio" and not t.muted), None):
-            text = f"agent {agent.identity} publishes audio track {audio.sid}"
-            yield proof(Step.AGENT_AUDIO, "ListParticipants", text, None)
+    for agent, audio in call.heard:
+        text = f"agent {agent.identity} publishes audio track {audio.sid}"
+        yield proof(Step.AGENT_AUDIO, "ListParticipants", text, None)
     if call.phone is not None:
         yield from _from_phone(call, proof=proof)
 
@@ -109,7 +113,7 @@ def _from_phone(call: Call, *, proof: "_MakeProof") -> Iterator[Proof]:
         for index, (at, status) in enumerate(call.phone_states):
             if status in states:
                 # The first look at all says that it is so, not since when.
-                yield proof(step, source, f"sip.callStatus {status}", at if index else None)
+                yield proof(step, source, f"sip.callStatus {status}", at if index else None, by=at)
                 break
 
 
@@ -123,16 +127,28 @@ def age(call: Call, proofs: Proofs, step: Step) -> timedelta | None:
 
 
 def waited(call: Call, proofs: Proofs, step: Step) -> timedelta | None:
-    """How long `step` has had so far: the age of the latest of the steps it is counted from.
+    """How long `step` has had so far, at least: the age of the latest of the steps it is counted from.
 
-    None where one of them is not proven or its time is not known.
+    None where one of them is not proven or its time is not known. An inbound call is answered
+    only when the agent publishes, so that nothing is counted from its answer.
     """
     allowance = call.allowance(step)
     if allowance is None:
         return None
-    ages = [age(call, proofs, base) for base in allowance.after]
+    counted = [base for base in allowance.after if not (call.inbound and base is Step.SIP_ANSWERED)]
+    ages = [_age_of_last(call, proofs, base) for base in counted]
     known = [value for value in ages if value is not None]
     return min(known) if known and len(known) == len(ages) else None
+
+
+def _age_of_last(call: Call, proofs: Proofs, step: Step) -> timedelta | None:
+    """How long ago a step happened last: the agent may have been dispatched, or joined, again."""
+    first = age(call, proofs, step)
+    clock = next((proof.clock for proof in proofs.get(step, ()) if proof.at), Clock.LIVEKIT)
+    now = call.livekit_now if clock is Clock.LIVEKIT else call.rows_now
+    found = [proof for proof in proofs.get(step, ()) if proof.clock is clock]
+    times = [when for proof in found if (when := proof.at or (proof.by if first is None else None))]
+    return now - max(times) if times else None
 
 
 def overdue(call: Call, proofs: Proofs, step: Step) -> bool:

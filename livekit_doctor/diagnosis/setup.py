@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import cached_property
+from typing import TypeVar, cast
 
 from livekit_doctor.evidence.observations import Coverage, Evidence, Observation
 from livekit_doctor.settings import Settings
@@ -10,25 +11,28 @@ from livekit_doctor.settings import Settings
 T = TypeVar("T", bound=Observation)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Setup:
     """What is known of the deployment as a whole, apart from any one call."""
 
     evidence: Evidence
     settings: Settings
 
+    @cached_property
+    def _by_kind(self) -> dict[type, list[Observation]]:
+        kinds: dict[type, list[Observation]] = {}
+        for item in sorted(self.evidence.observations, key=lambda item: item.read.at):
+            kinds.setdefault(type(item), []).append(item)
+        return kinds
+
     def all(self, kind: type[T]) -> Iterator[T]:
         """All observations of a kind, oldest reading first."""
-        found = (item for item in self.evidence.observations if isinstance(item, kind))
-        return iter(sorted(found, key=lambda item: item.read.at))
+        return iter(cast("list[T]", self._by_kind.get(kind, [])))
 
     def latest(self, kind: type[T]) -> T | None:
         """The last reading of a kind, None where the source was not read."""
-        return max(
-            (item for item in self.evidence.observations if isinstance(item, kind)),
-            key=lambda item: item.read.at,
-            default=None,
-        )
+        found = cast("list[T]", self._by_kind.get(kind, []))
+        return found[-1] if found else None
 
     def coverage(self, source: str) -> tuple[Coverage, ...]:
         """The coverage of a source: one entry, or one for each of its details."""

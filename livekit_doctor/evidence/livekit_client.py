@@ -150,17 +150,22 @@ class LiveKitClient:
                 values={"detail": f"{abs(skew):.0f} s {ahead} the server"},
             )
         if status == 401 or twirp_code in ("unauthenticated", "permission_denied"):
-            return Problem(code="LKD004", message=f"{where}: {_credentials(message, self._key)}")
+            kind, why = _credentials(message, self._key)
+            if kind != "grant":
+                where = f"{self.url} answered HTTP {status}"  # each method would say the same
+            return Problem(code="LKD004", message=f"{where}: {why}", values={"kind": kind, "detail": why})
         if status == 429 or twirp_code == "resource_exhausted":
             return Problem(code="LKD006", message=f"{where}: {message or 'too many requests'}")
         if "SIP" in name and status >= 500 and any(text in message for text in NO_SIP):
             return Problem(code="LKD203", message=f"{where}: {message}")
         if twirp_code:
-            return Problem(code="LKD003", message=f"{where}: {twirp_code}, {message}")
+            return Problem(code="LKD003", message=f"{where}: {twirp_code}, {message}", values={"kind": "server"})
+        begins = f"; its answer begins {' '.join(message[:60].split())!r}" if message.strip() else ""
         return Problem(
             code="LKD003",
             message=f"{where} and not in LiveKit's protocol: this is not a LiveKit server's URL "
-            f"(or something in front of it answers); its answer begins {message[:60]!r}",
+            f"(or something in front of it answers){begins}",
+            values={"kind": "protocol"},
         )
 
 
@@ -175,41 +180,48 @@ def _last(message: str) -> str:
     return message.rpartition(": ")[2]
 
 
-def _credentials(message: str, key: str) -> str:
+def _credentials(message: str, key: str) -> tuple[str, str]:
+    """The kind of a refusal, and what is wrong."""
     if "invalid API key" in message:
-        return f"invalid API key: this server does not know the key {key[:4]}…"
+        return "key", f"invalid API key: this server does not know the key {key[:4]}…"
     if "signature is invalid" in message:
-        return f"invalid token, signature is invalid: the secret does not belong to the key {key[:4]}…"
+        return "secret", f"invalid token, signature is invalid: the secret does not belong to the key {key[:4]}…"
     if "token is expired" in message or "not valid yet" in message:
-        return f"{_last(message)}: the token's time is refused though both clocks agree"
-    return message or "credentials rejected"
+        return "time", f"{_last(message)}: the token's time is refused though both clocks agree"
+    return "grant", message or "credentials rejected"
 
 
 def unreachable(url: str, error: BaseException, timeout: float) -> Problem:
-    """Why a connection failed, each cause with its own words (design fact 26)."""
+    """Why a connection failed, each kind with its own words (design fact 26)."""
+    kind, why = _cause(url, error, timeout)
+    return Problem(code="LKD003", message=f"cannot reach {url}: {why}", values={"kind": kind, "detail": why})
+
+
+def _cause(url: str, error: BaseException, timeout: float) -> tuple[str, str]:
     host = urlsplit(url).netloc
     causes = [error, error.__cause__, getattr(error, "os_error", None)]
     text = f"{error}"
     if isinstance(error, TimeoutError):
-        why = f"no answer within {timeout:g} s"
-    elif isinstance(error, aiohttp.ClientConnectorDNSError) or "getaddrinfo" in text:
-        why = f"the host name {urlsplit(url).hostname} does not resolve (DNS)"
-    elif "WRONG_VERSION_NUMBER" in text or "record layer failure" in text:
-        why = f"TLS to a port that does not speak TLS: for a server without TLS the URL is ws://{host}"
-    elif isinstance(error, aiohttp.ClientConnectorCertificateError) or any(
+        return "timeout", f"no answer within {timeout:g} s"
+    if isinstance(error, aiohttp.ClientConnectorDNSError) or "getaddrinfo" in text:
+        return "dns", f"the host name {urlsplit(url).hostname} does not resolve (DNS)"
+    if "WRONG_VERSION_NUMBER" in text or "record layer failure" in text:
+        return "tls", f"TLS to a port that does not speak TLS: for a server without TLS the URL is ws://{host}"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError) or any(
         isinstance(cause, ssl.SSLCertVerificationError) for cause in causes
     ):
-        why = f"the TLS certificate of {host} is not trusted here: {_last(text)}"
-    elif isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
-        why = f"TLS failed: {_last(text)}"
-    elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        why = "connection refused: nothing listens on that port"
-    elif isinstance(error, aiohttp.ServerDisconnectedError | ConnectionResetError):
-        why = "the server closed the connection without an answer: another protocol than HTTP, or TLS only"
-    elif isinstance(error, aiohttp.InvalidURL | ValueError):
-        why = "this is not a URL of a server"
-    elif isinstance(error, aiohttp.ClientResponseError) or "BadStatusLine" in text or "Invalid HTTP" in text:
-        why = "what answers does not speak HTTP"
-    else:
-        why = redact_text(text) or type(error).__name__
-    return Problem(code="LKD003", message=f"cannot reach {url}: {why}", values={"detail": why})
+        return "certificate", f"the TLS certificate of {host} is not trusted here: {_last(text)}"
+    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
+        return "tls_failed", f"TLS failed: {_last(text)}"
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return "refused", "connection refused: nothing listens on that port"
+    if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionResetError):
+        return (
+            "protocol",
+            "the server closed the connection without an answer: another protocol than HTTP, or TLS only",
+        )
+    if isinstance(error, aiohttp.InvalidURL | ValueError):
+        return "url", "this is not a URL of a server"
+    if isinstance(error, aiohttp.ClientResponseError) or "BadStatusLine" in text or "Invalid HTTP" in text:
+        return "protocol", "what answers does not speak HTTP"
+    return "other", redact_text(text) or type(error).__name__

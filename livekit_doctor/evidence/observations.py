@@ -196,6 +196,8 @@ class LogTable(_Observation, frozen=True):
     """Whether an index begins with the call id; None where it can't be known."""
     row_security: bool = False
     """Row-level security applies to the role that read: rows may be hidden."""
+    role: str = ""
+    """The database role that read; empty for a file."""
     skipped_lines: tuple[str, ...] = ()
     """What of a file could not be read, each "line N: why"."""
 

@@ -53,7 +53,7 @@ async def run(client: LiveKitClient, settings: Settings, *, progress: Progress |
     An unnamed worker ("") is dispatched to explicitly as well: on livekit-server 1.13.5 that is
     the automatic dispatch, but with metadata and the mark of a probe.
     """
-    agent_name = _agent_name(settings)
+    agent_name = agent_to_probe(settings)
     probe = _Probe(client, agent_name, settings.probe.timeout, progress or (lambda _: None))
     dispatch = RoomAgentDispatch(agent_name=agent_name, attributes=MARK)
     room = ScratchRoom(client, [dispatch], lifetime=max(settings.probe.timeout, NO_JOB_AFTER) + ON_ITS_WAY)
@@ -78,7 +78,8 @@ def _call_id() -> str:
     return f"{PREFIX}probe-{secrets.token_hex(6)}"
 
 
-def _agent_name(settings: Settings) -> str:
+def agent_to_probe(settings: Settings) -> str:
+    """The name to dispatch. Raises ProbeRefused where the settings forbid a probe."""
     if settings.agent.name is None:
         raise ProbeRefused(
             "the probe does not know which agent to dispatch",
@@ -147,6 +148,11 @@ class _Probe:
         if not self._over():
             await self._look_at_job()
             await self._end_job()
+            if self.job:
+                self.progress(
+                    f"job {self.job.id} was taken and its agent has not come; should it still join, the server makes "
+                    f"the room again: lk room delete {self.room.name}"
+                )
 
     @property
     def age(self) -> float:

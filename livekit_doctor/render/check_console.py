@@ -3,13 +3,14 @@
 from rich.console import Console
 
 from livekit_doctor import catalogue
+from livekit_doctor.checks import CHECK_IDS
 from livekit_doctor.checks.check import CheckResult
 from livekit_doctor.render.check_json import STATUSES, summary
 from livekit_doctor.render.page import MARKS, Page, printable
 from livekit_doctor.render.report import CheckReport
 from livekit_doctor.render.trace_console import because_line
 
-ID_WIDTH = 29
+ID_WIDTH = max(map(len, CHECK_IDS)) + 2
 
 
 def render(report: CheckReport, console: Console) -> None:
@@ -52,7 +53,11 @@ def _findings(page: Page, result: CheckResult, report: CheckReport) -> None:
         page.field("", entry.title)
         page.fields("because", (report.mask(because_line(because)) for because in finding.because))
         page.candidates(finding.candidates)
-        page.fields("ruled out", (f"{r.code}: {report.mask(r.because)}" for r in finding.ruled_out))
+        page.fields(
+            "ruled out",
+            (report.mask(f"{r.code} {catalogue.get(r.code).name}: {r.because}") for r in finding.ruled_out),
+        )
+        page.fields("settle by", map(report.mask, finding.would_settle))
         page.fix(report.fix_of(finding))
 
 

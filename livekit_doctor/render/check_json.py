@@ -12,7 +12,7 @@ STATUSES = ("passed", "warned", "failed", "skipped", "errored")
 
 def summary(results: tuple[CheckResult, ...]) -> dict[str, int]:
     """How many checks have each status."""
-    counts = Counter(result.status for result in results)
+    counts = Counter[str](result.status for result in results)
     return {status: counts[status] for status in STATUSES}
 
 
@@ -45,6 +45,7 @@ def render(report: CheckReport) -> dict[str, Any]:
                         "code": finding.code,
                         "confidence": finding.confidence,
                         "candidates": list(finding.candidates),
+                        "would_settle": [mask(text) for text in finding.would_settle],
                         "fix": report.fix_of(finding),
                     }
                     for finding in result.findings

@@ -33,6 +33,17 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)
 
 
+class Output(Console):
+    """Standard output: plain when it is no terminal; honours NO_COLOR and the width."""
+
+    def __init__(self) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False)
+
+    def on_broken_pipe(self) -> None:
+        """Leaves the exit status to the command line; rich would exit with 1."""
+        raise BrokenPipeError
+
+
 class Page:
     """Writes to a console; wraps at its width on a terminal, and never elsewhere."""
 
@@ -74,12 +85,17 @@ class Page:
 
     def fix(self, text: str) -> None:
         """A fix as the catalogue renders it: sentences wrap, code lines do not."""
-        label = "fix"
-        for number, line in enumerate(text.splitlines()):
+        lines = text.splitlines()
+        sentences = [line for line in lines if line and not line.startswith("  ")]
+        bullet = "- " if len(sentences) > 1 else ""
+        for number, line in enumerate(lines):
             if line.startswith("  "):
-                self.line(" " * (LABEL + 1), (line, "bold"))
+                self.line(" " * (LABEL + 1 + len(bullet)), (printable(line), "bold"))
             elif line:
-                self.field(label if number == 0 else "", line)
+                label = f"  {'fix' if number == 0 else '':<{LABEL - 1}}"
+                self.hanging([(label, "dim"), bullet], line)
+            else:
+                self.line()
 
     def _wrap(self, text: str, used: int) -> list[str]:
         return textwrap.wrap(text, max(20, self._width - used), break_long_words=False, break_on_hyphens=False)

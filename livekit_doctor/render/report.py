@@ -7,21 +7,34 @@ from livekit_doctor import catalogue
 from livekit_doctor.checks.check import CheckResult
 from livekit_doctor.diagnosis.findings import Finding
 from livekit_doctor.diagnosis.result import Broken, Diagnosis
+from livekit_doctor.evidence.observations import Coverage
 from livekit_doctor.render.masking import Mask
 
 
 @dataclass(frozen=True, slots=True)
 class TraceReport:
-    """`server` is the URL asked."""
+    """`server` is the URL asked; `values` are the configuration's for the placeholders of a fix."""
 
     diagnosis: Diagnosis
     mask: Mask
+    values: Mapping[str, str]
     server: str | None
     exit_status: int
 
     def fix(self, item: Broken) -> str:
         """The fix to type for a break, its placeholders filled."""
-        return catalogue.render_fix(catalogue.get(item.code), item.values)
+        return self._fix(item.code, item.values)
+
+    def fix_of_unread(self, entry: Coverage) -> str:
+        """What to type so that a source can be read; empty where it was."""
+        return self._fix(entry.problem.code, entry.problem.values) if entry.problem else ""
+
+    def _fix(self, code: str, values: Mapping[str, str]) -> str:
+        known = {
+            "call_id": self.diagnosis.call_id or "",
+            "room": self.diagnosis.room.name if self.diagnosis.room else "",
+        }
+        return catalogue.render_fix(catalogue.get(code), {**known, **self.values, **values})
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,6 +201,9 @@ def test_page_has_every_key_in_order_and_filled(code: str) -> None:
     assert all("\n" not in line.strip() for line in (entry.title, *entry.settled_by))
     assert entry.fix
     for fix in raw["fix"]:
+        when = fix.pop("when", ["kind"])
+        assert when
+        assert all(re.fullmatch(r"[a-z_]+", kind) for kind in when)
         assert 1 <= len(fix) <= 2, "one sentence, and at most one language"
         assert "\n" not in fix["say"].strip()
         assert fix["say"].endswith(".") == (len(fix) == 1), "a sentence alone ends, one before code goes on"
@@ -311,6 +314,26 @@ def test_a_value_that_looks_like_a_placeholder_stays_a_value() -> None:
     assert printed == "{{agent_name}} {{room}}."
 
 
+@pytest.mark.parametrize(
+    ("values", "printed"),
+    [
+        ({}, "A.\nB.\nC."),
+        ({"kind": "one"}, "A.\nC."),
+        ({"kind": "two"}, "B.\nC."),
+        ({"kind": "one two"}, "A.\nB.\nC."),
+        ({"kind": "three"}, "C."),
+    ],
+)
+def test_a_fix_for_another_kind_is_left_out(values: dict[str, str], printed: str) -> None:
+    fix = (Fix(say="A.", when=("one",)), Fix(say="B.", when=("two",)), Fix(say="C."))
+    entry = msgspec.structs.replace(catalogue.get("LKD401"), fix=fix)
+    assert catalogue.render_fix(entry, values) == printed
+
+
+def test_where_no_fix_is_for_the_kind_all_are_printed() -> None:
+    assert catalogue.render_fix(only(Fix(say="A.", when=("one",))), {"kind": "other"}) == "A."
+
+
 def test_fill_quotes_in_the_command_only() -> None:
     line = "Trace {{call_id}} again: livekit-doctor trace {{call_id}} --room {{room}}"
     values = {"call_id": "it's"}
@@ -320,7 +343,7 @@ def test_fill_quotes_in_the_command_only() -> None:
 @pytest.mark.parametrize("value", HOSTILE)
 def test_commands_of_settled_by_keep_their_words(value: str) -> None:
     for line in (line for code in CODES for line in catalogue.get(code).settled_by if "{{" in line):
-        sentence, command = re.split(r"(?=livekit-doctor [a-z]|lk [a-z])", line, maxsplit=1)
+        sentence, command = re.split(r"(?=livekit-doctor [a-z]|lk [a-z]|grep -F)", line, maxsplit=1)
         assert "{{" not in sentence
         plain = shlex.split(catalogue.fill(command, everything("plain")))
         assert len(shlex.split(catalogue.fill(command, everything(value)))) == len(plain)
@@ -459,7 +482,8 @@ def test_yaml_fix_is_yaml_with_the_value_in_it(fix: Fix, value: str) -> None:
 
 @pytest.mark.parametrize("fix", fixes("yaml"))
 def test_yaml_fix_is_for_checks_yaml(fix: Fix) -> None:
-    msgspec.convert(yaml.safe_load(code_of(fix, everything("plain"))), Settings)
+    keys = {"key": "call_id", "step": "agent_connected"}
+    msgspec.convert(yaml.safe_load(code_of(fix, {**everything("plain"), **keys})), Settings)
 
 
 def repr_yaml(value: str) -> str:
@@ -469,6 +493,6 @@ def repr_yaml(value: str) -> str:
 @pytest.mark.parametrize("fix", fixes("sql"))
 def test_sql_fix_quotes_identifiers(fix: Fix) -> None:
     assert fix.sql is not None
-    assert set(PLACEHOLDER.findall(fix.sql)) <= {"schema", "table", "column"}
+    assert set(PLACEHOLDER.findall(fix.sql)) <= {"schema", "table", "column", "role"}
     assert '"a""; drop table x; --"' in code_of(fix, everything('a"; drop table x; --')) or "{{" not in fix.sql
     assert code_of(fix, everything("x")).rstrip().endswith(";")

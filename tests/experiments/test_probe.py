@@ -16,11 +16,11 @@ from tests.experiments.support import WithClient, of_kind
 from tests.lab.edge import Edge
 from tests.lab.modes import Mode, job_metadata
 from tests.lab.names import Names
-from tests.lab.support import free_port, until
+from tests.lab.support import PATIENCE, free_port, until
 from tests.lab.worker import StartWorker, Worker
 
 
-def settings_of(name: str | None, metadata: str | None = None, timeout: float = 20.0, **agent: Any) -> Settings:
+def settings_of(name: str | None, metadata: str | None = None, timeout: float = PATIENCE, **agent: Any) -> Settings:
     return Settings(agent=Agent(name=name, **agent), probe=Probe(metadata=metadata, timeout=timeout))
 
 
@@ -56,7 +56,7 @@ def test_healthy_worker(edge: Edge, with_client: WithClient, agent: Worker) -> N
     seen = result_of(with_client(work))
     assert seen.agent_name == agent.agent_name
     assert seen.joined_after is not None
-    assert 0 < seen.joined_after <= seen.waited < 20
+    assert 0 < seen.joined_after <= seen.waited < PATIENCE
     assert seen.participant_identity.startswith("agent-")
     assert not seen.job_declined
     (dispatch,) = listed
@@ -91,9 +91,9 @@ def test_no_worker(edge: Edge, with_client: WithClient, names: Names) -> None:
 
 def test_rejecting_worker(edge: Edge, with_client: WithClient, agent: Worker) -> None:
     """Known before the time is up."""
-    seen = result_of(probing(with_client, settings_of(agent.agent_name, in_mode(Mode.REQUEST_REJECTS), timeout=60.0)))
+    seen = result_of(probing(with_client, settings_of(agent.agent_name, in_mode(Mode.REQUEST_REJECTS))))
     assert seen.joined_after is None
-    assert seen.waited < 20
+    assert seen.waited < PATIENCE
     assert (seen.job_status, seen.job_declined, seen.participant_identity) == ("JS_SUCCESS", True, "")
     assert edge.rooms() == []
 
@@ -165,7 +165,7 @@ def test_agent_that_dials_is_probed_with_metadata_of_its_own(with_client: WithCl
     settings = Settings(
         agent=Agent(name=agent.agent_name),
         flow=Flow(placed_by="agent"),
-        probe=Probe(metadata=in_mode(Mode.SILENT)),
+        probe=Probe(metadata=in_mode(Mode.SILENT), timeout=PATIENCE),
     )
     assert result_of(probing(with_client, settings)).joined_after is not None
 

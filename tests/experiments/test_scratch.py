@@ -22,7 +22,7 @@ def a_room(client: LiveKitClient, names: Names) -> ScratchRoom:
 def test_is_short_lived_and_has_no_automatic_dispatch(edge: Edge, with_client: WithClient, names: Names) -> None:
     async def work(client: LiveKitClient) -> ScratchRoom:
         async with a_room(client, names) as room:
-            (made,) = edge.rooms()
+            (made,) = edge.rooms(room.name)
             assert (made.name, made.sid) == (room.name, room.room.sid)
             assert room.name.startswith("livekit-doctor-")
             assert 0 < made.departure_timeout <= 10
@@ -30,8 +30,9 @@ def test_is_short_lived_and_has_no_automatic_dispatch(edge: Edge, with_client: W
             assert [dispatch.agent_name != "" for dispatch in edge.dispatches(room.name)] == [True]
         return room
 
-    assert with_client(work).left_behind == ()
-    assert edge.rooms() == []
+    room = with_client(work)
+    assert room.left_behind == ()
+    assert edge.rooms(room.name) == []
 
 
 def test_without_agents_is_refused(with_client: WithClient) -> None:

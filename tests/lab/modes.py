@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 SETTINGS_VARIABLE = "LIVEKIT_DOCTOR_LAB_WORKER"
 _MODE_KEY = "lab"
@@ -78,7 +79,7 @@ class WorkerSettings:
 
     def for_job(self, metadata: str) -> "WorkerSettings":
         """These, with the mode that the job's metadata asks for (see `job_metadata`)."""
-        asked = json.loads(metadata).get(_MODE_KEY) if metadata.startswith("{") else None
+        asked = _fields(metadata).get(_MODE_KEY)
         if not asked:
             return self
         return replace(self, mode=Mode(asked["mode"]), seconds=asked["seconds"])
@@ -99,3 +100,12 @@ def job_metadata(call_id: str, mode: Mode | None = None, seconds: float = 0.0) -
     """A dispatch's metadata: the call id, and how the worker shall behave for this job only."""
     asked = {_MODE_KEY: {"mode": mode, "seconds": seconds}} if mode else {}
     return json.dumps({"call_id": call_id, **asked})
+
+
+def call_id_of(metadata: str) -> str:
+    """The call id in a job's metadata; empty if there is none."""
+    return str(_fields(metadata).get("call_id", ""))
+
+
+def _fields(metadata: str) -> dict[str, Any]:
+    return json.loads(metadata) if metadata.startswith("{") else {}

@@ -104,7 +104,11 @@ class Phone:
             self._room = None
 
     def __enter__(self) -> Self:
-        self._loop.run(self._join())
+        try:
+            self._loop.run(self._join())
+        except BaseException:
+            self._loop.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -88,7 +88,11 @@ class Server(Logged):
         raise NotImplementedError
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -193,7 +197,8 @@ class LiveKitServer(Server):
             self.version = asyncio.run(_registered_version(self))
         except aiohttp.ClientError:
             return False
-        assert self.version == LIVEKIT_SERVER_VERSION, self.version
+        if self.version != LIVEKIT_SERVER_VERSION:
+            raise LabError(f"livekit-server {LIVEKIT_SERVER_VERSION} says that it is {self.version}")
         return True
 
 

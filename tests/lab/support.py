@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 
 Value = TypeVar("Value")
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds that a step which normally takes a second or two may take on a busy machine."""
 
 

@@ -85,10 +85,15 @@ class Worker(Logged):
 
     def stop(self) -> None:
         """Ends it and its job processes at once: a worker that is asked would drain first."""
-        self.process.stop(grace=0)
+        if self._process:
+            self._process.stop(grace=0)
 
     def __enter__(self) -> Self:
-        return self.start().wait_until_registered()
+        try:
+            return self.start().wait_until_registered()
+        except BaseException:
+            self.stop()
+            raise
 
     def __exit__(self, *_: object) -> None:
         self.stop()

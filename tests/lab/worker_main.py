@@ -12,7 +12,7 @@ from livekit.agents import AgentServer, JobContext, JobProcess, JobRequest
 from livekit.protocol import agent
 
 from tests.lab.audio import publish_silence
-from tests.lab.modes import SETTINGS_VARIABLE, Mode, WorkerSettings
+from tests.lab.modes import SETTINGS_VARIABLE, Mode, WorkerSettings, call_id_of
 
 SETTINGS = WorkerSettings.from_json(os.environ[SETTINGS_VARIABLE])
 CRASH_STATUS = 3
@@ -72,10 +72,10 @@ async def entrypoint(job: JobContext) -> None:
 
 
 async def log_row(job: JobContext, state: str) -> None:
-    """Writes a row under the call id in the job's metadata, `{"call_id": ...}`."""
-    if not SETTINGS.call_logs_dsn:
+    """Writes a row, where there is a database and a call id in the job's metadata."""
+    call_id = call_id_of(job.job.metadata)
+    if not (SETTINGS.call_logs_dsn and call_id):
         return
-    call_id = json.loads(job.job.metadata)["call_id"]
     metadata = {"room_name": job.room.name, "agent_name": SETTINGS.agent_name}
     async with await psycopg.AsyncConnection.connect(SETTINGS.call_logs_dsn) as connection:
         await connection.execute(

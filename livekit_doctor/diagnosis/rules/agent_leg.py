@@ -6,10 +6,11 @@ that would show the fault was not read.
 
 import re
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from livekit_doctor import catalogue
-from livekit_doctor.diagnosis.call import JOB_LISTED_AFTER, Call
-from livekit_doctor.diagnosis.correlation import live_rooms, mentions, step_of
+from livekit_doctor.diagnosis.call import ANSWERED, JOB_LISTED_AFTER, Call
+from livekit_doctor.diagnosis.correlation import live_rooms, mentions
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.names import near_miss, written_alike
 from livekit_doctor.diagnosis.proofs import Proofs, age, overdue, waited
@@ -31,6 +32,11 @@ SECOND_LOOK = timedelta(seconds=3)
 CREATED_TOGETHER = timedelta(seconds=2)
 """A room made by CreateDispatch itself is no older than this at the dispatch."""
 
+WATCHED = timedelta(seconds=5)
+"""Between looks no further apart than this nobody joins, talks and leaves again."""
+
+OPENING = (Step.CALL_REQUESTED, Step.ROOM_CREATED)
+
 
 # agent_dispatched
 
@@ -48,13 +54,21 @@ def agent_not_dispatched(call: Call, proofs: Proofs) -> Finding | None:
     claimed = call.logged.get(Step.AGENT_DISPATCHED)
     because = [_dispatches_listed(call), *_why_named(call), *_why_inbound_works(call)]
     candidates = ["LKD409", "LKD412", "LKD413"]
+    if call.inbound:
+        candidates = ["LKD302", "LKD303", *candidates]
     if call.agent_name is None:
         confidence = Confidence.POSSIBLE
         candidates.append("LKD402")
     elif claimed is not None:
         because.append(_row(call, Step.AGENT_DISPATCHED, "yet the log says that it was dispatched"))
         confidence = Confidence.POSSIBLE
-    elif _placer_logged(call) and not _room_existed_before(call) and _others_searched(call):
+    elif (
+        placer_is_past(call)
+        and not call.inbound
+        and not _room_existed_before(call)
+        and _others_searched(call)
+        and not _stray_dispatches(call)
+    ):
         confidence, candidates = Confidence.PROVEN, []
     else:
         confidence = Confidence.POSSIBLE
@@ -83,7 +97,12 @@ def dispatch_deleted(call: Call, proofs: Proofs) -> Finding | None:
     """
     if not _dispatch_missing(call, proofs):
         return None
-    seen = {d.id: d for listing in call.dispatch_lists for d in listing.dispatches if d.agent_name}
+    seen = {
+        d.id: d
+        for listing in call.dispatch_lists
+        for d in listing.dispatches
+        if d.agent_name and call.agent_name in (None, d.agent_name)
+    }
     logged = _logged_dispatch_id(call)
     if seen:
         dispatch = list(seen.values())[-1]
@@ -149,7 +168,8 @@ def inbound_rule_without_agent(call: Call, proofs: Proofs) -> Finding | None:
         return None
     if Step.AGENT_CONNECTED in proofs or not _past_dispatch(call, proofs):
         return None
-    if call.agent_name in rule.agents or any(d.agent_name == call.agent_name for d in call.listed):
+    names = {call.agent_name, *call.settings.agent.others}
+    if names & {*rule.agents, *(dispatch.agent_name for dispatch in call.listed)}:
         return None
     carries = f'carries "{", ".join(rule.agents)}"' if rule.agents else "carries no agent"
     read = call.setup.latest(SipDispatchRuleList)
@@ -176,23 +196,26 @@ def _dispatch_missing(call: Call, proofs: Proofs) -> bool:
     reached_by_agent = {Step.JOB_ASSIGNED, Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED, Step.AGENT_AUDIO}
     if reached_by_agent & proofs.keys() or Step.CALL_ENDED in call.logged:
         return False
+    if call.agent_name is None and call.others_present:
+        return False  # may be the agent, of another framework
     return _past_dispatch(call, proofs)
 
 
 def _past_dispatch(call: Call, proofs: Proofs) -> bool:
     """Whether the component that places the call is past the point at which it dispatches.
 
-    While the phone is still dialing or ringing and nothing was logged, it may be waiting for
-    the answer before it dispatches. And one glimpse of an answered call may fall between
-    the answer and the dispatch: two looks are needed where no row speaks.
+    It may be waiting for the answer before it dispatches, and a phone that is not answered,
+    or was refused before anybody looked, then leaves a room without a dispatch. Where no row
+    says that it is past that, an answered phone must be waiting for the agent in two looks,
+    since one glimpse may fall between the answer and the dispatch; or nobody ever came at all.
     """
     if not overdue(call, proofs, Step.AGENT_DISPATCHED):
         return False
-    if _placer_logged(call) or call.inbound:
+    if placer_is_past(call) or call.inbound:
         return True
-    if call.phone_present and call.phone_status in ("dialing", "ringing"):
-        return False
-    return bool(call.watched(call.participant_lists) >= SECOND_LOOK)
+    if _answered_and_alone(call):
+        return call.watched(_looks_since_answer(call)) >= SECOND_LOOK
+    return _nobody_ever_joined(call)
 
 
 def wants_second_look_for_dispatch(call: Call, proofs: Proofs) -> bool:
@@ -203,19 +226,43 @@ def wants_second_look_for_dispatch(call: Call, proofs: Proofs) -> bool:
         and call.agent_name != ""
         and not call.agents_seen
         and overdue(call, proofs, Step.AGENT_DISPATCHED)
-        and not _placer_logged(call)
-        and not (call.phone_present and call.phone_status in ("dialing", "ringing"))
-        and call.watched(call.participant_lists) < SECOND_LOOK
+        and not placer_is_past(call)
+        and _answered_and_alone(call)
+        and call.watched(_looks_since_answer(call)) < SECOND_LOOK
     )
 
 
-def _placer_logged(call: Call) -> bool:
-    """The component that places the call logged something past the room's creation."""
-    agent_side = (Step.JOB_ASSIGNED, Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED, Step.AGENT_AUDIO)
-    flow = call.settings.flow
-    placing = [row for row in call.rows if step_of(row, flow) not in agent_side]
-    opening = (Step.CALL_REQUESTED, Step.ROOM_CREATED)
-    return any(step_of(row, flow) not in opening for row in placing)
+def placer_is_past(call: Call) -> bool:
+    """The component that places the call logged a dispatch, or that CreateSIPParticipant returned,
+    long enough ago for a dispatch right after that.
+
+    Another component may log the SIP participant, a webhook say, while this one still waits.
+    """
+    if Step.AGENT_DISPATCHED in call.logged:
+        return True
+    row = call.logged.get(Step.SIP_PARTICIPANT_CREATED, call.logged.get(Step.SIP_ANSWERED))
+    if row is None:
+        return False
+    opened_by = {opening.source for step, opening in call.logged.items() if step in OPENING}
+    settled = SECOND_LOOK + timedelta(seconds=call.settings.call_logs.clock_tolerance)
+    return row.source in (opened_by or {row.source}) and call.rows_now - row.at >= settled
+
+
+def _answered_and_alone(call: Call) -> bool:
+    """The phone was answered and is on the line, and nobody else is who may have taken over from an agent."""
+    alone = not call.others_present and len(_phones_in(call.participant_list)) == 1
+    return call.phone_present and not call.phone_waits and bool(call.phone_status) and alone
+
+
+def _looks_since_answer(call: Call) -> list[ParticipantList]:
+    looks: list[ParticipantList] = []
+    for listing in call.participant_lists:
+        states = {p.attributes.get("sip.callStatus") for p in _phones_in(listing)}
+        if states and states <= {*ANSWERED}:
+            looks.append(listing)
+        else:
+            looks.clear()
+    return looks
 
 
 def _room_existed_before(call: Call) -> Because | None:
@@ -437,10 +484,20 @@ def _job_missing(call: Call, proofs: Proofs) -> bool:
         return False
     if Step.JOB_ASSIGNED in proofs or call.agents_seen:
         return False
-    if _job_type(call) in ("publisher", "participant") and not call.phones_seen:
-        return False
-    since = age(call, proofs, Step.AGENT_DISPATCHED)
-    return since is not None and since > JOB_LISTED_AFTER and overdue(call, proofs, Step.JOB_ASSIGNED)
+    return job_is_late(call, proofs)
+
+
+def job_is_late(call: Call, proofs: Proofs) -> bool:
+    """The job's allowance is over, counted from what causes it."""
+    since = waited(call, proofs, Step.JOB_ASSIGNED) if _job_type(call) == "room" else _since_trigger(call)
+    allowance = call.settings.flow.allowances.job_assigned.broken_after
+    return since is not None and since > max(JOB_LISTED_AFTER, timedelta(seconds=allowance))
+
+
+def _since_trigger(call: Call) -> timedelta | None:
+    """How long ago the first phone joined, which a job of type JT_PUBLISHER or JT_PARTICIPANT waits for."""
+    joined = [phone.joined_at for phone in call.phones_seen if phone.joined_at is not None]
+    return call.livekit_now - min(joined) if joined else None
 
 
 def _job_type(call: Call) -> str:
@@ -468,14 +525,13 @@ def _worker_names(call: Call) -> list[tuple[str, datetime | None, str]]:
 
 
 def job_without_agent(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD406, broad: a worker took the job, somebody waits in the room, and no agent is there.
+    """LKD406, broad: a worker took the job, a phone waits in the room, and no agent is there.
 
-    Somebody must be waiting, since after a healthy call the job record stays as it is when
-    the agent has left (fact 11).
+    The phone must be waiting in two looks, since after a healthy call the job record stays as it
+    is when the agent has left (fact 11); and alone, since anybody else may have taken over, or be
+    the agent with a user's token (fact 19). Or else nobody ever came into the room.
     """
-    if not call.api_covers or not call.jobs or call.agents_seen or Step.AGENT_CONNECTED in proofs:
-        return None
-    if not overdue(call, proofs, Step.AGENT_CONNECTED):
+    if not _job_has_no_agent(call, proofs) or call.others_present:
         return None
     job = call.jobs[-1]
     because = [
@@ -488,15 +544,10 @@ def job_without_agent(call: Call, proofs: Proofs) -> Finding | None:
     ]
     candidates = list(catalogue.get("LKD406").candidates)
     step = Step.AGENT_CONNECTED if Step.ENTRYPOINT_CALLED in proofs else Step.ENTRYPOINT_CALLED
-    if call.others_present:
-        who = ", ".join(p.identity for p in call.others_present)
-        text = f"{who} may be an agent that joined with a user's token: it has no kind AGENT"
-        because.append(Because(source="ListParticipants", text=text))
-        confidence = Confidence.POSSIBLE
-    elif call.phone_present:
-        confidence = Confidence.LIKELY
+    if call.phone_present:
+        if call.watched(_looks_without_agent(call)) < SECOND_LOOK:
+            return None
     elif _nobody_ever_joined(call):
-        confidence = Confidence.LIKELY
         text = "the room stays open though empty, so that nobody has ever joined it"
         because.append(Because(source="ListRooms", at=call.livekit_now, text=text))
     else:
@@ -504,19 +555,38 @@ def job_without_agent(call: Call, proofs: Proofs) -> Finding | None:
     if step is Step.AGENT_CONNECTED:
         candidates = [code for code in candidates if code != "LKD417"]
         because.append(_row(call, Step.ENTRYPOINT_CALLED, "the entrypoint ran"))
-    return _finding(call, "LKD406", step, confidence, because, candidates)
+    return _finding(call, "LKD406", step, Confidence.LIKELY, because, candidates)
+
+
+def _job_has_no_agent(call: Call, proofs: Proofs) -> bool:
+    """A job's allowance is over, and no agent was ever seen."""
+    if not call.api_covers or not call.jobs or call.agents_seen or Step.AGENT_CONNECTED in proofs:
+        return False
+    if Step.CALL_ENDED in call.logged or len(_phones_in(call.participant_list)) > 1:
+        return False
+    return agent_is_late(call, proofs)
+
+
+def agent_is_late(call: Call, proofs: Proofs) -> bool:
+    """The agent's allowance is over, counted from when a worker took the last job: a job may come
+    long after its dispatch, when the phone joins, or in place of one that failed."""
+    started = [job.started_at for job in call.jobs if job.started_at is not None]
+    allowance = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
+    young = bool(started) and call.livekit_now - max(started) <= allowance
+    return not young and overdue(call, proofs, Step.AGENT_CONNECTED)
 
 
 def agent_left(call: Call, proofs: Proofs) -> Finding | None:
     """LKD407: the agent was in the room and is not any more, while the phone is on the line.
 
-    Not where somebody else is there too: then the call was handed over.
+    Not where somebody else was there too since then: then the call was handed over.
     """
-    if not call.api_covers or call.agents or not call.phone_present or call.others_present:
+    if not call.api_covers or call.agents or not call.phone_present:
         return None
-    if Step.CALL_ENDED in call.logged or sum(p.kind == "SIP" for p in _present(call)) > 1:
+    looks = _looks_without_agent(call)
+    if Step.CALL_ENDED in call.logged or any(map(_may_be_handed_over, looks)):
         return None
-    if call.watched(_looks_without_agent(call)) < SECOND_LOOK:
+    if call.watched(looks) < SECOND_LOOK:
         return None
     seen_at = [listing.read.now for listing in call.participant_lists if call.agents_in(listing)]
     if seen_at:
@@ -538,7 +608,8 @@ def wants_second_look_for_agent(call: Call, proofs: Proofs) -> bool:
         call.api_covers
         and not call.agents
         and call.phone_present
-        and (bool(call.agents_seen) or Step.AGENT_CONNECTED in call.logged)
+        and not any(map(_may_be_handed_over, _looks_without_agent(call)))
+        and (bool(call.agents_seen) or Step.AGENT_CONNECTED in call.logged or _job_has_no_agent(call, proofs))
         and Step.CALL_ENDED not in call.logged
         and call.watched(_looks_without_agent(call)) < SECOND_LOOK
     )
@@ -562,8 +633,21 @@ def _looks_without_agent(call: Call) -> list[ParticipantList]:
     """The looks since the agent was last seen."""
     looks: list[ParticipantList] = []
     for listing in call.participant_lists:
-        looks = [] if call.agents_in(listing) else [*looks, listing]
+        if call.agents_in(listing):
+            looks.clear()
+        else:
+            looks.append(listing)
     return looks
+
+
+def _may_be_handed_over(listing: ParticipantList) -> bool:
+    """There is somebody besides one phone: a human, a second phone, or an agent that is not ACTIVE."""
+    others = [p for p in listing.participants if p.kind not in ("SIP", "EGRESS", "INGRESS")]
+    return bool(others) or len(_phones_in(listing)) > 1
+
+
+def _phones_in(listing: ParticipantList | None) -> list[Participant]:
+    return [p for p in listing.participants if p.kind == "SIP"] if listing else []
 
 
 def _present(call: Call) -> tuple[Participant, ...]:
@@ -575,9 +659,11 @@ def _nobody_ever_joined(call: Call) -> bool:
     (fact 18): one that was empty for longer, and is open, never had one."""
     if call.room_info is None or call.room_info.departure_timeout <= 0 or call.phones_seen:
         return False
-    empty = [listing for listing in call.participant_lists if not listing.participants]
+    looks = call.participant_lists
+    times = [listing.read.at for listing in looks]
+    without_gaps = all(later - earlier <= WATCHED for earlier, later in pairwise(times))
     beyond = timedelta(seconds=call.room_info.departure_timeout + 2)
-    return len(empty) == len(call.participant_lists) and call.watched(empty) > beyond
+    return without_gaps and not any(p.participants for p in looks) and call.watched(looks) > beyond
 
 
 # Evidence in words

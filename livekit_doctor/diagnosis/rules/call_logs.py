@@ -18,8 +18,8 @@ def call_logs_unreadable(setup: Setup) -> Iterator[Finding]:
         yield from unreadable(entry)
     table = setup.latest(LogTable)
     if table is not None and table.row_security and not table.has_rows:
-        text = f"no row of {table.name} is visible, and row-level security applies to this role"
-        yield _finding(setup, "LKD602", table, text, Confidence.LIKELY)
+        text = f"no row of {table.name} is visible, and row-level security applies to this role: rows may be hidden"
+        yield _finding(setup, "LKD602", table, text, Confidence.LIKELY, kind="row_security", role=table.role)
 
 
 def call_logs_unindexed(setup: Setup) -> Iterator[Finding]:
@@ -37,25 +37,21 @@ def call_logs_unmapped_states(setup: Setup) -> Iterator[Finding]:
         return
     unmapped = [state for state in states.states if step_of_state(state, setup.settings.flow) is None]
     if unmapped:
+        what = "a state is" if len(unmapped) == 1 else f"{len(unmapped)} states are"
+        text = f"{what} in use that no step is mapped to: {few(unmapped)}"
         yield Finding(
             code="LKD603",
             confidence=Confidence.PROVEN,
-            because=(
-                Because(
-                    source=states.read.source,
-                    at=states.read.now,
-                    text=f"{len(unmapped)} state(s) in use without a step: {few(unmapped)}",
-                ),
-            ),
+            because=(Because(source=states.read.source, at=states.read.now, text=text),),
             values={"detail": unmapped[0]},
         )
 
 
-def _finding(setup: Setup, code: str, table: LogTable, text: str, confidence: Confidence) -> Finding:
+def _finding(setup: Setup, code: str, table: LogTable, text: str, confidence: Confidence, **values: str) -> Finding:
     logs = setup.settings.call_logs
     return Finding(
         code=code,
         confidence=confidence,
         because=(Because(source=table.name, at=table.read.now, text=text),),
-        values={"schema": logs.schema, "table": logs.table, "column": logs.columns.call_id},
+        values={"schema": logs.schema, "table": logs.table, "column": logs.columns.call_id, **values},
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from livekit_doctor.diagnosis.findings import Because, Finding
+from livekit_doctor.diagnosis.names import few
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import Coverage, RoomList
@@ -47,16 +48,20 @@ def clock_skew(setup: Setup) -> Iterator[Finding]:
     )
 
 
+_KINDS = {"LIVEKIT_URL": "url", "LIVEKIT_API_KEY": "key", "LIVEKIT_API_SECRET": "secret"}
+
+
 def credentials_missing(setup: Setup) -> Iterator[Finding]:
     """LKD002: URL, key or secret is not set."""
     missing = setup.settings.livekit.missing
     if missing:
-        text = f"{', '.join(missing)} not set, neither in the environment nor in .env"
+        verb = "is" if len(missing) == 1 else "are"
+        text = f"{few(missing)} {verb} not set, neither in the environment nor in .env"
         yield Finding(
             code="LKD002",
             confidence=Confidence.PROVEN,
             because=(Because(source="configuration", text=text),),
-            values={"detail": missing[0]},
+            values={"detail": missing[0], "kind": " ".join(_KINDS[name] for name in missing)},
         )
 
 

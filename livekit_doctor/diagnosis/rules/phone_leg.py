@@ -13,6 +13,9 @@ from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import OutboundTrunkList
 from livekit_doctor.flow import Confidence, Step
 
+UNSEEN = timedelta(seconds=3)
+"""In a longer time between two looks a phone may have been answered, and have hung up."""
+
 
 def no_response(call: Call, proofs: Proofs) -> Finding | None:
     """LKD205, broad: the phone never got beyond dialing.
@@ -29,7 +32,7 @@ def no_response(call: Call, proofs: Proofs) -> Finding | None:
     since = age(call, proofs, Step.SIP_DIALING)
     if call.phone_present and overdue(call, proofs, Step.SIP_RINGING):
         text = f"{identity} is at dialing after {since.total_seconds():.0f} s" if since else identity
-    elif not call.phone_present and _seen(call, "dialing"):
+    elif not call.phone_present and _left_at(call, "dialing"):
         text = f"{identity} was at dialing when last seen, and has left"
     else:
         return None
@@ -46,37 +49,31 @@ def no_response(call: Call, proofs: Proofs) -> Finding | None:
 def not_answered(call: Call, proofs: Proofs) -> Finding | None:
     """LKD206: it rang, and was not answered.
 
-    Likely only, where it left while ringing: a refusal after the ringing (LKD204) and media
+    Possible only, where it left while ringing: a refusal after the ringing (LKD204) and media
     that failed on the answer (LKD210) look the same from here.
     """
     phone = call.phone
-    if (
-        phone is None
-        or call.inbound
-        or Step.SIP_ANSWERED in proofs
-        or call.phone_status
-        not in (
-            "ringing",
-            "hangup",
-        )
-    ):
+    if phone is None or call.inbound or Step.SIP_ANSWERED in proofs:
         return None
-    if not _seen(call, "ringing"):
+    if call.phone_status not in ("ringing", "hangup"):
         return None
     identity = f"SIP participant {phone.identity}"
     since = age(call, proofs, Step.SIP_DIALING)
+    candidates: tuple[str, ...] = ()
     if call.phone_present and overdue(call, proofs, Step.SIP_ANSWERED):
+        confidence = Confidence.LIKELY
         text = f"{identity} is still ringing after {since.total_seconds():.0f} s" if since else identity
-    elif not call.phone_present:
+    elif not call.phone_present and _left_at(call, "ringing"):
+        confidence, candidates = Confidence.POSSIBLE, ("LKD204", "LKD210")
         text = f"{identity} was ringing when last seen, and has left"
     else:
         return None
     return Finding(
         code="LKD206",
         step=Step.SIP_ANSWERED,
-        confidence=Confidence.LIKELY,
+        confidence=confidence,
         because=(_because(call, text),),
-        candidates=("LKD204", "LKD210"),
+        candidates=candidates,
         values=_values(call),
     )
 
@@ -137,8 +134,10 @@ def _phone_missing(call: Call, proofs: Proofs) -> bool:
     return since is not None and since > timedelta(seconds=allowed)
 
 
-def _seen(call: Call, status: str) -> bool:
-    return any(seen == status for _, seen in call.phone_states)
+def _left_at(call: Call, status: str) -> bool:
+    """The phone was seen at this sip.callStatus, and at the next look soon after it was gone."""
+    unseen = call.unseen_after(status)
+    return unseen is not None and unseen <= UNSEEN
 
 
 def _because(call: Call, text: str) -> Because:

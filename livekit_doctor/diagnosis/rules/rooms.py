@@ -8,6 +8,7 @@ from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence.observations import ParticipantList, Room
+from livekit_doctor.flow import SPEC
 
 SCRATCH_PREFIX = "livekit-doctor-"
 """Rooms of experiments; they are nobody's calls."""
@@ -40,7 +41,8 @@ def broken_rooms(setup: Setup) -> Iterator[Finding]:
         if not diagnosis.broken or diagnosis.room is None:
             continue
         broken = diagnosis.broken[0]
-        because = (Because(source="room", text=diagnosis.room.name), *broken.because)
+        where = f"{diagnosis.room.name} broke at: {SPEC[broken.step].title}"
+        because = (Because(source="room", text=where), *broken.because)
         yield Finding(
             code=broken.code,
             step=broken.step,

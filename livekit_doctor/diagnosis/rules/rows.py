@@ -1,12 +1,14 @@
 """What the log rows alone allow: never more than `possible` (design section 2)."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.correlation import step_of_state
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.evidence.observations import Room
 from livekit_doctor.flow import LEGS, Confidence, Leg, Step, order
 
 CODES: dict[Step, str] = {
@@ -18,8 +20,14 @@ CODES: dict[Step, str] = {
 }
 """The code of an unexplained break at each step of the way to the agent."""
 
+BEFORE_THE_ANSWER = {Step.CALL_REQUESTED, Step.ROOM_CREATED, Step.SIP_DIALING, Step.SIP_RINGING}
+"""What may be logged before CreateSIPParticipant(wait_until_answered) returns."""
+
 EMPTY_TIMEOUT = timedelta(seconds=300)
 """How long LiveKit keeps a room open that nobody joins, unless set otherwise (design fact 18)."""
+
+UNWATCHED = timedelta(seconds=3)
+"""Nothing is missed between two looks that are no further apart."""
 
 WAY = (Step.CALL_REQUESTED, Step.ROOM_CREATED, *LEGS[Leg.AGENT])
 
@@ -32,10 +40,13 @@ def never_logged(call: Call, proofs: Proofs) -> Finding | None:
     and the codes of the others are its candidates.
     """
     absent = first_absent(call, proofs)
-    if absent is None or not rows_are_old(call):
+    if absent is None or not rows_are_old(call) or _ended_too_soon(call):
         return None
     proven = [index for index, step in enumerate(WAY) if step in proofs]
     stretch = WAY[max(proven, default=0) + 1 : WAY.index(absent) + 1]
+    if call.agent_name == "":
+        # The automatic dispatch is always there (fact 4).
+        stretch = tuple(step for step in stretch if step is not Step.AGENT_DISPATCHED)
     if not stretch or stretch[0] not in CODES:
         return None
     first = stretch[0]
@@ -81,24 +92,49 @@ def first_absent(call: Call, proofs: Proofs) -> Step | None:
 
 def rows_are_old(call: Call) -> bool:
     """The last row is older than the allowance of the agent's arrival."""
-    allowed = call.settings.flow.allowances.agent_connected.broken_after
-    return call.rows_now - call.rows[-1].at > timedelta(seconds=allowed)
+    return call.rows_now - call.rows[-1].at > _patience(call)
+
+
+def rows_are_recent(call: Call) -> bool:
+    """The agent may still come. Rows from the future are neither recent nor old."""
+    tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
+    return -tolerance <= call.rows_now - call.rows[-1].at <= _patience(call)
+
+
+def _patience(call: Call) -> timedelta:
+    """How long the agent's rows may take. Where nothing says that the placer is past it, it may
+    be waiting for the phone to be answered before it dispatches."""
+    allowances = call.settings.flow.allowances
+    may_wait = call.logged.keys() <= BEFORE_THE_ANSWER
+    wait = allowances.sip_answered.broken_after if may_wait else 0
+    return timedelta(seconds=allowances.agent_connected.broken_after + wait)
+
+
+def _ended_too_soon(call: Call) -> bool:
+    """The call was over before the agent's allowance was."""
+    ended = call.logged.get(Step.CALL_ENDED)
+    began = call.logged.get(Step.AGENT_DISPATCHED, call.rows[0])
+    allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
+    return ended is not None and ended.at - began.at <= allowed
 
 
 def room_closed_early(call: Call, proofs: Proofs) -> Finding | None:
     """LKD502: the room was there, or was logged as created, and is gone before either leg began.
 
-    Proven where an earlier look saw it open. From a row it is only possible: the room may be
-    on another server than the one asked (LKD501), and a row older than a room's usual empty
-    timeout says nothing.
+    Proven where it was watched from its creation on. From a row it is only possible: the room may
+    be on another server than the one asked (LKD501), a row older than a room's usual empty timeout
+    says nothing, and one that was just written may be of a room that came after the look.
     """
     if call.room_live is not False or any(order(step) > order(Step.ROOM_CREATED) for step in proofs):
         return None
     row = call.logged.get(Step.ROOM_CREATED)
+    tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
     if call.room_info is not None:
-        text = f"room {call.room_info.sid} was open before and is gone"
+        if not _watched_from_creation(call, call.room_info):
+            return None
+        text = f"room {call.room_info.sid} was open before, with nobody in it, and is gone"
         because, confidence = _absent(call, text), Confidence.PROVEN
-    elif row is not None and call.rows_now - row.at < EMPTY_TIMEOUT:
+    elif row is not None and tolerance < call.rows_now - row.at < EMPTY_TIMEOUT:
         text = f"{row.source or 'a component'} logged {row.state} {_ago(call)} ago, and the room is not there"
         because, confidence = _absent(call, text), Confidence.POSSIBLE
     else:
@@ -114,7 +150,17 @@ def room_closed_early(call: Call, proofs: Proofs) -> Finding | None:
 
 
 def _absent(call: Call, text: str) -> Because:
-    return Because(source="ListRooms", at=call.livekit_now, text=text)
+    return Because(source="ListRooms", at=call.room_now, text=text)
+
+
+def _watched_from_creation(call: Call, room: Room) -> bool:
+    """No time between two looks, from the room's creation until it was gone, in which anything can
+    have come and gone."""
+    if not call.participant_lists:
+        return False
+    looks = sorted(item.read.at for item in (*call.participant_lists, *call.room_lists))
+    gaps = [later - earlier for earlier, later in pairwise(looks)]
+    return call.participant_lists[0].read.now - room.created_at <= UNWATCHED and max(gaps) <= UNWATCHED
 
 
 def _ago(call: Call) -> str:

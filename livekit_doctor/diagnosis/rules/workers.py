@@ -52,13 +52,13 @@ def worker_runs_under_other_name(setup: Setup) -> Iterator[Finding]:
         if name in agent.others:
             continue
         how = near_miss(agent.name, name)
-        text = f'runs as "{name}", calls are dispatched to "{agent.name}"'
+        text = f'runs as "{name}", and the agent is expected as "{agent.name}"'
         yield Finding(
             code="LKD102",
             step=Step.JOB_ASSIGNED,
             confidence=Confidence.LIKELY,
             because=(_endpoint(endpoint, text + (f": they differ in {how}" if how else "")),),
-            values={"agent_name": name, "other_name": agent.name, "worker_url": endpoint.url},
+            values={"agent_name": name, "other_name": agent.name, "worker_url": endpoint.url, "kind": "endpoint"},
         )
 
 
@@ -112,7 +112,7 @@ def probe_without_agent(setup: Setup) -> Iterator[Finding]:
         text += "a worker was asked and declined the job"
     elif probe.job_status:
         code, step, confidence = "LKD406", Step.ENTRYPOINT_CALLED, Confidence.LIKELY
-        text += f"job {probe.job_status}, and no agent joined in {probe.waited:.0f} s"
+        text += f"a worker took the job ({probe.job_status}), and no agent joined in {probe.waited:.0f} s"
     else:
         code, step, confidence = "LKD402", Step.JOB_ASSIGNED, Confidence.LIKELY
         text += f"no worker took a job, and no agent joined in {probe.waited:.0f} s"
@@ -129,7 +129,8 @@ def probe_without_agent(setup: Setup) -> Iterator[Finding]:
         because=(Because(source="probe", at=probe.read.at, text=text),),
         candidates=tuple(candidates) if confidence is not Confidence.PROVEN else (),
         ruled_out=tuple(ruled_out),
-        values={"agent_name": probe.agent_name, "room": probe.room, "dispatch_id": probe.dispatch_id},
+        values={"agent_name": probe.agent_name, "dispatch_id": probe.dispatch_id, "kind": "probe"},
+        would_settle=(f"Look into the worker's and the server's log: grep -F {probe.room} FILE",),
     )
 
 

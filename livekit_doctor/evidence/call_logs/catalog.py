@@ -169,7 +169,11 @@ def chosen(table: Table, settings: CallLogs) -> Chosen:
     }
     room = table.columns[place.column] if place else None
     _check_permission(table, [column for column in (*found.values(), room) if column])
-    note = f'the source of each row: there is no column "{wanted.source}"'
+    notes = [
+        f'the {role} of each row: there is no column "{role}"{did_you_mean(near)}'
+        for role in dispensable
+        if (near := nearest_names(role, table.columns))
+    ]
     return Chosen(
         call_id=table.columns[wanted.call_id],
         at=table.columns[wanted.at],
@@ -178,7 +182,7 @@ def chosen(table: Table, settings: CallLogs) -> Chosen:
         metadata=found["metadata"],
         room=room,
         room_place=place,
-        notes=(note,) if "source" in dispensable else (),
+        notes=tuple(notes),
     )
 
 
@@ -193,6 +197,7 @@ def no_schema(table: Table, names: Iterable[tuple[str, str | None]]) -> LogsUnre
         f'schema "{table.schema}" does not exist in this database{did_you_mean(near)} Set call_logs.schema '
         f"to one of {listed(dict.fromkeys(schema for schema, _ in known))}",
         nearest=", ".join(near),
+        **({"other_schema": near[0]} if near else {}),
     )
 
 
@@ -201,17 +206,23 @@ def no_table(table: Table, names: Iterable[tuple[str, str | None]]) -> LogsUnrea
     known = [(schema, name) for schema, name in names if name is not None]
     start = f'table "{table.name}" does not exist in schema "{table.schema}"'
     elsewhere = [schema for schema, name in known if name == table.name]
+    meant: tuple[str, str] | None = None
     if elsewhere:
         near = tuple(f"{schema}.{table.name}" for schema in elsewhere)
+        meant = (elsewhere[0], table.name)
         message = f"{start}; it is in schema {listed(elsewhere)}: set call_logs.schema"
     elif near := nearest_names(table.name, (name for schema, name in known if schema == table.schema)):
         message = f"{start}{did_you_mean(near)} Set call_logs.table"
+        meant = (table.schema, near[0])
     else:
         others = nearest_names(table.name, (name for _, name in known))
-        near = tuple(f"{schema}.{name}" for other in others for schema, name in known if name == other)[:3]
+        found = [(schema, name) for other in others for schema, name in known if name == other]
+        near = tuple(f"{schema}.{name}" for schema, name in found)[:3]
+        meant = found[0] if found else None
         there = listed(name for schema, name in known if schema == table.schema)
         message = f"{start}{did_you_mean(near)} In the schema: {there}. Set call_logs.schema and call_logs.table"
-    return LogsUnreadable("no_table", message, nearest=", ".join(near))
+    values = {"other_schema": meant[0], "other_name": meant[1]} if meant else {}
+    return LogsUnreadable("no_table", message, nearest=", ".join(near), **values)
 
 
 def quoted(name: str) -> str:
@@ -242,7 +253,8 @@ def _no_columns(roles: list[str], table: Table, settings: CallLogs) -> LogsUnrea
         meant = did_you_mean(near) if near else f"; it has {listed(table.columns)}."
         parts.append(f'column "{wanted}" does not exist in {table.plain_name}{meant} Set call_logs.columns.{role}')
     first = next(iter(nearest))
-    return LogsUnreadable("no_column", "; ".join(parts), column=first, nearest=", ".join(nearest[first]))
+    values = {"key": roles[0], "other_name": "" if roles[0] == "room" else next(iter(nearest[first]), "")}
+    return LogsUnreadable("no_column", "; ".join(parts), column=first, nearest=", ".join(nearest[first]), **values)
 
 
 def _check_permission(table: Table, columns: list[Column]) -> None:

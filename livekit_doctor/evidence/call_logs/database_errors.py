@@ -135,4 +135,4 @@ def _said(text: str) -> str:
 
 
 def _values(dsn: Dsn) -> dict[str, str]:
-    return {"host": dsn.host, "port": dsn.port, "database": dsn.database, "user": dsn.user}
+    return {"host": dsn.host, "port": dsn.port, "database": dsn.database, "user": dsn.user, "role": dsn.user}

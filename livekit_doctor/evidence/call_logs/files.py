@@ -164,4 +164,5 @@ def _missing(name: str) -> LogsUnreadable:
     except (OSError, ValueError):
         near = ()
     where = f"there is no file {name}" if folder.is_dir() else f"there is no folder {folder}"
-    return LogsUnreadable("file_missing", f"{where}{did_you_mean(near)}", nearest=", ".join(near))
+    meant = str(folder / near[0]) if near else ""
+    return LogsUnreadable("file_missing", f"{where}{did_you_mean(near)}", nearest=", ".join(near), other_name=meant)

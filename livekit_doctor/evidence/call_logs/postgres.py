@@ -170,6 +170,7 @@ def _table(session: Session, has_rows: bool | None, notes: Sequence[str] = (), r
         has_rows=has_rows,
         indexed=columns.call_id.leads_index if table.can_have_index else None,
         row_security=table.row_security,
+        role=table.role,
         skipped_lines=capped((*columns.notes, *notes)),
     )
 

@@ -44,7 +44,8 @@ def room_at(value: object, keys: Sequence[str]) -> str:
 def guessed_room(metadata: object) -> str:
     """The room in metadata of unknown shape: the one string under the usual keys. "" if there
     is none, or if there are two, since then neither is sure. A room's sid is not its name."""
-    found = {room_at(metadata, path) for path in _USUAL_PATHS}
+    value = _parsed(metadata)
+    found = {room_at(value, path) for path in _USUAL_PATHS} if isinstance(value, dict) else set()
     names = {name for name in found if name and not name.startswith("RM_")}
     return names.pop() if len(names) == 1 else ""
 

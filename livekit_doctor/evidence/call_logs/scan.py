@@ -43,8 +43,7 @@ class Scan:
         self._names: dict[tuple[str, ...], _Names] = {}
         self._columns: dict[str, None] = {}
         self._seen: set[str] = set()
-        self._rows = _Kept()
-        self._nameless = _Kept()
+        self._kept = _Kept()
         self._last: dict[str, DatedRow] = {}
         self._order = _Order()
         self._states: Counter[str] = Counter()
@@ -55,25 +54,22 @@ class Scan:
         if record.is_header:
             return
         self.has_rows = True
-        row = dated(self._raw(record, names))
+        row = dated(_raw(record, names))
         if isinstance(row, str):
             self.notes.append(row)
             return
         self._order.add(row)
         self._states[text_of(row.raw.state)] += 1
-        if self._room is not None and row.raw.room != self._room:
-            return
-        if names.call_id is None:
-            self._nameless.add(row)
-            self._rooms.add(row.raw.room)
-            return
-        if row.call_id == self._call_id or self._room is not None:
-            self._rows.add(row)
         self._keep_last(row)
+        if self._is_wanted(row, names):
+            row = DatedRow(row.at, structs.replace(row.raw, room=self._room_of(row, record, names)))
+            if self._room in (None, row.raw.room):
+                self._kept.add(row)
+                self._rooms.add(row.raw.room)
 
     def finish(self) -> None:
         """Raises LogsUnreadable when the columns are not those of call state logs."""
-        if not self._columns:
+        if not self._columns and not self.has_rows:
             if self.notes:
                 raise LogsUnreadable("file_format", f"no row of {self._name} can be read: {self.notes[0]}")
             return
@@ -90,7 +86,7 @@ class Scan:
                 raise self._no_column(role)
         for role in _OPTIONAL:
             self._check_optional(role)
-        if self._rows.dropped or self._nameless.dropped:
+        if self._kept.is_too_many:
             self.notes.append(f"older rows: only the newest {MAX_ROWS} are read")
 
     def rows_of_call(self, call_id: str) -> list[DatedRow]:
@@ -113,31 +109,12 @@ class Scan:
         names = self._names.get(columns)
         if names is None:
             names = _names_in(columns, self._settings)
+            self._seen.update(role for role in (*_REQUIRED, *_OPTIONAL) if getattr(names, role) is not None)
             if len(self._names) < _MAX_COLUMNS:
                 self._names[columns] = names
-        self._seen.update(role for role in (*_REQUIRED, *_OPTIONAL) if getattr(names, role) is not None)
-        if len(self._columns) < _MAX_COLUMNS:
-            self._columns.update(dict.fromkeys(columns))
+            if len(self._columns) < _MAX_COLUMNS:
+                self._columns.update(dict.fromkeys(columns))
         return names
-
-    def _raw(self, record: Record, names: _Names) -> RawRow:
-        def value(column: str | None) -> object:
-            return None if column is None else record.values.get(column)
-
-        metadata = value(names.metadata)
-        if names.room:
-            room = room_at(value(names.room.column), names.room.keys)
-        else:
-            room = "" if self._settings.columns.room else guessed_room(metadata)
-        return RawRow(
-            place=record.place,
-            call_id=value(names.call_id),
-            at=value(names.at),
-            source=value(names.source),
-            state=value(names.state),
-            metadata=metadata,
-            room=room,
-        )
 
     def _near(self, role: str) -> tuple[str, ...]:
         wanted = getattr(self._settings.columns, role)
@@ -149,7 +126,8 @@ class Scan:
             f'column "{wanted}" does not exist in {self._name}{did_you_mean(near)} '
             f"Set call_logs.columns.{role} to one of {listed(self._columns)}"
         )
-        return LogsUnreadable("no_column", message, column=wanted, nearest=", ".join(near))
+        values = {"key": role, "other_name": "" if role == "room" else next(iter(near), "")}
+        return LogsUnreadable("no_column", message, column=wanted, nearest=", ".join(near), **values)
 
     def _is_one_call(self) -> bool:
         """People export the rows of one call without its id. It is not that where the column was
@@ -167,14 +145,26 @@ class Scan:
         wanted = getattr(self._settings.columns, role)
         if wanted is None or role in self._seen:
             return
-        if wanted != getattr(DEFAULTS, role) and self._near(role):
+        named, near = wanted != getattr(DEFAULTS, role), self._near(role)
+        if named and near:
             raise self._no_column(role)
-        if role != "metadata" or wanted != DEFAULTS.metadata:
-            self.notes.append(f'the {role} of each row: there is no column "{wanted}"')
+        if named or near:
+            self.notes.append(f'the {role} of each row: there is no column "{wanted}"{did_you_mean(near)}')
 
     # Rows
 
+    def _is_wanted(self, row: DatedRow, names: _Names) -> bool:
+        """Of a room, any row may be; of a call, also a row without an id, until one has an id."""
+        return self._room is not None or names.call_id is None or row.call_id == self._call_id
+
+    def _room_of(self, row: DatedRow, record: Record, names: _Names) -> str:
+        if names.room:
+            return room_at(record.values.get(names.room.column), names.room.keys)
+        return "" if self._settings.columns.room else guessed_room(row.raw.metadata)
+
     def _keep_last(self, row: DatedRow) -> None:
+        if row.raw.call_id is None:
+            return
         before = self._last.get(row.call_id)
         if before is None or row.at > before.at or (row.at == before.at and not self._order.newest_first):
             self._last[row.call_id] = row
@@ -183,12 +173,12 @@ class Scan:
             self._last = dict(newest)
 
     def _found(self) -> list[DatedRow]:
-        return self._rows.in_order_of_insertion(self._order)
+        return [row for row in self._kept.in_order_of_insertion(self._order) if row.raw.call_id is not None]
 
     def _named(self, call_id: str) -> list[DatedRow]:
         return [
             DatedRow(row.at, structs.replace(row.raw, call_id=call_id))
-            for row in self._nameless.in_order_of_insertion(self._order)
+            for row in self._kept.in_order_of_insertion(self._order)
         ]
 
 
@@ -217,25 +207,41 @@ class _Kept:
     """The newest rows of many, in the order of the file."""
 
     def __init__(self) -> None:
-        self.rows: list[DatedRow] = []
-        self.dropped = False
+        self.is_too_many = False
+        self._rows: list[DatedRow] = []
 
     def add(self, row: DatedRow) -> None:
-        self.rows.append(row)
-        if len(self.rows) >= 3 * MAX_ROWS:
+        self._rows.append(row)
+        self.is_too_many = self.is_too_many or len(self._rows) > MAX_ROWS
+        if len(self._rows) >= 3 * MAX_ROWS:
             self._trim()
 
     def in_order_of_insertion(self, of_file: _Order) -> list[DatedRow]:
-        if len(self.rows) > MAX_ROWS:
-            self._trim()
-        own = _Order(self.rows)
+        self._trim()
+        own = _Order(self._rows)
         newest_first = own.newest_first if own.later != own.earlier else of_file.newest_first
-        return self.rows[::-1] if newest_first else self.rows
+        return self._rows[::-1] if newest_first else self._rows
 
     def _trim(self) -> None:
-        self.dropped = True
-        places = sorted(range(len(self.rows)), key=lambda place: self.rows[place].at)[-MAX_ROWS:]
-        self.rows = [self.rows[place] for place in sorted(places)]
+        if len(self._rows) > MAX_ROWS:
+            newest = sorted(range(len(self._rows)), key=lambda place: self._rows[place].at)[-MAX_ROWS:]
+            self._rows = [self._rows[place] for place in sorted(newest)]
+
+
+def _raw(record: Record, names: _Names) -> RawRow:
+    """The row without its room, which most rows are not asked for."""
+
+    def value(column: str | None) -> object:
+        return None if column is None else record.values.get(column)
+
+    return RawRow(
+        place=record.place,
+        call_id=value(names.call_id),
+        at=value(names.at),
+        source=value(names.source),
+        state=value(names.state),
+        metadata=value(names.metadata),
+    )
 
 
 def _names_in(columns: Collection[str], settings: CallLogs) -> _Names:

@@ -202,8 +202,25 @@ def test_columns_may_be_missing(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("call_id,created_at,state\nx,2025-10-28,there\n")
     reading = read_call(settings(path), "x")
+    assert (states_of(reading), table_of(reading).skipped_lines) == (["there"], ())
+
+
+def test_a_missing_column_that_is_nearly_there(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("call_id,created_at,state,sources\nx,2025-10-28,there,edge\n")
+    reading = read_call(settings(path), "x")
     assert states_of(reading) == ["there"]
-    assert table_of(reading).skipped_lines == ('the source of each row: there is no column "source"',)
+    (note,) = table_of(reading).skipped_lines
+    assert note == 'the source of each row: there is no column "source"; did you mean "sources"?'
+
+
+def test_a_configured_column_that_is_not_even_nearly_there(tmp_path: Path) -> None:
+    """The rows are of use without it: it may be that none of them has it."""
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"call_id": "x", "created_at": "2025-10-28", "state": "there"}')
+    reading = read_call(settings(path, Columns(room="extra.room")), "x")
+    assert states_of(reading) == ["there"]
+    assert table_of(reading).skipped_lines == ('the room of each row: there is no column "extra.room".',)
 
 
 MISSING = {
@@ -282,7 +299,7 @@ def test_rows_without_ids_of_several_rooms(tmp_path: Path, names: Names) -> None
 def test_rows_with_another_id_column(tmp_path: Path, names: Names) -> None:
     call_id, rows = sample(names)
     path = tmp_path / "rows.csv"
-    path.write_text(as_csv([{"call_sid": row["call_id"], **row} for row in without_ids(rows)]))
+    path.write_text(as_csv([{"call_sid": row.pop("call_id"), **row} for row in rows]))
     problem_of(read_call(settings(path), call_id), "no_column", 'did you mean "call_sid"?')
 
 
@@ -404,7 +421,7 @@ def test_broken_lines_of_csv(tmp_path: Path) -> None:
     assert states_of(reading) == ["first", "fifth", "seventh"]
     assert table_of(reading).skipped_lines == (
         "line 3: 3 fields, the header has 5",
-        "line 4: 6 fields, the header has 5",
+        "line 4: not valid CSV",
         "line 5: 'yesterday' is not a time (state 'third')",
         "line 7: a quote that is never closed",
         "line 9: not valid CSV",

@@ -1,0 +1,76 @@
+"""The command line as Typer reads it."""
+
+import re
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+from typer.main import get_command
+
+from livekit_doctor import __version__
+from livekit_doctor.cli import check, demo, trace
+from livekit_doctor.cli.exits import Exit
+from livekit_doctor.errors import UserError
+
+app = typer.Typer(
+    name="livekit-doctor",
+    help="Finds the step at which an outbound LiveKit phone call breaks.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"livekit-doctor {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("check")(check.check)
+app.command("trace")(trace.trace)
+app.command("demo")(demo.demo)
+
+
+def execute(arguments: list[str]) -> int:
+    """Runs one command and returns its exit status; raises UserError for wrong usage.
+
+    Typer's own way of running turns an interrupt and a closed pipe into statuses that are not ours.
+    """
+    if not arguments:
+        execute(["--help"])
+        return Exit.USAGE
+    command = get_command(app)
+    try:
+        with command.make_context("livekit-doctor", list(arguments)) as context:
+            return int(command.invoke(context) or Exit.OK)
+    except typer.Exit as done:
+        return done.exit_code
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except TyperException as error:
+        raise _wrong_usage(error) from error
+
+
+def _wrong_usage(error: TyperException) -> UserError:
+    """What is wrong with the command line, and what was probably meant."""
+    message = error.format_message()
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "livekit-doctor"
+    message = re.sub(r" \(Possible options?: (.+)\)$", r"; did you mean \1?", message)
+    if choice := re.search(r"'(.*)' is not one of (.+)\.$", message):
+        from livekit_doctor.config.issues import nearest
+
+        meant = nearest(choice[1], re.findall(r"'(.+?)'", choice[2]))
+        message += f" Did you mean '{meant}'?" if meant else ""
+    return UserError("LKD001", message, f"{command} --help", Exit.USAGE)

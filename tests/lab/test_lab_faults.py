@@ -1,0 +1,601 @@
+"""Each fault of an outbound call, on real components, with what a trace must say of it: by the API
+alone, with the log rows in addition, and from the rows once the room is closed.
+
+All calls live in one server at the same time, as they would; each is traced by the command line.
+"""
+
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from livekit import api
+
+from livekit_doctor import catalogue
+from livekit_doctor.flow import Confidence
+from tests.lab.doctor import Doctor, Ran
+from tests.lab.edge import Edge, log_row
+from tests.lab.forked import ForkedDoctor, ForkServer
+from tests.lab.modes import Mode, WorkerSettings, job_metadata
+from tests.lab.names import Names
+from tests.lab.phone import Call, Phone
+from tests.lab.servers import Database, LiveKitServer, Postgres
+from tests.lab.support import until
+from tests.lab.worker import Worker
+
+pytestmark = pytest.mark.xdist_group("lab_faults")
+
+
+class Fault:
+    """One fault, and what each look at the call must say.
+
+    `truth` is what it really is: wherever a look says more than `possible` about its leg, that
+    is the code, or one of its candidates. A look's answer is a verdict, or the breaks in order, each
+    as step, code and the least confidence.
+    """
+
+    def __init__(self, name: str, truth: str, **looks: str) -> None:
+        self.name, self.truth, self.looks = name, set(truth.split()), looks
+
+
+NO_JOB = {
+    "api": "job_assigned LKD402 likely",
+    "rows": "job_assigned LKD402 likely",
+    "closed": "job_assigned LKD402 possible",
+}
+NO_AGENT = {
+    "api": "entrypoint_called LKD406 likely",
+    "rows": "agent_connected LKD406 likely",
+    "closed": "agent_connected LKD406 possible",
+}
+FAULTS = (
+    Fault("no_worker", "LKD101", **NO_JOB),
+    Fault("dispatched_before_worker", "LKD109", **NO_JOB),
+    Fault("at_capacity", "LKD103", **NO_JOB),
+    Fault("request_hangs", "LKD403", **NO_JOB),
+    Fault("request_raises", "LKD404", **NO_JOB),
+    Fault("request_rejects_no_terminate", "LKD404", **NO_JOB),
+    Fault(
+        "request_rejects",
+        "LKD404",
+        api="job_assigned LKD404 proven",
+        rows="job_assigned LKD404 proven",
+        closed="job_assigned LKD402 possible",
+    ),
+    Fault(
+        "near_miss_name",
+        "LKD102",
+        api="job_assigned LKD102 likely",
+        rows="job_assigned LKD102 likely",
+        closed="job_assigned LKD402 possible",
+    ),
+    Fault("entrypoint_raises", "LKD405", **NO_AGENT),
+    Fault("entrypoint_crashes", "LKD405", **NO_AGENT),
+    Fault("entrypoint_returns", "LKD405 LKD415", **NO_AGENT),
+    Fault("never_connects", "LKD415", **NO_AGENT),
+    Fault("blocks_loop", "LKD415", **NO_AGENT),
+    Fault(
+        "leaves_early",
+        "LKD407",
+        followed="agent_connected LKD407 proven",
+        api="entrypoint_called LKD406 likely",
+        rows="agent_connected LKD407 likely",
+        closed="healthy",  # as far as the rows reach
+    ),
+    Fault(
+        "silent",
+        "LKD408",
+        followed="agent_audio LKD408 proven",
+        followed_late="agent_audio LKD408 proven",
+        rows="agent_audio LKD408 proven",
+        closed="healthy",
+    ),
+    Fault(
+        "muted",
+        "LKD408",
+        followed="agent_audio LKD408 proven",
+        rows="agent_audio LKD408 proven",
+        closed="healthy",
+    ),
+    Fault(
+        "no_dispatch",
+        "LKD401",
+        api="agent_dispatched LKD401 possible",
+        rows="agent_dispatched LKD401 proven",
+        closed="agent_dispatched LKD401 possible",
+    ),
+    Fault(
+        "dispatched_to_similar_room",
+        "LKD409",
+        api="agent_dispatched LKD409 likely",
+        rows="agent_dispatched LKD409 likely",
+        closed="job_assigned LKD402 possible",
+    ),
+    Fault(
+        "dispatched_to_logged_room",
+        "LKD409",
+        api="agent_dispatched LKD401 possible",
+        rows="agent_dispatched LKD409 proven",
+        closed="job_assigned LKD402 possible",
+    ),
+    Fault(
+        "agents_ignored",
+        "LKD412",
+        api="agent_dispatched LKD401 possible",
+        rows="agent_dispatched LKD412 likely",
+        closed="agent_dispatched LKD401 possible",
+    ),
+    Fault(
+        "only_dispatch_deleted",
+        "LKD413",
+        api="agent_dispatched LKD413 proven",
+        rows="agent_dispatched LKD413 proven",
+        closed="job_assigned LKD402 possible",
+    ),
+    Fault(
+        "logged_dispatch_deleted",
+        "LKD413",
+        api="agent_dispatched LKD401 possible",
+        rows="agent_dispatched LKD413 likely",
+        closed="job_assigned LKD402 possible",
+    ),
+    Fault(
+        "inbound_rule_without_agent",
+        "LKD302",
+        api="agent_dispatched LKD302 proven",
+        rows="agent_dispatched LKD302 proven",
+        closed="agent_dispatched LKD401 possible",
+    ),
+    Fault("two_agents", "LKD410", api="healthy", rows="healthy", closed="healthy"),
+    Fault(
+        "dialing_for_ever",
+        "LKD205",
+        api="sip_ringing LKD205 likely",
+        rows="sip_ringing LKD205 likely",
+        closed="healthy",
+    ),
+    Fault(
+        "dialing_then_gone",
+        "LKD205",
+        followed="sip_ringing LKD205 likely",
+        api="unknown",
+        rows="unknown",
+        closed="healthy",
+    ),
+    Fault(
+        "ringing_then_gone",
+        "LKD206",
+        followed="sip_answered LKD206 likely",
+        api="unknown",
+        rows="unknown",
+        closed="healthy",
+    ),
+    Fault(
+        "no_sip",
+        "LKD203",
+        api="sip_participant_created LKD203 proven",
+        rows="sip_participant_created LKD203 proven",
+        closed="healthy",
+    ),
+    Fault(
+        "no_worker_and_no_response",
+        "LKD101 LKD205",
+        api="job_assigned LKD402 likely + sip_ringing LKD205 likely",
+        rows="job_assigned LKD402 likely + sip_ringing LKD205 likely",
+        closed="job_assigned LKD402 possible",
+    ),
+)
+
+WARNED = {"two_agents": "LKD410"}
+"""What must be among the warnings of a look while the room is open."""
+
+ALLOWANCE = 15.0
+"""Seconds that a dispatch, a job or an agent may take: no look is worth its time before."""
+
+PATIENCE = 150.0
+"""Seconds until a look must have found its answer."""
+
+STATUS = {"broken": 1, "healthy": 0, "in_progress": 0, "unknown": 3}
+LOOKS = [(fault, look) for look in ("followed", "followed_late", "api", "rows", "closed") for fault in FAULTS]
+
+
+def every(seconds: float, condition: Callable[[], Ran | None]) -> Ran:
+    """The first Ran that is not None, asking again after `seconds`; AssertionError after PATIENCE."""
+    deadline = time.monotonic() + PATIENCE
+    while (ran := condition()) is None:
+        assert time.monotonic() < deadline, f"undecided after {PATIENCE:g} s"
+        time.sleep(seconds)
+    return ran
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A server, its edge function, and a worker that does what a job's metadata asks."""
+
+    server: LiveKitServer
+    edge: Edge
+    agent: Worker
+
+
+@dataclass
+class PlacedCall:
+    """One call of a fault: what its edge function does, and what a trace says of it."""
+
+    stage: Stage
+    fault: Fault
+    names: Names
+    database: Database
+    doctor: Doctor
+    stack: ExitStack
+    looking: threading.Semaphore
+    ran: dict[str, Future[Ran] | Ran] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.room, self.call_id, self.agent_name = self.names.room(), self.names.call_id(), self.stage.agent.agent_name
+        self.edge, self.began = self.stage.edge, time.monotonic()
+        self.other_rooms: list[str] = []
+        self.configure()
+
+    # What places the call
+
+    def configure(self, **settings: Any) -> None:
+        self.doctor.configure({"agent": {"name": self.agent_name}, **settings})
+
+    def without_worker(self) -> None:
+        """The call asks for an agent that nobody runs."""
+        self.agent_name = self.names.agent()
+        self.configure()
+
+    def log(self, *states: str, **metadata: Any) -> None:
+        for state in states:
+            log_row(self.database, self.call_id, state, metadata=metadata)
+
+    def open_room(self, *agents: str, **options: Any) -> None:
+        self.edge.create_room(self.room, [self.ask(name) for name in agents], **options)
+
+    def ask(self, agent_name: str, mode: Mode | None = None, seconds: float = 0) -> api.RoomAgentDispatch:
+        return api.RoomAgentDispatch(agent_name=agent_name, metadata=job_metadata(self.call_id, mode, seconds))
+
+    def dispatch(
+        self, mode: Mode | None = None, seconds: float = 0, *, agent_name: str = "", room: str = ""
+    ) -> api.AgentDispatch:
+        asked = self.ask(agent_name or self.agent_name, mode, seconds)
+        return self.edge.create_dispatch(room or self.room, asked.agent_name, metadata=asked.metadata)
+
+    def phone(self, status: Any = "active", **options: Any) -> Phone:
+        return self.stack.enter_context(Phone(self.stage.server, self.room, status=status, audio=False, **options))
+
+    def place(self, mode: Mode | None = None, seconds: float = 0, *, status: Any = "active", **room: Any) -> Phone:
+        """Room, dispatch and phone, with their rows."""
+        self.log("call_requested")
+        self.open_room(**room)
+        self.log("room_created")
+        self.dispatch(mode, seconds)
+        self.log("agent_dispatched")
+        phone = self.phone(status)
+        self.log("sip_participant_created")
+        return phone
+
+    # What traces it
+
+    def follow(self, look: str = "followed") -> None:
+        """Starts a trace with --wait, and returns once it has looked into the room."""
+        looked = self._times_looked_into()
+        self.ran[look] = in_background(self.doctor.trace, "--room", self.room, "--wait", "90", **API_ONLY)
+        until(lambda: self._times_looked_into() > looked, what=f"--wait to look into {self.room}")
+
+    def _times_looked_into(self) -> int:
+        log = self.stage.server.log()
+        return sum("RoomService.ListParticipants" in line for line in log.splitlines() if self.room in line)
+
+    def examine(self) -> None:
+        """All looks, each again until the call is decided; then the room is closed."""
+        until(lambda: time.monotonic() > self.began + ALLOWANCE, what="the allowances to pass")
+        for look in ("api", "rows"):
+            if look in self.fault.looks:
+                self.ran[look] = self.decided(look)
+        for running in list(self.ran.values()):
+            if isinstance(running, Future):
+                running.result(PATIENCE)
+        self.stack.close()
+        for room in (self.room, *self.other_rooms):
+            if self.edge.rooms(room):
+                self.edge.delete_room(room)
+        self.ran["closed"] = self.decided("closed")
+
+    def decided(self, look: str) -> Ran:
+        def settled() -> Ran | None:
+            with self.looking:
+                ran = self.look(look)
+            return ran if ran.json["verdict"] != "in_progress" else None
+
+        return every(2, settled)
+
+    def look(self, look: str) -> Ran:
+        match look:
+            case "api":
+                return self.doctor.trace("--room", self.room, **API_ONLY)
+            case "rows":
+                return self.doctor.trace(self.call_id, "--room", self.room)
+            case _:
+                return self.doctor.trace(self.call_id)
+
+
+API_ONLY: Any = {"env": {"CALL_LOGS_DATABASE_URL": ""}}
+
+
+def in_background(function: Callable[..., Ran], *arguments: str, **options: Any) -> Future[Ran]:
+    future: Future[Ran] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(function(*arguments, **options))
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
+
+
+# How each fault is made
+
+
+def place(call: PlacedCall) -> None:
+    """By the function of the fault's name, or by the mode of that name."""
+    special = globals().get(f"place_{call.fault.name}")
+    if special:
+        special(call)
+    else:
+        call.place(Mode(call.fault.name))
+
+
+def place_no_worker(call: PlacedCall) -> None:
+    call.without_worker()
+    call.place()
+
+
+def place_dispatched_before_worker(call: PlacedCall) -> None:
+    call.without_worker()
+    call.place()
+    not_dispatched = "not dispatching agent job since no worker is available"
+    call.stage.server.wait_for_log(not_dispatched, room=call.room, agentName=call.agent_name)
+    start_worker(call, Mode.REQUEST_REJECTS)
+
+
+def place_at_capacity(call: PlacedCall) -> None:
+    call.without_worker()
+    full = start_worker(call, Mode.AT_CAPACITY)
+    full.wait_for_log("worker is at full capacity, marking as unavailable")
+    call.began = time.monotonic()
+    call.place()
+
+
+def start_worker(call: PlacedCall, mode: Mode) -> Worker:
+    settings = WorkerSettings(call.agent_name, mode)
+    return call.stack.enter_context(Worker(call.doctor.folder, call.stage.server, settings))
+
+
+def place_near_miss_name(call: PlacedCall) -> None:
+    call.configure(workers=[{"url": call.stage.agent.http_url}])
+    call.agent_name = call.agent_name.swapcase()
+    call.place()
+
+
+def place_leaves_early(call: PlacedCall) -> None:
+    call.place(Mode.LEAVES_EARLY, 8, status="ringing")
+    call.edge.wait_for_agent(call.room)
+    call.follow()
+    call.edge.wait_until_agent_left(call.room)
+
+
+def place_silent(call: PlacedCall) -> None:
+    phone = call.place(Mode(call.fault.name), status="ringing")
+    call.edge.wait_for_agent(call.room)
+    call.follow()
+    phone.answer()
+    call.log("sip_answered")
+    if "followed_late" in call.fault.looks:
+        call.follow("followed_late")
+
+
+place_muted = place_silent
+
+
+def place_no_dispatch(call: PlacedCall) -> None:
+    call.open_room()
+    call.log("room_created")
+    call.phone()
+    call.log("sip_participant_created")
+
+
+def place_dispatched_to_similar_room(call: PlacedCall) -> None:
+    place_no_dispatch(call)
+    call.other_rooms.append(call.room.swapcase())
+    call.dispatch(room=call.other_rooms[0])
+    call.log("agent_dispatched")
+
+
+def place_dispatched_to_logged_room(call: PlacedCall) -> None:
+    place_no_dispatch(call)
+    call.other_rooms.append(call.names.room())
+    dispatch = call.dispatch(room=call.other_rooms[0])
+    call.log("agent_dispatched", dispatch_id=dispatch.id)
+
+
+def place_agents_ignored(call: PlacedCall) -> None:
+    call.phone()
+    call.log("sip_participant_created")
+    call.open_room(call.agent_name)
+    call.log("room_created", agents=[call.agent_name])
+
+
+def place_only_dispatch_deleted(call: PlacedCall) -> None:
+    call.without_worker()
+    call.open_room(call.agent_name)
+    (dispatch,) = call.edge.dispatches(call.room)
+    call.log("room_created", "agent_dispatched")
+    call.phone()
+    call.log("sip_participant_created")
+    call.edge.delete_dispatch(dispatch)
+
+
+def place_logged_dispatch_deleted(call: PlacedCall) -> None:
+    call.without_worker()
+    place_no_dispatch(call)
+    dispatch = call.dispatch()
+    call.log("agent_dispatched", dispatch_id=dispatch.id)
+    call.edge.delete_dispatch(dispatch)
+
+
+def place_inbound_rule_without_agent(call: PlacedCall) -> None:
+    trunk = call.edge.create_inbound_trunk(api.SIPInboundTrunkInfo(name="in", numbers=[call.names.number()]))
+    individual = api.SIPDispatchRuleIndividual(room_prefix="call-")
+    rule = call.edge.create_rule(
+        api.SIPDispatchRuleInfo(
+            trunk_ids=[trunk.sip_trunk_id], rule=api.SIPDispatchRule(dispatch_rule_individual=individual)
+        )
+    )
+    call.phone("ringing", call=Call(rule_id=rule.sip_dispatch_rule_id))
+    call.log("sip_participant_created")
+
+
+def place_two_agents(call: PlacedCall) -> None:
+    call.open_room(call.agent_name)
+    call.dispatch()
+    call.log("room_created", "agent_dispatched")
+    call.phone()
+    call.log("sip_participant_created")
+    until(lambda: sum(bool(one.tracks) for one in call.edge.participants(call.room)) == 2, what="two agents")
+
+
+def place_dialing_for_ever(call: PlacedCall) -> None:
+    call.place(status="dialing")
+    call.edge.wait_for_agent(call.room)
+
+
+def place_dialing_then_gone(call: PlacedCall) -> None:
+    phone = call.place(status="dialing", departure_timeout=600)
+    call.edge.wait_for_agent(call.room)
+    call.follow()
+    phone.leave()
+
+
+def place_ringing_then_gone(call: PlacedCall) -> None:
+    phone = call.place(status="dialing", departure_timeout=600)
+    call.edge.wait_for_agent(call.room)
+    phone.ring()
+    call.follow()
+    phone.leave()
+
+
+def place_no_sip(call: PlacedCall) -> None:
+    call.open_room()
+    call.dispatch()
+    call.log("room_created", "agent_dispatched")
+    call.edge.wait_for_agent(call.room)
+
+
+def place_no_worker_and_no_response(call: PlacedCall) -> None:
+    call.without_worker()
+    call.place(status="dialing")
+
+
+# All of them at once
+
+
+@pytest.fixture(scope="module")
+def stages(
+    lab_folder: Path, livekit: LiveKitServer, livekit_without_redis: LiveKitServer, database: Database
+) -> Iterator[dict[bool, Stage]]:
+    """The lab's server, and one without SIP; by whether SIP is missing."""
+    names = Names(secrets.token_hex(4))
+    with ExitStack() as stack:
+        stages = {}
+        for server in (livekit, livekit_without_redis):
+            settings = WorkerSettings(names.agent(), call_logs_dsn=database.dsn)
+            agent = Worker(lab_folder, server, settings).start()
+            stack.callback(agent.stop)
+            stages[server is livekit_without_redis] = Stage(server, Edge(server), agent)
+        for stage in stages.values():
+            stage.agent.wait_until_registered()
+        yield stages
+        for stage in stages.values():
+            stage.edge.delete_everything()
+            stage.edge.close()
+
+
+@pytest.fixture(scope="module")
+def database(postgres: Postgres) -> Iterator[Database]:
+    fresh = postgres.create_database()
+    yield fresh
+    fresh.drop()
+
+
+@pytest.fixture(scope="module")
+def calls(
+    stages: dict[bool, Stage], database: Database, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[PlacedCall]]]:
+    """Every fault's call, placed and traced, by the fault's name. All begin at once."""
+    seed = os.environ.get("LIVEKIT_DOCTOR_LAB_SEED") or secrets.token_hex(4)
+    print(f"LIVEKIT_DOCTOR_LAB_SEED={seed}")
+    placing, looking = threading.Semaphore(4), threading.Semaphore(3)
+    folders = {fault.name: tmp_path_factory.mktemp(fault.name) for fault in FAULTS}
+    with ForkServer() as forks, ExitStack() as stack, ThreadPoolExecutor(len(FAULTS)) as pool:
+
+        def run(fault: Fault) -> PlacedCall:
+            stage = stages[fault.name == "no_sip"]
+            doctor = ForkedDoctor(forks, folders[fault.name], stage.server, database)
+            of_call = stack.enter_context(ExitStack())
+            with placing:
+                call = PlacedCall(stage, fault, Names(f"{seed} {fault.name}"), database, doctor, of_call, looking)
+                place(call)
+            call.examine()
+            return call
+
+        yield {fault.name: pool.submit(run, fault) for fault in FAULTS}
+
+
+@pytest.fixture
+def ran(request: pytest.FixtureRequest, calls: dict[str, Future[PlacedCall]]) -> Ran:
+    fault, look = request.param
+    ran = calls[fault.name].result().ran[look]
+    return ran.result() if isinstance(ran, Future) else ran
+
+
+@pytest.mark.parametrize(
+    ("fault", "look", "ran"),
+    [pytest.param(f, look, (f, look), id=f"{f.name}-{look}") for f, look in LOOKS if look in f.looks],
+    indirect=["ran"],
+)
+def test_fault(fault: Fault, look: str, ran: Ran) -> None:
+    expected, said = fault.looks[look], ran.json
+    verdict = expected if expected in STATUS else "broken"
+    assert (said["verdict"], ran.status) == (verdict, STATUS[verdict]), ran.stdout
+    if verdict == "broken":
+        breaks = [one.split() for one in expected.split(" + ")]
+        assert [[one["step"], one["code"]] for one in said["broken"]] == [one[:2] for one in breaks], ran.stdout
+        for broken, (_, _, least) in zip(said["broken"], breaks, strict=True):
+            assert Confidence(broken["confidence"]).rank <= Confidence(least).rank, ran.stdout
+            assert broken["because"]
+            assert broken["fix"]
+    if look != "closed" and fault.name in WARNED:
+        assert WARNED[fault.name] in {warning["code"] for warning in said["warnings"]}, ran.stdout
+    assert_no_other_fault(fault, ran)
+
+
+def assert_no_other_fault(fault: Fault, ran: Ran) -> None:
+    """Above `possible` there is no exact code but the fault's own, and the truth is never excluded."""
+    for broken in ran.json["broken"]:
+        if broken["confidence"] == Confidence.POSSIBLE:
+            continue
+        code = broken["code"]
+        assert code in fault.truth or catalogue.get(code).broad, ran.stdout
+        assert fault.truth & {code, *broken["candidates"]}, f"{fault.name} excluded: {ran.stdout}"
+    assert not fault.truth & {item["code"] for item in ran.json["ruled_out"]}, ran.stdout
