@@ -93,10 +93,10 @@ class _Gatherer:
         self.without: dict[Need, str] = {}
         self.left_out: dict[Need, str] = {}
         if options.read_only:
-            reason = "it creates a scratch room, and --read-only was given"
+            reason = "--read-only: it would create a scratch room"
             self.left_out = {Need.CANARY: reason, Need.PROBE: reason}
         elif not options.probe:
-            self.left_out = {Need.PROBE: "it runs your agent: give --probe"}
+            self.left_out = {Need.PROBE: "--probe tests your own agent (runs its code)"}
 
     def gathered(self, needs: Iterable[Need]) -> Gathered:
         """What has not come to an end by now was not done in time."""
@@ -107,6 +107,7 @@ class _Gatherer:
 
     async def gather(self, needs: set[Need]) -> None:
         """The connection and what needs none first and together; then, if there is one, the rest."""
+        self.progress("asking LiveKit, the call logs and the workers")
         first = {Need.ROOMS: self._rooms, Need.ENDPOINTS: self._endpoints, Need.CALL_LOGS: self._call_logs}
         connected = asyncio.Event()
         await asyncio.gather(

@@ -10,7 +10,8 @@ def _probe(setup: Setup) -> str:
     probe = setup.latest(ProbeResult)
     assert probe is not None
     assert probe.joined_after is not None
-    return f'"{probe.agent_name}" joined a scratch room {probe.joined_after:.1f} s after its dispatch'
+    name = f'"{probe.agent_name}"' if probe.agent_name else "the unnamed agent"
+    return f"{name} joined {probe.joined_after:.1f} s after its dispatch"
 
 
 CHECKS = (
@@ -20,7 +21,7 @@ CHECKS = (
         needs=(Need.CANARY,),
         after=("connection.reachable",),
         rules=(scratch_dispatch_incomplete,),
-        passed=lambda _: "a dispatch in a scratch room was created, listed and deleted",
+        passed=lambda _: "created, listed, deleted in a scratch room",
     ),
     Check(
         id="agent_dispatch.probe",

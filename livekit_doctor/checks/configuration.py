@@ -8,7 +8,7 @@ from livekit_doctor.diagnosis.setup import Setup
 def _what_is_set(setup: Setup) -> str:
     agent = setup.settings.agent.name
     named = "agent name unknown: set agent.name" if agent is None else f'agent "{agent}"' if agent else "unnamed agent"
-    return f"{named}; phone dialled by the {setup.settings.flow.placed_by.replace('_', ' ')}"
+    return f"{named}; {setup.settings.flow.placed_by.replace('_', ' ')} dials"
 
 
 CHECKS = (
@@ -24,6 +24,6 @@ CHECKS = (
         title="LiveKit URL and credentials",
         needs=(Need.CONFIGURATION,),
         rules=(credentials_missing,),
-        passed=lambda setup: f"URL, key and secret are set for {setup.settings.livekit.url}",
+        passed=lambda _: "URL, key and secret are set",
     ),
 )

@@ -19,15 +19,17 @@ def _rules(setup: Setup) -> str:
 
 def _coverage(setup: Setup) -> str:
     listing = setup.latest(InboundTrunkList)
-    trunks = "every inbound trunk has one" if listing and listing.trunks else "and no inbound trunk that needs one"
-    return f"{_rules(setup)}, {trunks}"
+    trunks = "every inbound trunk has one" if listing and listing.trunks else "no inbound trunk needs one"
+    return f"{_rules(setup)}; {trunks}"
 
 
 def _agents(setup: Setup) -> str:
-    name = setup.settings.agent.name
+    name, rules = setup.settings.agent.name, _rules(setup)
     if name is None:
-        return f"{_rules(setup)}; agent.name is not set, so their agents were not compared"
-    return f'{_rules(setup)}, none without the agent "{name}"' if name else f"{_rules(setup)}; the agent is unnamed"
+        return f"{rules}; agent.name is not set, so their agents were not compared"
+    if name == "" or rules.startswith("no "):
+        return rules + ("; the agent is unnamed" if name == "" else "")
+    return f'{rules}, none without the agent "{name}"'
 
 
 CHECKS = (
@@ -53,6 +55,6 @@ CHECKS = (
         needs=(Need.SIP,),
         after=("sip_trunks.service",),
         rules=(dispatch_rule_shadowed,),
-        passed=lambda setup: f"{_rules(setup)}, none in the way of another",
+        passed=lambda setup: f"{_rules(setup)}; none in the way of another",
     ),
 )

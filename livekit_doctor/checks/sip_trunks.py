@@ -17,7 +17,7 @@ def _outbound(setup: Setup) -> str:
     listing = setup.latest(OutboundTrunkList)
     trunks = listing.trunks if listing else ()
     if not trunks:
-        return "none listed and none expected (a call may give its trunk inline)"
+        return "none listed, none expected"
     return f"{counted(len(trunks), 'outbound trunk')}: {few(trunk.id for trunk in trunks)}"
 
 
@@ -25,7 +25,7 @@ def _inbound(setup: Setup) -> str:
     listing = setup.latest(InboundTrunkList)
     trunks = listing.trunks if listing else ()
     if not trunks:
-        return "none listed: calls can come in over LiveKit's own phone numbers only"
+        return "none listed"
     return f"{counted(len(trunks), 'inbound trunk')}, each restricted by address or password"
 
 
@@ -36,7 +36,7 @@ CHECKS = (
         needs=(Need.SIP,),
         after=("connection.reachable",),
         rules=(sip_service_unavailable, sip_not_listed),
-        passed=lambda _: "the server has SIP: trunks and rules can be listed",
+        passed=lambda _: "trunks and rules can be listed",
     ),
     Check(
         id="sip_trunks.outbound",

@@ -68,7 +68,7 @@ def _wrong_usage(error: TyperException) -> UserError:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "livekit-doctor"
     message = re.sub(r" \(Possible options?: (.+)\)$", r"; did you mean \1?", message)
-    if choice := re.search(r"'(.*)' is not one of (.+)\.$", message):
+    if choice := re.search(r"'([^']*)' is not one of (.+)\.$", message):
         from livekit_doctor.config.issues import nearest
 
         meant = nearest(choice[1], re.findall(r"'(.+?)'", choice[2]))

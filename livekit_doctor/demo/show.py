@@ -14,7 +14,7 @@ from livekit_doctor.demo import recording as recordings
 from livekit_doctor.demo import story
 from livekit_doctor.demo.recording import Recording
 from livekit_doctor.demo.stage import Stage
-from livekit_doctor.render.page import Page
+from livekit_doctor.render.page import Output, Page
 
 NEXT = (
     "export LIVEKIT_URL=wss://... LIVEKIT_API_KEY=... LIVEKIT_API_SECRET=...",
@@ -29,7 +29,7 @@ def run(recording: Recording | None = None) -> int:
     Another `recording` than the package's is for tests.
     """
     recording = recording or recordings.load()
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = Output()
     page = Page(console)
     with _stopped_by_signals(), Stage(recording) as stage:
         _introduce(page, recording, stage)

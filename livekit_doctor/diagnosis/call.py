@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from livekit_doctor.diagnosis.correlation import RoomRef, Subject, step_of
+from livekit_doctor.diagnosis.correlation import RoomRef, Subject, steps_of
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import (
@@ -185,17 +185,23 @@ class Call:
         the call's jobs or name come first; any other agent counts too, since a room that has an
         agent is not without one, but not one of another name beside a dispatch for this one.
         """
-        active = [p for p in listing.participants if p.state == "ACTIVE"]
-        agents = [p for p in active if p.kind == "AGENT"]
-        own = [p for p in agents if agent_name_of(p) == self.agent_name]
-        own += [p for p in active if p.identity in self._identities and p not in own]
-        if not own and self.agent_name and any(d.agent_name == self.agent_name for d in self.dispatches):
-            return tuple(p for p in agents if agent_name_of(p) is None)
-        return tuple(own or agents)
+        return self._agents_in[id(listing)]
 
     @cached_property
-    def _identities(self) -> frozenset[str]:
-        return frozenset(job.participant_identity for job in self.jobs if job.participant_identity)
+    def _agents_in(self) -> dict[int, tuple[Participant, ...]]:
+        identities = {job.participant_identity for job in self.jobs if job.participant_identity}
+        named = bool(self.agent_name) and any(d.agent_name == self.agent_name for d in self.dispatches)
+        found = {}
+        for listing in self.participant_lists:
+            active = [p for p in listing.participants if p.state == "ACTIVE"]
+            agents = [p for p in active if p.kind == "AGENT"]
+            own = [p for p in active if p.identity in identities or (p.kind == "AGENT" and self._is_named(p))]
+            others = [p for p in agents if not named or agent_name_of(p) is None]
+            found[id(listing)] = tuple(own or others)
+        return found
+
+    def _is_named(self, participant: Participant) -> bool:
+        return agent_name_of(participant) == self.agent_name
 
     @cached_property
     def agents(self) -> tuple[Participant, ...]:
@@ -217,10 +223,12 @@ class Call:
         found: dict[str, tuple[Participant, Track]] = {}
         for listing in self.participant_lists:
             for agent in self.agents_in(listing):
+                if agent.sid in found:
+                    continue
                 voices = [agent, *(p for p in listing.participants if _speaks_for(p, agent))]
                 tracks = [t for p in voices for t in p.tracks if t.kind == "audio" and not t.muted]
                 if tracks:
-                    found.setdefault(agent.sid, (agent, tracks[0]))
+                    found[agent.sid] = (agent, tracks[0])
         return tuple(found.values())
 
     @cached_property
@@ -316,16 +324,20 @@ class Call:
         """The first row of each step that the rows report."""
         first: dict[Step, LogRow] = {}
         for row in self.rows:
-            step = step_of(row, self.settings.flow)
+            step = self.step_of_state[row.state]
             if step is not None:
                 first.setdefault(step, row)
         return first
 
     @cached_property
+    def step_of_state(self) -> dict[str, Step | None]:
+        """The step of each state that the rows have."""
+        return steps_of(self.rows, self.settings.flow)
+
+    @cached_property
     def unmapped(self) -> tuple[str, ...]:
         """The states of this call that no step stands for."""
-        states = {row.state: None for row in self.rows if step_of(row, self.settings.flow) is None}
-        return tuple(states)
+        return tuple(state for state, step in self.step_of_state.items() if step is None)
 
     # Time
 
@@ -345,8 +357,10 @@ class Call:
 
     @cached_property
     def rows_now(self) -> datetime:
-        """The log store's clock when the rows were read."""
-        return max((row.read.now for row in self.rows), default=self.setup.evidence.now)
+        """The log store's clock when the rows were last read."""
+        ids = {row.call_id for row in self.rows}
+        times = (row.read.now for row in self.setup.all(LogRow) if row.call_id in ids)
+        return max(times, default=self.setup.evidence.now)
 
     def allowance(self, step: Step) -> Allowance | None:
         return getattr(self.settings.flow.allowances, step.value, None)

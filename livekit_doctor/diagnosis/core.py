@@ -52,7 +52,8 @@ def diagnose(evidence: Evidence, settings: Settings, subject: Subject) -> Diagno
 
 def calls_of(setup: Setup, subject: Subject) -> tuple[Call, ...]:
     """The attempts of the call, oldest first; one without rows where only LiveKit knows it."""
-    rows = correlation.rows_of(subject, _unique_rows(setup))
+    live = [room.name for room in correlation.live_rooms(setup.evidence)]
+    rows = correlation.rows_of(subject, _unique_rows(setup), live)
     tolerance = timedelta(seconds=setup.settings.call_logs.clock_tolerance)
     logged = correlation.attempts(rows, setup.settings.flow, tolerance) or ((),)
     calls: list[Call] = []
@@ -68,11 +69,11 @@ def calls_of(setup: Setup, subject: Subject) -> tuple[Call, ...]:
 
 
 def _unique_rows(setup: Setup) -> tuple[LogRow, ...]:
-    """Each row once, however often it was read. Its place among the others may change from one
-    reading to the next, when a component with a slow clock has logged meanwhile."""
+    """Each row once, as it was first read. Its place among the others may change from one reading
+    to the next, when a component with a slow clock has logged meanwhile."""
     rows: dict[tuple[object, ...], LogRow] = {}
     for row in setup.all(LogRow):
-        rows[row.call_id, row.at, row.source, row.state, row.room, row.metadata] = row
+        rows.setdefault((row.call_id, row.at, row.source, row.state, row.room, row.metadata), row)
     return tuple(rows.values())
 
 

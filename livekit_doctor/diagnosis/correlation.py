@@ -46,9 +46,9 @@ class RoomRef(Struct, frozen=True, kw_only=True):
     sid: str = ""
 
 
-def step_of(row: LogRow, flow: Flow) -> Step | None:
-    """The step that a row reports."""
-    return step_of_state(row.state, flow)
+def steps_of(rows: Iterable[LogRow], flow: Flow) -> dict[str, Step | None]:
+    """The step that each state of these rows stands for."""
+    return {state: step_of_state(state, flow) for state in dict.fromkeys(row.state for row in rows)}
 
 
 def step_of_state(state: str, flow: Flow) -> Step | None:
@@ -57,13 +57,14 @@ def step_of_state(state: str, flow: Flow) -> Step | None:
     return flow.states.get(state) or DEFAULT_STATES.get(state.lower().replace("-", "_"))
 
 
-def rows_of(subject: Subject, rows: Iterable[LogRow]) -> tuple[LogRow, ...]:
+def rows_of(subject: Subject, rows: Iterable[LogRow], rooms: Iterable[str] = ()) -> tuple[LogRow, ...]:
     """The rows that are about the subject. Those of another call id, or of another room than the
-    one asked for, are left out where there are some that say to be of this one."""
+    one asked for, are left out where there are some that say to be of this one, and where that
+    room is among `rooms`, the live ones: an agent that logs from another room is not in it."""
     kept = tuple(rows)
     if any(row.call_id == subject.call_id for row in kept):
         kept = tuple(row for row in kept if row.call_id == subject.call_id)
-    if subject.room and any(row.room == subject.room for row in kept):
+    if subject.room and (subject.room in rooms or any(row.room == subject.room for row in kept)):
         kept = tuple(row for row in kept if row.room in ("", subject.room))
     return kept
 
@@ -75,6 +76,8 @@ class _Attempt:
     rooms: set[str] = field(default_factory=set)
     opened_by: set[tuple[str, str]] = field(default_factory=set)
     moved_on: bool = False
+    sources: set[str] = field(default_factory=set)
+    before_end: set[str] = field(default_factory=set)
     ended: dict[str, datetime] = field(default_factory=dict)
     """When each component said that the call had ended."""
 
@@ -90,10 +93,13 @@ class _Attempt:
             return False
         if row.source in self.ended:
             return True
-        return step not in LEGS[Leg.AGENT] and row.at - max(self.ended.values()) > tolerance
+        # A component that had logged nothing before the end has logged this attempt by another clock.
+        again = row.source in self.before_end and step not in LEGS[Leg.AGENT]
+        return again and row.at - max(self.ended.values()) > tolerance
 
     def add(self, row: LogRow, step: Step | None) -> None:
         self.rows.append(row)
+        self.sources.add(row.source)
         if row.room:
             self.rooms.add(row.room)
         if step in _OPENING:
@@ -102,6 +108,7 @@ class _Attempt:
             self.moved_on = True
         if step is Step.CALL_ENDED:
             self.ended[row.source] = row.at
+            self.before_end = set(self.sources)
 
 
 _OPENING = (Step.CALL_REQUESTED, Step.ROOM_CREATED)
@@ -114,9 +121,11 @@ def attempts(rows: Iterable[LogRow], flow: Flow, tolerance: timedelta) -> tuple[
     or with a step on the way to the agent after the call had ended. Between two components
     only what lies further apart than `tolerance` has an order (design fact 29).
     """
+    rows = sorted(rows, key=lambda row: (row.at, row.order))
+    steps = steps_of(rows, flow)
     result: list[_Attempt] = []
-    for row in sorted(rows, key=lambda row: (row.at, row.order)):
-        step = step_of(row, flow)
+    for row in rows:
+        step = steps[row.state]
         current = next((attempt for attempt in reversed(result) if attempt.may_hold(row)), None)
         if current is None or current.is_over_at(row, step, tolerance):
             current = _Attempt(row.call_id)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.correlation import step_of
 from livekit_doctor.diagnosis.proofs import Clock, Proofs
 from livekit_doctor.diagnosis.result import TimelineEntry
 from livekit_doctor.flow import SPEC
@@ -17,7 +16,7 @@ def timeline(call: Call, proofs: Proofs) -> tuple[TimelineEntry, ...]:
 
 def _rows(call: Call) -> Iterator[TimelineEntry]:
     for row in call.rows:
-        step = step_of(row, call.settings.flow)
+        step = call.step_of_state[row.state]
         yield TimelineEntry(
             at=row.at,
             source=row.source or row.read.source,

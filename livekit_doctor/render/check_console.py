@@ -16,7 +16,7 @@ ID_WIDTH = max(map(len, CHECK_IDS)) + 2
 def render(report: CheckReport, console: Console) -> None:
     """Prints the report of one run."""
     page = Page(console)
-    page.line((printable(f"{report.configuration}"), "dim"))
+    page.hanging([], report.configuration, style="dim")
     page.line()
     for result in report.results:
         _check(page, result, report)

@@ -9,6 +9,7 @@ from rich.console import Console
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.result import Broken, Diagnosis, RoomResult, StepResult
+from livekit_doctor.evidence import sources
 from livekit_doctor.flow import SPEC, Leg, Status, Verdict
 from livekit_doctor.render.masking import Mask
 from livekit_doctor.render.page import MARKS, Page, printable
@@ -38,8 +39,9 @@ def render(report: TraceReport, console: Console) -> None:
         _broken(page, item, report, primary=number == 0)
     if not diagnosis.broken:
         _verdict(page, diagnosis, mask)
+    unread = _unread(page, report)
     page.fields("settle by", map(mask, diagnosis.would_settle))
-    _warnings(page, diagnosis, mask)
+    _warnings(page, diagnosis, mask, shown=unread)
     _attempts(page, diagnosis)
     _timeline(page, diagnosis, mask)
     _coverage(page, diagnosis)
@@ -48,16 +50,18 @@ def render(report: TraceReport, console: Console) -> None:
 def _header(page: Page, report: TraceReport) -> None:
     diagnosis = report.diagnosis
     head = [f"call {diagnosis.call_id}"] if diagnosis.call_id else []
-    head.append(f"room {diagnosis.room.name} ({_state(diagnosis.room)})" if diagnosis.room else "room unknown")
+    room = diagnosis.room
+    head.append(f"room {room.name} ({_state(room, diagnosis)})" if room else "room unknown")
     if report.server:
         head.append(report.server)
     page.line((printable("  ".join(head)), "bold"))
     page.line()
 
 
-def _state(room: RoomResult) -> str:
+def _state(room: RoomResult, diagnosis: Diagnosis) -> str:
     if room.open is None:
-        return "LiveKit not asked"
+        unread = any(entry.source == sources.LIVEKIT_API and entry.problem for entry in diagnosis.coverage)
+        return "LiveKit could not be asked" if unread else "LiveKit not asked"
     if not room.open:
         return "closed, or never there"
     return f"open for {room.age:.0f} s" if room.age is not None else "open"
@@ -154,10 +158,26 @@ def _sentence(diagnosis: Diagnosis) -> str:
     return "the evidence does not tell whether this call broke"
 
 
-def _warnings(page: Page, diagnosis: Diagnosis, mask: Mask) -> None:
+def _unread(page: Page, report: TraceReport) -> set[tuple[str, str]]:
+    """What could not be read, and what to type so that it can; codes and messages of these."""
+    if report.diagnosis.verdict is not Verdict.UNKNOWN:
+        return set()
+    unread = {(e.problem.code, e.problem.message): e for e in report.diagnosis.coverage if e.problem}
+    for (code, message), entry in unread.items():
+        text = f"{entry.source}: {code} {catalogue.get(code).name}: {report.mask(message)}"
+        page.field("not read", text, style="yellow")
+        page.fix(report.fix_of_unread(entry))
+    return set(unread)
+
+
+def _warnings(page: Page, diagnosis: Diagnosis, mask: Mask, *, shown: set[tuple[str, str]]) -> None:
     page.fields(
         "warnings",
-        (f"{w.code} {catalogue.get(w.code).name}: {mask(w.message)}" for w in diagnosis.warnings),
+        (
+            f"{w.code} {catalogue.get(w.code).name}: {mask(w.message)}"
+            for w in diagnosis.warnings
+            if (w.code, w.message) not in shown
+        ),
         style="yellow",
     )
 
@@ -189,7 +209,7 @@ def _timeline(page: Page, diagnosis: Diagnosis, mask: Mask) -> None:
 
 def _coverage(page: Page, diagnosis: Diagnosis) -> None:
     page.line()
-    page.line(("Read", "bold"), (f"   {', '.join(_covered(diagnosis))}", "dim"))
+    page.hanging([("Read   ", "bold")], ", ".join(_covered(diagnosis)), style="dim")
 
 
 def _covered(diagnosis: Diagnosis) -> Iterator[str]:

@@ -51,12 +51,15 @@ def render(report: TraceReport) -> dict[str, Any]:
         "would_settle": [mask(text) for text in diagnosis.would_settle],
         "timeline": _timeline(diagnosis, mask),
         "warnings": [{"code": item.code, "message": mask(item.message)} for item in diagnosis.warnings],
-        "coverage": [coverage(entry) for entry in diagnosis.coverage],
+        "coverage": [_coverage(entry, report) for entry in diagnosis.coverage],
     }
 
 
-def coverage(entry: Coverage) -> dict[str, Any]:
-    error = {"code": entry.problem.code, "message": entry.problem.message} if entry.problem else None
+def _coverage(entry: Coverage, report: TraceReport) -> dict[str, Any]:
+    error = None
+    if entry.problem:
+        message = report.mask(entry.problem.message)
+        error = {"code": entry.problem.code, "message": message, "fix": report.fix_of_unread(entry)}
     return {"source": entry.source, "status": entry.status, "error": error}
 
 

@@ -209,7 +209,8 @@ def _agent(life: Life, dispatched: float, sent: Sent, *, latest: float = 12.0, s
     sent.jobs.append(Work(working, taken + pick.choice([0.3, pick.uniform(0.2, 7)])))
     voice = f.agent(0, name=sent.dispatch.agent_name, identity=identity, sid="PA_" + _word(pick))
     life.stays.append(Stay(voice, joined, active=active))
-    if pick.random() < 0.9:
+    # A row that is dated long before it is written is taken for an old one, so that the next is missed.
+    if pick.random() < 0.9 and life.ahead["agent"] >= -f.SETTINGS.call_logs.clock_tolerance:
         life.log(pick.uniform(taken, joined), "agent", "agent_entrypoint_called")
     life.log(active + pick.uniform(0, 0.4), "agent", "agent_connected")
     life.marks |= {"active": active, "taken": taken}
@@ -225,9 +226,9 @@ def _phone(life: Life, placed: float, *, to_ring: float = 30, to_answer: float =
     if pick.random() < 0.2:
         states.append((answered - 0.1, "automation"))
     states.append((answered, "active"))
-    if pick.random() < 0.15:
-        states.pop(1)  # answered at once, as some carriers do
-        states[0] = (placed, "dialing")
+    if pick.random() < 0.15:  # answered without ringing, as some carriers do
+        answered = ringing
+        states = [(placed, "dialing"), (answered, "active")]
     life.stays.append(Stay(f.phone("", sid="PA_" + _word(pick), identity="sip_" + _word(pick, 4)), placed, states=states))
     life.marks |= {"placed": placed, "ringing": ringing, "answered": answered}
     return answered
@@ -237,7 +238,7 @@ def _talk_and_end(life: Life, active: float, answered: float) -> None:
     """The agent speaks, they talk, and the call ends in one of the usual ways."""
     pick = life.pick
     life.voice().audio = pick.choice([active + 0.1, max(active, answered) + pick.uniform(0.2, 18)])
-    ends = max(active, answered, life.voice().audio or 0) + pick.uniform(2, 60)
+    ends = max(active, answered, life.voice().audio or 0) + pick.uniform(4, 60)
     sip, voice = life.sip(), life.voice()
     life.marks |= {"ends": ends}
     if pick.random() < 0.6:

@@ -1,6 +1,6 @@
 """A stand-in for the phone: a participant of kind SIP, which livekit-sip would add to the room.
 
-Its attributes are those of /work/shared/recordings (livekit-sip 1.11.0).
+Its attributes are those of the recordings of livekit-sip 1.11.0 (shared/recordings).
 """
 
 import asyncio

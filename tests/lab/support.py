@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from tests.lab import reaper
+
 Value = TypeVar("Value")
 
 PATIENCE = 120.0
@@ -79,6 +81,7 @@ class ChildProcess:
                 cwd=cwd,
                 start_new_session=True,
             )
+        reaper.watch(self.pid)
 
     @property
     def pid(self) -> int:
@@ -109,6 +112,7 @@ class ChildProcess:
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait(PATIENCE)
+        reaper.forget(self.pid)
 
 
 class BackgroundLoop:

@@ -36,9 +36,9 @@ pytestmark = pytest.mark.xdist_group("lab_faults")
 class Fault:
     """One fault, and what each look at the call must say.
 
-    `truth` is what it really is: wherever a look says more than `possible` about its leg, that
-    is the code, or one of its candidates. A look's answer is a verdict, or the breaks in order, each
-    as step, code and the least confidence.
+    `truth` is what it really is: wherever a look says that the call is broken, that is the code, or
+    one of its candidates. A look's answer is a verdict, or the breaks in order, each as step, code and
+    the least confidence.
     """
 
     def __init__(self, name: str, truth: str, **looks: str) -> None:
@@ -116,14 +116,14 @@ FAULTS = (
         "LKD409",
         api="agent_dispatched LKD409 likely",
         rows="agent_dispatched LKD409 likely",
-        closed="job_assigned LKD402 possible",
+        closed="healthy",  # the agent logs from that room, and the edge function does not say from which
     ),
     Fault(
         "dispatched_to_logged_room",
         "LKD409",
         api="agent_dispatched LKD401 possible",
         rows="agent_dispatched LKD409 proven",
-        closed="job_assigned LKD402 possible",
+        closed="healthy",
     ),
     Fault(
         "agents_ignored",
@@ -151,7 +151,6 @@ FAULTS = (
         "LKD302",
         api="agent_dispatched LKD302 proven",
         rows="agent_dispatched LKD302 proven",
-        closed="agent_dispatched LKD401 possible",
     ),
     Fault("two_agents", "LKD410", api="healthy", rows="healthy", closed="healthy"),
     Fault(
@@ -172,7 +171,7 @@ FAULTS = (
     Fault(
         "ringing_then_gone",
         "LKD206",
-        followed="sip_answered LKD206 likely",
+        followed="sip_answered LKD206 possible",
         api="unknown",
         rows="unknown",
         closed="healthy",
@@ -198,6 +197,9 @@ WARNED = {"two_agents": "LKD410"}
 
 ALLOWANCE = 15.0
 """Seconds that a dispatch, a job or an agent may take: no look is worth its time before."""
+
+RINGING_ALLOWANCE = 35.0
+"""The same for a phone to ring."""
 
 PATIENCE = 150.0
 """Seconds until a look must have found its answer."""
@@ -241,6 +243,7 @@ class PlacedCall:
         self.room, self.call_id, self.agent_name = self.names.room(), self.names.call_id(), self.stage.agent.agent_name
         self.edge, self.began = self.stage.edge, time.monotonic()
         self.other_rooms: list[str] = []
+        self.allowance = ALLOWANCE
         self.configure()
 
     # What places the call
@@ -287,17 +290,18 @@ class PlacedCall:
 
     def follow(self, look: str = "followed") -> None:
         """Starts a trace with --wait, and returns once it has looked into the room."""
-        looked = self._times_looked_into()
+        before = self._times_looked_into()
         self.ran[look] = in_background(self.doctor.trace, "--room", self.room, "--wait", "90", **API_ONLY)
-        until(lambda: self._times_looked_into() > looked, what=f"--wait to look into {self.room}")
+        until(lambda: self._times_looked_into() >= before + 2, what=f"--wait to look into {self.room} twice")
 
     def _times_looked_into(self) -> int:
+        """Traces look at the dispatches too, which nothing else here does while they run."""
         log = self.stage.server.log()
-        return sum("RoomService.ListParticipants" in line for line in log.splitlines() if self.room in line)
+        return sum("AgentDispatchService.ListDispatch" in line for line in log.splitlines() if self.room in line)
 
     def examine(self) -> None:
         """All looks, each again until the call is decided; then the room is closed."""
-        until(lambda: time.monotonic() > self.began + ALLOWANCE, what="the allowances to pass")
+        until(lambda: time.monotonic() > self.began + self.allowance, what="its allowance to pass")
         for look in ("api", "rows"):
             if look in self.fault.looks:
                 self.ran[look] = self.decided(look)
@@ -476,6 +480,7 @@ def place_two_agents(call: PlacedCall) -> None:
 
 
 def place_dialing_for_ever(call: PlacedCall) -> None:
+    call.allowance = RINGING_ALLOWANCE
     call.place(status="dialing")
     call.edge.wait_for_agent(call.room)
 
@@ -503,6 +508,7 @@ def place_no_sip(call: PlacedCall) -> None:
 
 
 def place_no_worker_and_no_response(call: PlacedCall) -> None:
+    call.allowance = RINGING_ALLOWANCE
     call.without_worker()
     call.place(status="dialing")
 
@@ -593,9 +599,8 @@ def test_fault(fault: Fault, look: str, ran: Ran) -> None:
 def assert_no_other_fault(fault: Fault, ran: Ran) -> None:
     """Above `possible` there is no exact code but the fault's own, and the truth is never excluded."""
     for broken in ran.json["broken"]:
-        if broken["confidence"] == Confidence.POSSIBLE:
-            continue
         code = broken["code"]
-        assert code in fault.truth or catalogue.get(code).broad, ran.stdout
-        assert fault.truth & {code, *broken["candidates"]}, f"{fault.name} excluded: {ran.stdout}"
+        exact = not catalogue.get(code).broad and broken["confidence"] != Confidence.POSSIBLE
+        assert code in fault.truth or not exact, ran.stdout
+        assert fault.truth & {code, *broken["candidates"]}, f"{fault.truth} excluded: {ran.stdout}"
     assert not fault.truth & {item["code"] for item in ran.json["ruled_out"]}, ran.stdout

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import ANSWERED, JOB_LISTED_AFTER, Call
-from livekit_doctor.diagnosis.correlation import live_rooms, mentions
+from livekit_doctor.diagnosis.correlation import call_id_in, live_rooms, mentions
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.names import near_miss, written_alike
 from livekit_doctor.diagnosis.proofs import Proofs, age, overdue, waited
@@ -306,9 +306,16 @@ def _stray_dispatches(call: Call) -> list[tuple[Room, Dispatch]]:
         for dispatch in listing.dispatches:
             named = dispatch.agent_name and dispatch.agent_name == (call.agent_name or dispatch.agent_name)
             made_room = dispatch.created_at and abs(dispatch.created_at - room.created_at) < CREATED_TOGETHER
-            if named and made_room and _in_time(call, dispatch):
+            if named and made_room and _in_time(call, dispatch) and not _of_another_call(call, dispatch):
                 stray.append((room, dispatch))
     return stray
+
+
+def _of_another_call(call: Call, dispatch: Dispatch) -> bool:
+    """The dispatch's metadata carries a call id, and not this call's."""
+    own = call.subject.call_id or (call.rows[0].call_id if call.rows else None)
+    carried = call_id_in(dispatch.metadata)
+    return own is not None and carried is not None and carried != own
 
 
 def _in_time(call: Call, dispatch: Dispatch) -> bool:
@@ -545,7 +552,7 @@ def job_without_agent(call: Call, proofs: Proofs) -> Finding | None:
     candidates = list(catalogue.get("LKD406").candidates)
     step = Step.AGENT_CONNECTED if Step.ENTRYPOINT_CALLED in proofs else Step.ENTRYPOINT_CALLED
     if call.phone_present:
-        if call.watched(_looks_without_agent(call)) < SECOND_LOOK:
+        if call.watched(_looks_without_late_agent(call)) < SECOND_LOOK:
             return None
     elif _nobody_ever_joined(call):
         text = "the room stays open though empty, so that nobody has ever joined it"
@@ -586,7 +593,7 @@ def agent_left(call: Call, proofs: Proofs) -> Finding | None:
     looks = _looks_without_agent(call)
     if Step.CALL_ENDED in call.logged or any(map(_may_be_handed_over, looks)):
         return None
-    if call.watched(looks) < SECOND_LOOK:
+    if call.watched(_looks_after_connected(call)) < SECOND_LOOK:
         return None
     seen_at = [listing.read.now for listing in call.participant_lists if call.agents_in(listing)]
     if seen_at:
@@ -609,9 +616,12 @@ def wants_second_look_for_agent(call: Call, proofs: Proofs) -> bool:
         and not call.agents
         and call.phone_present
         and not any(map(_may_be_handed_over, _looks_without_agent(call)))
-        and (bool(call.agents_seen) or Step.AGENT_CONNECTED in call.logged or _job_has_no_agent(call, proofs))
         and Step.CALL_ENDED not in call.logged
-        and call.watched(_looks_without_agent(call)) < SECOND_LOOK
+        and (
+            call.watched(_looks_without_late_agent(call)) < SECOND_LOOK
+            if _job_has_no_agent(call, proofs)
+            else Step.AGENT_CONNECTED in proofs and call.watched(_looks_after_connected(call)) < SECOND_LOOK
+        )
     )
 
 
@@ -638,6 +648,24 @@ def _looks_without_agent(call: Call) -> list[ParticipantList]:
         else:
             looks.append(listing)
     return looks
+
+
+def _looks_after_connected(call: Call) -> list[ParticipantList]:
+    """The looks without an agent after it was seen, or after the row was read that says it connected."""
+    looks = _looks_without_agent(call)
+    row = call.logged.get(Step.AGENT_CONNECTED)
+    if call.agents_seen:
+        return looks
+    return [listing for listing in looks if row is not None and listing.read.at >= row.read.at]
+
+
+def _looks_without_late_agent(call: Call) -> list[ParticipantList]:
+    """The looks at which the agent had had its allowance."""
+    started = [job.started_at for job in call.jobs if job.started_at is not None]
+    dispatched = [dispatch.created_at for dispatch in call.dispatches if dispatch.created_at is not None]
+    allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
+    due = max((*started, *dispatched), default=call.livekit_now) + allowed
+    return [listing for listing in call.participant_lists if listing.read.now > due]
 
 
 def _may_be_handed_over(listing: ParticipantList) -> bool:

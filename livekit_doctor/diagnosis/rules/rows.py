@@ -56,6 +56,9 @@ def never_logged(call: Call, proofs: Proofs) -> Finding | None:
     candidates = [*entry.candidates, *others]
     for other in others:
         candidates.extend(catalogue.get(other).candidates)
+    if first is Step.JOB_ASSIGNED and not call.dispatches:
+        # A row says that CreateDispatch succeeded, and not for which room, nor what came after.
+        candidates.extend(("LKD409", "LKD413"))
     last = call.rows[-1]
     names = [
         name for name in call.settings.call_logs.always_logged if step_of_state(name, call.settings.flow) is absent

@@ -60,12 +60,13 @@ def parse_dsn(text: str) -> Dsn:
     if not all(port.isdecimal() and len(port) <= 5 for port in filter(None, given.get("port", "").split(","))):
         raise _not_understood()
     password = given.get("password", "")
+    user = given.get("user") or os.environ.get("PGUSER") or os.environ.get("USER", "")
     return Dsn(
         conninfo=conninfo,
         host=given.get("host") or given.get("hostaddr") or os.environ.get("PGHOST", "localhost"),
         port=given.get("port") or os.environ.get("PGPORT", "5432"),
-        database=given.get("dbname") or os.environ.get("PGDATABASE") or given.get("user", ""),
-        user=given.get("user") or os.environ.get("PGUSER", ""),
+        database=given.get("dbname") or os.environ.get("PGDATABASE") or user,
+        user=user,
         passwords=tuple(part for part in {password, unquote(password)} if len(part) > 2),
     )
 

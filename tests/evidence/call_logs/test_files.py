@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 
 from livekit_doctor.evidence.observations import Reading, RecentCalls
@@ -145,8 +146,6 @@ def test_bytes_that_are_not_utf_8(tmp_path: Path) -> None:
 
 
 def test_lone_surrogates_can_be_saved(tmp_path: Path) -> None:
-    import msgspec
-
     path = tmp_path / "rows.jsonl"
     path.write_text(r'{"call_id":"x","created_at":"2025-10-28","source":"\ud800","state":"\udfff","metadata":"\ud800"}')
     msgspec.json.encode(read_call(settings(path), "x"))

@@ -1,5 +1,7 @@
 """Recent calls, the nearest ids, the rows of a room, and what `check` wants to know."""
 
+import json
+from collections.abc import Callable
 from datetime import timedelta
 from random import Random
 
@@ -53,7 +55,7 @@ def test_no_recent_calls(database: Database) -> None:
     assert (calls_of(reading), status_of(reading), table_of(reading).has_rows) == ((), "empty", False)
 
 
-MISSPELLED = {
+MISSPELLED: dict[str, Callable[[str], str]] = {
     "upper case": str.upper,
     "space": lambda name: f" {name}\t",
     "quotes": lambda name: f'"{name}"',
@@ -100,8 +102,6 @@ def test_nothing_is_near(database: Database, names: Names) -> None:
 @pytest.mark.parametrize("type_", ["jsonb", "json", "text"])
 @pytest.mark.parametrize("ending", ["", ' "é\\/', "%_"])
 def test_rows_of_a_room_by_a_path(database: Database, names: Names, type_: str, ending: str) -> None:
-    import json
-
     database.execute(f"alter table call_state_logs alter metadata type {type_} using metadata::{type_}")
     room, call_id, other = names.room() + ending, names.call_id(), names.call_id()
     columns = Columns(room="metadata.livekit.room")

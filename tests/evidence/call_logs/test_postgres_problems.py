@@ -3,6 +3,8 @@
 import asyncio
 import secrets
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from random import Random
@@ -54,6 +56,16 @@ def test_not_configured() -> None:
 
     for reading in asyncio.run(readings()):
         assert (status_of(reading), reading.observations) == ("not_configured", ())
+
+
+def test_psycopg_is_imported_when_it_is_needed() -> None:
+    """A file is read, and the package imported, without it: it is slow to import."""
+    program = (
+        "import asyncio, sys; from livekit_doctor.evidence import call_logs; "
+        "from livekit_doctor.settings import CallLogs; "
+        "asyncio.run(call_logs.inspect(CallLogs(file='nowhere'))); sys.exit('psycopg' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_each_way_of_reading_tells_the_problem(database: Database, names: Names) -> None:
@@ -220,6 +232,14 @@ def test_no_permission_to_connect(database: Database) -> None:
     limited = database.create_role()
     database.execute(sql.SQL("revoke connect on database {} from public").format(sql.Identifier(database.name)))
     problem_of(inspect(settings(limited)), "no_permission", "GRANT CONNECT ON DATABASE", database.name)
+
+
+def test_a_foreign_table_whose_server_fails(database: Database) -> None:
+    database.execute(
+        "create foreign data wrapper nothing; create server nowhere foreign data wrapper nothing;"
+        "create foreign table afar (call_id text, created_at timestamptz, source text, state text) server nowhere"
+    )
+    problem_of(read_call(settings(database.dsn, table="afar"), "x"), "other", "public.afar", "no handler")
 
 
 # Connections

@@ -57,14 +57,14 @@ def test_numbers() -> None:
     assert parse_time(1761672393.0) == WHOLE
 
 
-NO_TIMES = (
+NO_TIMES: tuple[list[object], ...] = (
     ["", " ", "yesterday", "17:26:33", "0", "42", "-1", "infinity", "NaN", "1e400", "2025-13-01", "2025-10-28T25:00"],
     ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "4" * 40, "x" * 10_000],
     [None, True, 0, 42, -5, float("inf"), float("nan"), 10**400, [], {}],
 )
 
 
-@pytest.mark.parametrize("value", itertools.chain(*NO_TIMES))
+@pytest.mark.parametrize("value", list(itertools.chain(*NO_TIMES)))
 def test_what_is_no_time(value: object) -> None:
     assert parse_time(value) is None
 

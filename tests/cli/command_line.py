@@ -1,0 +1,71 @@
+"""The command line as a process, without any server."""
+
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CLEAN = {
+    key: value
+    for key, value in os.environ.items()
+    if not key.startswith(("LIVEKIT_", "CALL_LOGS_", "DATABASE_URL", "FORCE_COLOR", "NO_COLOR", "COLUMNS", "TTY_"))
+} | {"TERM": "xterm-256color"}
+PATIENCE = 60
+
+
+@dataclass(frozen=True)
+class Ran:
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.stdout)
+
+
+def run(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = "") -> Ran:
+    """Runs one command with pipes."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "livekit_doctor", *arguments],
+        cwd=cwd,
+        env={**CLEAN, **(env or {})},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+    )
+    return Ran(ran.returncode, ran.stdout, ran.stderr)
+
+
+def run_in_terminal(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Runs one command in a pseudo-terminal: its exit status, and what a person would see."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "livekit_doctor", *arguments],
+        cwd=cwd,
+        env={**CLEAN, **(env or {})},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        while select.select([ours], [], [], PATIENCE)[0]:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:  # Linux says EIO where the other side has closed
+                break
+            if not part:
+                break
+            seen += part
+        os.close(ours)
+        status = process.wait(PATIENCE)
+    return status, seen.decode().replace("\r\n", "\n")

@@ -1,0 +1,405 @@
+"""The command line by itself: no server is asked, and none is needed."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from livekit_doctor import __version__
+from livekit_doctor.checks import CATEGORIES, CHECK_IDS
+from tests.cli.command_line import CLEAN, PATIENCE, run, run_in_terminal
+
+HEAVY = {"livekit", "aiohttp", "psycopg", "google.protobuf", "msgspec", "yaml", "rich.console", "asyncio"}
+CHECK_KEYS = {"schema", "ok", "exit_status", "server", "configuration", "summary", "checks", "left_behind"}
+TRACE_KEYS = {
+    "schema",
+    "call_id",
+    "room",
+    "room_details",
+    "server",
+    "direction",
+    "attempts",
+    "verdict",
+    "exit_status",
+    "broken",
+    "steps",
+    "not_covered",
+    "ruled_out",
+    "would_settle",
+    "timeline",
+    "warnings",
+    "coverage",
+}
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Its own checks.yaml, so that none is found upwards."""
+    (tmp_path / "checks.yaml").write_text("agent: {name: Front Desk}\n")
+    return tmp_path
+
+
+@pytest.fixture
+def export(folder: Path) -> str:
+    """A broken call in an exported log: the agent was dispatched and never came."""
+    at = "2031-02-03T04:05:0{}Z"
+    rows = [
+        {"call_id": "call-1", "created_at": at.format(1), "source": "edge_function", "state": "room_created"},
+        {"call_id": "call-1", "created_at": at.format(2), "source": "edge_function", "state": "agent_dispatched"},
+    ]
+    (folder / "export.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return "export.jsonl"
+
+
+# Start-up
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["--version"], ["check", "--help"], ["trace", "--help"], []])
+def test_help_and_version_import_nothing_slow(folder: Path, arguments: list[str]) -> None:
+    program = (
+        "import sys\n"
+        "from livekit_doctor.cli.main import run\n"
+        f"status = run({arguments!r})\n"
+        f"print(*sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)\n"
+        "sys.exit(status)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], env=CLEAN, cwd=folder, capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert ran.stderr == "\n"
+    assert ran.returncode == (0 if arguments else 2)
+    assert ran.stdout.startswith("Usage: livekit-doctor" if "--version" not in arguments else "livekit-doctor ")
+
+
+def test_importing_the_entry_point_is_next_to_nothing() -> None:
+    """Until `main` runs nobody handles Ctrl-C."""
+    program = "import sys, livekit_doctor.cli.main; print('typer' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", program], env=CLEAN, capture_output=True, text=True, timeout=PATIENCE)
+    assert ran.stdout == "False\n"
+
+
+def test_version(folder: Path) -> None:
+    ran = run("--version", cwd=folder)
+    assert (ran.status, ran.stdout, ran.stderr) == (0, f"livekit-doctor {__version__}\n", "")
+
+
+def test_every_command_has_help_with_its_exit_statuses(folder: Path) -> None:
+    overview = run("--help", cwd=folder).stdout
+    for command in ("check", "trace", "demo"):
+        assert re.search(rf"^  {command} +[A-Z]", overview, re.MULTILINE)
+        ran = run(command, "--help", cwd=folder)
+        assert ran.status == 0
+        assert "Exit status: 0" in ran.stdout
+
+
+def test_the_installed_script_is_the_module(folder: Path) -> None:
+    script = Path(sys.executable).with_name("livekit-doctor")
+    ran = subprocess.run([script, "--version"], env=CLEAN, capture_output=True, text=True, timeout=PATIENCE)
+    assert ran.stdout == run("--version", cwd=folder).stdout
+
+
+# Wrong usage
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["chek"], ["No such command 'chek'", "Did you mean 'check'?", "fix: livekit-doctor --help"]),
+        (["check", "--formt", "json"], ["No such option: --formt; did you mean --format?", "check --help"]),
+        (["trace", "--rom", "x"], ["No such option: --rom; did you mean", "--room", "trace --help"]),
+        (["check", "--format", "jsno"], ["'--format'", "'jsno' is not one of", "Did you mean 'json'?"]),
+        (["check", "--only", "conection"], ['"conection"', 'did you mean "connection"?', *CATEGORIES]),
+        (["check", "--skip", "worker.canery"], ['"worker.canery"', 'did you mean "worker.canary"?']),
+        (["check", "--only", "zzz"], ['no check or category "zzz"', "one of the categories configuration, connection"]),
+        (["check", "--only", "worker", "--skip", "worker"], ["leave no check to run"]),
+        (["check", "extra"], ["unexpected extra argument", "extra"]),
+        (["check", "--timeout", "soon"], ["'--timeout'", "'soon'"]),
+        (["check", "--timeout", "0"], ["'--timeout'", "0.1"]),
+        (["trace", "x", "--wait", "-1"], ["'--wait'", "0"]),
+        (["check", "--config"], ["'--config' requires an argument"]),
+        (["check", "--config", "missing.yaml"], ["missing.yaml: no such file", "correct --config"]),
+        (["trace"], ["nothing to read", "LIVEKIT_URL", "--call-logs FILE"]),
+        (["trace", "call-1"], ["nothing to read", "LIVEKIT_API_SECRET"]),
+    ],
+)
+def test_wrong_usage(folder: Path, arguments: list[str], words: list[str]) -> None:
+    """Status 2: one line with what is wrong, then what to type; nothing on stdout."""
+    ran = run(*arguments, cwd=folder)
+    assert ran.status == 2, ran.stderr
+    assert ran.stdout == ""
+    for word in words:
+        assert word in ran.stderr
+    assert re.match(r"LKD00[12] \S", ran.stderr)
+    assert "\n  fix: " in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert "internal error" not in ran.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "trace"])
+@pytest.mark.parametrize("form", [["--format", "json"], ["--format=json"], ["-f", "json"], ["-fjson"]])
+def test_wrong_usage_as_json(folder: Path, command: str, form: list[str]) -> None:
+    """A valid document with every key of the schema, an `error` and the exit status."""
+    ran = run(command, *form, "--config", "missing.yaml", cwd=folder)
+    assert ran.status == 2
+    document = ran.json
+    assert document["schema"] == f"livekit-doctor/{command}/v1"
+    assert document.keys() == {*(CHECK_KEYS if command == "check" else TRACE_KEYS), "error"}
+    assert document["exit_status"] == 2
+    assert document["error"]["code"] == "LKD001"
+    assert "missing.yaml" in document["error"]["message"]
+    assert document["error"]["fix"]
+    if command == "check":
+        assert document["ok"] is False
+        assert document["summary"] == dict.fromkeys(("passed", "warned", "failed", "skipped", "errored"), 0)
+    else:
+        assert document["verdict"] == "unknown"
+        assert document["warnings"][0]["code"] == "LKD001"
+
+
+@pytest.mark.parametrize("arguments", [["chek"], ["check", "--only", "zzz"], ["check", "--nope"], ["trace", "--wait"]])
+def test_every_error_is_valid_json(folder: Path, arguments: list[str]) -> None:
+    ran = run(*arguments, "--format", "json", cwd=folder)
+    assert ran.status == 2
+    assert ran.json["error"]["message"] in ran.stderr
+
+
+def test_every_mistake_of_the_file_is_named(folder: Path) -> None:
+    (folder / "checks.yaml").write_text("agent:\n  nmae: x\ncall_logs:\n  timeout: soon\nchecks:\n  worker.canry: off\n")
+    ran = run("check", cwd=folder)
+    assert ran.status == 2
+    for words in ("checks.yaml:2: agent.nmae", "did you mean `name`?", "checks.yaml:4: call_logs.timeout"):
+        assert words in ran.stderr
+    (folder / "checks.yaml").write_text('checks:\n  worker.canry: "off"\n')
+    assert "did you mean `worker.canary`?" in run("check", cwd=folder).stderr
+
+
+# Tracebacks
+
+
+def raising(folder: Path, error: str = "RuntimeError('the reason\\nin two lines')") -> dict[str, str]:
+    """An environment in which trace fails with a fault of the tool's own."""
+    (folder / "sitecustomize.py").write_text(
+        "import livekit_doctor.render.masking as module\n"
+        "def mask_of(*_, **__):\n"
+        f"    raise {error}\n"
+        "module.mask_of = mask_of\n"
+    )
+    return {"PYTHONPATH": str(folder)}
+
+
+def test_internal_error(folder: Path, export: str) -> None:
+    env = raising(folder)
+    ran = run("trace", "call-1", "--call-logs", export, cwd=folder, env=env)
+    assert ran.status == 70
+    assert ran.stdout == ""
+    assert ran.stderr.startswith("internal error: RuntimeError: the reason")
+    assert "--debug" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    ran = run("trace", "call-1", "--call-logs", export, "--format", "json", cwd=folder, env=env)
+    assert (ran.status, ran.json["exit_status"], ran.json["error"]["code"]) == (70, 70, None)
+    ran = run("trace", "call-1", "--call-logs", export, "--debug", cwd=folder, env=env)
+    assert ran.status == 70
+    assert "Traceback (most recent call last)" in ran.stderr
+    assert "in mask_of" in ran.stderr
+
+
+def test_no_secret_in_an_internal_error(folder: Path, export: str) -> None:
+    env = raising(folder, "ValueError('postgresql://me:hunter2hunter2@db/x')")
+    for debug in ([], ["--debug"]):
+        ran = run("trace", "call-1", "--call-logs", export, *debug, cwd=folder, env=env)
+        assert "db/x" in ran.stderr
+        assert "hunter2" not in ran.stderr
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_traceback_of_a_users_error_only_with_debug(folder: Path, debug: bool) -> None:
+    ran = run("check", "--config", "missing.yaml", *(["--debug"] if debug else []), cwd=folder)
+    assert ran.status == 2
+    assert ("Traceback" in ran.stderr) is debug
+    assert "missing.yaml: no such file" in ran.stderr
+
+
+# What is printed
+
+
+def test_broken_call_from_an_export(folder: Path, export: str) -> None:
+    ran = run("trace", "call-1", "--call-logs", export, cwd=folder)
+    assert ran.status == 1
+    assert "Broke at: job assigned" in ran.stdout
+    assert ran.stderr == ""
+
+
+def test_json_has_the_keys_of_the_schema(folder: Path, export: str) -> None:
+    trace = run("trace", "call-1", "--call-logs", export, "--format", "json", cwd=folder)
+    assert trace.json.keys() == TRACE_KEYS
+    assert trace.json["broken"][0].keys() >= {
+        "step",
+        "leg",
+        "code",
+        "name",
+        "confidence",
+        "candidates",
+        "because",
+        "fix",
+        "consequences",
+    }
+    check = run("check", "--call-logs", export, "--format", "json", cwd=folder)
+    assert check.json.keys() == CHECK_KEYS
+    assert [item["id"] for item in check.json["checks"]] == list(CHECK_IDS)
+    for item in check.json["checks"]:
+        assert item.keys() >= {"id", "category", "status", "code", "message", "fix", "duration_ms", "evidence"}
+        assert item["category"] == item["id"].partition(".")[0]
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("command", ["check", "trace"])
+def test_width_of_a_terminal(folder: Path, export: str, command: str, columns: int) -> None:
+    """Nothing but code to paste is wider than the terminal, and no word is lost by wrapping."""
+    arguments = [command, *(["call-1"] if command == "trace" else []), "--call-logs", export]
+    _, seen = run_in_terminal(*arguments, cwd=folder, env={"COLUMNS": str(columns), "NO_COLOR": "1"})
+    lines = [line for line in ESCAPE.sub("", seen).split("\n") if not re.match(r" {15}", line)]
+    lines = [line.rpartition("\r")[2] for line in lines]
+    assert max(map(len, lines)) <= columns
+    assert max(map(len, lines)) > columns // 2
+    piped = run(*arguments, cwd=folder).stdout
+    dates = re.compile(r"\d[\d:.-]+")
+    assert words(ESCAPE.sub("", seen), dates) >= words(piped, dates)
+
+
+def words(text: str, without: re.Pattern[str]) -> set[str]:
+    return set(without.sub("", text).split())
+
+
+def test_colour_in_a_terminal_unless_told_otherwise(folder: Path, export: str) -> None:
+    arguments = ["trace", "call-1", "--call-logs", export]
+    assert "\x1b[1;31mBroke at" in run_in_terminal(*arguments, cwd=folder)[1]
+    for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        _, seen = run_in_terminal(*arguments, cwd=folder, env=env)
+        assert not re.search(r"\x1b\[[0-9;]*3[0-7]", seen), "no colour"
+        assert "Broke at: job assigned" in ESCAPE.sub("", seen)
+
+
+@pytest.mark.parametrize("env", [{}, {"COLUMNS": "40"}, {"TERM": "dumb"}, {"NO_COLOR": "1"}])
+def test_piped_output_is_plain_and_stable(folder: Path, export: str, env: dict[str, str]) -> None:
+    ran = run("check", "--call-logs", export, cwd=folder, env=env)
+    assert "\x1b" not in ran.stdout + ran.stderr
+    assert "\r" not in ran.stdout + ran.stderr
+    assert ran.stdout == run("check", "--call-logs", export, cwd=folder).stdout
+    assert re.search(r"^  XX  configuration\.credentials +LKD002  LIVEKIT_URL.+", ran.stdout, re.MULTILINE)
+
+
+HOSTILE = "\x1b[2J\x1b]0;title\x07[bold red]x[/] \x9b31m \u202e \r\b\0:boom: [link=https://example.com]"
+
+
+@pytest.mark.parametrize("command", ["trace", "recent", "check"])
+def test_hostile_text_of_the_log_does_nothing(folder: Path, command: str) -> None:
+    """Escape sequences do not reach the terminal; markup is text."""
+    row = {
+        "call_id": f"call-1{HOSTILE if command == 'recent' else ''}",
+        "created_at": "2031-02-03T04:05:06Z",
+        "source": HOSTILE,
+        "state": HOSTILE,
+        "metadata": {"note": HOSTILE},
+    }
+    (folder / "export.jsonl").write_text(json.dumps(row) + "\n")
+    arguments = {"trace": ["trace", "call-1"], "recent": ["trace"], "check": ["check"]}[command]
+    ran = run(*arguments, "--call-logs", "export.jsonl", cwd=folder)
+    assert all(char.isprintable() or char == "\n" for char in ran.stdout + ran.stderr)
+    assert "[bold red]x[/]" in ran.stdout
+    assert ":boom:" in ran.stdout
+    _, seen = run_in_terminal(*arguments, "--call-logs", "export.jsonl", cwd=folder)
+    for sequence in ("\x1b[2J", "\x1b]0", "\x9b", "\u202e", "\x07", "\b"):
+        assert sequence not in seen
+    ran = run(*arguments, "--call-logs", "export.jsonl", "--format", "json", cwd=folder)
+    assert all(char.isprintable() or char == "\n" for char in ran.stdout)
+    if command != "check":
+        assert "\x1b[2J" in str_of(ran.json), "JSON keeps the text itself"
+
+
+def str_of(value: Any) -> str:
+    """All strings of a JSON document."""
+    if isinstance(value, dict):
+        return " ".join(map(str_of, value.values()))
+    return " ".join(map(str_of, value)) if isinstance(value, list) else str(value)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["check", "--only", HOSTILE.replace("\0", "")], [HOSTILE.replace("\0", "")], ["check", "--format", "\x1b[2J"]],
+)
+def test_hostile_text_of_the_command_line_does_nothing(folder: Path, arguments: list[str]) -> None:
+    ran = run(*arguments, cwd=folder)
+    assert ran.status == 2
+    assert all(char.isprintable() or char == "\n" for char in ran.stderr)
+
+
+def test_arguments_that_are_not_text(folder: Path, export: str) -> None:
+    """Bytes that are no UTF-8, as a shell passes them on."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "livekit_doctor", "trace", b"call-\xff\xfe", "--call-logs", export, "-f", "json"],
+        cwd=folder,
+        env=CLEAN,
+        capture_output=True,
+        timeout=PATIENCE,
+    )
+    assert ran.returncode == 3, ran.stderr
+    assert json.loads(ran.stdout)["verdict"] == "unknown"
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_any_encoding_of_the_terminal(folder: Path, form: str) -> None:
+    row = {"call_id": "call-1", "created_at": "2031-02-03T04:05:06Z", "source": "ed\u011fe", "state": "room_created"}
+    (folder / "export.jsonl").write_text(json.dumps(row) + "\n")
+    arguments = ["trace", "call-1", "--call-logs", "export.jsonl", "-f", form]
+    ran = run(*arguments, cwd=folder, env={"PYTHONIOENCODING": "ascii"})
+    assert ran.status in (1, 3), ran.stderr
+    assert "ed\\u011fe" in ran.stdout
+    if form == "json":
+        assert any(entry["source"] == "ed\u011fe" for entry in ran.json["timeline"])
+
+
+# Closed streams
+
+
+def test_closed_pipe(folder: Path, export: str) -> None:
+    """Who reads has gone before the first line: 141, and no complaint."""
+    for form in ("console", "json"):
+        reading, writing = os.pipe()
+        os.close(reading)
+        ran = subprocess.run(
+            [sys.executable, "-m", "livekit_doctor", "trace", "call-1", "--call-logs", export, "-f", form],
+            cwd=folder,
+            env=CLEAN,
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            timeout=PATIENCE,
+        )
+        os.close(writing)
+        assert (ran.returncode, ran.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("closing", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_closed_streams(folder: Path, export: str, closing: str, form: str) -> None:
+    """The exit status is the same as ever, and nothing is printed where it does not belong."""
+    program = f'"{sys.executable}" -m livekit_doctor trace call-1 --call-logs {export} -f {form} {closing}'
+    ran = subprocess.run(["sh", "-c", program], cwd=folder, env=CLEAN, capture_output=True, timeout=PATIENCE)
+    assert ran.returncode == 1
+    assert ran.stderr == b""
+    if ">&-" in closing.replace("2>&-", ""):
+        assert ran.stdout == b""
+    elif form == "json":
+        assert json.loads(ran.stdout)["verdict"] == "broken"
+
+
+def test_error_with_closed_stderr(folder: Path) -> None:
+    program = f'"{sys.executable}" -m livekit_doctor check --config missing.yaml -f json 2>&-'
+    ran = subprocess.run(["sh", "-c", program], cwd=folder, env=CLEAN, capture_output=True, timeout=PATIENCE)
+    assert ran.returncode == 2
+    assert json.loads(ran.stdout)["error"]["code"] == "LKD001"
