@@ -121,7 +121,7 @@ def _rows(call: Call) -> Iterator[Warning]:
     if table.skipped_lines:
         first = "; ".join(table.skipped_lines[:3])
         more = f" and {len(table.skipped_lines) - 3} more" if len(table.skipped_lines) > 3 else ""
-        yield Warning(code="LKD602", message=f"{table.name}: skipped {first}{more}")
+        yield Warning(code="LKD602", message=f"{table.name}: {first}{more}")
     if table.row_security:
         yield Warning(
             code="LKD602",

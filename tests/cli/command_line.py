@@ -6,6 +6,7 @@ import pty
 import select
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,12 @@ CLEAN = {
     key: value
     for key, value in os.environ.items()
     if not key.startswith(("LIVEKIT_", "CALL_LOGS_", "DATABASE_URL", "FORCE_COLOR", "NO_COLOR", "COLUMNS", "TTY_"))
-} | {"TERM": "xterm-256color"}
+} | {
+    "TERM": "xterm-256color",
+    # Compiled once for all processes, and outside of the checkout.
+    "PYTHONDONTWRITEBYTECODE": "",
+    "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "livekit-doctor-pycache"),
+}
 PATIENCE = 60
 
 

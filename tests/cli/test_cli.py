@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def export(folder: Path) -> str:
     """A broken call in an exported log: the agent was dispatched and never came."""
-    at = "2031-02-03T04:05:0{}Z"
+    at = "2021-02-03T04:05:0{}Z"
     rows = [
         {"call_id": "call-1", "created_at": at.format(1), "source": "edge_function", "state": "room_created"},
         {"call_id": "call-1", "created_at": at.format(2), "source": "edge_function", "state": "agent_dispatched"},
@@ -302,7 +302,7 @@ def test_hostile_text_of_the_log_does_nothing(folder: Path, command: str) -> Non
     """Escape sequences do not reach the terminal; markup is text."""
     row = {
         "call_id": f"call-1{HOSTILE if command == 'recent' else ''}",
-        "created_at": "2031-02-03T04:05:06Z",
+        "created_at": "2021-02-03T04:05:06Z",
         "source": HOSTILE,
         "state": HOSTILE,
         "metadata": {"note": HOSTILE},
@@ -354,7 +354,7 @@ def test_arguments_that_are_not_text(folder: Path, export: str) -> None:
 
 @pytest.mark.parametrize("form", ["console", "json"])
 def test_any_encoding_of_the_terminal(folder: Path, form: str) -> None:
-    row = {"call_id": "call-1", "created_at": "2031-02-03T04:05:06Z", "source": "ed\u011fe", "state": "room_created"}
+    row = {"call_id": "call-1", "created_at": "2021-02-03T04:05:06Z", "source": "ed\u011fe", "state": "room_created"}
     (folder / "export.jsonl").write_text(json.dumps(row) + "\n")
     arguments = ["trace", "call-1", "--call-logs", "export.jsonl", "-f", form]
     ran = run(*arguments, cwd=folder, env={"PYTHONIOENCODING": "ascii"})
