@@ -106,14 +106,19 @@ class _Gatherer:
         return Gathered(took=self.took, without=without, left_out=self.left_out)
 
     async def gather(self, needs: set[Need]) -> None:
-        """The connection and what needs none first and together; then, if there is one, the rest."""
+        """The connection and what needs none first and together; then, if there is one, the rest.
+
+        In task groups, since a cancelled `asyncio.gather` is over with the first task that ends:
+        the others could not finish cleaning up.
+        """
         self.progress("asking LiveKit, the call logs and the workers")
         first = {Need.ROOMS: self._rooms, Need.ENDPOINTS: self._endpoints, Need.CALL_LOGS: self._call_logs}
         connected = asyncio.Event()
-        await asyncio.gather(
-            *(self._one(need, read, connected) for need, read in first.items() if need in needs),
-            self._with_connection(needs, connected),
-        )
+        async with asyncio.TaskGroup() as tasks:
+            for need, read in first.items():
+                if need in needs:
+                    tasks.create_task(self._one(need, read, connected))
+            tasks.create_task(self._with_connection(needs, connected))
 
     async def _with_connection(self, needs: set[Need], connected: asyncio.Event) -> None:
         if Need.ROOMS not in needs:
@@ -128,9 +133,10 @@ class _Gatherer:
             Need.INSIDE_ROOMS: self._inside_rooms,
         }
         client = self.client
-        await asyncio.gather(
-            *(self._one(need, partial(read, client)) for need, read in second.items() if need in needs)
-        )
+        async with asyncio.TaskGroup() as tasks:
+            for need, read in second.items():
+                if need in needs:
+                    tasks.create_task(self._one(need, partial(read, client)))
 
     async def _one(
         self,

@@ -1,4 +1,7 @@
-"""Takes secrets out of text before it is kept or printed. Phone numbers are not its business."""
+"""Takes secrets, and what could steer a terminal, out of text before it is kept or printed.
+
+Phone numbers are not its business.
+"""
 
 import json
 import re
@@ -43,6 +46,11 @@ def redact_json(text: str) -> str:
     except (ValueError, RecursionError):
         return redact_text(text)
     return redacted.encode(errors="replace").decode()
+
+
+def printable(text: str) -> str:
+    """The text on one line, without characters that could steer a terminal."""
+    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def _without_jwt(match: re.Match[str]) -> str:

@@ -23,6 +23,7 @@ import msgspec
 
 __all__ = [
     "PLACEHOLDERS",
+    "VALUES",
     "Entry",
     "Fix",
     "UnknownCodeError",
@@ -58,6 +59,9 @@ PLACEHOLDERS: Final = frozenset(
     }
 )
 """Every name that a page can ask for; a finding gives those that it knows."""
+
+VALUES: Final = PLACEHOLDERS | {"kind"}
+"""Every name that a finding can give. `kind` has the kinds of the fault that `Fix.when` names."""
 
 _PLACEHOLDER: Final = re.compile(r"\{\{(\w+)\}\}")
 _FILE: Final = re.compile(r"(LKD\d{3})\.yaml")

@@ -77,25 +77,20 @@ def _prepare_streams() -> None:
 
 
 def _fail(arguments: list[str], status: int, code: str | None, message: str, fix: str) -> int:
-    """Says on stderr what is wrong, and with --debug where; under --format json also a valid result on
-    stdout."""
-    from livekit_doctor.redact import redact_text
+    """Says on stderr what is wrong, and with --debug where; under --format json stdout has it too."""
+    from livekit_doctor.redact import printable, redact_text
 
     if "--debug" in arguments:
         print(redact_text(traceback.format_exc()), end="", file=sys.stderr)
-    message = redact_text("\n".join(" ".join(_printable(line).split()) for line in message.splitlines()))
+    message = redact_text("\n".join(" ".join(printable(line).split()) for line in message.splitlines()))
     print(f"{f'{code} ' if code else ''}{message}", file=sys.stderr)
     for number, line in enumerate(fix.splitlines()):
-        print(f"  {'fix:' if number == 0 else '    '} {_printable(line)}", file=sys.stderr)
+        print(f"  {'fix:' if number == 0 else '    '} {printable(line)}", file=sys.stderr)
     if _wants_json(arguments):
         from livekit_doctor.cli.options import print_json
 
         print_json(_error(arguments, status, code, message, fix))
     return status
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def _wants_json(arguments: list[str]) -> bool:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from livekit_doctor.redact import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -59,6 +61,11 @@ def load(config: Path | None, *, url: str | None, agent_name: str | None, call_l
 
         load(config, overrides, check_ids=CHECK_IDS)
     return loaded
+
+
+def as_unicode(text: str | None) -> str | None:
+    """An argument without what is no text in it: bytes that are not UTF-8."""
+    return text and text.encode(errors="replace").decode()
 
 
 def fix_values(loaded: "Loaded") -> dict[str, str]:
@@ -125,9 +132,8 @@ def console() -> "Console":
 def progress(message: str) -> None:
     """Progress goes to stderr, and only where somebody sits at it."""
     if _is_watched():
-        line = "".join(char if char.isprintable() else " " for char in f"… {message}")
         columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
-        print(f"\r\x1b[2K{line[: columns - 1]}", end="", file=sys.stderr, flush=True)
+        print(f"\r\x1b[2K{printable(f'… {message}')[: columns - 1]}", end="", file=sys.stderr, flush=True)
 
 
 def end_progress() -> None:

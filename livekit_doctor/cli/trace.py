@@ -46,7 +46,7 @@ def trace(
     if call is None and room is None:
         from livekit_doctor.cli.recent import recent
 
-        return recent(settings, output_format)
+        return recent(loaded, output_format)
 
     from livekit_doctor.diagnosis.correlation import parse_subject
     from livekit_doctor.render.masking import mask_of
@@ -54,7 +54,7 @@ def trace(
     from livekit_doctor.trace import Options
     from livekit_doctor.trace import trace as run_trace
 
-    subject = parse_subject(call, room)
+    subject = parse_subject(options.as_unicode(call), options.as_unicode(room))
     how = Options(wait=wait, read_only=read_only)
     try:
         traced = options.run(run_trace(settings, subject, how, options.progress))

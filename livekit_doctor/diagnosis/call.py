@@ -75,7 +75,16 @@ class Call:
             if room.name == self.room.name and self.room.sid in ("", room.sid)
         )
 
+    @cached_property
+    def is_before_room(self) -> bool:
+        """Whether these rows are of an earlier call than the one that the room now has."""
+        return any(self._is_after_rows(room) for room in self._rooms_of_name)
+
     def _is_later_room(self, room: Room) -> bool:
+        asked_for = self.subject.room is not None or self.subject.livekit_id is not None
+        return self._is_after_rows(room) and not (asked_for and self.latest)
+
+    def _is_after_rows(self, room: Room) -> bool:
         """Whether the room was created well after this attempt had logged its last row."""
         if not self.rows:
             return False

@@ -56,6 +56,14 @@ def calls_of(setup: Setup, subject: Subject) -> tuple[Call, ...]:
     rows = correlation.rows_of(subject, _unique_rows(setup), live)
     tolerance = timedelta(seconds=setup.settings.call_logs.clock_tolerance)
     logged = correlation.attempts(rows, setup.settings.flow, tolerance) or ((),)
+    calls = _calls(setup, subject, logged)
+    if subject.call_id is None and calls[-1].is_before_room:
+        # The room that was asked for has a call that has logged nothing yet.
+        calls = _calls(setup, subject, (*logged, ()))
+    return calls
+
+
+def _calls(setup: Setup, subject: Subject, logged: tuple[tuple[LogRow, ...], ...]) -> tuple[Call, ...]:
     calls: list[Call] = []
     for attempt in reversed(logged):
         latest = not calls
@@ -84,7 +92,8 @@ def _diagnose(call: Call) -> Diagnosis:
         findings.extend(filter(None, [rows.never_logged(call, proofs)]))
     broken = _primary_first(_break_of_each_leg(call, findings))
     steps = _steps(call, proofs, broken)
-    verdict = _verdict(call, steps, broken)
+    undecided = any(wants(call, proofs) for wants in SECOND_LOOKS)
+    verdict = _verdict(call, steps, broken, undecided)
     return Diagnosis(
         call_id=call.subject.call_id or (call.rows[0].call_id if call.rows else None),
         room=_room(call),
@@ -99,9 +108,7 @@ def _diagnose(call: Call) -> Diagnosis:
         coverage=call.setup.evidence.coverage,
         inbound=call.inbound,
         not_covered=_not_covered(call, steps) if verdict is Verdict.HEALTHY else (),
-        look_again=agent_leg.SECOND_LOOK.total_seconds()
-        if any(wants(call, proofs) for wants in SECOND_LOOKS)
-        else None,
+        look_again=agent_leg.SECOND_LOOK.total_seconds() if undecided else None,
     )
 
 
@@ -234,9 +241,9 @@ def _pending_in_room(call: Call, proofs: Proofs, step: Step) -> bool:
             if call.agents_seen or overdue_and_looked(call, proofs):
                 return False
             return age(call, proofs, Step.ROOM_CREATED) is not None
-        case Step.JOB_ASSIGNED:
+        case Step.JOB_ASSIGNED if Step.AGENT_DISPATCHED in proofs:
             return not call.declined_jobs and not agent_leg.job_is_late(call, proofs)
-        case Step.AGENT_CONNECTED:
+        case Step.AGENT_CONNECTED if Step.AGENT_DISPATCHED in proofs:
             return not agent_leg.agent_is_late(call, proofs)
         case Step.AGENT_AUDIO:
             return _audio_pending(call, proofs)
@@ -244,8 +251,10 @@ def _pending_in_room(call: Call, proofs: Proofs, step: Step) -> bool:
             starts = Step.AGENT_CONNECTED if call.settings.flow.placed_by == "agent" else Step.ROOM_CREATED
             since = age(call, proofs, starts)
             return since is not None and since <= timedelta(seconds=allowances.agent_dispatched.broken_after)
-        case Step.SIP_DIALING if call.phone_present and not call.phone_states:
-            # Its sip.callStatus may never come.
+        case Step.SIP_DIALING | Step.SIP_RINGING | Step.SIP_ANSWERED if not call.phone_states:
+            # The phone's sip.callStatus may never come.
+            if not call.phone_present or call.inbound:
+                return False
             since = age(call, proofs, Step.SIP_PARTICIPANT_CREATED)
             return since is not None and since <= timedelta(seconds=allowances.sip_ringing.broken_after)
         case Step.SIP_DIALING | Step.SIP_RINGING | Step.SIP_ANSWERED:
@@ -277,15 +286,15 @@ def _ended(call: Call, proofs: Proofs) -> bool:
     return call.room_live is False and Step.AGENT_CONNECTED in proofs
 
 
-def _verdict(call: Call, steps: tuple[StepResult, ...], broken: tuple[Broken, ...]) -> Verdict:
+def _verdict(call: Call, steps: tuple[StepResult, ...], broken: tuple[Broken, ...], undecided: bool) -> Verdict:
     if broken:
         return Verdict.BROKEN
     status = {result.step: result.status for result in steps}
     if Status.PENDING in status.values():
         return Verdict.IN_PROGRESS
-    if status[Step.AGENT_CONNECTED] is Status.OK and not _phone_is_missing(call, status):
-        return Verdict.HEALTHY
-    return Verdict.UNKNOWN
+    if status[Step.AGENT_CONNECTED] is not Status.OK or _phone_is_missing(call, status) or undecided:
+        return Verdict.UNKNOWN
+    return Verdict.HEALTHY
 
 
 def _phone_is_missing(call: Call, status: dict[Step, Status]) -> bool:

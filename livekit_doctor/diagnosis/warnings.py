@@ -4,11 +4,15 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from livekit_doctor.diagnosis.call import Call, agent_name_of
-from livekit_doctor.diagnosis.proofs import Proofs, age, waited
+from livekit_doctor.diagnosis.proofs import Proof, Proofs, age, waited
 from livekit_doctor.diagnosis.result import StepResult, Warning
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import LeftBehind, LogTable, RecentCalls
 from livekit_doctor.flow import SPEC, Status, Step, implied_by
+
+
+ROW_WRITTEN_AFTER = timedelta(seconds=10)
+"""An agent that has just connected may not have logged it yet."""
 
 
 def warnings(call: Call, proofs: Proofs, steps: tuple[StepResult, ...]) -> tuple[Warning, ...]:
@@ -60,9 +64,10 @@ def _contradictions(call: Call, proofs: Proofs) -> Iterator[Warning]:
             message=f"contradiction: {row.source or 'a component'} logged {row.state}, and the room has no such "
             "dispatch",
         )
-    never = call.logged.keys() & {Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED}
-    if call.agents and call.rows and not never:
-        names = " / ".join(call.settings.call_logs.always_logged)
+    logged = call.logged.keys() & {Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED}
+    names = " / ".join(call.settings.call_logs.always_logged)
+    since = age(call, proofs, Step.AGENT_CONNECTED)
+    if call.agents and call.rows and names and not logged and since is not None and since > ROW_WRITTEN_AFTER:
         yield Warning(
             code="LKD602",
             message=f"contradiction: the agent is in the room, and {names} was not logged: the agent does not "
@@ -72,9 +77,9 @@ def _contradictions(call: Call, proofs: Proofs) -> Iterator[Warning]:
 
 def _agents(call: Call) -> Iterator[Warning]:
     """LKD410: two agents of one name talk over each other. And an agent of an unexpected name."""
-    names = [agent_name_of(agent) or "" for agent in call.agents]
-    for name in {name for name in names if names.count(name) > 1}:
-        who = ", ".join(a.identity for a in call.agents if (agent_name_of(a) or "") == name)
+    names = [name for agent in call.agents if (name := agent_name_of(agent)) is not None]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        who = ", ".join(agent.identity for agent in call.agents if agent_name_of(agent) == name)
         yield Warning(code="LKD410", message=f'{names.count(name)} agents "{name}" are in the room: {who}')
     expected = {call.agent_name, *call.settings.agent.others}
     if call.agent_name is not None:
@@ -98,15 +103,23 @@ def _slow(call: Call, proofs: Proofs, steps: tuple[StepResult, ...]) -> Iterator
             continue
         limit = timedelta(seconds=allowance.slow_after)
         happened = age(call, proofs, step)
-        if happened is not None and so_far - happened > limit:
+        by_one_clock = len({dated.clock for base in (step, *allowance.after) if (dated := _dated(proofs, base))}) == 1
+        if happened is not None and by_one_clock and so_far - happened > limit:
             took = (so_far - happened).total_seconds()
-            yield Warning(code="LKD604", message=f"{SPEC[step].title} took {took:.1f} s (slow after {limit.seconds} s)")
+            yield Warning(
+                code="LKD604",
+                message=f"{SPEC[step].title} took {took:.1f} s (slow after {allowance.slow_after:g} s)",
+            )
         elif step not in proofs and call.api_covers and so_far > limit:
             yield Warning(
                 code="LKD604",
                 message=f"{SPEC[step].title}: not there after {so_far.total_seconds():.0f} s "
-                f"(slow after {limit.seconds} s)",
+                f"(slow after {allowance.slow_after:g} s)",
             )
+
+
+def _dated(proofs: Proofs, step: Step) -> Proof | None:
+    return next((proof for proof in proofs.get(step, ()) if proof.at is not None), None)
 
 
 def _rows(call: Call) -> Iterator[Warning]:

@@ -285,4 +285,5 @@ async def _refused(client: LiveKitClient, url: str, error: aiohttp.WSServerHands
 
 
 def _problem(url: str, why: str) -> Problem:
-    return Problem(code="LKD003", message=f"{url}: {why}", values={"url": url, "detail": why})
+    values = {"url": url, "detail": why, "kind": "websocket"}
+    return Problem(code="LKD003", message=f"{url}: {why}", values=values)

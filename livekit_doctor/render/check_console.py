@@ -5,8 +5,9 @@ from rich.console import Console
 from livekit_doctor import catalogue
 from livekit_doctor.checks import CHECK_IDS
 from livekit_doctor.checks.check import CheckResult
+from livekit_doctor.redact import printable
 from livekit_doctor.render.check_json import STATUSES, summary
-from livekit_doctor.render.page import MARKS, Page, printable
+from livekit_doctor.render.page import MARKS, Page
 from livekit_doctor.render.report import CheckReport
 from livekit_doctor.render.trace_console import because_line
 
@@ -57,7 +58,7 @@ def _findings(page: Page, result: CheckResult, report: CheckReport) -> None:
             "ruled out",
             (report.mask(f"{r.code} {catalogue.get(r.code).name}: {r.because}") for r in finding.ruled_out),
         )
-        page.fields("settle by", map(report.mask, finding.would_settle))
+        page.commands("settle by", map(report.mask, finding.would_settle))
         page.fix(report.fix_of(finding))
 
 

@@ -1,5 +1,6 @@
 """Lines of a console page: marks, labels with hanging text, and code that is never wrapped."""
 
+import re
 import textwrap
 from collections.abc import Iterable
 
@@ -7,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from livekit_doctor import catalogue
+from livekit_doctor.redact import printable
 
 LABEL = 14
 """Width of the label column."""
@@ -28,9 +30,7 @@ MARKS: dict[str, tuple[str, str]] = {
 """The mark and the style of each status."""
 
 
-def printable(text: str) -> str:
-    """The text on one line, without characters that could steer a terminal."""
-    return "".join(char if char.isprintable() else " " for char in text)
+_COMMAND = re.compile(r"(.*:) ((?:livekit-doctor|lk|grep) .*)", re.DOTALL)
 
 
 class Output(Console):
@@ -75,6 +75,14 @@ class Page:
         """Several texts under one label."""
         for number, text in enumerate(texts):
             self.field(label if number == 0 else "", text, style=style)
+
+    def commands(self, label: str, texts: Iterable[str]) -> None:
+        """Several texts under one label. A command at the end of one is not wrapped."""
+        for number, text in enumerate(texts):
+            found = _COMMAND.match(text)
+            self.field(label if number == 0 else "", found[1] if found else text)
+            if found:
+                self.line(" " * (LABEL + 3), (printable(found[2]), "bold"))
 
     def candidates(self, codes: Iterable[str]) -> None:
         """What it may turn out to be: the first by name, the others counted."""

@@ -10,9 +10,11 @@ from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.result import Broken, Diagnosis, RoomResult, StepResult
 from livekit_doctor.evidence import sources
+from livekit_doctor.evidence.observations import Coverage
 from livekit_doctor.flow import SPEC, Leg, Status, Verdict
+from livekit_doctor.redact import printable
 from livekit_doctor.render.masking import Mask
-from livekit_doctor.render.page import MARKS, Page, printable
+from livekit_doctor.render.page import MARKS, Page
 from livekit_doctor.render.report import TraceReport
 
 COLUMN = 26
@@ -40,7 +42,7 @@ def render(report: TraceReport, console: Console) -> None:
     if not diagnosis.broken:
         _verdict(page, diagnosis, mask)
     unread = _unread(page, report)
-    page.fields("settle by", map(mask, diagnosis.would_settle))
+    page.commands("settle by", map(mask, diagnosis.would_settle))
     _warnings(page, diagnosis, mask, shown=unread)
     _attempts(page, diagnosis)
     _timeline(page, diagnosis, mask)
@@ -141,7 +143,7 @@ def because_line(because: Because) -> str:
 
 def _verdict(page: Page, diagnosis: Diagnosis, mask: Mask) -> None:
     word, style = VERDICTS[diagnosis.verdict]
-    page.line((word, style), f": {mask(_sentence(diagnosis))}")
+    page.hanging([(f"{word}: ", style)], mask(_sentence(diagnosis)))
     if diagnosis.verdict is Verdict.HEALTHY:
         steps = ", ".join(SPEC[step].title for step in diagnosis.not_covered)
         page.field("not covered", (f"{steps}; " if steps else "") + "whether sound travels: no API shows it")
@@ -162,7 +164,10 @@ def _unread(page: Page, report: TraceReport) -> set[tuple[str, str]]:
     """What could not be read, and what to type so that it can; codes and messages of these."""
     if report.diagnosis.verdict is not Verdict.UNKNOWN:
         return set()
-    unread = {(e.problem.code, e.problem.message): e for e in report.diagnosis.coverage if e.problem}
+    unread: dict[tuple[str, str], Coverage] = {}
+    for entry in report.diagnosis.coverage:
+        if entry.problem:
+            unread.setdefault((entry.problem.code, entry.problem.message), entry)
     for (code, message), entry in unread.items():
         text = f"{entry.source}: {code} {catalogue.get(code).name}: {report.mask(message)}"
         page.field("not read", text, style="yellow")

@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+COMPILED = {
+    "PYTHONDONTWRITEBYTECODE": "",
+    "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "livekit-doctor-pycache"),
+}
+"""Lets Python compile the tool once for all processes, outside of the checkout."""
+
 CLEAN = {
     key: value
     for key, value in os.environ.items()
     if not key.startswith(("LIVEKIT_", "CALL_LOGS_", "DATABASE_URL", "FORCE_COLOR", "NO_COLOR", "COLUMNS", "TTY_"))
-} | {
-    "TERM": "xterm-256color",
-    # Compiled once for all processes, and outside of the checkout.
-    "PYTHONDONTWRITEBYTECODE": "",
-    "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "livekit-doctor-pycache"),
-}
+} | {**COMPILED, "TERM": "xterm-256color"}
 PATIENCE = 60
 
 
@@ -34,6 +35,19 @@ class Ran:
     @property
     def json(self) -> Any:
         return json.loads(self.stdout)
+
+
+def start(*arguments: str, cwd: Path) -> "subprocess.Popen[str]":
+    """Starts one command with pipes, and does not wait for its end."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "livekit_doctor", *arguments],
+        cwd=cwd,
+        env=CLEAN,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def run(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = "") -> Ran:

@@ -3,8 +3,12 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +16,7 @@ import pytest
 
 from livekit_doctor import __version__
 from livekit_doctor.checks import CATEGORIES, CHECK_IDS
-from tests.cli.command_line import CLEAN, PATIENCE, run, run_in_terminal
+from tests.cli.command_line import CLEAN, PATIENCE, run, run_in_terminal, start
 
 HEAVY = {"livekit", "aiohttp", "psycopg", "google.protobuf", "msgspec", "yaml", "rich.console", "asyncio"}
 CHECK_KEYS = {"schema", "ok", "exit_status", "server", "configuration", "summary", "checks", "left_behind"}
@@ -170,7 +174,9 @@ def test_every_error_is_valid_json(folder: Path, arguments: list[str]) -> None:
 
 
 def test_every_mistake_of_the_file_is_named(folder: Path) -> None:
-    (folder / "checks.yaml").write_text("agent:\n  nmae: x\ncall_logs:\n  timeout: soon\nchecks:\n  worker.canry: off\n")
+    (folder / "checks.yaml").write_text(
+        "agent:\n  nmae: x\ncall_logs:\n  timeout: soon\nchecks:\n  worker.canry: off\n"
+    )
     ran = run("check", cwd=folder)
     assert ran.status == 2
     for words in ("checks.yaml:2: agent.nmae", "did you mean `name`?", "checks.yaml:4: call_logs.timeout"):
@@ -403,3 +409,117 @@ def test_error_with_closed_stderr(folder: Path) -> None:
     ran = subprocess.run(["sh", "-c", program], cwd=folder, env=CLEAN, capture_output=True, timeout=PATIENCE)
     assert ran.returncode == 2
     assert json.loads(ran.stdout)["error"]["code"] == "LKD001"
+
+
+# Recent calls
+
+
+def test_recent_calls(folder: Path, export: str) -> None:
+    ran = run("trace", "--call-logs", export, cwd=folder)
+    assert ran.status == 0
+    assert re.search(r"^call-1  2021-02-03 04:05:02  edge_function: agent_dispatched$", ran.stdout, re.MULTILINE)
+    calls = run("trace", "--call-logs", export, "--format", "json", cwd=folder).json["calls"]
+    assert [call["call_id"] for call in calls] == ["call-1"]
+
+
+def test_recent_calls_of_a_file_with_a_malformed_line(folder: Path, export: str) -> None:
+    with (folder / export).open("a") as file:
+        file.write("{broken\n")
+    ran = run("trace", "--call-logs", export, cwd=folder)
+    assert ran.status == 0
+    assert "call-1  " in ran.stdout
+    assert re.match(r"LKD602 skipped line 3: ", ran.stderr)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("exprot.jsonl", 'did you mean "export.jsonl"?'), ("x/y.csv", "no folder")]
+)
+def test_recent_calls_of_a_file_that_is_not_there(folder: Path, export: str, name: str, words: str) -> None:
+    ran = run("trace", "--call-logs", name, "--format", "json", cwd=folder)
+    assert ran.status == 2
+    assert ran.json["error"]["code"] == "LKD602"
+    assert words in ran.stderr
+    assert "fix:" in ran.stderr
+    if "exprot" in name:
+        assert f"--call-logs {export}" in ran.json["error"]["fix"]
+
+
+# A source that never answers
+
+
+class Endless:
+    """A named pipe that nobody writes to: reading it blocks a thread for ever."""
+
+    name = "endless.csv"
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / self.name
+        os.mkfifo(self._path)
+        self._writing: int | None = None
+
+    def is_read(self) -> bool:
+        """Whether somebody has opened it. From then on it is held open, since closing ends the file."""
+        if self._writing is None:
+            with suppress(OSError):
+                self._writing = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
+        return self._writing is not None
+
+    def close(self) -> None:
+        if self._writing is not None:
+            os.close(self._writing)
+
+
+@pytest.fixture
+def endless(folder: Path) -> Iterator[Endless]:
+    pipe = Endless(folder)
+    yield pipe
+    pipe.close()
+
+
+def test_timeout_ends_it_all(folder: Path, endless: Endless) -> None:
+    ran = run("check", "--only", "call_logs", "--call-logs", endless.name, "--timeout", "0.5", "-f", "json", cwd=folder)
+    assert ran.status == 3
+    assert [(item["status"], item["message"]) for item in ran.json["checks"]] == [
+        ("errored", "not done within --timeout 0.5 s"),
+        ("skipped", "because call_logs.readable errored"),
+    ]
+    assert ran.stderr == ""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_signals_interrupt(folder: Path, endless: Endless, name: str, form: str) -> None:
+    """Status 130 and one word, whatever a thread still waits for."""
+    process = start("trace", "call-1", "--call-logs", endless.name, "-f", form, cwd=folder)
+    wait_for(lambda: endless.is_read() or process.poll() is not None)
+    process.send_signal(getattr(signal, name))
+    stdout, stderr = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, stderr) == (130, "interrupted\n")
+    if form == "json":
+        assert json.loads(stdout)["error"]["message"] == "interrupted"
+    else:
+        assert stdout == ""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])
+def test_signals_that_the_parent_ignores_stay_ignored(folder: Path, export: str, name: str) -> None:
+    """As with nohup, or in the background of a script."""
+    number = getattr(signal, name)
+    before = signal.signal(number, signal.SIG_IGN)
+    process = start("trace", "call-1", "--call-logs", export, cwd=folder)
+    signal.signal(number, before)
+
+    def sent_until_it_ends() -> bool:
+        process.send_signal(number)
+        return process.poll() is not None
+
+    wait_for(sent_until_it_ends)
+    _, stderr = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, stderr) == (1, "")
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

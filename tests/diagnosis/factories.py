@@ -76,9 +76,7 @@ def dispatch(
     room: str = ROOM,
     metadata: str = "",
 ) -> Dispatch:
-    return Dispatch(
-        id=id, agent_name=name, room=room, created_at=at(created), metadata=metadata, jobs=tuple(jobs)
-    )
+    return Dispatch(id=id, agent_name=name, room=room, created_at=at(created), metadata=metadata, jobs=tuple(jobs))
 
 
 def job(started: float | None = 0.3, identity: str = "agent-AJ_1", **values: object) -> Job:
@@ -147,9 +145,7 @@ def phone(
 
 
 def human(joined: float = 2, *tracks: Track, identity: str = "supervisor", sid: str = "PA_human1") -> Participant:
-    return Participant(
-        sid=sid, identity=identity, kind="STANDARD", state="ACTIVE", joined_at=at(joined), tracks=tracks
-    )
+    return Participant(sid=sid, identity=identity, kind="STANDARD", state="ACTIVE", joined_at=at(joined), tracks=tracks)
 
 
 # Readings
@@ -174,9 +170,7 @@ def look(
     own = room or the_room()
     return (
         rooms(seconds, own, *beside),
-        participants(
-            seconds, *(item for item in inside if isinstance(item, Participant)), room=own.name, sid=own.sid
-        ),
+        participants(seconds, *(item for item in inside if isinstance(item, Participant)), room=own.name, sid=own.sid),
         dispatches(seconds, *(item for item in inside if isinstance(item, Dispatch)), room=own.name, sid=own.sid),
     )
 
@@ -209,7 +203,9 @@ def row(
     )
 
 
-def endpoint(name: str | None = AGENT, status: int = 200, worker_type: str = "JT_ROOM", seconds: float = 0) -> Observation:
+def endpoint(
+    name: str | None = AGENT, status: int = 200, worker_type: str = "JT_ROOM", seconds: float = 0
+) -> Observation:
     return WorkerEndpoint(
         read=read(seconds, "worker_endpoint"),
         url="http://10.0.0.7:8081",

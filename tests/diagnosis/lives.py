@@ -192,7 +192,10 @@ def _new(variant: str, pick: Pick, **settings: object) -> Life:
         call_id=call_id,
         sid="RM_" + _word(pick, 12),
         # The edge function's clock is not behind the log store's; the worker's may be anything.
-        ahead={"edge": pick.choice([0, 0, pick.uniform(0, 4)]), "agent": pick.choice([0, pick.uniform(-40, 40), -3600])},
+        ahead={
+            "edge": pick.choice([0, 0, pick.uniform(0, 4)]),
+            "agent": pick.choice([0, pick.uniform(-40, 40), -3600]),
+        },
         rooms_in_rows=pick.random() < 0.5,
     )
 
@@ -229,7 +232,9 @@ def _phone(life: Life, placed: float, *, to_ring: float = 30, to_answer: float =
     if pick.random() < 0.15:  # answered without ringing, as some carriers do
         answered = ringing
         states = [(placed, "dialing"), (answered, "active")]
-    life.stays.append(Stay(f.phone("", sid="PA_" + _word(pick), identity="sip_" + _word(pick, 4)), placed, states=states))
+    life.stays.append(
+        Stay(f.phone("", sid="PA_" + _word(pick), identity="sip_" + _word(pick, 4)), placed, states=states)
+    )
     life.marks |= {"placed": placed, "ringing": ringing, "answered": answered}
     return answered
 
@@ -474,5 +479,250 @@ HEALTHY: dict[str, Callable[[Pick], Life]] = {
         unnamed_worker,
         name_not_known,
         dispatched_again,
+    )
+}
+
+
+# Broken lives
+
+
+@dataclass
+class Fault:
+    """What is wrong with a life, and from when to when a look can show it.
+
+    `codes` are the right answers, the exact one and its broad one; `watched` whether it takes looks
+    from before the break on.
+    """
+
+    life: Life
+    step: str
+    codes: tuple[str, ...]
+    due: float
+    until: float
+    watched: bool = False
+    told_by_rows: bool = False
+    """Whether the rows alone tell, once they are old."""
+
+
+def _placed(pick: Pick) -> Life:
+    """A call of one of the usual flows, answered within a minute, that goes on and on."""
+    life = pick.choice([dispatched_first, phone_first, created_with_agents])(pick)
+    _endless(life)
+    return life
+
+
+def _endless(life: Life) -> None:
+    life.logged = [item for item in life.logged if item[2] != "call_ended"]
+    life.stays = [stay for stay in life.stays if stay in (life.sip(), life.voice())]
+    sip, answered = life.sip(), life.marks["placed"] + life.pick.uniform(1, 20)
+    if not sip.participant.attributes.get("sip.ruleID"):
+        sip.states = [(life.marks["placed"], "dialing"), (answered - 0.5, "ringing"), (answered, "active")]
+    life.marks["answered"] = answered
+    sip.left = life.voice().left = life.closes = 200.0
+    life.voice().audio = max(life.marks["active"], answered) + 0.5
+
+
+def _without_agent(life: Life) -> None:
+    life.stays = [stay for stay in life.stays if stay.participant.kind != "AGENT"]
+    life.logged = [item for item in life.logged if item[1] != "agent"]
+
+
+def _dispatched(life: Life) -> Sent:
+    return next(sent for sent in life.dispatched if sent.dispatch.agent_name == life.agent)
+
+
+def _due(life: Life, *since: float, allowed: float = 15) -> float:
+    """After the allowance, the whole second of `Date`, and a second look."""
+    return max(since) + allowed + 1 + 4
+
+
+def no_worker(pick: Pick) -> Fault:
+    life = _placed(pick)
+    _without_agent(life)
+    _dispatched(life).jobs.clear()
+    due = _due(life, _dispatched(life).created)
+    return Fault(life, "job_assigned", ("LKD402",), due, life.closes)
+
+
+def no_worker_of_this_name(pick: Pick) -> Fault:
+    """The dispatch's name differs by case from the worker's, which is configured."""
+    fault = no_worker(pick)
+    life = fault.life
+    sent = _dispatched(life)
+    sent.dispatch = replace(sent.dispatch, agent_name=life.agent.upper())
+    fault.codes = ("LKD102", "LKD402")
+    return fault
+
+
+def declined(pick: Pick) -> Fault:
+    life = _placed(pick)
+    _without_agent(life)
+    sent = _dispatched(life)
+    when = sent.created + 0.3
+    sent.jobs = [Work(f.declined_job(when), when + 0.4)]
+    return Fault(life, "job_assigned", ("LKD404", "LKD402"), _due(life, when), life.closes)
+
+
+def entrypoint_crashed(pick: Pick) -> Fault:
+    life = _placed(pick)
+    logged_entrypoint = any(state == "agent_entrypoint_called" for _, _, state in life.logged)
+    step = "entrypoint_called"
+    if pick.random() < 0.3 and logged_entrypoint:
+        kept = [item for item in life.logged if item[2] == "agent_entrypoint_called"]
+        _without_agent(life)
+        life.logged += kept
+        step = "either"
+    else:
+        _without_agent(life)
+    since = max(_dispatched(life).created, life.marks["placed"], life.marks["taken"])
+    listed = max(work.listed for work in _dispatched(life).jobs)
+    # Until ListDispatch has the job, there is none.
+    return Fault(life, step, ("LKD406", "LKD402"), max(_due(life, since), listed + 4), life.closes)
+
+
+def agent_left(pick: Pick) -> Fault:
+    life = _placed(pick)
+    life.voice().left = life.marks["active"] + pick.uniform(20, 60)
+    step = ("LKD407", "LKD406")
+    return Fault(life, "agent_connected", step, life.voice().left + 5, life.closes, watched=True)
+
+
+def agent_silent(pick: Pick) -> Fault:
+    life = _placed(pick)
+    life.voice().audio = None
+    due = _due(life, life.marks["active"], life.marks["answered"], allowed=20)
+    return Fault(life, "agent_audio", ("LKD408",), due, life.closes, watched=True)
+
+
+def not_dispatched(pick: Pick) -> Fault:
+    life = phone_first(pick) if pick.random() < 0.5 else dispatched_first(pick)
+    _endless(life)
+    _without_agent(life)
+    life.dispatched = [Sent(f.automatic(room=life.room), 0)]
+    life.logged = [item for item in life.logged if item[2] != "agent_dispatched"]
+    if not any(state == "sip_participant_created" for _, _, state in life.logged):
+        life.log(life.marks["placed"] + 0.1, "edge", "sip_participant_created")
+    # The rows' clocks may be ahead, so that they look younger than they are.
+    since = max(life.marks["answered"] - 12, life.marks["placed"] + 0.1 + 4)
+    return Fault(life, "agent_dispatched", ("LKD401",), max(_due(life, 0.0, since), life.marks["answered"] + 5), 200.0)
+
+
+def dispatched_elsewhere(pick: Pick) -> Fault:
+    fault = not_dispatched(pick)
+    life = fault.life
+    other = Room(sid="RM_" + _word(pick, 12), name=life.room + " ", created_at=f.at(1), departure_timeout=20)
+    sent = f.dispatch(1.0, name=life.agent, id="AD_" + _word(pick, 12), room=other.name)
+    life.other_rooms.append((other, (sent,)))
+    life.log(1.1, "edge", "agent_dispatched")
+    fault.codes = ("LKD409", "LKD401")
+    return fault
+
+
+def dispatch_deleted(pick: Pick) -> Fault:
+    life = phone_first(pick)
+    _endless(life)
+    _without_agent(life)
+    sent = _dispatched(life)
+    sent.jobs.clear()
+    sent.deleted = sent.created + pick.uniform(3, 12)
+    if not any(state == "agent_dispatched" for _, _, state in life.logged):
+        life.log(sent.created + 0.05, "edge", "agent_dispatched")
+    due = max(_due(life, sent.deleted), life.marks["answered"] + 5)
+    return Fault(life, "agent_dispatched", ("LKD413", "LKD401"), due, life.closes, watched=True)
+
+
+def refused(pick: Pick) -> Fault:
+    """Dialing, then gone; the agent waits alone until the room closes."""
+    life = _placed(pick)
+    sip = life.sip()
+    sip.states = [(life.marks["placed"], "dialing")]
+    sip.left = life.marks["placed"] + pick.uniform(2.5, 30)
+    life.closes = life.voice().left = max(sip.left, life.marks["active"]) + 20
+    life.voice().audio = life.marks["active"] + 0.1
+    return Fault(life, "sip_ringing", ("LKD205",), sip.left + 2.5, life.closes, watched=True)
+
+
+def never_answered(pick: Pick) -> Fault:
+    life = _placed(pick)
+    sip = life.sip()
+    ringing = life.marks["placed"] + pick.uniform(0.5, 3)
+    sip.states = [(life.marks["placed"], "dialing"), (ringing, "ringing")]
+    sip.left = ringing + pick.uniform(10, 60)
+    life.closes = life.voice().left = max(sip.left, life.marks["active"]) + 20
+    life.voice().audio = life.marks["active"] + 0.1
+    return Fault(life, "sip_answered", ("LKD206",), sip.left + 2.5, life.closes, watched=True)
+
+
+def dialing_for_ever(pick: Pick) -> Fault:
+    life = _placed(pick)
+    life.sip().states = [(life.marks["placed"], "dialing")]
+    life.voice().audio = life.marks["active"] + 0.1
+    return Fault(life, "sip_ringing", ("LKD205",), life.marks["placed"] + 37, life.closes)
+
+
+def never_dialled(pick: Pick) -> Fault:
+    """No SIP participant: nothing in the evidence says why, so that it is unknown."""
+    life = _placed(pick)
+    life.stays = [stay for stay in life.stays if stay.participant.kind != "SIP"]
+    life.logged = [item for item in life.logged if item[2] != "sip_participant_created"]
+    life.voice().audio = life.marks["active"] + 0.1
+    return Fault(life, "", ("unknown",), max(life.marks["active"], 15) + 3, life.closes)
+
+
+def rule_without_agent(pick: Pick) -> Fault:
+    life = inbound(pick)
+    _without_agent(life)
+    life.logged.clear()
+    life.sip().states = [(0, "ringing")]
+    life.sip().left = life.closes = 100.0
+    life.stays = [life.sip()]
+    wrong = pick.random() < 0.5
+    other = ("Agent " + _word(pick),) if wrong else ()
+    life.rules = tuple(replace(rule, agents=other) for rule in life.rules)
+    life.dispatched = [Sent(f.dispatch(name=name, room=life.room), 0) for name in other] or [
+        Sent(f.automatic(room=life.room), 0)
+    ]
+    codes = ("LKD303",) if wrong else ("LKD302",)
+    return Fault(life, "agent_dispatched", codes, 17, life.closes)
+
+
+def inbound_and_silent(pick: Pick) -> Fault:
+    life = inbound(pick)
+    life.voice().audio = None
+    life.logged = [item for item in life.logged if item[2] != "call_ended"]
+    life.stays = [life.sip(), life.voice()]
+    life.sip().states = [(0, "ringing")]
+    life.sip().left = life.voice().left = life.closes = 100.0
+    return Fault(life, "agent_audio", ("LKD408",), life.marks["active"] + 22, life.closes)
+
+
+def no_publisher_worker(pick: Pick) -> Fault:
+    life = publisher_worker(pick)
+    life.marks["placed"] = life.sip().joined
+    _endless(life)
+    _without_agent(life)
+    _dispatched(life).jobs.clear()
+    return Fault(life, "job_assigned", ("LKD402",), _due(life, life.sip().joined), life.closes)
+
+
+BROKEN: dict[str, Callable[[Pick], Fault]] = {
+    make.__name__: make
+    for make in (
+        no_worker,
+        no_worker_of_this_name,
+        declined,
+        entrypoint_crashed,
+        agent_left,
+        agent_silent,
+        not_dispatched,
+        dispatched_elsewhere,
+        dispatch_deleted,
+        refused,
+        never_answered,
+        dialing_for_ever,
+        never_dialled,
+        rule_without_agent,
+        inbound_and_silent,
+        no_publisher_worker,
     )
 }

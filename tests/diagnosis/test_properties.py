@@ -17,12 +17,17 @@ def told(life: Life, looks: Iterable[float], diagnosis: f.Diagnosis) -> str:
     """What to look at when it went wrong."""
     lines = [f"{life.variant} looked at {[round(t, 2) for t in looks][-8:]}: {f.found(diagnosis)}"]
     lines += [item.text for broken in diagnosis.broken for item in broken.because]
-    lines += [f"  {sent.created:.2f}-{sent.deleted:.2f} {sent.dispatch.agent_name!r} jobs {[round(w.listed, 2) for w in sent.jobs]}" for sent in life.dispatched]
+    lines += [
+        f"  {sent.created:.2f}-{sent.deleted:.2f} {sent.dispatch.agent_name!r} jobs {[round(w.listed, 2) for w in sent.jobs]}"
+        for sent in life.dispatched
+    ]
     lines += [
         f"  {s.joined:.2f}-{s.left:.2f} {s.participant.kind} active {s.active} audio {s.audio} {s.states}"
         for s in life.stays
     ]
-    lines += [f"  {t:.2f} {source} {state}" for t, source, state in sorted(life.logged)] + [f"  closes {life.closes:.2f} {life.ahead}"]
+    lines += [f"  {t:.2f} {source} {state}" for t, source, state in sorted(life.logged)] + [
+        f"  closes {life.closes:.2f} {life.ahead}"
+    ]
     return "\n".join(lines)
 
 

@@ -96,7 +96,7 @@ def one(findings: list[Finding], code: str, confidence: Confidence) -> Finding:
     assert finding.step is None
     assert catalogue.get(code).step is None
     assert all(because.at == NOW for because in finding.because)
-    assert set(finding.values) <= catalogue.PLACEHOLDERS
+    assert set(finding.values) <= catalogue.VALUES
     return finding
 
 
@@ -114,7 +114,7 @@ def test_trunk_without_a_rule(seed: int) -> None:
     agent = names.agent()
     evidence = trunks(trunk), rules(rule(other, trunk_ids=(names.id("ST_"),)))
     finding = one(missing(*evidence, agent=agent), "LKD301", Confidence.PROVEN)
-    assert finding.values == {"trunk_id": trunk, "agent_name": agent}
+    assert finding.values == {"trunk_id": trunk, "agent_name": agent, "kind": "trunk"}
     assert [because.source for because in finding.because] == ["ListSIPInboundTrunk", "ListSIPDispatchRule"]
     assert trunk in finding.because[0].text
     assert other in finding.because[1].text
@@ -166,7 +166,7 @@ def test_expected_rule_missing(seed: int) -> None:
     expected, there = names.id("SDR_"), names.id("SDR_")
     sip = Sip(dispatch_rules=(ExpectedRule(id=expected),))
     finding = one(missing(rules(rule(there)), sip=sip), "LKD301", Confidence.PROVEN)
-    assert finding.values == {"rule_id": expected}
+    assert finding.values == {"rule_id": expected, "kind": "expected"}
     assert there in finding.because[0].text
     assert not missing(rules(rule(expected)), sip=sip)
     assert not missing(trunks(), sip=sip)
@@ -288,13 +288,13 @@ def test_rule_for_a_trunk_that_is_gone(seed: int) -> None:
     gone, there, second = names.id("ST_"), names.id("ST_"), names.id("ST_")
     bound = rule(names.id("SDR_"), trunk_ids=(there, gone))
     finding = one(dangling(trunks(there, second), rules(bound)), "LKD304", Confidence.PROVEN)
-    assert finding.values == {"rule_id": bound.id, "trunk_id": gone, "detail": second}
+    assert finding.values == {"rule_id": bound.id, "trunk_id": gone, "detail": second, "kind": "rule"}
     assert there in finding.because[1].text
 
 
 def test_rule_for_a_trunk_that_is_gone_and_no_other_is_there() -> None:
     finding = one(dangling(trunks(), rules(rule(trunk_ids=("ST_a",)))), "LKD304", Confidence.PROVEN)
-    assert finding.values == {"rule_id": "SDR_a", "trunk_id": "ST_a"}
+    assert finding.values == {"rule_id": "SDR_a", "trunk_id": "ST_a", "kind": "rule"}
 
 
 def test_rule_for_an_outbound_trunk() -> None:
@@ -313,7 +313,7 @@ def test_rule_whose_trunks_are_there_or_unread() -> None:
 def test_expected_inbound_trunk_missing() -> None:
     sip = Sip(inbound_trunks=("ST_a",))
     finding = one(dangling(trunks("ST_b"), sip=sip), "LKD304", Confidence.PROVEN)
-    assert finding.values == {"trunk_id": "ST_a", "detail": "ST_b"}
+    assert finding.values == {"trunk_id": "ST_a", "detail": "ST_b", "kind": "expected"}
     one(dangling(trunks(), rules(rule(trunk_ids=("ST_a",))), sip=sip), "LKD304", Confidence.PROVEN)
     assert not dangling(trunks("ST_a"), sip=sip)
 
@@ -427,6 +427,6 @@ def test_any_lists(
         for check in RULES:
             for finding in check(state):
                 assert finding.because
-                assert set(finding.values) <= catalogue.PLACEHOLDERS
+                assert set(finding.values) <= catalogue.VALUES
                 if len(observations) < 2:
                     assert finding.code != "LKD304"

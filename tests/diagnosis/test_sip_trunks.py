@@ -77,7 +77,7 @@ def one(findings: list[Finding], code: str, confidence: Confidence) -> Finding:
     assert finding.confidence is confidence
     entry = catalogue.get(code)
     assert entry.step == finding.step
-    assert set(finding.values) <= catalogue.PLACEHOLDERS
+    assert set(finding.values) <= catalogue.VALUES
     return finding
 
 
@@ -177,7 +177,7 @@ def test_expected_number_missing(seed: int) -> None:
     expected = names.number()
     finding = one(misconfigured(trunk, expected), "LKD202", Confidence.PROVEN)
     assert finding.step is Step.SIP_DIALING
-    assert finding.values == {"trunk_id": trunk.id, "number": expected}
+    assert finding.values == {"trunk_id": trunk.id, "number": expected, "kind": "number"}
     assert "there: +15555550200" in finding.because[0].text
 
 
@@ -376,4 +376,4 @@ def test_any_lists(out: list[OutboundTrunk], into: list[InboundTrunk], sip: Sip)
         for rule in RULES:
             for finding in rule(state):
                 assert finding.because
-                assert set(finding.values) <= catalogue.PLACEHOLDERS
+                assert set(finding.values) <= catalogue.VALUES

@@ -4,7 +4,6 @@ alone, with the log rows in addition, and from the rows once the room is closed.
 All calls live in one server at the same time, as they would; each is traced by the command line.
 """
 
-import os
 import secrets
 import threading
 import time
@@ -28,6 +27,7 @@ from tests.lab.names import Names
 from tests.lab.phone import Call, Phone
 from tests.lab.servers import Database, LiveKitServer, Postgres
 from tests.lab.support import until
+from tests.lab.together import every, prepare
 from tests.lab.worker import Worker
 
 pytestmark = pytest.mark.xdist_group("lab_faults")
@@ -201,20 +201,13 @@ ALLOWANCE = 15.0
 RINGING_ALLOWANCE = 35.0
 """The same for a phone to ring."""
 
-PATIENCE = 150.0
+LOOKS_AT_ONCE = 5
+
+LOOK_PATIENCE = 150.0
 """Seconds until a look must have found its answer."""
 
 STATUS = {"broken": 1, "healthy": 0, "in_progress": 0, "unknown": 3}
 LOOKS = [(fault, look) for look in ("followed", "followed_late", "api", "rows", "closed") for fault in FAULTS]
-
-
-def every(seconds: float, condition: Callable[[], Ran | None]) -> Ran:
-    """The first Ran that is not None, asking again after `seconds`; AssertionError after PATIENCE."""
-    deadline = time.monotonic() + PATIENCE
-    while (ran := condition()) is None:
-        assert time.monotonic() < deadline, f"undecided after {PATIENCE:g} s"
-        time.sleep(seconds)
-    return ran
 
 
 @dataclass(frozen=True)
@@ -236,12 +229,12 @@ class PlacedCall:
     database: Database
     doctor: Doctor
     stack: ExitStack
-    looking: threading.Semaphore
+    looking: ThreadPoolExecutor
     ran: dict[str, Future[Ran] | Ran] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.room, self.call_id, self.agent_name = self.names.room(), self.names.call_id(), self.stage.agent.agent_name
-        self.edge, self.began = self.stage.edge, time.monotonic()
+        self.edge = self.stage.edge
         self.other_rooms: list[str] = []
         self.allowance = ALLOWANCE
         self.configure()
@@ -292,7 +285,7 @@ class PlacedCall:
         """Starts a trace with --wait, and returns once it has looked into the room."""
         before = self._times_looked_into()
         self.ran[look] = in_background(self.doctor.trace, "--room", self.room, "--wait", "90", **API_ONLY)
-        until(lambda: self._times_looked_into() >= before + 2, what=f"--wait to look into {self.room} twice")
+        every(0.3, lambda: self._times_looked_into() >= before + 2, f"--wait to look into {self.room} twice")
 
     def _times_looked_into(self) -> int:
         """Traces look at the dispatches too, which nothing else here does while they run."""
@@ -301,13 +294,14 @@ class PlacedCall:
 
     def examine(self) -> None:
         """All looks, each again until the call is decided; then the room is closed."""
-        until(lambda: time.monotonic() > self.began + self.allowance, what="its allowance to pass")
+        due = time.monotonic() + self.allowance
+        every(1, lambda: time.monotonic() > due, "its allowance to pass")
         for look in ("api", "rows"):
             if look in self.fault.looks:
                 self.ran[look] = self.decided(look)
         for running in list(self.ran.values()):
             if isinstance(running, Future):
-                running.result(PATIENCE)
+                running.result(LOOK_PATIENCE)
         self.stack.close()
         for room in (self.room, *self.other_rooms):
             if self.edge.rooms(room):
@@ -316,11 +310,10 @@ class PlacedCall:
 
     def decided(self, look: str) -> Ran:
         def settled() -> Ran | None:
-            with self.looking:
-                ran = self.look(look)
+            ran = self.looking.submit(self.look, look).result()
             return ran if ran.json["verdict"] != "in_progress" else None
 
-        return every(2, settled)
+        return every(2, settled, f"the verdict of {self.fault.name}, {look}", LOOK_PATIENCE)
 
     def look(self, look: str) -> Ran:
         match look:
@@ -369,7 +362,8 @@ def place_dispatched_before_worker(call: PlacedCall) -> None:
     call.without_worker()
     call.place()
     not_dispatched = "not dispatching agent job since no worker is available"
-    call.stage.server.wait_for_log(not_dispatched, room=call.room, agentName=call.agent_name)
+    fields = {"room": call.room, "agentName": call.agent_name}
+    every(1, lambda: call.stage.server.logged(not_dispatched, **fields), "the dispatch to be lost")
     start_worker(call, Mode.REQUEST_REJECTS)
 
 
@@ -377,7 +371,6 @@ def place_at_capacity(call: PlacedCall) -> None:
     call.without_worker()
     full = start_worker(call, Mode.AT_CAPACITY)
     full.wait_for_log("worker is at full capacity, marking as unavailable")
-    call.began = time.monotonic()
     call.place()
 
 
@@ -396,7 +389,7 @@ def place_leaves_early(call: PlacedCall) -> None:
     call.place(Mode.LEAVES_EARLY, 8, status="ringing")
     call.edge.wait_for_agent(call.room)
     call.follow()
-    call.edge.wait_until_agent_left(call.room)
+    every(1, lambda: not call.edge.agent(call.room), "the agent to leave")
 
 
 def place_silent(call: PlacedCall) -> None:
@@ -546,26 +539,32 @@ def database(postgres: Postgres) -> Iterator[Database]:
 
 @pytest.fixture(scope="module")
 def calls(
-    stages: dict[bool, Stage], database: Database, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    stages: dict[bool, Stage],
+    database: Database,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[dict[str, Future[PlacedCall]]]:
-    """Every fault's call, placed and traced, by the fault's name. All begin at once."""
-    seed = os.environ.get("LIVEKIT_DOCTOR_LAB_SEED") or secrets.token_hex(4)
-    print(f"LIVEKIT_DOCTOR_LAB_SEED={seed}")
-    placing, looking = threading.Semaphore(4), threading.Semaphore(3)
-    folders = {fault.name: tmp_path_factory.mktemp(fault.name) for fault in FAULTS}
-    with ForkServer() as forks, ExitStack() as stack, ThreadPoolExecutor(len(FAULTS)) as pool:
+    """The call of each fault that is tested, placed and traced, by the fault's name. All begin at once."""
+    items = [item for item in request.session.items if item.path == request.path]
+    faults = {item.callspec.params["fault"] for item in items if isinstance(item, pytest.Function)}
+    names = prepare()
+    placing = threading.Semaphore(4)
+    folders = {fault.name: tmp_path_factory.mktemp(fault.name) for fault in faults}
+    with ExitStack() as stack:
+        forks = stack.enter_context(ForkServer())
+        looking, pool = (stack.enter_context(ThreadPoolExecutor(most)) for most in (LOOKS_AT_ONCE, len(faults)))
 
         def run(fault: Fault) -> PlacedCall:
             stage = stages[fault.name == "no_sip"]
             doctor = ForkedDoctor(forks, folders[fault.name], stage.server, database)
             of_call = stack.enter_context(ExitStack())
             with placing:
-                call = PlacedCall(stage, fault, Names(f"{seed} {fault.name}"), database, doctor, of_call, looking)
+                call = PlacedCall(stage, fault, names(fault.name), database, doctor, of_call, looking)
                 place(call)
             call.examine()
             return call
 
-        yield {fault.name: pool.submit(run, fault) for fault in FAULTS}
+        yield {fault.name: pool.submit(run, fault) for fault in FAULTS if fault in faults}
 
 
 @pytest.fixture

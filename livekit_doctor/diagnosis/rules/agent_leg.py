@@ -14,6 +14,7 @@ from livekit_doctor.diagnosis.correlation import call_id_in, live_rooms, mention
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.names import near_miss, written_alike
 from livekit_doctor.diagnosis.proofs import Proofs, age, overdue, waited
+from livekit_doctor.diagnosis.rules.rooms import SCRATCH_PREFIX
 from livekit_doctor.evidence.observations import (
     Canary,
     Dispatch,
@@ -335,12 +336,16 @@ def _others_searched(call: Call) -> bool:
 
 
 def rooms_to_search(call: Call, rooms: tuple[Room, ...]) -> tuple[Room, ...]:
-    """The other rooms in which this call's dispatch may be: created while it was being placed."""
+    """The other rooms in which this call's dispatch may be: created while it was being placed, and
+    not by an experiment, whose room may be gone at the next look."""
     own = call.room_info
     return tuple(
         room
         for room in rooms
-        if own is not None and room.sid != own.sid and abs(room.created_at - own.created_at) < timedelta(minutes=2)
+        if own is not None
+        and room.sid != own.sid
+        and abs(room.created_at - own.created_at) < timedelta(minutes=2)
+        and not room.name.startswith(SCRATCH_PREFIX)
     )
 
 

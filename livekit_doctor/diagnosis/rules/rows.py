@@ -82,9 +82,10 @@ def never_logged(call: Call, proofs: Proofs) -> Finding | None:
 def first_absent(call: Call, proofs: Proofs) -> Step | None:
     """The first always-logged step of the agent's leg that nothing proves, where rows were read.
 
-    None where the leg is over: a later step is proven, so that the row is merely missing.
+    None where the leg is over: a later step is proven, so that the row is merely missing. And none
+    where no state of the log is known at all: it has other names for those that it always writes.
     """
-    if not call.rows:
+    if not call.logged:
         return None
     steps = {step_of_state(name, call.settings.flow) for name in call.settings.call_logs.always_logged}
     absent = [step for step in WAY if step in steps and step not in proofs]

@@ -63,7 +63,7 @@ def dispatch_rule_missing(setup: Setup) -> Iterator[Finding]:
                     because_of(trunks.read, f"inbound trunk {_titled(trunk.id, trunk.name)}"),
                     because_of(rules.read, text),
                 ),
-                values=known({"trunk_id": trunk.id, "agent_name": setup.settings.agent.name or ""}),
+                values=known({"trunk_id": trunk.id, "agent_name": setup.settings.agent.name or "", "kind": "trunk"}),
             )
 
 
@@ -98,7 +98,9 @@ def _expected_rule_missing(setup: Setup, rules: SipDispatchRuleList) -> Iterator
                 code="LKD301",
                 confidence=Confidence.PROVEN,
                 because=(because_of(rules.read, text),),
-                values=known({"rule_id": expected.id, "other_name": meant or "", "agent_name": agent or ""}),
+                values=known(
+                    {"rule_id": expected.id, "other_name": meant or "", "agent_name": agent or "", "kind": "expected"}
+                ),
             )
 
 
@@ -209,7 +211,9 @@ def _dangling(setup: Setup, because: tuple[Because, ...], trunk_id: str, *, rule
         code="LKD304",
         confidence=Confidence.PROVEN,
         because=because,
-        values=known({"rule_id": rule_id, "trunk_id": trunk_id, "detail": instead}),
+        values=known(
+            {"rule_id": rule_id, "trunk_id": trunk_id, "detail": instead, "kind": "rule" if rule_id else "expected"}
+        ),
     )
 
 

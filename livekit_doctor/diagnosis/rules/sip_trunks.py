@@ -89,7 +89,9 @@ def _expected_number_missing(read: Read, trunk: OutboundTrunk, expected: tuple[s
         text = f"the configuration expects caller id {number} of trunk {trunk.id}; "
         alike = next((other for other in trunk.numbers if normalised(other) == normalised(number)), "")
         text += f"there: {alike}, written differently" if alike else f"there: {few(trunk.numbers)}"
-        yield _misconfigured(read, trunk, Confidence.PROVEN, text, number=number, other_name=alike)
+        yield _misconfigured(
+            read, trunk, Confidence.PROVEN, text, "spelling" if alike else "number", number=number, other_name=alike
+        )
 
 
 def _no_numbers(read: Read, trunk: OutboundTrunk) -> Iterator[Finding]:
@@ -98,7 +100,7 @@ def _no_numbers(read: Read, trunk: OutboundTrunk) -> Iterator[Finding]:
     that an older server stored (CreateSIPTrunk, not served any more) is still listed."""
     if not trunk.numbers:
         text = f"trunk {trunk.id} has no number: a call that names no caller id of its own fails"
-        yield _misconfigured(read, trunk, Confidence.PROVEN, text)
+        yield _misconfigured(read, trunk, Confidence.PROVEN, text, "number")
 
 
 def _address_unusable(read: Read, trunk: OutboundTrunk) -> Iterator[Finding]:
@@ -111,7 +113,7 @@ def _address_unusable(read: Read, trunk: OutboundTrunk) -> Iterator[Finding]:
     wrong = _what_is_wrong(trunk.address)
     if wrong:
         text = f'trunk {trunk.id} has the address "{trunk.address}": {wrong}; it must be host or host:port'
-        yield _misconfigured(read, trunk, Confidence.PROVEN, text, detail=_host_and_port(trunk.address))
+        yield _misconfigured(read, trunk, Confidence.PROVEN, text, "address", detail=_host_and_port(trunk.address))
 
 
 def _what_is_wrong(address: str) -> str | None:
@@ -158,7 +160,7 @@ def _transport_contradicted(read: Read, trunk: OutboundTrunk) -> Iterator[Findin
         text = f"trunk {trunk.id} has transport {transport} and port {port}, which is usually for {usual}"
     else:
         return
-    yield _misconfigured(read, trunk, Confidence.POSSIBLE, text)
+    yield _misconfigured(read, trunk, Confidence.POSSIBLE, text, "transport")
 
 
 def _unusual_caller_ids(read: Read, trunk: OutboundTrunk) -> Iterator[Finding]:
@@ -185,7 +187,7 @@ def _unusual_caller_ids(read: Read, trunk: OutboundTrunk) -> Iterator[Finding]:
             text += "; the caller id is drawn at random, so only some calls have it"
         better = normalised(number)
         values = {"other_name": number, "number": better if is_e164(better) else ""}
-        yield _misconfigured(read, trunk, Confidence.POSSIBLE, text, **values)
+        yield _misconfigured(read, trunk, Confidence.POSSIBLE, text, "spelling", **values)
 
 
 def _meant_as_phone_number(number: str) -> bool:
@@ -252,13 +254,15 @@ def _named(trunk: InboundTrunk) -> str:
     return f' ("{trunk.name}")' if trunk.name else ""
 
 
-def _misconfigured(read: Read, trunk: OutboundTrunk, confidence: Confidence, text: str, **values: str) -> Finding:
+def _misconfigured(
+    read: Read, trunk: OutboundTrunk, confidence: Confidence, text: str, kind: str, **values: str
+) -> Finding:
     return Finding(
         code="LKD202",
         confidence=confidence,
         step=Step.SIP_DIALING,
         because=(because_of(read, text),),
-        values=known({"trunk_id": trunk.id, **values}),
+        values=known({"trunk_id": trunk.id, "kind": kind, **values}),
     )
 
 

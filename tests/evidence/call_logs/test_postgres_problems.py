@@ -36,7 +36,7 @@ from tests.evidence.call_logs.support import (
 from tests.evidence.call_logs.wire import Wire
 from tests.lab.names import Names
 from tests.lab.servers import Database
-from tests.lab.support import free_port
+from tests.lab.support import free_port, until
 
 
 def word(names: Names) -> str:
@@ -439,6 +439,7 @@ def test_what_is_sent(database: Database, names: Names) -> None:
         reading = read_call(logs, call_id)
         assert states_of(reading) == ["there"]
         assert wire.startup.keys() == {"user", "database"}
+        until(lambda: "X" in [kind for kind, _ in wire.messages], what="the goodbye")
         assert [kind for kind, _ in wire.messages] == ["Q", "Q", "Q", "X"]
         first, second, last = wire.queries
         assert first.startswith("BEGIN READ ONLY; SET LOCAL statement_timeout = 7000;")
@@ -447,7 +448,7 @@ def test_what_is_sent(database: Database, names: Names) -> None:
 
         wire.messages.clear()
         assert rows_of(read_call(logs, "unknown")) == []
-        assert {kind for kind, _ in wire.messages} == {"Q", "X"}
+        until(lambda: {kind for kind, _ in wire.messages} == {"Q", "X"}, what="queries and a goodbye")
         assert (wire.queries[0][:5], wire.queries[-1]) == ("BEGIN", "ROLLBACK")
 
         wire.messages.clear()

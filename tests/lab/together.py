@@ -1,0 +1,35 @@
+"""What the modules share that place many calls at once, from several threads."""
+
+import os
+import secrets
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from livekit.rtc._ffi_client import FfiClient
+
+from tests.lab.names import Names
+from tests.lab.support import PATIENCE
+
+Value = TypeVar("Value")
+
+
+def prepare() -> Callable[[str], Names]:
+    """Before the first thread. Returns the module's source of names, for one purpose each.
+
+    Two phones that are the first at the same time would each make the RTC SDK's only client: one
+    of them never hears that it has joined, and 15 s later the SDK ends this process with SIGTERM.
+    """
+    assert FfiClient.instance
+    seed = os.environ.get("LIVEKIT_DOCTOR_LAB_SEED") or secrets.token_hex(4)
+    print(f"LIVEKIT_DOCTOR_LAB_SEED={seed}")
+    return lambda purpose: Names(f"{seed} {purpose}")
+
+
+def every(seconds: float, condition: Callable[[], Value | None], what: str, timeout: float = PATIENCE) -> Value:
+    """`until` for many threads on a small machine: asks again only after so many seconds."""
+    deadline = time.monotonic() + timeout
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"{what}: still {value!r} after {timeout:g} s"
+        time.sleep(seconds)
+    return value

@@ -1,0 +1,147 @@
+"""Phone numbers are masked in what is said, and never in what is typed or what names a thing."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from livekit_doctor.evidence.observations import (
+    Evidence,
+    InboundTrunk,
+    InboundTrunkList,
+    OutboundTrunk,
+    OutboundTrunkList,
+    Participant,
+    ParticipantList,
+    Read,
+    SipDispatchRule,
+    SipDispatchRuleList,
+)
+from livekit_doctor.flow import Confidence
+from livekit_doctor.render import check_console, check_json, trace_console, trace_json
+from livekit_doctor.render.masking import Mask, mask_of
+from tests.render.reports import (
+    CALLEE,
+    CALLER,
+    ROOM,
+    START,
+    TRACES,
+    because,
+    check_report,
+    checked,
+    finding,
+    printed,
+    terminal,
+    trace_report,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("called +15555550123.", "called +1********23."),
+        ("+15555550123,+15555550100", "+1********23,+1********00"),
+        ("sip:+15555550123@carrier", "sip:+1********23@carrier"),
+        ("no number: 15555550123", "no number: 15555550123"),
+        ("AJ_+15555550123x PA_1", "AJ_+15555550123x PA_1"),
+        ("at 2031-02-03 04:05:06, +1 s, +12 s", "at 2031-02-03 04:05:06, +1 s, +12 s"),
+    ],
+)
+def test_any_number_as_people_write_it(text: str, masked: str) -> None:
+    assert Mask()(text) == masked
+    assert Mask(show=True)(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("called 15555550123", "called 1********23"),
+        ("called +15555550123", "called +1********23"),
+        ("id 915555550123", "id 915555550123"),
+        ("user 5550100 and 12", "user 5****00 and 12"),
+    ],
+)
+def test_known_numbers_in_any_spelling(text: str, masked: str) -> None:
+    assert Mask(["+1 (555) 555-0123", "5550100", "12", ""])(text) == masked
+
+
+def test_numbers_that_the_evidence_knows() -> None:
+    read = Read(source="x", at=START)
+    attributes = {"sip.phoneNumber": "15555550101", "sip.trunkPhoneNumber": "15555550102", "sip.callID": "15555550199"}
+    evidence = Evidence(
+        now=START,
+        observations=(
+            ParticipantList(
+                read=read,
+                room="r",
+                participants=(Participant(sid="PA", identity="i", kind="SIP", state="ACTIVE", attributes=attributes),),
+            ),
+            OutboundTrunkList(read=read, trunks=(OutboundTrunk(id="ST_o", numbers=("15555550103",)),)),
+            InboundTrunkList(read=read, trunks=(InboundTrunk(id="ST_i", numbers=("15555550104",)),)),
+            SipDispatchRuleList(
+                read=read,
+                rules=(SipDispatchRule(id="SDR", numbers=("15555550105",), inbound_numbers=("15555550106",)),),
+            ),
+        ),
+    )
+    mask = mask_of(evidence, show=False)
+    for last in range(1, 7):
+        assert mask(f"1555555010{last}") == f"1********0{last}"
+    assert mask("15555550199") == "15555550199"
+    assert mask_of(evidence, show=True)("15555550101") == "15555550101"
+
+
+def document(value: dict[str, Any]) -> Any:
+    return json.loads(msgspec.json.encode(value))
+
+
+def console_of(name: str, *, show: bool) -> str:
+    console = terminal(200)
+    trace_console.render(trace_report(TRACES[name](), show=show), console)
+    return printed(console)
+
+
+@pytest.mark.parametrize("name", TRACES)
+def test_trace(name: str) -> None:
+    """The room's name has a number in it: it stays as it is wherever it names the room."""
+    seen = console_of(name, show=False)
+    assert ROOM in seen or name == "unknown"
+    assert CALLEE not in seen.replace(ROOM, "")
+    assert CALLER not in seen
+    told = trace_json.render(trace_report(TRACES[name]()))
+    assert (told["room"] or "").endswith("15555550123") or name == "unknown"
+    assert all(ROOM in item["fix"] for item in told["broken"] if item["code"] == "LKD401")
+    assert CALLEE not in json.dumps(document(told)).replace(ROOM, "")
+
+
+@pytest.mark.parametrize("name", ["broken", "both legs"])
+def test_trace_shows_numbers_when_asked(name: str) -> None:
+    assert CALLEE in console_of(name, show=True)
+    assert "****" not in console_of(name, show=True)
+    assert "****" not in json.dumps(document(trace_json.render(trace_report(TRACES[name](), show=True))))
+
+
+def test_check() -> None:
+    """The same number: masked in the message and the evidence, whole in the fix."""
+    console = terminal(200)
+    check_console.render(check_report(), console)
+    seen = printed(console)
+    assert seen.count(CALLER) == 1
+    assert f'numbers=ListUpdate(add=["{CALLER}"])' in seen
+    assert seen.count("+1********00") == 2
+    told = document(check_json.render(check_report()))
+    trunk = next(item for item in told["checks"] if item["code"] == "LKD202")
+    assert CALLER in trunk["fix"]
+    assert CALLER in trunk["findings"][0]["fix"]
+    assert CALLER not in trunk["message"] + trunk["evidence"][0]["text"]
+    assert "****" not in json.dumps(document(check_json.render(check_report(show=True))))
+
+
+def test_what_would_settle_it_is_masked_too() -> None:
+    told = finding("LKD402", Confidence.LIKELY, because("x"), would_settle=(f"ask {CALLER}",))
+    report = check_report(checked("agent_dispatch.probe", "failed", f"{CALLEE}", told))
+    console = terminal(200)
+    check_console.render(report, console)
+    assert CALLER not in printed(console)
+    assert CALLEE not in printed(console)

@@ -1,0 +1,105 @@
+"""Lines of a console page."""
+
+from collections.abc import Callable
+from io import StringIO
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from livekit_doctor.redact import printable
+from livekit_doctor.render.page import Output, Page
+from tests.render.reports import printed, terminal
+
+FIX = """\
+Do this first, which takes a sentence that is far longer than the width of a small terminal:
+  command --with 'a very long argument' --and 'another argument that is very long' --more
+
+  second line
+Then look."""
+
+
+def page_of(write: Callable[[Page], None], width: int = 62) -> str:
+    console = terminal(width)
+    write(Page(console))
+    return printed(console)
+
+
+def test_sentences_of_a_fix_wrap_and_its_code_does_not() -> None:
+    lines = page_of(lambda page: page.fix(FIX)).split("\n")
+    assert lines == [
+        "  fix          - Do this first, which takes a sentence that is",
+        "                 far longer than the width of a small",
+        "                 terminal:",
+        "                   command --with 'a very long argument' --and 'another argument that is very long' --more",
+        "",
+        "                   second line",
+        "               - Then look.",
+        "",
+    ]
+
+
+def test_a_single_thing_to_do_has_no_bullet() -> None:
+    assert page_of(lambda page: page.fix("Do this:\n  x")) == "  fix          Do this:\n                 x\n"
+
+
+def test_a_command_after_a_sentence_is_not_wrapped() -> None:
+    text = "Look into the log of the server if there is one at all: grep -F outbound-room-of-this-very-call FILE"
+    assert page_of(lambda page: page.commands("settle by", [text, "Think"])).split("\n") == [
+        "  settle by    Look into the log of the server if there is one",
+        "               at all:",
+        "                 grep -F outbound-room-of-this-very-call FILE",
+        "               Think",
+        "",
+    ]
+
+
+def test_a_long_word_is_not_broken() -> None:
+    name = "outbound-" + "x" * 80
+    assert name in page_of(lambda page: page.field("room", f"it is {name}"))
+
+
+def test_without_a_terminal_nothing_wraps() -> None:
+    console = Console(file=StringIO(), width=40, color_system=None)
+    Page(console).field("because", "word " * 100)
+    assert printed(console).count("\n") == 1
+
+
+def test_more_candidates_than_are_shown_are_counted() -> None:
+    codes = [f"LKD10{number}" for number in range(1, 9)]
+    seen = page_of(lambda page: page.candidates(codes), width=400)
+    assert seen.count("LKD") == 6
+    assert seen.endswith(", and 2 more\n")
+    assert page_of(lambda page: page.candidates([])) == ""
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_printable_is_one_harmless_line(text: str) -> None:
+    assert len(printable(text)) == len(text)
+    assert all(char.isprintable() for char in printable(text))
+    assert printable(printable(text)) == printable(text)
+
+
+@settings(deadline=None)
+@given(st.text(alphabet=st.characters(codec="utf-8"), min_size=1))
+def test_whatever_the_text_no_line_steers_the_terminal(text: str) -> None:
+    def write(page: Page) -> None:
+        page.field("label", text)
+        page.fix(f"{printable(text)}:\n  {printable(text)}")
+        page.commands("settle by", [f"{text}: lk {text}"])
+
+    assert all(char == "\n" or char.isprintable() for char in page_of(write))
+
+
+def test_closed_pipe_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """rich would exit with status 1."""
+
+    class Closed(StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr("sys.stdout", Closed())
+    with pytest.raises(BrokenPipeError):
+        Page(Output()).line("x")
