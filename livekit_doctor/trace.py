@@ -16,7 +16,7 @@ from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.core import calls_of, diagnose
 from livekit_doctor.diagnosis.correlation import Subject, call_id_in, live_rooms
 from livekit_doctor.diagnosis.result import Diagnosis
-from livekit_doctor.diagnosis.rules.agent_leg import rooms_to_search
+from livekit_doctor.diagnosis.rules.dispatches import rooms_to_search
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence import call_logs, gather, sources, worker_endpoint
 from livekit_doctor.evidence.livekit_client import LiveKitClient, utc_now

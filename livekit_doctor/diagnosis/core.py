@@ -18,7 +18,8 @@ from livekit_doctor.diagnosis.result import (
     RoomResult,
     StepResult,
 )
-from livekit_doctor.diagnosis.rules import CALL_RULES, SECOND_LOOKS, agent_leg, rows
+from livekit_doctor.diagnosis.rules import CALL_RULES, SECOND_LOOKS, agents, dispatches, jobs, rows
+from livekit_doctor.diagnosis.rules.looks import SECOND_LOOK
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.timeline import timeline
 from livekit_doctor.diagnosis.warnings import warnings
@@ -108,7 +109,7 @@ def _diagnose(call: Call) -> Diagnosis:
         coverage=call.setup.evidence.coverage,
         inbound=call.inbound,
         not_covered=_not_covered(call, steps) if verdict is Verdict.HEALTHY else (),
-        look_again=agent_leg.SECOND_LOOK.total_seconds() if undecided else None,
+        look_again=SECOND_LOOK.total_seconds() if undecided else None,
     )
 
 
@@ -227,7 +228,7 @@ def _awaited(call: Call, proofs: Proofs) -> bool:
         first = next(leg, None)
         undecided = any(wants(call, proofs) for wants in SECOND_LOOKS)
         return undecided or (first is not None and _pending_in_room(call, proofs, first))
-    recent = bool(call.rows) and rows.rows_are_recent(call)
+    recent = bool(call.rows) and (rows.rows_are_recent(call) or rows.dispatched_recently(call))
     return recent and Step.AGENT_CONNECTED not in proofs and Step.CALL_ENDED not in proofs
 
 
@@ -242,9 +243,9 @@ def _pending_in_room(call: Call, proofs: Proofs, step: Step) -> bool:
                 return False
             return age(call, proofs, Step.ROOM_CREATED) is not None
         case Step.JOB_ASSIGNED if Step.AGENT_DISPATCHED in proofs:
-            return not call.declined_jobs and not agent_leg.job_is_late(call, proofs)
+            return not call.declined_jobs and not jobs.job_is_late(call, proofs)
         case Step.AGENT_CONNECTED if Step.AGENT_DISPATCHED in proofs:
-            return not agent_leg.agent_is_late(call, proofs)
+            return not agents.agent_is_late(call, proofs)
         case Step.AGENT_AUDIO:
             return _audio_pending(call, proofs)
         case Step.SIP_PARTICIPANT_CREATED:
@@ -267,7 +268,7 @@ def overdue_and_looked(call: Call, proofs: Proofs) -> bool:
     """The dispatch's allowance is over and nothing holds the conclusion back."""
     if not overdue(call, proofs, Step.AGENT_DISPATCHED):
         return False
-    return agent_leg.placer_is_past(call) or not call.phone_waits
+    return dispatches.placer_is_past(call) or not call.phone_waits
 
 
 def _audio_pending(call: Call, proofs: Proofs) -> bool:

@@ -10,7 +10,6 @@ from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import LeftBehind, LogTable, RecentCalls
 from livekit_doctor.flow import SPEC, Status, Step, implied_by
 
-
 ROW_WRITTEN_AFTER = timedelta(seconds=10)
 """An agent that has just connected may not have logged it yet."""
 

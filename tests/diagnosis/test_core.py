@@ -28,7 +28,6 @@ from tests.diagnosis.factories import (
     look,
     participants,
     phone,
-    read,
     rooms,
     row,
     rows_only,

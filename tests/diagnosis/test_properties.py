@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -397,4 +397,3 @@ def test_a_thousand_observations_take_milliseconds() -> None:
 
     assert taken(1000) < 0.05
     assert taken(4000) < 12 * max(taken(1000), 0.001)
-    assert timedelta(0) < f.AHEAD

@@ -39,7 +39,9 @@ class Failure:
 
 
 FAILURES = (
-    Failure("database down", "LKD602", ("nothing listens at 127.0.0.1",), 3, 1, {"CALL_LOGS_DATABASE_URL": "{down_dsn}"}),
+    Failure(
+        "database down", "LKD602", ("nothing listens at 127.0.0.1",), 3, 1, {"CALL_LOGS_DATABASE_URL": "{down_dsn}"}
+    ),
     Failure("no such database", "LKD602", ("calls_absent",), 2, 2, {"CALL_LOGS_DATABASE_URL": "{absent_dsn}"}),
     Failure("livekit down", "LKD003", ("refused",), 1, 1, {"LIVEKIT_URL": "ws://127.0.0.1:{closed_port}"}),
     Failure("unknown key", "LKD004", ("invalid API key",), 2, 2, {"LIVEKIT_API_KEY": "APIunknown"}),

@@ -5,25 +5,25 @@ from collections.abc import Callable
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.findings import Finding
 from livekit_doctor.diagnosis.proofs import Proofs
-from livekit_doctor.diagnosis.rules import agent_leg, phone_leg, rows
+from livekit_doctor.diagnosis.rules import agents, dispatches, jobs, phone_leg, rows
 
 CallRule = Callable[[Call, Proofs], Finding | None]
 
 CALL_RULES: tuple[CallRule, ...] = (
     rows.room_closed_early,
-    agent_leg.inbound_rule_without_agent,
-    agent_leg.dispatched_to_other_room,
-    agent_leg.dispatch_deleted,
-    agent_leg.agents_ignored,
-    agent_leg.agent_not_dispatched,
-    agent_leg.job_declined,
-    agent_leg.agent_name_mismatch,
-    agent_leg.dispatch_pipeline_down,
-    agent_leg.no_worker_registered,
-    agent_leg.no_worker_took_job,
-    agent_leg.job_without_agent,
-    agent_leg.agent_left,
-    agent_leg.agent_silent,
+    dispatches.inbound_rule_without_agent,
+    dispatches.dispatched_to_other_room,
+    dispatches.dispatch_deleted,
+    dispatches.agents_ignored,
+    dispatches.agent_not_dispatched,
+    jobs.job_declined,
+    jobs.agent_name_mismatch,
+    jobs.dispatch_pipeline_down,
+    jobs.no_worker_registered,
+    jobs.no_worker_took_job,
+    agents.job_without_agent,
+    agents.agent_left,
+    agents.agent_silent,
     phone_leg.sip_service_unavailable,
     phone_leg.outbound_trunk_missing,
     phone_leg.no_response,
@@ -32,7 +32,7 @@ CALL_RULES: tuple[CallRule, ...] = (
 """What a source that was read proves or makes likely."""
 
 SECOND_LOOKS: tuple[Callable[[Call, Proofs], bool], ...] = (
-    agent_leg.wants_second_look_for_dispatch,
-    agent_leg.wants_second_look_for_agent,
+    dispatches.wants_second_look_for_dispatch,
+    agents.wants_second_look_for_agent,
 )
 """Where one look at the room is not enough to conclude."""

@@ -105,6 +105,16 @@ def rows_are_recent(call: Call) -> bool:
     return -tolerance <= call.rows_now - call.rows[-1].at <= _patience(call)
 
 
+def dispatched_recently(call: Call) -> bool:
+    """A dispatch was seen whose allowance is not over by now, though the room was not looked into again."""
+    created = [dispatch.created_at for dispatch in call.dispatches if dispatch.created_at is not None]
+    if call.dispatch_list is None or not created:
+        return False
+    since_look = call.setup.evidence.now - call.dispatch_list.read.at
+    allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
+    return call.dispatch_list.read.now - max(created) + since_look <= allowed
+
+
 def _patience(call: Call) -> timedelta:
     """How long the agent's rows may take. Where nothing says that the placer is past it, it may
     be waiting for the phone to be answered before it dispatches."""

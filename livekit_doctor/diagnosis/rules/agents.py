@@ -1,0 +1,164 @@
+"""entrypoint_called, agent_connected, agent_audio: is the agent there, and heard? LKD406, 407, 408."""
+
+from datetime import timedelta
+
+from livekit_doctor import catalogue
+from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.findings import Because, Finding
+from livekit_doctor.diagnosis.proofs import Proofs, overdue, waited
+from livekit_doctor.diagnosis.rules.looks import (
+    SECOND_LOOK,
+    finding,
+    logged_row,
+    no_agent,
+    nobody_ever_joined,
+    phones_in,
+    seen_in_room,
+)
+from livekit_doctor.evidence.observations import (
+    ParticipantList,
+)
+from livekit_doctor.flow import Confidence, Step
+
+
+def job_without_agent(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD406, broad: a worker took the job, a phone waits in the room, and no agent is there.
+
+    The phone must be waiting in two looks, since after a healthy call the job record stays as it
+    is when the agent has left (fact 11); and alone, since anybody else may have taken over, or be
+    the agent with a user's token (fact 19). Or else nobody ever came into the room.
+    """
+    if not _job_has_no_agent(call, proofs) or call.others_present:
+        return None
+    job = call.jobs[-1]
+    because = [
+        Because(
+            source="ListDispatch",
+            at=job.started_at,
+            text=f"job {job.id} {job.status}, worker {job.worker_id}" + (f", error: {job.error}" if job.error else ""),
+        ),
+        no_agent(call),
+    ]
+    candidates = list(catalogue.get("LKD406").candidates)
+    step = Step.AGENT_CONNECTED if Step.ENTRYPOINT_CALLED in proofs else Step.ENTRYPOINT_CALLED
+    if call.phone_present:
+        if call.watched(_looks_without_late_agent(call)) < SECOND_LOOK:
+            return None
+    elif nobody_ever_joined(call):
+        text = "the room stays open though empty, so that nobody has ever joined it"
+        because.append(Because(source="ListRooms", at=call.livekit_now, text=text))
+    else:
+        return None
+    if step is Step.AGENT_CONNECTED:
+        candidates = [code for code in candidates if code != "LKD417"]
+        because.append(logged_row(call, Step.ENTRYPOINT_CALLED, "the entrypoint ran"))
+    return finding(call, "LKD406", step, Confidence.LIKELY, because, candidates)
+
+
+def _job_has_no_agent(call: Call, proofs: Proofs) -> bool:
+    """A job's allowance is over, and no agent was ever seen."""
+    if not call.api_covers or not call.jobs or call.agents_seen or Step.AGENT_CONNECTED in proofs:
+        return False
+    if Step.CALL_ENDED in call.logged or len(phones_in(call.participant_list)) > 1:
+        return False
+    return agent_is_late(call, proofs)
+
+
+def agent_is_late(call: Call, proofs: Proofs) -> bool:
+    """The agent's allowance is over, counted from when a worker took the last job: a job may come
+    long after its dispatch, when the phone joins, or in place of one that failed."""
+    started = [job.started_at for job in call.jobs if job.started_at is not None]
+    allowance = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
+    young = bool(started) and call.livekit_now - max(started) <= allowance
+    return not young and overdue(call, proofs, Step.AGENT_CONNECTED)
+
+
+def agent_left(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD407: the agent was in the room and is not any more, while the phone is on the line.
+
+    Not where somebody else was there too since then: then the call was handed over.
+    """
+    if not call.api_covers or call.agents or not call.phone_present:
+        return None
+    looks = _looks_without_agent(call)
+    if Step.CALL_ENDED in call.logged or any(map(_may_be_handed_over, looks)):
+        return None
+    if call.watched(_looks_after_connected(call)) < SECOND_LOOK:
+        return None
+    seen_at = [listing.read.now for listing in call.participant_lists if call.agents_in(listing)]
+    if seen_at:
+        text = f"agent {call.agents_seen[-1].identity} was there until {seen_at[-1]:%H:%M:%S}"
+        because, confidence = [seen_in_room(call, text)], Confidence.PROVEN
+    elif Step.AGENT_CONNECTED in call.logged:
+        because = [logged_row(call, Step.AGENT_CONNECTED, "the agent had joined")]
+        confidence = Confidence.LIKELY
+    else:
+        return None
+    because.append(no_agent(call))
+    candidates = [] if confidence is Confidence.PROVEN else ["LKD406"]
+    return finding(call, "LKD407", Step.AGENT_CONNECTED, confidence, because, candidates)
+
+
+def wants_second_look_for_agent(call: Call, proofs: Proofs) -> bool:
+    """Whether only a second look keeps an agent that left from being concluded."""
+    return (
+        call.api_covers
+        and not call.agents
+        and call.phone_present
+        and not any(map(_may_be_handed_over, _looks_without_agent(call)))
+        and Step.CALL_ENDED not in call.logged
+        and (
+            call.watched(_looks_without_late_agent(call)) < SECOND_LOOK
+            if _job_has_no_agent(call, proofs)
+            else Step.AGENT_CONNECTED in proofs and call.watched(_looks_after_connected(call)) < SECOND_LOOK
+        )
+    )
+
+
+def agent_silent(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD408: the agent is connected, the phone answered, and there is no unmuted audio track."""
+    if not call.api_covers or not call.agents or Step.AGENT_AUDIO in proofs:
+        return None
+    if Step.AGENT_AUDIO in call.settings.flow.not_used or not overdue(call, proofs, Step.AGENT_AUDIO):
+        return None
+    agent = call.agents[0]
+    muted = [track for track in agent.tracks if track.kind == "audio"]
+    what = f"audio track {muted[0].sid} is muted" if muted else "publishes no audio track"
+    since = waited(call, proofs, Step.AGENT_AUDIO)
+    text = f"agent {agent.identity} is ACTIVE and {what}" + (f" after {since.total_seconds():.0f} s" if since else "")
+    return finding(call, "LKD408", Step.AGENT_AUDIO, Confidence.PROVEN, [seen_in_room(call, text)], [])
+
+
+def _looks_without_agent(call: Call) -> list[ParticipantList]:
+    """The looks since the agent was last seen."""
+    looks: list[ParticipantList] = []
+    for listing in call.participant_lists:
+        if call.agents_in(listing):
+            looks.clear()
+        else:
+            looks.append(listing)
+    return looks
+
+
+def _looks_after_connected(call: Call) -> list[ParticipantList]:
+    """The looks without an agent after it was seen, or after the row was read that says it connected."""
+    looks = _looks_without_agent(call)
+    row = call.logged.get(Step.AGENT_CONNECTED)
+    if call.agents_seen:
+        return looks
+    return [listing for listing in looks if row is not None and listing.read.at >= row.read.at]
+
+
+def _looks_without_late_agent(call: Call) -> list[ParticipantList]:
+    """The looks at which the agent had had its allowance."""
+    started = [job.started_at for job in call.jobs if job.started_at is not None]
+    dispatched = [dispatch.created_at for dispatch in call.dispatches if dispatch.created_at is not None]
+    allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
+    due = max((*started, *dispatched), default=call.livekit_now) + allowed
+    return [listing for listing in call.participant_lists if listing.read.now > due]
+
+
+def _may_be_handed_over(listing: ParticipantList) -> bool:
+    """There is somebody besides one phone: a human, a second phone, or an agent that is not ACTIVE."""
+    others = [p for p in listing.participants if p.kind not in ("SIP", "EGRESS", "INGRESS")]
+    return bool(others) or len(phones_in(listing)) > 1

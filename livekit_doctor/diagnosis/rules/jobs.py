@@ -1,0 +1,162 @@
+"""job_assigned: did a worker take the job? LKD101, 102, 107, 402, 404."""
+
+from datetime import datetime, timedelta
+
+from livekit_doctor import catalogue
+from livekit_doctor.diagnosis.call import JOB_LISTED_AFTER, Call
+from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
+from livekit_doctor.diagnosis.names import near_miss
+from livekit_doctor.diagnosis.proofs import Proofs, age, waited
+from livekit_doctor.diagnosis.rules.looks import finding, listed_dispatches, no_agent
+from livekit_doctor.evidence.observations import (
+    Canary,
+    WorkerEndpoint,
+)
+from livekit_doctor.flow import Confidence, Step
+
+
+def no_worker_took_job(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD402, broad: dispatched, and no worker has the job after the allowance (facts 5, 7, 10, 11)."""
+    if not _job_missing(call, proofs):
+        return None
+    dispatch = call.dispatches[-1]
+    since = age(call, proofs, Step.AGENT_DISPATCHED)
+    for_how_long = f" after {since.total_seconds():.0f} s" if since else ""
+    text = f'dispatch {dispatch.id} for "{dispatch.agent_name}" has no job{for_how_long}'
+    because = [listed_dispatches(call, text), no_agent(call)]
+    candidates = list(catalogue.get("LKD402").candidates)
+    ruled_out = [RuledOut(code="LKD401", because=f"dispatch {dispatch.id} is in the room, under the agent's name")]
+    confidence = Confidence.LIKELY
+    canary = call.setup.latest(Canary)
+    if canary is not None and canary.job_after is not None:
+        candidates.remove("LKD107")
+        text = f"a canary registered with {canary.read.source} and got its job in {canary.job_after:.1f} s"
+        ruled_out.append(RuledOut(code="LKD107", because=text))
+    if call.declined_jobs:
+        return None
+    return finding(
+        call, "LKD402", Step.JOB_ASSIGNED, confidence, because, candidates, ruled_out, dispatch_id=dispatch.id
+    )
+
+
+def agent_name_mismatch(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD102: no job, and the dispatch's name is not the one the worker runs under (fact 8).
+
+    The worker's name is what its endpoint says, else what is configured; a difference of
+    case, white space or look-alikes makes it likely, any other a possibility.
+    """
+    if not _job_missing(call, proofs):
+        return None
+    dispatch = call.dispatches[-1]
+    for source, at, name in _worker_names(call):
+        if not name or name == dispatch.agent_name:
+            return None
+        how = near_miss(dispatch.agent_name, name)
+        text = f'the dispatch is for "{dispatch.agent_name}", the worker runs as "{name}"' + (
+            f": they differ in {how}" if how else ""
+        )
+        because = [
+            Because(source=source, at=at, text=text),
+            listed_dispatches(call, f"dispatch {dispatch.id} has no job"),
+        ]
+        return finding(
+            call,
+            "LKD102",
+            Step.JOB_ASSIGNED,
+            Confidence.LIKELY if how else Confidence.POSSIBLE,
+            because,
+            ["LKD402"] if how is None else ["LKD101"],
+            dispatch_id=dispatch.id,
+            agent_name=name,
+            other_name=dispatch.agent_name,
+        )
+    return None
+
+
+def no_worker_registered(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD101: no job, the dispatch pipeline works (canary), and no configured worker answers at all."""
+    if not _job_missing(call, proofs):
+        return None
+    canary = call.setup.latest(Canary)
+    endpoints = call.setup.coverage("worker_endpoint")
+    unreachable = [entry for entry in endpoints if entry.problem and entry.problem.code == "LKD106"]
+    if canary is None or canary.job_after is None or not endpoints or len(unreachable) < len(endpoints):
+        return None
+    because = [
+        listed_dispatches(call, f"dispatch {call.dispatches[-1].id} has no job"),
+        *(Because(source=entry.source, text=entry.problem.message) for entry in unreachable if entry.problem),
+        Because(source="canary", at=canary.read.at, text=f"a canary got its job in {canary.job_after:.1f} s"),
+    ]
+    others = [code for code in catalogue.get("LKD402").candidates if code not in ("LKD101", "LKD107")]
+    return finding(call, "LKD101", Step.JOB_ASSIGNED, Confidence.POSSIBLE, because, others)
+
+
+def dispatch_pipeline_down(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD107: not even a canary of the tool's own gets its job (fact 15)."""
+    canary = call.setup.latest(Canary)
+    if not _job_missing(call, proofs) or canary is None or not canary.worker_id or canary.job_after is not None:
+        return None
+    text = f"a canary registered as {canary.worker_id} and its job did not come in {canary.waited:.0f} s"
+    because = [
+        Because(source="canary", at=canary.read.at, text=text),
+        listed_dispatches(call, f"dispatch {call.dispatches[-1].id} has no job"),
+    ]
+    return finding(call, "LKD107", Step.JOB_ASSIGNED, Confidence.LIKELY, because, ["LKD402"])
+
+
+def job_declined(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD404: a worker was asked and its request_fnc rejected: the job ended at once, without a
+    participant (fact 11)."""
+    if not call.declined_jobs or call.jobs or Step.ENTRYPOINT_CALLED in proofs or call.agents_seen:
+        return None
+    job = call.declined_jobs[-1]
+    text = f"job {job.id} ended {job.status} and was never given a participant: worker {job.worker_id} declined it"
+    because = [Because(source="ListDispatch", at=job.ended_at, text=text)]
+    return finding(call, "LKD404", Step.JOB_ASSIGNED, Confidence.PROVEN, because, [])
+
+
+def _job_missing(call: Call, proofs: Proofs) -> bool:
+    """A dispatch is listed without a job after its allowance, and nothing proves a later step.
+
+    The rows of a finished call prove the agent; a job that needs a participant's track or
+    arrival is not missing before that (fact 8).
+    """
+    if call.dispatch_list is None or not call.dispatches or call.jobs or call.declined_jobs:
+        return False
+    if Step.JOB_ASSIGNED in proofs or call.agents_seen:
+        return False
+    return job_is_late(call, proofs)
+
+
+def job_is_late(call: Call, proofs: Proofs) -> bool:
+    """The job's allowance is over, counted from what causes it."""
+    since = waited(call, proofs, Step.JOB_ASSIGNED) if _job_type(call) == "room" else _since_trigger(call)
+    allowance = call.settings.flow.allowances.job_assigned.broken_after
+    return since is not None and since > max(JOB_LISTED_AFTER, timedelta(seconds=allowance))
+
+
+def _since_trigger(call: Call) -> timedelta | None:
+    """How long ago the first phone joined, which a job of type JT_PUBLISHER or JT_PARTICIPANT waits for."""
+    joined = [phone.joined_at for phone in call.phones_seen if phone.joined_at is not None]
+    return call.livekit_now - min(joined) if joined else None
+
+
+def _job_type(call: Call) -> str:
+    kinds = {"JT_PUBLISHER": "publisher", "JT_PARTICIPANT": "participant"}
+    for endpoint in call.setup.all(WorkerEndpoint):
+        if endpoint.worker_type in kinds:
+            return kinds[endpoint.worker_type]
+    return call.settings.agent.job_type
+
+
+def _worker_names(call: Call) -> list[tuple[str, datetime | None, str]]:
+    endpoints = [e for e in call.setup.all(WorkerEndpoint) if e.agent_name is not None]
+    own: list[tuple[str, datetime | None, str]] = [
+        (f"worker {e.url}", e.read.at, e.agent_name or "") for e in endpoints
+    ]
+    names = {dispatch.agent_name for dispatch in call.dispatches}
+    if any(name in names for _, _, name in own):
+        return []
+    if own:
+        return own
+    return [("configuration", None, call.agent_name)] if call.agent_name else []

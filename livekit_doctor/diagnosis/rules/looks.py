@@ -1,0 +1,89 @@
+"""What the rules of the agent's leg share: looks at the room, and their evidence in words."""
+
+from datetime import timedelta
+from itertools import pairwise
+
+from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
+from livekit_doctor.evidence.observations import Participant, ParticipantList
+from livekit_doctor.flow import Confidence, Step
+
+SECOND_LOOK = timedelta(seconds=3)
+"""Two looks this far apart that agree are no glimpse of a call that is just ending or beginning."""
+
+WATCHED = timedelta(seconds=5)
+"""Between looks no further apart than this nobody joins, talks and leaves again."""
+
+
+def nobody_ever_joined(call: Call) -> bool:
+    """A room closes when its departure timeout has passed since the last participant left
+    (fact 18): one that was empty for longer, and is open, never had one."""
+    if call.room_info is None or call.room_info.departure_timeout <= 0 or call.phones_seen:
+        return False
+    looks = call.participant_lists
+    times = [listing.read.at for listing in looks]
+    without_gaps = all(later - earlier <= WATCHED for earlier, later in pairwise(times))
+    beyond = timedelta(seconds=call.room_info.departure_timeout + 2)
+    return without_gaps and not any(p.participants for p in looks) and call.watched(looks) > beyond
+
+
+def phones_in(listing: ParticipantList | None) -> list[Participant]:
+    return [p for p in listing.participants if p.kind == "SIP"] if listing else []
+
+
+def present(call: Call) -> tuple[Participant, ...]:
+    return call.participant_list.participants if call.participant_list else ()
+
+
+def listed_dispatches(call: Call, text: str) -> Because:
+    read = call.dispatch_list.read if call.dispatch_list else None
+    return Because(source="ListDispatch", at=read.now if read else None, text=text)
+
+
+def seen_in_room(call: Call, text: str) -> Because:
+    read = call.participant_list.read if call.participant_list else None
+    return Because(source="ListParticipants", at=read.now if read else None, text=text)
+
+
+def dispatches_listed(call: Call) -> Because:
+    if not call.listed:
+        return listed_dispatches(call, "no dispatch in the room")
+    if len(call.listed) == len(call.automatic):
+        return listed_dispatches(call, "one dispatch, the automatic one (no agent name)")
+    names = ", ".join(f'"{d.agent_name}"' for d in call.listed)
+    return listed_dispatches(call, f"the room's dispatches are for {names}")
+
+
+def no_agent(call: Call) -> Because:
+    who = ", ".join(f"{p.identity} ({p.kind})" for p in present(call)) or "nobody"
+    return seen_in_room(call, f"no agent in the room; there: {who}")
+
+
+def logged_row(call: Call, step: Step, meaning: str) -> Because:
+    row = call.logged.get(step)
+    if row is None:
+        return Because(source="call_state_logs", text=meaning)
+    return Because(
+        source=row.read.source, at=row.at, text=f"{row.source or 'a component'} logged {row.state}: {meaning}"
+    )
+
+
+def finding(
+    call: Call,
+    code: str,
+    step: Step,
+    confidence: Confidence,
+    because: list[Because],
+    candidates: list[str],
+    ruled_out: list[RuledOut] | None = None,
+    **values: str | None,
+) -> Finding:
+    return Finding(
+        code=code,
+        step=step,
+        confidence=confidence,
+        because=tuple(because),
+        candidates=tuple(candidates),
+        ruled_out=tuple(ruled_out or ()),
+        values={key: value for key, value in values.items() if value},
+    )
