@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from time import monotonic
 
 import aiohttp
@@ -20,7 +21,7 @@ from livekit_doctor.diagnosis.rules.dispatches import rooms_to_search
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence import call_logs, gather, sources, worker_endpoint
 from livekit_doctor.evidence.livekit_client import LiveKitClient, utc_now
-from livekit_doctor.evidence.observations import DispatchList, Evidence, Reading
+from livekit_doctor.evidence.observations import DispatchList, Evidence, Reading, RoomList
 from livekit_doctor.flow import Status, Step, Verdict
 from livekit_doctor.settings import Settings
 
@@ -29,6 +30,9 @@ SEARCHED_ROOMS = 50
 
 POLL = 1.0
 """Seconds between two looks with --wait."""
+
+YOUNG = timedelta(minutes=1)
+"""Rooms that are searched again and again with --wait, for a call whose room is not known yet."""
 
 Progress = Callable[[str], None]
 
@@ -115,10 +119,15 @@ class _Tracer:
 
     # The steps of the gathering
 
-    async def _search(self, evidence: Evidence) -> Evidence:
-        """Looks into the live rooms for the id, in dispatch metadata, jobs and participants."""
-        rooms = live_rooms(evidence)[:SEARCHED_ROOMS]
-        if self.client is None or not rooms or not (self.subject.call_id or self.subject.livekit_id):
+    async def _search(self, evidence: Evidence, young: timedelta = timedelta.max) -> Evidence:
+        """Looks into the live rooms, or the young ones of them, for the id: in dispatch metadata, jobs
+        and participants."""
+        listing = Setup(evidence, self.settings).latest(RoomList)
+        if self.client is None or listing is None or not (self.subject.call_id or self.subject.livekit_id):
+            return evidence
+        now = listing.read.now
+        rooms = [room for room in live_rooms(evidence) if now - room.created_at < young][:SEARCHED_ROOMS]
+        if not rooms:
             return evidence
         self.progress(f"searching {len(rooms)} live room(s) for the call")
         return evidence.plus(await gather.inside(self.client, rooms), now=utc_now())
@@ -146,12 +155,15 @@ class _Tracer:
     async def _look_again(self, evidence: Evidence) -> Evidence:
         call = self._call(evidence)
         names = (call.room.name,) if call.room else ()
-        rooms, rows = await asyncio.gather(self._rooms(*names), self._rows())
+        call_id = call.rows[0].call_id if call.rows else None
+        rooms, rows = await asyncio.gather(self._rooms(*names), self._rows(call_id))
         evidence = evidence.plus(rooms, rows, now=utc_now())
+        if self._call(evidence).room is None:
+            evidence = await self._search(evidence, YOUNG)
         call = self._call(evidence)
         if self.client is not None and call.room_info is not None and call.room_live:
             evidence = evidence.plus(await gather.inside(self.client, (call.room_info,)), now=utc_now())
-        return evidence
+        return await self._rows_of_found_call(evidence)
 
     async def _search_for_dispatch(self, evidence: Evidence) -> Evidence:
         """A dispatch that is not in the call's room may be in another one of the same time."""

@@ -26,6 +26,7 @@ def main() -> NoReturn:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     status = run(sys.argv[1:])
+    _ignore_signals()
     if threading.active_count() > 1:
         # Python would wait for a thread that waits for a name server, or for a file without end.
         sys.stderr.flush()
@@ -55,12 +56,20 @@ def _ended(arguments: list[str]) -> int:
     except UserError as error:
         return _fail(arguments, error.exit_status, error.code, error.message, error.fix)
     except KeyboardInterrupt:
+        _ignore_signals()
         return _fail(arguments, Exit.INTERRUPTED, None, "interrupted", "")
     except BrokenPipeError:
         raise
     except Exception as error:
         message = f"internal error: {type(error).__name__}: {error}"
         return _fail(arguments, Exit.INTERNAL, None, message, "run it again with --debug, and report the traceback")
+
+
+def _ignore_signals() -> None:
+    """What is over can't be interrupted; Python would end itself by the signal."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -1,9 +1,10 @@
 """How findings, steps and evidence become one diagnosis."""
 
 import pytest
+from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.correlation import Subject
-from livekit_doctor.evidence.observations import Coverage, Evidence
+from livekit_doctor.evidence.observations import Coverage, Evidence, Read
 from livekit_doctor.flow import FLOW, Leg, Status, Step, Verdict
 from livekit_doctor.settings import Agent, Flow, Settings
 from tests.diagnosis.factories import (
@@ -149,15 +150,8 @@ def test_a_room_that_was_never_looked_into() -> None:
 
 def test_without_the_date_of_the_answers_the_local_clock_counts() -> None:
     items = look(16, automatic(), dispatch(), phone("ringing"))
-    local = [
-        type(item)(**{n: getattr(item, n) for n in item.__struct_fields__} | {"read": _undated(16)}) for item in items
-    ]
+    local = [replace(item, read=Read(source="livekit_api", at=at(16))) for item in items]
     assert codes(judge(16, local)) == ["LKD402"]
-
-
-def _undated(seconds: float):  # type: ignore[no-untyped-def]
-    dated = read(seconds)
-    return type(dated)(source=dated.source, at=at(seconds))
 
 
 def test_only_what_is_of_this_room_counts() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.findings import Finding
 from livekit_doctor.diagnosis.rules import workers
@@ -43,13 +44,8 @@ def fired(
 
 
 def probe(**values: object) -> ProbeResult:
-    known: dict[str, object] = {
-        "read": read(9, "probe"),
-        "agent_name": AGENT,
-        "room": "livekit-doctor-p",
-        "waited": 20.0,
-    }
-    return ProbeResult(**(known | values))  # type: ignore[arg-type]
+    made = ProbeResult(read=read(9, "probe"), agent_name=AGENT, room="livekit-doctor-p", waited=20.0)
+    return replace(made, **values)
 
 
 def scratch(listed: bool, gone: bool) -> ScratchDispatch:

@@ -77,6 +77,7 @@ def serve() -> None:
         if not module.name.endswith("__main__"):
             import_module(module.name)
     print("ready", flush=True)
+    os.nice(5)  # the looks shall not make the agents late that they look for
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for line in sys.stdin:
         if os.fork() == 0:

@@ -7,8 +7,8 @@ All calls live in one server at the same time, as they would; each is traced by 
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,10 +27,10 @@ from tests.lab.names import Names
 from tests.lab.phone import Call, Phone
 from tests.lab.servers import Database, LiveKitServer, Postgres
 from tests.lab.support import until
-from tests.lab.together import every, prepare
+from tests.lab.together import Running, every, prepare
 from tests.lab.worker import Worker
 
-pytestmark = pytest.mark.xdist_group("lab_faults")
+pytestmark = pytest.mark.xdist_group("lab_many_calls")
 
 
 class Fault:
@@ -230,7 +230,7 @@ class PlacedCall:
     doctor: Doctor
     stack: ExitStack
     looking: ThreadPoolExecutor
-    ran: dict[str, Future[Ran] | Ran] = field(default_factory=dict)
+    ran: dict[str, Running | Ran] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.room, self.call_id, self.agent_name = self.names.room(), self.names.call_id(), self.stage.agent.agent_name
@@ -284,7 +284,7 @@ class PlacedCall:
     def follow(self, look: str = "followed") -> None:
         """Starts a trace with --wait, and returns once it has looked into the room."""
         before = self._times_looked_into()
-        self.ran[look] = in_background(self.doctor.trace, "--room", self.room, "--wait", "90", **API_ONLY)
+        self.ran[look] = Running(self.doctor.trace, "--room", self.room, "--wait", "90", **API_ONLY)
         every(0.3, lambda: self._times_looked_into() >= before + 2, f"--wait to look into {self.room} twice")
 
     def _times_looked_into(self) -> int:
@@ -292,21 +292,24 @@ class PlacedCall:
         log = self.stage.server.log()
         return sum("AgentDispatchService.ListDispatch" in line for line in log.splitlines() if self.room in line)
 
-    def examine(self) -> None:
-        """All looks, each again until the call is decided; then the room is closed."""
+    def look_while_open(self) -> None:
+        """Each look again until the call is decided."""
         due = time.monotonic() + self.allowance
         every(1, lambda: time.monotonic() > due, "its allowance to pass")
         for look in ("api", "rows"):
             if look in self.fault.looks:
                 self.ran[look] = self.decided(look)
         for running in list(self.ran.values()):
-            if isinstance(running, Future):
+            if isinstance(running, Running):
                 running.result(LOOK_PATIENCE)
+
+    def look_when_closed(self) -> None:
         self.stack.close()
         for room in (self.room, *self.other_rooms):
             if self.edge.rooms(room):
                 self.edge.delete_room(room)
-        self.ran["closed"] = self.decided("closed")
+        if "closed" in self.fault.looks:
+            self.ran["closed"] = self.decided("closed")
 
     def decided(self, look: str) -> Ran:
         def settled() -> Ran | None:
@@ -326,19 +329,6 @@ class PlacedCall:
 
 
 API_ONLY: Any = {"env": {"CALL_LOGS_DATABASE_URL": ""}}
-
-
-def in_background(function: Callable[..., Ran], *arguments: str, **options: Any) -> Future[Ran]:
-    future: Future[Ran] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(function(*arguments, **options))
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return future
 
 
 # How each fault is made
@@ -554,24 +544,31 @@ def calls(
         forks = stack.enter_context(ForkServer())
         looking, pool = (stack.enter_context(ThreadPoolExecutor(most)) for most in (LOOKS_AT_ONCE, len(faults)))
 
-        def run(fault: Fault) -> PlacedCall:
+        def open_call(fault: Fault) -> PlacedCall:
             stage = stages[fault.name == "no_sip"]
             doctor = ForkedDoctor(forks, folders[fault.name], stage.server, database)
             of_call = stack.enter_context(ExitStack())
             with placing:
                 call = PlacedCall(stage, fault, names(fault.name), database, doctor, of_call, looking)
                 place(call)
-            call.examine()
+            call.look_while_open()
             return call
 
-        yield {fault.name: pool.submit(run, fault) for fault in FAULTS if fault in faults}
+        def close_call(opened: Future[PlacedCall]) -> PlacedCall:
+            call = opened.result()
+            call.look_when_closed()
+            return call
+
+        opened = {fault.name: pool.submit(open_call, fault) for fault in FAULTS if fault in faults}
+        wait(opened.values())  # while a room closes, nothing can be said of the dispatches in it
+        yield {name: pool.submit(close_call, one) for name, one in opened.items()}
 
 
 @pytest.fixture
 def ran(request: pytest.FixtureRequest, calls: dict[str, Future[PlacedCall]]) -> Ran:
     fault, look = request.param
     ran = calls[fault.name].result().ran[look]
-    return ran.result() if isinstance(ran, Future) else ran
+    return ran.result() if isinstance(ran, Running) else ran
 
 
 @pytest.mark.parametrize(

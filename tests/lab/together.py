@@ -2,12 +2,15 @@
 
 import os
 import secrets
+import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from concurrent.futures import Future
+from typing import Any, TypeVar
 
 from livekit.rtc._ffi_client import FfiClient
 
+from tests.lab.doctor import Ran
 from tests.lab.names import Names
 from tests.lab.support import PATIENCE
 
@@ -33,3 +36,20 @@ def every(seconds: float, condition: Callable[[], Value | None], what: str, time
         assert time.monotonic() < deadline, f"{what}: still {value!r} after {timeout:g} s"
         time.sleep(seconds)
     return value
+
+
+class Running:
+    """A command that runs in the background."""
+
+    def __init__(self, command: Callable[..., Ran], *arguments: str, **options: Any) -> None:
+        self._ran: Future[Ran] = Future()
+        threading.Thread(target=self._run, args=(command, arguments, options), daemon=True).start()
+
+    def result(self, timeout: float = PATIENCE) -> Ran:
+        return self._ran.result(timeout)
+
+    def _run(self, command: Callable[..., Ran], arguments: tuple[str, ...], options: dict[str, Any]) -> None:
+        try:
+            self._ran.set_result(command(*arguments, **options))
+        except BaseException as error:
+            self._ran.set_exception(error)
