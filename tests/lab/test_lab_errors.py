@@ -1,293 +1,510 @@
-"""What can't be read: a clear message with its code and exit status, the rest of the evidence still
-used, valid JSON, no traceback and no secret."""
+"""What can't be read is said, with its code and what to type; the rest of the evidence still counts.
 
+Each fault is real, and is met by `check` and by `trace`. A missing grant can't be had here: the key
+of a livekit-server has them all, and the tool signs its own tokens.
+"""
+
+import json
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from tests.cli.command_line import COMPILED
+from tests.cli.skew import clock_ahead_by
 from tests.lab.doctor import Doctor, Ran
 from tests.lab.edge import Edge, log_row
 from tests.lab.names import Names
-from tests.lab.phone import JoinPhone
-from tests.lab.servers import Database, LiveKitServer, Postgres
-from tests.lab.support import free_port, until
+from tests.lab.phone import Phone
+from tests.lab.servers import Database, LiveKitServer, Redis
+from tests.lab.support import free_port
 
-SECRET = "not-the-secret-of-this-server-0123456789"
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A failing source: what both commands must say of it, and how they end.
-
-    `trace` and `check` are exit statuses; `words` must be in the message.
-    """
-
-    name: str
-    code: str
-    words: tuple[str, ...]
-    trace: int
-    check: int
-    env: dict[str, str] = field(default_factory=dict)
-    settings: dict[str, object] = field(default_factory=dict)
+TRACE_KEYS = {"schema", "call_id", "room", "server", "attempts", "verdict", "broken", "steps", "ruled_out"} | {
+    "would_settle",
+    "timeline",
+    "warnings",
+    "coverage",
+}
+CHECK_KEYS = {"schema", "ok", "summary", "checks"}
+IMPATIENT = 0.7
+"""Seconds that the tool waits for a server that never answers."""
 
 
-FAILURES = (
-    Failure(
-        "database down", "LKD602", ("nothing listens at 127.0.0.1",), 3, 1, {"CALL_LOGS_DATABASE_URL": "{down_dsn}"}
-    ),
-    Failure("no such database", "LKD602", ("calls_absent",), 2, 2, {"CALL_LOGS_DATABASE_URL": "{absent_dsn}"}),
-    Failure("livekit down", "LKD003", ("refused",), 1, 1, {"LIVEKIT_URL": "ws://127.0.0.1:{closed_port}"}),
-    Failure("unknown key", "LKD004", ("invalid API key",), 2, 2, {"LIVEKIT_API_KEY": "APIunknown"}),
-    Failure("wrong secret", "LKD004", ("signature is invalid",), 2, 2, {"LIVEKIT_API_SECRET": SECRET}),
-    Failure("tls to a plain port", "LKD003", ("TLS", "ws://"), 1, 1, {"LIVEKIT_URL": "wss://{netloc}"}),
-    Failure("not http", "LKD003", (), 1, 1, {"LIVEKIT_URL": "ws://127.0.0.1:{postgres_port}"}),
-    Failure("no such host", "LKD003", ("does not resolve",), 1, 1, {"LIVEKIT_URL": "ws://livekit.invalid:7880"}),
-    Failure(
-        "never answers",
-        "LKD003",
-        ("no answer within 1 s",),
-        1,
-        1,
-        {"LIVEKIT_URL": "ws://127.0.0.1:{silent_port}"},
-        {"livekit": {"timeout": 1}},
-    ),
-    Failure("no secret", "LKD002", ("LIVEKIT_API_SECRET",), 2, 2, {"LIVEKIT_API_SECRET": ""}),
-    Failure(
-        "wrong table",
-        "LKD602",
-        ('"call_state_lgs"', "call_state_logs"),
-        2,
-        2,
-        settings={"call_logs": {"table": "call_state_lgs"}},
-    ),
-    Failure(
-        "wrong column",
-        "LKD602",
-        ('"calls_id"', "call_id"),
-        2,
-        2,
-        settings={"call_logs": {"columns": {"call_id": "calls_id"}}},
-    ),
-    Failure("wrong schema", "LKD602", ('"telemetri"',), 2, 2, settings={"call_logs": {"schema": "telemetri"}}),
-)
-CLOCKS = (("behind", -7200, "token is expired"), ("ahead", 7200, "token is not valid yet"))
+@dataclass
+class Scene:
+    """A call that is broken in two ways to see it: live in its room, and in the rows of the log."""
 
-WRONG_CLOCK = """
-import datetime, time
-clock, real, shift = time.time, datetime.datetime, datetime.timedelta(seconds={shift})
-class AnyDatetime(type):
-    def __instancecheck__(cls, value):
-        return isinstance(value, real)
-class Shifted(real, metaclass=AnyDatetime):
-    @classmethod
-    def now(cls, tz=None):
-        return real.now(tz) + shift
-    @classmethod
-    def utcnow(cls):
-        return real.utcnow() + shift
-time.time, datetime.datetime = lambda: clock() + shift.total_seconds(), Shifted
-"""
+    doctor: Doctor
+    livekit: LiveKitServer
+    redis: Redis
+    database: Database
+    call_id: str
+    room: str
+    secrets: list[str] = field(default_factory=list)
+
+    def check(self, *arguments: str) -> Ran:
+        return self._seen(self.doctor.check("--only", "connection", "--only", "call_logs", *arguments), CHECK_KEYS)
+
+    def trace(self, *arguments: str) -> Ran:
+        return self._seen(self.doctor.trace(*arguments), TRACE_KEYS)
+
+    def says(self, *arguments: str) -> Ran:
+        """The same for a person."""
+        return self._seen(self.doctor.run(*arguments))
+
+    def _seen(self, ran: Ran, keys: set[str] | None = None) -> Ran:
+        """Nothing but one valid document on stdout; no traceback and no secret anywhere."""
+        output = ran.stdout + ran.stderr
+        assert "Traceback" not in output
+        assert "internal error" not in output
+        assert "Warning" not in ran.stderr
+        for secret in (self.livekit.api_secret, *self.secrets):
+            assert secret not in output
+        assert "eyJ" not in output, "a token"
+        if keys:
+            assert ran.json.keys() >= keys
+            assert ran.json["exit_status"] == ran.status
+        return ran
 
 
-@contextmanager
-def silent_port() -> Iterator[int]:
-    """A port that takes connections and never answers."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        taken: list[socket.socket] = []
+@pytest.fixture(scope="module")
+def own_redis(lab_folder: Path) -> Iterator[Redis]:
+    with Redis(lab_folder) as server:
+        yield server
 
-        def take() -> None:
-            while True:
-                try:
-                    taken.append(listener.accept()[0])
-                except OSError:
-                    return
 
-        threading.Thread(target=take, daemon=True).start()
-        yield int(listener.getsockname()[1])
-        for connection in taken:
-            connection.close()
+@pytest.fixture(scope="module")
+def own_livekit(lab_folder: Path, own_redis: Redis) -> Iterator[LiveKitServer]:
+    """A server of this module's own: the call on it lives through all tests."""
+    with LiveKitServer(lab_folder, own_redis) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def live_room(own_livekit: LiveKitServer) -> Iterator[str]:
+    """The phone is there and no agent was ever dispatched."""
+    edge, name = Edge(own_livekit), "outbound-of-errors"
+    edge.create_room(name)
+    with Phone(own_livekit, name, status="active"):
+        yield name
+    edge.delete_everything()
+    edge.close()
 
 
 @pytest.fixture
-def places(livekit: LiveKitServer, database: Database, postgres: Postgres) -> Iterator[dict[str, str]]:
-    closed = free_port()
-    with silent_port() as silent:
-        yield {
-            "absent_dsn": make_conninfo(database.dsn, dbname="calls_absent"),
-            "down_dsn": f"postgresql://doctor:hush@127.0.0.1:{closed}/calls",
-            "closed_port": str(closed),
-            "silent_port": str(silent),
-            "postgres_port": str(postgres.port),
-            "netloc": livekit.http_url.removeprefix("http://"),
+def scene(
+    tmp_path: Path, own_livekit: LiveKitServer, own_redis: Redis, live_room: str, database: Database, names: Names
+) -> Scene:
+    call_id = names.call_id()
+    for state in ("room_created", "sip_participant_created"):
+        log_row(database, call_id, state)
+    doctor = Doctor(tmp_path, own_livekit, database)
+    doctor.env |= COMPILED
+    doctor.configure(
+        {
+            "agent": {"name": names.agent()},
+            "livekit": {"timeout": IMPATIENT + 2},
+            "flow": {"allowances": {"agent_dispatched": {"slow_after": 0.2, "broken_after": 0.5}}},
         }
-
-
-def assert_clean(ran: Ran, livekit: LiveKitServer) -> None:
-    """Valid JSON alone on stdout, no traceback, no secret anywhere."""
-    assert isinstance(ran.json, dict)
-    for output in (ran.stdout, ran.stderr):
-        assert "Traceback" not in output
-        for secret in (livekit.api_secret, SECRET, "hush", "eyJ"):
-            assert secret not in output
-
-
-@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name.replace(" ", "-"))
-def test_a_source_that_fails(
-    failure: Failure,
-    places: dict[str, str],
-    livekit: LiveKitServer,
-    database: Database,
-    names: Names,
-    tmp_path: Path,
-) -> None:
-    """The rows of the call say that its agent was never heard of; where they can be read, that shows."""
-    call_id = names.call_id()
-    log_row(database, call_id, "sip_participant_created", at=datetime(2025, 10, 29, 16, 55, 51, tzinfo=UTC))
-    doctor = Doctor(tmp_path, livekit, database)
-    doctor.configure({"agent": {"name": names.agent()}, **failure.settings})
-    env = {key: value.format(**places) for key, value in failure.env.items()}
-
-    trace = doctor.trace(call_id, env=env)
-    assert_clean(trace, livekit)
-    said = {item["code"]: item["message"] for item in trace.json["warnings"]}
-    assert failure.code in said, trace.stdout
-    assert all(word in said[failure.code] for word in failure.words), said
-    assert trace.status == failure.trace, trace.stdout
-    unread = {item["source"] for item in trace.json["coverage"] if item["status"] == "unread"}
-    if "call_logs" not in unread:
-        assert trace.primary == ("agent_dispatched", "LKD401", "possible"), "the rows are still used"
-
-    check = doctor.check(env=env)
-    assert_clean(check, livekit)
-    failed = [item for item in check.json["checks"] if item["code"] == failure.code]
-    assert failed, check.stdout
-    assert failed[0]["status"] == "failed"
-    assert failed[0]["fix"]
-    assert all(word in failed[0]["message"] for word in failure.words), failed[0]["message"]
-    assert check.status == failure.check, check.stdout
-    assert all(item["status"] != "errored" for item in check.json["checks"])
-    if failure.code == "LKD602":
-        assert check.check("worker.canary")["status"] == "passed", "the rest is still checked"
-    else:
-        assert check.check("worker.canary")["status"] == "skipped"
-        assert check.check("call_logs.readable")["status"] == "passed"
-
-
-def test_everything_down(places: dict[str, str], livekit: LiveKitServer, names: Names, tmp_path: Path) -> None:
-    doctor = Doctor(tmp_path, livekit)
-    env = {"LIVEKIT_URL": f"ws://127.0.0.1:{places['closed_port']}", "CALL_LOGS_DATABASE_URL": places["down_dsn"]}
-    ran = doctor.trace(names.call_id(), env=env)
-    assert_clean(ran, livekit)
-    assert ran.json["verdict"] == "unknown"
-    assert {"LKD003", "LKD602"} <= {item["code"] for item in ran.json["warnings"]}
-    assert ran.status == 3
-
-
-def test_database_down_and_a_live_room(
-    places: dict[str, str], edge: Edge, livekit: LiveKitServer, phone: JoinPhone, names: Names, tmp_path: Path
-) -> None:
-    """What LiveKit shows decides; that the rows could not be read is said."""
-    room, agent_name = names.room(), names.agent()
-    doctor = Doctor(tmp_path, livekit)
-    doctor.configure({"agent": {"name": agent_name}})
-    edge.create_room(room)
-    phone(room, status="active")
-    edge.create_dispatch(room, agent_name)
-    env = {"CALL_LOGS_DATABASE_URL": places["down_dsn"]}
-
-    def broken() -> Ran | None:
-        ran = doctor.trace(names.call_id(), "--room", room, env=env)
-        return ran if ran.json["verdict"] == "broken" else None
-
-    ran = until(broken, timeout=60, what="a verdict")
-    assert ran.primary == ("job_assigned", "LKD402", "likely")
-    assert "LKD602" in {item["code"] for item in ran.json["warnings"]}
-    assert ran.status == 1
-
-
-@pytest.mark.parametrize(("which", "shift", "words"), CLOCKS, ids=["behind", "ahead"])
-def test_a_skewed_clock(
-    which: str, shift: int, words: str, livekit: LiveKitServer, names: Names, tmp_path: Path
-) -> None:
-    """The tool's own clock is set wrong, by a module that Python imports first in its process."""
-    (tmp_path / "sitecustomize.py").write_text(WRONG_CLOCK.format(shift=shift))
-    doctor = Doctor(tmp_path, livekit)
-    env = {"PYTHONPATH": str(tmp_path)}
-    ran = doctor.check("--read-only", env=env)
-    assert_clean(ran, livekit)
-    reachable = ran.check("connection.reachable")
-    assert (reachable["status"], reachable["code"]) == ("failed", "LKD005"), ran.stdout
-    assert words in reachable["message"]
-    assert which in reachable["message"]
-    assert ran.status == 1
-
-    traced = doctor.trace(names.call_id(), env=env)
-    assert_clean(traced, livekit)
-    assert "LKD005" in {item["code"] for item in traced.json["warnings"]}
-    assert traced.status == 3
-
-
-def test_rows_hidden_by_permission(livekit: LiveKitServer, database: Database, names: Names, tmp_path: Path) -> None:
-    """SELECT denied, and row-level security that hides every row: neither is "call not found"."""
-    call_id = names.call_id()
-    log_row(database, call_id, "sip_participant_created")
-    denied = Doctor(tmp_path, livekit)
-    env = {"CALL_LOGS_DATABASE_URL": database.create_role()}
-    ran = denied.trace(call_id, env=env)
-    assert_clean(ran, livekit)
-    message = next(item["message"] for item in ran.json["warnings"] if item["code"] == "LKD602")
-    assert "GRANT" in message
-    assert ran.status in (2, 3)
-
-    database.execute("alter table call_state_logs enable row level security")
-    env = {"CALL_LOGS_DATABASE_URL": database.create_role("select on call_state_logs")}
-    ran = denied.trace(call_id, env=env)
-    assert_clean(ran, livekit)
-    messages = [item["message"] for item in ran.json["warnings"] if item["code"] == "LKD602"]
-    assert any("row-level security" in message for message in messages), ran.stdout
-    assert ran.json["verdict"] == "unknown"
-    assert ran.status == 3
-
-
-def test_empty_table_and_unknown_call(livekit: LiveKitServer, database: Database, names: Names, tmp_path: Path) -> None:
-    doctor = Doctor(tmp_path, livekit, database)
-    call_id = names.call_id()
-    ran = doctor.trace(call_id)
-    assert ran.json["verdict"] == "unknown"
-    assert "LKD601" in {item["code"] for item in ran.json["warnings"]}
-    assert ran.status == 3
-
-    log_row(database, call_id, "call_requested")
-    ran = doctor.trace(call_id.upper())
-    message = next(item["message"] for item in ran.json["warnings"] if item["code"] == "LKD601")
-    assert call_id in message, "the nearest id is shown"
-    assert ran.status == 3
-
-
-def test_a_malformed_line_in_a_file(livekit: LiveKitServer, names: Names, tmp_path: Path) -> None:
-    call_id = names.call_id()
-    lines = (
-        f'{{"call_id": "{call_id}", "created_at": "2025-10-29T17:10:02Z", "source": "agent", '
-        '"state": "agent_entrypoint_called"}',
-        '{"call_id": ',
-        f'{{"call_id": "{call_id}", "created_at": "2025-10-29T17:10:03Z", "source": "agent", '
-        '"state": "agent_connected"}',
     )
-    (tmp_path / "export.jsonl").write_text("\n".join(lines))
-    ran = Doctor(tmp_path, None).trace(call_id, "--call-logs", "export.jsonl")
-    assert ran.json["verdict"] == "healthy", ran.stdout
-    assert "line 2" in " ".join(item["message"] for item in ran.json["warnings"])
-    assert ran.status == 0
+    return Scene(doctor, own_livekit, own_redis, database, call_id, live_room)
 
-    ran = Doctor(tmp_path, None).trace(call_id, "--call-logs", "missing.jsonl")
-    assert "missing.jsonl" in " ".join(item["message"] for item in ran.json["warnings"])
-    assert ran.status == 2
+
+# LiveKit
+
+
+class NotLiveKit(BaseHTTPRequestHandler):
+    """A web server that is not LiveKit: it has a page for everything."""
+
+    def do_POST(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<!doctype html><title>Welcome to the intranet</title>")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def web_server() -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), NotLiveKit) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+@contextmanager
+def black_hole() -> Iterator[int]:
+    """Takes connections, and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        held: list[socket.socket] = []
+
+        def take() -> None:
+            with suppress(OSError):
+                while True:
+                    held.append(listener.accept()[0])
+
+        threading.Thread(target=take, daemon=True).start()
+        yield int(listener.getsockname()[1])
+        listener.shutdown(socket.SHUT_RDWR)
+        for connection in held:
+            connection.close()
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong, made by `break_it` for the scene's tool; what `check` and `trace` say of it."""
+
+    code: str
+    words: tuple[str, ...]
+    fix: str
+    check_status: int
+    trace_status: int
+
+
+def url(scene: Scene, port: int, scheme: str = "ws") -> None:
+    scene.doctor.env["LIVEKIT_URL"] = f"{scheme}://127.0.0.1:{port}"
+
+
+@contextmanager
+def livekit_fault(scene: Scene, name: str) -> Iterator[None]:
+    env = scene.doctor.env
+    match name:
+        case "down":
+            url(scene, free_port())
+        case "key":
+            env["LIVEKIT_API_KEY"] = "APIunknown0123"
+        case "secret":
+            env["LIVEKIT_API_SECRET"] = "a-secret-that-is-not-the-key's"
+            scene.secrets.append(env["LIVEKIT_API_SECRET"])
+        case "short secret":
+            env["LIVEKIT_API_SECRET"] = "tiny-secret"
+            scene.secrets.append(env["LIVEKIT_API_SECRET"])
+        case "clock ahead":
+            env |= clock_ahead_by(900, scene.doctor.folder)
+        case "clock behind":
+            env |= clock_ahead_by(-900, scene.doctor.folder)
+        case "tls":
+            url(scene, scene.livekit.port, "wss")
+        case "redis":
+            url(scene, scene.redis.port)
+        case "dns":
+            env["LIVEKIT_URL"] = "wss://no-such-host.invalid"
+        case "web":
+            with web_server() as port:
+                url(scene, port)
+                yield
+            return
+        case "black hole":
+            with black_hole() as port:
+                url(scene, port)
+                yield
+            return
+        case "missing":
+            del env["LIVEKIT_API_SECRET"]
+    yield
+
+
+LIVEKIT = {
+    "down": Fault("LKD003", ("connection refused",), "Refused: start the server", 1, 1),
+    "key": Fault("LKD004", ("HTTP 401", "invalid API key", "APIu…"), "Unknown key", 2, 2),
+    "secret": Fault("LKD004", ("HTTP 401", "signature is invalid"), "Wrong secret", 2, 2),
+    "short secret": Fault("LKD004", ("HTTP 401", "signature is invalid"), "Wrong secret", 2, 2),
+    "clock ahead": Fault("LKD005", ("s ahead of the server's", "token is not valid yet"), "set-ntp true", 1, 1),
+    "clock behind": Fault("LKD005", ("s behind the server's", "token is expired"), "set-ntp true", 1, 1),
+    "tls": Fault(
+        "LKD003", ("TLS to a port that does not speak TLS", "the URL is ws://127"), "ws:// for this one", 1, 1
+    ),
+    "redis": Fault("LKD003", ("another protocol than HTTP",), "Another protocol", 1, 1),
+    "web": Fault("LKD003", ("HTTP 200", "not in LiveKit's protocol", "intranet"), "Another protocol", 1, 1),
+    "dns": Fault("LKD003", ("no-such-host.invalid does not resolve (DNS)",), "DNS: correct the host", 1, 1),
+    "black hole": Fault("LKD003", (f"no answer within {IMPATIENT + 2:g} s",), "Timeout: open the way", 1, 1),
+    "missing": Fault("LKD002", ("LIVEKIT_API_SECRET is not set",), "Set the secret", 2, 2),
+}
+
+
+@pytest.mark.parametrize("name", LIVEKIT)
+def test_livekit(scene: Scene, name: str) -> None:
+    """The rows still speak: the call broke, though nobody could look into its room."""
+    fault = LIVEKIT[name]
+    with livekit_fault(scene, name):
+        checked = scene.check()
+        traced = scene.trace(scene.call_id)
+    assert checked.status == fault.check_status
+    blamed = "configuration.credentials" if name == "missing" else "connection.reachable"
+    if name == "missing":
+        assert checked.check("connection.reachable")["message"] == "because configuration.credentials failed"
+    else:
+        item = checked.check(blamed)
+        assert (item["status"], item["code"]) == ("failed", fault.code)
+        assert_told(item["message"], item["fix"], fault)
+    assert checked.check("call_logs.readable")["status"] == "passed"
+    assert checked.stderr == ""
+
+    assert traced.status == fault.trace_status
+    entry = coverage(traced, "livekit_api")
+    assert entry["status"] == "unread"
+    assert entry["error"]["code"] == fault.code
+    assert_told(entry["error"]["message"], entry["error"]["fix"], fault)
+    assert fault.code in {warning["code"] for warning in traced.json["warnings"]}
+    assert traced.json["verdict"] == "broken"
+    assert traced.json["broken"][0]["confidence"] == "possible"
+    assert coverage(traced, "call_logs")["status"] == "read"
+    assert traced.stderr == ""
+
+
+def assert_told(message: str, fix: str, fault: Fault) -> None:
+    for word in fault.words:
+        assert word in message
+    assert fault.fix in fix
+
+
+def coverage(ran: Ran, source: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(entry for entry in ran.json["coverage"] if entry["source"] == source)
+    return found
+
+
+# The database
+
+
+def dsn_with(dsn: str, **changed: Any) -> str:
+    return make_conninfo(**{**conninfo_to_dict(dsn), **changed})
+
+
+@contextmanager
+def database_fault(scene: Scene, name: str) -> Iterator[None]:
+    database = scene.database
+    reader = database.create_role("select on call_state_logs")
+    scene.secrets.append(str(conninfo_to_dict(reader)["password"]))
+    change: Mapping[str, Any] = {}
+    match name:
+        case "down":
+            reader = dsn_with(reader, port=free_port())
+        case "dns":
+            reader = dsn_with(reader, host="no-such-host.invalid")
+        case "password":
+            scene.secrets.append("not-the-password")
+            reader = dsn_with(reader, password="not-the-password")
+        case "database":
+            reader = dsn_with(reader, dbname="nothing_here")
+        case "url":
+            scene.secrets.append("p@ss/word")
+            reader = "postgresql://me:p@ss/word@127.0.0.1/x"
+        case "table":
+            change = {"table": "call_state_log"}
+        case "schema":
+            change = {"schema": "pubilc"}
+        case "column":
+            change = {"columns": {"state": "status"}}
+        case "denied":
+            database.execute("revoke select on call_state_logs from public")
+            reader = database.create_role()
+            scene.secrets.append(str(conninfo_to_dict(reader)["password"]))
+        case "other protocol":
+            reader = dsn_with(reader, port=scene.redis.port)
+        case "black hole":
+            change = {"timeout": IMPATIENT}
+    configure(scene, change)
+    if name == "black hole":
+        with black_hole() as port:
+            scene.doctor.env["CALL_LOGS_DATABASE_URL"] = dsn_with(reader, port=port)
+            yield
+        return
+    scene.doctor.env["CALL_LOGS_DATABASE_URL"] = reader
+    yield
+
+
+def configure(scene: Scene, call_logs: Mapping[str, Any]) -> None:
+    import yaml
+
+    file = scene.doctor.folder / "checks.yaml"
+    scene.doctor.configure({**yaml.safe_load(file.read_text()), "call_logs": dict(call_logs)})
+
+
+DATABASE = {
+    "down": Fault("LKD602", ("nothing listens at 127.0.0.1:",), "Start Postgres", 1, 1),
+    "dns": Fault("LKD602", ('"no-such-host.invalid" can\'t be resolved',), "Start Postgres, or correct", 1, 1),
+    "password": Fault("LKD602", ("the password of role", "is rejected"), "CALL_LOGS_DATABASE_URL", 2, 2),
+    "database": Fault("LKD602", ('"nothing_here" does not exist',), "CALL_LOGS_DATABASE_URL", 2, 2),
+    "url": Fault("LKD602", ("percent-encoded",), "Correct what is wrong", 1, 1),
+    "table": Fault("LKD602", ('"call_state_log" does not exist', '"call_state_logs"?'), "Wrong table", 2, 2),
+    "schema": Fault("LKD602", ('"pubilc" does not exist', '"public"?'), "Wrong schema", 2, 2),
+    "column": Fault("LKD602", ('"status" does not exist', '"state"?'), "Wrong column", 2, 2),
+    "denied": Fault("LKD602", ("may not read", "GRANT SELECT"), "GRANT SELECT", 1, 1),
+    "other protocol": Fault("LKD602", ("no connection with 127.0.0.1:",), "CALL_LOGS_DATABASE_URL", 1, 1),
+    "black hole": Fault("LKD602", ("no answer from 127.0.0.1:", f"within {IMPATIENT:g} s"), "only slow", 1, 1),
+}
+
+
+@pytest.mark.parametrize("name", DATABASE)
+def test_database(scene: Scene, name: str) -> None:
+    """The live room is diagnosed all the same."""
+    fault = DATABASE[name]
+    with database_fault(scene, name):
+        checked = scene.check()
+        traced = scene.trace(scene.call_id, "--room", scene.room)
+        recent = scene.says("trace")
+    item = checked.check("call_logs.readable")
+    assert (checked.status, item["status"], item["code"]) == (fault.check_status, "failed", fault.code)
+    assert_told(item["message"], item["fix"], fault)
+    assert checked.check("connection.reachable")["status"] == "passed"
+    assert checked.check("call_logs.states")["message"] == "because call_logs.readable failed"
+    assert checked.stderr == ""
+
+    assert traced.status == fault.trace_status
+    entry = coverage(traced, "call_logs")
+    assert (entry["status"], entry["error"]["code"]) == ("unread", fault.code)
+    assert_told(entry["error"]["message"], entry["error"]["fix"], fault)
+    assert traced.primary is not None
+    assert traced.primary[:2] == ("agent_dispatched", "LKD401")
+    assert coverage(traced, "livekit_api")["status"] == "read"
+    assert traced.stderr == ""
+
+    assert recent.status == (2 if fault.trace_status == 2 else 3)
+    assert_told(recent.stderr, recent.stderr, fault)
+    assert recent.stdout == ""
+
+
+def test_empty_table(scene: Scene) -> None:
+    """Read, and nothing in it: no fault of the table's, and nothing known of the call."""
+    scene.database.execute("delete from call_state_logs")
+    checked = scene.check()
+    assert checked.status == 0
+    assert checked.check("call_logs.readable")["message"] == "public.call_state_logs can be read, and is empty"
+    assert checked.check("call_logs.states")["message"] == "no states in use yet"
+    traced = scene.trace(scene.call_id)
+    assert (traced.status, traced.json["verdict"]) == (3, "unknown")
+    assert coverage(traced, "call_logs")["status"] == "empty"
+    assert "LKD601" in {warning["code"] for warning in traced.json["warnings"]}
+    recent = scene.says("trace")
+    assert (recent.status, recent.stdout) == (0, "the call logs are empty\n")
+
+
+def test_rows_hidden_by_row_level_security(scene: Scene) -> None:
+    """Looks empty, without any error: it is said that rows may be hidden, and from whom."""
+    reader = scene.database.create_role("select on call_state_logs")
+    scene.secrets.append(str(conninfo_to_dict(reader)["password"]))
+    scene.database.execute("alter table call_state_logs enable row level security")
+    scene.doctor.env["CALL_LOGS_DATABASE_URL"] = reader
+    item = (checked := scene.check()).check("call_logs.readable")
+    assert (checked.status, item["status"], item["code"]) == (1, "failed", "LKD602")
+    assert "row-level security applies" in item["message"]
+    assert f'TO "{conninfo_to_dict(reader)["user"]}" USING (true)' in item["fix"]
+    traced = scene.trace(scene.call_id)
+    assert (traced.status, traced.json["verdict"]) == (3, "unknown")
+    assert any("row-level security" in warning["message"] for warning in traced.json["warnings"])
+    recent = scene.says("trace")
+    assert recent.status == 3
+    assert "row-level security" in recent.stderr
+
+
+def test_both_down(scene: Scene) -> None:
+    """Nothing could be read, so nothing is said of the call."""
+    with livekit_fault(scene, "down"), database_fault(scene, "down"):
+        checked = scene.check()
+        traced = scene.trace(scene.call_id, "--room", scene.room)
+        said = scene.says("trace", scene.call_id, "--room", scene.room)
+    assert checked.status == 1
+    assert checked.check("connection.reachable")["code"] == "LKD003"
+    assert checked.check("call_logs.readable")["code"] == "LKD602"
+    assert (traced.status, traced.json["verdict"], traced.json["broken"]) == (3, "unknown", [])
+    assert {entry["status"] for entry in traced.json["coverage"]} == {"unread", "not_configured"}
+    assert {warning["code"] for warning in traced.json["warnings"]} >= {"LKD003", "LKD602"}
+    assert {step["status"] for step in traced.json["steps"]} == {"unknown"}
+    assert said.status == 3
+    for words in ("Unknown: ", "LiveKit could not be asked", "not read     livekit_api: LKD003", "call_logs: LKD602"):
+        assert words in said.stdout
+    assert "start the server" in said.stdout
+    assert "Start Postgres" in said.stdout
+
+
+def test_unknown_call(scene: Scene) -> None:
+    """The nearest ids are named, and it is no break."""
+    traced = scene.trace(scene.call_id.upper())
+    assert (traced.status, traced.json["verdict"]) == (3, "unknown")
+    (warning,) = (item for item in traced.json["warnings"] if item["code"] == "LKD601")
+    assert f"nearest ids: {scene.call_id}" in warning["message"]
+    assert "in public.call_state_logs nor in the live rooms of" in warning["message"]
+
+
+# Files
+
+
+def export(scene: Scene, *lines: str) -> Path:
+    file = scene.doctor.folder / "export.jsonl"
+    rows = [
+        {"call_id": scene.call_id, "created_at": "2021-02-03T04:05:06Z", "source": "edge_function", "state": state}
+        for state in ("room_created", "sip_participant_created")
+    ]
+    file.write_text("".join(f"{line}\n" for line in (json.dumps(rows[0]), *lines, json.dumps(rows[1]))))
+    return file
+
+
+def test_malformed_line(scene: Scene) -> None:
+    """It is named by its number, and the other lines count."""
+    file = export(scene, '{"call_id": "x", ')
+    traced = scene.trace(scene.call_id, "--call-logs", str(file))
+    assert (traced.status, traced.json["verdict"]) == (1, "broken")
+    (warning,) = (item for item in traced.json["warnings"] if item["code"] == "LKD602" and "skipped" in item["message"])
+    assert "line 2" in warning["message"]
+    assert {step["step"] for step in traced.json["steps"] if step["status"] == "ok"} >= {"sip_participant_created"}
+    checked = scene.check("--call-logs", str(file))
+    assert checked.check("call_logs.readable")["status"] == "passed"
+    assert "1 line skipped: line 2" in checked.check("call_logs.readable")["message"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "there is no file"),
+        (b"\x00\x01\x02 nothing like a table \xff", "no row"),
+        (b"caller,when\nx,y\n", "does not exist"),
+        (b"\x1f\x8b broken gzip", "gzip"),
+    ],
+)
+def test_file_that_cannot_be_used(scene: Scene, content: bytes | None, words: str) -> None:
+    """Status 2: the file is the command line's or the configuration's choice."""
+    file = scene.doctor.folder / "expotr.jsonl"
+    if content is not None:
+        file.write_bytes(content)
+    item = (checked := scene.check("--call-logs", str(file))).check("call_logs.readable")
+    assert (checked.status, item["status"], item["code"]) == (2, "failed", "LKD602"), item
+    assert words in item["message"]
+    traced = scene.trace(scene.call_id, "--call-logs", str(file), "--room", scene.room)
+    assert traced.status == 2
+    assert traced.primary is not None
+    assert traced.primary[:2] == ("agent_dispatched", "LKD401")
+
+
+# For a person
+
+
+@pytest.mark.parametrize(
+    ("fault", "command", "words"),
+    [
+        (
+            "secret",
+            ["check", "--only", "connection"],
+            ["XX  connection.reachable", "LKD004", "read -rs LIVEKIT_API_SECRET"],
+        ),
+        ("tls", ["check", "--only", "connection"], ["LKD003", 'export LIVEKIT_URL="ws${LIVEKIT_URL#wss}"']),
+        ("clock behind", ["check", "--only", "connection"], ["LKD005", "sudo timedatectl set-ntp true"]),
+        ("secret", ["trace", "{call_id}"], ["Broke at:", "LKD004 credentials-rejected", "livekit_api: NOT READ"]),
+        ("down", ["trace", "nothing-like-it"], ["Unknown:", "not read", "LKD003", "LKD601", "start the server"]),
+    ],
+)
+def test_console(scene: Scene, fault: str, command: list[str], words: list[str]) -> None:
+    with livekit_fault(scene, fault):
+        ran = scene.says(*(word.format(call_id=scene.call_id) for word in command))
+    assert ran.status == {"secret": 2, "tls": 1, "clock behind": 1, "down": 3}[fault]
+    for word in words:
+        assert word in ran.stdout
+    assert ran.stderr == ""
