@@ -21,7 +21,8 @@ def _read(setup: Setup) -> str:
     table = setup.latest(LogTable)
     if table is None:
         return "read"
-    return f"{table.name} can be read" + ("" if table.has_rows else ", and is empty")
+    text = f"{table.name} can be read" + ("" if table.has_rows else ", and is empty")
+    return text + (f", but not {'; '.join(table.skipped_lines[:3])}" if table.skipped_lines else "")
 
 
 def _states(setup: Setup) -> str:

@@ -49,15 +49,15 @@ def with_prerequisites(wanted: Iterable[Check]) -> tuple[Check, ...]:
 
 
 def judge(wanted: Iterable[Check], setup: Setup, gathered: Gathered) -> tuple[CheckResult, ...]:
-    """The results of the wanted checks, in print order."""
+    """The results, in print order: of the wanted checks, and of what has kept one from being judged."""
     wanted = set(wanted)
     verdicts: dict[str, _Verdict] = {}
     for item in with_prerequisites(wanted):
         verdicts[item.id] = _verdict(item, setup, gathered, verdicts)
     return tuple(
         _result(item, verdicts[item.id], setup.settings.checks.get(item.id), gathered)
-        for item in CHECKS
-        if item in wanted
+        for item in with_prerequisites(wanted)
+        if item in wanted or verdicts[item.id].status in ("failed", "errored")
     )
 
 

@@ -40,16 +40,22 @@ class ForkServer:
     def __exit__(self, *_: object) -> None:
         self._process.communicate(timeout=60)
 
-    def run(self, arguments: Sequence[str], folder: Path, env: Mapping[str, str], timeout: float) -> Ran:
-        """Runs `livekit-doctor` with these arguments to its end; `timeout` in seconds."""
-        base = folder / f"run-{secrets.token_hex(6)}"
-        request = {"arguments": arguments, "base": str(base), "env": dict(env), "timeout": int(timeout)}
+    def wait_until_ready(self) -> Self:
+        """Its imports take seconds, which the first run would take otherwise."""
         with self._lock:
-            assert self._process.stdin
             assert self._process.stdout
             if not self._ready and not self._process.stdout.readline():
                 raise LabError("livekit_doctor cannot be imported")
             self._ready = True
+        return self
+
+    def run(self, arguments: Sequence[str], folder: Path, env: Mapping[str, str], timeout: float) -> Ran:
+        """Runs `livekit-doctor` with these arguments to its end; `timeout` in seconds."""
+        self.wait_until_ready()
+        base = folder / f"run-{secrets.token_hex(6)}"
+        request = {"arguments": arguments, "base": str(base), "env": dict(env), "timeout": int(timeout)}
+        with self._lock:
+            assert self._process.stdin
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
         ended = base.with_suffix(".json")

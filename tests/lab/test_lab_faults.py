@@ -500,6 +500,12 @@ def place_no_worker_and_no_response(call: PlacedCall) -> None:
 
 
 @pytest.fixture(scope="module")
+def forks() -> Iterator[ForkServer]:
+    with ForkServer() as forks:
+        yield forks
+
+
+@pytest.fixture(scope="module")
 def stages(
     lab_folder: Path, livekit: LiveKitServer, livekit_without_redis: LiveKitServer, database: Database
 ) -> Iterator[dict[bool, Stage]]:
@@ -530,6 +536,7 @@ def database(postgres: Postgres) -> Iterator[Database]:
 @pytest.fixture(scope="module")
 def calls(
     request: pytest.FixtureRequest,
+    forks: ForkServer,
     stages: dict[bool, Stage],
     database: Database,
     tmp_path_factory: pytest.TempPathFactory,
@@ -541,7 +548,7 @@ def calls(
     placing = threading.Semaphore(4)
     folders = {fault.name: tmp_path_factory.mktemp(fault.name) for fault in faults}
     with ExitStack() as stack:
-        forks = stack.enter_context(ForkServer())
+        forks.wait_until_ready()
         looking, pool = (stack.enter_context(ThreadPoolExecutor(most)) for most in (LOOKS_AT_ONCE, len(faults)))
 
         def open_call(fault: Fault) -> PlacedCall:
