@@ -37,9 +37,9 @@ def _root(
     pass
 
 
-app.command("check", short_help="Would an outbound call work now? If not, what to type.")(check.check)
-app.command("trace", short_help="Names the step at which one call broke, with evidence and fix.")(trace.trace)
-app.command("demo", short_help="Shows both on recorded incidents; needs no server.")(demo.demo)
+app.command("check")(check.check)
+app.command("trace")(trace.trace)
+app.command("demo")(demo.demo)
 
 
 def execute(arguments: list[str]) -> int:

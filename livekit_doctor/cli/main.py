@@ -9,7 +9,6 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Callable
 from itertools import pairwise
 from types import FrameType
 from typing import Any, NoReturn
@@ -26,7 +25,7 @@ def main() -> NoReturn:
     _prepare_streams()
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
-    status = run(sys.argv[1:], interrupted=_ignore_signals)
+    status = run(sys.argv[1:])
     _ignore_signals()
     if threading.active_count() > 1:
         # Python would wait for a thread that waits for a name server, or for a file without end.
@@ -35,10 +34,10 @@ def main() -> NoReturn:
     sys.exit(status)
 
 
-def run(arguments: list[str], interrupted: Callable[[], None] = lambda: None) -> int:
+def run(arguments: list[str]) -> int:
     """Runs one command line and returns its exit status; no exception leaves it."""
     try:
-        status = _ended(arguments, interrupted)
+        status = _ended(arguments)
         sys.stdout.flush()
         return status
     except BrokenPipeError:
@@ -49,7 +48,7 @@ def run(arguments: list[str], interrupted: Callable[[], None] = lambda: None) ->
         return Exit.INTERRUPTED
 
 
-def _ended(arguments: list[str], interrupted: Callable[[], None]) -> int:
+def _ended(arguments: list[str]) -> int:
     try:
         from livekit_doctor.cli.app import execute
 
@@ -57,7 +56,7 @@ def _ended(arguments: list[str], interrupted: Callable[[], None]) -> int:
     except UserError as error:
         return _fail(arguments, error.exit_status, error.code, error.message, error.fix)
     except KeyboardInterrupt:
-        interrupted()
+        _ignore_signals()
         return _fail(arguments, Exit.INTERRUPTED, None, "interrupted", "")
     except BrokenPipeError:
         raise
@@ -67,9 +66,10 @@ def _ended(arguments: list[str], interrupted: Callable[[], None]) -> int:
 
 
 def _ignore_signals() -> None:
-    """What is over can't be interrupted again; Python would end itself by the signal."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    """What is over can't be interrupted; Python would end itself by the signal."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -65,7 +65,7 @@ def _print(calls: "list[RecentCall]") -> None:
         page.line("the call logs are empty")
         return
     ids = [printable(call.call_id) for call in calls]
-    width = max(map(len, ["call id", *ids]))
+    width = max(map(len, ids))
     page.line((f"{'call id':<{width}}  last row (UTC)       state", "bold"))
     for shown, call in zip(ids, calls, strict=True):
         state = printable(f"{call.source}: {call.state}")

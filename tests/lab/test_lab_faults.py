@@ -588,7 +588,7 @@ def ran(request: pytest.FixtureRequest, calls: dict[str, Future[PlacedCall]]) ->
 
 @pytest.mark.parametrize(
     ("fault", "look", "ran"),
-    [pytest.param(f, look, (f, look), id=f"{f.name}-{look}") for look in LOOKS for f in FAULTS if look in f.looks],
+    [pytest.param(f, look, (f, look), id=f"{f.name}-{look}") for f, look in LOOKS if look in f.looks],
     indirect=["ran"],
 )
 def test_fault(fault: Fault, look: str, ran: Ran) -> None:
