@@ -92,17 +92,23 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     import signal
 
     async def cancellable() -> T:
-        task = asyncio.current_task()
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert task is not None
 
-        def stop() -> None:
+        def stop(*_: object) -> None:
+            if loop.is_closed():
+                raise KeyboardInterrupt
+            loop.call_soon_threadsafe(cancel)
+
+        def cancel() -> None:
             progress("stopping, and removing what was created")
             task.cancel()
 
+        # Not the loop's add_signal_handler: closing the loop leaves a moment without any handler.
         for name, handler in before.items():
             if handler is not signal.SIG_IGN:
-                with suppress(NotImplementedError, RuntimeError, ValueError):
-                    asyncio.get_running_loop().add_signal_handler(getattr(signal, name), stop)
+                with suppress(ValueError):
+                    signal.signal(getattr(signal, name), stop)
         return await work
 
     before = {name: signal.getsignal(getattr(signal, name)) for name in STOPPING if hasattr(signal, name)}

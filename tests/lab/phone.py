@@ -3,16 +3,14 @@
 Its attributes are those of the recordings of livekit-sip 1.11.0 (shared/recordings).
 """
 
-import asyncio
 import secrets
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, Self
 
-from livekit import api, rtc
+from livekit import api
 
-from tests.lab.audio import publish_silence
+from tests.lab import handset
 from tests.lab.servers import LiveKitServer
-from tests.lab.support import BackgroundLoop
 from tests.lab.tokens import Joiner, access_token
 
 CallStatus = Literal["dialing", "ringing", "automation", "active", "hangup"]
@@ -69,8 +67,7 @@ class Phone:
         self._server = server
         self._audio = audio
         self._room_config = room_config
-        self._loop = BackgroundLoop()
-        self._room: rtc.Room | None = None
+        self._handset: handset.Handset | None = None
 
     @property
     def sip_call_id(self) -> str:
@@ -78,8 +75,7 @@ class Phone:
 
     @property
     def participant_id(self) -> str:
-        assert self._room, "the phone has not joined"
-        return self._room.local_participant.sid
+        return self._joined.participant_id()
 
     def ring(self) -> None:
         self.set_status("ringing")
@@ -93,35 +89,29 @@ class Phone:
         self.leave()
 
     def set_status(self, status: CallStatus) -> None:
-        assert self._room, "the phone has not joined"
         self.attributes["sip.callStatus"] = status
-        self._loop.run(self._room.local_participant.set_attributes(self.attributes))
+        self._joined.set_attributes(self.attributes)
 
     def leave(self) -> None:
         """Leaves without a word, as a refused call does."""
-        if self._room:
-            self._loop.run(self._room.disconnect())
-            self._room = None
+        if self._handset:
+            self._handset.leave()
+            self._handset = None
 
     def __enter__(self) -> Self:
-        try:
-            self._loop.run(self._join())
-        except BaseException:
-            self._loop.close()
-            raise
+        grants = api.VideoGrants(room_join=True, room=self.room_name, can_update_own_metadata=True)
+        joiner = Joiner(self.identity, kind="sip", attributes=self.attributes, room_config=self._room_config)
+        token = access_token(self._server, grants, joiner)
+        self._handset = handset.join(self._server.url, token, self.identity if self._audio else None)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.leave()
-        self._loop.close()
 
-    async def _join(self) -> None:
-        grants = api.VideoGrants(room_join=True, room=self.room_name, can_update_own_metadata=True)
-        joiner = Joiner(self.identity, kind="sip", attributes=self.attributes, room_config=self._room_config)
-        self._room = rtc.Room(asyncio.get_running_loop())
-        await self._room.connect(self._server.url, access_token(self._server, grants, joiner))
-        if self._audio:
-            await publish_silence(self._room, track_name=self.identity)
+    @property
+    def _joined(self) -> handset.Handset:
+        assert self._handset, "the phone has not joined"
+        return self._handset
 
 
 class JoinPhone(Protocol):

@@ -147,12 +147,15 @@ def test_interrupted_while_the_agent_is_on_its_way(
     assert_stays_away(edge, 2)
 
 
-def test_interrupted_many_at_once(start: Start, edge: Edge, livekit: LiveKitServer) -> None:
+def test_interrupted_many_at_once(
+    start: Start, proxies: Callable[[], Proxy], edge: Edge, livekit: LiveKitServer
+) -> None:
     """At random moments of their lives, some of them twice: whoever hits Ctrl-C again is not faster."""
     random = Random(seed := secrets.token_hex(4))
     print(f"seed {seed}")
-    running = [start("--format", "json") for _ in range(AT_ONCE)]
-    until(lambda: len(scratch_rooms(edge)) >= AT_ONCE, what="scratch rooms")
+    asked = [proxies() for _ in range(AT_ONCE)]
+    running = [start("--format", "json", url=proxy.url) for proxy in asked]
+    until(lambda: all("CreateRoom" in proxy.seen for proxy in asked), what="scratch rooms")
     for process in random.sample(running * 2, 2 * AT_ONCE):
         until(moment(random.uniform(0, 0.6)), what="the moment")
         process.send_signal(random.choice((signal.SIGINT, signal.SIGTERM)))

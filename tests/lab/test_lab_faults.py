@@ -27,7 +27,7 @@ from tests.lab.names import Names
 from tests.lab.phone import Call, Phone
 from tests.lab.servers import Database, LiveKitServer, Postgres
 from tests.lab.support import until
-from tests.lab.together import Running, every, prepare
+from tests.lab.together import Running, every, random_names
 from tests.lab.worker import Worker
 
 pytestmark = pytest.mark.xdist_group("lab_many_calls")
@@ -552,7 +552,7 @@ def calls(
     """The call of each fault that is tested, placed and traced, by the fault's name. All begin at once."""
     items = [item for item in request.session.items if isinstance(item, pytest.Function) and item.path == request.path]
     faults = {item.callspec.params["fault"] for item in items if hasattr(item, "callspec")} or {FAULTS[0]}
-    names = prepare()
+    names = random_names()
     placing = threading.Semaphore(4)
     folders = {fault.name: tmp_path_factory.mktemp(fault.name) for fault in faults}
     with ExitStack() as stack:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
@@ -33,7 +33,7 @@ from tests.lab.names import Names
 from tests.lab.phone import Call, Phone
 from tests.lab.servers import Database, LiveKitServer, Postgres
 from tests.lab.support import PATIENCE, until
-from tests.lab.together import every, prepare
+from tests.lab.together import every, random_names
 from tests.lab.tokens import access_token
 from tests.lab.worker import Worker
 
@@ -54,6 +54,9 @@ LOOKS = 3
 ON_TIME = 14.0
 """Seconds from the dispatch, or what else starts the job, to the agent: what takes longer is no
 healthy call, and is placed again."""
+
+LOST = 40.0
+"""Seconds after which an agent does not come any more."""
 
 RUNG = 30.0
 """Seconds after which a phone that is dialed rings at the latest."""
@@ -186,8 +189,9 @@ class Life:
         threading.Thread(target=self._wait_for_job, daemon=True).start()
 
     def _wait_for_job(self) -> None:
-        every(0.2, lambda: self.edge.jobs(self.room), "the job to be listed")
-        self.mark("listed")
+        with suppress(AssertionError):  # the job was lost: `joined` says so
+            every(0.2, lambda: self.edge.jobs(self.room), "the job to be listed")
+            self.mark("listed")
 
     def dial(self, status: Any = "dialing", **options: Any) -> Phone:
         options.setdefault("call", Call(number=self.number))
@@ -198,7 +202,10 @@ class Life:
 
     def joined(self) -> None:
         """Waits for the agent."""
-        every(0.2, lambda: (one := self.edge.agent(self.room)) and one.state == ACTIVE, "the agent")
+        try:
+            every(0.2, lambda: (one := self.edge.agent(self.room)) and one.state == ACTIVE, "the agent", LOST)
+        except AssertionError as error:
+            raise Late(str(error)) from error  # a worker that is asked too late is never asked again (fact 11)
         self.mark("joined")
         started = max(self.moments[one] for one in ("dispatched", "triggered") if one in self.moments)
         self.turn.close()
@@ -501,7 +508,7 @@ def lives(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[dict[str, Future[Life]]]:
     """A life of each style, by its name. All begin at once."""
-    names = prepare()
+    names = random_names()
     edge = Edge(livekit)
     of_kind = {kind: cycle([one for one in crews if one.worker.settings.job_kind is kind]) for kind in JobKind}
     places = {name: (next(of_kind[style.job_kind]), tmp_path_factory.mktemp(name)) for name, style in STYLES.items()}

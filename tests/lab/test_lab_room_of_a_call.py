@@ -20,7 +20,7 @@ from tests.lab.names import Names
 from tests.lab.phone import Phone
 from tests.lab.servers import Database, LiveKitServer, Postgres
 from tests.lab.support import until
-from tests.lab.together import prepare
+from tests.lab.together import random_names
 from tests.lab.worker import Worker
 
 pytestmark = pytest.mark.xdist_group("lab_room_of_a_call")
@@ -62,7 +62,7 @@ def forks() -> Iterator[ForkServer]:
 
 @pytest.fixture(scope="module")
 def live(livekit: LiveKitServer, database: Database, agent: Worker) -> Iterator[Live]:
-    names = prepare()(__name__)
+    names = random_names()(__name__)
     edge = Edge(livekit)
     name, call_id, room_call_id = names.room(), names.call_id(), names.call_id()
     room = edge.create_room(name, metadata=json.dumps({"call": {"id": room_call_id}}))

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from livekit.rtc._ffi_client import FfiClient
-
 from tests.lab.doctor import Ran
 from tests.lab.names import Names
 from tests.lab.support import PATIENCE
@@ -17,13 +15,8 @@ from tests.lab.support import PATIENCE
 Value = TypeVar("Value")
 
 
-def prepare() -> Callable[[str], Names]:
-    """Before the first thread. Returns the module's source of names, for one purpose each.
-
-    Two phones that are the first at the same time would each make the RTC SDK's only client: one
-    of them never hears that it has joined, and 15 s later the SDK ends this process with SIGTERM.
-    """
-    assert FfiClient.instance
+def random_names() -> Callable[[str], Names]:
+    """Returns the module's source of names, for one purpose each."""
     seed = os.environ.get("LIVEKIT_DOCTOR_LAB_SEED") or secrets.token_hex(4)
     print(f"LIVEKIT_DOCTOR_LAB_SEED={seed}")
     return lambda purpose: Names(f"{seed} {purpose}")
