@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from livekit_doctor.diagnosis.component_logs import ComponentLogs, Said
 from livekit_doctor.diagnosis.correlation import RoomRef, Subject, steps_of
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence import sources
@@ -347,6 +348,27 @@ class Call:
     def unmapped(self) -> tuple[str, ...]:
         """The states of this call that no step stands for."""
         return tuple(state for state, step in self.step_of_state.items() if step is None)
+
+    # Logs of the components
+
+    @cached_property
+    def component_logs(self) -> ComponentLogs:
+        return ComponentLogs(self)
+
+    @cached_property
+    def wanted_agent(self) -> str | None:
+        """The name under which the agent was dispatched, else the one that it should be dispatched under."""
+        return self.dispatches[-1].agent_name if self.dispatches else self.agent_name
+
+    @cached_property
+    def dispatched_at(self) -> datetime | None:
+        """When the agent was last dispatched: by the API, else by a component's log, else by a log row."""
+        created = [dispatch.created_at for dispatch in self.dispatches if dispatch.created_at is not None]
+        if created:
+            return max(created)
+        lines = self.component_logs.said(Said.DISPATCH_CREATED) or self.component_logs.said(Said.ASKED)
+        row = self.logged.get(Step.AGENT_DISPATCHED)
+        return lines[-1].at if lines else row.at if row else None
 
     # Time
 

@@ -8,12 +8,15 @@ from typing import Protocol
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.call import ANSWERED, RANG, Call, agent_name_of
+from livekit_doctor.diagnosis.component_logs import Said
+from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import FLOW, SPEC, Step, implied_by
 
 
 class Clock(StrEnum):
     LIVEKIT = "livekit"
     CALL_LOGS = "call_logs"
+    WORKER = "worker"
 
 
 class Proof(Struct, frozen=True, kw_only=True):
@@ -42,7 +45,7 @@ class _MakeProof(Protocol):
 def prove(call: Call) -> Proofs:
     """All steps that the evidence proves, directly or since a later step implies them."""
     direct: dict[Step, list[Proof]] = {}
-    for proof in (*_from_api(call), *_from_rows(call)):
+    for proof in (*_from_api(call), *_from_component_logs(call), *_from_rows(call)):
         direct.setdefault(proof.step, []).append(proof)
     proofs: Proofs = {}
     for spec in FLOW:
@@ -70,6 +73,48 @@ def _from_rows(call: Call) -> Iterator[Proof]:
     for step, row in call.logged.items():
         text = f"{row.source or 'a component'} logged {row.state}"
         yield Proof(step=step, source=row.read.source, text=text, at=row.at, clock=Clock.CALL_LOGS)
+
+
+def _from_component_logs(call: Call) -> Iterator[Proof]:
+    logs = call.component_logs
+    for step, said in _STEP_OF_LINE:
+        for line in logs.said(said):
+            if step is Step.AGENT_DISPATCHED and line.log == "server" and not _dispatches_agent(call, line):
+                continue
+            if step in _BY_AGENT and not logs.is_agent(line):
+                continue
+            yield _by_line(step, line)
+    for line in logs.own:
+        # What the team's own code logs inside a job, it logs from the entrypoint.
+        if line.log == "worker" and line.fields.get("job_id") and not line.logger.startswith("livekit"):
+            yield _by_line(Step.ENTRYPOINT_CALLED, line)
+            break
+
+
+_STEP_OF_LINE = (
+    (Step.ROOM_CREATED, Said.ROOM_OPENED),
+    (Step.AGENT_DISPATCHED, Said.DISPATCH_CREATED),
+    (Step.AGENT_DISPATCHED, Said.ASKED),
+    (Step.JOB_ASSIGNED, Said.ASSIGNED),
+    (Step.ENTRYPOINT_CALLED, Said.RAISED),
+    (Step.ENTRYPOINT_CALLED, Said.SLOW_TO_CONNECT),
+    (Step.ENTRYPOINT_CALLED, Said.RETURNED),
+    (Step.AGENT_CONNECTED, Said.PARTICIPANT_ACTIVE),
+    (Step.AGENT_AUDIO, Said.TRACK_PUBLISHED),
+)
+_BY_AGENT = (Step.AGENT_CONNECTED, Step.AGENT_AUDIO)
+
+
+def _by_line(step: Step, line: LogLine) -> Proof:
+    clock = Clock.WORKER if line.log == "worker" else Clock.LIVEKIT
+    text = line.message.splitlines()[0]
+    return Proof(step=step, source=f"{line.log} log", text=text, at=line.at, clock=clock)
+
+
+def _dispatches_agent(call: Call, line: LogLine) -> bool:
+    """CreateDispatch succeeded, for this call's agent as far as its name is known."""
+    name = call.agent_name
+    return line.fields.get("status") == "200" and (name is None or f'"{name}"' in line.fields.get("request", ""))
 
 
 def _from_api(call: Call) -> Iterator[Proof]:
@@ -119,11 +164,20 @@ def _from_phone(call: Call, *, proof: "_MakeProof") -> Iterator[Proof]:
 
 def age(call: Call, proofs: Proofs, step: Step) -> timedelta | None:
     """How long ago a step happened, in the clock that dated it; None where that is not known."""
-    now = {Clock.LIVEKIT: call.livekit_now, Clock.CALL_LOGS: call.rows_now}
     for proof in proofs.get(step, ()):
         if proof.at is not None:
-            return now[proof.clock] - proof.at
+            return _now(call, proof.clock) - proof.at
     return None
+
+
+def _now(call: Call, clock: Clock) -> datetime:
+    match clock:
+        case Clock.LIVEKIT:
+            return call.livekit_now
+        case Clock.CALL_LOGS:
+            return call.rows_now
+        case Clock.WORKER:
+            return call.setup.evidence.now
 
 
 def waited(call: Call, proofs: Proofs, step: Step) -> timedelta | None:
@@ -145,10 +199,9 @@ def _age_of_last(call: Call, proofs: Proofs, step: Step) -> timedelta | None:
     """How long ago a step happened last: the agent may have been dispatched, or joined, again."""
     first = age(call, proofs, step)
     clock = next((proof.clock for proof in proofs.get(step, ()) if proof.at), Clock.LIVEKIT)
-    now = call.livekit_now if clock is Clock.LIVEKIT else call.rows_now
     found = [proof for proof in proofs.get(step, ()) if proof.clock is clock]
     times = [when for proof in found if (when := proof.at or (proof.by if first is None else None))]
-    return now - max(times) if times else None
+    return _now(call, clock) - max(times) if times else None
 
 
 def overdue(call: Call, proofs: Proofs, step: Step) -> bool:

@@ -1,0 +1,253 @@
+"""What the components' logs say of one call: which lines are its own, and what they mean.
+
+The texts are those of livekit-server 1.13.5 and livekit-agents 1.8.9 (design facts 11 and 12, and the
+lab). A line is a call's own by its room, its job, its dispatch or its agent's identity. One that has
+none of these counts by the agent's name and the time of the dispatch, for no more than `likely`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum, auto
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from livekit_doctor.diagnosis.findings import Because
+from livekit_doctor.evidence.observations import Component, LogFile, LogLine
+
+if TYPE_CHECKING:
+    from livekit_doctor.diagnosis.call import Call
+
+AROUND_DISPATCH = (timedelta(seconds=-2), timedelta(seconds=15))
+"""When a line without room or job may be about a dispatch: the server answers it 0 to 5 s later, and a
+request that hangs is given up after 3 s a worker."""
+
+
+class Said(StrEnum):
+    """What a line says."""
+
+    # livekit-server, of a job on its way to a worker
+    NO_WORKER = auto()
+    """No worker is registered under the agent's name."""
+    NO_ANSWER = auto()
+    """A worker was registered within the last minute, and none for this job answered."""
+    NOBODY_FREE = auto()
+    """Workers answered that they take no jobs."""
+    DECLINED = auto()
+    """A worker was asked and declined."""
+    TIMED_OUT = auto()
+    """A worker was asked, and the answer or the assignment took too long."""
+    ASSIGNED = auto()
+    JOB_ENDED = auto()
+    REGISTERED = auto()
+    """A worker registered: the server's line, or the worker's own."""
+    DEREGISTERED = auto()
+    # livekit-server, of rooms, dispatches and participants
+    ROOM_ASKED_FOR = auto()
+    """CreateRoom was called: the room may have been there before."""
+    ROOM_OPENED = auto()
+    ROOM_CLOSED = auto()
+    ROOM_IDLE = auto()
+    ROOM_DELETED = auto()
+    DISPATCH_CREATED = auto()
+    DISPATCH_DELETED = auto()
+    PARTICIPANT_ACTIVE = auto()
+    PARTICIPANT_LEFT = auto()
+    TRACK_PUBLISHED = auto()
+    # the worker
+    ASKED = auto()
+    """The job request reached the worker."""
+    CONNECTION_FAILED = auto()
+    GAVE_UP = auto()
+    FULL = auto()
+    DRAINING = auto()
+    REQUEST_RAISED = auto()
+    ASSIGNMENT_LATE = auto()
+    NO_PROCESS = auto()
+    RAISED = auto()
+    EXITED = auto()
+    """A job's process ended with an exit code other than 0."""
+    UNRESPONSIVE = auto()
+    SLOW_TO_CONNECT = auto()
+    RETURNED = auto()
+    """The entrypoint returned without connecting."""
+    ASYNC_PREWARM = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    log: Component
+    text: str
+    """The message begins with it, in any case."""
+    said: Said
+    where: Callable[[LogLine], bool] = lambda _: True
+
+
+def _error(*texts: str) -> Callable[[LogLine], bool]:
+    return lambda line: any(text in line.fields.get("error", "") for text in texts)
+
+
+def _of_job(line: LogLine) -> bool:
+    """Not the process that a worker keeps warm, which may exit with 255 at any time (fact 12)."""
+    return bool(line.fields.get("job_id"))
+
+
+_MEANINGS = (
+    _Meaning("server", "not dispatching agent job since no worker", Said.NO_WORKER),
+    _Meaning("server", "failed to send job request", Said.NO_ANSWER, _error("no response from servers")),
+    _Meaning("server", "failed to send job request", Said.NOBODY_FREE, _error("no servers available")),
+    _Meaning("server", "failed to assign job to worker", Said.DECLINED, _error("worker not available")),
+    _Meaning("server", "no worker available to handle job", Said.DECLINED, _error("no workers with sufficient")),
+    _Meaning("server", "failed to assign job to worker", Said.TIMED_OUT, _error("deadline", "timed out")),
+    _Meaning("server", "assigned job to worker", Said.ASSIGNED),
+    _Meaning("server", "job ended", Said.JOB_ENDED),
+    _Meaning("server", "worker registered", Said.REGISTERED),
+    _Meaning("server", "last worker deregistered", Said.DEREGISTERED),
+    _Meaning("server", "API RoomService.CreateRoom", Said.ROOM_ASKED_FOR),
+    _Meaning("server", "selected node for room", Said.ROOM_OPENED),
+    _Meaning("server", "closing idle room", Said.ROOM_IDLE),
+    _Meaning("server", "room closed", Said.ROOM_CLOSED),
+    _Meaning("server", "API RoomService.DeleteRoom", Said.ROOM_DELETED),
+    _Meaning("server", "API AgentDispatchService.CreateDispatch", Said.DISPATCH_CREATED),
+    _Meaning("server", "API AgentDispatchService.DeleteDispatch", Said.DISPATCH_DELETED),
+    _Meaning("server", "participant active", Said.PARTICIPANT_ACTIVE),
+    _Meaning("server", "participant closing", Said.PARTICIPANT_LEFT),
+    _Meaning("server", "mediaTrack published", Said.TRACK_PUBLISHED),
+    _Meaning("worker", "received job request", Said.ASKED),
+    _Meaning("worker", "registered worker", Said.REGISTERED),
+    _Meaning("worker", "failed to connect to livekit", Said.CONNECTION_FAILED),
+    _Meaning("worker", "worker failed", Said.GAVE_UP),
+    _Meaning("worker", "worker is at full capacity", Said.FULL),
+    _Meaning("worker", "draining worker", Said.DRAINING),
+    _Meaning("worker", "job_request_fnc failed", Said.REQUEST_RAISED),
+    _Meaning("worker", "assignment for job", Said.ASSIGNMENT_LATE, lambda line: "timed out" in line.message),
+    _Meaning("worker", "error initializing process", Said.NO_PROCESS),
+    _Meaning("worker", "unhandled exception while running the job task", Said.RAISED, _of_job),
+    _Meaning("worker", "process exited with non-zero exit code", Said.EXITED, _of_job),
+    _Meaning("worker", "job crashed", Said.EXITED, _of_job),
+    _Meaning("worker", "process is unresponsive", Said.UNRESPONSIVE, _of_job),
+    _Meaning("worker", "the room connection was not established", Said.SLOW_TO_CONNECT),
+    _Meaning("worker", "the job task completed without", Said.RETURNED),
+)
+
+
+def meaning(line: LogLine) -> Said | None:
+    """What the line says; None where that is nothing that a diagnosis knows."""
+    message = line.message.lower()
+    if line.log == "worker" and "prewarm" in message and "was never awaited" in message:
+        return Said.ASYNC_PREWARM
+    for entry in _MEANINGS:
+        if entry.log == line.log and message.startswith(entry.text.lower()) and entry.where(line):
+            return entry.said
+    return None
+
+
+@dataclass(frozen=True)
+class ComponentLogs:
+    """The lines that concern one call, oldest first."""
+
+    call: "Call"
+
+    @cached_property
+    def given(self) -> tuple[LogFile, ...]:
+        return tuple(self.call.setup.all(LogFile))
+
+    def has(self, log: Component) -> bool:
+        """Whether a log of this kind was read."""
+        return any(file.log == log for file in self.given)
+
+    def covers(self, log: Component, at: datetime | None) -> bool:
+        """Whether a log of this kind spans this moment, so that a line that is not there was not written."""
+        return at is not None and any(
+            file.log == log and file.first_at and file.last_at and file.first_at <= at <= file.last_at
+            for file in self.given
+        )
+
+    @cached_property
+    def _lines(self) -> tuple[tuple[Said | None, LogLine], ...]:
+        lines = {(line.log, line.file, line.number): line for line in self.call.setup.all(LogLine)}
+        ordered = sorted(lines.values(), key=lambda line: (line.at is None, line.at or line.read.at, line.number))
+        return tuple((meaning(line), line) for line in ordered)
+
+    @cached_property
+    def own(self) -> tuple[LogLine, ...]:
+        """The lines that carry the call's room, job, dispatch or the identity of its agent."""
+        return tuple(line for _, line in self._lines if self._is_own(line))
+
+    @cached_property
+    def job_ids(self) -> frozenset[str]:
+        """The call's jobs: those that the API listed, and those that a line puts into its room."""
+        listed = {job.id for job in (*self.call.jobs, *self.call.declined_jobs)}
+        logged = {line.fields.get("job_id", "") for _, line in self._lines if self._in_room(line)}
+        return frozenset((listed | logged) - {""})
+
+    def said(self, *what: Said) -> tuple[LogLine, ...]:
+        """The call's own lines that say this."""
+        return tuple(line for said, line in self._lines if said in what and self._is_own(line))
+
+    def anywhere(self, *what: Said) -> tuple[LogLine, ...]:
+        """All lines that say this, about whichever call."""
+        return tuple(line for said, line in self._lines if said in what)
+
+    def by_name(self, *what: Said) -> tuple[LogLine, ...]:
+        """Lines without room and job that can be about this call's dispatch: the agent's name and the time
+        are right. Another call of that time would leave the same."""
+        name, began = self.call.wanted_agent, self.call.dispatched_at
+        if not name or began is None:
+            return ()
+        first, last = (began + offset for offset in AROUND_DISPATCH)
+        return tuple(
+            line
+            for line in self.anywhere(*what)
+            if line.fields.get("agent_name") == name
+            and not (line.fields.get("room") or line.fields.get("job_id"))
+            and line.at is not None
+            and first <= line.at <= last
+        )
+
+    def is_agent(self, line: LogLine) -> bool:
+        """Whether a line about a participant is about the call's agent."""
+        if line.fields.get("kind", "audio") not in ("AGENT", "audio"):
+            return False
+        identity = line.fields.get("participant", "")
+        listed = {job.participant_identity for job in self.call.jobs}
+        return identity in listed or any(identity == f"agent-{job_id}" for job_id in self.job_ids)
+
+    def registrations(self, name: str | None = None) -> tuple[LogLine, ...]:
+        """When workers registered, under this name or any."""
+        lines = self.anywhere(Said.REGISTERED)
+        return tuple(line for line in lines if name is None or line.fields.get("agent_name", "") == name)
+
+    def _is_own(self, line: LogLine) -> bool:
+        fields = line.fields
+        if self._in_room(line):
+            return True
+        if fields.get("room") or fields.get("room_id"):
+            return False
+        dispatches = {dispatch.id for dispatch in self.call.dispatches}
+        return fields.get("job_id") in self.job_ids or fields.get("dispatch_id") in dispatches
+
+    def _in_room(self, line: LogLine) -> bool:
+        room = self.call.room
+        if room is None or line.fields.get("room") != room.name:
+            return False
+        info = self.call.room_info
+        sid, own = line.fields.get("room_id", ""), info.sid if info else room.sid
+        if sid and own:
+            return sid == own
+        tolerance = timedelta(seconds=self.call.settings.call_logs.clock_tolerance)
+        return info is None or line.at is None or line.at >= info.created_at - tolerance
+
+
+def because(line: LogLine, text: str | None = None) -> Because:
+    """A line as evidence. `text` says what it shows; without one its own words do."""
+    words = [line.message.splitlines()[0] if line.message else ""]
+    words += [f"{key} {line.fields[key]}" for key in ("agent_name", "error", "reason", "status") if line.fields.get(key)]
+    own = ", ".join(filter(None, words))
+    said = f"{text}: {own}" if text else own
+    return Because(source=f"{line.log} log", at=line.at, text=said)
+
+
+def tracebacks(lines: tuple[LogLine, ...]) -> Iterator[str]:
+    """What was raised, without repetition."""
+    yield from dict.fromkeys(line.traceback for line in lines if line.traceback)

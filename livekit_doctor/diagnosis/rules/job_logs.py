@@ -1,0 +1,279 @@
+"""job_assigned, by the components' logs: why no worker has the job. LKD101 to 105, 108 to 110, 403, 404.
+
+The server says what became of a job request, the worker whether it was asked and what state it was in.
+Where only one of the two was read, what the other would have told apart stays a candidate.
+"""
+
+from urllib.parse import urlsplit
+
+from livekit_doctor import catalogue
+from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.component_logs import Said, because, tracebacks
+from livekit_doctor.diagnosis.findings import Because, Finding
+from livekit_doctor.diagnosis.names import near_miss
+from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.diagnosis.rules.looks import finding
+from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.flow import Confidence, Step
+
+_TYPES = {"room": "JT_ROOM", "publisher": "JT_PUBLISHER", "participant": "JT_PARTICIPANT"}
+
+PROVEN, LIKELY, POSSIBLE = Confidence.PROVEN, Confidence.LIKELY, Confidence.POSSIBLE
+
+
+def worker_on_other_server(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD104: the worker's own log says that it registered with another server than the one asked."""
+    if _has_job(call, proofs) or not call.settings.livekit.url:
+        return None
+    own = _server(call.settings.livekit.url)
+    lines = [line for line in _own_registrations(call) if line.log == "worker" and line.fields.get("url")]
+    here = [line for line in lines if _server(line.fields["url"]) == own]
+    elsewhere = [line for line in lines if _server(line.fields["url"]) != own]
+    if here or not elsewhere:
+        return None
+    line, refused = elsewhere[-1], _no_worker(call)
+    url = line.fields["url"]
+    shown = [because(line, f"the worker is registered with {url}, the call is placed on {call.settings.livekit.url}")]
+    return _finding(call, "LKD104", PROVEN if refused else LIKELY, [*shown, *map(because, refused)], other_name=url)
+
+
+def worker_not_connected(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD105: the worker's log ends its attempts to connect, before the dispatch, without having registered."""
+    failing = _failing_connection(call)
+    if _has_job(call, proofs) or failing is None:
+        return None
+    refused = _no_worker(call)
+    shown = [because(failing, "the worker does not reach its server"), *map(because, refused)]
+    return _finding(call, "LKD105", PROVEN if refused else LIKELY, shown, detail=failing.fields.get("error"))
+
+
+def dispatched_before_worker(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD109: no worker at the dispatch, and one that registered under its name after it (fact 7)."""
+    if _has_job(call, proofs):
+        return None
+    refused = _no_worker(call) or _no_answer(call)
+    began = call.dispatched_at or (refused[0].at if refused else None)
+    if began is None:
+        return None
+    lines = [line for line in _own_registrations(call) if line.at is not None and _is_here(call, line)]
+    before = [line for line in lines if line.at and line.at <= began]
+    after = [line for line in lines if line.at and line.at > began]
+    if not after or (before and not _gone(call, before[-1])):
+        return None
+    asked = [line for line in call.component_logs.said(Said.ASKED)]
+    if asked or not (refused or after[0].log == "worker"):
+        return None
+    seconds = (after[0].at - began).total_seconds() if after[0].at else 0.0
+    shown = [*map(because, refused), because(after[0], f"a worker registered {seconds:.1f} s after the dispatch")]
+    return _finding(call, "LKD109", PROVEN if _no_worker(call) else LIKELY, shown)
+
+
+def worker_of_other_kind(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD110: the worker under this name takes other jobs: another type, or another deployment (fact 8)."""
+    if _has_job(call, proofs):
+        return None
+    refused = _no_worker(call) or _no_answer(call)
+    wanted = _TYPES[call.settings.agent.job_type]
+    deployment = call.dispatches[-1].deployment if call.dispatches else ""
+    for line in reversed(_own_registrations(call)):
+        kind, runs_as = line.fields.get("job_type"), line.fields.get("deployment")
+        if kind and kind != wanted:
+            shown, detail = f"the worker takes jobs of type {kind}, and the room's opening is one of {wanted}", kind
+        elif runs_as is not None and line.log == "worker" and runs_as != deployment:
+            shown = f'the worker runs as deployment "{runs_as}", the dispatch is for "{deployment}"'
+            detail = f'deployment "{runs_as}"'
+        else:
+            continue
+        confidence = LIKELY if refused else POSSIBLE
+        return _finding(call, "LKD110", confidence, [because(line, shown), *map(because, refused)], detail=detail)
+    return None
+
+
+def worker_under_other_name(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD102: the server knows no worker under the dispatch's name, and a worker under one that is almost it."""
+    refused, name = _no_worker(call), call.wanted_agent
+    if _has_job(call, proofs) or not refused or not name or _own_registrations(call):
+        return None
+    for line in reversed(call.component_logs.registrations()):
+        other = line.fields.get("agent_name", "")
+        how = near_miss(name, other) if other and _is_here(call, line) else None
+        if how:
+            text = f'the dispatch is for "{name}", a worker runs as "{other}": they differ in {how}'
+            shown = [because(line, text), *map(because, refused)]
+            return _finding(call, "LKD102", PROVEN, shown, agent_name=other, other_name=name)
+    return None
+
+
+def no_worker_registered(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD101: the server says that no worker is registered under the name.
+
+    Proven where the server's log also shows that the last one had left, or the worker's log that it had
+    ended: otherwise a worker may be connected elsewhere (LKD104) or nowhere (LKD105).
+    """
+    refused = _no_worker(call)
+    if _has_job(call, proofs) or not (refused or _no_answer(call)):
+        return None
+    gone = [
+        line
+        for line in call.component_logs.anywhere(Said.DEREGISTERED)
+        if line.fields.get("agent_name") == call.wanted_agent and _before_dispatch(call, line)
+    ]
+    back = [line for line in _own_registrations(call) if gone and line.at and gone[-1].at and line.at > gone[-1].at]
+    if not gone or back:
+        if not refused:
+            return None
+        return _finding(call, "LKD101", POSSIBLE, list(map(because, refused)))
+    shown = [because(gone[-1], "the last worker under this name had left"), *map(because, refused or _no_answer(call))]
+    return _finding(call, "LKD101", PROVEN if refused else LIKELY, shown)
+
+
+def worker_draining(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD108: the worker was draining when the dispatch came: it finishes its calls and takes no other."""
+    draining = [line for line in call.component_logs.anywhere(Said.DRAINING) if _before_dispatch(call, line)]
+    if _has_job(call, proofs) or not draining or call.component_logs.said(Said.ASKED):
+        return None
+    line = draining[-1]
+    back = [one for one in _own_registrations(call) if one.at and line.at and one.at > line.at and _is_here(call, one)]
+    if back:
+        return None
+    busy = _nobody_free(call) or _no_answer(call)
+    shown = [because(line, "the worker was draining"), *map(because, busy)]
+    return _finding(call, "LKD108", PROVEN if busy else LIKELY, shown)
+
+
+def worker_at_capacity(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD103: workers answered that they take no more jobs, or the worker's log says that it was full."""
+    if _has_job(call, proofs) or call.component_logs.said(Said.ASKED):
+        return None
+    if any(_before_dispatch(call, line) for line in call.component_logs.anywhere(Said.DRAINING)):
+        return None
+    busy = _nobody_free(call)
+    full = [line for line in call.component_logs.anywhere(Said.FULL) if _before_dispatch(call, line)]
+    if not busy and not full:
+        return None
+    shown = [*map(because, busy), *(because(line, "the worker was full") for line in full[-1:])]
+    return _finding(call, "LKD103", LIKELY if busy else POSSIBLE, shown)
+
+
+def job_request_too_slow(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD403: a worker was asked, and its answer came too late or never: the job is lost (fact 11)."""
+    if _has_job(call, proofs):
+        return None
+    server, worker = call.component_logs.said(Said.TIMED_OUT), call.component_logs.said(Said.ASSIGNMENT_LATE)
+    asked = call.component_logs.said(Said.ASKED)
+    if not server and not worker:
+        return None
+    confidence = PROVEN if worker or (server and asked) else LIKELY
+    return _finding(call, "LKD403", confidence, [because(line) for line in (*asked, *server, *worker)][:4])
+
+
+def job_declined(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD404: a worker was asked and said no: request_fnc rejected or raised, or its load was refused."""
+    declined = call.component_logs.said(Said.DECLINED)
+    if _has_job(call, proofs) or not declined or call.declined_jobs:
+        return None
+    asked = call.component_logs.said(Said.ASKED)
+    raised = tuple(line for line in call.component_logs.anywhere(Said.REQUEST_RAISED) if _about_dispatch(call, line))
+    shown = [because(line) for line in (*asked, *declined)][:3]
+    shown += [Because(source="worker log", at=raised[-1].at, text=text) for text in list(tracebacks(raised))[-1:]]
+    return _finding(call, "LKD404", PROVEN if asked else LIKELY, shown)
+
+
+RULES = (
+    worker_on_other_server,
+    worker_not_connected,
+    worker_under_other_name,
+    dispatched_before_worker,
+    worker_of_other_kind,
+    no_worker_registered,
+    worker_draining,
+    worker_at_capacity,
+    job_request_too_slow,
+    job_declined,
+)
+
+
+def _finding(
+    call: Call, code: str, confidence: Confidence, shown: list[Because], **values: str | None
+) -> Finding:
+    page = catalogue.get(code)
+    dispatch_id = call.dispatches[-1].id if call.dispatches else None
+    return finding(
+        call, code, Step.JOB_ASSIGNED, confidence, shown, list(page.candidates), dispatch_id=dispatch_id, **values
+    )
+
+
+def _has_job(call: Call, proofs: Proofs) -> bool:
+    """A worker has the job, or has had it: whatever went wrong before is over."""
+    return bool(Step.JOB_ASSIGNED in proofs or call.jobs or call.agents_seen)
+
+
+def _no_worker(call: Call) -> tuple[LogLine, ...]:
+    """The server's refusals of this call's jobs, where there are as many as dispatches: an earlier one may
+    have been lost and a later one be on its way."""
+    wanted, name = _TYPES[call.settings.agent.job_type], call.wanted_agent
+    lines = tuple(
+        line
+        for line in call.component_logs.said(Said.NO_WORKER)
+        if line.fields.get("job_type", wanted) == wanted and name and line.fields.get("agent_name") == name
+    )
+    return lines if len(lines) >= max(1, len(call.dispatches)) else ()
+
+
+def _no_answer(call: Call) -> tuple[LogLine, ...]:
+    return call.component_logs.by_name(Said.NO_ANSWER)
+
+
+def _nobody_free(call: Call) -> tuple[LogLine, ...]:
+    return call.component_logs.by_name(Said.NOBODY_FREE)
+
+
+def _own_registrations(call: Call) -> tuple[LogLine, ...]:
+    return call.component_logs.registrations(call.wanted_agent) if call.wanted_agent is not None else ()
+
+
+def _failing_connection(call: Call) -> LogLine | None:
+    """The last failure of a worker's log to connect, where it had not registered by the dispatch."""
+    lines = [line for line in call.component_logs.anywhere(Said.CONNECTION_FAILED, Said.GAVE_UP, Said.REGISTERED)]
+    lines = [line for line in lines if line.log == "worker" and _before_dispatch(call, line)]
+    return lines[-1] if lines and lines[-1].fields.get("worker_id", "") == "" and not _registered(lines[-1]) else None
+
+
+def _registered(line: LogLine) -> bool:
+    return line.message.lower().startswith("registered worker")
+
+
+def _before_dispatch(call: Call, line: LogLine) -> bool:
+    return call.dispatched_at is None or line.at is None or line.at <= call.dispatched_at
+
+
+def _about_dispatch(call: Call, line: LogLine) -> bool:
+    """A worker's line without a job that is of this agent and of the dispatch's time."""
+    asked = call.component_logs.said(Said.ASKED)
+    if line.fields.get("agent_name") not in (None, call.wanted_agent):
+        return False
+    return any(one.at and line.at and 0 <= (line.at - one.at).total_seconds() <= 5 for one in asked)
+
+
+def _gone(call: Call, registration: LogLine) -> bool:
+    """The server's log says that the last worker of this name left, after that registration."""
+    return any(
+        line.at and registration.at and registration.at <= line.at and _before_dispatch(call, line)
+        for line in call.component_logs.anywhere(Said.DEREGISTERED)
+        if line.fields.get("agent_name") == call.wanted_agent
+    )
+
+
+def _is_here(call: Call, line: LogLine) -> bool:
+    """Registered with the server that the call is placed on, as far as the line tells."""
+    url, own = line.fields.get("url"), call.settings.livekit.url
+    return not url or not own or _server(url) == _server(own)
+
+
+def _server(url: str) -> tuple[str | None, int | None]:
+    """Host and port: ws, wss, http and https are ways to the same server."""
+    parts = urlsplit(url if "//" in url else f"//{url}")
+    secure = parts.scheme in ("wss", "https")
+    host = (parts.hostname or "").lower()
+    host = "127.0.0.1" if host in ("localhost", "::1") else host
+    return host, parts.port or (443 if secure else 80)
