@@ -1,0 +1,84 @@
+"""The logs of the components as evidence: what a worker, livekit-server and livekit-sip wrote of a call.
+
+Each log is read in one pass, whatever its format and what a container put before its lines.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from msgspec import structs
+
+from livekit_doctor.errors import UserError
+from livekit_doctor.evidence import sources
+from livekit_doctor.evidence.logs.needles import Needles
+from livekit_doctor.evidence.logs.scan import Scan
+from livekit_doctor.evidence.logs.source import BROKEN_GZIP, LogSource, Stream, Unopenable, check
+from livekit_doctor.evidence.observations import Component, Coverage, Observation, Problem, Read, Reading
+
+__all__ = ["SOURCES", "LogSource", "Needles", "read", "require_readable"]
+
+Progress = Callable[[str, int, int | None], None]
+"""Called now and then with a log's name, the bytes read of it, and its size where that is known."""
+
+SOURCES: dict[Component, str] = {
+    "worker": sources.WORKER_LOG,
+    "server": sources.SERVER_LOG,
+    "sip": sources.SIP_LOG,
+}
+
+_ORDER: tuple[Component, ...] = ("server", "sip", "worker")
+"""livekit-server names room and job together, which a worker may not do: its log comes first."""
+
+_OPTIONS: dict[Component, str] = {"worker": "--worker-log", "server": "--server-log", "sip": "--sip-log"}
+
+
+def require_readable(logs: Sequence[LogSource]) -> None:
+    """Raises UserError for the first log that can't be opened at all."""
+    for source in logs:
+        try:
+            check(source)
+        except Unopenable as error:
+            fix = f"correct {_OPTIONS[source.log]}, or make the log readable for this user"
+            raise UserError("LKD001", f"{_OPTIONS[source.log]}: {error}", fix) from None
+
+
+def read(logs: Sequence[LogSource], needles: Needles, now: datetime, progress: Progress = lambda *_: None) -> Reading:
+    """What the logs say of a call: LogLine, and one LogFile each. `now` is when they are read.
+
+    A log that fails is coverage, the others are read all the same. Ids found in one are looked for in
+    the next.
+    """
+    observations: list[Observation] = []
+    coverage: list[Coverage] = []
+    for source in sorted(logs, key=lambda source: _ORDER.index(source.log)):
+        name = f"{SOURCES[source.log]} {source.name}"
+        scan = Scan(source, needles, Read(source=name, at=now))
+        problem = _run(scan, source, progress)
+        needles = structs.replace(needles, ids=scan.needles.ids, rooms=scan.needles.rooms)
+        observations += (*scan.lines, scan.file)
+        if problem is not None:
+            coverage.append(Coverage(source=name, status="unread", problem=problem))
+        else:
+            coverage.append(Coverage(source=name, status="read" if scan.matched else "empty"))
+    return Reading(observations=tuple(observations), coverage=tuple(coverage))
+
+
+def _run(scan: Scan, source: LogSource, progress: Progress) -> Problem | None:
+    try:
+        stream = Stream(source)
+        size = source.size
+        try:
+            scan.run(stream.parts(), lambda: progress(source.name, stream.position, size))
+        finally:
+            stream.close()
+    except BROKEN_GZIP as error:
+        return _problem(source, f"its gzip data is broken: {error}; what came before was read")
+    except (OSError, ValueError) as error:
+        return _problem(source, (isinstance(error, OSError) and error.strerror) or str(error))
+    return None
+
+
+def _problem(source: LogSource, why: str) -> Problem:
+    message = f"{source.name} can't be read to its end: {why}"
+    values = {"kind": "file_unreadable", "file": source.name, "detail": message}
+    return Problem(code="LKD602", message=message, values=values)

@@ -1,0 +1,72 @@
+"""Which of the lines that were found are kept: all cases bounded."""
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from livekit_doctor.evidence.logs.needles import AROUND, Needles
+from livekit_doctor.evidence.observations import LogLine
+
+FIRST, LAST = 400, 600
+"""Lines with an id of the call that are kept of one log: the first and the last ones."""
+EACH = 12
+"""Lines without an id that are kept of each message, before the call and after its beginning."""
+
+
+@dataclass(slots=True)
+class _Ring:
+    before: deque[LogLine] = field(default_factory=lambda: deque(maxlen=EACH))
+    after: list[LogLine] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Kept:
+    """The lines of one log. Of those without an id the ones next to the call's time are kept, and where
+    that is not known, next to the first line with an id."""
+
+    needles: Needles
+    left_out: Counter[str] = field(default_factory=Counter)
+    matched: int = 0
+    _first: list[LogLine] = field(default_factory=list)
+    _last: deque[LogLine] = field(default_factory=lambda: deque(maxlen=LAST))
+    _rings: dict[tuple[str, bool], _Ring] = field(default_factory=dict)
+
+    def add(self, line: LogLine) -> None:
+        """Takes a line that has an id of the call."""
+        self.matched += 1
+        if len(self._first) < FIRST:
+            self._first.append(line)
+            return
+        if len(self._last) == LAST:
+            self.left_out["more lines of the call"] += 1
+        self._last.append(line)
+
+    def add_without_id(self, message: str, line: LogLine) -> None:
+        """Takes a line that was found by its message; those of the call's own agent or worker apart."""
+        agent, worker = line.fields.get("agent_name"), line.fields.get("worker_id")
+        own = (agent is not None and agent == self.needles.agent_name) or worker in self.needles.worker_ids
+        ring = self._rings.setdefault((message, own), _Ring())
+        if not self._has_begun(line.at):
+            if len(ring.before) == EACH:
+                self.left_out[message] += 1
+            ring.before.append(line)
+        elif len(ring.after) < EACH and not self._is_over(line.at):
+            ring.after.append(line)
+        else:
+            self.left_out[message] += 1
+
+    def _has_begun(self, at: datetime | None) -> bool:
+        if self.needles.start is not None and at is not None:
+            return at > self.needles.start
+        return bool(self._first)
+
+    def _is_over(self, at: datetime | None) -> bool:
+        end = self.needles.end or self.needles.start
+        return end is not None and at is not None and at > end + AROUND
+
+    def lines(self) -> list[LogLine]:
+        """All that are kept, in the order of the log."""
+        kept = [*self._first, *self._last]
+        for ring in self._rings.values():
+            kept += (*ring.before, *ring.after)
+        return sorted(kept, key=lambda line: line.number)

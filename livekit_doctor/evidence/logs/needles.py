@@ -1,0 +1,81 @@
+"""What is known of the call, and the search for it in large blocks of bytes."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+SHORTEST = 5
+"""Characters of a name or an id that can be searched for: a shorter one is in too many lines."""
+
+AROUND = timedelta(hours=1)
+"""From the call to a line that names its room, but belongs to another call in a room of that name."""
+ZONES = timedelta(hours=14)
+"""How far a time without a zone may be off."""
+
+_ID = re.compile(r"(?:RM|AJ|AD|SCL|PA)_[A-Za-z0-9]{6,}")
+
+
+class Needles(Struct, frozen=True, kw_only=True):
+    """What is known of a call. `rooms` and `call_ids` are names that another call may have too; `ids` are
+    LiveKit's own, RM_, AJ_, AD_, SCL_, PA_. `agent_name` and `worker_ids` are not searched for, they are
+    in the lines of all calls; they tell which of the lines without an id come first.
+
+    `start` and `end` are when the call was, as far as that is known.
+    """
+
+    rooms: tuple[str, ...] = ()
+    call_ids: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    agent_name: str | None = None
+    worker_ids: tuple[str, ...] = ()
+    start: datetime | None = None
+    end: datetime | None = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All that is searched for."""
+        named = (text for text in (*self.rooms, *self.call_ids) if len(text) >= SHORTEST)
+        return tuple(dict.fromkeys((*named, *(text for text in self.ids if _ID.fullmatch(text)))))
+
+    def near(self, at: datetime, zoned: bool) -> bool:
+        """Whether a line of this time may be of the call."""
+        margin = AROUND if zoned else AROUND + ZONES
+        if self.start is not None and at < self.start - margin:
+            return False
+        last = self.end or self.start
+        return last is None or at <= last + margin
+
+
+def is_id(text: str) -> bool:
+    return _ID.fullmatch(text) is not None
+
+
+def names(text: str, needle: str) -> bool:
+    """Whether the needle is in the text as a whole word: room-1 is not in room-12."""
+    return re.search(rf"(?<![0-9A-Za-z_]){re.escape(needle)}(?![0-9A-Za-z_])", text) is not None
+
+
+def spellings(text: str) -> tuple[bytes, ...]:
+    """The needle as it may stand in a log: plain, inside a JSON string, and inside a JSON string in another."""
+    found = {text.encode("utf-8", "replace"): None}
+    for once in (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]):
+        html = once.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+        for spelt in (once, html):
+            found[spelt.encode("utf-8", "replace")] = None
+            found[json.dumps(spelt, ensure_ascii=False)[1:-1].encode("utf-8", "replace")] = None
+    return tuple(found)
+
+
+def lines_with(data: bytes, needles: Iterable[bytes], start: int = 0) -> Iterator[int]:
+    """Where the lines begin that have one of the needles, in no order."""
+    for needle in needles:
+        at = data.find(needle, start)
+        while at >= 0:
+            yield data.rfind(b"\n", 0, at) + 1
+            end = data.find(b"\n", at)
+            if end < 0:
+                break
+            at = data.find(needle, end)

@@ -1,0 +1,237 @@
+"""One pass over one log: large blocks are searched, and only the lines that hit are parsed."""
+
+import heapq
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from msgspec import structs
+
+from livekit_doctor.evidence.logs import formats, messages
+from livekit_doctor.evidence.logs.blocks import LONGEST_LINE, Block, Blocks
+from livekit_doctor.evidence.logs.fields import normalised, shortened
+from livekit_doctor.evidence.logs.kept import Kept
+from livekit_doctor.evidence.logs.needles import Needles, is_id, lines_with, spellings
+from livekit_doctor.evidence.logs.parsed import Parsed
+from livekit_doctor.evidence.logs.prefixes import strip
+from livekit_doctor.evidence.logs.records import Record, begins_record, record_at
+from livekit_doctor.evidence.logs.source import LogSource
+from livekit_doctor.evidence.logs.tracebacks import trimmed
+from livekit_doctor.evidence.observations import LogFile, LogLine, Read
+from livekit_doctor.redact import redact_text
+
+LONGEST_MESSAGE = 600
+_SAMPLED = 200
+"""Lines at the beginning and at the end of a log in which its format and its span are looked for."""
+_TRACEBACK = "Traceback (most recent call last):"
+
+
+class Scan:
+    """Collects what one log says of a call. `needles` grows by the ids that its lines bring along."""
+
+    def __init__(self, source: LogSource, needles: Needles, read: Read) -> None:
+        self.source, self.needles, self._read = source, needles, read
+        self._kept = Kept(needles)
+        self._spelt: dict[bytes, str] = {}
+        for text in needles.texts:
+            self._add_needle(text)
+        self._messages = tuple(text.encode() for text in messages.WITHOUT_ID[source.log])
+        self._formats: Counter[str] = Counter()
+        self._skipped: Counter[str] = Counter()
+        self._zoned = True
+        self._first_at: datetime | None = None
+        self._last_at: datetime | None = None
+        self._lines = 0
+
+    def run(self, parts: Iterator[bytes], progress: Callable[[], None] = lambda: None) -> None:
+        """Goes through the log. Raises what the stream raises; what was read until then is kept."""
+        blocks = Blocks(parts, begins_record)
+        last = b""
+        try:
+            for block in blocks:
+                if block.number == 1:
+                    self._sample_first(block.data)
+                self._search(block)
+                self._check_text(block.data)
+                last = block.data or last
+                progress()
+        finally:
+            self._lines = blocks.lines
+            if blocks.too_long:
+                self._skipped["longer than 1 MB"] += blocks.too_long
+            self._sample_last(last)
+
+    @property
+    def lines(self) -> list[LogLine]:
+        return self._kept.lines()
+
+    @property
+    def matched(self) -> int:
+        """Records with an id of the call."""
+        return self._kept.matched
+
+    @property
+    def file(self) -> LogFile:
+        return LogFile(
+            read=self._read,
+            log=self.source.log,
+            name=self.source.name,
+            formats=tuple(name for name, _ in self._formats.most_common()),
+            lines=self._lines,
+            matched=self._kept.matched,
+            first_at=self._first_at,
+            last_at=self._last_at,
+            zoned=self._zoned,
+            skipped=dict(self._skipped),
+            left_out=dict(self._kept.left_out),
+        )
+
+    # The search
+
+    def _search(self, block: Block) -> None:
+        data = block.data
+        places = list(lines_with(data, (*self._spelt, *self._messages)))
+        heapq.heapify(places)
+        done, counted, number = 0, 0, block.number
+        while places:
+            place = heapq.heappop(places)
+            if place < done:
+                continue
+            record = record_at(data, place, done)
+            done = record.end
+            number += data.count(b"\n", counted, record.start)
+            counted = record.start
+            if record.end - record.start > LONGEST_LINE:
+                self._skipped["longer than 1 MB"] += 1
+                continue
+            known = set(self._spelt)
+            self._take(record, data[record.start : record.end], number)
+            for place in lines_with(data, self._spelt.keys() - known, done):
+                heapq.heappush(places, place)
+
+    def _take(self, record: Record, raw: bytes, number: int) -> None:
+        found = {text for spelt, text in self._spelt.items() if _is_word_in(spelt, raw)}
+        parsed = formats.parse(record.lines)
+        if parsed is None:
+            parsed = self._unparsed(record)
+        else:
+            self._formats[parsed.format] += bool(parsed.format)
+        fields = normalised(parsed.fields)
+        if "room" in fields and not found - set(self._names) and not self._is_of_room(fields["room"], found):
+            found = set()
+        message = next((text for text in messages.WITHOUT_ID[self.source.log] if text in parsed.message), None)
+        if (not found and message is None) or messages.is_chatter(parsed.message):
+            return
+        line = self._line(parsed, fields, record, number, by_id=bool(found))
+        if not found:
+            self._kept.add_without_id(message or "", line)
+        elif not found - set(self._names) and line.at and not self.needles.near(line.at, line.zoned):
+            self._kept.left_out["too far from the time of the call"] += 1
+        else:
+            self._kept.add(line)
+            self._learn(fields)
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """Names that another call may have too."""
+        return (*self.needles.rooms, *self.needles.call_ids)
+
+    def _is_of_room(self, room: str, found: set[str]) -> bool:
+        """Whether a line that has only names of the call, and says its room, is of the call."""
+        return not self.needles.rooms or room in self.needles.rooms or bool(found & set(self.needles.call_ids))
+
+    def _unparsed(self, record: Record) -> Parsed:
+        texts = record.texts
+        if texts[0].startswith("{"):
+            self._skipped["JSON that is not whole"] += 1
+        traceback = "\n".join(texts) if any(_TRACEBACK in text for text in texts) else ""
+        return Parsed("", texts[0].strip(), record.lines[0].at, traceback=traceback)
+
+    def _line(self, parsed: Parsed, fields: dict[str, str], record: Record, number: int, *, by_id: bool) -> LogLine:
+        if parsed.time_of_day:
+            fields["time_of_day"] = parsed.time_of_day
+        message, mark, rest = parsed.message.partition(_TRACEBACK)
+        return LogLine(
+            read=self._read,
+            log=self.source.log,
+            file=self.source.name,
+            number=number,
+            at=parsed.at,
+            zoned=parsed.zoned,
+            level=parsed.level,
+            logger=parsed.logger,
+            message=shortened(redact_text(message), LONGEST_MESSAGE),
+            fields=fields,
+            traceback=trimmed(parsed.traceback or mark + rest),
+            by_id=by_id,
+        )
+
+    def _learn(self, fields: dict[str, str]) -> None:
+        """Ids that a line of the call brings along lead to further lines of it."""
+        for name in ("job_id", "call_id"):
+            text = fields.get(name, "")
+            if is_id(text) and text not in self.needles.ids:
+                self.needles = structs.replace(self.needles, ids=(*self.needles.ids, text))
+                self._add_needle(text)
+        room = fields.get("room", "")
+        if room and not self.needles.rooms:
+            self.needles = structs.replace(self.needles, rooms=(room,))
+            for text in self.needles.texts:
+                self._add_needle(text)
+
+    def _add_needle(self, text: str) -> None:
+        for spelt in spellings(text):
+            self._spelt.setdefault(spelt, text)
+
+    # Facts about the log
+
+    def _sample_first(self, data: bytes) -> None:
+        for at, zoned in self._times(data.split(b"\n", _SAMPLED)[:_SAMPLED]):
+            self._first_at, self._zoned = at, zoned
+            return
+
+    def _sample_last(self, data: bytes) -> None:
+        lines = data.rstrip(b"\n").rsplit(b"\n", _SAMPLED)[-_SAMPLED:]
+        if lines and lines[-1] and not data.endswith(b"\n"):
+            text = strip(lines[-1]).text
+            if text.startswith("{") and formats.parse([strip(lines[-1])]) is None:
+                self._skipped["half a JSON line at the end"] += 1
+        for at, zoned in self._times(reversed(lines)):
+            self._last_at = at
+            self._zoned = self._zoned and zoned
+            return
+
+    def _times(self, lines: "Iterator[bytes] | list[bytes] | reversed[bytes]") -> Iterator[tuple[datetime, bool]]:
+        for raw in lines:
+            if not raw or len(raw) > LONGEST_LINE:
+                continue
+            line = strip(raw)
+            parsed = formats.parse([line])
+            if parsed is not None:
+                self._formats[parsed.format] += bool(parsed.format)
+            at, zoned = (parsed.at, parsed.zoned) if parsed and parsed.at else (line.at, True)
+            if at is not None:
+                yield at, zoned
+
+    def _check_text(self, data: bytes) -> None:
+        if data.isascii():
+            return
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            self._skipped["not UTF-8 (read, with its bad bytes replaced)"] += sum(map(_is_broken, data.split(b"\n")))
+
+
+def _is_broken(line: bytes) -> bool:
+    if line.isascii():
+        return False
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+def _is_word_in(spelt: bytes, raw: bytes) -> bool:
+    return re.search(rb"(?<![0-9A-Za-z_])" + re.escape(spelt) + rb"(?![0-9A-Za-z_])", raw) is not None

@@ -1,0 +1,52 @@
+"""A traceback trimmed to the team's own frames."""
+
+import re
+
+from livekit_doctor.redact import printable, redact_text
+
+MOST_LINES = 40
+_LONGEST = 300
+
+_PYTHON_FRAME = re.compile(r'\s*File "(?P<file>[^"]*)", line \d+')
+_NODE_FRAME = re.compile(r"\s+at (?:.*\()?(?P<file>[^()]*?)(?::\d+)*\)?$")
+_LIBRARY = re.compile(
+    r"[/\\](?:site|dist)-packages[/\\]|[/\\]lib[/\\]python\d|[/\\]Lib[/\\][a-z_]+(?:[/\\]|\.py)|<frozen |"
+    r"[/\\]livekit[/\\](?:agents|rtc|api|plugins)[/\\]|[/\\]node_modules[/\\]|^node:|^internal[/\\]|[/\\]\.pnpm[/\\]"
+)
+_CARETS = re.compile(r"\s*[~^]+\s*$")
+
+
+def trimmed(traceback: str) -> str:
+    """The frames that are the team's own, each exception with its message, and how many frames of
+    libraries were left out between."""
+    kept: list[str] = []
+    dropped = 0
+    in_library = False
+
+    def mark() -> None:
+        nonlocal dropped
+        if dropped:
+            kept.append(f"  ... {dropped} frame{'s' if dropped > 1 else ''} of libraries")
+        dropped = 0
+
+    for line in traceback.splitlines():
+        python, node = _PYTHON_FRAME.match(line), _NODE_FRAME.match(line)
+        frame = python or node
+        if frame is not None:
+            in_library = _LIBRARY.search(frame["file"].strip()) is not None
+            if in_library:
+                dropped += 1
+                continue
+        elif in_library and line.startswith("    "):
+            continue
+        else:
+            in_library = False
+        if not line.strip() or _CARETS.match(line):
+            continue
+        mark()
+        kept.append(printable(redact_text(line.rstrip()))[:_LONGEST])
+    mark()
+    if len(kept) > MOST_LINES:
+        half = MOST_LINES // 2
+        kept = [*kept[:half], f"  ... {len(kept) - 2 * half} lines", *kept[-half:]]
+    return "\n".join(kept)
