@@ -242,7 +242,9 @@ class ComponentLogs:
 def because(line: LogLine, text: str | None = None) -> Because:
     """A line as evidence. `text` says what it shows; without one its own words do."""
     words = [line.message.splitlines()[0] if line.message else ""]
-    words += [f"{key} {line.fields[key]}" for key in ("agent_name", "error", "reason", "status") if line.fields.get(key)]
+    words += [
+        f"{key} {line.fields[key]}" for key in ("agent_name", "error", "reason", "status") if line.fields.get(key)
+    ]
     own = ", ".join(filter(None, words))
     said = f"{text}: {own}" if text else own
     return Because(source=f"{line.log} log", at=line.at, text=said)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.findings import Finding
 from livekit_doctor.diagnosis.proofs import Proofs
-from livekit_doctor.diagnosis.rules import agents, dispatches, jobs, phone_leg, rows
+from livekit_doctor.diagnosis.rules import agent_logs, agents, dispatches, job_logs, jobs, phone_leg, room_logs, rows
 
 CallRule = Callable[[Call, Proofs], Finding | None]
 
@@ -28,6 +28,9 @@ CALL_RULES: tuple[CallRule, ...] = (
     phone_leg.outbound_trunk_missing,
     phone_leg.no_response,
     phone_leg.not_answered,
+    *room_logs.RULES,
+    *job_logs.RULES,
+    *agent_logs.RULES,
 )
 """What a source that was read proves or makes likely."""
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.component_logs import Said, because, tracebacks
+from livekit_doctor.diagnosis.component_logs import Said, because, meaning, tracebacks
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.diagnosis.proofs import Proofs
@@ -60,7 +60,7 @@ def dispatched_before_worker(call: Call, proofs: Proofs) -> Finding | None:
     after = [line for line in lines if line.at and line.at > began]
     if not after or (before and not _gone(call, before[-1])):
         return None
-    asked = [line for line in call.component_logs.said(Said.ASKED)]
+    asked = call.component_logs.said(Said.ASKED)
     if asked or not (refused or after[0].log == "worker"):
         return None
     seconds = (after[0].at - began).total_seconds() if after[0].at else 0.0
@@ -193,14 +193,10 @@ RULES = (
 )
 
 
-def _finding(
-    call: Call, code: str, confidence: Confidence, shown: list[Because], **values: str | None
-) -> Finding:
-    page = catalogue.get(code)
-    dispatch_id = call.dispatches[-1].id if call.dispatches else None
-    return finding(
-        call, code, Step.JOB_ASSIGNED, confidence, shown, list(page.candidates), dispatch_id=dispatch_id, **values
-    )
+def _finding(call: Call, code: str, confidence: Confidence, shown: list[Because], **values: str | None) -> Finding:
+    candidates = [] if confidence is PROVEN else list(catalogue.get(code).candidates)
+    values["dispatch_id"] = call.dispatches[-1].id if call.dispatches else None
+    return finding(call, code, Step.JOB_ASSIGNED, confidence, shown, candidates, [], **values)
 
 
 def _has_job(call: Call, proofs: Proofs) -> bool:
@@ -234,13 +230,9 @@ def _own_registrations(call: Call) -> tuple[LogLine, ...]:
 
 def _failing_connection(call: Call) -> LogLine | None:
     """The last failure of a worker's log to connect, where it had not registered by the dispatch."""
-    lines = [line for line in call.component_logs.anywhere(Said.CONNECTION_FAILED, Said.GAVE_UP, Said.REGISTERED)]
-    lines = [line for line in lines if line.log == "worker" and _before_dispatch(call, line)]
-    return lines[-1] if lines and lines[-1].fields.get("worker_id", "") == "" and not _registered(lines[-1]) else None
-
-
-def _registered(line: LogLine) -> bool:
-    return line.message.lower().startswith("registered worker")
+    lines = call.component_logs.anywhere(Said.CONNECTION_FAILED, Said.GAVE_UP, Said.REGISTERED)
+    last = [line for line in lines if line.log == "worker" and _before_dispatch(call, line)][-1:]
+    return last[0] if last and meaning(last[0]) is not Said.REGISTERED else None
 
 
 def _before_dispatch(call: Call, line: LogLine) -> bool:

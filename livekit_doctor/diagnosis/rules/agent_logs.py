@@ -1,0 +1,160 @@
+"""entrypoint_called and agent_connected, by the components' logs: why there is a job and no agent.
+LKD405, 407, 411, 415, 417.
+
+The worker's own lines name what happened in the job's process. They do not say whether the agent had
+been in the room before: that no agent ever was there must be known from the API or the server's log,
+or else the line must have come soon after the job.
+"""
+
+from datetime import timedelta
+
+from livekit_doctor import catalogue
+from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.component_logs import Said, because, tracebacks
+from livekit_doctor.diagnosis.findings import Because, Finding
+from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.diagnosis.rules.looks import finding
+from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.flow import Confidence, Step
+
+PROVEN, LIKELY, POSSIBLE = Confidence.PROVEN, Confidence.LIKELY, Confidence.POSSIBLE
+
+LEFT = "agent worker left the room"
+"""The server's word for every agent that leaves, after a hang-up too (fact 12)."""
+
+
+def entrypoint_failed(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD405: the entrypoint raised, or its process died, before the agent was in the room."""
+    if _agent_was_there(call, proofs):
+        return None
+    unresponsive = call.component_logs.said(Said.UNRESPONSIVE)
+    raised = call.component_logs.said(Said.RAISED)
+    exited = () if unresponsive else call.component_logs.said(Said.EXITED)
+    lines = (*raised, *exited)
+    if lines and (sure := _sure(call, lines[0])):
+        texts = list(tracebacks(lines))[-1:]
+        shown = [because(line) for line in lines[:2]]
+        shown += [Because(source="worker log", at=lines[0].at, text=text) for text in texts]
+        detail = texts[0].strip().splitlines()[-1] if texts else lines[-1].message.splitlines()[0]
+        return _finding(call, "LKD405", Step.ENTRYPOINT_CALLED, sure, shown, detail=detail)
+    ended = _failed_by_server(call)
+    if ended and not unresponsive and not call.component_logs.has("worker"):
+        shown = [because(ended[-1], "the job failed, and no agent had been in the room")]
+        return _finding(call, "LKD405", Step.ENTRYPOINT_CALLED, POSSIBLE, shown)
+    return None
+
+
+def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD415: the entrypoint ran and did not connect: it returned, hangs, or blocks its event loop."""
+    if _agent_was_there(call, proofs) or call.component_logs.said(Said.RAISED):
+        return None
+    logs = call.component_logs
+    returned, unresponsive = logs.said(Said.RETURNED), logs.said(Said.UNRESPONSIVE)
+    if not unresponsive and logs.said(Said.EXITED):
+        return None
+    if returned:
+        shown = [because(returned[-1])]
+        return _finding(call, "LKD415", Step.AGENT_CONNECTED, PROVEN, shown)
+    lines = (*logs.said(Said.SLOW_TO_CONNECT), *unresponsive)
+    if not lines:
+        return None
+    sure = PROVEN if _never_seen(call) else LIKELY if unresponsive else POSSIBLE
+    return _finding(call, "LKD415", Step.AGENT_CONNECTED, sure, [because(line) for line in lines[:2]])
+
+
+def job_never_launched(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD417: the worker accepted the job and had no process for it."""
+    asked = call.component_logs.said(Said.ASKED)
+    if _agent_was_there(call, proofs) or not asked or Step.ENTRYPOINT_CALLED in proofs:
+        return None
+    failed = [
+        line
+        for line in call.component_logs.anywhere(Said.NO_PROCESS)
+        if line.file == asked[-1].file and line.number > asked[-1].number
+    ]
+    if not failed or not _never_seen(call):
+        return None
+    shown = [because(asked[-1]), because(failed[0], "no process came up for it")]
+    texts = list(tracebacks(tuple(failed)))[-1:]
+    shown += [Because(source="worker log", at=failed[0].at, text=text) for text in texts]
+    return _finding(call, "LKD417", Step.ENTRYPOINT_CALLED, LIKELY, shown)
+
+
+def job_failed(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD411: the server itself says that the job failed, and gives its reason."""
+    if _agent_was_there(call, proofs) or Step.ENTRYPOINT_CALLED in proofs or not call.jobs:
+        return None
+    job = call.jobs[-1]
+    words = " ".join(filter(None, (job.error, job.reason)))
+    if job.status not in ("JS_FAILED", "JS_CANCELLED") or LEFT in words:
+        return None
+    text = f"job {job.id} {job.status}, worker {job.worker_id or 'unknown'}: {words or 'no reason given'}"
+    shown = [Because(source="ListDispatch", at=job.ended_at or job.started_at, text=text)]
+    sure = PROVEN if words else LIKELY
+    return _finding(call, "LKD411", Step.JOB_ASSIGNED, sure, shown, detail=words or job.status)
+
+
+def crashed_in_the_room(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD407: the agent was connected, and its process raised or died while the phone was still there."""
+    logs = call.component_logs
+    active, left = logs.said(Said.PARTICIPANT_ACTIVE), logs.said(Said.PARTICIPANT_LEFT)
+    joined = [line for line in active if logs.is_agent(line)]
+    failed = (*logs.said(Said.RAISED), *(() if logs.said(Said.UNRESPONSIVE) else logs.said(Said.EXITED)))
+    phones = [line for line in left if line.fields.get("kind") == "SIP"]
+    if not joined or not failed or joined[-1].at is None:
+        return None
+    when = failed[0].at
+    stayed = [line for line in phones if when and line.at and line.at - when > timedelta(seconds=1)]
+    if not when or when < joined[-1].at or (phones and not stayed) or not (phones or call.phone_present):
+        return None
+    shown = [because(joined[-1], "the agent was there"), *(because(line) for line in failed[:2])]
+    shown += [Because(source="worker log", at=when, text=text) for text in list(tracebacks(failed))[-1:]]
+    return _finding(call, "LKD407", Step.AGENT_CONNECTED, LIKELY, shown)
+
+
+RULES = (entrypoint_failed, agent_never_connected, job_never_launched, job_failed, crashed_in_the_room)
+
+
+def _agent_was_there(call: Call, proofs: Proofs) -> bool:
+    return Step.AGENT_CONNECTED in proofs or bool(call.agents_seen)
+
+
+def _sure(call: Call, line: LogLine) -> Confidence | None:
+    """How sure it is that the job's process failed before its agent was in the room."""
+    if _never_seen(call):
+        return PROVEN
+    asked = call.component_logs.said(Said.ASKED, Said.ASSIGNED)
+    if not asked or asked[-1].at is None or line.at is None:
+        return None
+    allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
+    return LIKELY if line.at - asked[-1].at <= allowed else None
+
+
+def _never_seen(call: Call) -> bool:
+    """Whether no agent ever was in the room: nobody is there while the room lives and its phone waits, or
+    the server's log spans the agent's allowance and does not have it."""
+    logs = call.component_logs
+    asked = logs.said(Said.ASKED, Said.ASSIGNED)
+    began = asked[-1].at if asked else call.dispatched_at
+    allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
+    if began is None:
+        return False
+    if logs.covers("server", began) and logs.covers("server", began + allowed):
+        return not any(logs.is_agent(line) for line in logs.said(Said.PARTICIPANT_ACTIVE))
+    looked = call.api_covers and call.livekit_now - began > timedelta(seconds=1)
+    return looked and not call.agents_seen and call.phone_present
+
+
+def _failed_by_server(call: Call) -> tuple[LogLine, ...]:
+    return tuple(
+        line
+        for line in call.component_logs.said(Said.JOB_ENDED)
+        if line.fields.get("status") == "JS_FAILED" and LEFT not in line.fields.get("error", "")
+    )
+
+
+def _finding(
+    call: Call, code: str, step: Step, confidence: Confidence, shown: list[Because], detail: str | None = None
+) -> Finding:
+    candidates = [] if confidence is PROVEN else list(catalogue.get(code).candidates)
+    return finding(call, code, step, confidence, shown, candidates, detail=detail)

@@ -1,0 +1,200 @@
+"""room_created and agent_dispatched, by livekit-server's log: it has every API call that makes or ends
+a room or a dispatch. LKD401, 409, 412, 413, 501, 502.
+"""
+
+from datetime import datetime, timedelta
+
+from livekit_doctor import catalogue
+from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.component_logs import Said, because
+from livekit_doctor.diagnosis.findings import Because, Finding
+from livekit_doctor.diagnosis.names import near_miss, written_alike
+from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.diagnosis.rules.looks import finding
+from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.flow import Confidence, Step, order
+
+PROVEN, LIKELY, POSSIBLE = Confidence.PROVEN, Confidence.LIKELY, Confidence.POSSIBLE
+
+PLACING = timedelta(minutes=2)
+"""A dispatch into another room that is part of placing this call is made within this time."""
+
+
+def dispatch_deleted(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD413: DeleteDispatch was called for this room before the agent was in it."""
+    deleted = _succeeded(call, Said.DISPATCH_DELETED)
+    made = _dispatches(call, call.component_logs.said(Said.DISPATCH_CREATED))
+    if _reached(proofs) or not deleted or call.dispatches or len(made) > len(deleted):
+        return None
+    dispatch_id = deleted[-1].fields.get("dispatch_id")
+    shown = [because(deleted[-1], f"dispatch {dispatch_id or 'of this room'} was deleted")]
+    return _finding(call, "LKD413", PROVEN, shown, dispatch_id=dispatch_id)
+
+
+def agents_ignored(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD412: CreateRoom named the agent, and the room was open already (fact 6)."""
+    if not _not_dispatched(call, proofs):
+        return None
+    opened = call.component_logs.said(Said.ROOM_OPENED)
+    asked = [line for line in _succeeded(call, Said.ROOM_ASKED_FOR) if _names_agent(call, line)]
+    late = [line for line in asked if opened and line.at and opened[0].at and line.at - opened[0].at > _AT_ONCE]
+    if not late:
+        return None
+    shown = [
+        because(opened[0], "the room was opened"),
+        because(late[0], "and was there when CreateRoom was called with agents"),
+    ]
+    return _finding(call, "LKD412", PROVEN, shown)
+
+
+def dispatched_to_other_room(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD409: at that time CreateDispatch was called for this agent and a room whose name is almost this one's."""
+    if not _not_dispatched(call, proofs) or call.room is None or not call.agent_name:
+        return None
+    began = _began(call)
+    for line in _dispatches(call, call.component_logs.anywhere(Said.DISPATCH_CREATED)):
+        other = line.fields.get("room", "")
+        if other == call.room.name or line.at is None or began is None or abs(line.at - began) > PLACING:
+            continue
+        alike, near = written_alike(call.room.name, other), near_miss(call.room.name, other)
+        if not near:
+            continue
+        text = f'the dispatch went to room "{other}", whose name differs only in {alike or near}'
+        return _finding(call, "LKD409", LIKELY if alike else POSSIBLE, [because(line, text)], other_room=other)
+    return None
+
+
+def agent_not_dispatched(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD401: the server's log has the room's opening and no dispatch of the agent into it since."""
+    if not _not_dispatched(call, proofs) or not call.agent_name or call.inbound:
+        return None
+    logs = call.component_logs
+    opened = logs.said(Said.ROOM_OPENED)
+    ended = logs.said(Said.ROOM_CLOSED)
+    if not opened or opened[0].at is None or _succeeded(call, Said.DISPATCH_DELETED):
+        return None
+    until = ended[-1].at if ended else call.livekit_now if call.api_covers else None
+    allowed = timedelta(seconds=call.settings.flow.allowances.agent_dispatched.broken_after)
+    if until is None or until - opened[0].at < allowed or not _phone_answered(call, proofs):
+        return None
+    if not ended and not any(
+        file.log == "server" and file.last_at and file.last_at >= until - _LAG for file in logs.given
+    ):
+        return None
+    if logs.said(Said.NO_WORKER, Said.DECLINED, Said.TIMED_OUT) and any(
+        line.fields.get("agent_name") == call.agent_name for line in logs.said(Said.NO_WORKER, Said.DECLINED)
+    ):
+        return None
+    if any(_names_agent(call, line) for line in logs.said(Said.ROOM_ASKED_FOR)):
+        return None
+    elsewhere = [
+        line
+        for line in _dispatches(call, logs.anywhere(Said.DISPATCH_CREATED))
+        if line.at and abs(line.at - opened[0].at) <= PLACING
+    ]
+    shown = [
+        because(opened[0], f"no CreateDispatch and no agents for this room since it was opened ({until:%H:%M:%S})")
+    ]
+    return _finding(call, "LKD401", LIKELY if elsewhere else PROVEN, shown)
+
+
+def room_closed_early(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD502: the server closed the room, and nobody had been in it."""
+    logs = call.component_logs
+    idle, closed = logs.said(Said.ROOM_IDLE), logs.said(Said.ROOM_CLOSED, Said.ROOM_DELETED)
+    if not (idle or closed) or call.room_live or logs.said(Said.PARTICIPANT_ACTIVE):
+        return None
+    if any(order(step) > order(Step.AGENT_DISPATCHED) for step in proofs if step is not Step.CALL_ENDED):
+        return None
+    opened = logs.said(Said.ROOM_OPENED)
+    if not opened:
+        return None
+    line = (idle or closed)[-1]
+    why = "it was deleted" if logs.said(Said.ROOM_DELETED) else "nobody had come"
+    shown = [because(opened[-1], "the room was opened"), because(line, f"and closed: {why}")]
+    return _finding(call, "LKD502", PROVEN, shown, step=Step.ROOM_CREATED)
+
+
+def room_never_created(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD501: the call was requested, and the server's log spans that time and never names its room."""
+    if call.room is None or call.room_info is not None or not call.rows or call.component_logs.own:
+        return None
+    if any(order(step) > order(Step.ROOM_CREATED) for step in proofs) or Step.ROOM_CREATED in call.logged:
+        return None
+    allowed = timedelta(seconds=call.settings.flow.allowances.agent_dispatched.broken_after)
+    first, last = call.rows[0].at, call.rows[-1].at + allowed
+    if not (call.component_logs.covers("server", first) and call.component_logs.covers("server", last)):
+        return None
+    text = f'the log spans {first:%H:%M:%S} to {last:%H:%M:%S} and does not name room "{call.room.name}"'
+    shown = [Because(source="server log", at=first, text=text)]
+    return _finding(call, "LKD501", PROVEN, shown, step=Step.ROOM_CREATED)
+
+
+RULES = (
+    dispatch_deleted,
+    agents_ignored,
+    dispatched_to_other_room,
+    agent_not_dispatched,
+    room_closed_early,
+    room_never_created,
+)
+
+_AT_ONCE = timedelta(milliseconds=200)
+"""CreateRoom itself is logged when it has ended, a few milliseconds after the room was opened by it."""
+
+_LAG = timedelta(seconds=10)
+"""A log that was read while it is written ends a little before now."""
+
+
+def _reached(proofs: Proofs) -> bool:
+    """A worker had the job, or the agent was there."""
+    return any(step in proofs for step in (Step.JOB_ASSIGNED, Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED))
+
+
+def _not_dispatched(call: Call, proofs: Proofs) -> bool:
+    """Nothing but a log row, if anything, says that the agent was dispatched into this room."""
+    if _reached(proofs) or call.dispatches or call.agent_name == "":
+        return False
+    return all(proof.source == call.rows[0].read.source for proof in proofs.get(Step.AGENT_DISPATCHED, ()) if call.rows)
+
+
+def _phone_answered(call: Call, proofs: Proofs) -> bool:
+    """What places the call may wait for the answer before it dispatches, and not dispatch without one."""
+    from livekit_doctor.diagnosis.rules.dispatches import placer_is_past
+
+    return Step.SIP_ANSWERED in proofs or placer_is_past(call)
+
+
+def _began(call: Call) -> datetime | None:
+    opened = call.component_logs.said(Said.ROOM_OPENED)
+    if opened:
+        return opened[0].at
+    if call.room_info is not None:
+        return call.room_info.created_at
+    return call.rows[0].at if call.rows else None
+
+
+def _succeeded(call: Call, said: Said) -> list[LogLine]:
+    return [line for line in call.component_logs.said(said) if line.fields.get("status", "200") == "200"]
+
+
+def _dispatches(call: Call, lines: tuple[LogLine, ...]) -> list[LogLine]:
+    """Those that dispatched this call's agent."""
+    return [line for line in lines if line.fields.get("status") == "200" and _names_agent(call, line)]
+
+
+def _names_agent(call: Call, line: LogLine) -> bool:
+    return bool(call.agent_name) and f'"{call.agent_name}"' in line.fields.get("request", "")
+
+
+def _finding(
+    call: Call,
+    code: str,
+    confidence: Confidence,
+    shown: list[Because],
+    step: Step = Step.AGENT_DISPATCHED,
+    dispatch_id: str | None = None,
+    other_room: str | None = None,
+) -> Finding:
+    candidates = [] if confidence is PROVEN else list(catalogue.get(code).candidates)
+    return finding(call, code, step, confidence, shown, candidates, dispatch_id=dispatch_id, other_room=other_room)
