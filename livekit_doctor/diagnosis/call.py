@@ -219,6 +219,12 @@ class Call:
         return self.agents_in(self.participant_list) if self.participant_list else ()
 
     @cached_property
+    def joining_agents(self) -> tuple[Participant, ...]:
+        """Agents that are in the room at the last look and whose media is not connected."""
+        there = self.participant_list.participants if self.participant_list and self.room_live else ()
+        return tuple(p for p in there if p.kind == "AGENT" and p.state in ("JOINING", "JOINED"))
+
+    @cached_property
     def agents_seen(self) -> tuple[Participant, ...]:
         """Every agent that any look has shown, as it was last seen."""
         seen = {p.sid: p for listing in self.participant_lists for p in self.agents_in(listing)}

@@ -60,6 +60,8 @@ class Said(StrEnum):
     CONNECTION_FAILED = auto()
     GAVE_UP = auto()
     FULL = auto()
+    FREE = auto()
+    """No longer full."""
     DRAINING = auto()
     REQUEST_RAISED = auto()
     ASSIGNMENT_LATE = auto()
@@ -118,6 +120,7 @@ _MEANINGS = (
     _Meaning("worker", "failed to connect to livekit", Said.CONNECTION_FAILED),
     _Meaning("worker", "worker failed", Said.GAVE_UP),
     _Meaning("worker", "worker is at full capacity", Said.FULL),
+    _Meaning("worker", "worker is below capacity", Said.FREE),
     _Meaning("worker", "draining worker", Said.DRAINING),
     _Meaning("worker", "job_request_fnc failed", Said.REQUEST_RAISED),
     _Meaning("worker", "assignment for job", Said.ASSIGNMENT_LATE, lambda line: "timed out" in line.message),
@@ -217,6 +220,12 @@ class ComponentLogs:
         """When workers registered, under this name or any."""
         lines = self.anywhere(Said.REGISTERED)
         return tuple(line for line in lines if name is None or line.fields.get("agent_name", "") == name)
+
+    def of_workers(self, *what: Said) -> tuple[LogLine, ...]:
+        """What the workers under the agent's name say of themselves: lines of the logs in which one
+        registered under it."""
+        files = {line.file for line in self.registrations(self.call.wanted_agent) if line.log == "worker"}
+        return tuple(line for line in self.anywhere(*what) if line.file in files)
 
     def _is_own(self, line: LogLine) -> bool:
         fields = line.fields

@@ -131,6 +131,9 @@ def _from_api(call: Call) -> Iterator[Proof]:
     for job in call.jobs:
         text = f"job {job.id} {job.status}, worker {job.worker_id or 'unknown'}"
         yield proof(Step.JOB_ASSIGNED, "ListDispatch", text, job.started_at)
+    for agent in call.joining_agents:
+        text = f"agent {agent.identity} {agent.state}"
+        yield proof(Step.ENTRYPOINT_CALLED, "ListParticipants", text, agent.joined_at)
     for agent in call.agents_seen:
         name = agent_name_of(agent)
         text = f"agent {agent.identity}" + (f' ("{name}")' if name else "") + " ACTIVE"
@@ -171,13 +174,8 @@ def age(call: Call, proofs: Proofs, step: Step) -> timedelta | None:
 
 
 def _now(call: Call, clock: Clock) -> datetime:
-    match clock:
-        case Clock.LIVEKIT:
-            return call.livekit_now
-        case Clock.CALL_LOGS:
-            return call.rows_now
-        case Clock.WORKER:
-            return call.setup.evidence.now
+    """This moment on a clock. A worker's is taken to be right, as LiveKit's is; this machine's may be wrong."""
+    return call.rows_now if clock is Clock.CALL_LOGS else call.livekit_now
 
 
 def waited(call: Call, proofs: Proofs, step: Step) -> timedelta | None:

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from livekit_doctor.diagnosis.call import Call, agent_name_of
+from livekit_doctor.diagnosis.component_logs import Said
 from livekit_doctor.diagnosis.proofs import Proof, Proofs, age, waited
 from livekit_doctor.diagnosis.result import StepResult, Warning
+from livekit_doctor.diagnosis.rules.agent_logs import stray_worker
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import LeftBehind, LogTable, RecentCalls
 from livekit_doctor.flow import SPEC, Status, Step, implied_by
@@ -24,6 +26,7 @@ def warnings(call: Call, proofs: Proofs, steps: tuple[StepResult, ...]) -> tuple
         *_rows(call),
         *_clocks(call),
         *_left_behind(call),
+        *_worker_logs(call),
     ]
     return tuple(dict.fromkeys(found))
 
@@ -156,6 +159,16 @@ def _clocks(call: Call) -> Iterator[Warning]:
                     message=f"{row.source} logged {row.state} {gap:.0f} s before {before.source} logged "
                     f"{before.state}: their clocks differ",
                 )
+
+
+def _worker_logs(call: Call) -> Iterator[Warning]:
+    """LKD701: prewarm never ran. LKD111: a healthy call's job is with a worker that is not the team's."""
+    for line in call.component_logs.anywhere(Said.ASYNC_PREWARM):
+        yield Warning(code="LKD701", message=f"{line.message.splitlines()[0]} (not why an agent does not join)")
+    worker_id = stray_worker(call)
+    if worker_id is not None and call.agents_seen:
+        message = f"the job is with worker {worker_id}, which is in none of the worker logs that were given"
+        yield Warning(code="LKD111", message=message)
 
 
 def _left_behind(call: Call) -> Iterator[Warning]:

@@ -14,11 +14,14 @@ from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Broken, Diagnosis
 from livekit_doctor.evidence.observations import (
     Canary,
+    Component,
     Coverage,
     Dispatch,
     DispatchList,
     Evidence,
     Job,
+    LogFile,
+    LogLine,
     LogRow,
     LogTable,
     Observation,
@@ -224,6 +227,39 @@ def canary(seconds: float, job_after: float | None = 0.2, worker_id: str = "AW_c
         job_after=job_after,
         waited=job_after or 8,
     )
+
+
+def line(log: Component, seconds: float, message: str, **fields: str) -> LogLine:
+    """A line of a component's log; its number is its time."""
+    return LogLine(
+        read=read(3600, f"{log}_log {log}.log"),
+        log=log,
+        file=f"{log}.log",
+        number=int(seconds * 1000) + 1_000_000,
+        at=at(seconds),
+        level="info",
+        logger="livekit.agents",
+        message=message,
+        fields=fields,
+    )
+
+
+def server_line(seconds: float, message: str, **fields: str) -> LogLine:
+    """A line of livekit-server's about this call's room and agent, unless `fields` say otherwise."""
+    own = {"room": ROOM, "room_id": SID, "agent_name": AGENT, "job_type": "JT_ROOM"}
+    return line("server", seconds, message, **{key: value for key, value in (own | fields).items() if value})
+
+
+def worker_line(seconds: float, message: str, **fields: str) -> LogLine:
+    """A line of the worker's about this call's job, unless `fields` say otherwise."""
+    own = {"room": ROOM, "room_id": SID, "agent_name": AGENT, "job_id": "AJ_uN4vB8sK1rTy"}
+    return line("worker", seconds, message, **{key: value for key, value in (own | fields).items() if value})
+
+
+def log_file(log: Component, first: float = -600, last: float = 600) -> LogFile:
+    """A log that spans these seconds."""
+    source = f"{log}_log {log}.log"
+    return LogFile(read=read(3600, source), log=log, name=f"{log}.log", first_at=at(first), last_at=at(last))
 
 
 def rules(seconds: float, *found: SipDispatchRule) -> SipDispatchRuleList:

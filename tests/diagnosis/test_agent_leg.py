@@ -479,9 +479,11 @@ def test_an_agent_with_a_users_token_is_nobodys_fault() -> None:
 
 def test_an_agent_that_never_gets_active_has_not_connected() -> None:
     looks = [look(t, dispatch(0, job()), phone(), agent(1, state="JOINED")) for t in (17, 21)]
-    diagnosis = judge(21, *looks)
-    assert codes(diagnosis) == ["LKD406"]
-    assert "LKD416" in diagnosis.broken[0].candidates
+    assert found(judge(21, *looks)) == [("agent_connected", "LKD416", "proven")]
+    young = look(16, dispatch(0, job()), phone(), agent(1, state="JOINED"))
+    assert judge(16, young).verdict is Verdict.IN_PROGRESS
+    there = look(24, dispatch(0, job()), phone(), agent(1, audio()))
+    assert judge(24, *looks, there).verdict is Verdict.HEALTHY
 
 
 @pytest.mark.parametrize("second", [human(30, audio()), phone("active", 30, sid="PA_2", identity="sip_2")])

@@ -22,6 +22,7 @@ CALL_RULES: tuple[CallRule, ...] = (
     jobs.no_worker_registered,
     jobs.no_worker_took_job,
     agents.job_without_agent,
+    agents.agent_media_failed,
     agents.agent_left,
     agents.agent_silent,
     phone_leg.sip_service_unavailable,

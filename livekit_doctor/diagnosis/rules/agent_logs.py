@@ -13,6 +13,7 @@ from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import Said, because, tracebacks
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.diagnosis.rules.agents import agent_is_late
 from livekit_doctor.diagnosis.rules.looks import finding
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Confidence, Step
@@ -112,7 +113,40 @@ def crashed_in_the_room(call: Call, proofs: Proofs) -> Finding | None:
     return _finding(call, "LKD407", Step.AGENT_CONNECTED, LIKELY, shown)
 
 
-RULES = (entrypoint_failed, agent_never_connected, job_never_launched, job_failed, crashed_in_the_room)
+def job_taken_by_stray_worker(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD111: a worker has the job that is in none of the workers' logs, and its agent does not come."""
+    worker_id = stray_worker(call)
+    if worker_id is None or _agent_was_there(call, proofs) or not agent_is_late(call, proofs):
+        return None
+    known = sorted({line.fields["worker_id"] for line in _registered_workers(call)})
+    text = f"{call.jobs[-1].id} is with {worker_id}; the workers of the logs are {', '.join(known)}"
+    shown = [Because(source="ListDispatch", at=call.jobs[-1].started_at, text=text)]
+    return _finding(call, "LKD111", Step.ENTRYPOINT_CALLED, POSSIBLE, shown, detail=worker_id)
+
+
+def stray_worker(call: Call) -> str | None:
+    """The worker that has the job, where worker logs that span the job's start know nothing of it."""
+    started = call.jobs[-1].started_at if call.jobs else None
+    known = _registered_workers(call)
+    if not known or not call.component_logs.covers("worker", started) or call.component_logs.said(Said.ASKED):
+        return None
+    worker_id = call.jobs[-1].worker_id
+    return worker_id if worker_id and all(line.fields["worker_id"] != worker_id for line in known) else None
+
+
+def _registered_workers(call: Call) -> list[LogLine]:
+    lines = call.component_logs.registrations(call.wanted_agent)
+    return [line for line in lines if line.log == "worker" and line.fields.get("worker_id")]
+
+
+RULES = (
+    job_taken_by_stray_worker,
+    entrypoint_failed,
+    agent_never_connected,
+    job_never_launched,
+    job_failed,
+    crashed_in_the_room,
+)
 
 
 def _agent_was_there(call: Call, proofs: Proofs) -> bool:

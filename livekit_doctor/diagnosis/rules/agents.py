@@ -1,4 +1,4 @@
-"""entrypoint_called, agent_connected, agent_audio: is the agent there, and heard? LKD406, 407, 408."""
+"""entrypoint_called, agent_connected, agent_audio: is the agent there, and heard? LKD406, 407, 408, 416."""
 
 from datetime import timedelta
 
@@ -55,9 +55,23 @@ def job_without_agent(call: Call, proofs: Proofs) -> Finding | None:
     return finding(call, "LKD406", step, Confidence.LIKELY, because, candidates)
 
 
+def agent_media_failed(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD416: the agent has joined and its media never connects: it stays JOINED past its allowance."""
+    if not call.api_covers or not call.joining_agents or call.agents_seen or Step.AGENT_CONNECTED in proofs:
+        return None
+    if not agent_is_late(call, proofs):
+        return None
+    agent = call.joining_agents[-1]
+    since = f" {(call.livekit_now - agent.joined_at).total_seconds():.0f} s after it joined" if agent.joined_at else ""
+    text = f"agent {agent.identity} is {agent.state}, not ACTIVE{since}"
+    return finding(call, "LKD416", Step.AGENT_CONNECTED, Confidence.PROVEN, [seen_in_room(call, text)], [])
+
+
 def _job_has_no_agent(call: Call, proofs: Proofs) -> bool:
     """A job's allowance is over, and no agent was ever seen."""
     if not call.api_covers or not call.jobs or call.agents_seen or Step.AGENT_CONNECTED in proofs:
+        return False
+    if call.joining_agents:
         return False
     if Step.CALL_ENDED in call.logged or len(phones_in(call.participant_list)) > 1:
         return False
@@ -65,9 +79,10 @@ def _job_has_no_agent(call: Call, proofs: Proofs) -> bool:
 
 
 def agent_is_late(call: Call, proofs: Proofs) -> bool:
-    """The agent's allowance is over, counted from when a worker took the last job: a job may come
-    long after its dispatch, when the phone joins, or in place of one that failed."""
+    """The agent's allowance is over, counted from when a worker took the last job, or its agent joined
+    without media: a job may come long after its dispatch, when the phone joins, or in place of one that failed."""
     started = [job.started_at for job in call.jobs if job.started_at is not None]
+    started += [agent.joined_at for agent in call.joining_agents if agent.joined_at is not None]
     allowance = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
     young = bool(started) and call.livekit_now - max(started) <= allowance
     return not young and overdue(call, proofs, Step.AGENT_CONNECTED)

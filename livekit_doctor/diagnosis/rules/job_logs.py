@@ -4,6 +4,8 @@ The server says what became of a job request, the worker whether it was asked an
 Where only one of the two was read, what the other would have told apart stays a candidate.
 """
 
+from collections.abc import Iterator
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from livekit_doctor import catalogue
@@ -17,6 +19,9 @@ from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Confidence, Step
 
 _TYPES = {"room": "JT_ROOM", "publisher": "JT_PUBLISHER", "participant": "JT_PARTICIPANT"}
+
+ANSWERED_WITHIN = timedelta(seconds=10)
+"""The server has given up a job request after that long: 3 s a worker, and it asks again."""
 
 PROVEN, LIKELY, POSSIBLE = Confidence.PROVEN, Confidence.LIKELY, Confidence.POSSIBLE
 
@@ -118,7 +123,7 @@ def no_worker_registered(call: Call, proofs: Proofs) -> Finding | None:
         for line in call.component_logs.anywhere(Said.DEREGISTERED)
         if line.fields.get("agent_name") == call.wanted_agent and _before_dispatch(call, line)
     ]
-    back = [line for line in _own_registrations(call) if gone and line.at and gone[-1].at and line.at > gone[-1].at]
+    back = [line for line in _own_registrations(call) if gone and _after(line, gone[-1])]
     if not gone or back:
         if not refused:
             return None
@@ -129,29 +134,31 @@ def no_worker_registered(call: Call, proofs: Proofs) -> Finding | None:
 
 def worker_draining(call: Call, proofs: Proofs) -> Finding | None:
     """LKD108: the worker was draining when the dispatch came: it finishes its calls and takes no other."""
-    draining = [line for line in call.component_logs.anywhere(Said.DRAINING) if _before_dispatch(call, line)]
-    if _has_job(call, proofs) or not draining or call.component_logs.said(Said.ASKED):
+    draining = _draining(call)
+    if _has_job(call, proofs) or Step.AGENT_DISPATCHED not in proofs or not draining:
         return None
-    line = draining[-1]
-    back = [one for one in _own_registrations(call) if one.at and line.at and one.at > line.at and _is_here(call, one)]
+    if call.component_logs.said(Said.ASKED):
+        return None
+    back = [line for line in _own_registrations(call) if _after(line, draining[-1]) and _is_here(call, line)]
     if back:
         return None
     busy = _nobody_free(call) or _no_answer(call)
-    shown = [because(line, "the worker was draining"), *map(because, busy)]
+    shown = [because(draining[-1], "the worker was draining"), *map(because, busy)]
     return _finding(call, "LKD108", PROVEN if busy else LIKELY, shown)
 
 
 def worker_at_capacity(call: Call, proofs: Proofs) -> Finding | None:
     """LKD103: workers answered that they take no more jobs, or the worker's log says that it was full."""
-    if _has_job(call, proofs) or call.component_logs.said(Said.ASKED):
+    if _has_job(call, proofs) or Step.AGENT_DISPATCHED not in proofs or call.component_logs.said(Said.ASKED):
         return None
-    if any(_before_dispatch(call, line) for line in call.component_logs.anywhere(Said.DRAINING)):
+    if _draining(call):
         return None
     busy = _nobody_free(call)
-    full = [line for line in call.component_logs.anywhere(Said.FULL) if _before_dispatch(call, line)]
+    state = [line for line in call.component_logs.of_workers(Said.FULL, Said.FREE) if _before_dispatch(call, line)]
+    full = [line for line in state[-1:] if meaning(line) is Said.FULL]
     if not busy and not full:
         return None
-    shown = [*map(because, busy), *(because(line, "the worker was full") for line in full[-1:])]
+    shown = [*map(because, busy), *(because(line, "the worker was full") for line in full)]
     return _finding(call, "LKD103", LIKELY if busy else POSSIBLE, shown)
 
 
@@ -168,15 +175,22 @@ def job_request_too_slow(call: Call, proofs: Proofs) -> Finding | None:
 
 
 def job_declined(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD404: a worker was asked and said no: request_fnc rejected or raised, or its load was refused."""
-    declined = call.component_logs.said(Said.DECLINED)
-    if _has_job(call, proofs) or not declined or call.declined_jobs:
+    """LKD404: a worker was asked and said no: request_fnc rejected or raised, or its load was refused.
+
+    A rejection leaves no line on the server: there the job was neither assigned nor given up (fact 11).
+    """
+    logs = call.component_logs
+    declined, asked = logs.said(Said.DECLINED), logs.said(Said.ASKED)
+    if _has_job(call, proofs) or call.declined_jobs or logs.said(Said.TIMED_OUT, Said.ASSIGNMENT_LATE):
         return None
-    asked = call.component_logs.said(Said.ASKED)
-    raised = tuple(line for line in call.component_logs.anywhere(Said.REQUEST_RAISED) if _about_dispatch(call, line))
+    if not declined and not (asked and asked[-1].at and logs.covers("server", asked[-1].at + ANSWERED_WITHIN)):
+        return None
+    raised = tuple(line for line in logs.anywhere(Said.REQUEST_RAISED) if _about_dispatch(call, line))
     shown = [because(line) for line in (*asked, *declined)][:3]
+    if not declined:
+        shown.append(Because(source="server log", text="it was never assigned, and nothing was wrong with the request"))
     shown += [Because(source="worker log", at=raised[-1].at, text=text) for text in list(tracebacks(raised))[-1:]]
-    return _finding(call, "LKD404", PROVEN if asked else LIKELY, shown)
+    return _finding(call, "LKD404", PROVEN if asked and declined else LIKELY, shown)
 
 
 RULES = (
@@ -191,6 +205,17 @@ RULES = (
     job_request_too_slow,
     job_declined,
 )
+
+
+def excluded(call: Call) -> Iterator[tuple[str, str]]:
+    """The codes that the logs exclude where no worker has the job, and why."""
+    refused = _no_worker(call)
+    if refused:
+        for code in ("LKD103", "LKD107", "LKD108", "LKD403", "LKD404"):
+            yield code, "the server's log says that it knew no worker to ask"
+    elif call.component_logs.said(Said.ASKED):
+        for code in ("LKD101", "LKD102", "LKD104", "LKD105", "LKD107", "LKD108", "LKD109", "LKD110"):
+            yield code, "the worker's log says that the job request reached it"
 
 
 def _finding(call: Call, code: str, confidence: Confidence, shown: list[Because], **values: str | None) -> Finding:
@@ -226,6 +251,14 @@ def _nobody_free(call: Call) -> tuple[LogLine, ...]:
 
 def _own_registrations(call: Call) -> tuple[LogLine, ...]:
     return call.component_logs.registrations(call.wanted_agent) if call.wanted_agent is not None else ()
+
+
+def _draining(call: Call) -> list[LogLine]:
+    return [line for line in call.component_logs.of_workers(Said.DRAINING) if _before_dispatch(call, line)]
+
+
+def _after(line: LogLine, other: LogLine) -> bool:
+    return line.at is not None and other.at is not None and line.at > other.at
 
 
 def _failing_connection(call: Call) -> LogLine | None:

@@ -7,6 +7,7 @@ from livekit_doctor.diagnosis.call import JOB_LISTED_AFTER, Call
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.diagnosis.proofs import Proofs, age, waited
+from livekit_doctor.diagnosis.rules import job_logs
 from livekit_doctor.diagnosis.rules.looks import finding, listed_dispatches, no_agent
 from livekit_doctor.evidence.observations import (
     Canary,
@@ -34,6 +35,10 @@ def no_worker_took_job(call: Call, proofs: Proofs) -> Finding | None:
         ruled_out.append(RuledOut(code="LKD107", because=text))
     if call.declined_jobs:
         return None
+    for code, why in job_logs.excluded(call):
+        if code in candidates:
+            candidates.remove(code)
+            ruled_out.append(RuledOut(code=code, because=why))
     return finding(
         call, "LKD402", Step.JOB_ASSIGNED, confidence, because, candidates, ruled_out, dispatch_id=dispatch.id
     )

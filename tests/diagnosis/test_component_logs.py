@@ -1,0 +1,344 @@
+"""The rules by the components' logs: the smallest evidence that fires each, and the nearest that must not.
+
+The texts of the lines are those of livekit-server 1.13.5 and livekit-agents 1.8.9; tests/lab has them
+from the real ones.
+"""
+
+from collections.abc import Iterable
+
+import pytest
+from msgspec.structs import replace
+
+from livekit_doctor.diagnosis.correlation import Subject
+from livekit_doctor.diagnosis.result import Diagnosis
+from livekit_doctor.evidence.observations import LogLine, Observation
+from livekit_doctor.flow import Status, Step, Verdict
+from livekit_doctor.settings import Agent, LiveKit, Settings
+from tests.diagnosis.factories import (
+    AGENT,
+    ROOM,
+    SETTINGS,
+    agent,
+    audio,
+    automatic,
+    because,
+    broken,
+    dispatch,
+    found,
+    job,
+    judge,
+    log_file,
+    look,
+    phone,
+    row,
+    server_line,
+    status,
+    the_room,
+    warned,
+    worker_line,
+)
+
+HERE = Settings(agent=Agent(name=AGENT), livekit=LiveKit(url="wss://calls.example.com"))
+WITHOUT_ROOM = {"room": "", "room_id": ""}
+OF_WORKER = {**WITHOUT_ROOM, "job_id": ""}
+
+NO_WORKER = server_line(1, "not dispatching agent job since no worker is available")
+ASKED = worker_line(0.2, "received job request", dispatch_id="AD_t8Xk2mQ9pLwz")
+ASSIGNED = server_line(0.3, "assigned job to worker", job_id="AJ_uN4vB8sK1rTy", worker_id="AW_c5Dg7Hj2Lq9w")
+RAISED = replace(
+    worker_line(0.5, "unhandled exception while running the job task"),
+    traceback="File \"agent.py\", line 42, in entrypoint\nKeyError: 'user_id'",
+)
+LOGS = (log_file("server"), log_file("worker"))
+
+
+def request_failed(error: str, seconds: float = 0.5, **fields: str) -> LogLine:
+    return server_line(seconds, "failed to send job request", error=error, **WITHOUT_ROOM, **fields)
+
+
+def registered(seconds: float, name: str = AGENT, url: str = "wss://calls.example.com", **fields: str) -> LogLine:
+    known = {"agent_name": name, "worker_id": "AW_c5Dg7Hj2Lq9w", "url": url, "deployment": ""}
+    message = worker_line(seconds, "registered worker", **OF_WORKER)
+    return replace(message, fields=known | fields)
+
+
+def server_registered(seconds: float, name: str = AGENT, job_type: str = "JT_ROOM") -> LogLine:
+    return server_line(seconds, "worker registered", agent_name=name, job_type=job_type, **WITHOUT_ROOM)
+
+
+def gone(seconds: float) -> LogLine:
+    return server_line(seconds, "last worker deregistered", **WITHOUT_ROOM)
+
+
+def stuck(*lines: Observation | Iterable[Observation], settings: Settings = HERE) -> Diagnosis:
+    """A live call whose dispatch has no job, with the lines of its components."""
+    return judge(30, look(30, dispatch(0), phone()), *LOGS, *lines, settings=settings)
+
+
+def jobless(*lines: Observation | Iterable[Observation], settings: Settings = HERE) -> Diagnosis:
+    """A live call whose job has no agent."""
+    looks = [look(t, dispatch(0, job()), phone()) for t in (26, 30)]
+    return judge(30, *looks, *LOGS, *lines, settings=settings)
+
+
+def afterwards(*lines: Observation | Iterable[Observation]) -> Diagnosis:
+    """Nothing but the logs, and the name of the room."""
+    return judge(900, *LOGS, *lines, settings=HERE, subject=Subject(room=ROOM))
+
+
+JOB = Step.JOB_ASSIGNED.value
+ENTRYPOINT = Step.ENTRYPOINT_CALLED.value
+CONNECTED = Step.AGENT_CONNECTED.value
+DISPATCHED = Step.AGENT_DISPATCHED.value
+
+
+@pytest.mark.parametrize(
+    ("lines", "code", "confidence"),
+    [
+        ([gone(-90), NO_WORKER], "LKD101", "proven"),
+        ([gone(-30), request_failed("no response from servers")], "LKD101", "likely"),
+        ([NO_WORKER], "LKD402", "likely"),
+        ([NO_WORKER, registered(-60, AGENT.upper())], "LKD102", "proven"),
+        ([NO_WORKER, server_registered(-60, f"{AGENT} ")], "LKD102", "proven"),
+        ([NO_WORKER, registered(-60, "Back Office 9")], "LKD402", "likely"),
+        ([registered(-60), request_failed("no servers available (received 2 responses)")], "LKD103", "likely"),
+        ([NO_WORKER, registered(-60, url="wss://staging.example.com")], "LKD104", "proven"),
+        ([registered(-60, url="wss://staging.example.com")], "LKD104", "likely"),
+        ([NO_WORKER, worker_line(-9, "failed to connect to livekit, retrying in 2s", **OF_WORKER)], "LKD105", "proven"),
+        ([registered(-60), worker_line(-5, "draining worker", **OF_WORKER)], "LKD108", "likely"),
+        ([NO_WORKER, server_registered(2)], "LKD109", "proven"),
+        ([NO_WORKER, server_registered(-99), gone(-90), registered(2)], "LKD109", "proven"),
+        ([request_failed("no response from servers"), server_registered(-60, job_type="JT_PUBLISHER")], "LKD110", ""),
+        ([registered(-60, deployment="blue"), request_failed("no response from servers")], "LKD110", "likely"),
+        ([server_line(3.2, "failed to assign job to worker", error="context deadline exceeded")], "LKD403", "likely"),
+        (
+            [ASKED, server_line(3.2, "failed to assign job to worker", error="context deadline exceeded")],
+            "LKD403",
+            "proven",
+        ),
+        ([server_line(0.3, "failed to assign job to worker", error="worker not available")], "LKD404", "likely"),
+        ([ASKED, server_line(0.3, "failed to assign job to worker", error="worker not available")], "LKD404", "proven"),
+        ([ASKED], "LKD404", "likely"),
+    ],
+)
+def test_no_worker_has_the_job(lines: list[LogLine], code: str, confidence: str) -> None:
+    diagnosis = stuck(lines)
+    assert found(diagnosis) == [(JOB, code, confidence or "likely")], diagnosis.broken
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param([replace(NO_WORKER, fields={**NO_WORKER.fields, "job_type": "JT_PARTICIPANT"})], id="other type"),
+        pytest.param([replace(NO_WORKER, fields={**NO_WORKER.fields, "room": "another"})], id="other room"),
+        pytest.param(
+            [replace(NO_WORKER, fields={**NO_WORKER.fields, "room_id": "RM_before000000"})], id="earlier room"
+        ),
+        pytest.param([request_failed("no servers available (received 1 responses)", agent_name="")], id="no name"),
+        pytest.param([request_failed("no servers available (received 1 responses)", 40)], id="too late"),
+        pytest.param([request_failed("no servers available", agent_name="Back Office 9")], id="other agent"),
+        pytest.param([worker_line(-50, "draining worker", **OF_WORKER)], id="nobody's drain"),
+        pytest.param([registered(-60), worker_line(5, "draining worker", **OF_WORKER)], id="drained later"),
+        pytest.param([server_registered(-60), server_registered(2)], id="registered again"),
+        pytest.param([registered(-60), registered(-50, url="wss://staging.example.com")], id="also here"),
+    ],
+)
+def test_lines_of_other_calls_and_noise(lines: list[LogLine]) -> None:
+    """They leave it as the API has it."""
+    assert stuck(lines).broken[0].code == stuck().broken[0].code == "LKD402"
+    assert stuck(lines).broken[0].candidates == stuck().broken[0].candidates
+
+
+def test_a_worker_that_has_the_job_makes_up_for_what_went_wrong_before() -> None:
+    """Dispatched before its worker, and again after it (fact 7)."""
+    again = dispatch(5, job(5.3), id="AD_again0000000")
+    there = look(30, dispatch(0), again, phone(), agent(6, audio()))
+    assert judge(30, there, *LOGS, NO_WORKER, registered(2)).verdict is Verdict.HEALTHY
+    on_its_way = look(6, dispatch(0), dispatch(5, id="AD_again0000000"), phone())
+    assert judge(6, on_its_way, *LOGS, NO_WORKER, registered(2)).verdict is Verdict.IN_PROGRESS
+
+
+def test_the_servers_word_leaves_fewer_candidates() -> None:
+    item = broken(stuck([NO_WORKER]), "LKD402")
+    assert set(item.candidates) >= {"LKD101", "LKD104", "LKD105", "LKD109"}
+    assert not {"LKD103", "LKD403", "LKD404"} & set(item.candidates)
+
+
+@pytest.mark.parametrize(
+    ("lines", "step", "code"),
+    [
+        ([ASKED, ASSIGNED, RAISED], ENTRYPOINT, "LKD405"),
+        ([ASKED, ASSIGNED, worker_line(1, "process exited with non-zero exit code 3")], ENTRYPOINT, "LKD405"),
+        ([ASKED, worker_line(0.5, "The job task completed without establishing a connection")], CONNECTED, "LKD415"),
+        ([ASKED, worker_line(10, "The room connection was not established within 10 seconds")], CONNECTED, "LKD415"),
+        (
+            [
+                ASKED,
+                worker_line(20, "process is unresponsive, killing process"),
+                worker_line(20.01, "process exited with non-zero exit code -10"),
+            ],
+            CONNECTED,
+            "LKD415",
+        ),
+    ],
+)
+def test_a_job_without_an_agent(lines: list[LogLine], step: str, code: str) -> None:
+    assert found(jobless(lines)) == [(step, code, "proven")]
+    assert found(afterwards(lines)) == [(step, code, "proven")]
+
+
+def test_the_traceback_is_attached() -> None:
+    diagnosis = jobless([ASKED, RAISED])
+    assert "KeyError: 'user_id'" in because(diagnosis, "LKD405")
+    assert broken(diagnosis, "LKD405").values["detail"] == "KeyError: 'user_id'"
+
+
+ACTIVE = server_line(0.9, "participant active", participant="agent-AJ_uN4vB8sK1rTy", agent_name="")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param(
+            [ASKED, ASSIGNED, ACTIVE, worker_line(95, "process exited with non-zero exit code 1")], id="at end"
+        ),
+        pytest.param([ASKED, ACTIVE, worker_line(10, "The room connection was not established")], id="slow"),
+        pytest.param(
+            [ASSIGNED, ACTIVE, worker_line(9, "process exited with non-zero exit code 255", job_id="")], id="warm"
+        ),
+        pytest.param(
+            [ASSIGNED, ACTIVE, server_line(90, "job ended", status="JS_FAILED", error="agent worker left the room")],
+            id="hang-up",
+        ),
+    ],
+)
+def test_what_healthy_calls_leave_too(lines: list[LogLine]) -> None:
+    """Fact 12."""
+    diagnosis = afterwards(lines)
+    assert diagnosis.verdict is Verdict.HEALTHY, diagnosis.broken
+    assert status(diagnosis, Step.AGENT_CONNECTED) is Status.OK
+
+
+def test_a_crash_at_the_end_is_no_break_where_nobody_saw_the_beginning() -> None:
+    """Without the server's log the agent may well have been there."""
+    late = [ASKED, replace(RAISED, at=worker_line(95, "").at)]
+    diagnosis = judge(900, log_file("worker"), late, settings=HERE, subject=Subject(room=ROOM))
+    assert diagnosis.verdict is Verdict.UNKNOWN
+
+
+def test_a_crash_while_the_phone_is_on_the_line() -> None:
+    left = server_line(40, "participant closing", participant="sip_1", kind="SIP", agent_name="")
+    lines = [ASKED, ASSIGNED, ACTIVE, replace(RAISED, at=worker_line(12, "").at)]
+    assert found(afterwards(lines, left)) == [(CONNECTED, "LKD407", "likely")]
+    assert afterwards(lines, replace(left, at=worker_line(11.5, "").at)).verdict is Verdict.HEALTHY
+
+
+def test_no_process_for_the_job() -> None:
+    lines = [ASKED, ASSIGNED, worker_line(9, "error initializing process", **OF_WORKER)]
+    assert found(jobless(lines)) == [(ENTRYPOINT, "LKD417", "likely")]
+    before = [ASKED, worker_line(-9, "error initializing process", **OF_WORKER)]
+    assert found(jobless(before)) == [(ENTRYPOINT, "LKD406", "likely")]
+
+
+def test_the_servers_own_word_of_a_failed_job() -> None:
+    failed = job(status="JS_FAILED", error="worker lost", identity="")
+    assert found(judge(30, look(30, dispatch(0, failed), phone()))) == [(JOB, "LKD411", "proven")]
+    left = job(status="JS_FAILED", error="agent worker left the room")
+    assert "LKD411" not in [item.code for item in judge(30, look(30, dispatch(0, left), phone())).broken]
+
+
+def test_a_stray_worker() -> None:
+    own = registered(-60, worker_id="AW_ours00000000")
+    assert ("entrypoint_called", "LKD111", "possible") in [
+        (item.step.value, item.code, item.confidence.value) for item in jobless([own]).broken
+    ] or "LKD111" in broken(jobless([own]), "LKD406").candidates
+    there = look(30, dispatch(0, job()), phone(), agent(1, audio()))
+    assert "LKD111" in warned(judge(30, there, *LOGS, own))
+    assert "LKD111" not in warned(judge(30, there, *LOGS, own, registered(-60)))
+    assert "LKD111" not in warned(judge(30, there, *LOGS, own, ASKED))
+
+
+def test_async_prewarm_is_a_warning() -> None:
+    warning = worker_line(-60, "agent.py:9: RuntimeWarning: coroutine 'prewarm' was never awaited", **OF_WORKER)
+    there = look(30, dispatch(0, job()), phone(), agent(1, audio()))
+    diagnosis = judge(30, there, warning)
+    assert (diagnosis.verdict, warned(diagnosis)) == (Verdict.HEALTHY, ["LKD701"])
+    other = replace(warning, message="RuntimeWarning: coroutine 'fetch' was never awaited")
+    assert warned(judge(30, there, other)) == []
+
+
+# Rooms and dispatches
+
+OPENED = server_line(0, "selected node for room", agent_name="", room_id="")
+PLACED = row(0.5, "sip_participant_created")
+
+
+def asked_for(seconds: float, request: str) -> LogLine:
+    return server_line(seconds, "API RoomService.CreateRoom", request=request, status="200", agent_name="")
+
+
+def created(seconds: float, room: str = ROOM) -> LogLine:
+    request = f'{{"agentName":"{AGENT}","room":"{room}"}}'
+    return server_line(
+        seconds, "API AgentDispatchService.CreateDispatch", request=request, status="200", room=room, room_id=""
+    )
+
+
+WITH_AGENT = f'{{"name":"{ROOM}","agents":[{{"agentName":"{AGENT}"}}]}}'
+
+
+def undispatched(*lines: LogLine) -> Diagnosis:
+    looks = [look(t, automatic(), phone()) for t in (26, 30)]
+    return judge(30, *looks, log_file("server", last=29), *lines, settings=HERE)
+
+
+@pytest.mark.parametrize(
+    ("lines", "code", "confidence"),
+    [
+        ([OPENED], "LKD401", "proven"),
+        ([OPENED, asked_for(1, WITH_AGENT)], "LKD412", "proven"),
+        ([OPENED, created(2, ROOM.upper())], "LKD409", "likely"),
+        ([OPENED, created(2, "another-room")], "LKD401", "likely"),
+        (
+            [OPENED, created(2), server_line(3, "API AgentDispatchService.DeleteDispatch", status="200")],
+            "LKD413",
+            "proven",
+        ),
+    ],
+)
+def test_no_dispatch_in_the_room(lines: list[LogLine], code: str, confidence: str) -> None:
+    assert found(undispatched(*lines)) == [(DISPATCHED, code, confidence)]
+
+
+def test_a_log_that_ended_before_says_nothing() -> None:
+    looks = [look(t, automatic(), phone()) for t in (26, 30)]
+    diagnosis = judge(30, *looks, log_file("server", last=5), OPENED, settings=HERE)
+    assert found(diagnosis) == [(DISPATCHED, "LKD401", "possible")]
+
+
+def test_agents_at_creation_are_a_dispatch() -> None:
+    """CreateRoom is logged when it is done, a few milliseconds after the room is open."""
+    lines = [OPENED, asked_for(0.01, WITH_AGENT)]
+    assert "LKD412" not in [item.code for item in undispatched(*lines).broken]
+
+
+def test_a_room_that_closed_by_itself() -> None:
+    idle = server_line(300, "closing idle room", reason="empty timeout", agent_name="")
+    assert found(afterwards(OPENED, idle)) == [("room_created", "LKD502", "proven")]
+    came = server_line(5, "participant active", participant="sip_1", agent_name="")
+    assert "LKD502" not in [item.code for item in afterwards(OPENED, came, idle).broken]
+
+
+def test_a_room_that_was_never_created() -> None:
+    requested = row(0, "call_requested")
+    never = judge(900, log_file("server"), requested, settings=SETTINGS)
+    assert ("room_created", "LKD501", "proven") in found(never)
+    short = judge(900, log_file("server", last=5), requested, settings=SETTINGS)
+    assert ("room_created", "LKD501", "proven") not in found(short)
+
+
+def test_rooms_of_one_name() -> None:
+    """A line of another room of this name is about another call."""
+    other = the_room(sid="RM_other0000000", created=-500)
+    line = replace(NO_WORKER, fields={**NO_WORKER.fields, "room_id": other.sid})
+    assert found(stuck([gone(-900), line])) == [(JOB, "LKD402", "likely")]
