@@ -14,6 +14,7 @@ WITHOUT_ID: dict[Component, tuple[str, ...]] = {
         "was never awaited",
         "starting worker",
         "error initializing process",
+        "job_request_fnc",
     ),
     "server": (
         "worker registered",

@@ -169,7 +169,7 @@ class Scan:
 
     def _learn(self, fields: dict[str, str]) -> None:
         """Ids that a line of the call brings along lead to further lines of it."""
-        for name in ("job_id", "call_id"):
+        for name in ("job_id", "room_id", "call_id"):
             text = fields.get(name, "")
             if is_id(text) and text not in self.needles.ids:
                 self.needles = structs.replace(self.needles, ids=(*self.needles.ids, text))
