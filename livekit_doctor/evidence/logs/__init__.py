@@ -26,6 +26,9 @@ SOURCES: dict[Component, str] = {
     "sip": sources.SIP_LOG,
 }
 
+SMALL = 64 << 20
+"""Bytes up to which a log is searched for everything, everywhere."""
+
 _ORDER: tuple[Component, ...] = ("server", "sip", "worker")
 """livekit-server names room and job together, which a worker may not do: its log comes first."""
 
@@ -52,8 +55,7 @@ def read(logs: Sequence[LogSource], needles: Needles, now: datetime, progress: P
     coverage: list[Coverage] = []
     for source in sorted(logs, key=lambda source: _ORDER.index(source.log)):
         name = f"{SOURCES[source.log]} {source.name}"
-        scan = Scan(source, needles, Read(source=name, at=now))
-        problem = _run(scan, source, progress)
+        scan, problem = _scan(source, needles, Read(source=name, at=now), progress)
         needles = structs.replace(needles, ids=scan.needles.ids, rooms=scan.needles.rooms)
         observations += (*scan.lines, scan.file)
         if problem is not None:
@@ -63,10 +65,19 @@ def read(logs: Sequence[LogSource], needles: Needles, now: datetime, progress: P
     return Reading(observations=tuple(observations), coverage=tuple(coverage))
 
 
-def _run(scan: Scan, source: LogSource, progress: Progress) -> Problem | None:
+def _scan(source: LogSource, needles: Needles, read: Read, progress: Progress) -> tuple[Scan, Problem | None]:
+    size = source.size
+    scan = Scan(source, needles, read, thorough=size is None or size <= SMALL)
+    problem = _run(scan, source, size, progress)
+    if size is not None and size > SMALL and not scan.matched and not problem and needles.ids:
+        scan = Scan(source, needles, read)
+        problem = _run(scan, source, size, progress)
+    return scan, problem
+
+
+def _run(scan: Scan, source: LogSource, size: int | None, progress: Progress) -> Problem | None:
     try:
         stream = Stream(source)
-        size = source.size
         try:
             scan.run(stream.parts(), lambda: progress(source.name, stream.position, size))
         finally:

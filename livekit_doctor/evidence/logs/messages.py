@@ -1,31 +1,63 @@
 """Messages that matter without any id of the call, and lines that never do."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from livekit_doctor.evidence.observations import Component
 
-WITHOUT_ID: dict[Component, tuple[str, ...]] = {
-    "worker": (
-        "registered worker",
-        "failed to connect to livekit",
-        "failed to connect to LiveKit",
-        "draining",
-        "shutting down worker",
-        "worker is at full capacity",
-        "worker is below capacity",
-        "was never awaited",
-        "starting worker",
-        "error initializing process",
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """`anywhere` are messages that say in which state a worker was, maybe hours before the call.
+    `nearby` are those that belong to a call and do not name it.
+
+    Each text that is searched for costs a pass over the log: `needles` are few that are in all of the
+    messages of `anywhere`, and rare otherwise.
+    """
+
+    anywhere: tuple[str, ...]
+    needles: tuple[bytes, ...]
+    nearby: tuple[str, ...]
+
+    def in_message(self, message: str) -> str | None:
+        return next((text for text in (*self.anywhere, *self.nearby) if text in message), None)
+
+
+WITHOUT_ID: dict[Component, Texts] = {
+    "worker": Texts(
+        anywhere=(
+            "registered worker",
+            "draining worker",
+            "shutting down worker",
+            "starting worker",
+            "capacity, marking as unavailable",
+            "capacity, marking as available",
+        ),
+        needles=(b" worker", b" capacity, marking as "),
+        nearby=(
+            "failed to connect to livekit",
+            "failed to connect to LiveKit",
+            "was never awaited",
+            "error initializing process",
+            "job_request_fnc",
+        ),
     ),
-    "server": (
-        "worker registered",
-        "last worker deregistered",
-        "closing worker",
-        "not dispatching agent job",
-        "failed to send job request",
-        "starting LiveKit server",
+    "server": Texts(
+        anywhere=(
+            "worker registered",
+            "last worker deregistered",
+            "closing worker",
+            "starting LiveKit server",
+        ),
+        needles=(b"registered", b"closing worker", b"starting LiveKit server"),
+        nearby=("not dispatching agent job", "failed to send job request"),
     ),
-    "sip": ("waiting for calls to finish", "sip service ready"),
+    "sip": Texts(
+        anywhere=("waiting for calls to finish", "sip service ready"),
+        needles=(b"waiting for calls to finish", b"sip service ready"),
+        nearby=(),
+    ),
 }
-"""Looked for in every log of the component. Few, and each rare in a log: each costs a pass over it."""
 
 _CHATTER = (
     "API RoomService.List",
@@ -41,3 +73,7 @@ _CHATTER = (
 def is_chatter(message: str) -> bool:
     """Whether the message only says that somebody looked, or that time passes."""
     return message.startswith(_CHATTER)
+
+
+def as_bytes(texts: Sequence[str]) -> tuple[bytes, ...]:
+    return tuple(text.encode() for text in texts)

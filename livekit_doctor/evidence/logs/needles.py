@@ -35,10 +35,14 @@ class Needles(Struct, frozen=True, kw_only=True):
     end: datetime | None = None
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names that can be searched for."""
+        return tuple(text for text in (*self.rooms, *self.call_ids) if len(text) >= SHORTEST)
+
+    @property
     def texts(self) -> tuple[str, ...]:
         """All that is searched for."""
-        named = (text for text in (*self.rooms, *self.call_ids) if len(text) >= SHORTEST)
-        return tuple(dict.fromkeys((*named, *(text for text in self.ids if _ID.fullmatch(text)))))
+        return tuple(dict.fromkeys((*self.names, *(text for text in self.ids if _ID.fullmatch(text)))))
 
     def near(self, at: datetime, zoned: bool) -> bool:
         """Whether a line of this time may be of the call."""
@@ -53,11 +57,6 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-def names(text: str, needle: str) -> bool:
-    """Whether the needle is in the text as a whole word: room-1 is not in room-12."""
-    return re.search(rf"(?<![0-9A-Za-z_]){re.escape(needle)}(?![0-9A-Za-z_])", text) is not None
-
-
 def spellings(text: str) -> tuple[bytes, ...]:
     """The needle as it may stand in a log: plain, inside a JSON string, and inside a JSON string in another."""
     found = {text.encode("utf-8", "replace"): None}
@@ -69,7 +68,7 @@ def spellings(text: str) -> tuple[bytes, ...]:
     return tuple(found)
 
 
-def lines_with(data: bytes, needles: Iterable[bytes], start: int = 0) -> Iterator[int]:
+def places_of(data: bytes, needles: Iterable[bytes], start: int = 0) -> Iterator[int]:
     """Where the lines begin that have one of the needles, in no order."""
     for needle in needles:
         at = data.find(needle, start)

@@ -2,9 +2,10 @@
 
 import heapq
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cached_property
 
 from msgspec import structs
 
@@ -12,7 +13,7 @@ from livekit_doctor.evidence.logs import formats, messages
 from livekit_doctor.evidence.logs.blocks import LONGEST_LINE, Block, Blocks
 from livekit_doctor.evidence.logs.fields import normalised, shortened
 from livekit_doctor.evidence.logs.kept import Kept
-from livekit_doctor.evidence.logs.needles import Needles, is_id, lines_with, spellings
+from livekit_doctor.evidence.logs.needles import Needles, is_id, places_of, spellings
 from livekit_doctor.evidence.logs.parsed import Parsed
 from livekit_doctor.evidence.logs.prefixes import strip
 from livekit_doctor.evidence.logs.records import Record, begins_record, record_at
@@ -24,19 +25,38 @@ from livekit_doctor.redact import redact_text
 LONGEST_MESSAGE = 600
 _SAMPLED = 200
 """Lines at the beginning and at the end of a log in which its format and its span are looked for."""
+_PEEKED = 1 << 16
+"""Bytes at the beginning of a block in which its time is looked for."""
+
+NEARBY = 2
+"""Blocks before and after one of the call that are searched for everything."""
+NEAR = timedelta(minutes=10)
+"""Before and after the call."""
+TOO_LONG = "longer than 1 MB"
 _TRACEBACK = "Traceback (most recent call last):"
 
 
 class Scan:
-    """Collects what one log says of a call. `needles` grows by the ids that its lines bring along."""
+    """Collects what one log says of a call. `needles` grows by the ids that its lines bring along.
 
-    def __init__(self, source: LogSource, needles: Needles, read: Read) -> None:
+    Searching for a text costs a pass over the log, so only the names of the call and few messages are
+    searched for everywhere. The ids, and the other messages, are in the lines around those with a name
+    or of the call's time. With `thorough` all is searched for everywhere: for logs that are small, can
+    be read only once, or have no line with a name.
+    """
+
+    def __init__(self, source: LogSource, needles: Needles, read: Read, *, thorough: bool = True) -> None:
         self.source, self.needles, self._read = source, needles, read
+        self._thorough = thorough or not needles.names
+        self._messages = messages.WITHOUT_ID[source.log]
         self._kept = Kept(needles)
         self._spelt: dict[bytes, str] = {}
         for text in needles.texts:
             self._add_needle(text)
-        self._messages = tuple(text.encode() for text in messages.WITHOUT_ID[source.log])
+        self._first_needles = tuple(spelt for spelt, text in self._spelt.items() if text in needles.names)
+        self._passed: deque[Block] = deque(maxlen=NEARBY)
+        self._near_left = 0
+        self._before: datetime | None = None
         self._formats: Counter[str] = Counter()
         self._skipped: Counter[str] = Counter()
         self._zoned = True
@@ -52,14 +72,16 @@ class Scan:
             for block in blocks:
                 if block.number == 1:
                     self._sample_first(block.data)
-                self._search(block)
+                self._look_at(block)
                 self._check_text(block.data)
                 last = block.data or last
                 progress()
         finally:
+            if not self.matched:
+                self._search_passed()
             self._lines = blocks.lines
             if blocks.too_long:
-                self._skipped["longer than 1 MB"] += blocks.too_long
+                self._skipped[TOO_LONG] += blocks.too_long
             self._sample_last(last)
 
     @property
@@ -89,26 +111,77 @@ class Scan:
 
     # The search
 
-    def _search(self, block: Block) -> None:
+    def _look_at(self, block: Block) -> None:
+        """A block that is not near the call has none of its names."""
+        if self._is_near(block):
+            self._search_passed()
+            self._search(block, {*self._messages.needles, *self._nearby})
+        else:
+            self._search(block, set(self._messages.needles))
+            self._passed.append(block)
+
+    @property
+    def _nearby(self) -> set[bytes]:
+        return {*self._spelt, *messages.as_bytes(self._messages.nearby)}
+
+    def _is_near(self, block: Block) -> bool:
+        """Whether the call is in this block, or not far from it."""
+        if self._thorough:
+            return True
+        if any(needle in block.data for needle in self._first_needles) or self._is_of_the_time(block):
+            self._near_left = NEARBY
+            return True
+        self._near_left -= 1
+        return self._near_left >= 0
+
+    def _is_of_the_time(self, block: Block) -> bool:
+        start = self.needles.start
+        if start is None:
+            return False
+        first = next(self._times(block.data[:_PEEKED].split(b"\n")[:-1]), None)
+        if first is None or not first[1]:
+            return False
+        before, self._before = self._before, first[0]
+        end = self.needles.end or start
+        spans = before is not None and before <= start <= first[0]
+        return spans or start - NEAR <= first[0] <= end + NEAR
+
+    def _search_passed(self) -> None:
+        """What was searched for the names only, and turns out to be near the call."""
+        for block in self._passed:
+            self._search(block, self._nearby)
+        self._passed.clear()
+
+    def _search(self, block: Block, needles: set[bytes]) -> None:
         data = block.data
-        places = list(lines_with(data, (*self._spelt, *self._messages)))
+        places = list(places_of(data, needles))
         heapq.heapify(places)
         done, counted, number = 0, 0, block.number
         while places:
             place = heapq.heappop(places)
-            if place < done:
+            if place < done or not self._may_matter(data, place):
                 continue
             record = record_at(data, place, done)
             done = record.end
             number += data.count(b"\n", counted, record.start)
             counted = record.start
             if record.end - record.start > LONGEST_LINE:
-                self._skipped["longer than 1 MB"] += 1
+                self._skipped[TOO_LONG] += 1
                 continue
             known = set(self._spelt)
             self._take(record, data[record.start : record.end], number)
-            for place in lines_with(data, self._spelt.keys() - known, done):
+            for place in places_of(data, self._spelt.keys() - known, done):
                 heapq.heappush(places, place)
+
+    def _may_matter(self, data: bytes, place: int) -> bool:
+        """Spares the parsing of lines that have only a part of a message."""
+        end = data.find(b"\n", place)
+        line = data[place : end if end >= 0 else len(data)]
+        return any(needle in line for needle in self._needed) or any(needle in line for needle in self._spelt)
+
+    @cached_property
+    def _needed(self) -> tuple[bytes, ...]:
+        return messages.as_bytes((*self._messages.anywhere, *self._messages.nearby))
 
     def _take(self, record: Record, raw: bytes, number: int) -> None:
         found = {text for spelt, text in self._spelt.items() if _is_word_in(spelt, raw)}
@@ -120,7 +193,7 @@ class Scan:
         fields = normalised(parsed.fields)
         if "room" in fields and not found - set(self._names) and not self._is_of_room(fields["room"], found):
             found = set()
-        message = next((text for text in messages.WITHOUT_ID[self.source.log] if text in parsed.message), None)
+        message = self._messages.in_message(parsed.message)
         if (not found and message is None) or messages.is_chatter(parsed.message):
             return
         line = self._line(parsed, fields, record, number, by_id=bool(found))
@@ -169,7 +242,7 @@ class Scan:
 
     def _learn(self, fields: dict[str, str]) -> None:
         """Ids that a line of the call brings along lead to further lines of it."""
-        for name in ("job_id", "call_id"):
+        for name in ("job_id", "room_id", "call_id"):
             text = fields.get(name, "")
             if is_id(text) and text not in self.needles.ids:
                 self.needles = structs.replace(self.needles, ids=(*self.needles.ids, text))

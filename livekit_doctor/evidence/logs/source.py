@@ -20,7 +20,7 @@ STDIN = "-"
 _GZIP = b"\x1f\x8b"
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
-_SIZE = 1 << 20
+_SIZE = 4 << 20
 
 
 class Unopenable(Exception):
@@ -85,19 +85,22 @@ class Stream:
 
     def parts(self, size: int = _SIZE) -> Iterator[bytes]:
         """Raises OSError, and one of BROKEN_GZIP, for what can't be read on."""
-        plain = io.BufferedReader(_Counted(self), size)
-        start = plain.peek(2)[:3]
-        stream = gzip.GzipFile(fileobj=plain) if start.startswith(_GZIP) else plain
-        decoder = codecs.getincrementaldecoder("utf-16")(errors="replace") if start[:2] in _UTF16_BOMS else None
-        is_first = True
-        # read1: what a broken gzip file held before it breaks is not lost.
-        while part := stream.read1(size):
-            if decoder:
-                part = decoder.decode(part).encode("utf-8", "replace")
-            elif is_first:
-                part = part.removeprefix(_UTF8_BOM)
-            is_first = False
+        start = self.read(size)
+        if start.startswith(_GZIP):
+            # read1: what a broken gzip file held before it breaks is not lost.
+            read = gzip.GzipFile(fileobj=io.BufferedReader(_Rest(start, self))).read1
+            start = read(size)
+        else:
+            read = self.read
+        if start[:2] in _UTF16_BOMS:
+            decoder = codecs.getincrementaldecoder("utf-16")(errors="replace")
+            while start:
+                yield decoder.decode(start).encode("utf-8", "replace")
+                start = read(size)
+        part = start.removeprefix(_UTF8_BOM)
+        while part:
             yield part
+            part = read(size)
 
     def read(self, size: int) -> bytes:
         if self._left is not None:
@@ -113,14 +116,17 @@ class Stream:
             self._raw.close()
 
 
-class _Counted(io.RawIOBase):
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
+class _Rest(io.RawIOBase):
+    """The stream from its beginning, of which a part has been read."""
+
+    def __init__(self, start: bytes, stream: Stream) -> None:
+        self._start, self._stream = start, stream
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        part = self._stream.read(len(buffer))
+        part = self._start[: len(buffer)] or self._stream.read(len(buffer))
+        self._start = self._start[len(buffer) :]
         buffer[: len(part)] = part
         return len(part)

@@ -46,6 +46,10 @@ def trimmed(traceback: str) -> str:
         mark()
         kept.append(printable(redact_text(line.rstrip()))[:_LONGEST])
     mark()
+    half = len(kept) // 2
+    if half and kept[:half] == kept[half:]:
+        # Python's logging prints what a job's process sent twice.
+        kept = kept[:half]
     if len(kept) > MOST_LINES:
         half = MOST_LINES // 2
         kept = [*kept[:half], f"  ... {len(kept) - 2 * half} lines", *kept[-half:]]
