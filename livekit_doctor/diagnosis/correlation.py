@@ -174,7 +174,7 @@ def find_room(subject: Subject, rows: Iterable[LogRow], evidence: Evidence, sett
 def _room_in_logs(evidence: Evidence) -> RoomRef | None:
     """The one room that the lines of the components' logs name that have the call's id."""
     lines = [item for item in evidence.observations if isinstance(item, LogLine) and item.by_id]
-    named = {line.fields["room"]: line for line in lines if line.fields.get("room")}
+    named = {line.fields["room"]: line for line in reversed(lines) if line.fields.get("room")}
     if len(named) != 1:
         return None
     ((name, line),) = named.items()
