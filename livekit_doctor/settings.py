@@ -141,6 +141,14 @@ class CallLogs(_Settings, frozen=True):
     clock_tolerance: Seconds = 5.0
 
 
+class Logs(_Settings, frozen=True):
+    """Log files of the components that `trace` reads, in any of their formats, also .gz; - is standard input."""
+
+    worker: tuple[Name, ...] = ()
+    server: tuple[Name, ...] = ()
+    sip: tuple[Name, ...] = ()
+
+
 class Rooms(_Settings, frozen=True):
     """How rooms of calls are named.
 
@@ -193,6 +201,7 @@ class Settings(_Settings, frozen=True):
     workers: tuple[Worker, ...] = ()
     flow: Flow = Flow()
     call_logs: CallLogs = CallLogs()
+    logs: Logs = Logs()
     rooms: Rooms = Rooms()
     sip: Sip = Sip()
     probe: Probe = Probe()

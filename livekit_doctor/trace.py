@@ -16,10 +16,11 @@ import aiohttp
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.core import calls_of, diagnose
 from livekit_doctor.diagnosis.correlation import Subject, call_id_in, live_rooms
+from livekit_doctor.diagnosis.log_lines import needles_of
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.diagnosis.rules.dispatches import rooms_to_search
 from livekit_doctor.diagnosis.setup import Setup
-from livekit_doctor.evidence import call_logs, gather, sources, worker_endpoint
+from livekit_doctor.evidence import call_logs, gather, logs, sources, worker_endpoint
 from livekit_doctor.evidence.livekit_client import LiveKitClient, utc_now
 from livekit_doctor.evidence.observations import DispatchList, Evidence, Reading, RoomList
 from livekit_doctor.flow import Status, Step, Verdict
@@ -78,10 +79,13 @@ class _Tracer:
     async def further_looks(self, evidence: Evidence) -> Evidence:
         """What the diagnosis so far asks for, and what --wait asks for."""
         deadline = monotonic() + self.options.wait
+        evidence = await self._logs(evidence)
         evidence = await self._search_for_dispatch(evidence)
         while monotonic() < deadline and not self._decided(evidence):
             await asyncio.sleep(min(POLL, max(0.0, deadline - monotonic())))
             evidence = await self._look_again(evidence)
+        if self.options.wait:
+            evidence = await self._logs(evidence, again=True)
         again = self._diagnose(evidence).look_again
         if again is not None:
             self.progress(f"looking a second time in {again:.0f} s")
@@ -151,6 +155,21 @@ class _Tracer:
             reading = await call_logs.read_by_room(self.settings.call_logs, call.room.name, utc_now())
             return evidence.plus(reading, now=utc_now())
         return evidence
+
+    async def _logs(self, evidence: Evidence, *, again: bool = False) -> Evidence:
+        """The components' logs, for what is known of the call by now; `again` those that may have grown."""
+        found = [log for log in logs.sources_of(self.settings.logs) if not again or log.is_regular]
+        if not found:
+            return evidence
+        call = self._call(evidence)
+        reading = await asyncio.to_thread(logs.read, found, needles_of(call), utc_now(), self._bar)
+        evidence = evidence.plus(reading, now=utc_now())
+        if call.room is None and self._call(evidence).room is not None:
+            evidence = await self._rows_of_found_call(await self._look_inside(evidence))
+        return evidence
+
+    def _bar(self, name: str, done: int, size: int | None) -> None:
+        self.progress(f"reading {name} {logs.bar(done, size)}")
 
     async def _look_again(self, evidence: Evidence) -> Evidence:
         call = self._call(evidence)

@@ -3,10 +3,11 @@
 import json
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -43,6 +44,18 @@ CallLogsOption = Annotated[
         metavar="FILE",
     ),
 ]
+WorkerLogOption = Annotated[
+    list[str] | None,
+    typer.Option("--worker-log", help="A log of an agent worker (also .gz; - for stdin); repeatable.", metavar="FILE"),
+]
+ServerLogOption = Annotated[
+    list[str] | None,
+    typer.Option("--server-log", help="A log of livekit-server; repeatable.", metavar="FILE"),
+]
+SipLogOption = Annotated[
+    list[str] | None,
+    typer.Option("--sip-log", help="A log of livekit-sip; repeatable.", metavar="FILE"),
+]
 ReadOnlyOption = Annotated[
     bool, typer.Option("--read-only", help="Run no experiment: create nothing, not even a scratch room.")
 ]
@@ -50,11 +63,19 @@ ShowNumbersOption = Annotated[bool, typer.Option("--show-numbers", help="Do not 
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
 
-def load(config: Path | None, *, url: str | None, agent_name: str | None, call_logs: str | None = None) -> "Loaded":
-    """The effective configuration; raises ConfigError."""
+def load(
+    config: Path | None,
+    *,
+    url: str | None,
+    agent_name: str | None,
+    call_logs: str | None = None,
+    logs: Mapping[str, Sequence[str] | None] = MappingProxyType({}),
+) -> "Loaded":
+    """The effective configuration; raises ConfigError. `logs` are log files of the components by their key."""
     from livekit_doctor.config import load
 
-    overrides = {"livekit.url": url, "agent.name": agent_name, "call_logs.file": call_logs}
+    files = {f"logs.{key}": list(names) for key, names in logs.items() if names}
+    overrides = {"livekit.url": url, "agent.name": agent_name, "call_logs.file": call_logs, **files}
     loaded = load(config, overrides)
     if loaded.settings.checks:
         from livekit_doctor.checks import CHECK_IDS

@@ -27,6 +27,9 @@ def trace(
         typer.Option("--wait", min=0, help="Follow the call until both legs are decided.", metavar="SECONDS"),
     ] = 0,
     call_logs: options.CallLogsOption = None,
+    worker_log: options.WorkerLogOption = None,
+    server_log: options.ServerLogOption = None,
+    sip_log: options.SipLogOption = None,
     agent_name: options.AgentOption = None,
     url: options.UrlOption = None,
     config: options.ConfigOption = None,
@@ -40,15 +43,18 @@ def trace(
     Exit status: 0 healthy or in progress, 1 broken, 2 wrong usage, configuration, credentials,
     table or column, 3 undecided for want of evidence.
     """
-    loaded = options.load(config, url=url, agent_name=agent_name, call_logs=call_logs)
+    given = {"worker": worker_log, "server": server_log, "sip": sip_log}
+    loaded = options.load(config, url=url, agent_name=agent_name, call_logs=call_logs, logs=given)
     settings = loaded.settings
     _require_a_source(settings)
+    _require_one_stdin(settings)
     if call is None and room is None:
         from livekit_doctor.cli.recent import recent
 
         return recent(loaded, output_format)
 
     from livekit_doctor.diagnosis.correlation import parse_subject
+    from livekit_doctor.evidence.logs import require_readable, sources_of
     from livekit_doctor.render.masking import mask_of
     from livekit_doctor.render.report import TraceReport
     from livekit_doctor.trace import Options
@@ -56,6 +62,7 @@ def trace(
 
     subject = parse_subject(options.as_unicode(call), options.as_unicode(room))
     how = Options(wait=wait, read_only=read_only)
+    require_readable(sources_of(settings.logs))
     try:
         traced = options.run(run_trace(settings, subject, how, options.progress))
     finally:
@@ -98,12 +105,27 @@ def exit_status(diagnosis: "Diagnosis") -> Exit:
 def _require_a_source(settings: "Settings") -> None:
     from livekit_doctor.errors import UserError
 
-    logs = settings.call_logs
-    if settings.livekit.missing and not (logs.dsn or logs.file):
+    rows, logs = settings.call_logs, settings.logs
+    if settings.livekit.missing and not (rows.dsn or rows.file or logs.worker or logs.server or logs.sip):
         raise UserError(
             "LKD002",
             f"nothing to read: {', '.join(settings.livekit.missing)} not set, and no call logs are configured",
             "set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the environment or in .env,\n"
-            "set CALL_LOGS_DATABASE_URL, or give an export with --call-logs FILE",
+            "set CALL_LOGS_DATABASE_URL, or give an export with --call-logs FILE,\n"
+            "or give logs with --worker-log, --server-log and --sip-log FILE",
+            Exit.USAGE,
+        )
+
+
+def _require_one_stdin(settings: "Settings") -> None:
+    from livekit_doctor.errors import UserError
+
+    logs = settings.logs
+    names = [settings.call_logs.file, *logs.worker, *logs.server, *logs.sip]
+    if names.count("-") > 1:
+        raise UserError(
+            "LKD001",
+            f"standard input can be read once, and - is given {names.count('-')} times",
+            "write all but one of them to files, and give the files",
             Exit.USAGE,
         )

@@ -153,12 +153,16 @@ def _overrides(overrides: Mapping[str, object]) -> Entry:
 
 
 def _from_folder(settings: Settings, origins: Mapping[str, str], folder: Path, name: str) -> Settings:
-    """A relative call_logs.file that the file names is relative to the file's folder."""
-    logs = settings.call_logs
-    if logs.file in (None, "-") or not origins["call_logs.file"].startswith(f"{name}:"):
-        return settings
-    file = os.path.join(folder, os.path.expanduser(logs.file))
-    return structs.replace(settings, call_logs=structs.replace(logs, file=file))
+    """Relative names of log files that the file names are relative to the file's folder."""
+
+    def there(log: str) -> str:
+        return log if log == "-" else os.path.join(folder, os.path.expanduser(log))
+
+    rows, logs = settings.call_logs, settings.logs
+    if rows.file is not None and origins["call_logs.file"].startswith(f"{name}:"):
+        settings = structs.replace(settings, call_logs=structs.replace(rows, file=there(rows.file)))
+    files = {key: tuple(map(there, value)) for key, value in structs.asdict(logs).items()}
+    return structs.replace(settings, logs=structs.replace(logs, **files))
 
 
 def _sources(file: Path | None, folder: Path, env: Environment, origins: Mapping[str, str]) -> tuple[str, ...]:

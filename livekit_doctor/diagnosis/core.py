@@ -10,6 +10,7 @@ from livekit_doctor.diagnosis import correlation
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
+from livekit_doctor.diagnosis.log_lines import is_given
 from livekit_doctor.diagnosis.proofs import Proofs, age, overdue, prove
 from livekit_doctor.diagnosis.result import (
     AttemptResult,
@@ -344,7 +345,8 @@ def _would_settle(
     for item in broken:
         if item.confidence is not Confidence.PROVEN:
             values = values_of(call, item.values)
-            hints.extend(catalogue.fill(line, values) for line in catalogue.get(item.code).settled_by)
+            settled_by = catalogue.get(item.code).settled_by
+            hints.extend(catalogue.fill(line, values) for line in settled_by if not is_given(call, line))
     if any(item.step is Step.JOB_ASSIGNED for item in broken) and not call.settings.workers:
         hints.append("set the worker's HTTP endpoint (port 8081 unless configured) under workers in checks.yaml")
     if hints and call.agent_name is None:

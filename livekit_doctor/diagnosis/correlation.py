@@ -12,6 +12,7 @@ from msgspec import Struct
 from livekit_doctor.evidence.observations import (
     DispatchList,
     Evidence,
+    LogLine,
     LogRow,
     ParticipantList,
     Room,
@@ -155,7 +156,7 @@ def find_room(subject: Subject, rows: Iterable[LogRow], evidence: Evidence, sett
     if subject.room:
         return RoomRef(name=subject.room, how="--room")
     if subject.livekit_id:
-        return _room_of_id(subject.livekit_id, evidence)
+        return _room_of_id(subject.livekit_id, evidence) or _room_in_logs(evidence)
     named = [row.room for row in rows if row.room]
     if named:
         return RoomRef(name=named[-1], how="the call's log rows")
@@ -167,7 +168,17 @@ def find_room(subject: Subject, rows: Iterable[LogRow], evidence: Evidence, sett
     found = tuple(_rooms_mentioning(subject.call_id, evidence))
     if len({ref.name for ref in found}) == 1:
         return found[0]
-    return None
+    return None if found else _room_in_logs(evidence)
+
+
+def _room_in_logs(evidence: Evidence) -> RoomRef | None:
+    """The one room that the lines of the components' logs name that have the call's id."""
+    lines = [item for item in evidence.observations if isinstance(item, LogLine) and item.by_id]
+    named = {line.fields["room"]: line for line in reversed(lines) if line.fields.get("room")}
+    if len(named) != 1:
+        return None
+    ((name, line),) = named.items()
+    return RoomRef(name=name, how=f"the {line.log} log, line {line.number}")
 
 
 def _room_of_id(livekit_id: str, evidence: Evidence) -> RoomRef | None:

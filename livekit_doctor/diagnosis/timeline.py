@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 
 from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.log_lines import lines_of, tells
 from livekit_doctor.diagnosis.proofs import Clock, Proofs
 from livekit_doctor.diagnosis.result import TimelineEntry
 from livekit_doctor.flow import SPEC
 
 
 def timeline(call: Call, proofs: Proofs) -> tuple[TimelineEntry, ...]:
-    """Log rows, and what LiveKit dated, oldest first. Clocks may differ: each entry names its own."""
-    entries = [*_rows(call), *_dated(proofs), *_jobs(call), *_phone(call)]
+    """Log rows, what LiveKit dated, and lines of the components' logs, oldest first. Clocks may differ:
+    each entry names its own."""
+    entries = [*_rows(call), *_dated(proofs), *_jobs(call), *_phone(call), *_log_lines(call)]
     return tuple(sorted(dict.fromkeys(entries), key=lambda entry: entry.at))
 
 
@@ -57,3 +59,21 @@ def _phone(call: Call) -> Iterator[TimelineEntry]:
             detail="first seen",
             clock=Clock.LIVEKIT,
         )
+
+
+_DETAILS = ("agent_name", "job_id", "job_type", "worker_id", "participant", "status", "reason", "error")
+"""The fields of a log line that the timeline shows."""
+
+
+def _log_lines(call: Call) -> Iterator[TimelineEntry]:
+    for line in lines_of(call):
+        if line.at is not None and tells(line):
+            shown = [f"{name} {line.fields[name]}" for name in _DETAILS if line.fields.get(name)]
+            last = line.traceback.splitlines()[-1:]
+            yield TimelineEntry(
+                at=line.at,
+                source=f"{line.log} log",
+                event=line.message,
+                detail=", ".join((*shown, *last)),
+                clock=f"{line.log}_log",
+            )

@@ -130,7 +130,7 @@ def probe_without_agent(setup: Setup) -> Iterator[Finding]:
         candidates=tuple(candidates) if confidence is not Confidence.PROVEN else (),
         ruled_out=tuple(ruled_out),
         values={"agent_name": probe.agent_name, "dispatch_id": probe.dispatch_id, "kind": "probe"},
-        would_settle=(f"Look into the worker's and the server's log: grep -F {probe.room} FILE",),
+        would_settle=(f"Give both logs: livekit-doctor trace --room {probe.room} --worker-log FILE --server-log FILE",),
     )
 
 

@@ -14,8 +14,9 @@ from livekit_doctor.evidence.logs.needles import Needles
 from livekit_doctor.evidence.logs.scan import Scan
 from livekit_doctor.evidence.logs.source import BROKEN_GZIP, LogSource, Stream, Unopenable, check
 from livekit_doctor.evidence.observations import Component, Coverage, Observation, Problem, Read, Reading
+from livekit_doctor.settings import Logs
 
-__all__ = ["SOURCES", "LogSource", "Needles", "read", "require_readable"]
+__all__ = ["SOURCES", "LogSource", "Needles", "bar", "read", "require_readable", "sources_of"]
 
 Progress = Callable[[str, int, int | None], None]
 """Called now and then with a log's name, the bytes read of it, and its size where that is known."""
@@ -33,6 +34,12 @@ _ORDER: tuple[Component, ...] = ("server", "sip", "worker")
 """livekit-server names room and job together, which a worker may not do: its log comes first."""
 
 _OPTIONS: dict[Component, str] = {"worker": "--worker-log", "server": "--server-log", "sip": "--sip-log"}
+
+
+def sources_of(logs: Logs) -> tuple[LogSource, ...]:
+    """The logs that are configured, each once."""
+    names: dict[Component, tuple[str, ...]] = {"worker": logs.worker, "server": logs.server, "sip": logs.sip}
+    return tuple(dict.fromkeys(LogSource(log, name) for log, files in names.items() for name in files))
 
 
 def require_readable(logs: Sequence[LogSource]) -> None:
@@ -93,3 +100,11 @@ def _problem(source: LogSource, why: str) -> Problem:
     message = f"{source.name} can't be read to its end: {why}"
     values = {"kind": "file_unreadable", "file": source.name, "detail": message}
     return Problem(code="LKD602", message=message, values=values)
+
+
+def bar(done: int, size: int | None, width: int = 24) -> str:
+    """How much of a log has been read, as a bar; in megabytes where its size is not known."""
+    if not size:
+        return f"{done / 1e6:.0f} MB"
+    part = min(1.0, done / size)
+    return f"[{'#' * round(part * width):.<{width}}] {part:4.0%} of {size / 1e6:.0f} MB"

@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -85,13 +85,12 @@ class Stream:
 
     def parts(self, size: int = _SIZE) -> Iterator[bytes]:
         """Raises OSError, and one of BROKEN_GZIP, for what can't be read on."""
-        start = self.read(size)
+        read: Callable[[int], bytes] = self.read
+        start = read(size)
         if start.startswith(_GZIP):
             # read1: what a broken gzip file held before it breaks is not lost.
             read = gzip.GzipFile(fileobj=io.BufferedReader(_Rest(start, self))).read1
             start = read(size)
-        else:
-            read = self.read
         if start[:2] in _UTF16_BOMS:
             decoder = codecs.getincrementaldecoder("utf-16")(errors="replace")
             while start:

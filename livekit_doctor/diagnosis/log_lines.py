@@ -1,0 +1,106 @@
+"""The lines of the components' logs that are about a call, and what to look for in those logs."""
+
+from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.evidence import sources
+from livekit_doctor.evidence.logs.needles import Needles
+from livekit_doctor.evidence.observations import LogLine
+
+_SERVER_TELLS = (
+    "API RoomService.CreateRoom",
+    "API RoomService.DeleteRoom",
+    "API AgentDispatchService.CreateDispatch",
+    "API AgentDispatchService.DeleteDispatch",
+    "API SIP.CreateSIPParticipant",
+    "not dispatching agent job",
+    "failed to send job request",
+    "failed to assign job to worker",
+    "no worker available",
+    "received availability response",
+    "assigned job to worker",
+    "job ended",
+    "starting RTC session",
+    "participant active",
+    "participant closing",
+    "closing idle room",
+    "room closed",
+    "cannot create sip participant",
+    "cannot get trunk",
+)
+"""What livekit-server says of a call that is worth a place in its timeline; of the rest the errors."""
+
+_LIBRARY_LOGGERS = ("livekit", "lk-rtc")
+"""Loggers of the RTC library inside a worker: nothing that they say is about the call's steps."""
+
+
+def needles_of(call: Call) -> Needles:
+    """What is known of a call that its components' logs may name."""
+    ids = [call.subject.livekit_id or "", call.room.sid if call.room else ""]
+    ids += [call.room_info.sid] if call.room_info else []
+    for dispatch in call.dispatches:
+        ids += (dispatch.id, *(job.id for job in dispatch.jobs))
+    for participant in (*call.phones_seen, *call.agents_seen):
+        ids += (participant.sid, participant.attributes.get("sip.callID", ""))
+    own_id = call.subject.call_id or (call.rows[0].call_id if call.rows else "")
+    times = [row.at for row in call.rows]
+    if call.room_info is not None:
+        times.append(call.room_info.created_at)
+    end = call.setup.evidence.now if call.room_live else max(times, default=None)
+    return Needles(
+        rooms=(call.room.name,) if call.room else (),
+        call_ids=(own_id,) if own_id else (),
+        ids=tuple(dict.fromkeys(filter(None, ids))),
+        agent_name=call.agent_name,
+        worker_ids=tuple(dict.fromkeys(job.worker_id for job in call.jobs if job.worker_id)),
+        start=min(times, default=None),
+        end=end,
+    )
+
+
+def lines_of(call: Call) -> tuple[LogLine, ...]:
+    """The lines that were found for the call, each once, as they stand in their logs. They are the
+    latest attempt's; those with `by_id` False are of the same time, or say in which state a worker was."""
+    if not call.latest:
+        return ()
+    lines: dict[tuple[str, str, int], LogLine] = {}
+    for line in call.setup.all(LogLine):
+        lines[line.log, line.file, line.number] = line
+    return tuple(sorted(lines.values(), key=lambda line: (line.log, line.file, line.number)))
+
+
+def is_given(call: Call, hint: str) -> bool:
+    """Whether a hint asks for logs that have all been read."""
+    asked = [source for option, source in _OPTIONS.items() if f" {option} " in hint]
+    return bool(asked) and all(
+        any(entry.status in ("read", "empty") for entry in call.setup.coverage(source)) for source in asked
+    )
+
+
+_OPTIONS = {
+    "--worker-log": sources.WORKER_LOG,
+    "--server-log": sources.SERVER_LOG,
+    "--sip-log": sources.SIP_LOG,
+}
+
+
+def is_noise(line: LogLine) -> bool:
+    """Whether a line is one of those that healthy calls have too, and that look like faults (design
+    fact 12)."""
+    fields = line.fields
+    if line.message.startswith("failed to send job request"):
+        return not fields.get("agent_name") or "job_id" in fields
+    if line.message.startswith("not dispatching agent job"):
+        return fields.get("job_type") not in (None, "JT_ROOM")
+    if line.message.startswith("job ended"):
+        return "agent worker left the room" in fields.get("error", "") + fields.get("reason", "")
+    return line.message.startswith("process exited with non-zero exit code 255") and "job_id" not in fields
+
+
+def tells(line: LogLine) -> bool:
+    """Whether a line has a place in the call's timeline."""
+    if not line.by_id or line.at is None or line.level == "debug" or is_noise(line):
+        return False
+    if line.log == "worker":
+        return line.logger not in _LIBRARY_LOGGERS
+    if line.log == "server" and line.level not in ("error", "fatal"):
+        return line.message.startswith(_SERVER_TELLS)
+    return True
