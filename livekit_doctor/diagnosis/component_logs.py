@@ -53,7 +53,6 @@ class Said(StrEnum):
     DISPATCH_DELETED = auto()
     PARTICIPANT_ACTIVE = auto()
     PARTICIPANT_LEFT = auto()
-    TRACK_PUBLISHED = auto()
     # the worker
     ASKED = auto()
     """The job request reached the worker."""
@@ -114,7 +113,6 @@ _MEANINGS = (
     _Meaning("server", "API AgentDispatchService.DeleteDispatch", Said.DISPATCH_DELETED),
     _Meaning("server", "participant active", Said.PARTICIPANT_ACTIVE),
     _Meaning("server", "participant closing", Said.PARTICIPANT_LEFT),
-    _Meaning("server", "mediaTrack published", Said.TRACK_PUBLISHED),
     _Meaning("worker", "received job request", Said.ASKED),
     _Meaning("worker", "registered worker", Said.REGISTERED),
     _Meaning("worker", "failed to connect to livekit", Said.CONNECTION_FAILED),
@@ -210,8 +208,6 @@ class ComponentLogs:
 
     def is_agent(self, line: LogLine) -> bool:
         """Whether a line about a participant is about the call's agent."""
-        if line.fields.get("kind", "audio") not in ("AGENT", "audio"):
-            return False
         identity = line.fields.get("participant", "")
         listed = {job.participant_identity for job in self.call.jobs}
         return identity in listed or any(identity == f"agent-{job_id}" for job_id in self.job_ids)

@@ -81,7 +81,7 @@ def _from_component_logs(call: Call) -> Iterator[Proof]:
         for line in logs.said(said):
             if step is Step.AGENT_DISPATCHED and line.log == "server" and not _dispatches_agent(call, line):
                 continue
-            if step in _BY_AGENT and not logs.is_agent(line):
+            if step is Step.AGENT_CONNECTED and not logs.is_agent(line):
                 continue
             yield _by_line(step, line)
     for line in logs.own:
@@ -101,9 +101,7 @@ _STEP_OF_LINE = (
     (Step.ENTRYPOINT_CALLED, Said.RETURNED),
     (Step.ENTRYPOINT_CALLED, Said.UNRESPONSIVE),
     (Step.AGENT_CONNECTED, Said.PARTICIPANT_ACTIVE),
-    (Step.AGENT_AUDIO, Said.TRACK_PUBLISHED),
 )
-_BY_AGENT = (Step.AGENT_CONNECTED, Step.AGENT_AUDIO)
 
 
 def _by_line(step: Step, line: LogLine) -> Proof:

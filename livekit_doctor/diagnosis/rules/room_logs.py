@@ -10,8 +10,9 @@ from livekit_doctor.diagnosis.component_logs import Said, because
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.names import near_miss, written_alike
 from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.diagnosis.rules.dispatches import placer_is_past, stray_dispatches
 from livekit_doctor.diagnosis.rules.looks import finding
-from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.evidence.observations import DispatchList, LogLine
 from livekit_doctor.flow import Confidence, Step, order
 
 PROVEN, LIKELY, POSSIBLE = Confidence.PROVEN, Confidence.LIKELY, Confidence.POSSIBLE
@@ -95,7 +96,10 @@ def agent_not_dispatched(call: Call, proofs: Proofs) -> Finding | None:
     shown = [
         because(opened[0], f"no CreateDispatch and no agents for this room since it was opened ({until:%H:%M:%S})")
     ]
-    return _finding(call, "LKD401", LIKELY if elsewhere else PROVEN, shown)
+    looked_into = {listing.room for listing in call.setup.all(DispatchList)}
+    accounted = all(line.fields.get("room") in looked_into for line in elsewhere) and not stray_dispatches(call)
+    certain = not elsewhere or accounted
+    return _finding(call, "LKD401", PROVEN if certain else POSSIBLE, shown)
 
 
 def room_closed_early(call: Call, proofs: Proofs) -> Finding | None:
@@ -160,8 +164,6 @@ def _not_dispatched(call: Call, proofs: Proofs) -> bool:
 
 def _phone_answered(call: Call, proofs: Proofs) -> bool:
     """What places the call may wait for the answer before it dispatches, and not dispatch without one."""
-    from livekit_doctor.diagnosis.rules.dispatches import placer_is_past
-
     return Step.SIP_ANSWERED in proofs or placer_is_past(call)
 
 
