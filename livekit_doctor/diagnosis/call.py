@@ -5,6 +5,7 @@ clock: LiveKit's objects against the `Date` of the answer that listed them, log 
 the log store's own time.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -36,6 +37,13 @@ JOB_LISTED_AFTER = timedelta(seconds=8)
 
 ROOM_AFTER_ROWS = timedelta(minutes=1)
 """A room this much younger than the last row of a call is another call's room of the same name."""
+
+FAILED = re.compile(
+    r"(call|sip|phone|dial|agent|dispatch|room|outbound)\w*(fail|error|reject|declin|busy|timed?_?out|crash)"
+    r"|^(failed|error|busy|rejected|declined|no_?answer|timed?_?out|unreachable)$|not?_?answer",
+    re.IGNORECASE,
+)
+"""States by which components say that a step failed, whatever the team calls it."""
 
 ANSWERED = ("active", "automation")
 RANG = ("ringing", *ANSWERED)
@@ -355,6 +363,11 @@ class Call:
         """The states of this call that no step stands for."""
         return tuple(state for state, step in self.step_of_state.items() if step is None)
 
+    @cached_property
+    def logged_failures(self) -> tuple[LogRow, ...]:
+        """The rows whose state no step stands for and which say in plain words that the call failed."""
+        return tuple(row for row in self.rows if row.state in self.unmapped and FAILED.search(row.state))
+
     # Logs of the components
 
     @cached_property
@@ -364,7 +377,10 @@ class Call:
     @cached_property
     def wanted_agent(self) -> str | None:
         """The name under which the agent was dispatched, else the one that it should be dispatched under."""
-        return self.dispatches[-1].agent_name if self.dispatches else self.agent_name
+        if self.dispatches:
+            return self.dispatches[-1].agent_name
+        logged = self.component_logs.dispatched_names
+        return logged[-1] if logged and self.agent_name not in logged else self.agent_name
 
     @cached_property
     def dispatched_at(self) -> datetime | None:

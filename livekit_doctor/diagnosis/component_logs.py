@@ -5,6 +5,8 @@ lab). A line is a call's own by its room, its job, its dispatch or its agent's i
 none of these counts by the agent's name and the time of the dispatch, for no more than `likely`.
 """
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 AROUND_DISPATCH = (timedelta(seconds=-2), timedelta(seconds=15))
 """When a line without room or job may be about a dispatch: the server answers it 0 to 5 s later, and a
 request that hangs is given up after 3 s a worker."""
+
+
+_AGENT_NAME = re.compile(r'"agentName": ?"((?:[^"\\]|\\.)+)"')
 
 
 class Said(StrEnum):
@@ -211,6 +216,13 @@ class ComponentLogs:
         identity = line.fields.get("participant", "")
         listed = {job.participant_identity for job in self.call.jobs}
         return identity in listed or any(identity == f"agent-{job_id}" for job_id in self.job_ids)
+
+    @cached_property
+    def dispatched_names(self) -> tuple[str, ...]:
+        """The agent names that were dispatched into the call's room, by the server's log."""
+        asked = self.said(Said.DISPATCH_CREATED, Said.ROOM_ASKED_FOR)
+        found = [name for line in asked for name in _AGENT_NAME.findall(line.fields.get("request", ""))]
+        return tuple(json.loads(f'"{name}"') for name in dict.fromkeys(found))
 
     def registrations(self, name: str | None = None) -> tuple[LogLine, ...]:
         """When workers registered, under this name or any."""

@@ -19,7 +19,7 @@ from livekit_doctor.diagnosis.result import (
     RoomResult,
     StepResult,
 )
-from livekit_doctor.diagnosis.rules import CALL_RULES, SECOND_LOOKS, agents, dispatches, jobs, rows
+from livekit_doctor.diagnosis.rules import CALL_RULES, SECOND_LOOKS, agents, jobs, rows
 from livekit_doctor.diagnosis.rules.looks import SECOND_LOOK
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.timeline import timeline
@@ -269,7 +269,7 @@ def overdue_and_looked(call: Call, proofs: Proofs) -> bool:
     """The dispatch's allowance is over and nothing holds the conclusion back."""
     if not overdue(call, proofs, Step.AGENT_DISPATCHED):
         return False
-    return dispatches.placer_is_past(call) or not call.phone_waits
+    return Step.AGENT_DISPATCHED in call.logged or not call.phone_waits
 
 
 def _audio_pending(call: Call, proofs: Proofs) -> bool:
@@ -296,14 +296,18 @@ def _verdict(call: Call, steps: tuple[StepResult, ...], broken: tuple[Broken, ..
         return Verdict.IN_PROGRESS
     if status[Step.AGENT_CONNECTED] is not Status.OK or _phone_is_missing(call, status) or undecided:
         return Verdict.UNKNOWN
+    if call.logged_failures:
+        return Verdict.UNKNOWN
     return Verdict.HEALTHY
 
 
 def _phone_is_missing(call: Call, status: dict[Step, Status]) -> bool:
-    """The room is open without a phone that was ever seen to answer. It was refused (and gone within
-    0.4 s, design fact 22), hung up or was never dialled: an agent that waits alone is no healthy call.
+    """The room is open without a phone that was ever seen to answer, or a phone was seen and is gone
+    before that. It was refused (and gone within 0.4 s, design fact 22), hung up or was never dialled: an
+    agent that waits alone is no healthy call.
     """
-    return call.api_covers and not call.phone_present and status[Step.SIP_ANSWERED] is Status.UNKNOWN
+    looked = call.api_covers or bool(call.phones_seen)
+    return looked and not call.phone_present and status[Step.SIP_ANSWERED] is Status.UNKNOWN
 
 
 def _not_covered(call: Call, steps: tuple[StepResult, ...]) -> tuple[Step, ...]:
@@ -360,6 +364,8 @@ def _would_settle(
 
 
 def _would_tell(call: Call) -> Iterable[str]:
+    for row in call.logged_failures:
+        yield f"what {row.source or 'a component'} meant by {row.state}: its metadata, or its own log of that time"
     if call.api_covers and not call.phone_present:
         yield "what CreateSIPParticipant answered, with wait_until_answered=True, or livekit-sip's log of the call"
         yield "watch the next call from its start: livekit-doctor trace CALL_ID --wait 60"

@@ -111,9 +111,10 @@ def _by_line(step: Step, line: LogLine) -> Proof:
 
 
 def _dispatches_agent(call: Call, line: LogLine) -> bool:
-    """CreateDispatch succeeded, for this call's agent as far as its name is known."""
-    name = call.agent_name
-    return line.fields.get("status") == "200" and (name is None or f'"{name}"' in line.fields.get("request", ""))
+    """CreateDispatch succeeded, for this call's agent; as in ListDispatch, another name counts where
+    its own is not there."""
+    named = call.agent_name in call.component_logs.dispatched_names
+    return line.fields.get("status") == "200" and (not named or f'"{call.agent_name}"' in line.fields["request"])
 
 
 def _from_api(call: Call) -> Iterator[Proof]:

@@ -11,7 +11,7 @@ from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.result import Broken, Diagnosis, RoomResult, StepResult
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import Coverage
-from livekit_doctor.flow import SPEC, Leg, Status, Verdict
+from livekit_doctor.flow import SPEC, Leg, Status, Step, Verdict
 from livekit_doctor.redact import printable
 from livekit_doctor.render.masking import Mask
 from livekit_doctor.render.page import MARKS, Page
@@ -152,6 +152,8 @@ def _verdict(page: Page, diagnosis: Diagnosis, mask: Mask) -> None:
 def _sentence(diagnosis: Diagnosis) -> str:
     titles = [SPEC[r.step].title for r in diagnosis.steps if r.status is Status.PENDING]
     if diagnosis.verdict is Verdict.HEALTHY:
+        if Step.SIP_ANSWERED in diagnosis.not_covered:
+            return "the agent's leg; whether the phone was answered, no source could tell"
         return "every step that a source could show has happened"
     if diagnosis.verdict is Verdict.IN_PROGRESS:
         return f"nothing is broken; {', '.join(titles)} may still come"

@@ -103,7 +103,7 @@ FAULTS = (
         "LKD102",
         logs="job_assigned LKD102 proven",
         after="job_assigned LKD102 proven",
-        api="job_assigned LKD402 likely",
+        api="job_assigned LKD102 likely",
     ),
     Fault(
         "worker_on_other_server",

@@ -11,6 +11,7 @@ from livekit_doctor.diagnosis.proofs import Proofs, overdue, waited
 from livekit_doctor.diagnosis.rules.looks import (
     SECOND_LOOK,
     finding,
+    listed_dispatches,
     logged_row,
     no_agent,
     nobody_ever_joined,
@@ -114,6 +115,10 @@ def agent_left(call: Call, proofs: Proofs) -> Finding | None:
         return None
     because.append(no_agent(call))
     candidates = [] if confidence is Confidence.PROVEN else ["LKD406"]
+    if call.dispatch_list is not None and call.agent_name and not call.dispatches:
+        because.append(listed_dispatches(call, "its dispatch is gone: DeleteDispatch ends the job, too"))
+        candidates.append("LKD413")
+        confidence = Confidence.LIKELY
     return finding(call, "LKD407", Step.AGENT_CONNECTED, confidence, because, candidates)
 
 

@@ -208,7 +208,9 @@ def _past_dispatch(call: Call, proofs: Proofs) -> bool:
     """
     if not overdue(call, proofs, Step.AGENT_DISPATCHED):
         return False
-    if placer_is_past(call) or call.inbound:
+    if call.inbound or Step.AGENT_DISPATCHED in call.logged:
+        return True
+    if placer_is_past(call) and not call.phone_waits:
         return True
     if _answered_and_alone(call):
         return call.watched(_looks_since_answer(call)) >= SECOND_LOOK

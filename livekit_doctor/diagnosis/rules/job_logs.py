@@ -262,10 +262,13 @@ def _after(line: LogLine, other: LogLine) -> bool:
 
 
 def _failing_connection(call: Call) -> LogLine | None:
-    """The last failure of a worker's log to connect, where it had not registered by the dispatch."""
+    """A worker's failure to connect, where it was not registered at the dispatch: the last line before it
+    is a failure, or else the first after it."""
     lines = call.component_logs.anywhere(Said.CONNECTION_FAILED, Said.GAVE_UP, Said.REGISTERED)
-    last = [line for line in lines if line.log == "worker" and _before_dispatch(call, line)][-1:]
-    return last[0] if last and meaning(last[0]) is not Said.REGISTERED else None
+    own = [line for line in lines if line.log == "worker"]
+    before = [line for line in own if _before_dispatch(call, line)]
+    next_to = before[-1:] or own[:1]
+    return next_to[0] if next_to and meaning(next_to[0]) is not Said.REGISTERED else None
 
 
 def _before_dispatch(call: Call, line: LogLine) -> bool:

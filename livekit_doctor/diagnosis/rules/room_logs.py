@@ -98,7 +98,7 @@ def agent_not_dispatched(call: Call, proofs: Proofs) -> Finding | None:
     ]
     looked_into = {listing.room for listing in call.setup.all(DispatchList)}
     accounted = all(line.fields.get("room") in looked_into for line in elsewhere) and not stray_dispatches(call)
-    certain = not elsewhere or accounted
+    certain = accounted and _all_dispatches_kept(call, opened[0].at)
     return _finding(call, "LKD401", PROVEN if certain else POSSIBLE, shown)
 
 
@@ -148,6 +148,14 @@ _AT_ONCE = timedelta(milliseconds=200)
 
 _LAG = timedelta(seconds=10)
 """A log that was read while it is written ends a little before now."""
+
+
+def _all_dispatches_kept(call: Call, opened: datetime) -> bool:
+    """Of a busy server's lines without an id of the call only those next to it are kept."""
+    if not any("CreateDispatch" in message for file in call.component_logs.given for message in file.left_out):
+        return True
+    times = [line.at for line in call.component_logs.anywhere(Said.DISPATCH_CREATED) if line.at is not None]
+    return bool(times) and min(times) <= opened - PLACING and max(times) >= opened + PLACING
 
 
 def _reached(proofs: Proofs) -> bool:
