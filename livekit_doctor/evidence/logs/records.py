@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from livekit_doctor.evidence.logs.formats import belongs, starts_record
-from livekit_doctor.evidence.logs.prefixes import Line, strip
+from livekit_doctor.evidence.logs.prefixes import Line, strip, without_colours
 
 MOST_LINES = 250
 """Lines of one record that are read."""
@@ -60,7 +60,7 @@ def _from(data: bytes, start: int) -> Record:
     while end < len(data) and len(lines) < MOST_LINES:
         line = strip(_raw(data, end))
         if lines[-1].goes_on:
-            lines[-1] = Line(lines[-1].text + line.text, lines[-1].at, line.goes_on)
+            lines[-1] = Line(without_colours(lines[-1].text + line.text), lines[-1].at, line.goes_on)
             texts[-1] = lines[-1].text
         elif starts_record(line.text) or not belongs(line.text, texts):
             break

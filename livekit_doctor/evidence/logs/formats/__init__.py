@@ -14,7 +14,7 @@ from livekit_doctor.evidence.logs.formats import (
     zap_json,
 )
 from livekit_doctor.evidence.logs.parsed import JsonFormat, Parsed, TextFormat
-from livekit_doctor.evidence.logs.prefixes import Line
+from livekit_doctor.evidence.logs.prefixes import Line, strip
 from livekit_doctor.evidence.logs.times import moment
 
 JSON_FORMATS: tuple[JsonFormat, ...] = (zap_json, python_json, pino_json)
@@ -98,9 +98,6 @@ def _inside(inner: str | dict[str, object], depth: int) -> Parsed:
         if parsed is None:
             parsed = Parsed(OTHER_JSON, str(inner.get("message", inner.get("msg", ""))), fields=inner)
         return parsed
-    lines = [Line(text) for text in inner.splitlines()] or [Line("")]
-    if inner.startswith("{"):
-        found = _json(inner) if depth < 2 else None
-    else:
-        found = parse(lines)
-    return found or Parsed("", inner)
+    lines = [strip(text.encode("utf-8", "replace")) for text in inner.splitlines()] or [Line("")]
+    found = None if lines[0].text.startswith("{") and depth > 1 else parse(lines)
+    return found or Parsed("", inner, lines[0].at)
