@@ -212,7 +212,8 @@ class Scan:
 
     def _is_of_room(self, room: str, found: set[str]) -> bool:
         """Whether a line that has only names of the call, and says its room, is of the call."""
-        return not self.needles.rooms or room in self.needles.rooms or bool(found & set(self.needles.call_ids))
+        rooms = {shortened(redact_text(name)) for name in self.needles.rooms}
+        return not rooms or room in rooms or bool(found & set(self.needles.call_ids))
 
     def _unparsed(self, record: Record) -> Parsed:
         texts = record.texts
