@@ -5,13 +5,13 @@ import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 
 from msgspec import structs
 
 from livekit_doctor.evidence.logs import formats, messages
 from livekit_doctor.evidence.logs.blocks import LONGEST_LINE, Block, Blocks
-from livekit_doctor.evidence.logs.fields import normalised, shortened
+from livekit_doctor.evidence.logs.fields import normalised, room_in, shortened
 from livekit_doctor.evidence.logs.kept import Kept
 from livekit_doctor.evidence.logs.needles import Needles, is_id, places_of, spellings
 from livekit_doctor.evidence.logs.parsed import Parsed
@@ -190,20 +190,20 @@ class Scan:
             parsed = self._unparsed(record)
         else:
             self._formats[parsed.format] += bool(parsed.format)
-        fields = normalised(parsed.fields)
-        if "room" in fields and not found - set(self._names) and not self._is_of_room(fields["room"], found):
+        by_name_only = not found - set(self._names)
+        room = room_in(parsed.fields)
+        if room and by_name_only and not self._is_of_room(room, found):
             found = set()
         message = self._messages.in_message(parsed.message)
         if (not found and message is None) or messages.is_chatter(parsed.message):
             return
-        line = self._line(parsed, fields, record, number, by_id=bool(found))
+        made = partial(self._line, parsed, number, by_id=bool(found))
         if not found:
-            self._kept.add_without_id(message or "", line)
-        elif not found - set(self._names) and line.at and not self.needles.near(line.at, line.zoned):
+            self._kept.add_without_id(message or "", made())
+        elif by_name_only and parsed.at and not self.needles.near(parsed.at, parsed.zoned):
             self._kept.left_out["too far from the time of the call"] += 1
-        else:
-            self._kept.add(line)
-            self._learn(fields)
+        elif line := self._kept.add(made):
+            self._learn(line.fields)
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -212,8 +212,7 @@ class Scan:
 
     def _is_of_room(self, room: str, found: set[str]) -> bool:
         """Whether a line that has only names of the call, and says its room, is of the call."""
-        rooms = {shortened(redact_text(name)) for name in self.needles.rooms}
-        return not rooms or room in rooms or bool(found & set(self.needles.call_ids))
+        return not self.needles.rooms or room in self.needles.rooms or bool(found & set(self.needles.call_ids))
 
     def _unparsed(self, record: Record) -> Parsed:
         texts = record.texts
@@ -222,7 +221,8 @@ class Scan:
         traceback = "\n".join(texts) if any(_TRACEBACK in text for text in texts) else ""
         return Parsed("", texts[0].strip(), record.lines[0].at, traceback=traceback)
 
-    def _line(self, parsed: Parsed, fields: dict[str, str], record: Record, number: int, *, by_id: bool) -> LogLine:
+    def _line(self, parsed: Parsed, number: int, *, by_id: bool) -> LogLine:
+        fields = normalised(parsed.fields)
         if parsed.time_of_day:
             fields["time_of_day"] = parsed.time_of_day
         message, mark, rest = parsed.message.partition(_TRACEBACK)
