@@ -76,6 +76,20 @@ def test_prefix_and_format(prefixed: Callable[[str], str], line: Callable[..., s
     assert found.coverage.status == "read"
 
 
+@pytest.mark.parametrize("line", FORMATS.values(), ids=FORMATS.keys())
+@pytest.mark.parametrize("indent", [2, 4])
+def test_indented_export_of_google_cloud(indent: int, line: Callable[..., str], tmp_path: Path) -> None:
+    """`gcloud logging read --format json`: one array, the newest entry first."""
+    entries = [json.loads(google(line("received job request", **call.fields))) for call in (Ids(1), CALL, Ids(2))]
+    entries[0]["timestamp"] = "2026-11-23T22:00:00Z"
+    found = read_text(tmp_path, json.dumps(entries, indent=indent), rooms=(CALL.room,))
+    (hit,) = found.lines
+    assert (hit.message, hit.fields["job_id"]) == ("received job request", CALL.job_id)
+    assert found.file.first_at is not None
+    assert found.file.last_at is not None
+    assert found.file.first_at <= found.file.last_at
+
+
 def test_fields_have_one_name_in_all_formats(tmp_path: Path) -> None:
     text = zap_json(
         "assigned job to worker",
