@@ -219,6 +219,15 @@ def test_what_cannot_be_opened_is_said_before_anything_is_read(unopenable: dict[
 # What is of the call
 
 
+def test_a_log_without_anything_to_look_for(tmp_path: Path) -> None:
+    """Nothing can be concluded from what was not found in it."""
+    found = read_text(tmp_path, python_json("registered worker", id="AW_6rRxW82cgMwq"), agent_name="x", rooms=("r1",))
+    assert found.messages == ["registered worker"]
+    assert found.coverage.status == "unread"
+    assert found.coverage.problem is not None
+    assert "neither a room nor an id of the call is known" in found.coverage.problem.message
+
+
 def test_ids_of_one_line_lead_to_the_next(tmp_path: Path) -> None:
     lines = (
         python_json("no warmed process available", job_id=CALL.job_id),
