@@ -111,7 +111,7 @@ def _error(arguments: list[str], status: int, code: str | None, message: str, fi
     """A result with every key of the schema, and nothing in it but the error."""
     error = {"code": code, "message": message, "fix": fix}
     if "trace" in arguments[:1]:
-        nothing = dict.fromkeys(("call_id", "room", "room_details", "server", "direction"))
+        nothing = dict.fromkeys(("call_id", "room", "room_details", "server", "bundle", "direction"))
         lists = ("attempts", "broken", "steps", "not_covered", "ruled_out", "would_settle", "timeline", "coverage")
         return {
             "schema": "livekit-doctor/trace/v1",

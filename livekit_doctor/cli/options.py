@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from livekit_doctor.config import Loaded
+    from livekit_doctor.settings import Settings
 
 T = TypeVar("T")
 
@@ -70,16 +71,27 @@ def as_unicode(text: str | None) -> str | None:
 
 def fix_values(loaded: "Loaded") -> dict[str, str]:
     """What the configuration has to fill into a fix."""
-    settings = loaded.settings
+    return fix_values_of(loaded.settings, config_file(loaded))
+
+
+def fix_values_of(settings: "Settings", config_file: str) -> dict[str, str]:
     values = {
         "agent_name": settings.agent.name,
         "url": settings.livekit.url,
         "schema": settings.call_logs.schema,
         "table": settings.call_logs.table,
         "column": settings.call_logs.columns.call_id,
-        "config_file": str(loaded.path) if loaded.path else "checks.yaml",
+        "config_file": config_file,
     }
     return {key: value for key, value in values.items() if value}
+
+
+def config_file(loaded: "Loaded") -> str:
+    """What fixes call the configuration: the file as seen from here."""
+    if loaded.path is None:
+        return "checks.yaml"
+    folder = Path.cwd()
+    return str(loaded.path.relative_to(folder) if loaded.path.is_relative_to(folder) else loaded.path)
 
 
 STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from livekit_doctor import catalogue
 from livekit_doctor.checks.check import CheckResult
@@ -12,14 +13,27 @@ from livekit_doctor.render.masking import Mask
 
 
 @dataclass(frozen=True, slots=True)
+class BundleNote:
+    """Which bundle was diagnosed: its name, when it was saved (UTC), by which version of the tool,
+    and whether phone numbers were masked in it."""
+
+    name: str
+    created_at: datetime
+    version: str
+    masked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TraceReport:
-    """`server` is the URL asked; `values` are the configuration's for the placeholders of a fix."""
+    """`server` is the URL asked; `values` are the configuration's for the placeholders of a fix;
+    `bundle` is None for what has been read just now."""
 
     diagnosis: Diagnosis
     mask: Mask
     values: Mapping[str, str]
     server: str | None
     exit_status: int
+    bundle: BundleNote | None = None
 
     def fix(self, item: Broken) -> str:
         """The fix to type for a break, its placeholders filled."""
