@@ -26,6 +26,7 @@ TRACE_KEYS = {
     "room",
     "room_details",
     "server",
+    "bundle",
     "direction",
     "attempts",
     "verdict",
