@@ -3,10 +3,11 @@
 import json
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -51,11 +52,21 @@ ShowNumbersOption = Annotated[bool, typer.Option("--show-numbers", help="Do not 
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
 
-def load(config: Path | None, *, url: str | None, agent_name: str | None, call_logs: str | None = None) -> "Loaded":
-    """The effective configuration; raises ConfigError."""
+def load(
+    config: Path | None,
+    *,
+    url: str | None,
+    agent_name: str | None,
+    call_logs: str | None = None,
+    further: Mapping[str, object] = MappingProxyType({}),
+) -> "Loaded":
+    """The effective configuration; `further` are a command's own options by dotted key.
+
+    Raises ConfigError.
+    """
     from livekit_doctor.config import load
 
-    overrides = {"livekit.url": url, "agent.name": agent_name, "call_logs.file": call_logs}
+    overrides = {"livekit.url": url, "agent.name": agent_name, "call_logs.file": call_logs, **further}
     loaded = load(config, overrides)
     if loaded.settings.checks:
         from livekit_doctor.checks import CHECK_IDS
@@ -97,9 +108,9 @@ def config_file(loaded: "Loaded") -> str:
 STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
+def run(work: Coroutine[Any, Any, T], say: Callable[[str], None] | None = None) -> T:
     """Runs to the end; a signal to stop cancels it, so that experiments clean up, and then raises
-    KeyboardInterrupt."""
+    KeyboardInterrupt. `say` is told so, in place of `progress`."""
     import asyncio
     import signal
 
@@ -113,7 +124,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
             loop.call_soon_threadsafe(cancel)
 
         def cancel() -> None:
-            progress("stopping, and removing what was created")
+            (say or progress)("stopping, and removing what was created")
             task.cancel()
 
         # Not the loop's add_signal_handler: closing the loop leaves a moment without any handler.
@@ -149,17 +160,18 @@ def console() -> "Console":
 
 def progress(message: str) -> None:
     """Progress goes to stderr, and only where somebody sits at it."""
-    if _is_watched():
+    if is_watched():
         columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
         print(f"\r\x1b[2K{printable(f'… {message}')[: columns - 1]}", end="", file=sys.stderr, flush=True)
 
 
 def end_progress() -> None:
-    if _is_watched():
+    if is_watched():
         print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
 
 
-def _is_watched() -> bool:
+def is_watched() -> bool:
+    """Whether somebody sees what is printed on stderr while it is."""
     return sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
