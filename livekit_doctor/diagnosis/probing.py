@@ -16,6 +16,9 @@ from livekit_doctor.evidence.observations import Canary, ProbeResult
 FEWEST_FOR_P95 = 20
 """Of fewer values the p95 is the largest one."""
 
+SHOWN = 3
+"""Of the dispatches that ended alike so many are evidence; all are in the list of dispatches."""
+
 BARS = 8
 """A histogram has at most so many."""
 
@@ -203,8 +206,10 @@ def _told_apart(finding: Finding, alike: Sequence[Trial], trials: Sequence[Trial
     between = joined and all(joined[0] < trial.number < joined[-1] for trial in alike)
     excluded = [code for code in finding.candidates if between and code in _NEEDS_THE_NAME]
     because = "dispatches under the same name, made before and after, got their agent"
+    told = [trial.finding.because for trial in alike if trial.finding]
     return replace(
         finding,
+        because=tuple(one for because in told[:SHOWN] for one in because),
         candidates=tuple(code for code in finding.candidates if code not in excluded),
         ruled_out=(*finding.ruled_out, *(RuledOut(code=code, because=because) for code in excluded)),
     )

@@ -19,7 +19,7 @@ from livekit_doctor.diagnosis.probing import (
     trial_of,
 )
 from livekit_doctor.diagnosis.setup import Setup
-from livekit_doctor.evidence.observations import Canary, Coverage, Evidence, Observation, Problem, ProbeResult, Read
+from livekit_doctor.evidence.observations import Canary, Coverage, Evidence, Observation, ProbeResult, Problem, Read
 from livekit_doctor.settings import Settings
 
 NOW = datetime(2031, 2, 3, 4, 5, 6, tzinfo=UTC)
