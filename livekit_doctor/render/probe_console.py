@@ -38,18 +38,26 @@ def render(report: ProbeReport, console: Console) -> None:
 
 
 def _header(page: Page, report: ProbeReport) -> None:
-    who = "canary of its own" if report.canary else f'agent "{report.agent_name}"'
-    unnamed = report.agent_name == "" and not report.canary
-    what = "the unnamed worker" if unnamed else who
-    dispatches = f"{report.judged.count} dispatches" if report.judged.count != 1 else "one dispatch"
-    page.line((printable(f"{dispatches} of {what}  {report.server or ''}").rstrip(), "bold"))
+    count = report.judged.count
+    dispatches = "one dispatch" if count == 1 else f"{count} dispatches"
+    if report.canary:
+        what = "a canary each"
+    else:
+        what = f'agent "{report.agent_name}"' if report.agent_name else "the unnamed worker"
+    page.line((printable(f"{dispatches}, {what}  {report.server or ''}").rstrip(), "bold"))
     page.line()
 
 
 def _counts(page: Page, report: ProbeReport) -> None:
     judged = report.judged
     joined = judged.number_of(Outcome.JOINED)
-    mark, style = MARKS["ok" if joined else "unknown"]
+    if joined == judged.count:
+        status = "ok"
+    elif joined:
+        status = "warned"
+    else:
+        status = "unknown" if judged.number_of(Outcome.UNDECIDED) == judged.count else "failed"
+    mark, style = MARKS[status]
     page.line((f"  {mark}  ", style), f"{_got(report):<{_COLUMN}}{joined} of {judged.count}")
     for outcome, name in NAMES.items():
         if number := judged.number_of(outcome):
@@ -58,7 +66,7 @@ def _counts(page: Page, report: ProbeReport) -> None:
 
 
 def _got(report: ProbeReport) -> str:
-    return "got its job" if report.canary else "got their agent"
+    return "got their job" if report.canary else "got their agent"
 
 
 def _latency(page: Page, report: ProbeReport) -> None:
@@ -103,11 +111,12 @@ def _ending(page: Page, ending: Ending, report: ProbeReport) -> None:
 def _criterion(page: Page, criterion: Criterion, report: ProbeReport) -> None:
     words = {"passed": ("ok", "bold green"), "failed": ("not ok", "bold red"), "undecided": ("unknown", "bold yellow")}
     if criterion.name == "min_join_rate":
-        got = "none is known" if criterion.value is None else f"{_percent(criterion.value)} {_got(report)}"
-        text = f"{got}, at least {_percent(criterion.limit)} must"
+        must = "all" if criterion.limit == 1 else f"at least {_percent(criterion.limit)}"
+        got = "of no dispatch it is known" if criterion.value is None else f"{_percent(criterion.value)} {_got(report)}"
+        text = f"{got}; {must} must"
     else:
         p95 = "no p95, since no agent joined" if criterion.value is None else f"p95 {criterion.value:.2f} s"
-        text = f"{p95}, at most {criterion.limit:g} s are allowed"
+        text = f"{p95}; at most {criterion.limit:g} s are allowed"
     page.line(words[criterion.status], f": {text}")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cli.command_line import run_in_terminal
+from tests.cli.schemas import PROBE_KEYS
 from tests.experiments.proxy import Proxy
 from tests.lab.doctor import Doctor, Ran
 from tests.lab.edge import Edge
@@ -51,6 +52,7 @@ def test_healthy_worker(doctor: Doctor, agent: Worker) -> None:
     jobs = len(agent.logged("received job request"))
     ran = probe(doctor, "--count", "4", "--concurrency", "2", "--max-p95", "0.01")
     assert counts(ran) == {"joined": 4}, ran.stdout
+    assert ran.json.keys() == PROBE_KEYS
     assert len(agent.logged("received job request")) == jobs + 4
     for key in ("room", "dispatch_id", "number"):
         assert len({one[key] for one in ran.json["dispatches"]}) == 4
@@ -72,7 +74,7 @@ def test_worker_that_declines_some(doctor: Doctor, agent: Worker) -> None:
     assert "got their agent       2 of 4" in ran.stdout
     assert "XX  2 declined   LKD404 job-declined   proven" in ran.stdout
     assert "of 2 the p95 is the slowest one" in ran.stdout
-    assert ran.stdout.endswith("ok: 50 % got their agent, at least 50 % must\n")
+    assert ran.stdout.endswith("ok: 50 % got their agent; at least 50 % must\n")
     assert "\x1b" not in ran.stdout + ran.stderr
     ran = probe(doctor, "--count", "2", "--min-join-rate", "0.51")
     assert (ran.status, counts(ran)) == (1, {"joined": 1, "declined": 1})
@@ -115,7 +117,7 @@ def test_in_a_terminal(doctor: Doctor) -> None:
     assert status == 0, seen
     assert "canaries" in seen
     assert "2 joined" in seen
-    result = seen[seen.rindex("2 dispatches of") :]
+    result = seen[seen.rindex("2 dispatches, a canary each") :]
     assert "2 of 2" in result
     assert "canaries" not in result
 
