@@ -11,7 +11,7 @@ import msgspec
 from livekit_doctor import __version__
 from livekit_doctor.bundle import SCHEMA, Bundle
 from livekit_doctor.errors import UserError
-from livekit_doctor.evidence.phone_numbers import Pseudonyms, known_numbers
+from livekit_doctor.evidence.phone_numbers import Pseudonyms, known_numbers, numbers_in
 from livekit_doctor.redact import redact_values
 
 _FAMILY = SCHEMA.rpartition("/")[0]
@@ -35,8 +35,7 @@ def encode(bundle: Bundle) -> bytes:
     content: dict[str, Any] = {"schema": SCHEMA, **msgspec.to_builtins(bundle)}
     content |= {key: redact_values(content[key]) for key in _REDACTED}
     if bundle.numbers == "masked":
-        in_settings = [number for trunk in bundle.settings.sip.outbound_trunks for number in trunk.numbers]
-        content = _replaced(content, Pseudonyms([*known_numbers(bundle.evidence), *in_settings]))
+        content = _replaced(content, Pseudonyms(_numbers(bundle, content)))
     return _text({**content, _DIGEST: _digest(content)})
 
 
@@ -107,8 +106,16 @@ def _not_understood(raw: object, known: object, path: str) -> Iterator[str]:
         yield f"a time that is not in UTC - at `{path}`"
 
 
+def _numbers(bundle: Bundle, content: dict[str, Any]) -> Iterator[str]:
+    """All that are numbers anywhere: one that has its + in a room's name is the same without it in a row."""
+    yield from known_numbers(bundle.evidence)
+    yield from (number for trunk in bundle.settings.sip.outbound_trunks for number in trunk.numbers)
+    yield from numbers_in(msgspec.json.encode(content).decode())
+
+
 def _digest(content: dict[str, Any]) -> str:
-    """Over the values, so that another spacing or order of keys is no edit."""
+    """Over the values, so that another spacing or order of keys is no edit. It tells of accidents, and is no
+    signature: who saved the bundle it does not prove."""
     return f"sha256:{hashlib.sha256(msgspec.json.encode(content, order='sorted')).hexdigest()}"
 
 

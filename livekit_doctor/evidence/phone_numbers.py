@@ -34,6 +34,11 @@ def digits_of(number: str) -> str:
     return re.sub(r"[^0-9]", "", number)
 
 
+def numbers_in(text: str) -> list[str]:
+    """What has the form of an E.164 number."""
+    return re.findall(_E164, text)
+
+
 def known_numbers(evidence: Evidence) -> set[str]:
     """What stands where a phone number belongs, as it is written there."""
     return {number for number in _candidates(evidence) if len(digits_of(number)) >= FEWEST_DIGITS}

@@ -157,6 +157,22 @@ def test_the_answer_is_the_same(name: str) -> None:
             assert answered(made.evidence, made.settings, made.subject) == online
 
 
+def test_a_number_leads_to_the_room_as_it_did() -> None:
+    """The room's name is made of what a row has, where the number stands without its +."""
+    told = replace(f.SETTINGS, rooms=Rooms(name_template="call-+{user}-{call_id}"))
+    name = f"call-{CALLEE}-{f.CALL}"
+    rows = [f.row(0, "call_requested", metadata=json.dumps({"user": CALLEE[1:]}))]
+    evidence = f.evidence(40, f.look(39, f.automatic(), f.phone(), room=f.the_room(name)), rows)
+    made = bundle(evidence, told, subject=Subject(call_id=f.CALL))
+    online, offline = (diagnose(one.evidence, one.settings, one.subject) for one in (made, again(made)))
+    assert online.room is not None
+    assert offline.room is not None
+    assert f.found(offline) == f.found(online)
+    assert f.codes(online) == ["LKD401"]
+    assert offline.room.open is True
+    assert CALLEE[1:] not in offline.room.name
+
+
 # What can't be read
 
 

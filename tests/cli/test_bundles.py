@@ -2,13 +2,15 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.cli.command_line import CLEAN, PATIENCE, run
+from tests.cli.command_line import CLEAN, PATIENCE, run, start
 
 CALLEE = "+15555550123"
 
@@ -125,6 +127,41 @@ def test_refused_before_the_evidence_is_gathered(folder: Path) -> None:
     os.mkfifo(folder / "endless.csv")
     ran = run("trace", "call-1", "--call-logs", "endless.csv", "--save", "no/x.json", cwd=folder)
     assert ran.status == 2
+
+
+def test_interrupted(folder: Path) -> None:
+    """Nothing half done is left in the folder."""
+    os.mkfifo(folder / "endless.csv")
+    before = sorted(os.listdir(folder))
+    process = start("trace", "call-1", "--call-logs", "endless.csv", "--save", "call.json", cwd=folder)
+    writing = open_when_it_is_read(folder / "endless.csv")
+    assert sorted(os.listdir(folder)) != before, "it has made sure that the folder can be written to"
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=PATIENCE)
+    os.close(writing)
+    assert (process.returncode, stdout, stderr) == (130, "", "interrupted\n")
+    assert sorted(os.listdir(folder)) == before
+
+
+def open_when_it_is_read(pipe: Path) -> int:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def test_disk_full(folder: Path) -> None:
+    """The answer is printed all the same, and the status says that something went wrong."""
+    (folder / "sitecustomize.py").write_text(
+        "import os\n\ndef fsync(_):\n    raise OSError(28, 'No space left')\n\nos.fsync = fsync\n"
+    )
+    ran = run(*TRACE, "--save", "call.json", "-f", "json", cwd=folder, env={"PYTHONPATH": str(folder)})
+    assert (ran.status, ran.json["exit_status"], ran.json["verdict"]) == (2, 2, "broken")
+    assert ran.stderr.startswith("LKD001 call.json: not saved: No space left\n")
+    assert not (folder / "call.json").exists()
 
 
 def test_edited(folder: Path) -> None:
