@@ -10,6 +10,7 @@ from livekit_doctor.cli.options import Format
 
 if TYPE_CHECKING:
     from livekit_doctor.diagnosis.result import Diagnosis
+    from livekit_doctor.render.report import TraceReport
     from livekit_doctor.settings import Settings
 
 
@@ -33,6 +34,15 @@ def trace(
     agent_name: options.AgentOption = None,
     url: options.UrlOption = None,
     config: options.ConfigOption = None,
+    save: Annotated[
+        str | None,
+        typer.Option("--save", help="Save all that was read as a bundle (.gz compresses it).", metavar="FILE"),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Let --save replace a file.")] = False,
+    bundle: Annotated[
+        str | None,
+        typer.Option("--bundle", help="Diagnose a saved bundle (- for stdin); reads nothing else.", metavar="FILE"),
+    ] = None,
     read_only: options.ReadOnlyOption = False,
     show_numbers: options.ShowNumbersOption = False,
     output_format: options.FormatOption = Format.CONSOLE,
@@ -43,19 +53,42 @@ def trace(
     Exit status: 0 healthy or in progress, 1 broken, 2 wrong usage, configuration, credentials,
     table or column, 3 undecided for want of evidence.
     """
-    given = {"worker": worker_log, "server": server_log, "sip": sip_log}
-    loaded = options.load(config, url=url, agent_name=agent_name, call_logs=call_logs, logs=given)
+    from livekit_doctor.cli import bundled
+
+    if bundle is not None:
+        bundled.refuse_beside_bundle(
+            {
+                "CALL_ID": call,
+                "--room": room,
+                "--wait": wait,
+                "--call-logs": call_logs,
+                "--worker-log": worker_log,
+                "--server-log": server_log,
+                "--sip-log": sip_log,
+                "--agent-name": agent_name,
+                "--url": url,
+                "--config": config,
+                "--save": save,
+                "--force": force,
+            }
+        )
+        return _print(bundled.report_of(bundle, show_numbers=show_numbers), output_format)
+    given = {"logs.worker": worker_log, "logs.server": server_log, "logs.sip": sip_log}
+    logs = {key: list(files) for key, files in given.items() if files}
+    loaded = options.load(config, url=url, agent_name=agent_name, call_logs=call_logs, further=logs)
     settings = loaded.settings
     _require_a_source(settings)
     _require_one_stdin(settings)
     if call is None and room is None:
         from livekit_doctor.cli.recent import recent
 
+        if save is not None:
+            raise bundled.save_without_call()
         return recent(loaded, output_format)
 
     from livekit_doctor.diagnosis.correlation import parse_subject
     from livekit_doctor.evidence.logs import require_readable, sources_of
-    from livekit_doctor.render.masking import mask_of
+    from livekit_doctor.render.masking import mask_of, names_in
     from livekit_doctor.render.report import TraceReport
     from livekit_doctor.trace import Options
     from livekit_doctor.trace import trace as run_trace
@@ -63,17 +96,23 @@ def trace(
     subject = parse_subject(options.as_unicode(call), options.as_unicode(room))
     how = Options(wait=wait, read_only=read_only)
     require_readable(sources_of(settings.logs))
-    try:
-        traced = options.run(run_trace(settings, subject, how, options.progress))
-    finally:
-        options.end_progress()
+    with bundled.saving(save, force=force, show_numbers=show_numbers) as saved:
+        try:
+            traced = options.run(run_trace(settings, subject, how, options.progress))
+        finally:
+            options.end_progress()
+        is_saved = saved(traced.evidence, settings, subject, options.config_file(loaded))
     report = TraceReport(
         diagnosis=traced.diagnosis,
-        mask=mask_of(traced.evidence, show=show_numbers),
+        mask=mask_of(traced.evidence, show=show_numbers, names=names_in(traced.diagnosis)),
         values=options.fix_values(loaded),
         server=settings.livekit.url,
-        exit_status=exit_status(traced.diagnosis),
+        exit_status=exit_status(traced.diagnosis) if is_saved else Exit.USAGE,
     )
+    return _print(report, output_format)
+
+
+def _print(report: "TraceReport", output_format: Format) -> int:
     if output_format is Format.JSON:
         from livekit_doctor.render import trace_json
 

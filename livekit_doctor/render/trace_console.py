@@ -15,7 +15,7 @@ from livekit_doctor.flow import SPEC, Leg, Status, Step, Verdict
 from livekit_doctor.redact import printable
 from livekit_doctor.render.masking import Mask
 from livekit_doctor.render.page import MARKS, Page
-from livekit_doctor.render.report import TraceReport
+from livekit_doctor.render.report import BundleNote, TraceReport
 
 COLUMN = 26
 TIMELINE_ROWS = 40
@@ -51,6 +51,8 @@ def render(report: TraceReport, console: Console) -> None:
 
 def _header(page: Page, report: TraceReport) -> None:
     diagnosis = report.diagnosis
+    if report.bundle:
+        page.hanging([("bundle ", "bold")], _bundle(report.bundle))
     head = [f"call {diagnosis.call_id}"] if diagnosis.call_id else []
     room = diagnosis.room
     head.append(f"room {room.name} ({_state(room, diagnosis)})" if room else "room unknown")
@@ -58,6 +60,11 @@ def _header(page: Page, report: TraceReport) -> None:
         head.append(report.server)
     page.line((printable("  ".join(head)), "bold"))
     page.line()
+
+
+def _bundle(bundle: BundleNote) -> str:
+    numbers = ", phone numbers masked" if bundle.masked else ""
+    return f"{bundle.name}, saved {bundle.created_at:%Y-%m-%d %H:%M:%S} UTC by livekit-doctor {bundle.version}{numbers}"
 
 
 def _state(room: RoomResult, diagnosis: Diagnosis) -> str:

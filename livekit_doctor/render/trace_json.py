@@ -7,7 +7,7 @@ from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.result import Broken, Diagnosis, RoomResult
 from livekit_doctor.evidence.observations import Coverage
 from livekit_doctor.render.masking import Mask
-from livekit_doctor.render.report import TraceReport
+from livekit_doctor.render.report import BundleNote, TraceReport
 
 SCHEMA = "livekit-doctor/trace/v1"
 
@@ -21,6 +21,7 @@ def render(report: TraceReport) -> dict[str, Any]:
         "room": diagnosis.room.name if diagnosis.room else None,
         "room_details": _room(diagnosis.room) if diagnosis.room else None,
         "server": report.server,
+        "bundle": _bundle(report.bundle) if report.bundle else None,
         "direction": "inbound" if diagnosis.inbound else "outbound",
         "attempts": [
             {
@@ -53,6 +54,11 @@ def render(report: TraceReport) -> dict[str, Any]:
         "warnings": [{"code": item.code, "message": mask(item.message)} for item in diagnosis.warnings],
         "coverage": [_coverage(entry, report) for entry in diagnosis.coverage],
     }
+
+
+def _bundle(bundle: BundleNote) -> dict[str, Any]:
+    numbers = "masked" if bundle.masked else "shown"
+    return {"name": bundle.name, "created_at": bundle.created_at, "version": bundle.version, "numbers": numbers}
 
 
 def _coverage(entry: Coverage, report: TraceReport) -> dict[str, Any]:
