@@ -90,7 +90,8 @@ def _unique_rows(setup: Setup) -> tuple[LogRow, ...]:
 def _diagnose(call: Call) -> Diagnosis:
     proofs = prove(call)
     findings = [finding for rule in CALL_RULES if (finding := rule(call, proofs))]
-    if not any(_is_on_the_way_to_the_agent(finding) for finding in findings) and not _awaited(call, proofs):
+    on_the_way = any(_is_on_the_way_to_the_agent(finding) for finding in findings)
+    if not on_the_way and not call.served_by_other and not _awaited(call, proofs):
         findings.extend(filter(None, [rows.never_logged(call, proofs)]))
     broken = _primary_first(_break_of_each_leg(call, findings))
     steps = _steps(call, proofs, broken)
@@ -215,9 +216,13 @@ def _waits_for_broken_agent(call: Call, step: Step, before: dict[Leg, Status]) -
     )
 
 
+WATCHED_STEPS = (Step.AGENT_AUDIO, *LEGS[Leg.PHONE])
+"""The steps that the list of participants alone shows."""
+
+
 def _pending(call: Call, proofs: Proofs, step: Step) -> bool:
     """The step has not happened and may still: the first open one of its leg, in its allowance."""
-    if call.api_covers:
+    if call.api_covers or (call.participants_cover and step in WATCHED_STEPS):
         return _pending_in_room(call, proofs, step)
     return bool(call.rows) and step in LEGS[Leg.AGENT] and _awaited(call, proofs)
 
@@ -244,7 +249,7 @@ def _pending_in_room(call: Call, proofs: Proofs, step: Step) -> bool:
                 return False
             return age(call, proofs, Step.ROOM_CREATED) is not None
         case Step.JOB_ASSIGNED if Step.AGENT_DISPATCHED in proofs:
-            return not call.declined_jobs and not jobs.job_is_late(call, proofs)
+            return not jobs.all_declined(call, proofs) and not jobs.job_is_late(call, proofs)
         case Step.AGENT_CONNECTED if Step.AGENT_DISPATCHED in proofs:
             return not agents.agent_is_late(call, proofs)
         case Step.AGENT_AUDIO:
@@ -296,7 +301,7 @@ def _verdict(call: Call, steps: tuple[StepResult, ...], broken: tuple[Broken, ..
         return Verdict.IN_PROGRESS
     if status[Step.AGENT_CONNECTED] is not Status.OK or _phone_is_missing(call, status) or undecided:
         return Verdict.UNKNOWN
-    if call.logged_failures:
+    if call.logged_failures or (call.room_live and not call.api_read):
         return Verdict.UNKNOWN
     return Verdict.HEALTHY
 
