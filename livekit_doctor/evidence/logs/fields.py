@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
-from livekit_doctor.redact import printable, redact_json, redact_text
+from livekit_doctor.redact import REMOVED, is_secret, printable, redact_json, redact_text
 
 LONGEST = 300
 """Characters of a value that are kept."""
@@ -67,7 +67,7 @@ def normalised(fields: Mapping[str, object]) -> dict[str, str]:
     for name, value in _named(fields):
         if value in (None, "") or len(kept) >= MOST:
             continue
-        text = _text(value)
+        text = REMOVED if is_secret(name, value) else _text(value)
         if text:
             kept.setdefault(name, text)
     return kept
