@@ -54,7 +54,7 @@ def redact_values(value: object) -> object:
     Strings that are JSON are not written anew, so what has been through `redact_json` stays as it is.
     """
     if isinstance(value, dict):
-        return {key: REMOVED if _is_secret(key, item) else redact_values(item) for key, item in value.items()}
+        return {key: REMOVED if is_secret(key, item) else redact_values(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [redact_values(item) for item in value]
     return redact_text(value) if isinstance(value, str) else value

@@ -131,5 +131,5 @@ def _text(value: object) -> str:
 
 def shortened(text: str, longest: int = LONGEST) -> str:
     """One line of at most so many characters."""
-    text = (text if text.isprintable() else printable(text)).strip()
+    text = text if text.isprintable() else printable(text)  # a space at its end is part of a name
     return text if len(text) <= longest else text[: longest - 1] + "…"
