@@ -8,6 +8,7 @@ from livekit_doctor.evidence.observations import (
     InboundTrunkList,
     OutboundTrunkList,
     ParticipantList,
+    SipCallResult,
     SipDispatchRuleList,
 )
 
@@ -45,6 +46,8 @@ def mask_of(evidence: Evidence, *, show: bool) -> Mask:
                     numbers.add(participant.attributes.get(key, ""))
         elif isinstance(item, OutboundTrunkList | InboundTrunkList):
             numbers.update(number for trunk in item.trunks for number in trunk.numbers)
+        elif isinstance(item, SipCallResult):
+            numbers.add(item.number)
         elif isinstance(item, SipDispatchRuleList):
             numbers.update(number for rule in item.rules for number in (*rule.numbers, *rule.inbound_numbers))
     return Mask(numbers, show=show)

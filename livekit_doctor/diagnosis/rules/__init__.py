@@ -5,7 +5,7 @@ from collections.abc import Callable
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.findings import Finding
 from livekit_doctor.diagnosis.proofs import Proofs
-from livekit_doctor.diagnosis.rules import agents, dispatches, jobs, phone_leg, rows
+from livekit_doctor.diagnosis.rules import agents, carrier_answers, dispatches, jobs, phone_leg, rows
 
 CallRule = Callable[[Call, Proofs], Finding | None]
 
@@ -24,6 +24,18 @@ CALL_RULES: tuple[CallRule, ...] = (
     agents.job_without_agent,
     agents.agent_left,
     agents.agent_silent,
+    carrier_answers.no_sip_service,
+    carrier_answers.trunk_does_not_exist,
+    carrier_answers.credentials_rejected,
+    carrier_answers.quota_exceeded,
+    carrier_answers.trunk_is_unusable,
+    carrier_answers.sip_auth_failed,
+    carrier_answers.sip_address_unreachable,
+    carrier_answers.sip_call_rejected,
+    carrier_answers.timed_out_while_dialing,
+    carrier_answers.sip_media_failed,
+    carrier_answers.timed_out_while_ringing,
+    carrier_answers.unexplained,
     phone_leg.sip_service_unavailable,
     phone_leg.outbound_trunk_missing,
     phone_leg.no_response,
