@@ -36,9 +36,9 @@ def _masked(number: str) -> str:
     return number[:keep] + "*" * (len(number) - keep - 2) + number[-2:]
 
 
-def mask_of(evidence: Evidence, *, show: bool) -> Mask:
-    """A mask for the numbers that occur in this evidence."""
-    numbers: set[str] = set()
+def mask_of(evidence: Evidence, *, show: bool, numbers: Iterable[str] = ()) -> Mask:
+    """A mask for these numbers, and those that occur in this evidence."""
+    numbers = set(numbers)
     for item in evidence.observations:
         if isinstance(item, ParticipantList):
             for participant in item.participants:
