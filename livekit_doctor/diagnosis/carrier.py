@@ -133,7 +133,7 @@ def sip_status_in(text: str) -> int | None:
 
 def own_words(text: str) -> str:
     """An error text without what the server puts before it."""
-    return re.sub(r"^(?:twirp error \w+: )+", "", text.strip())
+    return re.sub(r"^(?:twirp error \w+:\s*)+", "", text.strip())
 
 
 def answers(call: "Call") -> tuple[CarrierAnswer, ...]:

@@ -53,13 +53,13 @@ def sip_call_rejected(call: Call, proofs: Proofs) -> Finding | None:
 def sip_auth_failed(call: Call, proofs: Proofs) -> Finding | None:
     """LKD208: 401 or 407, and the login that followed failed or there was none to give."""
     answer = last_answer(call, proofs, Kind.AUTH_FAILED)
-    return _proven(answer, "LKD208", Step.SIP_RINGING, **_dialled(answer)) if answer else None
+    return _proven(answer, "LKD208", _after_ringing(proofs), **_dialled(answer)) if answer else None
 
 
 def sip_address_unreachable(call: Call, proofs: Proofs) -> Finding | None:
     """LKD209: the INVITE got to nobody."""
     answer = last_answer(call, proofs, Kind.UNREACHABLE)
-    return _proven(answer, "LKD209", Step.SIP_RINGING, **_dialled(answer)) if answer else None
+    return _proven(answer, "LKD209", _after_ringing(proofs), **_dialled(answer)) if answer else None
 
 
 def sip_media_failed(call: Call, proofs: Proofs) -> Finding | None:
