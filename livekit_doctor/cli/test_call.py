@@ -153,9 +153,11 @@ def _ask(number: str, prepared: "Prepared", agent: str | None) -> None:
 
 
 def exit_status(diagnosis: "Diagnosis") -> Exit:
-    """As trace's, and 2 where LiveKit refused the credentials for dialling."""
+    """As trace's; 2 where LiveKit refused the credentials for dialling, and 3 where something was
+    still on its way when the call was ended."""
     from livekit_doctor.cli.trace import exit_status
+    from livekit_doctor.flow import Verdict
 
     if any(item.code in ("LKD002", "LKD004") for item in diagnosis.broken):
         return Exit.USAGE
-    return exit_status(diagnosis)
+    return Exit.UNDECIDED if diagnosis.verdict is Verdict.IN_PROGRESS else exit_status(diagnosis)

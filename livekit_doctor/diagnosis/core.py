@@ -262,6 +262,8 @@ def _pending_in_room(call: Call, proofs: Proofs, step: Step) -> bool:
         case Step.AGENT_AUDIO:
             return _audio_pending(call, proofs)
         case Step.SIP_PARTICIPANT_CREATED:
+            if any(entry.status == "unread" for entry in call.setup.coverage(sources.TEST_CALL)):
+                return False  # it was for the tool to dial, and it could not
             starts = Step.AGENT_CONNECTED if call.settings.flow.placed_by == "agent" else Step.ROOM_CREATED
             since = age(call, proofs, starts)
             return since is not None and since <= timedelta(seconds=allowances.agent_dispatched.broken_after)

@@ -38,6 +38,7 @@ class Carrier(Proxy):
         self.script: Script | None = None
         self.dialled: list[sip.CreateSIPParticipantRequest] = []
         self.lines: list[Phone] = []
+        """The phones that have joined their room."""
         self._removed = asyncio.Event()
 
     def hang_up(self) -> None:
@@ -62,8 +63,8 @@ class Carrier(Proxy):
         (first, seconds), *others = script.states
         call = Call(number=dial.sip_call_to, trunk_id=dial.sip_trunk_id)
         phone = Phone(self.server, dial.room_name, status=first, identity=dial.participant_identity, call=call)
-        self.lines.append(phone)
         await asyncio.to_thread(phone.__enter__)
+        self.lines.append(phone)
         for status, following in [*others, (None, 0.0)]:
             if await self._is_removed_within(seconds):
                 await asyncio.to_thread(phone.leave)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from livekit import api
 
+from tests.cli.command_line import run_in_terminal
 from tests.experiments.carrier import Carrier, Script, own_error, with_status
 from tests.lab.doctor import Doctor, Ran
 from tests.lab.edge import Edge
@@ -230,7 +231,7 @@ def test_interrupted_while_it_rings(
     """The phone stops ringing at once, and nothing is left."""
     carrier.script = Script(dialled("answered-wait"), [("ringing", PATIENCE)])
     process = doctor.popen("test-call", NUMBER, "--yes", "--no-agent", "--format", "json")
-    until(lambda: carrier.lines and edge.phone(carrier.dialled[0].room_name), what="the phone to ring")
+    until(lambda: carrier.lines, what="the phone to ring")
     began = time.monotonic()
     process.send_signal(number)
     stdout, _ = process.communicate(timeout=PATIENCE)
@@ -285,6 +286,19 @@ def test_nothing_is_dialled(
     assert words in ran.json["error"]["message"]
     assert ran.json["error"]["fix"]
     assert not carrier.seen
+
+
+@pytest.mark.parametrize(("typed", "status"), [("n\n", 2), ("\n", 2), ("y\n", 1)])
+def test_it_asks_first(doctor: Doctor, carrier: Carrier, edge: Edge, trunk: str, typed: str, status: int) -> None:
+    """Who is asked sees the number as it was typed, and the trunk."""
+    carrier.script = Script(dialled("rejected-486-wait"))
+    ran = run_in_terminal("test-call", NUMBER, "--no-agent", cwd=doctor.folder, env=doctor.env, typed=typed)
+    assert ran[0] == status
+    (question,) = [line for line in ran[1].splitlines() if "This rings" in line]
+    assert all(words in question for words in (NUMBER, trunk, "127.0.0.1:5099", "no agent"))
+    assert len(carrier.dialled) == (1 if status == 1 else 0)
+    assert ("nothing was dialled" in ran[1]) is (status == 2)
+    assert edge.rooms() == []
 
 
 @pytest.fixture
