@@ -11,7 +11,7 @@ unknown: " before most of them.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,9 @@ class Kind(StrEnum):
 
 DIALED = frozenset({Kind.REJECTED, Kind.AUTH_FAILED, Kind.UNREACHABLE, Kind.MEDIA_FAILED, Kind.TIMED_OUT})
 """What can only come of a call whose SIP participant was in the room."""
+
+DATE_RESOLUTION = timedelta(seconds=1)
+"""By how much a `Date` header may be early."""
 
 _SIP_STATUS = re.compile(r"sip status:? (\d{3})\b", re.IGNORECASE)
 
@@ -157,12 +160,13 @@ def _from_api(call: "Call") -> Iterator[CarrierAnswer]:
                 sip_status=result.sip_status_code,
             )
         sip_status = result.sip_status_code or sip_status_in(result.message)
+        started_at, at = _times(call, result)
         yield CarrierAnswer(
             kind=kind,
-            because=Because(source=result.read.source, at=result.read.now, text=_in_words(result, sip_status)),
-            at=result.read.now,
+            because=Because(source=result.read.source, at=at, text=_in_words(result, sip_status)),
+            at=at,
             read_at=result.read.at,
-            started_at=result.started_at,
+            started_at=started_at,
             sip_status=sip_status,
             sip_text=result.sip_status.removeprefix("SIP_STATUS_"),
             took=result.took,
@@ -170,6 +174,13 @@ def _from_api(call: "Call") -> Iterator[CarrierAnswer]:
             trunk_id=result.trunk_id,
             number=result.number,
         )
+
+
+def _times(call: "Call", result: SipCallResult) -> tuple[datetime, datetime]:
+    """When it was sent and answered. `Date` has whole seconds only: not before the room was there."""
+    created = call.room_info.created_at if call.room_info else result.started_at
+    started_at = max(result.started_at, min(created, result.started_at + DATE_RESOLUTION))
+    return started_at, max(result.read.now, started_at + timedelta(seconds=result.took))
 
 
 def _in_words(result: SipCallResult, sip_status: int | None) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.carrier import Kind
 from livekit_doctor.diagnosis.proofs import Clock, Proofs
 from livekit_doctor.diagnosis.result import TimelineEntry
 from livekit_doctor.flow import SPEC
@@ -58,6 +59,8 @@ def _phone(call: Call) -> Iterator[TimelineEntry]:
             clock=Clock.LIVEKIT,
         )
     for answer in call.answers:
+        if answer.kind in (Kind.ANSWERED, Kind.STARTED):
+            continue  # proves a step, which is there already
         yield TimelineEntry(
             at=answer.at,
             source=answer.because.source,

@@ -40,7 +40,7 @@ def sip_call_rejected(call: Call, proofs: Proofs) -> Finding | None:
     status = sip_status(answer.sip_status)
     label = f"SIP {status.code} {status.name}" + ("" if status.registered else " (not registered)")
     meanings = [
-        Because(source=label if number == 0 else "or", text=f"{meaning.means} (says the {meaning.who})")
+        Because(source=label if number == 0 else "or", text=f"from the {meaning.who}: {meaning.means}")
         for number, meaning in enumerate(status.meanings)
     ]
     values = {"detail": f"{status.code} {answer.sip_text or status.name}", "sip_status": str(status.code)}
@@ -119,22 +119,23 @@ def timed_out_while_dialing(call: Call, proofs: Proofs) -> Finding | None:
     if answer is None or Step.SIP_RINGING in proofs:
         return None
     because, candidates = [answer.because], ["LKD206"]
-    confidence = Confidence.POSSIBLE
+    confidence, values = Confidence.POSSIBLE, _dialled(answer)
     if _last_seen_at(call, answer, "dialing"):
         at = call.phone_states[-1][0]
         because.append(Because(source="ListParticipants", at=at, text="sip.callStatus was dialing to the end"))
         if not answer.cut_short:
-            confidence, candidates = Confidence.PROVEN, []
+            confidence, candidates, values = Confidence.PROVEN, [], values | {"kind": "silent"}
     return Finding(
         code="LKD205",
         step=Step.SIP_RINGING,
         confidence=confidence,
         because=(*because, *_cut_short(answer)),
         candidates=tuple(candidates),
-        values=_dialled(answer),
-        ruled_out=tuple(
-            RuledOut(code=code, because="its error has words of its own, or a SIP status")
-            for code in catalogue.get("LKD205").candidates
+        values=values,
+        ruled_out=(
+            RuledOut(code="LKD204", because="a refusal has a SIP status"),
+            RuledOut(code="LKD208", because="a failed login has an error of its own"),
+            RuledOut(code="LKD209", because="an address that can't be reached has an error of its own, but on UDP"),
         ),
     )
 
