@@ -114,7 +114,7 @@ def kind_of(text: str, *, status: int = 0, twirp_code: str = "", sip_status: int
     only where neither says more, since they are made from the carrier's answer too.
     """
     code = sip_status or sip_status_in(text)
-    if code is not None and code >= 300:
+    if code is not None and 300 <= code <= 699:
         return Kind.AUTH_FAILED if code in (401, 407) else Kind.REJECTED
     for kind, pattern in _TEXTS:
         if re.search(pattern, text, re.IGNORECASE):

@@ -162,7 +162,7 @@ def test_refused_while_the_agent_comes(doctor: Doctor, carrier: Carrier, edge: E
 @pytest.mark.parametrize(
     ("recording", "states", "expected"),
     [
-        ("no-response-wait", [("dialing", 1.0)], ("sip_ringing", "LKD205", "proven")),
+        ("no-response-wait", [("dialing", 1.0)], ("sip_ringing", "LKD205", "likely")),
         ("ringing-unanswered-wait", [("dialing", 0.3), ("ringing", 0.7)], ("sip_answered", "LKD206", "proven")),
     ],
 )
