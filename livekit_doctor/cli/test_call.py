@@ -74,7 +74,7 @@ def place_call(
     from livekit_doctor.evidence.gather import missing_credentials
     from livekit_doctor.experiments.test_call import Order
     from livekit_doctor.render.masking import mask_of
-    from livekit_doctor.render.report import TestCallReport, TraceReport
+    from livekit_doctor.render.report import PlacedCallReport, TraceReport
 
     if problem := missing_credentials(settings.livekit):
         raise UserError(problem.code, problem.message, "livekit-doctor check --only configuration", Exit.USAGE)
@@ -89,7 +89,7 @@ def place_call(
     finally:
         options.end_progress()
     mask = mask_of(called.evidence, show=show_numbers, numbers=(dialled,))
-    report = TestCallReport(
+    report = PlacedCallReport(
         trace=TraceReport(
             diagnosis=called.diagnosis,
             mask=mask,

@@ -81,8 +81,9 @@ _TEXTS: tuple[tuple[Kind, str], ...] = (
 class CarrierAnswer(Struct, frozen=True, kw_only=True):
     """One attempt to dial, and its answer.
 
-    `at` is on the clock of the source; `read_at` is this machine's clock at the answer, None where
-    the answer was read later than it came. `because` is the evidence in words.
+    `at` and `started_at` are on the clock of the source. `read_at` is this machine's clock at the
+    answer; it is None where the answer was not seen when it came, and then the times are another
+    clock's than LiveKit's, and date no step. `because` is the evidence in words.
     """
 
     kind: Kind
@@ -98,6 +99,10 @@ class CarrierAnswer(Struct, frozen=True, kw_only=True):
     """Seconds."""
     trunk_id: str = ""
     number: str = ""
+
+    @property
+    def by_livekits_clock(self) -> bool:
+        return self.read_at is not None
 
     @property
     def cut_short(self) -> bool:

@@ -66,5 +66,5 @@ def _phone(call: Call) -> Iterator[TimelineEntry]:
             source=answer.because.source,
             event=f"SIP call {answer.kind.value.replace('_', ' ')}",
             detail=answer.because.text,
-            clock=Clock.LIVEKIT,
+            clock=Clock.LIVEKIT if answer.by_livekits_clock else answer.because.source,
         )

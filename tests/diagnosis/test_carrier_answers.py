@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livekit_doctor.catalogue.sip_statuses import registered, sip_status
-from livekit_doctor.diagnosis.carrier import Kind, kind_of, own_words, sip_status_in
+from livekit_doctor.diagnosis import carrier
+from livekit_doctor.diagnosis.carrier import CarrierAnswer, Kind, kind_of, own_words, sip_status_in
+from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import Observation, SipCallResult
 from livekit_doctor.flow import LEGS, Confidence, Leg, Status, Step, Verdict
@@ -16,6 +18,7 @@ from tests.diagnosis.factories import (
     AGENT,
     ROOM,
     agent,
+    at,
     audio,
     because,
     broken,
@@ -188,6 +191,21 @@ def test_a_further_reading_never_swaps_one_proven_code_for_another(
 def test_inbound_calls_are_not_dialled() -> None:
     inbound = look(10, *SERVED, phone("ringing", 0, rule="SDR_1"))
     assert not codes(judge(10, inbound, refused(10, 486)))
+
+
+def test_the_same_fact_from_another_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log, say, by a clock of its own: it dates no step, and is not of a phone that is on the line."""
+
+    def log(_: object) -> list[CarrierAnswer]:
+        line = Because(source="livekit-sip log", at=at(-3000), text="INVITE failed: sip status: 486: Busy Here")
+        return [CarrierAnswer(kind=kind_of(line.text), because=line, at=at(-3000), sip_status=sip_status_in(line.text))]
+
+    monkeypatch.setattr(carrier, "SOURCES", [*carrier.SOURCES, log])
+    diagnosis = judge(10, at_status(10))
+    assert phone_leg(diagnosis) == ("sip_ringing", "LKD204", "proven")
+    assert "livekit-sip log" in {item.source for item in broken(diagnosis, "LKD204").because}
+    assert {result.step: result.at for result in diagnosis.steps}[Step.SIP_DIALING] is None
+    assert not codes(judge(10, at_status(10, "ringing")))
 
 
 # The server's own refusals

@@ -156,6 +156,17 @@ def test_refused_while_the_agent_comes(doctor: Doctor, carrier: Carrier, edge: E
     assert edge.rooms() == []
 
 
+def test_both_legs_broken(doctor: Doctor, carrier: Carrier, edge: Edge, trunk: str, names: Names) -> None:
+    """The phone is busy, and nobody runs under the agent's name: neither hides the other."""
+    soon = {"slow_after": 0.5, "broken_after": 1}
+    doctor.configure({"flow": {"allowances": {"job_assigned": soon, "agent_connected": soon}}})
+    carrier.script = Script(dialled("rejected-486-wait"))
+    ran = call(doctor, "--agent-name", names.agent())
+    found = [(item["step"], item["code"]) for item in ran.json["trace"]["broken"]]
+    assert (ran.status, found) == (1, [("job_assigned", "LKD402"), ("sip_ringing", "LKD204")])
+    assert edge.rooms() == []
+
+
 # Rung or never rung: the same answer
 
 

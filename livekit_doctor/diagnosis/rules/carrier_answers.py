@@ -34,14 +34,16 @@ CODES = {
 
 def last_answer(call: Call, proofs: Proofs, *kinds: Kind) -> CarrierAnswer | None:
     """The answer that ended the call, if it is one of these kinds. None where the phone was answered
-    all the same, and where a phone that joined after it is on the line: it was dialled again."""
+    all the same, and where a phone is on the line that joined after it, or may have: it was dialled
+    again."""
     if call.inbound or Step.SIP_ANSWERED in proofs or not call.answers:
         return None
     answer = call.answers[-1]
     if answer.kind not in kinds:
         return None
     joined = call.phone.joined_at if call.phone else None
-    return None if call.phone_present and joined is not None and joined > answer.at else answer
+    later = not answer.by_livekits_clock or (joined is not None and joined > answer.at)
+    return None if call.phone_present and later else answer
 
 
 def sip_call_rejected(call: Call, proofs: Proofs) -> Finding | None:
