@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis import correlation
 from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.carrier import Kind
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.proofs import Proofs, age, overdue, prove
@@ -360,7 +361,8 @@ def _would_settle(
     for item in broken:
         if item.confidence is not Confidence.PROVEN:
             values = values_of(call, item.values)
-            hints.extend(catalogue.fill(line, values) for line in catalogue.get(item.code).settled_by)
+            lines = (line for line in catalogue.get(item.code).settled_by if not _is_known(call, line))
+            hints.extend(catalogue.fill(line, values) for line in lines)
     if any(item.step is Step.JOB_ASSIGNED for item in broken) and not call.settings.workers:
         hints.append("set the worker's HTTP endpoint (port 8081 unless configured) under workers in checks.yaml")
     if hints and call.agent_name is None:
@@ -371,6 +373,12 @@ def _would_settle(
     if verdict is Verdict.UNKNOWN:
         hints.extend(_would_tell(call))
     return tuple(dict.fromkeys(hints))
+
+
+def _is_known(call: Call, hint: str) -> bool:
+    """Whether the hint asks for the carrier's answer, which is there already."""
+    asks = "wait_until_answered" in hint or "test-call" in hint
+    return asks and any(answer.kind is not Kind.STARTED for answer in call.answers)
 
 
 def _would_tell(call: Call) -> Iterable[str]:

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 from livekit import api
 
+from livekit_doctor.diagnosis.carrier import Kind, kind_of
+from livekit_doctor.evidence.livekit_client import ApiError, LiveKitClient
 from tests.cli.command_line import run_in_terminal
 from tests.experiments.carrier import Carrier, Script, own_error, with_status
+from tests.experiments.support import WithClient
 from tests.lab.doctor import Doctor, Ran
 from tests.lab.edge import Edge
 from tests.lab.modes import Mode, job_metadata
@@ -226,10 +229,27 @@ def test_the_call_could_not_be_followed(doctor: Doctor, carrier: Carrier, edge: 
     assert edge.rooms() == []
 
 
-def test_wrong_secret(doctor: Doctor, edge: Edge) -> None:
+@pytest.mark.parametrize("arguments", [[], ["--trunk", "ST_abc"]])
+def test_wrong_secret(doctor: Doctor, carrier: Carrier, arguments: list[str]) -> None:
     doctor.env["LIVEKIT_API_SECRET"] = "x" * 40
-    ran = phone_alone(doctor)
+    ran = phone_alone(doctor, *arguments)
     assert (ran.status, ran.json["error"]["code"]) == (2, "LKD004")
+    assert "CreateRoom" not in carrier.seen
+
+
+def test_a_key_that_may_not_dial(with_client: WithClient) -> None:
+    """The real server's own refusal, which names no SIP status; the right to list trunks is not enough."""
+
+    async def work(client: LiveKitClient) -> ApiError:
+        request = api.CreateSIPParticipantRequest(sip_trunk_id="ST_abc", sip_call_to=NUMBER, room_name="x")
+        with pytest.raises(ApiError) as refused:
+            await client.call("SIP/CreateSIPParticipant", request, api.SIPParticipantInfo, sip=True)
+        return refused.value
+
+    answer = with_client(work).answer
+    assert answer is not None
+    assert (answer.status, answer.twirp_code, dict(answer.meta)) == (401, "unauthenticated", {})
+    assert kind_of(answer.message, status=answer.status, twirp_code=answer.twirp_code) is Kind.CREDENTIALS
 
 
 # Ended from outside
