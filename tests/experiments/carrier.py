@@ -39,6 +39,8 @@ class Carrier(Proxy):
         self.dialled: list[sip.CreateSIPParticipantRequest] = []
         self.lines: list[Phone] = []
         """The phones that have joined their room."""
+        self.answered = 0
+        """How many attempts were answered, by the phone or with a refusal."""
         self._removed = asyncio.Event()
 
     def hang_up(self) -> None:
@@ -51,7 +53,9 @@ class Carrier(Proxy):
             self.seen.append("CreateSIPParticipant")
             dial = sip.CreateSIPParticipantRequest.FromString(await request.read())
             self.dialled.append(dial)
-            return _response(await self._play(self.script, dial), dial)
+            response = _response(await self._play(self.script, dial), dial)
+            self.answered += 1
+            return response
         answer = await super()._handle(request)
         if request.path.endswith("/RemoveParticipant"):
             self._removed.set()

@@ -273,6 +273,26 @@ def test_interrupted_while_it_rings(
     assert edge.rooms() == []
 
 
+def test_interrupted_on_the_line(doctor: Doctor, carrier: Carrier, edge: Edge, trunk: str) -> None:
+    carrier.script = Script(dialled("answered-wait"), [("active", 0.1)])
+    arguments = ("--yes", "--no-agent", "--hold", "60", "--format", "json")
+    process = doctor.popen("test-call", NUMBER, *arguments)
+    until(lambda: carrier.answered, what="the phone to be answered")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert edge.rooms() == []
+
+
+def test_what_is_left_behind_is_said(doctor: Doctor, carrier: Carrier, edge: Edge, trunk: str) -> None:
+    carrier.script, carrier.fail = Script(dialled("rejected-486-wait")), {"DeleteRoom"}
+    ran = phone_alone(doctor)
+    assert broke_at(ran)[1] == "LKD204"
+    (left,) = ran.json["left_behind"]
+    assert edge.rooms()[0].name in left
+    assert "lk room delete" in left
+
+
 # Which trunk
 
 
