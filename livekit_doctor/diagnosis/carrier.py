@@ -56,6 +56,8 @@ DATE_RESOLUTION = timedelta(seconds=1)
 
 _SIP_STATUS = re.compile(r"sip status:? (\d{3})\b", re.IGNORECASE)
 
+_LOGGED_STATUS = re.compile(r"sip_?status_?code\W{1,6}(\d{3})\b", re.IGNORECASE)
+
 _TEXTS: tuple[tuple[Kind, str], ...] = (
     (Kind.TRUNK_MISSING, r"requested sip trunk does not exist"),
     (Kind.NO_SIP, r"redis required|no response from servers"),
@@ -199,5 +201,22 @@ def _in_words(result: SipCallResult, sip_status: int | None) -> str:
     return f"{http}, no SIP status{after}: {own_words(result.message) or 'no message'}".removeprefix(", ")
 
 
-SOURCES: list[Callable[["Call"], Iterable[CarrierAnswer]]] = [_from_api]
+def _from_rows(call: "Call") -> Iterator[CarrierAnswer]:
+    """The errors that a component logged with a row. Only those that name a SIP status: other words
+    in a row's metadata may be about anything."""
+    for row in call.rows:
+        found = _LOGGED_STATUS.search(row.metadata) or _SIP_STATUS.search(row.metadata)
+        if found is None or not 300 <= int(found[1]) <= 699:
+            continue
+        code = int(found[1])
+        text = f"{row.source or 'a component'} logged {row.state} with SIP status {code}"
+        yield CarrierAnswer(
+            kind=kind_of("", sip_status=code),
+            because=Because(source=row.read.source, at=row.at, text=text),
+            at=row.at,
+            sip_status=code,
+        )
+
+
+SOURCES: list[Callable[["Call"], Iterable[CarrierAnswer]]] = [_from_api, _from_rows]
 """Each yields the answers that one kind of evidence has of a call."""

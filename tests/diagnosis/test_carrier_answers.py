@@ -32,6 +32,7 @@ from tests.diagnosis.factories import (
     phone,
     read,
     row,
+    rows_only,
     status,
 )
 from tests.recordings import dialled
@@ -206,6 +207,28 @@ def test_the_same_fact_from_another_source(monkeypatch: pytest.MonkeyPatch) -> N
     assert "livekit-sip log" in {item.source for item in broken(diagnosis, "LKD204").because}
     assert {result.step: result.at for result in diagnosis.steps}[Step.SIP_DIALING] is None
     assert not codes(judge(10, at_status(10, "ringing")))
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        '{"error": "TwirpError(code=resource_exhausted, message=INVITE failed: sip status: 486: Busy Here)"}',
+        '{"error": {"status": 429, "metadata": {"sip_status": "Busy Here", "sip_status_code": "486"}}}',
+        '{"sipStatusCode": 486}',
+    ],
+)
+def test_the_error_that_the_edge_function_logged(metadata: str) -> None:
+    """Known from the rows alone, long after the room has closed."""
+    rows = (row(0, "room_created"), row(1, "agent_dispatched"), row(2, "sip_failed", metadata=metadata))
+    diagnosis = rows_only(900, *rows)
+    assert phone_leg(diagnosis) == ("sip_ringing", "LKD204", "proven")
+    assert broken(diagnosis, "LKD204").values["sip_status"] == "486"
+    assert phone_leg(rows_only(900, *rows, row(9, "answered"))) is None
+
+
+@pytest.mark.parametrize("metadata", ["", '{"status": 486}', '{"sip_status_code": 200}', '{"error": "no such host"}'])
+def test_a_row_without_a_sip_status_is_no_refusal(metadata: str) -> None:
+    assert phone_leg(rows_only(900, row(0, "room_created"), row(2, "sip_failed", metadata=metadata))) is None
 
 
 # The server's own refusals
