@@ -61,7 +61,7 @@ def place_call(
     dialled = callee(number)
     if read_only:
         raise UserError("LKD001", "--read-only and a test call exclude each other: it rings a phone", "leave one out")
-    if not yes and not sys.stdin.isatty():
+    if not yes and not (sys.stdin and sys.stdin.isatty()):
         raise UserError(
             "LKD001",
             "nothing was dialled: there is no terminal to ask on whether to",
