@@ -17,7 +17,7 @@ from tests.lab.servers import LiveKitServer
 from tests.recordings import Dialled, dialled
 
 ENDED = dialled("ringing-unanswered-wait")
-"""Measured: livekit-sip's answer when its participant is removed is that of a timeout (v1.11.0, outbound.go)."""
+"""livekit-sip's answer when its participant is removed, read in v1.11.0 (outbound.go, sipResponse): a timeout's."""
 
 
 @dataclass(frozen=True)
