@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis import correlation
 from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.carrier import Kind
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.log_lines import is_given
@@ -93,7 +94,8 @@ def _diagnose(call: Call) -> Diagnosis:
     on_the_way = any(_is_on_the_way_to_the_agent(finding) for finding in findings)
     if not on_the_way and not call.served_by_other and not _awaited(call, proofs):
         findings.extend(filter(None, [rows.never_logged(call, proofs)]))
-    broken = _primary_first(_break_of_each_leg(call, findings))
+    findings = [finding for finding in findings if finding.step not in call.settings.flow.not_used]
+    broken = _with_consequences(call, proofs, _primary_first(_break_of_each_leg(call, findings)))
     steps = _steps(call, proofs, broken)
     undecided = any(wants(call, proofs) for wants in SECOND_LOOKS)
     verdict = _verdict(call, steps, broken, undecided)
@@ -163,6 +165,18 @@ def _primary_first(breaks: tuple[Broken, ...]) -> tuple[Broken, ...]:
     if of_call:
         return tuple(of_call)
     return tuple(sorted(breaks, key=lambda item: item.leg is Leg.PHONE))
+
+
+def _with_consequences(call: Call, proofs: Proofs, breaks: tuple[Broken, ...]) -> tuple[Broken, ...]:
+    """What followed from a break is listed under it: an agent that had joined left with the room,
+    which closed because the phone was gone (design fact 18)."""
+    if call.room_live is not False or Step.AGENT_CONNECTED not in proofs:
+        return breaks
+    return tuple(
+        replace(item, consequences=("LKD414",)) if item.leg is Leg.PHONE else item
+        for item in breaks
+        if not (item.step is Step.AGENT_CONNECTED and item.code == "LKD407" and len(breaks) > 1)
+    )
 
 
 # The state of each step
@@ -255,6 +269,8 @@ def _pending_in_room(call: Call, proofs: Proofs, step: Step) -> bool:
         case Step.AGENT_AUDIO:
             return _audio_pending(call, proofs)
         case Step.SIP_PARTICIPANT_CREATED:
+            if any(entry.status == "unread" for entry in call.setup.coverage(sources.TEST_CALL)):
+                return False  # it was for the tool to dial, and it could not
             starts = Step.AGENT_CONNECTED if call.settings.flow.placed_by == "agent" else Step.ROOM_CREATED
             since = age(call, proofs, starts)
             return since is not None and since <= timedelta(seconds=allowances.agent_dispatched.broken_after)
@@ -299,7 +315,8 @@ def _verdict(call: Call, steps: tuple[StepResult, ...], broken: tuple[Broken, ..
     status = {result.step: result.status for result in steps}
     if Status.PENDING in status.values():
         return Verdict.IN_PROGRESS
-    if status[Step.AGENT_CONNECTED] is not Status.OK or _phone_is_missing(call, status) or undecided:
+    both_ends = Step.SIP_ANSWERED if Step.AGENT_CONNECTED in call.settings.flow.not_used else Step.AGENT_CONNECTED
+    if status[both_ends] is not Status.OK or _phone_is_missing(call, status) or undecided:
         return Verdict.UNKNOWN
     if call.logged_failures or (call.room_live and not call.api_read):
         return Verdict.UNKNOWN
@@ -354,8 +371,8 @@ def _would_settle(
     for item in broken:
         if item.confidence is not Confidence.PROVEN:
             values = values_of(call, item.values)
-            settled_by = catalogue.get(item.code).settled_by
-            hints.extend(catalogue.fill(line, values) for line in settled_by if not is_given(call, line))
+            lines = (line for line in catalogue.get(item.code).settled_by if not _is_known(call, line))
+            hints.extend(catalogue.fill(line, values) for line in lines if not is_given(call, line))
     if any(item.step is Step.JOB_ASSIGNED for item in broken) and not call.settings.workers:
         hints.append("set the worker's HTTP endpoint (port 8081 unless configured) under workers in checks.yaml")
     if hints and call.agent_name is None:
@@ -368,10 +385,16 @@ def _would_settle(
     return tuple(dict.fromkeys(hints))
 
 
+def _is_known(call: Call, hint: str) -> bool:
+    """Whether the hint asks for the carrier's answer, which is there already."""
+    asks = "wait_until_answered" in hint or "test-call" in hint
+    return asks and any(answer.kind is not Kind.STARTED for answer in call.answers)
+
+
 def _would_tell(call: Call) -> Iterable[str]:
     for row in call.logged_failures:
         yield f"what {row.source or 'a component'} meant by {row.state}: its metadata, or its own log of that time"
-    if call.api_covers and not call.phone_present:
+    if call.api_covers and not call.phone_present and not call.answers:
         yield "what CreateSIPParticipant answered, with wait_until_answered=True, or livekit-sip's log of the call"
         yield "watch the next call from its start: livekit-doctor trace CALL_ID --wait 60"
     if call.room is None:

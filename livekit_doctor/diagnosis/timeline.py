@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.carrier import Kind
 from livekit_doctor.diagnosis.log_lines import lines_of, tells
 from livekit_doctor.diagnosis.proofs import Clock, Proofs
 from livekit_doctor.diagnosis.result import TimelineEntry
@@ -58,6 +59,16 @@ def _phone(call: Call) -> Iterator[TimelineEntry]:
             event=f"sip.callStatus {status}",
             detail="first seen",
             clock=Clock.LIVEKIT,
+        )
+    for answer in call.answers:
+        if answer.kind in (Kind.ANSWERED, Kind.STARTED):
+            continue  # proves a step, which is there already
+        yield TimelineEntry(
+            at=answer.at,
+            source=answer.because.source,
+            event=f"SIP call {answer.kind.value.replace('_', ' ')}",
+            detail=answer.because.text,
+            clock=Clock.LIVEKIT if answer.by_livekits_clock else answer.because.source,
         )
 
 

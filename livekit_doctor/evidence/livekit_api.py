@@ -124,6 +124,7 @@ async def list_inbound_trunks(client: LiveKitClient) -> InboundTrunkList:
                 allowed_addresses=tuple(trunk.allowed_addresses),
                 allowed_numbers=tuple(trunk.allowed_numbers),
                 has_auth=bool(trunk.auth_username),
+                has_password=bool(trunk.auth_password),
             )
             for trunk in reply.message.items
         ),

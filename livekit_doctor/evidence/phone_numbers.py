@@ -15,6 +15,7 @@ from livekit_doctor.evidence.observations import (
     OutboundTrunkList,
     ParticipantList,
     RoomList,
+    SipCallResult,
     SipDispatchRuleList,
 )
 
@@ -61,6 +62,8 @@ def _candidates(evidence: Evidence) -> Iterator[str]:
                 yield from (number for room in item.rooms for number in _IN_METADATA.findall(room.metadata))
             case DispatchList():
                 yield from (number for one in item.dispatches for number in _IN_METADATA.findall(one.metadata))
+            case SipCallResult():
+                yield item.number
             case LogRow():
                 yield from _IN_METADATA.findall(item.metadata)
 

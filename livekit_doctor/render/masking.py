@@ -39,9 +39,9 @@ def _masked(number: str) -> str:
     return number[:keep] + "*" * (len(number) - keep - 2) + number[-2:]
 
 
-def mask_of(evidence: Evidence, *, show: bool, names: Collection[str] = ()) -> Mask:
-    """A mask for the numbers that occur in this evidence."""
-    return Mask(known_numbers(evidence), show=show, names=names)
+def mask_of(evidence: Evidence, *, show: bool, names: Collection[str] = (), numbers: Iterable[str] = ()) -> Mask:
+    """A mask for these numbers, and those that occur in this evidence."""
+    return Mask({*known_numbers(evidence), *numbers}, show=show, names=names)
 
 
 def names_in(diagnosis: Diagnosis) -> tuple[str, ...]:
