@@ -6,16 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from livekit.protocol import agent, agent_dispatch, models, sip
 from livekit.protocol import room as room_service
 
 from livekit_doctor.diagnosis.correlation import Subject
+from livekit_doctor.evidence.gather import covered
 from livekit_doctor.evidence.observations import Coverage, DispatchList, ParticipantList, RoomList
 from livekit_doctor.settings import CallLogs, Rooms, Settings
 from livekit_doctor.trace import Options, Traced
 from livekit_doctor.trace import trace as run_trace
 from tests.cli.command_line import run
-from tests.evidence.odd_server import ROOM, OddServer, protobuf, room
+from tests.evidence.odd_server import ROOM, OddServer, protobuf, refusal, room
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJlc2ln"
 SECRETS = ("hunter2", JWT)
@@ -123,3 +125,57 @@ def test_a_date_header_that_is_none(server: OddServer, date: str) -> None:
     server.answers["ListRooms"] = lambda: protobuf(room(creation_time=1_700_000_000), Date=date)
     (listing,) = seen(trace(server), RoomList)
     assert listing.read.clock_at is None
+
+
+UNAVAILABLE = ("unavailable", "no response from servers")
+
+
+@pytest.mark.parametrize("failing", ["ListDispatch", "ListParticipants"])
+def test_what_failed_in_the_newest_look_shows(server: OddServer, failing: str, tmp_path: Path) -> None:
+    """ListRooms still answers: that hides nothing."""
+    server.answers[failing] = lambda: refusal(503, *UNAVAILABLE)
+    entry = coverage(trace(server))
+    assert entry.status == "unread"
+    assert entry.problem is not None
+    assert f"answered {failing} with HTTP 503" in entry.problem.message
+    ran = run("trace", "--room", ROOM, "--read-only", cwd=tmp_path, env=server.environment)
+    assert "livekit_api: NOT READ" in ran.stdout
+    assert f"{failing} with HTTP 503" in ran.stdout
+
+
+def test_a_request_that_was_never_answered_is_named(server: OddServer) -> None:
+    def hang_up() -> web.StreamResponse:
+        raise ConnectionResetError
+
+    server.answers["ListDispatch"] = hang_up
+    problem = coverage(trace(server)).problem
+    assert problem is not None
+    assert "ListDispatch" in problem.message
+
+
+def test_one_failure_of_a_room_is_no_failure_of_the_connection(server: OddServer, tmp_path: Path) -> None:
+    server.answers["ListDispatch"] = lambda: refusal(503, *UNAVAILABLE)
+    ran = run("check", "--read-only", "-f", "json", cwd=tmp_path, env=server.environment)
+    status = {item["id"]: item["status"] for item in ran.json["checks"]}
+    assert status["connection.reachable"] == "passed"
+    assert status["room_presence.live"] == "errored"
+
+
+def test_any_error_of_a_request_is_a_problem_of_its_source() -> None:
+    async def broken() -> RoomList:
+        raise LookupError(SECRET)
+
+    (entry,) = asyncio.run(covered("livekit_api", broken())).coverage
+    assert entry.status == "unread"
+    assert entry.problem is not None
+    assert entry.problem.code == "LKD003"
+    assert "LookupError" in entry.problem.message
+    assert not [secret for secret in SECRETS if secret in entry.problem.message]
+
+
+def test_an_interrupt_is_no_problem_of_a_source() -> None:
+    async def cancelled() -> RoomList:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(covered("livekit_api", cancelled()))
