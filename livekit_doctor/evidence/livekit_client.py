@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=Message)
 
 TOKEN_TTL = dt.timedelta(minutes=2)
+LATEST = dt.datetime(2200, 1, 1, tzinfo=dt.UTC)
+"""Later times are of another unit, or garbage; near the year 10000 no age could be reckoned from them."""
 NO_SIP = ("redis required", "no response from servers")
 
 
@@ -155,7 +157,7 @@ class LiveKitClient:
             answer = json.loads(text)
             twirp_code, message = str(answer["code"]), str(answer.get("msg", ""))
             meta = {str(key): str(value) for key, value in dict(answer.get("meta") or {}).items()}
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             twirp_code, message, meta = "", text, {}
         problem = self._explain(name, status, twirp_code, message, meta, read)
         return ApiError(name, problem, Refusal(status, twirp_code, message, meta, read))
@@ -198,9 +200,10 @@ class LiveKitClient:
 
 def _date(headers: "Mapping[str, str]") -> dt.datetime | None:
     try:
-        return email.utils.parsedate_to_datetime(headers["Date"]).astimezone(dt.UTC)
-    except (KeyError, ValueError, TypeError):
+        clock = email.utils.parsedate_to_datetime(headers["Date"]).astimezone(dt.UTC)
+    except (KeyError, ValueError, TypeError, OverflowError):
         return None
+    return clock if clock < LATEST else None
 
 
 def _last(message: str) -> str:
