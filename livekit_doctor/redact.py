@@ -51,7 +51,7 @@ def redact_json(text: str) -> str:
 
 def redact_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
     """Attributes without the values of secret keys and without secrets inside the others."""
-    return {key: REMOVED if _is_secret(key, value) else _redacted_text(value) for key, value in attributes.items()}
+    return {key: REMOVED if is_secret(key, value) else _redacted_text(value) for key, value in attributes.items()}
 
 
 def redact_values(value: object) -> object:
