@@ -14,7 +14,7 @@ from typing import Any, Self
 from tests.lab.doctor import Doctor, Ran
 
 FOLDER = Path(__file__).parent
-LARGEST = 10_000
+LARGEST = 20_000
 """Bytes that a kept bundle may have."""
 
 _KEEP = "LIVEKIT_DOCTOR_KEEP_BUNDLES"

@@ -160,7 +160,7 @@ FAULTS = (
         after="agent_connected LKD415 proven",
         **NO_AGENT,
     ),
-    Fault("blocks_loop", "LKD415", logs="entrypoint_called LKD406 likely", **NO_AGENT),
+    Fault("blocks_loop", "LKD415", logs="agent_connected LKD415 proven", **NO_AGENT),
     Fault(
         "leaves_early",
         "LKD407",
@@ -292,6 +292,9 @@ ALLOWANCE = 15.0
 
 RINGING_ALLOWANCE = 38.0
 """The same for a phone to ring."""
+
+KILLED_AFTER = 68.0
+"""The same for livekit-agents to kill a process that does not respond: measured, 61 s."""
 
 LOOKS_AT_ONCE = 5
 
@@ -564,6 +567,11 @@ def place_stray_worker(call: PlacedCall) -> None:
     full = start_worker(call, Mode.AT_CAPACITY)
     full.wait_for_log("worker is at full capacity, marking as unavailable")
     call.place()
+
+
+def place_blocks_loop(call: PlacedCall) -> None:
+    call.allowance = KILLED_AFTER
+    call.place(Mode.BLOCKS_LOOP)
 
 
 def place_near_miss_name(call: PlacedCall) -> None:
