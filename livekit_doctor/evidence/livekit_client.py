@@ -5,6 +5,7 @@ POSTs to other regions (design facts 26 and 27). This client keeps the first two
 minutes with the least grant, and never replays anything. Messages are livekit-protocol's.
 """
 
+import asyncio
 import datetime as dt
 import email.utils
 import json
@@ -30,6 +31,9 @@ M = TypeVar("M", bound=Message)
 TOKEN_TTL = dt.timedelta(minutes=2)
 LATEST = dt.datetime(2200, 1, 1, tzinfo=dt.UTC)
 """Later times are of another unit, or garbage; near the year 10000 no age could be reckoned from them."""
+LIMIT = 64 << 20
+"""Bytes that are read of an answer: of ten thousand rooms, each with the most metadata that is usual."""
+LIMIT_OF_ERROR = 64 << 10
 NO_SIP = ("redis required", "no response from servers")
 
 
@@ -104,7 +108,12 @@ class LiveKitClient:
         self.session: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
-        self.session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self.settings.timeout))
+        # Uncompressed: a small answer can't become a huge one here.
+        self.session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=self.settings.timeout),
+            auto_decompress=False,
+            headers={"Accept-Encoding": "identity"},
+        )
         return self
 
     async def __aexit__(
@@ -140,16 +149,22 @@ class LiveKitClient:
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=patience),
             ) as response:
-                body = await response.read()
+                body = await read_at_most(LIMIT if response.status == 200 else LIMIT_OF_ERROR, response.content)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise ApiError(name, unreachable(self.url, error, patience)) from error
         read = Read(source=name, at=utc_now(), clock_at=_date(response.headers))
+        if len(body) > LIMIT:
+            raise ApiError(name, self._too_big(name), status=response.status)
         if response.status == 200 and "protobuf" in response.headers.get("Content-Type", ""):
             try:
                 return Reply(reply.FromString(body), read)
             except DecodeError:
                 pass
         raise self._refused(name, response.status, body, read)
+
+    def _too_big(self, name: str) -> Problem:
+        message = f"{self.url} answered {name} with more than {LIMIT >> 20} MB, which is not what LiveKit says"
+        return Problem(code="LKD003", message=message, values={"kind": "protocol"})
 
     def _refused(self, name: str, status: int, body: bytes, read: Read) -> ApiError:
         text = redact_text(body.decode(errors="replace")).strip()
@@ -196,6 +211,14 @@ class LiveKitClient:
             f"(or something in front of it answers){begins}",
             values={"kind": "protocol"},
         )
+
+
+async def read_at_most(limit: int, content: aiohttp.StreamReader) -> bytes:
+    """The body; of one that is bigger than `limit` bytes that many and one more."""
+    try:
+        return await content.readexactly(limit + 1)
+    except asyncio.IncompleteReadError as whole:
+        return whole.partial
 
 
 def _date(headers: "Mapping[str, str]") -> dt.datetime | None:

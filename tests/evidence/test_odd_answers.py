@@ -1,6 +1,7 @@
 """Answers of a LiveKit API that are hostile, broken or too much: none ends a trace, and no secret comes through."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from livekit.protocol import room as room_service
 
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.evidence.gather import covered
+from livekit_doctor.evidence.livekit_client import LIMIT
 from livekit_doctor.evidence.observations import Coverage, DispatchList, ParticipantList, RoomList
 from livekit_doctor.settings import CallLogs, Rooms, Settings
 from livekit_doctor.trace import Options, Traced
@@ -179,3 +181,30 @@ def test_an_interrupt_is_no_problem_of_a_source() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(covered("livekit_api", cancelled()))
+
+
+def test_an_answer_without_end_is_not_read_to_its_end(server: OddServer) -> None:
+    server.answers["ListRooms"] = lambda: web.Response(body=bytes(LIMIT + 1), content_type="application/protobuf")
+    problem = coverage(trace(server)).problem
+    assert problem is not None
+    assert "answered ListRooms with more than 64 MB" in problem.message
+
+
+def test_a_compressed_answer_is_not_unpacked(server: OddServer) -> None:
+    """None was asked for, and a small one may become huge."""
+
+    def packed() -> web.Response:
+        body = gzip.compress(room(creation_time=1_700_000_000).SerializeToString())
+        return web.Response(body=body, content_type="application/protobuf", headers={"Content-Encoding": "gzip"})
+
+    server.answers["ListRooms"] = packed
+    assert coverage(trace(server)).status == "unread"
+
+
+def test_a_redirect_is_not_followed(server: OddServer) -> None:
+    """It would take the token elsewhere."""
+    server.answers["ListRooms"] = lambda: web.Response(status=307, headers={"Location": f"{server.url}/elsewhere"})
+    problem = coverage(trace(server)).problem
+    assert problem is not None
+    assert "HTTP 307" in problem.message
+    assert server.seen.count("ListRooms") == 1
