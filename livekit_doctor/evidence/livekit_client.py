@@ -154,7 +154,8 @@ class LiveKitClient:
             raise ApiError(name, unreachable(self.url, error, patience)) from error
         read = Read(source=name, at=utc_now(), clock_at=_date(response.headers))
         if len(body) > LIMIT:
-            raise ApiError(name, self._too_big(name), status=response.status)
+            problem = self._too_big(name)
+            raise ApiError(name, problem, Refusal(response.status, "", problem.message, {}, read))
         if response.status == 200 and "protobuf" in response.headers.get("Content-Type", ""):
             try:
                 return Reply(reply.FromString(body), read)

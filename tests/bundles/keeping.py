@@ -5,12 +5,15 @@ one, call `keep` in a test of the lab where it would call `doctor.trace`, and ru
 LIVEKIT_DOCTOR_KEEP_BUNDLES=1; then read what is expected before it is committed.
 """
 
+import gzip
 import json
 import os
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from livekit_doctor.bundle import codec
 from tests.lab.doctor import Doctor, Ran
 
 FOLDER = Path(__file__).parent
@@ -48,6 +51,16 @@ def kept() -> dict[str, tuple[Path, Expected]]:
     }
 
 
+def _of_no_machine(data: bytes) -> bytes:
+    """The bundle with other paths in the place of this machine's, which tracebacks name."""
+    text = gzip.decompress(data).decode()
+    for path, other in ((str(FOLDER.parents[1]), "/app"), (sys.base_prefix, "/usr")):
+        text = text.replace(path, other)
+    content = json.loads(text)
+    content["digest"] = codec._digest({key: value for key, value in content.items() if key != "digest"})
+    return gzip.compress(codec._text(content), mtime=0)
+
+
 def is_keeping() -> bool:
     return bool(os.environ.get(_KEEP))
 
@@ -61,6 +74,6 @@ def keep(doctor: Doctor, name: str, *arguments: str, **options: Any) -> Ran:
     assert offline.json == {**online.json, "bundle": offline.json["bundle"]}
     assert offline.status == online.status
     if is_keeping():
-        (FOLDER / file.name).write_bytes(file.read_bytes())
+        (FOLDER / file.name).write_bytes(_of_no_machine(file.read_bytes()))
         (FOLDER / f"{name}{_EXPECTED}").write_text(json.dumps(asdict(Expected.of(online.json))) + "\n")
     return online
