@@ -60,8 +60,9 @@ PLACEHOLDERS: Final = frozenset(
 )
 """Every name that a page can ask for; a finding gives those that it knows."""
 
-VALUES: Final = PLACEHOLDERS | {"kind"}
-"""Every name that a finding can give. `kind` has the kinds of the fault that `Fix.when` names."""
+VALUES: Final = PLACEHOLDERS | {"kind", "sip_status"}
+"""Every name that a finding can give. `kind` has the kinds of the fault that `Fix.when` names, and
+`sip_status` the SIP status (such as 486) whose fixes take the place of the page's."""
 
 _PLACEHOLDER: Final = re.compile(r"\{\{(\w+)\}\}")
 _FILE: Final = re.compile(r"(LKD\d{3})\.yaml")
@@ -180,7 +181,26 @@ def render_fix(entry: Entry, values: Mapping[str, str]) -> str:
     """
     kinds = set(values.get("kind", "").split())
     fitting = [fix for fix in entry.fix if not kinds or not fix.when or kinds & set(fix.when)]
-    return "\n".join(_render(fix, values) for fix in fitting or entry.fix)
+    fixes = _of_sip_status(values.get("sip_status", "")) or fitting or entry.fix
+    return "\n".join(_render(fix, values) for fix in fixes)
+
+
+def _of_sip_status(code: str) -> list[Fix]:
+    """The fixes of a SIP status, each once and said with what it is for; none for what is no such code."""
+    from livekit_doctor.catalogue.sip_statuses import sip_status
+
+    if not re.fullmatch(r"[3-6]\d\d", code):
+        return []
+    meanings = sip_status(int(code)).meanings
+    if len(meanings) == 1:
+        return [meanings[0].fix]
+    causes: dict[Fix, list[str]] = {}
+    for meaning in meanings:
+        causes.setdefault(meaning.fix, []).append(meaning.means)
+    return [
+        msgspec.structs.replace(fix, say=f"If {', or '.join(means)}, {_lowered(fix.say)}")
+        for fix, means in causes.items()
+    ]
 
 
 def fill(line: str, values: Mapping[str, str]) -> str:
@@ -191,6 +211,11 @@ def fill(line: str, values: Mapping[str, str]) -> str:
     command = _COMMAND.search(line)
     end = command.start() if command else len(line)
     return _fill(line[:end], values, _plain, _shown) + _fill(line[end:], values, _shell_quoted, _shown)
+
+
+def _lowered(sentence: str) -> str:
+    """A sentence as the second half of another one."""
+    return sentence if sentence[1:2].isupper() else sentence[:1].lower() + sentence[1:]
 
 
 def _render(fix: Fix, values: Mapping[str, str]) -> str:
@@ -277,6 +302,11 @@ _QUOTING: Final[dict[str, tuple[Callable[[str, str], str], Callable[[str], str]]
 
 def _folder() -> Traversable:
     return resources.files(__name__)
+
+
+def read_data(name: str) -> object:
+    """One of the package's data files that are no page, such as sip_statuses.yaml."""
+    return _parse((_folder() / name).read_text(encoding="utf-8"))
 
 
 def _read(code: str) -> str:

@@ -122,6 +122,16 @@ def _error(arguments: list[str], status: int, code: str | None, message: str, fi
             "warnings": [{"code": code, "message": message}],
             "error": error,
         }
+    if "test-call" in arguments[:1]:
+        nothing = dict.fromkeys(("number", "trunk_id", "agent_name", "answer", "trace"))
+        return {
+            "schema": "livekit-doctor/test-call/v1",
+            "exit_status": status,
+            **nothing,
+            "verdict": "unknown",
+            "left_behind": [],
+            "error": error,
+        }
     return {
         "schema": "livekit-doctor/check/v1",
         "ok": False,

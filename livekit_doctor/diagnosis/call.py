@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from livekit_doctor.diagnosis import carrier
 from livekit_doctor.diagnosis.component_logs import ComponentLogs, Said
 from livekit_doctor.diagnosis.correlation import RoomRef, Subject, steps_of
 from livekit_doctor.diagnosis.setup import Setup
@@ -293,6 +294,11 @@ class Call:
     def phone_waits(self) -> bool:
         """Whether the phone is dialed or rings: what places the call may be waiting for the answer."""
         return self.phone_present and self.phone_status in ("dialing", "ringing")
+
+    @cached_property
+    def answers(self) -> tuple[carrier.CarrierAnswer, ...]:
+        """How the attempts to dial were answered, oldest first, as far as any source knows."""
+        return carrier.answers(self)
 
     def unseen_after(self, status: str) -> timedelta | None:
         """From the last look that showed the phone at this sip.callStatus to the next look for it."""

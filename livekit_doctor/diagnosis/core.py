@@ -92,7 +92,8 @@ def _diagnose(call: Call) -> Diagnosis:
     findings = [finding for rule in CALL_RULES if (finding := rule(call, proofs))]
     if not any(_is_on_the_way_to_the_agent(finding) for finding in findings) and not _awaited(call, proofs):
         findings.extend(filter(None, [rows.never_logged(call, proofs)]))
-    broken = _primary_first(_break_of_each_leg(call, findings))
+    findings = [finding for finding in findings if finding.step not in call.settings.flow.not_used]
+    broken = _with_consequences(call, proofs, _primary_first(_break_of_each_leg(call, findings)))
     steps = _steps(call, proofs, broken)
     undecided = any(wants(call, proofs) for wants in SECOND_LOOKS)
     verdict = _verdict(call, steps, broken, undecided)
@@ -162,6 +163,18 @@ def _primary_first(breaks: tuple[Broken, ...]) -> tuple[Broken, ...]:
     if of_call:
         return tuple(of_call)
     return tuple(sorted(breaks, key=lambda item: item.leg is Leg.PHONE))
+
+
+def _with_consequences(call: Call, proofs: Proofs, breaks: tuple[Broken, ...]) -> tuple[Broken, ...]:
+    """What followed from a break is listed under it: an agent that had joined left with the room,
+    which closed because the phone was gone (design fact 18)."""
+    if call.room_live is not False or Step.AGENT_CONNECTED not in proofs:
+        return breaks
+    return tuple(
+        replace(item, consequences=("LKD414",)) if item.leg is Leg.PHONE else item
+        for item in breaks
+        if not (item.step is Step.AGENT_CONNECTED and item.code == "LKD407" and len(breaks) > 1)
+    )
 
 
 # The state of each step
@@ -294,7 +307,8 @@ def _verdict(call: Call, steps: tuple[StepResult, ...], broken: tuple[Broken, ..
     status = {result.step: result.status for result in steps}
     if Status.PENDING in status.values():
         return Verdict.IN_PROGRESS
-    if status[Step.AGENT_CONNECTED] is not Status.OK or _phone_is_missing(call, status) or undecided:
+    both_ends = Step.SIP_ANSWERED if Step.AGENT_CONNECTED in call.settings.flow.not_used else Step.AGENT_CONNECTED
+    if status[both_ends] is not Status.OK or _phone_is_missing(call, status) or undecided:
         return Verdict.UNKNOWN
     return Verdict.HEALTHY
 
@@ -360,7 +374,7 @@ def _would_settle(
 
 
 def _would_tell(call: Call) -> Iterable[str]:
-    if call.api_covers and not call.phone_present:
+    if call.api_covers and not call.phone_present and not call.answers:
         yield "what CreateSIPParticipant answered, with wait_until_answered=True, or livekit-sip's log of the call"
         yield "watch the next call from its start: livekit-doctor trace CALL_ID --wait 60"
     if call.room is None:

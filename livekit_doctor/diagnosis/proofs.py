@@ -8,6 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.call import ANSWERED, RANG, Call, agent_name_of
+from livekit_doctor.diagnosis.carrier import DIALED, Kind
 from livekit_doctor.diagnosis.component_logs import Said
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import FLOW, SPEC, Step, implied_by
@@ -144,6 +145,22 @@ def _from_api(call: Call) -> Iterator[Proof]:
         yield proof(Step.AGENT_AUDIO, "ListParticipants", text, None)
     if call.phone is not None:
         yield from _from_phone(call, proof=proof)
+    if not call.inbound:
+        yield from _from_answers(call, proof=proof)
+
+
+def _from_answers(call: Call, *, proof: "_MakeProof") -> Iterator[Proof]:
+    """What the answer to an attempt to dial proves of the steps before it."""
+    for answer in call.answers:
+        source, text = answer.because.source, answer.because.text
+        if answer.kind is Kind.ANSWERED:
+            yield proof(Step.SIP_ANSWERED, source, text, answer.at)
+        elif answer.kind is Kind.STARTED:
+            yield proof(Step.SIP_PARTICIPANT_CREATED, source, text, answer.at)
+        elif answer.kind in DIALED:
+            yield proof(Step.SIP_DIALING, source, "dialled: it got an answer, or waited for one", answer.started_at)
+            if answer.kind is Kind.MEDIA_FAILED:
+                yield proof(Step.SIP_RINGING, source, "the far end took the call", None, by=answer.at)
 
 
 def _from_phone(call: Call, *, proof: "_MakeProof") -> Iterator[Proof]:

@@ -59,6 +59,14 @@ def _phone(call: Call) -> Iterator[TimelineEntry]:
             detail="first seen",
             clock=Clock.LIVEKIT,
         )
+    for answer in call.answers:
+        yield TimelineEntry(
+            at=answer.at,
+            source=answer.because.source,
+            event=f"SIP call {answer.kind.value.replace('_', ' ')}",
+            detail=answer.because.text,
+            clock=Clock.LIVEKIT,
+        )
 
 
 _DETAILS = ("agent_name", "job_id", "job_type", "worker_id", "participant", "status", "reason", "error")

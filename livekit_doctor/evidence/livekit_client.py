@@ -34,15 +34,35 @@ NO_SIP = ("redis required", "no response from servers")
 class ApiError(Exception):
     """A request that was refused or never answered, as a Problem for coverage.
 
-    `twirp_code` is the server's own error code, empty where there was no such answer.
+    `answer` is what the server said, None where it said nothing.
     """
 
-    def __init__(self, method: str, problem: Problem, *, status: int = 0, twirp_code: str = "") -> None:
+    def __init__(self, method: str, problem: Problem, answer: "Refusal | None" = None) -> None:
         super().__init__(f"{method}: {problem.message}")
         self.method = method
         self.problem = problem
-        self.status = status
-        self.twirp_code = twirp_code
+        self.answer = answer
+
+    @property
+    def status(self) -> int:
+        """HTTP status, 0 where there was no answer."""
+        return self.answer.status if self.answer else 0
+
+    @property
+    def twirp_code(self) -> str:
+        """The server's own error code, empty where there was no such answer."""
+        return self.answer.twirp_code if self.answer else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error answer, secrets removed. `meta` are Twirp's, all text."""
+
+    status: int
+    twirp_code: str
+    message: str
+    meta: "Mapping[str, str]"
+    read: Read
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +110,24 @@ class LiveKitClient:
     ) -> None:
         await self.session.close()
 
-    def token(self, *, sip: bool = False, **grants: bool | str) -> str:
-        """A token of minutes with these grants and no right to publish or subscribe."""
+    def token(self, *, sip: bool = False, sip_call: bool = False, **grants: bool | str) -> str:
+        """A token of minutes with these grants and no right to publish or subscribe. `sip` lists
+        SIP objects, `sip_call` dials."""
         video = VideoGrants(can_publish=False, can_subscribe=False, can_publish_data=False, **grants)  # type: ignore[arg-type]
         token = AccessToken(self._key, self._secret).with_ttl(TOKEN_TTL).with_grants(video)
-        if sip:
-            token = token.with_sip_grants(SIPGrants(admin=True))
+        if sip or sip_call:
+            token = token.with_sip_grants(SIPGrants(admin=sip, call=sip_call))
         return token.to_jwt()
 
     async def call(
-        self, method: str, request: Message, reply: type[M], *, sip: bool = False, **grants: bool | str
+        self, method: str, request: Message, reply: type[M], *, patience: float | None = None, **grants: bool | str
     ) -> Reply[M]:
-        """POST one Twirp request. `method` is such as RoomService/ListRooms."""
+        """POST one Twirp request. `method` is such as RoomService/ListRooms; `patience` (seconds) is
+        for those that take longer than the settings allow; `grants` are those of `token`."""
         name = method.rpartition("/")[2]
+        patience = patience or self.settings.timeout
         headers = {
-            "Authorization": f"Bearer {self.token(sip=sip, **grants)}",
+            "Authorization": f"Bearer {self.token(**grants)}",  # type: ignore[arg-type]
             "Content-Type": "application/protobuf",
         }
         try:
@@ -113,10 +136,11 @@ class LiveKitClient:
                 data=request.SerializeToString(),
                 headers=headers,
                 allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=patience),
             ) as response:
                 body = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise ApiError(name, unreachable(self.url, error, self.settings.timeout)) from error
+            raise ApiError(name, unreachable(self.url, error, patience)) from error
         read = Read(source=name, at=utc_now(), clock_at=_date(response.headers))
         if response.status == 200 and "protobuf" in response.headers.get("Content-Type", ""):
             try:
@@ -130,17 +154,20 @@ class LiveKitClient:
         try:
             answer = json.loads(text)
             twirp_code, message = str(answer["code"]), str(answer.get("msg", ""))
-            meta = dict(answer.get("meta") or {})
+            meta = {str(key): str(value) for key, value in dict(answer.get("meta") or {}).items()}
         except (ValueError, KeyError, TypeError):
             twirp_code, message, meta = "", text, {}
         problem = self._explain(name, status, twirp_code, message, meta, read)
-        return ApiError(name, problem, status=status, twirp_code=twirp_code)
+        return ApiError(name, problem, Refusal(status, twirp_code, message, meta, read))
 
     def _explain(
         self, name: str, status: int, twirp_code: str, message: str, meta: "Mapping[str, str]", read: Read
     ) -> Problem:
         where = f"{self.url} answered {name} with HTTP {status}"
         skew = (read.at - read.now).total_seconds()
+        if sip_status := meta.get("sip_status_code"):
+            # The carrier's answer, not the server's: its HTTP status misleads (design fact 21).
+            return Problem(code="LKD204", message=f"{where}: SIP status {sip_status} {meta.get('sip_status', '')}")
         if status == 401 and "token is" in message and abs(skew) > self.settings.clock_tolerance:
             ahead = "ahead of" if skew > 0 else "behind"
             return Problem(

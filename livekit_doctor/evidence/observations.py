@@ -4,7 +4,7 @@ Times are timezone-aware UTC. A list observation is the whole answer of one requ
 what is not in it counts as much as what is.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from msgspec import Struct, field
@@ -334,6 +334,39 @@ class ProbeResult(_Observation, frozen=True):
     participant_identity: str = ""
 
 
+class SipCallResult(_Observation, frozen=True):
+    """What CreateSIPParticipant answered: the end of an attempt to dial, or that the phone was answered.
+
+    A refusal by the carrier and one by the server itself may have the same HTTP status; only the
+    carrier's has `sip_status_code` (design fact 21).
+    """
+
+    room: str = ""
+    """Empty where it is not known: then it is about the call that is asked for."""
+    identity: str = ""
+    trunk_id: str = ""
+    number: str = ""
+    wait_until_answered: bool = True
+    ringing_timeout: float | None = None
+    """Seconds; None where it is not known."""
+    took: float = 0.0
+    """Seconds from the request to its answer, which was at `read.now`."""
+    status: int = 0
+    """HTTP status: 200 is success. 0 where only the error's text is known."""
+    twirp_code: str = ""
+    message: str = ""
+    """The server's own words, secrets removed."""
+    sip_status_code: int | None = None
+    sip_status: str = ""
+    participant_id: str = ""
+    sip_call_id: str = ""
+
+    @property
+    def started_at(self) -> datetime:
+        """When the request was sent, on the clock of `read.now`."""
+        return self.read.now - timedelta(seconds=self.took)
+
+
 class LeftBehind(_Observation, frozen=True):
     """Something of an experiment that could not be removed again."""
 
@@ -378,6 +411,7 @@ Observation = (
     | Canary
     | ScratchDispatch
     | ProbeResult
+    | SipCallResult
     | LeftBehind
 )
 

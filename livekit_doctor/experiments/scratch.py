@@ -43,11 +43,19 @@ class ScratchRoom:
 
     `agents` must not be empty: without, the room would have the automatic dispatch, which
     starts the team's unnamed workers (design facts 4 and 15). `lifetime` is how many seconds
-    the experiment may need. What can't be removed is in `left_behind` on leaving, and where an
+    the experiment may need, `departure_timeout` how many the server keeps the room once everybody
+    has left. What can't be removed is in `left_behind` on leaving, and where an
     exception ends the experiment, so that nobody may look there, in the log as well.
     """
 
-    def __init__(self, client: LiveKitClient, agents: Sequence[RoomAgentDispatch], *, lifetime: float) -> None:
+    def __init__(
+        self,
+        client: LiveKitClient,
+        agents: Sequence[RoomAgentDispatch],
+        *,
+        lifetime: float,
+        departure_timeout: int = DEPARTURE_TIMEOUT,
+    ) -> None:
         if not agents:
             raise ValueError("a scratch room without agents would start unnamed workers")
         self.name = f"{PREFIX}{secrets.token_hex(6)}"
@@ -60,6 +68,7 @@ class ScratchRoom:
         self._client = client
         self._agents = agents
         self._lifetime = lifetime
+        self._departure_timeout = departure_timeout
         self._in_flight: set[asyncio.Task[Any]] = set()
         self._may_exist = False
 
@@ -91,7 +100,7 @@ class ScratchRoom:
         request = room_service.CreateRoomRequest(
             name=self.name,
             empty_timeout=ceil(self._lifetime) + SAFETY_NET,
-            departure_timeout=DEPARTURE_TIMEOUT,
+            departure_timeout=self._departure_timeout,
             agents=self._agents,
         )
         self.created_at = monotonic()

@@ -8,6 +8,7 @@ from livekit_doctor.evidence.observations import (
     InboundTrunkList,
     OutboundTrunkList,
     ParticipantList,
+    SipCallResult,
     SipDispatchRuleList,
 )
 
@@ -35,9 +36,9 @@ def _masked(number: str) -> str:
     return number[:keep] + "*" * (len(number) - keep - 2) + number[-2:]
 
 
-def mask_of(evidence: Evidence, *, show: bool) -> Mask:
-    """A mask for the numbers that occur in this evidence."""
-    numbers: set[str] = set()
+def mask_of(evidence: Evidence, *, show: bool, numbers: Iterable[str] = ()) -> Mask:
+    """A mask for these numbers, and those that occur in this evidence."""
+    numbers = set(numbers)
     for item in evidence.observations:
         if isinstance(item, ParticipantList):
             for participant in item.participants:
@@ -45,6 +46,8 @@ def mask_of(evidence: Evidence, *, show: bool) -> Mask:
                     numbers.add(participant.attributes.get(key, ""))
         elif isinstance(item, OutboundTrunkList | InboundTrunkList):
             numbers.update(number for trunk in item.trunks for number in trunk.numbers)
+        elif isinstance(item, SipCallResult):
+            numbers.add(item.number)
         elif isinstance(item, SipDispatchRuleList):
             numbers.update(number for rule in item.rules for number in (*rule.numbers, *rule.inbound_numbers))
     return Mask(numbers, show=show)

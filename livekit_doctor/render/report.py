@@ -7,7 +7,7 @@ from livekit_doctor import catalogue
 from livekit_doctor.checks.check import CheckResult
 from livekit_doctor.diagnosis.findings import Finding
 from livekit_doctor.diagnosis.result import Broken, Diagnosis
-from livekit_doctor.evidence.observations import Coverage
+from livekit_doctor.evidence.observations import Coverage, OutboundTrunk, SipCallResult
 from livekit_doctor.render.masking import Mask
 
 
@@ -35,6 +35,20 @@ class TraceReport:
             "room": self.diagnosis.room.name if self.diagnosis.room else "",
         }
         return catalogue.render_fix(catalogue.get(code), {**known, **self.values, **values})
+
+
+@dataclass(frozen=True, slots=True)
+class TestCallReport:
+    """A test call: its diagnosis, what was dialled, and what CreateSIPParticipant answered."""
+
+    trace: TraceReport
+    number: str
+    trunk_id: str
+    trunk: OutboundTrunk | None
+    """As it is listed; None where it is not."""
+    agent_name: str | None
+    answer: SipCallResult | None
+    left_behind: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

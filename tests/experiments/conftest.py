@@ -10,10 +10,10 @@ from livekit_doctor.evidence.livekit_client import LiveKitClient
 from livekit_doctor.settings import LiveKit
 from tests.experiments.proxy import Proxy
 from tests.experiments.support import WithClient
-from tests.lab.conftest import agent, edge, lab_folder, livekit, names, redis, worker
+from tests.lab.conftest import agent, edge, lab_folder, livekit, livekit_without_redis, names, redis, worker
 from tests.lab.servers import LiveKitServer
 
-__all__ = ["agent", "edge", "lab_folder", "livekit", "names", "redis", "worker"]
+__all__ = ["agent", "edge", "lab_folder", "livekit", "livekit_without_redis", "names", "redis", "worker"]
 
 T = TypeVar("T")
 

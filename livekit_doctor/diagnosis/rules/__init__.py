@@ -5,7 +5,17 @@ from collections.abc import Callable
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.findings import Finding
 from livekit_doctor.diagnosis.proofs import Proofs
-from livekit_doctor.diagnosis.rules import agent_logs, agents, dispatches, job_logs, jobs, phone_leg, room_logs, rows
+from livekit_doctor.diagnosis.rules import (
+    agent_logs,
+    agents,
+    carrier_answers,
+    dispatches,
+    job_logs,
+    jobs,
+    phone_leg,
+    room_logs,
+    rows,
+)
 
 CallRule = Callable[[Call, Proofs], Finding | None]
 
@@ -25,6 +35,18 @@ CALL_RULES: tuple[CallRule, ...] = (
     agents.agent_media_failed,
     agents.agent_left,
     agents.agent_silent,
+    carrier_answers.no_sip_service,
+    carrier_answers.trunk_does_not_exist,
+    carrier_answers.credentials_rejected,
+    carrier_answers.quota_exceeded,
+    carrier_answers.trunk_is_unusable,
+    carrier_answers.sip_auth_failed,
+    carrier_answers.sip_address_unreachable,
+    carrier_answers.sip_call_rejected,
+    carrier_answers.timed_out_while_dialing,
+    carrier_answers.sip_media_failed,
+    carrier_answers.timed_out_while_ringing,
+    carrier_answers.unexplained,
     phone_leg.sip_service_unavailable,
     phone_leg.outbound_trunk_missing,
     phone_leg.no_response,

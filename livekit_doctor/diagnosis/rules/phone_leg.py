@@ -1,4 +1,5 @@
-"""The phone's leg: SIP participant created, dialing, ringing, answered (design facts 20 to 24).
+"""The phone's leg as the room shows it: SIP participant created, dialing, ringing, answered (design
+facts 20 to 24). What the attempt to dial was answered is in carrier_answers.
 
 None of these applies to inbound calls, where ringing until the agent publishes is normal.
 """
@@ -7,8 +8,10 @@ from datetime import timedelta
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.carrier import Kind
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs, age, overdue
+from livekit_doctor.diagnosis.rules.carrier_answers import last_answer
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import OutboundTrunkList
 from livekit_doctor.flow import Confidence, Step
@@ -25,6 +28,8 @@ def no_response(call: Call, proofs: Proofs) -> Finding | None:
     """
     phone = call.phone
     if phone is None or call.inbound or Step.SIP_RINGING in proofs or not call.phone_states:
+        return None
+    if _answer_is_known(call, proofs):
         return None
     if call.phone_status not in ("dialing", "hangup"):
         return None
@@ -53,7 +58,7 @@ def not_answered(call: Call, proofs: Proofs) -> Finding | None:
     that failed on the answer (LKD210) look the same from here.
     """
     phone = call.phone
-    if phone is None or call.inbound or Step.SIP_ANSWERED in proofs:
+    if phone is None or call.inbound or Step.SIP_ANSWERED in proofs or _answer_is_known(call, proofs):
         return None
     if call.phone_status not in ("ringing", "hangup"):
         return None
@@ -121,6 +126,12 @@ def outbound_trunk_missing(call: Call, proofs: Proofs) -> Finding | None:
         candidates=("LKD203",),
         values={"trunk_id": expected[0].id},
     )
+
+
+def _answer_is_known(call: Call, proofs: Proofs) -> bool:
+    """The answer says more than that the phone has left."""
+    explained = set(Kind) - {Kind.STARTED, Kind.UNEXPLAINED}
+    return last_answer(call, proofs, *explained) is not None
 
 
 def _phone_missing(call: Call, proofs: Proofs) -> bool:

@@ -1,0 +1,88 @@
+"""What the final SIP statuses mean as answers to an outbound call, and what to do about each.
+
+The words are data, `sip_statuses.yaml`, read when a status is first asked for. A status that is
+not registered is answered by its class, as RFC 3261 (section 8.1.3.2) has it.
+"""
+
+from functools import cache
+from typing import Literal
+
+import msgspec
+
+from livekit_doctor.catalogue import Fix, read_data
+
+__all__ = ["HTTP_OF_TWIRP", "Meaning", "SipStatus", "registered", "sip_status"]
+
+Who = Literal["carrier", "callee", "network"]
+
+HTTP_OF_TWIRP = {
+    "invalid_argument": 400,
+    "unauthenticated": 401,
+    "permission_denied": 403,
+    "not_found": 404,
+    "canceled": 408,
+    "deadline_exceeded": 408,
+    "aborted": 409,
+    "failed_precondition": 412,
+    "resource_exhausted": 429,
+    "internal": 500,
+    "unknown": 500,
+    "unimplemented": 501,
+    "unavailable": 503,
+}
+"""The HTTP status of each Twirp code that SIP calls fail with (Twirp v7 specification, "Error Codes")."""
+
+
+class Meaning(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One thing that a status can mean, and what to do if it does. `who` says no."""
+
+    who: Who
+    means: str
+    fix: Fix
+
+
+class SipStatus(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A final SIP status. `twirp` is the code with which CreateSIPParticipant passes it on when it
+    waits for the answer (livekit-server 1.13.5); the HTTP status follows from that and misleads."""
+
+    code: int
+    name: str
+    twirp: str
+    meanings: tuple[Meaning, ...]
+    """The likeliest first."""
+    registered: bool = True
+
+    @property
+    def http(self) -> int:
+        """The HTTP status of the failed API request."""
+        return HTTP_OF_TWIRP[self.twirp]
+
+
+class _File(msgspec.Struct, frozen=True, kw_only=True):
+    statuses: tuple[SipStatus, ...]
+    classes: tuple[SipStatus, ...]
+
+
+def sip_status(code: int) -> SipStatus:
+    """The status of this code; for one that is not registered, what its class says.
+
+    Raises ValueError for a code that is no final refusal (300 to 699).
+    """
+    if not 300 <= code <= 699:
+        raise ValueError(f"{code} is no final SIP status of a call that failed")
+    found = _by_code().get(code)
+    if found is not None:
+        return found
+    of_class = _by_code()[code // 100]
+    return msgspec.structs.replace(of_class, code=code, registered=False)
+
+
+def registered() -> tuple[int, ...]:
+    """The codes that have words of their own, in order."""
+    return tuple(sorted(code for code in _by_code() if code >= 300))
+
+
+@cache
+def _by_code() -> dict[int, SipStatus]:
+    file = msgspec.convert(read_data("sip_statuses.yaml"), _File)
+    return {status.code: status for status in (*file.statuses, *file.classes)}

@@ -1,0 +1,187 @@
+"""How an outbound call was answered: by the carrier, by livekit-sip on the way to it, or by the server.
+
+The rules of the phone's leg read CarrierAnswers and nothing else of where these come from. A new
+source of the same fact (a log line, a pasted error) is one more function in SOURCES; what an error
+text says, `kind_of` tells.
+
+Source of the texts: github.com/livekit/sip, `pkg/sip` (outbound.go, errors.go, protocol.go) at
+v1.11.0, and livekit-server v1.13.5, `pkg/service` (sip.go, errors.go). The server puts "twirp error
+unknown: " before most of them.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from livekit_doctor.diagnosis.findings import Because
+from livekit_doctor.evidence.observations import SipCallResult
+
+if TYPE_CHECKING:
+    from livekit_doctor.diagnosis.call import Call
+
+
+class Kind(StrEnum):
+    """What became of the attempt to dial."""
+
+    ANSWERED = "answered"
+    STARTED = "started"
+    """Accepted without waiting for an answer, which says nothing of the phone (design fact 20)."""
+    REJECTED = "rejected"
+    """With a SIP status."""
+    AUTH_FAILED = "auth_failed"
+    UNREACHABLE = "unreachable"
+    """No INVITE got to anybody: DNS, TCP or TLS."""
+    MEDIA_FAILED = "media_failed"
+    TIMED_OUT = "timed_out"
+    """The INVITE left, and no final answer came."""
+    TRUNK_MISSING = "trunk_missing"
+    TRUNK_UNUSABLE = "trunk_unusable"
+    NO_SIP = "no_sip"
+    QUOTA = "quota"
+    """LiveKit's own limit, not a busy line."""
+    CREDENTIALS = "credentials"
+    """LiveKit's own refusal of the API key or its grants, not the carrier's."""
+    UNEXPLAINED = "unexplained"
+
+
+DIALED = frozenset({Kind.REJECTED, Kind.AUTH_FAILED, Kind.UNREACHABLE, Kind.MEDIA_FAILED, Kind.TIMED_OUT})
+"""What can only come of a call whose SIP participant was in the room."""
+
+_SIP_STATUS = re.compile(r"sip status:? (\d{3})\b", re.IGNORECASE)
+
+_TEXTS: tuple[tuple[Kind, str], ...] = (
+    (Kind.TRUNK_MISSING, r"requested sip trunk does not exist"),
+    (Kind.NO_SIP, r"redis required|no response from servers"),
+    (
+        Kind.AUTH_FAILED,
+        r"max auth retry attempts|required auth, but no username|no auth header in sip invite|invalid challenge",
+    ),
+    (Kind.MEDIA_FAILED, r"common audio codec not found|no common encryption profiles|media[- ]timeout|media failed"),
+    (Kind.TIMED_OUT, r"sip request timed out|transaction failed to complete"),
+    (
+        Kind.TRUNK_UNUSABLE,
+        r"no numbers on outbound trunk|invalid request uri|invalid from header|trunk address"
+        r"|address must be|legacy address must not|invalid port in hostname|different transports specified",
+    ),
+    (
+        Kind.UNREACHABLE,
+        r"no such host|server misbehaving|connection refused|connection reset|network is unreachable"
+        r"|no route to host|i/o timeout|\btls: |\bx509: |\bdial (?:tcp|udp)\b|\blookup \S+ on ",
+    ),
+)
+
+
+class CarrierAnswer(Struct, frozen=True, kw_only=True):
+    """One attempt to dial, and its answer.
+
+    `at` is on the clock of the source; `read_at` is this machine's clock at the answer, None where
+    the answer was read later than it came. `because` is the evidence in words.
+    """
+
+    kind: Kind
+    because: Because
+    at: datetime
+    read_at: datetime | None = None
+    started_at: datetime | None = None
+    sip_status: int | None = None
+    sip_text: str = ""
+    took: float | None = None
+    """Seconds."""
+    ringing_timeout: float | None = None
+    """Seconds."""
+    trunk_id: str = ""
+    number: str = ""
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether it was ended from our side before its ringing timeout, which reads the same."""
+        if self.took is None or self.ringing_timeout is None:
+            return False
+        return self.kind is Kind.TIMED_OUT and self.took < self.ringing_timeout - 1
+
+
+def kind_of(text: str, *, status: int = 0, twirp_code: str = "", sip_status: int | None = None) -> Kind:
+    """What an error of CreateSIPParticipant, or livekit-sip's error of a call, says.
+
+    The SIP status decides first, then the words; the HTTP status (0: not known) and the Twirp code
+    only where neither says more, since they are made from the carrier's answer too.
+    """
+    code = sip_status or sip_status_in(text)
+    if code is not None and code >= 300:
+        return Kind.AUTH_FAILED if code in (401, 407) else Kind.REJECTED
+    for kind, pattern in _TEXTS:
+        if re.search(pattern, text, re.IGNORECASE):
+            return kind
+    if twirp_code == "not_found" and "object cannot be found" in text:
+        return Kind.TRUNK_MISSING  # LiveKit Cloud's words
+    if status == 429 or twirp_code == "resource_exhausted":
+        return Kind.QUOTA
+    if status in (401, 403) or twirp_code in ("unauthenticated", "permission_denied"):
+        return Kind.CREDENTIALS
+    return Kind.UNEXPLAINED
+
+
+def sip_status_in(text: str) -> int | None:
+    """The SIP status that an error text names, as in "INVITE failed: sip status: 486: Busy Here"."""
+    found = _SIP_STATUS.search(text)
+    return int(found[1]) if found else None
+
+
+def own_words(text: str) -> str:
+    """An error text without what the server puts before it."""
+    return re.sub(r"^(?:twirp error \w+:\s*)+", "", text.strip())
+
+
+def answers(call: "Call") -> tuple[CarrierAnswer, ...]:
+    """Every answer to this call's attempts to dial, from all sources, oldest first."""
+    found = [answer for source in SOURCES for answer in source(call)]
+    return tuple(sorted(found, key=lambda answer: answer.at))
+
+
+def _from_api(call: "Call") -> Iterator[CarrierAnswer]:
+    """What CreateSIPParticipant answered for this call's room."""
+    for result in call.setup.all(SipCallResult):
+        if not call.looked_into or (result.room and (call.room is None or result.room != call.room.name)):
+            continue
+        if result.status == 200:
+            kind = Kind.ANSWERED if result.wait_until_answered else Kind.STARTED
+        else:
+            kind = kind_of(
+                result.message,
+                status=result.status,
+                twirp_code=result.twirp_code,
+                sip_status=result.sip_status_code,
+            )
+        sip_status = result.sip_status_code or sip_status_in(result.message)
+        yield CarrierAnswer(
+            kind=kind,
+            because=Because(source=result.read.source, at=result.read.now, text=_in_words(result, sip_status)),
+            at=result.read.now,
+            read_at=result.read.at,
+            started_at=result.started_at,
+            sip_status=sip_status,
+            sip_text=result.sip_status.removeprefix("SIP_STATUS_"),
+            took=result.took,
+            ringing_timeout=result.ringing_timeout,
+            trunk_id=result.trunk_id,
+            number=result.number,
+        )
+
+
+def _in_words(result: SipCallResult, sip_status: int | None) -> str:
+    after = f" after {result.took:.1f} s" if result.took else ""
+    if result.status == 200:
+        return f"answered{after}" if result.wait_until_answered else "accepted; it did not wait for the answer"
+    http = f"HTTP {result.status} {result.twirp_code}".strip() if result.status else result.twirp_code
+    if sip_status is not None:
+        text = result.sip_status.removeprefix("SIP_STATUS_")
+        return f"SIP status {sip_status} {text}".strip() + (f" (as {http})" if http else "") + after
+    return f"{http}, no SIP status{after}: {own_words(result.message) or 'no message'}".removeprefix(", ")
+
+
+SOURCES: list[Callable[["Call"], Iterable[CarrierAnswer]]] = [_from_api]
+"""Each yields the answers that one kind of evidence has of a call."""

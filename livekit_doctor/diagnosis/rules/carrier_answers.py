@@ -1,0 +1,216 @@
+"""The phone's leg where the answer to the attempt to dial is known (design facts 21 to 24).
+
+What the answer says is exact: LiveKit's own refusals, livekit-sip's and the carrier's differ in it.
+It is the last answer that counts, and only while nothing came after it.
+"""
+
+from datetime import timedelta
+
+from msgspec import structs
+
+from livekit_doctor import catalogue
+from livekit_doctor.catalogue.sip_statuses import sip_status
+from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.carrier import CarrierAnswer, Kind
+from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
+from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.flow import Confidence, Step
+
+WATCHED = timedelta(seconds=3)
+"""Looks at the phone this close to the answer have shown its last sip.callStatus."""
+
+
+def last_answer(call: Call, proofs: Proofs, *kinds: Kind) -> CarrierAnswer | None:
+    """The answer that ended the call, if it is one of these kinds. None where the phone was answered
+    all the same, and where a phone that joined after it is on the line: it was dialled again."""
+    if call.inbound or Step.SIP_ANSWERED in proofs or not call.answers:
+        return None
+    answer = call.answers[-1]
+    if answer.kind not in kinds:
+        return None
+    joined = call.phone.joined_at if call.phone else None
+    return None if call.phone_present and joined is not None and joined > answer.at else answer
+
+
+def sip_call_rejected(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD204: a final SIP status other than a request for a login."""
+    answer = last_answer(call, proofs, Kind.REJECTED)
+    if answer is None or answer.sip_status is None:
+        return None
+    status = sip_status(answer.sip_status)
+    label = f"SIP {status.code} {status.name}" + ("" if status.registered else " (not registered)")
+    meanings = [
+        Because(source=label if number == 0 else "or", text=f"{meaning.means} (says the {meaning.who})")
+        for number, meaning in enumerate(status.meanings)
+    ]
+    values = {"detail": f"{status.code} {answer.sip_text or status.name}", "sip_status": str(status.code)}
+    found = _proven(answer, "LKD204", _after_ringing(proofs), *meanings, **values, **_dialled(answer))
+    own = {429: "LKD006", 403: "LKD004", 401: "LKD004"}.get(status.http)
+    text = f"LiveKit's own HTTP {status.http} has no SIP status"
+    return _ruling_out(found, [RuledOut(code=own, because=text)] if own else [])
+
+
+def sip_auth_failed(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD208: 401 or 407, and the login that followed failed or there was none to give."""
+    answer = last_answer(call, proofs, Kind.AUTH_FAILED)
+    return _proven(answer, "LKD208", _after_ringing(proofs), **_dialled(answer)) if answer else None
+
+
+def sip_address_unreachable(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD209: the INVITE got to nobody."""
+    answer = last_answer(call, proofs, Kind.UNREACHABLE)
+    return _proven(answer, "LKD209", _after_ringing(proofs), **_dialled(answer)) if answer else None
+
+
+def sip_media_failed(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD210: the far end took the call, and no codec or no encryption was agreed on."""
+    answer = last_answer(call, proofs, Kind.MEDIA_FAILED)
+    return _proven(answer, "LKD210", Step.SIP_ANSWERED, **_dialled(answer)) if answer else None
+
+
+def trunk_does_not_exist(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD201, from the server's own words."""
+    answer = last_answer(call, proofs, Kind.TRUNK_MISSING)
+    return _proven(answer, "LKD201", Step.SIP_PARTICIPANT_CREATED, trunk_id=answer.trunk_id) if answer else None
+
+
+def trunk_is_unusable(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD202, from the words of the server or of livekit-sip, before anything was dialled."""
+    answer = last_answer(call, proofs, Kind.TRUNK_UNUSABLE)
+    if answer is None:
+        return None
+    text = answer.because.text
+    kind = "number" if "number" in text else "transport" if "different transports" in text else "address"
+    return _proven(answer, "LKD202", Step.SIP_DIALING, kind=kind, trunk_id=answer.trunk_id)
+
+
+def no_sip_service(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD203, from the server's own words (fact 24)."""
+    answer = last_answer(call, proofs, Kind.NO_SIP)
+    return _proven(answer, "LKD203", Step.SIP_PARTICIPANT_CREATED, detail=answer.because.text) if answer else None
+
+
+def quota_exceeded(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD006: HTTP 429 with no SIP status is LiveKit's limit, and no busy line (fact 23)."""
+    answer = last_answer(call, proofs, Kind.QUOTA)
+    if answer is None:
+        return None
+    ruled_out = [RuledOut(code="LKD204", because="a busy line has a SIP status, 486 or 600")]
+    return _ruling_out(_proven(answer, "LKD006", Step.SIP_PARTICIPANT_CREATED), ruled_out)
+
+
+def credentials_rejected(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD004: HTTP 401 or 403 with no SIP status is LiveKit's own refusal, not the carrier's."""
+    answer = last_answer(call, proofs, Kind.CREDENTIALS)
+    if answer is None:
+        return None
+    found = _proven(answer, "LKD004", Step.SIP_PARTICIPANT_CREATED, kind="grant", detail=answer.because.text)
+    return _ruling_out(found, [RuledOut(code="LKD204", because="the carrier's 403 has a SIP status")])
+
+
+def timed_out_while_dialing(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD205: no final answer, and it never rang. The carrier is silent, since a refusal (LKD204), a
+    failed login (LKD208) and an unreachable address (LKD209) have words of their own.
+
+    The error is the same when it rang: only the last sip.callStatus tells, and where nobody looked
+    it is open (fact 21). So is a call that was ended from here before its time.
+    """
+    answer = last_answer(call, proofs, Kind.TIMED_OUT)
+    if answer is None or Step.SIP_RINGING in proofs:
+        return None
+    because, candidates = [answer.because], ["LKD206"]
+    confidence = Confidence.POSSIBLE
+    if _last_seen_at(call, answer, "dialing"):
+        at = call.phone_states[-1][0]
+        because.append(Because(source="ListParticipants", at=at, text="sip.callStatus was dialing to the end"))
+        if not answer.cut_short:
+            confidence, candidates = Confidence.PROVEN, []
+    return Finding(
+        code="LKD205",
+        step=Step.SIP_RINGING,
+        confidence=confidence,
+        because=(*because, *_cut_short(answer)),
+        candidates=tuple(candidates),
+        values=_dialled(answer),
+        ruled_out=tuple(
+            RuledOut(code=code, because="its error has words of its own, or a SIP status")
+            for code in catalogue.get("LKD205").candidates
+        ),
+    )
+
+
+def timed_out_while_ringing(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD206: no final answer, and it rang: nobody picked up."""
+    answer = last_answer(call, proofs, Kind.TIMED_OUT)
+    if answer is None or Step.SIP_RINGING not in proofs:
+        return None
+    rang = next(iter(proofs[Step.SIP_RINGING]))
+    seen = _last_seen_at(call, answer, "ringing") and not answer.cut_short
+    return Finding(
+        code="LKD206",
+        step=Step.SIP_ANSWERED,
+        confidence=Confidence.PROVEN if seen else Confidence.LIKELY,
+        because=(answer.because, Because(source=rang.source, at=rang.at, text=rang.text), *_cut_short(answer)),
+        values=_dialled(answer),
+        ruled_out=(RuledOut(code="LKD204", because="a refusal after the ringing has a SIP status"),),
+    )
+
+
+def unexplained(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD205, possible: the attempt to dial failed with words that are not known."""
+    answer = last_answer(call, proofs, Kind.UNEXPLAINED)
+    if answer is None:
+        return None
+    return Finding(
+        code="LKD205",
+        step=_after_ringing(proofs),
+        confidence=Confidence.POSSIBLE,
+        because=(answer.because,),
+        candidates=(*catalogue.get("LKD205").candidates, "LKD202", "LKD210"),
+        values=_dialled(answer),
+    )
+
+
+def _after_ringing(proofs: Proofs) -> Step:
+    """Where a call that was refused broke: it may have rung before."""
+    return Step.SIP_ANSWERED if Step.SIP_RINGING in proofs else Step.SIP_RINGING
+
+
+def _last_seen_at(call: Call, answer: CarrierAnswer, status: str) -> bool:
+    """Whether the phone was seen at this sip.callStatus just before the answer, and at no later one."""
+    if answer.read_at is None or call.phone is None or call.phone_status not in (status, "hangup"):
+        return False
+    sid = call.phone.sid
+    seen = [
+        listing.read.at
+        for listing in call.participant_lists
+        for p in listing.participants
+        if p.sid == sid and p.attributes.get("sip.callStatus") == status
+    ]
+    return any(answer.read_at - WATCHED <= when <= answer.read_at + WATCHED for when in seen)
+
+
+def _cut_short(answer: CarrierAnswer) -> tuple[Because, ...]:
+    if not answer.cut_short or answer.took is None:
+        return ()
+    text = f"given up after {answer.took:.1f} s of its ringing timeout of {answer.ringing_timeout:g} s: ended from here"
+    return (Because(source=answer.because.source, text=text),)
+
+
+def _dialled(answer: CarrierAnswer) -> dict[str, str]:
+    values = {"trunk_id": answer.trunk_id, "number": answer.number}
+    return {key: value for key, value in values.items() if value}
+
+
+def _proven(answer: CarrierAnswer, code: str, step: Step, *more: Because, **values: str) -> Finding:
+    return Finding(
+        code=code,
+        step=step,
+        confidence=Confidence.PROVEN,
+        because=(answer.because, *more),
+        values={key: value for key, value in values.items() if value},
+    )
+
+
+def _ruling_out(finding: Finding, ruled_out: list[RuledOut]) -> Finding:
+    return structs.replace(finding, ruled_out=tuple(ruled_out))

@@ -1,0 +1,238 @@
+"""A real outbound call: room, agent and phone as configured, followed while it is open, then ended.
+
+The phone rings. The answer of CreateSIPParticipant does not tell whether it rang when nobody picked
+up, so the participant is looked at all the time (design fact 21).
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from math import ceil
+from time import monotonic
+from typing import TypedDict
+
+from google.protobuf.duration_pb2 import Duration
+from livekit.protocol import room as room_service
+from livekit.protocol import sip
+from livekit.protocol.agent_dispatch import RoomAgentDispatch
+
+from livekit_doctor.evidence import gather, sources
+from livekit_doctor.evidence.livekit_client import ApiError, LiveKitClient, Refusal, utc_now
+from livekit_doctor.evidence.observations import (
+    Coverage,
+    Evidence,
+    ParticipantList,
+    Read,
+    Reading,
+    SipCallResult,
+)
+from livekit_doctor.experiments.probe import MARK, fill_in
+from livekit_doctor.experiments.scratch import ScratchRoom
+
+IDENTITY = "callee"
+
+NOBODY = "livekit-doctor-nobody"
+"""The agent of a call without one: a room without agents would start the team's unnamed workers."""
+
+POLL = 0.25
+"""Seconds between two looks: a refused call's participant is gone within 0.4 s (design fact 22)."""
+
+DEPARTURE_TIMEOUT = 60
+"""Seconds that the room outlives a refused phone, so that the agent's leg can still be decided."""
+
+ANSWER_AFTER = 10.0
+"""Seconds beyond the ringing timeout within which CreateSIPParticipant must have answered."""
+
+HANGING_UP = 6.0
+"""Seconds that a call which is being set up has to end, once its participant was removed."""
+
+Progress = Callable[[str], None]
+Enough = Callable[[Evidence, str, float], bool]
+"""Whether the evidence, of a call in this room, decides both legs; or so many seconds after
+CreateSIPParticipant answered were too many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to dial, through which trunk, and with which agent: None for the phone alone, "" for an
+    unnamed worker. Times are seconds; `hold` is counted from the phone's answer."""
+
+    number: str
+    trunk_id: str
+    agent_name: str | None
+    metadata: str = ""
+    ringing_timeout: float = 30.0
+    hold: float = 10.0
+
+
+async def run(
+    client: LiveKitClient, order: Order, known: Evidence, enough: Enough, progress: Progress = lambda _: None
+) -> tuple[Evidence, str]:
+    """Places the call, follows it until that is `enough`, and ends it. Returns everything that is
+    known then, `known` included, and the name of the room.
+
+    Leaves nothing behind, also when cancelled: then the phone is hung up first. What could not be
+    removed is a LeftBehind, and what kept the call from being placed or followed is coverage.
+    """
+    agent = NOBODY if order.agent_name is None else order.agent_name
+    dispatch = RoomAgentDispatch(agent_name=agent, attributes=MARK)
+    lifetime = order.ringing_timeout + ANSWER_AFTER + order.hold
+    room = ScratchRoom(client, [dispatch], lifetime=lifetime, departure_timeout=DEPARTURE_TIMEOUT)
+    dispatch.metadata = fill_in(order.metadata, call_id=room.name, room=room.name)
+    call = _Call(client, order, room, known, progress)
+    try:
+        async with room:
+            await call.follow(enough)
+    except ApiError as error:
+        call.add(gather.unread(sources.TEST_CALL, error.problem))
+    call.add(Reading(observations=room.left_behind))
+    return call.evidence, room.name
+
+
+class _Call:
+    """One attempt to dial, and everything that was seen meanwhile."""
+
+    def __init__(
+        self, client: LiveKitClient, order: Order, room: ScratchRoom, known: Evidence, progress: Progress
+    ) -> None:
+        self.client, self.order, self.room, self.progress = client, order, room, progress
+        self.evidence = known
+        self.result: SipCallResult | None = None
+        self.over_at: float | None = None
+        """When CreateSIPParticipant ended in any way, on time.monotonic()'s clock."""
+
+    def add(self, reading: Reading) -> None:
+        self.evidence = self.evidence.plus(reading, now=utc_now())
+
+    async def follow(self, enough: Enough) -> None:
+        """Dials, and looks at both legs until that is enough."""
+        self.room.before_removal = self.hang_up
+        self.progress(f"dialling through {self.order.trunk_id}")
+        dialing = asyncio.create_task(self.room.settle(self._dial()))
+        while True:
+            await self._look()
+            if self._is_over(enough):
+                break
+            self.progress(self._state())
+            if dialing.done():
+                await asyncio.sleep(POLL)
+            else:
+                await asyncio.wait([dialing], timeout=POLL)
+        await dialing
+
+    async def hang_up(self) -> None:
+        """Stops the ringing at once. A call that is only being set up is waited for, since its
+        participant would make the room again. An answered one ends with its room."""
+        deadline = monotonic() + HANGING_UP
+        while self.over_at is None and monotonic() < deadline:
+            self.progress("hanging up")
+            with suppress(ApiError):
+                await self._remove_phone()
+            await asyncio.sleep(POLL)
+
+    async def _dial(self) -> None:
+        order = self.order
+        request = sip.CreateSIPParticipantRequest(
+            sip_trunk_id=order.trunk_id,
+            sip_call_to=order.number,
+            room_name=self.room.name,
+            participant_identity=IDENTITY,
+            wait_until_answered=True,
+            ringing_timeout=Duration(seconds=ceil(order.ringing_timeout)),
+            max_call_duration=Duration(seconds=ceil(order.ringing_timeout + order.hold) + DEPARTURE_TIMEOUT),
+        )
+        began = monotonic()
+        try:
+            reply = await self.client.call(
+                "SIP/CreateSIPParticipant",
+                request,
+                sip.SIPParticipantInfo,
+                patience=order.ringing_timeout + ANSWER_AFTER,
+                sip_call=True,
+            )
+            self._read(_answered(reply.message), reply.read, monotonic() - began)
+        except ApiError as error:
+            if error.answer is not None and error.answer.twirp_code:
+                self._read(_refused(error.answer), error.answer.read, monotonic() - began)
+            else:
+                self.add(gather.unread(sources.TEST_CALL, error.problem))
+        finally:
+            self.over_at = monotonic()
+
+    def _read(self, answer: "_Answer", read: Read, took: float) -> None:
+        order = self.order
+        self.result = SipCallResult(
+            read=read,
+            room=self.room.name,
+            identity=IDENTITY,
+            trunk_id=order.trunk_id,
+            number=order.number,
+            ringing_timeout=ceil(order.ringing_timeout),
+            took=took,
+            **answer,
+        )
+        self.add(Reading(observations=(self.result,), coverage=(Coverage(source=sources.TEST_CALL, status="read"),)))
+
+    async def _remove_phone(self) -> None:
+        await self.client.call(
+            "RoomService/RemoveParticipant",
+            room_service.RoomParticipantIdentity(room=self.room.name, identity=IDENTITY),
+            room_service.RemoveParticipantResponse,
+            room_admin=True,
+            room=self.room.name,
+        )
+
+    async def _look(self) -> None:
+        rooms, inside = await asyncio.gather(
+            gather.rooms(self.client, self.room.name), gather.inside(self.client, (self.room.room,))
+        )
+        self.add(rooms)
+        self.add(inside)
+
+    def _is_over(self, enough: Enough) -> bool:
+        if self.over_at is None:
+            return False
+        since = monotonic() - self.over_at
+        if self.result is None:
+            return True
+        if self.result.status == 200 and self._phone_status() not in ("", "hangup") and since < self.order.hold:
+            return False
+        return enough(self.evidence, self.room.name, since)
+
+    def _phone_status(self) -> str:
+        """Its sip.callStatus at the last look; empty where it is not in the room."""
+        listings = (item for item in reversed(self.evidence.observations) if isinstance(item, ParticipantList))
+        phones = (p for p in next(listings).participants if p.identity == IDENTITY)
+        return next((p.attributes.get("sip.callStatus", "joined") for p in phones), "")
+
+    def _state(self) -> str:
+        listings = (item for item in reversed(self.evidence.observations) if isinstance(item, ParticipantList))
+        agents = [p for p in next(listings).participants if p.kind == "AGENT" and p.state == "ACTIVE"]
+        agent = "" if self.order.agent_name is None else f", agent {'in the room' if agents else 'not there yet'}"
+        return f"phone {self._phone_status() or 'not there'}{agent}"
+
+
+class _Answer(TypedDict, total=False):
+    status: int
+    twirp_code: str
+    message: str
+    sip_status_code: int | None
+    sip_status: str
+    participant_id: str
+    sip_call_id: str
+
+
+def _answered(told: sip.SIPParticipantInfo) -> _Answer:
+    return {"status": 200, "participant_id": told.participant_id, "sip_call_id": told.sip_call_id}
+
+
+def _refused(answer: Refusal) -> _Answer:
+    code = answer.meta.get("sip_status_code", "")
+    return {
+        "status": answer.status,
+        "twirp_code": answer.twirp_code,
+        "message": answer.message,
+        "sip_status_code": int(code) if code.isdecimal() else None,
+        "sip_status": answer.meta.get("sip_status", ""),
+    }

@@ -1,0 +1,134 @@
+"""The heart of `test-call`: choose the trunk, place one real call, and diagnose it like any other."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import aiohttp
+from msgspec.structs import replace
+
+from livekit_doctor import catalogue
+from livekit_doctor.diagnosis.core import diagnose
+from livekit_doctor.diagnosis.correlation import Subject
+from livekit_doctor.diagnosis.result import Diagnosis
+from livekit_doctor.diagnosis.rules.workers import left_behind
+from livekit_doctor.diagnosis.setup import Setup
+from livekit_doctor.errors import UserError
+from livekit_doctor.evidence import gather, worker_endpoint
+from livekit_doctor.evidence.livekit_client import LiveKitClient
+from livekit_doctor.evidence.observations import Evidence, OutboundTrunk, OutboundTrunkList, SipCallResult
+from livekit_doctor.experiments import test_call as experiment
+from livekit_doctor.experiments.test_call import NOBODY, Order
+from livekit_doctor.flow import LEGS, Leg, Status, Step
+from livekit_doctor.settings import Settings
+
+SETTLING = 5.0
+"""Seconds beyond an allowance for the looks that conclude from it."""
+
+_STATUS = {"LKD002": 2, "LKD004": 2, "LKD203": 1}
+"""The exit statuses of what keeps the trunks from being listed; any other leaves it undecided."""
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is known before the call, and the trunk as it is listed (None for one that is not)."""
+
+    evidence: Evidence
+    trunk_id: str
+    trunk: OutboundTrunk | None
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """`answer` is None where the call could not be placed."""
+
+    evidence: Evidence
+    diagnosis: Diagnosis
+    answer: SipCallResult | None
+    left_behind: tuple[str, ...] = ()
+
+
+async def prepare(settings: Settings, trunk_id: str | None, progress: Progress = lambda _: None) -> Prepared:
+    """Reads SIP objects and worker endpoints, and chooses the trunk: the one given, the only one that
+    is configured, else the only one there is.
+
+    Raises UserError where that leaves none, or a choice. Creates nothing.
+    """
+    progress("reading trunks and worker endpoints")
+    async with LiveKitClient(settings.livekit) as client, aiohttp.ClientSession() as session:
+        endpoints = [worker_endpoint.read(worker, session) for worker in settings.workers]
+        evidence = await gather.together(gather.sip_objects(client), *endpoints)
+    listed = [item for item in evidence.observations if isinstance(item, OutboundTrunkList)]
+    trunks = listed[-1].trunks if listed else ()
+    chosen = trunk_id or _only_trunk(settings, evidence, trunks)
+    return Prepared(evidence, chosen, next((trunk for trunk in trunks if trunk.id == chosen), None))
+
+
+async def place(settings: Settings, order: Order, known: Evidence, progress: Progress = lambda _: None) -> Called:
+    """Places the call, follows both legs until they are decided, ends it, and says where it broke."""
+    own = settings_of(settings, order)
+    allowances = own.flow.allowances
+    patience = max(allowances.agent_connected.broken_after, allowances.agent_audio.broken_after) + SETTLING
+
+    def enough(evidence: Evidence, room: str, since: float) -> bool:
+        diagnosis = diagnose(evidence, own, Subject(room=room))
+        open_steps = any(result.status is Status.PENDING for result in diagnosis.steps)
+        return since > patience or not (open_steps or diagnosis.look_again)
+
+    async with LiveKitClient(settings.livekit) as client:
+        evidence, room = await experiment.run(client, order, known, enough, progress)
+    setup = Setup(evidence, own)
+    left = tuple(f"{item.what}: {item.error}" for item in left_behind(setup))
+    return Called(evidence, diagnose(evidence, own, Subject(room=room)), setup.latest(SipCallResult), left)
+
+
+def settings_of(settings: Settings, order: Order) -> Settings:
+    """How this call is placed: by the tool, whoever dials the team's own; with its agent, or without."""
+    without: tuple[Step, ...] = LEGS[Leg.AGENT] if order.agent_name is None else ()
+    name = NOBODY if order.agent_name is None else order.agent_name
+    flow = replace(settings.flow, placed_by="edge_function", not_used=(*settings.flow.not_used, *without))
+    return replace(settings, flow=flow, agent=replace(settings.agent, name=name))
+
+
+def agent_to_dispatch(settings: Settings) -> str:
+    """The agent's name. Raises UserError where none is known, or where it would dial by itself."""
+    if settings.agent.name is None:
+        raise UserError(
+            "LKD001",
+            "the test call does not know which agent to dispatch",
+            'set agent.name in checks.yaml, or give --agent-name NAME ("" for a worker without a name),\n'
+            "or --no-agent to test the phone leg alone",
+        )
+    if settings.flow.placed_by == "agent" and settings.probe.metadata is None:
+        raise UserError(
+            "LKD001",
+            "the agent itself dials (flow.placed_by: agent), so two phones could ring",
+            "set probe.metadata in checks.yaml to dispatch metadata that makes the agent join without dialling,\n"
+            "or give --no-agent to test the phone leg alone",
+        )
+    return settings.agent.name
+
+
+def _only_trunk(settings: Settings, evidence: Evidence, trunks: tuple[OutboundTrunk, ...]) -> str:
+    configured = [trunk.id for trunk in settings.sip.outbound_trunks]
+    if len(configured) == 1:
+        return configured[0]
+    problem = next((entry.problem for entry in evidence.coverage if entry.problem), None)
+    if problem is not None and not (configured or trunks):
+        fix = catalogue.render_fix(catalogue.get(problem.code), {"url": settings.livekit.url or "", **problem.values})
+        raise UserError(problem.code, problem.message, fix, _STATUS.get(problem.code, 3))
+    there = configured or [trunk.id for trunk in trunks]
+    if len(there) == 1:
+        return there[0]
+    if not there:
+        raise UserError(
+            "LKD201",
+            f"there is no outbound SIP trunk at {settings.livekit.url}",
+            catalogue.render_fix(catalogue.get("LKD201"), {}),
+        )
+    raise UserError(
+        "LKD001",
+        f"there are {len(there)} outbound SIP trunks: {', '.join(there)}",
+        "say which one to dial through: --trunk ST_...",
+    )
