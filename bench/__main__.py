@@ -1,4 +1,4 @@
-"""python -m bench: start-up, `check` and `trace` against imports alone, and peak memory.
+"""python -m bench: start-up, `check` and `trace` against imports alone, peak memory; then bench.logs.
 
 Needs the lab. Each figure is the median of interleaved runs, so that a busy machine slows all
 of them alike; only differences and ratios within one run say something.
@@ -6,14 +6,13 @@ of them alike; only differences and ratios within one run say something.
 
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.lab.doctor import OWN_VARIABLES
+from bench import logs
+from bench.figures import peak_memory, timed, verdict
 from tests.lab.edge import Edge, log_row
 from tests.lab.servers import LiveKitServer, Postgres, Redis
 
@@ -43,6 +42,7 @@ def main() -> None:
             }
             measure(folder, env)
             edge.close()
+    logs.main()
 
 
 def measure(folder: Path, env: Mapping[str, str]) -> None:
@@ -68,36 +68,6 @@ def measure(folder: Path, env: Mapping[str, str]) -> None:
     verdict("trace of a finished call - imports", trace, 0.3, "s")
     for name in ("check", "trace"):
         verdict(f"peak memory of {name}", peak_memory(commands[name], folder, env), 120, "MB")
-
-
-def verdict(what: str, value: float, target: float, unit: str) -> None:
-    print(f"{what:<36} {value:7.2f} {unit:<5}  target at most {target:g}  {'met' if value <= target else 'MISSED'}")
-
-
-def timed(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> float:
-    began = time.perf_counter()
-    ran = subprocess.run(command, cwd=folder, env=clean(env), capture_output=True, text=True)
-    took = time.perf_counter() - began
-    if ran.returncode not in (0, 1):
-        sys.exit(f"{' '.join(command)} ended with {ran.returncode}: {ran.stderr}")
-    return took
-
-
-def peak_memory(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> float:
-    """Megabytes of resident memory at the most, of a child of a fresh process."""
-    code = (
-        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], capture_output=True); "
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    )
-    ran = subprocess.run(
-        (PYTHON, "-c", code, *command), cwd=folder, env=clean(env), capture_output=True, text=True, check=True
-    )
-    return int(ran.stdout) / (1024 if sys.platform.startswith("linux") else 1024 * 1024)
-
-
-def clean(env: Mapping[str, str]) -> dict[str, str]:
-    own = {key: value for key, value in os.environ.items() if not key.startswith(OWN_VARIABLES)}
-    return {**own, **env}
 
 
 if __name__ == "__main__":

@@ -48,6 +48,18 @@ def redact_json(text: str) -> str:
     return redacted.encode(errors="replace").decode()
 
 
+def redact_values(value: object) -> object:
+    """A JSON value without the values of secret keys, its strings without what `redact_text` takes out.
+
+    Strings that are JSON are not written anew, so what has been through `redact_json` stays as it is.
+    """
+    if isinstance(value, dict):
+        return {key: REMOVED if _is_secret(key, item) else redact_values(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [redact_values(item) for item in value]
+    return redact_text(value) if isinstance(value, str) else value
+
+
 def printable(text: str) -> str:
     """The text on one line, without characters that could steer a terminal."""
     return "".join(char if char.isprintable() else " " for char in text)

@@ -8,7 +8,7 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from livekit_doctor import __version__
-from livekit_doctor.cli import check, demo, test_call, trace
+from livekit_doctor.cli import check, demo, probe, test_call, trace
 from livekit_doctor.cli.exits import Exit
 from livekit_doctor.errors import UserError
 
@@ -39,6 +39,7 @@ def _root(
 
 app.command("check")(check.check)
 app.command("trace")(trace.trace)
+app.command("probe")(probe.probe)
 app.command("test-call")(test_call.place_call)
 app.command("demo")(demo.demo)
 

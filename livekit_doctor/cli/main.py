@@ -111,7 +111,7 @@ def _error(arguments: list[str], status: int, code: str | None, message: str, fi
     """A result with every key of the schema, and nothing in it but the error."""
     error = {"code": code, "message": message, "fix": fix}
     if "trace" in arguments[:1]:
-        nothing = dict.fromkeys(("call_id", "room", "room_details", "server", "direction"))
+        nothing = dict.fromkeys(("call_id", "room", "room_details", "server", "bundle", "direction"))
         lists = ("attempts", "broken", "steps", "not_covered", "ruled_out", "would_settle", "timeline", "coverage")
         return {
             "schema": "livekit-doctor/trace/v1",
@@ -130,6 +130,15 @@ def _error(arguments: list[str], status: int, code: str | None, message: str, fi
             **nothing,
             "verdict": "unknown",
             "left_behind": [],
+            "error": error,
+        }
+    if "probe" in arguments[:1]:
+        return {
+            "schema": "livekit-doctor/probe/v1",
+            "ok": False,
+            "exit_status": status,
+            **dict.fromkeys(("server", "agent_name", "canary", "summary", "latency")),
+            **{key: [] for key in ("histogram", "criteria", "endings", "dispatches", "left_behind")},
             "error": error,
         }
     return {

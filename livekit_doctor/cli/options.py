@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from livekit_doctor.config import Loaded
+    from livekit_doctor.settings import Settings
 
 T = TypeVar("T")
 
@@ -56,6 +57,15 @@ SipLogOption = Annotated[
     list[str] | None,
     typer.Option("--sip-log", help="A log of livekit-sip; repeatable.", metavar="FILE"),
 ]
+EvidenceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--evidence",
+        help="Text as it comes from a ticket or a chat (- for stdin): log lines, API errors, lk output, webhooks; "
+        "repeatable.",
+        metavar="FILE",
+    ),
+]
 ReadOnlyOption = Annotated[
     bool, typer.Option("--read-only", help="Run no experiment: create nothing, not even a scratch room.")
 ]
@@ -69,13 +79,15 @@ def load(
     url: str | None,
     agent_name: str | None,
     call_logs: str | None = None,
-    logs: Mapping[str, Sequence[str] | None] = MappingProxyType({}),
+    further: Mapping[str, object] = MappingProxyType({}),
 ) -> "Loaded":
-    """The effective configuration; raises ConfigError. `logs` are log files of the components by their key."""
+    """The effective configuration; `further` are a command's own options by dotted key.
+
+    Raises ConfigError.
+    """
     from livekit_doctor.config import load
 
-    files = {f"logs.{key}": list(names) for key, names in logs.items() if names}
-    overrides = {"livekit.url": url, "agent.name": agent_name, "call_logs.file": call_logs, **files}
+    overrides = {"livekit.url": url, "agent.name": agent_name, "call_logs.file": call_logs, **further}
     loaded = load(config, overrides)
     if loaded.settings.checks:
         from livekit_doctor.checks import CHECK_IDS
@@ -91,24 +103,35 @@ def as_unicode(text: str | None) -> str | None:
 
 def fix_values(loaded: "Loaded") -> dict[str, str]:
     """What the configuration has to fill into a fix."""
-    settings = loaded.settings
+    return fix_values_of(loaded.settings, config_file(loaded))
+
+
+def fix_values_of(settings: "Settings", config_file: str) -> dict[str, str]:
     values = {
         "agent_name": settings.agent.name,
         "url": settings.livekit.url,
         "schema": settings.call_logs.schema,
         "table": settings.call_logs.table,
         "column": settings.call_logs.columns.call_id,
-        "config_file": str(loaded.path) if loaded.path else "checks.yaml",
+        "config_file": config_file,
     }
     return {key: value for key, value in values.items() if value}
+
+
+def config_file(loaded: "Loaded") -> str:
+    """What fixes call the configuration: the file as seen from here."""
+    if loaded.path is None:
+        return "checks.yaml"
+    folder = Path.cwd()
+    return str(loaded.path.relative_to(folder) if loaded.path.is_relative_to(folder) else loaded.path)
 
 
 STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
+def run(work: Coroutine[Any, Any, T], say: Callable[[str], None] | None = None) -> T:
     """Runs to the end; a signal to stop cancels it, so that experiments clean up, and then raises
-    KeyboardInterrupt."""
+    KeyboardInterrupt. `say` is told so, in place of `progress`."""
     import asyncio
     import signal
 
@@ -122,7 +145,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
             loop.call_soon_threadsafe(cancel)
 
         def cancel() -> None:
-            progress("stopping, and removing what was created")
+            (say or progress)("stopping, and removing what was created")
             task.cancel()
 
         # Not the loop's add_signal_handler: closing the loop leaves a moment without any handler.
@@ -158,17 +181,18 @@ def console() -> "Console":
 
 def progress(message: str) -> None:
     """Progress goes to stderr, and only where somebody sits at it."""
-    if _is_watched():
+    if is_watched():
         columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
         print(f"\r\x1b[2K{printable(f'… {message}')[: columns - 1]}", end="", file=sys.stderr, flush=True)
 
 
 def end_progress() -> None:
-    if _is_watched():
+    if is_watched():
         print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
 
 
-def _is_watched() -> bool:
+def is_watched() -> bool:
+    """Whether somebody sees what is printed on stderr while it is."""
     return sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 

@@ -1,5 +1,6 @@
 """livekit-doctor trace."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +11,7 @@ from livekit_doctor.cli.options import Format
 
 if TYPE_CHECKING:
     from livekit_doctor.diagnosis.result import Diagnosis
+    from livekit_doctor.render.report import TraceReport
     from livekit_doctor.settings import Settings
 
 
@@ -30,9 +32,19 @@ def trace(
     worker_log: options.WorkerLogOption = None,
     server_log: options.ServerLogOption = None,
     sip_log: options.SipLogOption = None,
+    evidence: options.EvidenceOption = None,
     agent_name: options.AgentOption = None,
     url: options.UrlOption = None,
     config: options.ConfigOption = None,
+    save: Annotated[
+        str | None,
+        typer.Option("--save", help="Save all that was read as a bundle (.gz compresses it).", metavar="FILE"),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Let --save replace a file.")] = False,
+    bundle: Annotated[
+        str | None,
+        typer.Option("--bundle", help="Diagnose a saved bundle (- for stdin); reads nothing else.", metavar="FILE"),
+    ] = None,
     read_only: options.ReadOnlyOption = False,
     show_numbers: options.ShowNumbersOption = False,
     output_format: options.FormatOption = Format.CONSOLE,
@@ -43,37 +55,73 @@ def trace(
     Exit status: 0 healthy or in progress, 1 broken, 2 wrong usage, configuration, credentials,
     table or column, 3 undecided for want of evidence.
     """
-    given = {"worker": worker_log, "server": server_log, "sip": sip_log}
-    loaded = options.load(config, url=url, agent_name=agent_name, call_logs=call_logs, logs=given)
+    from livekit_doctor.cli import bundled
+
+    if bundle is not None:
+        bundled.refuse_beside_bundle(
+            {
+                "CALL_ID": call,
+                "--room": room,
+                "--wait": wait,
+                "--call-logs": call_logs,
+                "--worker-log": worker_log,
+                "--server-log": server_log,
+                "--sip-log": sip_log,
+                "--evidence": evidence,
+                "--agent-name": agent_name,
+                "--url": url,
+                "--config": config,
+                "--save": save,
+                "--force": force,
+            }
+        )
+        return _print(bundled.report_of(bundle, show_numbers=show_numbers), output_format)
+    given = {"logs.worker": worker_log, "logs.server": server_log, "logs.sip": sip_log}
+    logs = {key: list(files) for key, files in given.items() if files}
+    loaded = options.load(config, url=url, agent_name=agent_name, call_logs=call_logs, further=logs)
     settings = loaded.settings
-    _require_a_source(settings)
-    _require_one_stdin(settings)
-    if call is None and room is None:
+    if not evidence:
+        _require_a_source(settings)
+    _require_one_stdin(settings, evidence or ())
+    if call is None and room is None and not evidence:
         from livekit_doctor.cli.recent import recent
 
+        if save is not None:
+            raise bundled.save_without_call()
         return recent(loaded, output_format)
 
     from livekit_doctor.diagnosis.correlation import parse_subject
     from livekit_doctor.evidence.logs import require_readable, sources_of
-    from livekit_doctor.render.masking import mask_of
+    from livekit_doctor.render.masking import mask_of, names_in
     from livekit_doctor.render.report import TraceReport
     from livekit_doctor.trace import Options
     from livekit_doctor.trace import trace as run_trace
 
     subject = parse_subject(options.as_unicode(call), options.as_unicode(room))
-    how = Options(wait=wait, read_only=read_only)
+    pasted = None
+    if evidence:
+        from livekit_doctor.cli.pasted import read_pasted
+
+        pasted = read_pasted(evidence, settings, subject)
+    how = Options(wait=wait, read_only=read_only, pasted=pasted)
     require_readable(sources_of(settings.logs))
-    try:
-        traced = options.run(run_trace(settings, subject, how, options.progress))
-    finally:
-        options.end_progress()
+    with bundled.saving(save, force=force, show_numbers=show_numbers) as saved:
+        try:
+            traced = options.run(run_trace(settings, subject, how, options.progress))
+        finally:
+            options.end_progress()
+        is_saved = saved(traced.evidence, settings, subject, options.config_file(loaded))
     report = TraceReport(
         diagnosis=traced.diagnosis,
-        mask=mask_of(traced.evidence, show=show_numbers),
+        mask=mask_of(traced.evidence, show=show_numbers, names=names_in(traced.diagnosis)),
         values=options.fix_values(loaded),
         server=settings.livekit.url,
-        exit_status=exit_status(traced.diagnosis),
+        exit_status=exit_status(traced.diagnosis) if is_saved else Exit.USAGE,
     )
+    return _print(report, output_format)
+
+
+def _print(report: "TraceReport", output_format: Format) -> int:
     if output_format is Format.JSON:
         from livekit_doctor.render import trace_json
 
@@ -112,16 +160,16 @@ def _require_a_source(settings: "Settings") -> None:
             f"nothing to read: {', '.join(settings.livekit.missing)} not set, and no call logs are configured",
             "set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the environment or in .env,\n"
             "set CALL_LOGS_DATABASE_URL, or give an export with --call-logs FILE,\n"
-            "or give logs with --worker-log, --server-log and --sip-log FILE",
+            "or give logs with --worker-log, --server-log and --sip-log FILE, or what you have with --evidence FILE",
             Exit.USAGE,
         )
 
 
-def _require_one_stdin(settings: "Settings") -> None:
+def _require_one_stdin(settings: "Settings", evidence: Sequence[str]) -> None:
     from livekit_doctor.errors import UserError
 
     logs = settings.logs
-    names = [settings.call_logs.file, *logs.worker, *logs.server, *logs.sip]
+    names = [settings.call_logs.file, *logs.worker, *logs.server, *logs.sip, *evidence]
     if names.count("-") > 1:
         raise UserError(
             "LKD001",

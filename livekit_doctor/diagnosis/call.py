@@ -5,6 +5,7 @@ clock: LiveKit's objects against the `Date` of the answer that listed them, log 
 the log store's own time.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ from livekit_doctor.evidence.observations import (
     ParticipantList,
     Room,
     RoomList,
+    Sighting,
     SipDispatchRule,
     SipDispatchRuleList,
     Track,
@@ -37,6 +39,13 @@ JOB_LISTED_AFTER = timedelta(seconds=8)
 
 ROOM_AFTER_ROWS = timedelta(minutes=1)
 """A room this much younger than the last row of a call is another call's room of the same name."""
+
+FAILED = re.compile(
+    r"(call|sip|phone|dial|agent|dispatch|room|outbound)\w*(fail|error|reject|declin|busy|timed?_?out|crash)"
+    r"|^(failed|error|busy|rejected|declined|no_?answer|timed?_?out|unreachable)$|not?_?answer",
+    re.IGNORECASE,
+)
+"""States by which components say that a step failed, whatever the team calls it."""
 
 ANSWERED = ("active", "automation")
 RANG = ("ringing", *ANSWERED)
@@ -361,6 +370,38 @@ class Call:
         """The states of this call that no step stands for."""
         return tuple(state for state, step in self.step_of_state.items() if step is None)
 
+    @cached_property
+    def logged_failures(self) -> tuple[LogRow, ...]:
+        """The rows whose state no step stands for and which say in plain words that the call failed."""
+        return tuple(row for row in self.rows if row.state in self.unmapped and FAILED.search(row.state))
+
+    # What a person pasted
+
+    @cached_property
+    def sightings(self) -> tuple[Sighting, ...]:
+        """What was seen of the room at other times than now, oldest first, undated last."""
+        if not self.looked_into:
+            return ()
+        found = (item for item in self.setup.all(Sighting) if self._may_be_of_room(item.room, item.room_sid))
+        return tuple(sorted(found, key=lambda item: (item.at is None, item.at or item.read.at)))
+
+    def _may_be_of_room(self, room: str, sid: str) -> bool:
+        if self.room is None:
+            return not room
+        own = self.room_info.sid if self.room_info else self.room.sid
+        return room in ("", self.room.name) and (not sid or not own or sid == own)
+
+    @cached_property
+    def rows_are_whole(self) -> bool:
+        """Whether the rows were read from the log itself: then one that is not there was not written."""
+        return any(not row.read.excerpt for row in self.rows)
+
+    @cached_property
+    def only_excerpts(self) -> bool:
+        """Whether all that is known was picked by a person."""
+        observations = self.setup.evidence.observations
+        return bool(observations) and all(item.read.excerpt for item in observations)
+
     # Logs of the components
 
     @cached_property
@@ -370,12 +411,16 @@ class Call:
     @cached_property
     def wanted_agent(self) -> str | None:
         """The name under which the agent was dispatched, else the one that it should be dispatched under."""
-        return self.dispatches[-1].agent_name if self.dispatches else self.agent_name
+        if self.dispatches:
+            return self.dispatches[-1].agent_name
+        logged = self.component_logs.dispatched_names
+        return logged[-1] if logged and self.agent_name not in logged else self.agent_name
 
     @cached_property
     def dispatched_at(self) -> datetime | None:
         """When the agent was last dispatched: by the API, else by a component's log, else by a log row."""
-        created = [dispatch.created_at for dispatch in self.dispatches if dispatch.created_at is not None]
+        seen = [d for item in self.sightings for d in item.dispatches if d.agent_name == self.wanted_agent]
+        created = [dispatch.created_at for dispatch in self.dispatches or seen if dispatch.created_at is not None]
         if created:
             return max(created)
         lines = self.component_logs.said(Said.DISPATCH_CREATED) or self.component_logs.said(Said.ASKED)

@@ -5,6 +5,8 @@ lab). A line is a call's own by its room, its job, its dispatch or its agent's i
 none of these counts by the agent's name and the time of the dispatch, for no more than `likely`.
 """
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,9 +20,14 @@ from livekit_doctor.evidence.observations import Component, LogFile, LogLine
 if TYPE_CHECKING:
     from livekit_doctor.diagnosis.call import Call
 
+_AGENT_NAME = re.compile(r'"agentName": ?"([^"\\]+)"')
+
 AROUND_DISPATCH = (timedelta(seconds=-2), timedelta(seconds=15))
 """When a line without room or job may be about a dispatch: the server answers it 0 to 5 s later, and a
 request that hangs is given up after 3 s a worker."""
+
+
+_AGENT_NAME = re.compile(r'"agentName": ?"((?:[^"\\]|\\.)+)"')
 
 
 class Said(StrEnum):
@@ -53,7 +60,6 @@ class Said(StrEnum):
     DISPATCH_DELETED = auto()
     PARTICIPANT_ACTIVE = auto()
     PARTICIPANT_LEFT = auto()
-    TRACK_PUBLISHED = auto()
     # the worker
     ASKED = auto()
     """The job request reached the worker."""
@@ -114,7 +120,6 @@ _MEANINGS = (
     _Meaning("server", "API AgentDispatchService.DeleteDispatch", Said.DISPATCH_DELETED),
     _Meaning("server", "participant active", Said.PARTICIPANT_ACTIVE),
     _Meaning("server", "participant closing", Said.PARTICIPANT_LEFT),
-    _Meaning("server", "mediaTrack published", Said.TRACK_PUBLISHED),
     _Meaning("worker", "received job request", Said.ASKED),
     _Meaning("worker", "registered worker", Said.REGISTERED),
     _Meaning("worker", "failed to connect to livekit", Said.CONNECTION_FAILED),
@@ -184,6 +189,14 @@ class ComponentLogs:
         logged = {line.fields.get("job_id", "") for _, line in self._lines if self._in_room(line)}
         return frozenset((listed | logged) - {""})
 
+    @cached_property
+    def agent_names(self) -> frozenset[str]:
+        """The agents that lines of the call name which a person picked; of CreateDispatch its request does."""
+        names = {line.fields.get("agent_name", "") for line in self.own if line.read.excerpt}
+        for line in self.said(Said.DISPATCH_CREATED):
+            names.add(_asked_agent(line) if line.read.excerpt else "")
+        return frozenset(names - {""})
+
     def said(self, *what: Said) -> tuple[LogLine, ...]:
         """The call's own lines that say this."""
         return tuple(line for said, line in self._lines if said in what and self._is_own(line))
@@ -210,11 +223,16 @@ class ComponentLogs:
 
     def is_agent(self, line: LogLine) -> bool:
         """Whether a line about a participant is about the call's agent."""
-        if line.fields.get("kind", "audio") not in ("AGENT", "audio"):
-            return False
         identity = line.fields.get("participant", "")
         listed = {job.participant_identity for job in self.call.jobs}
         return identity in listed or any(identity == f"agent-{job_id}" for job_id in self.job_ids)
+
+    @cached_property
+    def dispatched_names(self) -> tuple[str, ...]:
+        """The agent names that were dispatched into the call's room, by the server's log."""
+        asked = self.said(Said.DISPATCH_CREATED, Said.ROOM_ASKED_FOR)
+        found = [name for line in asked for name in _AGENT_NAME.findall(line.fields.get("request", ""))]
+        return tuple(json.loads(f'"{name}"') for name in dict.fromkeys(found))
 
     def registrations(self, name: str | None = None) -> tuple[LogLine, ...]:
         """When workers registered, under this name or any."""
@@ -233,8 +251,17 @@ class ComponentLogs:
             return True
         if fields.get("room") or fields.get("room_id"):
             return False
+        if line.read.excerpt and fields.get("job_id", "") not in self._jobs_elsewhere:
+            # A person picked it, and no other call is known to be its own.
+            return True
         dispatches = {dispatch.id for dispatch in self.call.dispatches}
         return fields.get("job_id") in self.job_ids or fields.get("dispatch_id") in dispatches
+
+    @cached_property
+    def _jobs_elsewhere(self) -> frozenset[str]:
+        """The jobs that lines put into other rooms."""
+        lines = [line for _, line in self._lines if line.fields.get("room") and not self._in_room(line)]
+        return frozenset({line.fields.get("job_id", "") for line in lines} - {""} - self.job_ids)
 
     def _in_room(self, line: LogLine) -> bool:
         room = self.call.room
@@ -246,6 +273,12 @@ class ComponentLogs:
             return sid == own
         tolerance = timedelta(seconds=self.call.settings.call_logs.clock_tolerance)
         return info is None or line.at is None or line.at >= info.created_at - tolerance
+
+
+def _asked_agent(line: LogLine) -> str:
+    """The agent that a CreateDispatch asked for."""
+    found = _AGENT_NAME.search(line.fields.get("request", ""))
+    return found[1] if found else ""
 
 
 def because(line: LogLine, text: str | None = None) -> Because:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from livekit_doctor import catalogue
-from livekit_doctor.diagnosis import correlation
+from livekit_doctor.diagnosis import correlation, excerpts
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
@@ -19,7 +19,7 @@ from livekit_doctor.diagnosis.result import (
     RoomResult,
     StepResult,
 )
-from livekit_doctor.diagnosis.rules import CALL_RULES, SECOND_LOOKS, agents, dispatches, jobs, rows
+from livekit_doctor.diagnosis.rules import CALL_RULES, SECOND_LOOKS, agents, jobs, rows
 from livekit_doctor.diagnosis.rules.looks import SECOND_LOOK
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.timeline import timeline
@@ -89,7 +89,7 @@ def _unique_rows(setup: Setup) -> tuple[LogRow, ...]:
 
 def _diagnose(call: Call) -> Diagnosis:
     proofs = prove(call)
-    findings = [finding for rule in CALL_RULES if (finding := rule(call, proofs))]
+    findings = excerpts.weighed(call, (finding for rule in CALL_RULES if (finding := rule(call, proofs))))
     if not any(_is_on_the_way_to_the_agent(finding) for finding in findings) and not _awaited(call, proofs):
         findings.extend(filter(None, [rows.never_logged(call, proofs)]))
     findings = [finding for finding in findings if finding.step not in call.settings.flow.not_used]
@@ -242,7 +242,7 @@ def _awaited(call: Call, proofs: Proofs) -> bool:
         first = next(leg, None)
         undecided = any(wants(call, proofs) for wants in SECOND_LOOKS)
         return undecided or (first is not None and _pending_in_room(call, proofs, first))
-    recent = bool(call.rows) and (rows.rows_are_recent(call) or rows.dispatched_recently(call))
+    recent = call.rows_are_whole and (rows.rows_are_recent(call) or rows.dispatched_recently(call))
     return recent and Step.AGENT_CONNECTED not in proofs and Step.CALL_ENDED not in proofs
 
 
@@ -282,7 +282,7 @@ def overdue_and_looked(call: Call, proofs: Proofs) -> bool:
     """The dispatch's allowance is over and nothing holds the conclusion back."""
     if not overdue(call, proofs, Step.AGENT_DISPATCHED):
         return False
-    return dispatches.placer_is_past(call) or not call.phone_waits
+    return Step.AGENT_DISPATCHED in call.logged or not call.phone_waits
 
 
 def _audio_pending(call: Call, proofs: Proofs) -> bool:
@@ -310,14 +310,21 @@ def _verdict(call: Call, steps: tuple[StepResult, ...], broken: tuple[Broken, ..
     both_ends = Step.SIP_ANSWERED if Step.AGENT_CONNECTED in call.settings.flow.not_used else Step.AGENT_CONNECTED
     if status[both_ends] is not Status.OK or _phone_is_missing(call, status) or undecided:
         return Verdict.UNKNOWN
+    if call.logged_failures:
+        return Verdict.UNKNOWN
+    if call.only_excerpts and status[Step.SIP_PARTICIPANT_CREATED] is not Status.OK:
+        # Nobody says that the rest went well: the other leg may just not have been pasted.
+        return Verdict.UNKNOWN
     return Verdict.HEALTHY
 
 
 def _phone_is_missing(call: Call, status: dict[Step, Status]) -> bool:
-    """The room is open without a phone that was ever seen to answer. It was refused (and gone within
-    0.4 s, design fact 22), hung up or was never dialled: an agent that waits alone is no healthy call.
+    """The room is open without a phone that was ever seen to answer, or a phone was seen and is gone
+    before that. It was refused (and gone within 0.4 s, design fact 22), hung up or was never dialled: an
+    agent that waits alone is no healthy call.
     """
-    return call.api_covers and not call.phone_present and status[Step.SIP_ANSWERED] is Status.UNKNOWN
+    looked = call.api_covers or bool(call.phones_seen)
+    return looked and not call.phone_present and status[Step.SIP_ANSWERED] is Status.UNKNOWN
 
 
 def _not_covered(call: Call, steps: tuple[StepResult, ...]) -> tuple[Step, ...]:
@@ -374,6 +381,8 @@ def _would_settle(
 
 
 def _would_tell(call: Call) -> Iterable[str]:
+    for row in call.logged_failures:
+        yield f"what {row.source or 'a component'} meant by {row.state}: its metadata, or its own log of that time"
     if call.api_covers and not call.phone_present and not call.answers:
         yield "what CreateSIPParticipant answered, with wait_until_answered=True, or livekit-sip's log of the call"
         yield "watch the next call from its start: livekit-doctor trace CALL_ID --wait 60"
@@ -390,7 +399,7 @@ def _would_tell(call: Call) -> Iterable[str]:
 def values_of(call: Call, values: dict[str, str]) -> dict[str, str]:
     """The values for the placeholders of a fix: the finding's own, and the call's."""
     own = {
-        "agent_name": call.agent_name,
+        "agent_name": call.agent_name if call.agent_name is not None else call.wanted_agent,
         "room": call.room.name if call.room else None,
         "call_id": call.subject.call_id,
         **_values_of_settings(call.settings),

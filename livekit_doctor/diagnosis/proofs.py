@@ -7,10 +7,10 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from livekit_doctor.diagnosis.call import ANSWERED, RANG, Call, agent_name_of
+from livekit_doctor.diagnosis.call import ANSWERED, RANG, Call, agent_name_of, declined
 from livekit_doctor.diagnosis.carrier import DIALED, Kind
 from livekit_doctor.diagnosis.component_logs import Said
-from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.evidence.observations import LogLine, Participant, Sighting
 from livekit_doctor.flow import FLOW, SPEC, Step, implied_by
 
 
@@ -43,10 +43,14 @@ class _MakeProof(Protocol):
     ) -> Proof: ...
 
 
+class _ProveSeen(Protocol):
+    def __call__(self, step: Step, text: str, at: datetime | None) -> Proof: ...
+
+
 def prove(call: Call) -> Proofs:
     """All steps that the evidence proves, directly or since a later step implies them."""
     direct: dict[Step, list[Proof]] = {}
-    for proof in (*_from_api(call), *_from_component_logs(call), *_from_rows(call)):
+    for proof in (*_from_api(call), *_from_sightings(call), *_from_component_logs(call), *_from_rows(call)):
         direct.setdefault(proof.step, []).append(proof)
     proofs: Proofs = {}
     for spec in FLOW:
@@ -82,7 +86,7 @@ def _from_component_logs(call: Call) -> Iterator[Proof]:
         for line in logs.said(said):
             if step is Step.AGENT_DISPATCHED and line.log == "server" and not _dispatches_agent(call, line):
                 continue
-            if step in _BY_AGENT and not logs.is_agent(line):
+            if step is Step.AGENT_CONNECTED and not logs.is_agent(line):
                 continue
             yield _by_line(step, line)
     for line in logs.own:
@@ -102,9 +106,7 @@ _STEP_OF_LINE = (
     (Step.ENTRYPOINT_CALLED, Said.RETURNED),
     (Step.ENTRYPOINT_CALLED, Said.UNRESPONSIVE),
     (Step.AGENT_CONNECTED, Said.PARTICIPANT_ACTIVE),
-    (Step.AGENT_AUDIO, Said.TRACK_PUBLISHED),
 )
-_BY_AGENT = (Step.AGENT_CONNECTED, Step.AGENT_AUDIO)
 
 
 def _by_line(step: Step, line: LogLine) -> Proof:
@@ -114,9 +116,10 @@ def _by_line(step: Step, line: LogLine) -> Proof:
 
 
 def _dispatches_agent(call: Call, line: LogLine) -> bool:
-    """CreateDispatch succeeded, for this call's agent as far as its name is known."""
-    name = call.agent_name
-    return line.fields.get("status") == "200" and (name is None or f'"{name}"' in line.fields.get("request", ""))
+    """CreateDispatch succeeded, for this call's agent; as in ListDispatch, another name counts where
+    its own is not there."""
+    named = call.agent_name in call.component_logs.dispatched_names
+    return line.fields.get("status") == "200" and (not named or f'"{call.agent_name}"' in line.fields["request"])
 
 
 def _from_api(call: Call) -> Iterator[Proof]:
@@ -181,6 +184,65 @@ def _from_phone(call: Call, *, proof: "_MakeProof") -> Iterator[Proof]:
                 # The first look at all says that it is so, not since when.
                 yield proof(step, source, f"sip.callStatus {status}", at if index else None, by=at)
                 break
+
+
+def _from_sightings(call: Call) -> Iterator[Proof]:
+    """What was seen of the room, and pasted: a webhook, or an earlier answer of the API."""
+    agents = {p.identity for item in call.sightings for p in item.participants if p.kind == "AGENT"}
+    phones = {p.identity for item in call.sightings for p in item.participants if p.kind == "SIP"}
+
+    for item in call.sightings:
+        source = f"webhook {item.event}" if item.event else "pasted answer of the API"
+
+        def proof(step: Step, text: str, at: datetime | None, source: str = source) -> Proof:
+            return Proof(step=step, source=source, text=text, at=at, clock=Clock.LIVEKIT)
+
+        if item.info is not None:
+            yield proof(Step.ROOM_CREATED, f"room {item.info.sid} was there", item.info.created_at)
+        elif item.room:
+            yield proof(Step.ROOM_CREATED, f"room {item.room_sid or item.room} was there", None)
+        if item.event == "room_finished":
+            yield proof(Step.CALL_ENDED, "the room was closed", item.at)
+        for dispatch in item.dispatches:
+            if not dispatch.agent_name and not dispatch.jobs:
+                continue
+            if call.wanted_agent in (None, dispatch.agent_name):
+                named = f'for "{dispatch.agent_name}"' if dispatch.agent_name else "the automatic one"
+                yield proof(Step.AGENT_DISPATCHED, f"dispatch {dispatch.id}, {named}", dispatch.created_at)
+            for job in dispatch.jobs:
+                if not declined(job):
+                    yield proof(Step.JOB_ASSIGNED, f"job {job.id} {job.status}", job.started_at)
+        for participant in item.participants:
+            if participant.identity in agents:
+                yield from _of_seen_agent(item, participant, proof)
+            elif participant.identity in phones:
+                yield from _of_seen_phone(participant, proof)
+
+
+def _of_seen_agent(item: Sighting, agent: Participant, proof: "_ProveSeen") -> Iterator[Proof]:
+    """A webhook participant_joined is sent when the participant has become ACTIVE (livekit-server 1.13.5)."""
+    at = agent.joined_at
+    if agent.state == "ACTIVE" or item.event in ("participant_joined", "track_published"):
+        yield proof(Step.AGENT_CONNECTED, f"agent {agent.identity} was in the room", at)
+    elif item.event == "participant_connection_aborted" or agent.state in ("JOINING", "JOINED"):
+        yield proof(Step.ENTRYPOINT_CALLED, f"agent {agent.identity} {agent.state or 'JOINING'}", at)
+    tracks = [item.track] if item.track and item.event == "track_published" else agent.tracks
+    for track in tracks:
+        if track.kind == "audio" and not track.muted:
+            yield proof(Step.AGENT_AUDIO, f"agent {agent.identity} published audio track {track.sid}", None)
+            break
+
+
+def _of_seen_phone(phone: Participant, proof: "_ProveSeen") -> Iterator[Proof]:
+    yield proof(Step.SIP_PARTICIPANT_CREATED, f"SIP participant {phone.identity} ({phone.sid})", phone.joined_at)
+    status = phone.attributes.get("sip.callStatus", "")
+    if phone.attributes.get("sip.ruleID"):
+        return
+    if status:
+        yield proof(Step.SIP_DIALING, "sip.callStatus is set", phone.joined_at)
+    for step, states in ((Step.SIP_RINGING, RANG), (Step.SIP_ANSWERED, ANSWERED)):
+        if status in states:
+            yield proof(step, f"sip.callStatus {status}", None)
 
 
 def age(call: Call, proofs: Proofs, step: Step) -> timedelta | None:

@@ -77,7 +77,7 @@ def _log_lines(call: Call) -> Iterator[TimelineEntry]:
     for line in lines_of(call):
         if line.at is not None and tells(line):
             shown = [f"{name} {line.fields[name]}" for name in _DETAILS if line.fields.get(name)]
-            last = line.traceback.splitlines()[-1:]
+            last = line.traceback.splitlines()[-1:] + ([] if line.zoned else ["time without a zone, taken as UTC"])
             yield TimelineEntry(
                 at=line.at,
                 source=f"{line.log} log",

@@ -8,6 +8,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 
 from livekit.protocol.agent_dispatch import AgentDispatch, DeleteAgentDispatchRequest, RoomAgentDispatch
@@ -138,15 +139,20 @@ class _Probe:
         )
 
     async def finish(self) -> None:
-        """Lets an agent that is on its way arrive, and ends the job of one that never came."""
+        """Lets an agent that is on its way arrive, and ends the job of one that never came.
+
+        Where nobody can see whether it has arrived, it is given the time all the same.
+        """
         if not self._over() and self.age < ON_ITS_WAY:
             self.progress("waiting for the agent that may be on its way, to remove the scratch room")
         while not self._over() and self.age < ON_ITS_WAY:
-            await self._look_at_agent()
-            await self._look_at_job()
+            for look in (self._look_at_agent, self._look_at_job):
+                with suppress(ApiError):
+                    await look()
             await asyncio.sleep(FAST_POLL)
         if not self._over():
-            await self._look_at_job()
+            with suppress(ApiError):
+                await self._look_at_job()
             await self._end_job()
             if self.job:
                 self.progress(

@@ -2,24 +2,39 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from livekit_doctor import catalogue
 from livekit_doctor.checks.check import CheckResult
 from livekit_doctor.diagnosis.findings import Finding
+from livekit_doctor.diagnosis.probing import Judged
 from livekit_doctor.diagnosis.result import Broken, Diagnosis
 from livekit_doctor.evidence.observations import Coverage, OutboundTrunk, SipCallResult
 from livekit_doctor.render.masking import Mask
 
 
 @dataclass(frozen=True, slots=True)
+class BundleNote:
+    """Which bundle was diagnosed: its name, when it was saved (UTC), by which version of the tool,
+    and whether phone numbers were masked in it."""
+
+    name: str
+    created_at: datetime
+    version: str
+    masked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TraceReport:
-    """`server` is the URL asked; `values` are the configuration's for the placeholders of a fix."""
+    """`server` is the URL asked; `values` are the configuration's for the placeholders of a fix;
+    `bundle` is None for what has been read just now."""
 
     diagnosis: Diagnosis
     mask: Mask
     values: Mapping[str, str]
     server: str | None
     exit_status: int
+    bundle: BundleNote | None = None
 
     def fix(self, item: Broken) -> str:
         """The fix to type for a break, its placeholders filled."""
@@ -70,3 +85,20 @@ class CheckReport:
     def fix(self, result: CheckResult) -> str | None:
         """The fix of a check: that of its worst finding."""
         return self.fix_of(result.findings[0]) if result.findings else None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeReport:
+    """`agent_name` is None where canaries stood in for the agent; `server` is the URL asked."""
+
+    judged: Judged
+    agent_name: str | None
+    canary: bool
+    values: Mapping[str, str]
+    server: str | None
+    exit_status: int
+    left_behind: tuple[str, ...] = ()
+
+    def fix_of(self, finding: Finding) -> str:
+        """The fix to type for how dispatches ended, its placeholders filled."""
+        return catalogue.render_fix(catalogue.get(finding.code), {**self.values, **finding.values})

@@ -11,11 +11,11 @@ from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.result import Broken, Diagnosis, RoomResult, StepResult
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import Coverage
-from livekit_doctor.flow import SPEC, Leg, Status, Verdict
+from livekit_doctor.flow import SPEC, Leg, Status, Step, Verdict
 from livekit_doctor.redact import printable
 from livekit_doctor.render.masking import Mask
 from livekit_doctor.render.page import MARKS, Page
-from livekit_doctor.render.report import TraceReport
+from livekit_doctor.render.report import BundleNote, TraceReport
 
 COLUMN = 26
 TIMELINE_ROWS = 40
@@ -51,13 +51,37 @@ def render(report: TraceReport, console: Console) -> None:
 
 def _header(page: Page, report: TraceReport) -> None:
     diagnosis = report.diagnosis
+    if report.bundle:
+        page.hanging([("bundle ", "bold")], _bundle(report.bundle))
     head = [f"call {diagnosis.call_id}"] if diagnosis.call_id else []
     room = diagnosis.room
     head.append(f"room {room.name} ({_state(room, diagnosis)})" if room else "room unknown")
     if report.server:
         head.append(report.server)
     page.line((printable("  ".join(head)), "bold"))
+    for entry in diagnosis.coverage:
+        if entry.not_recognised is not None:
+            page.hanging([(f"{printable(entry.source)}  ", "bold")], recognised(entry), style="dim")
     page.line()
+
+
+def _bundle(bundle: BundleNote) -> str:
+    numbers = ", phone numbers masked" if bundle.masked else ""
+    return f"{bundle.name}, saved {bundle.created_at:%Y-%m-%d %H:%M:%S} UTC by livekit-doctor {bundle.version}{numbers}"
+
+
+def recognised(entry: Coverage) -> str:
+    """What was recognised in a pasted text, and how many of its lines were not."""
+    counts = ", ".join(_counted(count, kind) for kind, count in entry.recognised.items())
+    return f"recognised: {counts or 'nothing'}; not recognised: {_counted(entry.not_recognised or 0, 'line')}"
+
+
+def _counted(count: int, word: str) -> str:
+    if count == 1:
+        return f"1 {word}"
+    if word.endswith("y"):
+        return f"{count} {word[:-1]}ies"
+    return f"{count} {word}{'es' if word.endswith('ch') else 's'}"
 
 
 def _state(room: RoomResult, diagnosis: Diagnosis) -> str:
@@ -152,6 +176,8 @@ def _verdict(page: Page, diagnosis: Diagnosis, mask: Mask) -> None:
 def _sentence(diagnosis: Diagnosis) -> str:
     titles = [SPEC[r.step].title for r in diagnosis.steps if r.status is Status.PENDING]
     if diagnosis.verdict is Verdict.HEALTHY:
+        if Step.SIP_ANSWERED in diagnosis.not_covered:
+            return "the agent's leg; whether the phone was answered, no source could tell"
         return "every step that a source could show has happened"
     if diagnosis.verdict is Verdict.IN_PROGRESS:
         return f"nothing is broken; {', '.join(titles)} may still come"

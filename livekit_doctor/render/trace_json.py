@@ -7,7 +7,7 @@ from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.result import Broken, Diagnosis, RoomResult
 from livekit_doctor.evidence.observations import Coverage
 from livekit_doctor.render.masking import Mask
-from livekit_doctor.render.report import TraceReport
+from livekit_doctor.render.report import BundleNote, TraceReport
 
 SCHEMA = "livekit-doctor/trace/v1"
 
@@ -21,6 +21,7 @@ def render(report: TraceReport) -> dict[str, Any]:
         "room": diagnosis.room.name if diagnosis.room else None,
         "room_details": _room(diagnosis.room) if diagnosis.room else None,
         "server": report.server,
+        "bundle": _bundle(report.bundle) if report.bundle else None,
         "direction": "inbound" if diagnosis.inbound else "outbound",
         "attempts": [
             {
@@ -55,12 +56,20 @@ def render(report: TraceReport) -> dict[str, Any]:
     }
 
 
+def _bundle(bundle: BundleNote) -> dict[str, Any]:
+    numbers = "masked" if bundle.masked else "shown"
+    return {"name": bundle.name, "created_at": bundle.created_at, "version": bundle.version, "numbers": numbers}
+
+
 def _coverage(entry: Coverage, report: TraceReport) -> dict[str, Any]:
     error = None
     if entry.problem:
         message = report.mask(entry.problem.message)
         error = {"code": entry.problem.code, "message": message, "fix": report.fix_of_unread(entry)}
-    return {"source": entry.source, "status": entry.status, "error": error}
+    shown: dict[str, Any] = {"source": entry.source, "status": entry.status, "error": error}
+    if entry.not_recognised is not None:
+        shown |= {"recognised": entry.recognised, "not_recognised": entry.not_recognised}
+    return shown
 
 
 def _room(room: RoomResult) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import pytest
 from livekit_doctor import __version__
 from livekit_doctor.checks import CATEGORIES, CHECK_IDS
 from tests.cli.command_line import CLEAN, PATIENCE, run, run_in_terminal, start
+from tests.cli.schemas import PROBE_KEYS
 
 HEAVY = {"livekit", "aiohttp", "psycopg", "google.protobuf", "msgspec", "yaml", "rich.console", "asyncio"}
 CHECK_KEYS = {"schema", "ok", "exit_status", "server", "configuration", "summary", "checks", "left_behind"}
@@ -26,6 +27,7 @@ TRACE_KEYS = {
     "room",
     "room_details",
     "server",
+    "bundle",
     "direction",
     "attempts",
     "verdict",
@@ -39,6 +41,7 @@ TRACE_KEYS = {
     "warnings",
     "coverage",
 }
+KEYS = {"check": CHECK_KEYS, "trace": TRACE_KEYS, "probe": PROBE_KEYS}
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -64,7 +67,9 @@ def export(folder: Path) -> str:
 # Start-up
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["--version"], ["check", "--help"], ["trace", "--help"], []])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["-h"], ["--version"], ["check", "--help"], ["trace", "--help"], ["probe", "--help"], []]
+)
 def test_help_and_version_import_nothing_slow(folder: Path, arguments: list[str]) -> None:
     program = (
         "import sys\n"
@@ -95,7 +100,7 @@ def test_version(folder: Path) -> None:
 
 def test_every_command_has_help_with_its_exit_statuses(folder: Path) -> None:
     overview = run("--help", cwd=folder).stdout
-    for command in ("check", "trace", "demo"):
+    for command in ("check", "trace", "probe", "demo"):
         assert re.search(rf"^  {command} +[A-Z]", overview, re.MULTILINE)
         ran = run(command, "--help", cwd=folder)
         assert ran.status == 0
@@ -128,6 +133,12 @@ def test_the_installed_script_is_the_module(folder: Path) -> None:
         (["trace", "x", "--wait", "-1"], ["'--wait'", "0"]),
         (["check", "--config"], ["'--config' requires an argument"]),
         (["check", "--config", "missing.yaml"], ["missing.yaml: no such file", "correct --config"]),
+        (["probe", "--min-join-rate", "95"], ["'--min-join-rate'", "did you mean 95%?"]),
+        (["probe", "--min-join-rate", "some"], ["'some' is neither between 0 and 1 nor a percentage"]),
+        (["probe", "--count", "0"], ["'--count'", "1"]),
+        (["probe", "--timeout", "100000"], ["probe.timeout", "86400"]),
+        (["probe", "--read-only"], ["--read-only forbids"]),
+        (["probe"], ["LIVEKIT_URL", "not set"]),
         (["trace"], ["nothing to read", "LIVEKIT_URL", "--call-logs FILE"]),
         (["trace", "call-1"], ["nothing to read", "LIVEKIT_API_SECRET"]),
     ],
@@ -145,7 +156,7 @@ def test_wrong_usage(folder: Path, arguments: list[str], words: list[str]) -> No
     assert "internal error" not in ran.stderr
 
 
-@pytest.mark.parametrize("command", ["check", "trace"])
+@pytest.mark.parametrize("command", ["check", "trace", "probe"])
 @pytest.mark.parametrize("form", [["--format", "json"], ["--format=json"], ["-f", "json"], ["-fjson"]])
 def test_wrong_usage_as_json(folder: Path, command: str, form: list[str]) -> None:
     """A valid document with every key of the schema, an `error` and the exit status."""
@@ -153,7 +164,7 @@ def test_wrong_usage_as_json(folder: Path, command: str, form: list[str]) -> Non
     assert ran.status == 2
     document = ran.json
     assert document["schema"] == f"livekit-doctor/{command}/v1"
-    assert document.keys() == {*(CHECK_KEYS if command == "check" else TRACE_KEYS), "error"}
+    assert document.keys() == {*KEYS[command], "error"}
     assert document["exit_status"] == 2
     assert document["error"]["code"] == "LKD001"
     assert "missing.yaml" in document["error"]["message"]
@@ -161,7 +172,7 @@ def test_wrong_usage_as_json(folder: Path, command: str, form: list[str]) -> Non
     if command == "check":
         assert document["ok"] is False
         assert document["summary"] == dict.fromkeys(("passed", "warned", "failed", "skipped", "errored"), 0)
-    else:
+    elif command == "trace":
         assert document["verdict"] == "unknown"
         assert document["warnings"][0]["code"] == "LKD001"
 

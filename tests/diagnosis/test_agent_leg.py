@@ -89,7 +89,24 @@ def test_the_placer_may_wait_for_the_answer_before_it_dispatches(state: str) -> 
 def test_a_webhook_that_logs_the_phone_does_not_say_that_the_placer_is_past_it() -> None:
     rows = [row(-1, "call_requested"), row(0.6, "sip_participant_created", "webhook")]
     assert not codes(judge(20, look(20, automatic(), phone("ringing")), *rows))
-    assert codes(judge(20, look(20, automatic(), phone("ringing")), rows[0], PLACED)) == ["LKD401"]
+    assert not codes(judge(20, look(20, automatic(), phone()), *rows))
+    assert codes(judge(20, look(20, automatic(), phone()), rows[0], PLACED)) == ["LKD401"]
+
+
+def test_while_the_phone_rings_the_dispatch_may_wait_for_its_answer() -> None:
+    """The placer, or a webhook of it, may dispatch once the phone is answered."""
+    requested = row(-1, "call_requested")
+    assert judge(30, look(30, automatic(), phone("ringing")), requested, PLACED).verdict is Verdict.IN_PROGRESS
+    claimed = row(0.6, "agent_dispatched")
+    assert codes(judge(30, look(30, automatic(), phone("ringing")), requested, claimed)) == ["LKD401"]
+
+
+def test_an_agent_whose_dispatch_was_deleted() -> None:
+    there = look(20, dispatch(0, job()), phone(), agent(1, audio()))
+    gone = [look(t, automatic(), phone()) for t in (24, 28)]
+    diagnosis = judge(28, there, *gone)
+    assert found(diagnosis) == [("agent_connected", "LKD407", "likely")]
+    assert "LKD413" in diagnosis.broken[0].candidates
 
 
 def test_between_the_answer_and_the_dispatch_nothing_is_missing() -> None:

@@ -298,7 +298,7 @@ def undispatched(*lines: LogLine) -> Diagnosis:
         ([OPENED], "LKD401", "proven"),
         ([OPENED, asked_for(1, WITH_AGENT)], "LKD412", "proven"),
         ([OPENED, created(2, ROOM.upper())], "LKD409", "likely"),
-        ([OPENED, created(2, "another-room")], "LKD401", "likely"),
+        ([OPENED, created(2, "another-room")], "LKD401", "possible"),
         (
             [OPENED, created(2), server_line(3, "API AgentDispatchService.DeleteDispatch", status="200")],
             "LKD413",

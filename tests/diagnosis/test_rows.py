@@ -221,3 +221,30 @@ def test_what_is_said_is_in_the_evidence() -> None:
     assert "agent_entrypoint_called was never logged, 7 d after" in text
     assert "1 row, the last: edge logged agent_dispatched" in text
     assert SETTINGS.call_logs.clock_tolerance == timedelta(seconds=5).total_seconds()
+
+
+@pytest.mark.parametrize("state", ["call_failed", "sip_error", "dial_rejected", "busy", "no_answer", "agent_crashed"])
+def test_a_row_that_says_in_plain_words_that_it_failed(state: str) -> None:
+    """Nothing is called healthy over it, though no step stands for it."""
+    rows = [row(0, "agent_dispatched"), row(1, "agent_connected", "agent")]
+    assert rows_only(DAY, *rows).verdict is Verdict.HEALTHY
+    failed = rows_only(DAY, *rows, row(9, state))
+    assert failed.verdict is Verdict.UNKNOWN
+    assert state in " ".join(failed.would_settle)
+    for harmless in ("no_error", "busy_tone_off", "transcript_error"):
+        assert rows_only(DAY, *rows, row(9, harmless)).verdict is Verdict.HEALTHY
+
+
+def test_a_component_of_which_no_state_is_known_may_be_the_agent() -> None:
+    rows = [row(0, "agent_dispatched"), row(2, "sip_answered"), row(180, "call_ended")]
+    assert codes(rows_only(DAY, *rows)) == ["LKD402"]
+    assert rows_only(DAY, *rows, row(1, "session_started", "agent")).verdict is Verdict.UNKNOWN
+    assert codes(rows_only(DAY, *rows, row(1, "waiting_for_agent"))) == ["LKD402"]
+
+
+def test_a_phone_that_was_seen_to_dial_and_no_more() -> None:
+    """The closed room is no healthier than the open one."""
+    there = look(10, dispatch(0, job()), phone("dialing"), agent(1, audio()))
+    gone = look(40, dispatch(0, job()), agent(1, audio()))
+    assert judge(40, there, gone).verdict is Verdict.UNKNOWN
+    assert judge(70, there, gone, closed(70)).verdict is Verdict.UNKNOWN

@@ -36,6 +36,8 @@ class Mode(StrEnum):
     """Blocks its event loop for ever before it would connect."""
     REQUEST_REJECTS = "request_rejects"
     """Rejects the job request as `reject()` does by default."""
+    REQUEST_REJECTS_SOME = "request_rejects_some"
+    """Rejects every second job request of this mode, the first one not, and is healthy otherwise."""
     REQUEST_REJECTS_NO_TERMINATE = "request_rejects_no_terminate"
     REQUEST_RAISES = "request_raises"
     REQUEST_HANGS = "request_hangs"

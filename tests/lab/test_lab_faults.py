@@ -1,10 +1,13 @@
 """Each fault of an outbound call, on real components, with what a trace must say of it: by the API
-alone, with the log rows in addition, and from the rows once the room is closed, also without LiveKit.
+alone, with the components' logs, with the log rows, and once the room is closed from the rows, also
+without LiveKit, and from the components' logs alone.
 
 All calls live in one server at the same time, as they would; each is traced by the command line.
 """
 
+import os
 import secrets
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -22,11 +25,11 @@ from livekit_doctor.flow import Confidence
 from tests.lab.doctor import Doctor, Ran
 from tests.lab.edge import Edge, log_row
 from tests.lab.forked import ForkedDoctor, ForkServer
-from tests.lab.modes import Mode, WorkerSettings, job_metadata
+from tests.lab.modes import JobKind, Mode, WorkerSettings, job_metadata
 from tests.lab.names import Names
 from tests.lab.phone import Call, Phone
 from tests.lab.servers import Database, LiveKitServer, Postgres
-from tests.lab.support import until
+from tests.lab.support import free_port, until
 from tests.lab.together import Running, every, random_names
 from tests.lab.worker import Worker
 
@@ -58,15 +61,29 @@ NO_AGENT = {
     "closed": "agent_connected LKD406 possible",
 }
 FAULTS = (
-    Fault("no_worker", "LKD101", **NO_JOB),
-    Fault("dispatched_before_worker", "LKD109", **NO_JOB),
-    Fault("at_capacity", "LKD103", **NO_JOB),
-    Fault("request_hangs", "LKD403", **NO_JOB),
-    Fault("request_raises", "LKD404", **NO_JOB),
-    Fault("request_rejects_no_terminate", "LKD404", **NO_JOB),
+    Fault("no_worker", "LKD101", logs="job_assigned LKD402 likely", after="job_assigned LKD101 possible", **NO_JOB),
+    Fault(
+        "dispatched_before_worker",
+        "LKD109",
+        logs="job_assigned LKD109 proven",
+        after="job_assigned LKD109 proven",
+        **NO_JOB,
+    ),
+    Fault("at_capacity", "LKD103", logs="job_assigned LKD103 likely", after="job_assigned LKD103 likely", **NO_JOB),
+    Fault("request_hangs", "LKD403", logs="job_assigned LKD403 proven", after="job_assigned LKD403 proven", **NO_JOB),
+    Fault("request_raises", "LKD404", logs="job_assigned LKD404 proven", after="job_assigned LKD404 proven", **NO_JOB),
+    Fault(
+        "request_rejects_no_terminate",
+        "LKD404",
+        logs="job_assigned LKD404 proven",
+        after="job_assigned LKD404 proven",
+        **NO_JOB,
+    ),
     Fault(
         "request_rejects",
         "LKD404",
+        logs="job_assigned LKD404 proven",
+        after="job_assigned LKD404 likely",
         api="job_assigned LKD404 proven",
         rows="job_assigned LKD404 proven",
         closed="job_assigned LKD402 possible",
@@ -74,20 +91,81 @@ FAULTS = (
     Fault(
         "near_miss_name",
         "LKD102",
+        logs="job_assigned LKD102 proven",
+        after="job_assigned LKD102 proven",
         api="job_assigned LKD102 likely",
         rows="job_assigned LKD102 likely",
         closed="job_assigned LKD402 possible",
     ),
-    Fault("entrypoint_raises", "LKD405", **NO_AGENT),
-    Fault("entrypoint_crashes", "LKD405", **NO_AGENT),
-    Fault("entrypoint_returns", "LKD405 LKD415", **NO_AGENT),
-    Fault("never_connects", "LKD415", **NO_AGENT),
-    Fault("blocks_loop", "LKD415", **NO_AGENT),
+    Fault("worker_gone", "LKD101", logs="job_assigned LKD101 likely", after="job_assigned LKD101 likely", **NO_JOB),
+    Fault(
+        "name_with_a_space",
+        "LKD102",
+        logs="job_assigned LKD102 proven",
+        after="job_assigned LKD102 proven",
+        api="job_assigned LKD102 likely",
+    ),
+    Fault(
+        "worker_on_other_server",
+        "LKD104",
+        logs="job_assigned LKD104 proven",
+        after="job_assigned LKD101 possible",  # nobody says which server the call was placed on
+        **NO_JOB,
+    ),
+    Fault(
+        "worker_never_connected",
+        "LKD105",
+        logs="job_assigned LKD105 proven",
+        after="job_assigned LKD105 proven",
+        **NO_JOB,
+    ),
+    Fault("worker_drains", "LKD108", logs="job_assigned LKD108 proven", after="job_assigned LKD108 proven", **NO_JOB),
+    Fault(
+        "other_deployment", "LKD110", logs="job_assigned LKD110 likely", after="job_assigned LKD110 likely", **NO_JOB
+    ),
+    Fault("other_job_type", "LKD110", logs="job_assigned LKD110 likely", after="job_assigned LKD110 likely", **NO_JOB),
+    Fault("worker_frozen", "LKD403", logs="job_assigned LKD403 likely", after="job_assigned LKD403 likely", **NO_JOB),
+    Fault(
+        "stray_worker",
+        "LKD111 LKD415",
+        api="entrypoint_called LKD406 likely",
+        logs="entrypoint_called LKD406 likely",
+    ),
+    Fault(
+        "entrypoint_raises",
+        "LKD405",
+        logs="entrypoint_called LKD405 proven",
+        after="entrypoint_called LKD405 proven",
+        **NO_AGENT,
+    ),
+    Fault(
+        "entrypoint_crashes",
+        "LKD405",
+        logs="entrypoint_called LKD405 proven",
+        after="entrypoint_called LKD405 proven",
+        **NO_AGENT,
+    ),
+    Fault(
+        "entrypoint_returns",
+        "LKD405 LKD415",
+        logs="agent_connected LKD415 proven",
+        after="agent_connected LKD415 proven",
+        **NO_AGENT,
+    ),
+    Fault(
+        "never_connects",
+        "LKD415",
+        logs="agent_connected LKD415 proven",
+        after="agent_connected LKD415 proven",
+        **NO_AGENT,
+    ),
+    Fault("blocks_loop", "LKD415", logs="entrypoint_called LKD406 likely", **NO_AGENT),
     Fault(
         "leaves_early",
         "LKD407",
         followed="agent_connected LKD407 proven",
         api="entrypoint_called LKD406 likely",
+        logs="agent_connected LKD407 proven",
         rows="agent_connected LKD407 likely",
         closed="healthy",  # as far as the rows reach
     ),
@@ -110,6 +188,7 @@ FAULTS = (
         "no_dispatch",
         "LKD401",
         api="agent_dispatched LKD401 possible",
+        logs="agent_dispatched LKD401 possible",
         rows="agent_dispatched LKD401 proven",
         closed="agent_dispatched LKD401 possible",
     ),
@@ -117,6 +196,8 @@ FAULTS = (
         "dispatched_to_similar_room",
         "LKD409",
         api="agent_dispatched LKD409 likely",
+        logs="agent_dispatched LKD409 likely",
+        after="agent_dispatched LKD409 likely",
         rows="agent_dispatched LKD409 likely",
         closed="healthy",  # the agent logs from that room, and the edge function does not say from which
     ),
@@ -131,6 +212,8 @@ FAULTS = (
         "agents_ignored",
         "LKD412",
         api="agent_dispatched LKD401 possible",
+        logs="agent_dispatched LKD412 proven",
+        after="agent_dispatched LKD412 proven",
         rows="agent_dispatched LKD412 likely",
         closed="agent_dispatched LKD401 possible",
     ),
@@ -138,6 +221,8 @@ FAULTS = (
         "only_dispatch_deleted",
         "LKD413",
         api="agent_dispatched LKD413 proven",
+        logs="agent_dispatched LKD413 proven",
+        after="agent_dispatched LKD413 proven",
         rows="agent_dispatched LKD413 proven",
         closed="job_assigned LKD402 possible",
     ),
@@ -145,6 +230,8 @@ FAULTS = (
         "logged_dispatch_deleted",
         "LKD413",
         api="agent_dispatched LKD401 possible",
+        logs="agent_dispatched LKD413 proven",
+        after="agent_dispatched LKD413 proven",
         rows="agent_dispatched LKD413 likely",
         closed="job_assigned LKD402 possible",
     ),
@@ -154,7 +241,7 @@ FAULTS = (
         api="agent_dispatched LKD302 proven",
         rows="agent_dispatched LKD302 proven",
     ),
-    Fault("two_agents", "LKD410", api="healthy", rows="healthy", closed="healthy"),
+    Fault("two_agents", "LKD410", api="healthy", logs="healthy", rows="healthy", closed="healthy", after="healthy"),
     Fault(
         "dialing_for_ever",
         "LKD205",
@@ -188,6 +275,8 @@ FAULTS = (
     Fault(
         "no_worker_and_no_response",
         "LKD101 LKD205",
+        logs="job_assigned LKD402 likely + sip_ringing LKD205 likely",
+        after="job_assigned LKD101 possible",
         api="job_assigned LKD402 likely + sip_ringing LKD205 likely",
         rows="job_assigned LKD402 likely + sip_ringing LKD205 likely",
         closed="job_assigned LKD402 possible",
@@ -210,7 +299,9 @@ LOOK_PATIENCE = 150.0
 
 STATUS = {"broken": 1, "healthy": 0, "in_progress": 0, "unknown": 3}
 LOOKS = [
-    (fault, look) for look in ("followed", "followed_late", "api", "rows", "closed", "database") for fault in FAULTS
+    (fault, look)
+    for look in ("followed", "followed_late", "api", "logs", "rows", "closed", "database", "after")
+    for fault in FAULTS
 ]
 
 
@@ -221,6 +312,7 @@ class Stage:
     server: LiveKitServer
     edge: Edge
     agent: Worker
+    other_server: LiveKitServer
 
 
 @dataclass
@@ -241,6 +333,7 @@ class PlacedCall:
         self.edge = self.stage.edge
         self.other_rooms: list[str] = []
         self.allowance = ALLOWANCE
+        self.workers = [self.stage.agent]
         self.configure()
 
     # What places the call
@@ -300,7 +393,7 @@ class PlacedCall:
         """Each look again until the call is decided."""
         due = time.monotonic() + self.allowance
         every(1, lambda: time.monotonic() > due, "its allowance to pass")
-        for look in ("api", "rows"):
+        for look in ("api", "logs", "rows"):
             if look in self.fault.looks:
                 self.ran[look] = self.decided(look)
         for running in list(self.ran.values()):
@@ -312,7 +405,7 @@ class PlacedCall:
         for room in (self.room, *self.other_rooms):
             if self.edge.rooms(room):
                 self.edge.delete_room(room)
-        for look in ("closed", "database"):
+        for look in ("closed", "database", "after"):
             if look in self.fault.looks:
                 self.ran[look] = self.decided(look)
 
@@ -327,6 +420,10 @@ class PlacedCall:
         match look:
             case "api":
                 return self.doctor.trace("--room", self.room, **API_ONLY)
+            case "logs":
+                return self.doctor.trace("--room", self.room, *self.logs(), **API_ONLY)
+            case "after":
+                return self.doctor.trace("--room", self.room, *self.logs(), **LOGS_ONLY)
             case "rows":
                 return self.doctor.trace(self.call_id, "--room", self.room)
             case "closed":
@@ -334,9 +431,18 @@ class PlacedCall:
             case _:
                 return self.doctor.trace(self.call_id, **ROWS_ONLY)
 
+    def logs(self) -> list[str]:
+        """The logs that a team has at hand: its server's, and those of its workers."""
+        given = ["--server-log", str(self.stage.server.log_path)]
+        for worker in self.workers:
+            given += ["--worker-log", str(worker.log_path)]
+        return given
+
 
 API_ONLY: Any = {"env": {"CALL_LOGS_DATABASE_URL": ""}}
-ROWS_ONLY: Any = {"env": {"LIVEKIT_URL": "", "LIVEKIT_API_KEY": "", "LIVEKIT_API_SECRET": ""}}
+WITHOUT_LIVEKIT = {"LIVEKIT_URL": "", "LIVEKIT_API_KEY": "", "LIVEKIT_API_SECRET": ""}
+ROWS_ONLY: Any = {"env": WITHOUT_LIVEKIT}
+LOGS_ONLY: Any = {"env": WITHOUT_LIVEKIT | {"CALL_LOGS_DATABASE_URL": ""}}
 
 
 # How each fault is made
@@ -372,9 +478,83 @@ def place_at_capacity(call: PlacedCall) -> None:
     call.place()
 
 
-def start_worker(call: PlacedCall, mode: Mode) -> Worker:
-    settings = WorkerSettings(call.agent_name, mode)
-    return call.stack.enter_context(Worker(call.doctor.folder, call.stage.server, settings))
+def start_worker(call: PlacedCall, mode: Mode, **settings: Any) -> Worker:
+    """A worker of the call's own, the only one whose log the team then has."""
+    worker = Worker(call.doctor.folder, call.stage.server, WorkerSettings(call.agent_name, mode, **settings))
+    call.workers = [worker]
+    return call.stack.enter_context(worker)
+
+
+def place_worker_gone(call: PlacedCall) -> None:
+    """It stopped a moment before the dispatch."""
+    call.without_worker()
+    start_worker(call, Mode.REQUEST_REJECTS).stop()
+    deregistered = "last worker deregistered"
+    every(0.3, lambda: call.stage.server.logged(deregistered, agentName=call.agent_name), "the worker to be gone")
+    call.place()
+
+
+def place_name_with_a_space(call: PlacedCall) -> None:
+    call.agent_name = f"{call.agent_name} "
+    call.place()
+
+
+def place_worker_on_other_server(call: PlacedCall) -> None:
+    call.without_worker()
+    worker = Worker(call.doctor.folder, call.stage.other_server, WorkerSettings(call.agent_name, Mode.REQUEST_REJECTS))
+    call.workers = [call.stack.enter_context(worker)]
+    call.place()
+
+
+def place_worker_never_connected(call: PlacedCall) -> None:
+    """Its endpoint answers all the same (design fact 14)."""
+    call.without_worker()
+    worker = Worker(call.doctor.folder, call.stage.server, WorkerSettings(call.agent_name, Mode.REQUEST_REJECTS))
+    call.stack.callback(worker.stop)
+    call.workers = [worker.start({"LIVEKIT_URL": f"ws://127.0.0.1:{free_port()}"})]
+    worker.wait_for_log("failed to connect to livekit")
+    call.configure(workers=[{"url": worker.http_url}])
+    call.place()
+
+
+def place_worker_drains(call: PlacedCall) -> None:
+    """It finishes another call, and takes no new one."""
+    call.without_worker()
+    worker = start_worker(call, Mode.HEALTHY)
+    call.other_rooms.append(call.names.room())
+    call.dispatch(room=call.other_rooms[0])
+    call.edge.wait_for_agent(call.other_rooms[0])
+    os.kill(worker.pid, signal.SIGTERM)
+    worker.wait_for_log("draining worker")
+    call.place()
+
+
+def place_other_deployment(call: PlacedCall) -> None:
+    call.without_worker()
+    start_worker(call, Mode.REQUEST_REJECTS, deployment="blue")
+    call.place()
+
+
+def place_other_job_type(call: PlacedCall) -> None:
+    """The phone never publishes, so that the worker is never asked."""
+    call.without_worker()
+    start_worker(call, Mode.REQUEST_REJECTS, job_kind=JobKind.PUBLISHER)
+    call.place()
+
+
+def place_worker_frozen(call: PlacedCall) -> None:
+    call.without_worker()
+    start_worker(call, Mode.REQUEST_REJECTS).freeze()
+    call.place()
+
+
+def place_stray_worker(call: PlacedCall) -> None:
+    """Somebody else's worker runs under the name, and the team's own is full."""
+    call.without_worker()
+    start_worker(call, Mode.NEVER_CONNECTS)
+    full = start_worker(call, Mode.AT_CAPACITY)
+    full.wait_for_log("worker is at full capacity, marking as unavailable")
+    call.place()
 
 
 def place_near_miss_name(call: PlacedCall) -> None:
@@ -521,11 +701,11 @@ def stages(
     names = Names(secrets.token_hex(4))
     with ExitStack() as stack:
         stages = {}
-        for server in (livekit, livekit_without_redis):
+        for server, other in ((livekit, livekit_without_redis), (livekit_without_redis, livekit)):
             settings = WorkerSettings(names.agent(), call_logs_dsn=database.dsn)
             agent = Worker(lab_folder, server, settings).start()
             stack.callback(agent.stop)
-            stages[server is livekit_without_redis] = Stage(server, Edge(server), agent)
+            stages[server is livekit_without_redis] = Stage(server, Edge(server), agent, other)
         for stage in stages.values():
             stage.agent.wait_until_registered()
         yield stages

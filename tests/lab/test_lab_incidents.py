@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from livekit import api
 
+from tests.bundles.keeping import keep
 from tests.lab.doctor import Doctor, Ran
 from tests.lab.edge import Edge, log_row
 from tests.lab.modes import job_metadata
@@ -29,8 +30,9 @@ def doctor(tmp_path: Path, livekit: LiveKitServer, database: Database) -> Doctor
     return Doctor(tmp_path, livekit, database)
 
 
-def trace_until_decided(doctor: Doctor, call_id: str, room: str) -> Ran:
-    """Traces again and again: in progress within the allowance, and never anything worse before."""
+def trace_until_decided(doctor: Doctor, bundle: str, call_id: str, room: str) -> Ran:
+    """Traces again and again: in progress within the allowance, and never anything worse before.
+    The last time into a bundle, which says the same."""
     began = datetime.now(UTC)
 
     def decided() -> Ran | None:
@@ -42,7 +44,8 @@ def trace_until_decided(doctor: Doctor, call_id: str, room: str) -> Ran:
             assert ran.status == 0
         return ran if verdict != "in_progress" else None
 
-    return until(decided, timeout=ALLOWANCE * 3, what="a verdict")
+    until(decided, timeout=ALLOWANCE * 3, what="a verdict")
+    return keep(doctor, bundle, call_id, "--room", room)
 
 
 def export(database: Database, folder: Path) -> list[Path]:
@@ -72,9 +75,11 @@ def expect(ran: Ran, step: str, code: str, confidence: str) -> dict[str, Any]:
     return broken
 
 
-def expect_from_rows(doctor: Doctor, database: Database, call_id: str, step: str, code: str, candidate: str) -> None:
+def expect_from_rows(
+    doctor: Doctor, bundle: str, database: Database, call_id: str, step: str, code: str, candidate: str
+) -> None:
     """The room is gone: the same step from the database, and from each kind of exported file."""
-    ran = doctor.trace(call_id)
+    ran = keep(doctor, bundle, call_id)
     assert candidate in expect(ran, step, code, "possible")["candidates"]
     for file in export(database, doctor.folder):
         ran = doctor.trace(call_id, "--call-logs", str(file), env={"CALL_LOGS_DATABASE_URL": ""})
@@ -93,7 +98,7 @@ def test_incident_1_dispatched_and_no_worker(
     edge.create_dispatch(room, agent_name, metadata=job_metadata(call_id))
     log_row(database, call_id, "agent_dispatched")
 
-    live = trace_until_decided(doctor, call_id, room)
+    live = trace_until_decided(doctor, "incident-1-live", call_id, room)
     broken = expect(live, "job_assigned", "LKD402", "likely")
     assert "LKD101" in broken["candidates"]
     assert "LKD107" not in broken["candidates"], "the canary has ruled it out"
@@ -103,7 +108,7 @@ def test_incident_1_dispatched_and_no_worker(
 
     callee.leave()
     edge.delete_room(room)
-    expect_from_rows(doctor, database, call_id, "job_assigned", "LKD402", "LKD405")
+    expect_from_rows(doctor, "incident-1-closed", database, call_id, "job_assigned", "LKD402", "LKD405")
 
 
 def test_incident_2_named_worker_and_no_dispatch(
@@ -118,7 +123,7 @@ def test_incident_2_named_worker_and_no_dispatch(
     log_row(database, call_id, "waiting_for_agent")
     callee.answer()
 
-    live = trace_until_decided(doctor, call_id, room)
+    live = trace_until_decided(doctor, "incident-2-live", call_id, room)
     broken = expect(live, "agent_dispatched", "LKD401", "proven")
     assert "create_dispatch" in broken["fix"]
     assert "agents=[" in broken["fix"]
@@ -128,7 +133,7 @@ def test_incident_2_named_worker_and_no_dispatch(
 
     callee.leave()
     edge.delete_room(room)
-    expect_from_rows(doctor, database, call_id, "agent_dispatched", "LKD401", "LKD402")
+    expect_from_rows(doctor, "incident-2-closed", database, call_id, "agent_dispatched", "LKD401", "LKD402")
 
 
 def test_incident_3_room_prefix_of_a_sip_dispatch_rule(
@@ -152,7 +157,7 @@ def test_incident_3_room_prefix_of_a_sip_dispatch_rule(
     callee = phone(room, status="active")
     log_row(database, call_id, "sip_participant_created")
 
-    live = trace_until_decided(doctor, call_id, room)
+    live = trace_until_decided(doctor, "incident-3-live", call_id, room)
     broken = expect(live, "agent_dispatched", "LKD401", "proven")
     about_rule = " ".join(item["text"] for item in broken["because"] if rule.sip_dispatch_rule_id in item["text"])
     assert "inbound calls only" in about_rule
@@ -160,7 +165,7 @@ def test_incident_3_room_prefix_of_a_sip_dispatch_rule(
 
     callee.leave()
     edge.delete_room(room)
-    expect_from_rows(doctor, database, call_id, "agent_dispatched", "LKD401", "LKD402")
+    expect_from_rows(doctor, "incident-3-closed", database, call_id, "agent_dispatched", "LKD401", "LKD402")
 
 
 def test_incident_4_inbound_call_with_its_agent(
@@ -180,10 +185,12 @@ def test_incident_4_inbound_call_with_its_agent(
         assert ran.status == 0
         return ran if ran.json["verdict"] == "healthy" else None
 
-    live = until(healthy, timeout=60, what="a healthy verdict")
+    until(healthy, timeout=60, what="a healthy verdict")
+    live = keep(doctor, "incident-4-live", call_id, "--room", room)
+    assert live.json["verdict"] == "healthy", live.stdout
     assert live.json["direction"] == "inbound"
     edge.delete_room(room)
-    closed = doctor.trace(call_id)
+    closed = keep(doctor, "incident-4-closed", call_id)
     assert closed.json["verdict"] == "healthy", closed.stdout
     assert closed.status == 0
     not_covered = closed.json["not_covered"]

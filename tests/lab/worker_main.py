@@ -1,6 +1,7 @@
 """A lab worker, for `python -m livekit.agents start`: what it does is in its settings."""
 
 import asyncio
+import itertools
 import json
 import os
 import time
@@ -25,11 +26,15 @@ NEVER_RUN_A_JOB = {
 }
 """Modes that need no warm process: such a worker registers in half the time."""
 
+_asked = itertools.count()
+
 
 async def on_request(request: JobRequest) -> None:
     settings = SETTINGS.for_job(request.job.metadata)
     match settings.mode:
         case Mode.REQUEST_REJECTS:
+            await request.reject()
+        case Mode.REQUEST_REJECTS_SOME if next(_asked) % 2:
             await request.reject()
         case Mode.REQUEST_REJECTS_NO_TERMINATE:
             await request.reject(terminate=False)

@@ -66,6 +66,12 @@ def test_known_numbers_in_any_spelling(text: str, masked: str) -> None:
     assert Mask(["+1 (555) 555-0123", "5550100", "12", ""])(text) == masked
 
 
+def test_not_inside_of_a_room_name() -> None:
+    """It stands in commands to paste, and is printed as it is elsewhere."""
+    mask = Mask(["15555550123"], names=["call-_+15555550123_x"])
+    assert mask("grep -F call-_+15555550123_x FILE: 15555550123") == "grep -F call-_+15555550123_x FILE: 1********23"
+
+
 def test_numbers_that_the_evidence_knows() -> None:
     read = Read(source="x", at=START)
     attributes = {"sip.phoneNumber": "15555550101", "sip.trunkPhoneNumber": "15555550102", "sip.callID": "15555550199"}

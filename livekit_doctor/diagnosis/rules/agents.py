@@ -4,20 +4,21 @@ from datetime import timedelta
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.component_logs import Said
+from livekit_doctor.diagnosis.component_logs import because as by_line
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs, overdue, waited
 from livekit_doctor.diagnosis.rules.looks import (
     SECOND_LOOK,
     finding,
+    listed_dispatches,
     logged_row,
     no_agent,
     nobody_ever_joined,
     phones_in,
     seen_in_room,
 )
-from livekit_doctor.evidence.observations import (
-    ParticipantList,
-)
+from livekit_doctor.evidence.observations import LogLine, ParticipantList
 from livekit_doctor.flow import Confidence, Step
 
 
@@ -100,10 +101,13 @@ def agent_left(call: Call, proofs: Proofs) -> Finding | None:
         return None
     if call.watched(_looks_after_connected(call)) < SECOND_LOOK:
         return None
+    left = _left(call)
     seen_at = [listing.read.now for listing in call.participant_lists if call.agents_in(listing)]
     if seen_at:
         text = f"agent {call.agents_seen[-1].identity} was there until {seen_at[-1]:%H:%M:%S}"
         because, confidence = [seen_in_room(call, text)], Confidence.PROVEN
+    elif left:
+        because, confidence = [by_line(left[-1], "the agent was there, and left")], Confidence.PROVEN
     elif Step.AGENT_CONNECTED in call.logged:
         because = [logged_row(call, Step.AGENT_CONNECTED, "the agent had joined")]
         confidence = Confidence.LIKELY
@@ -111,6 +115,10 @@ def agent_left(call: Call, proofs: Proofs) -> Finding | None:
         return None
     because.append(no_agent(call))
     candidates = [] if confidence is Confidence.PROVEN else ["LKD406"]
+    if call.dispatch_list is not None and call.agent_name and not call.dispatches:
+        because.append(listed_dispatches(call, "its dispatch is gone: DeleteDispatch ends the job, too"))
+        candidates.append("LKD413")
+        confidence = Confidence.LIKELY
     return finding(call, "LKD407", Step.AGENT_CONNECTED, confidence, because, candidates)
 
 
@@ -156,12 +164,24 @@ def _looks_without_agent(call: Call) -> list[ParticipantList]:
 
 
 def _looks_after_connected(call: Call) -> list[ParticipantList]:
-    """The looks without an agent after it was seen, or after the row was read that says it connected."""
+    """The looks without an agent after it was seen, after the row was read that says it connected, or
+    after the server logged that it left."""
     looks = _looks_without_agent(call)
     row = call.logged.get(Step.AGENT_CONNECTED)
     if call.agents_seen:
         return looks
-    return [listing for listing in looks if row is not None and listing.read.at >= row.read.at]
+    left = [line.at for line in _left(call) if line.at is not None]
+    return [
+        listing
+        for listing in looks
+        if (row is not None and listing.read.at >= row.read.at) or (left and listing.read.now >= left[-1])
+    ]
+
+
+def _left(call: Call) -> list[LogLine]:
+    """The server's lines of the agent's leaving."""
+    logs = call.component_logs
+    return [line for line in logs.said(Said.PARTICIPANT_LEFT) if logs.is_agent(line)]
 
 
 def _looks_without_late_agent(call: Call) -> list[ParticipantList]:

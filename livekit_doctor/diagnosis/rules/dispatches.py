@@ -64,7 +64,7 @@ def agent_not_dispatched(call: Call, proofs: Proofs) -> Finding | None:
         and not call.inbound
         and not _room_existed_before(call)
         and _others_searched(call)
-        and not _stray_dispatches(call)
+        and not stray_dispatches(call)
     ):
         confidence, candidates = Confidence.PROVEN, []
     else:
@@ -125,7 +125,7 @@ def dispatched_to_other_room(call: Call, proofs: Proofs) -> Finding | None:
     if not _dispatch_missing(call, proofs):
         return None
     logged = _logged_dispatch_id(call)
-    for room, dispatch in _stray_dispatches(call):
+    for room, dispatch in stray_dispatches(call):
         alike = written_alike(call.room.name, room.name) if call.room else None
         near = near_miss(call.room.name, room.name) if call.room else None
         call_id = call.subject.call_id
@@ -208,7 +208,9 @@ def _past_dispatch(call: Call, proofs: Proofs) -> bool:
     """
     if not overdue(call, proofs, Step.AGENT_DISPATCHED):
         return False
-    if placer_is_past(call) or call.inbound:
+    if call.inbound or Step.AGENT_DISPATCHED in call.logged:
+        return True
+    if placer_is_past(call) and not call.phone_waits:
         return True
     if _answered_and_alone(call):
         return call.watched(_looks_since_answer(call)) >= SECOND_LOOK
@@ -287,7 +289,7 @@ def _room_existed_before(call: Call) -> Because | None:
     return None
 
 
-def _stray_dispatches(call: Call) -> list[tuple[Room, Dispatch]]:
+def stray_dispatches(call: Call) -> list[tuple[Room, Dispatch]]:
     """Dispatches for the agent in other live rooms that CreateDispatch itself made, without a phone."""
     rooms = {room.sid: room for room in live_rooms(call.setup.evidence)}
     occupied = {

@@ -10,8 +10,9 @@ from livekit_doctor.diagnosis.component_logs import Said, because
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.names import near_miss, written_alike
 from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.diagnosis.rules.dispatches import placer_is_past, stray_dispatches
 from livekit_doctor.diagnosis.rules.looks import finding
-from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.evidence.observations import DispatchList, LogLine
 from livekit_doctor.flow import Confidence, Step, order
 
 PROVEN, LIKELY, POSSIBLE = Confidence.PROVEN, Confidence.LIKELY, Confidence.POSSIBLE
@@ -95,7 +96,10 @@ def agent_not_dispatched(call: Call, proofs: Proofs) -> Finding | None:
     shown = [
         because(opened[0], f"no CreateDispatch and no agents for this room since it was opened ({until:%H:%M:%S})")
     ]
-    return _finding(call, "LKD401", LIKELY if elsewhere else PROVEN, shown)
+    looked_into = {listing.room for listing in call.setup.all(DispatchList)}
+    accounted = all(line.fields.get("room") in looked_into for line in elsewhere) and not stray_dispatches(call)
+    certain = accounted and _all_dispatches_kept(call, opened[0].at)
+    return _finding(call, "LKD401", PROVEN if certain else POSSIBLE, shown)
 
 
 def room_closed_early(call: Call, proofs: Proofs) -> Finding | None:
@@ -146,6 +150,14 @@ _LAG = timedelta(seconds=10)
 """A log that was read while it is written ends a little before now."""
 
 
+def _all_dispatches_kept(call: Call, opened: datetime) -> bool:
+    """Of a busy server's lines without an id of the call only those next to it are kept."""
+    if not any("CreateDispatch" in message for file in call.component_logs.given for message in file.left_out):
+        return True
+    times = [line.at for line in call.component_logs.anywhere(Said.DISPATCH_CREATED) if line.at is not None]
+    return bool(times) and min(times) <= opened - PLACING and max(times) >= opened + PLACING
+
+
 def _reached(proofs: Proofs) -> bool:
     """A worker had the job, or the agent was there."""
     return any(step in proofs for step in (Step.JOB_ASSIGNED, Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED))
@@ -160,8 +172,6 @@ def _not_dispatched(call: Call, proofs: Proofs) -> bool:
 
 def _phone_answered(call: Call, proofs: Proofs) -> bool:
     """What places the call may wait for the answer before it dispatches, and not dispatch without one."""
-    from livekit_doctor.diagnosis.rules.dispatches import placer_is_past
-
     return Step.SIP_ANSWERED in proofs or placer_is_past(call)
 
 

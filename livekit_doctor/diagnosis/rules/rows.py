@@ -40,7 +40,7 @@ def never_logged(call: Call, proofs: Proofs) -> Finding | None:
     and the codes of the others are its candidates.
     """
     absent = first_absent(call, proofs)
-    if absent is None or not rows_are_old(call) or _ended_too_soon(call):
+    if absent is None or not call.rows_are_whole or not rows_are_old(call) or _ended_too_soon(call):
         return None
     proven = [index for index, step in enumerate(WAY) if step in proofs]
     stretch = WAY[max(proven, default=0) + 1 : WAY.index(absent) + 1]
@@ -83,9 +83,11 @@ def first_absent(call: Call, proofs: Proofs) -> Step | None:
     """The first always-logged step of the agent's leg that nothing proves, where rows were read.
 
     None where the leg is over: a later step is proven, so that the row is merely missing. And none
-    where no state of the log is known at all: it has other names for those that it always writes.
+    where a component logs nothing but states that no step stands for: it may be the agent, which has
+    other names for those that it always writes.
     """
-    if not call.logged:
+    known = {row.source for row in call.rows if row.state not in call.unmapped}
+    if not call.logged or any(row.source not in known for row in call.rows):
         return None
     steps = {step_of_state(name, call.settings.flow) for name in call.settings.call_logs.always_logged}
     absent = [step for step in WAY if step in steps and step not in proofs]

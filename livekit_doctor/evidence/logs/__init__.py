@@ -65,6 +65,10 @@ def read(logs: Sequence[LogSource], needles: Needles, now: datetime, progress: P
         scan, problem = _scan(source, needles, Read(source=name, at=now), progress)
         needles = structs.replace(needles, ids=scan.needles.ids, rooms=scan.needles.rooms)
         observations += (*scan.lines, scan.file)
+        if problem is None and not needles.texts:
+            problem = _problem(
+                source, "neither a room nor an id of the call is known that could be looked for", "searched"
+            )
         if problem is not None:
             coverage.append(Coverage(source=name, status="unread", problem=problem))
         else:
@@ -96,8 +100,8 @@ def _run(scan: Scan, source: LogSource, size: int | None, progress: Progress) ->
     return None
 
 
-def _problem(source: LogSource, why: str) -> Problem:
-    message = f"{source.name} can't be read to its end: {why}"
+def _problem(source: LogSource, why: str, verb: str = "read to its end") -> Problem:
+    message = f"{source.name} can't be {verb}: {why}"
     values = {"kind": "file_unreadable", "file": source.name, "detail": message}
     return Problem(code="LKD602", message=message, values=values)
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from livekit_doctor.redact import printable, redact_json, redact_text
 
@@ -72,10 +73,18 @@ def normalised(fields: Mapping[str, object]) -> dict[str, str]:
     return kept
 
 
+def room_in(fields: Mapping[str, object]) -> str:
+    """The room that the fields name, as it is; empty where they name none."""
+    named = (value for name, value in _named(fields) if name == "room")
+    return next((value for value in named if isinstance(value, str)), "")
+
+
 def _named(fields: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     for key, value in fields.items():
         yield _name(str(key), value), value
     for key, paths in _INSIDE.items():
+        if not isinstance(fields.get(key), dict):
+            continue
         for path, name in paths.items():
             found = _at(fields.get(key), path)
             if isinstance(found, str | int):
@@ -83,7 +92,7 @@ def _named(fields: Mapping[str, object]) -> Iterator[tuple[str, object]]:
 
 
 def _name(key: str, value: object) -> str:
-    folded = re.sub(r"[^a-z0-9]", "", key.lower())
+    folded = _folded(key)
     if folded in _NAMES:
         return _NAMES[folded]
     if folded in ("id", "callid", "sipcallid"):
@@ -91,6 +100,16 @@ def _name(key: str, value: object) -> str:
         by_prefix = next((name for prefix, name in _IDS if text.startswith(prefix)), None)
         # A team's own call id, and the Call-ID of the SIP messages, are other things.
         return by_prefix or {"id": "id", "callid": "own_call_id", "sipcallid": "sip_call_id_full"}[folded]
+    return _snake(key)
+
+
+@lru_cache(maxsize=4096)
+def _folded(key: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", key.lower())
+
+
+@lru_cache(maxsize=4096)
+def _snake(key: str) -> str:
     return _SNAKE.sub("_", key).strip("_").lower() or "field"
 
 
@@ -112,5 +131,5 @@ def _text(value: object) -> str:
 
 def shortened(text: str, longest: int = LONGEST) -> str:
     """One line of at most so many characters."""
-    text = printable(text).strip()
+    text = (text if text.isprintable() else printable(text)).strip()
     return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -1,6 +1,7 @@
 """Which of the lines that were found are kept: all cases bounded."""
 
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from livekit_doctor.evidence.observations import LogLine
 
 FIRST, LAST = 400, 600
 """Lines with an id of the call that are kept of one log: the first and the last ones."""
-EACH = 12
+EACH = 100
 """Lines without an id that are kept of each message, before the call and after its beginning."""
 
 
@@ -28,18 +29,19 @@ class Kept:
     left_out: Counter[str] = field(default_factory=Counter)
     matched: int = 0
     _first: list[LogLine] = field(default_factory=list)
-    _last: deque[LogLine] = field(default_factory=lambda: deque(maxlen=LAST))
+    _last: deque[Callable[[], LogLine]] = field(default_factory=lambda: deque(maxlen=LAST))
     _rings: dict[tuple[str, bool], _Ring] = field(default_factory=dict)
 
-    def add(self, line: LogLine) -> None:
-        """Takes a line that has an id of the call."""
+    def add(self, made: Callable[[], LogLine]) -> LogLine | None:
+        """Takes a line that has an id of the call. Of many, most are never made: None."""
         self.matched += 1
         if len(self._first) < FIRST:
-            self._first.append(line)
-            return
+            self._first.append(made())
+            return self._first[-1]
         if len(self._last) == LAST:
             self.left_out["more lines of the call"] += 1
-        self._last.append(line)
+        self._last.append(made)
+        return None
 
     def add_without_id(self, message: str, line: LogLine) -> None:
         """Takes a line that was found by its message; those of the call's own agent or worker apart."""
@@ -66,7 +68,7 @@ class Kept:
 
     def lines(self) -> list[LogLine]:
         """All that are kept, in the order of the log."""
-        kept = [*self._first, *self._last]
+        kept = [*self._first, *(made() for made in self._last)]
         for ring in self._rings.values():
             kept += (*ring.before, *ring.after)
         return sorted(kept, key=lambda line: line.number)

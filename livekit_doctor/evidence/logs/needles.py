@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-SHORTEST = 5
+SHORTEST = 3
 """Characters of a name or an id that can be searched for: a shorter one is in too many lines."""
 
 AROUND = timedelta(hours=1)

@@ -43,9 +43,7 @@ class Line:
 def strip(raw: bytes) -> Line:
     """The line without line end, colours, prefixes, and the JSON that docker wraps around it."""
     text = raw.decode("utf-8", "replace").rstrip("\r\n").replace("\0", "")
-    line = Line(text.lstrip("\r"))
-    if "\x1b" in line.text:
-        line.text = _ANSI.sub("", line.text)
+    line = Line(without_colours(text.lstrip("\r")))
     for _ in range(_MOST):
         before = line.text
         if before.startswith('{"') and _unwrap(line):
@@ -66,6 +64,10 @@ def strip(raw: bytes) -> Line:
     return line
 
 
+def without_colours(text: str) -> str:
+    return _ANSI.sub("", text) if "\x1b" in text else text
+
+
 def _unwrap(line: Line) -> bool:
     """docker's json-file: {"log": "text\\n", "stream": "stdout", "time": "..."}; and Fluent Bit's likes."""
     if '"log":' not in line.text or not ('"stream":' in line.text or '"time":' in line.text):
@@ -79,5 +81,5 @@ def _unwrap(line: Line) -> bool:
         return False
     line.at = moment(values.get("time"))[0]
     line.goes_on = not inner.endswith("\n") and "stream" in values
-    line.text = _ANSI.sub("", inner.rstrip("\r\n"))
+    line.text = without_colours(inner.rstrip("\r\n"))
     return True

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from livekit_doctor.evidence.logs.formats import belongs, starts_record
-from livekit_doctor.evidence.logs.prefixes import Line, strip
+from livekit_doctor.evidence.logs.prefixes import Line, strip, without_colours
 
 MOST_LINES = 250
 """Lines of one record that are read."""
@@ -29,52 +29,62 @@ def begins_record(raw: bytes) -> bool:
 
 def record_at(data: bytes, place: int, lowest: int = 0) -> Record:
     """The record that the line beginning at `place` belongs to; nothing before `lowest` is part of it."""
-    start = place
+    place = start = _whole_line(data, place, lowest)
     for _ in range(MOST_LINES):
-        head = strip(_raw(data, start))
-        if starts_record(head.text) and not _goes_on_from(data, start, lowest):
-            break
+        if starts_record(_line(data, start)[0].text):
+            record = _from(data, start)
+            return record if record.end > place else _from(data, place)
         if start <= lowest:
-            return _from(data, place)
-        start = data.rfind(b"\n", 0, start - 1) + 1
+            break
+        start = _whole_line(data, _line_before(data, start), lowest)
         if start < lowest:
-            return _from(data, place)
-    else:
-        return _from(data, place)
-    record = _from(data, start)
-    return record if record.end > place else _from(data, place)
-
-
-def _goes_on_from(data: bytes, start: int, lowest: int) -> bool:
-    """Whether the line is the rest of the one before, which the container runtime cut."""
-    if start <= lowest:
-        return False
-    return strip(_raw(data, data.rfind(b"\n", 0, start - 1) + 1)).goes_on
+            break
+    return _from(data, place)
 
 
 def _from(data: bytes, start: int) -> Record:
     """The record that begins here, whatever its first line is."""
-    line = strip(_raw(data, start))
+    line, end = _line(data, start)
     lines, texts = [line], [line.text]
-    end = _end(data, start)
     while end < len(data) and len(lines) < MOST_LINES:
-        line = strip(_raw(data, end))
-        if lines[-1].goes_on:
-            lines[-1] = Line(lines[-1].text + line.text, lines[-1].at, line.goes_on)
-            texts[-1] = lines[-1].text
-        elif starts_record(line.text) or not belongs(line.text, texts):
+        line, after = _line(data, end)
+        if starts_record(line.text) or not belongs(line.text, texts):
             break
-        else:
-            lines.append(line)
-            texts.append(line.text)
-        end = _end(data, end)
+        lines.append(line)
+        texts.append(line.text)
+        end = after
     while len(lines) > 1 and not lines[-1].text.strip():
         lines.pop()
     return Record(lines, start, end)
 
 
-def _raw(data: bytes, start: int) -> bytes:
-    return data[start : _end(data, start)]
+def _whole_line(data: bytes, start: int, lowest: int) -> int:
+    """Where a line begins that the container runtime may have cut into several."""
+    for _ in range(MOST_LINES):
+        if start <= lowest:
+            break
+        before = _line_before(data, start)
+        if before < lowest or not strip(data[before:start]).goes_on:
+            break
+        start = before
+    return start
+
+
+def _line(data: bytes, start: int) -> tuple[Line, int]:
+    """The line that begins here, put together where it was cut, and where the next one begins."""
+    end = _end(data, start)
+    line = strip(data[start:end])
+    for _ in range(MOST_LINES):
+        if not line.goes_on or end >= len(data):
+            break
+        start, end = end, _end(data, end)
+        rest = strip(data[start:end])
+        line = Line(without_colours(line.text + rest.text), line.at, rest.goes_on)
+    return line, end
+
+
+def _line_before(data: bytes, start: int) -> int:
+    return data.rfind(b"\n", 0, start - 1) + 1
 
 
 def _end(data: bytes, start: int) -> int:

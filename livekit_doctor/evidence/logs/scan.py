@@ -5,13 +5,13 @@ import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 
 from msgspec import structs
 
 from livekit_doctor.evidence.logs import formats, messages
 from livekit_doctor.evidence.logs.blocks import LONGEST_LINE, Block, Blocks
-from livekit_doctor.evidence.logs.fields import normalised, shortened
+from livekit_doctor.evidence.logs.fields import normalised, room_in, shortened
 from livekit_doctor.evidence.logs.kept import Kept
 from livekit_doctor.evidence.logs.needles import Needles, is_id, places_of, spellings
 from livekit_doctor.evidence.logs.parsed import Parsed
@@ -95,6 +95,7 @@ class Scan:
 
     @property
     def file(self) -> LogFile:
+        span = [at for at in (self._first_at, self._last_at) if at is not None]
         return LogFile(
             read=self._read,
             log=self.source.log,
@@ -102,8 +103,9 @@ class Scan:
             formats=tuple(name for name, _ in self._formats.most_common()),
             lines=self._lines,
             matched=self._kept.matched,
-            first_at=self._first_at,
-            last_at=self._last_at,
+            # Some exports have the newest line first.
+            first_at=min(span, default=None),
+            last_at=max(span, default=None),
             zoned=self._zoned,
             skipped=dict(self._skipped),
             left_out=dict(self._kept.left_out),
@@ -138,7 +140,7 @@ class Scan:
         start = self.needles.start
         if start is None:
             return False
-        first = next(self._times(block.data[:_PEEKED].split(b"\n")[:-1]), None)
+        first = next(self._times(block.data[:_PEEKED]), None)
         if first is None or not first[1]:
             return False
         before, self._before = self._before, first[0]
@@ -190,20 +192,20 @@ class Scan:
             parsed = self._unparsed(record)
         else:
             self._formats[parsed.format] += bool(parsed.format)
-        fields = normalised(parsed.fields)
-        if "room" in fields and not found - set(self._names) and not self._is_of_room(fields["room"], found):
+        by_name_only = not found - set(self._names)
+        room = room_in(parsed.fields)
+        if room and by_name_only and not self._is_of_room(room, found):
             found = set()
         message = self._messages.in_message(parsed.message)
         if (not found and message is None) or messages.is_chatter(parsed.message):
             return
-        line = self._line(parsed, fields, record, number, by_id=bool(found))
+        made = partial(self._line, parsed, number, by_id=bool(found))
         if not found:
-            self._kept.add_without_id(message or "", line)
-        elif not found - set(self._names) and line.at and not self.needles.near(line.at, line.zoned):
+            self._kept.add_without_id(message or "", made())
+        elif by_name_only and parsed.at and not self.needles.near(parsed.at, parsed.zoned):
             self._kept.left_out["too far from the time of the call"] += 1
-        else:
-            self._kept.add(line)
-            self._learn(fields)
+        elif line := self._kept.add(made):
+            self._learn(line.fields)
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -221,7 +223,8 @@ class Scan:
         traceback = "\n".join(texts) if any(_TRACEBACK in text for text in texts) else ""
         return Parsed("", texts[0].strip(), record.lines[0].at, traceback=traceback)
 
-    def _line(self, parsed: Parsed, fields: dict[str, str], record: Record, number: int, *, by_id: bool) -> LogLine:
+    def _line(self, parsed: Parsed, number: int, *, by_id: bool) -> LogLine:
+        fields = normalised(parsed.fields)
         if parsed.time_of_day:
             fields["time_of_day"] = parsed.time_of_day
         message, mark, rest = parsed.message.partition(_TRACEBACK)
@@ -260,32 +263,50 @@ class Scan:
     # Facts about the log
 
     def _sample_first(self, data: bytes) -> None:
-        for at, zoned in self._times(data.split(b"\n", _SAMPLED)[:_SAMPLED]):
-            self._first_at, self._zoned = at, zoned
-            return
+        first = next(self._times(data), None)
+        if first is not None:
+            self._first_at, self._zoned = first
 
     def _sample_last(self, data: bytes) -> None:
-        lines = data.rstrip(b"\n").rsplit(b"\n", _SAMPLED)[-_SAMPLED:]
-        if lines and lines[-1] and not data.endswith(b"\n"):
-            text = strip(lines[-1]).text
-            if text.startswith("{") and formats.parse([strip(lines[-1])]) is None:
+        last_line = data.rfind(b"\n") + 1
+        if 0 < len(data) - last_line <= LONGEST_LINE:
+            line = strip(data[last_line:])
+            if line.text.startswith("{") and formats.parse([line]) is None:
                 self._skipped["half a JSON line at the end"] += 1
-        for at, zoned in self._times(reversed(lines)):
-            self._last_at = at
+        last = next(self._times_from_end(data), None)
+        if last is not None:
+            self._last_at, zoned = last
             self._zoned = self._zoned and zoned
-            return
 
-    def _times(self, lines: "Iterator[bytes] | list[bytes] | reversed[bytes]") -> Iterator[tuple[datetime, bool]]:
-        for raw in lines:
-            if not raw or len(raw) > LONGEST_LINE:
-                continue
-            line = strip(raw)
-            parsed = formats.parse([line])
-            if parsed is not None:
-                self._formats[parsed.format] += bool(parsed.format)
-            at, zoned = (parsed.at, parsed.zoned) if parsed and parsed.at else (line.at, True)
-            if at is not None:
-                yield at, zoned
+    def _times(self, data: bytes) -> Iterator[tuple[datetime, bool]]:
+        """When the first records were that have a time."""
+        place = 0
+        for _ in range(_SAMPLED):
+            if place >= len(data):
+                return
+            record = record_at(data, place, place)
+            yield from self._time(record)
+            place = record.end
+
+    def _times_from_end(self, data: bytes) -> Iterator[tuple[datetime, bool]]:
+        place = len(data)
+        for _ in range(_SAMPLED):
+            if place <= 0:
+                return
+            record = record_at(data, data.rfind(b"\n", 0, place - 1) + 1)
+            yield from self._time(record)
+            place = record.start
+
+    def _time(self, record: Record) -> Iterator[tuple[datetime, bool]]:
+        if record.end - record.start > LONGEST_LINE:
+            return
+        parsed = formats.parse(record.lines)
+        if parsed is not None:
+            self._formats[parsed.format] += bool(parsed.format)
+        if parsed is not None and parsed.at is not None:
+            yield parsed.at, parsed.zoned
+        elif record.lines[0].at is not None:
+            yield record.lines[0].at, True
 
     def _check_text(self, data: bytes) -> None:
         if data.isascii():

@@ -59,6 +59,8 @@ def check(source: LogSource) -> None:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
             raise Unopenable(f"{source.name} is a folder, not a file")
+        if stat.S_ISSOCK(mode):
+            raise Unopenable(f"{source.name} is a socket, not a file")
         if stat.S_ISREG(mode):
             path.open("rb").close()
         elif not os.access(path, os.R_OK):

@@ -14,7 +14,7 @@ from livekit_doctor.evidence.logs.formats import (
     zap_json,
 )
 from livekit_doctor.evidence.logs.parsed import JsonFormat, Parsed, TextFormat
-from livekit_doctor.evidence.logs.prefixes import Line
+from livekit_doctor.evidence.logs.prefixes import Line, strip
 from livekit_doctor.evidence.logs.times import moment
 
 JSON_FORMATS: tuple[JsonFormat, ...] = (zap_json, python_json, pino_json)
@@ -25,16 +25,22 @@ _WARNING = re.compile(r"\S+:\d+: \w*Warning: ")
 _TRACEBACK = "Traceback (most recent call last):"
 
 
+_OPENED = re.compile(r"( {0,4})\{")
+"""An object that goes over several lines: an entry of an indented export."""
+
+
 def starts_record(line: str) -> bool:
     """Whether a record begins with this line, prefixes taken off. False also for a plain line."""
-    if line.startswith("{"):
+    if line.startswith(("{", "[{")) or _OPENED.fullmatch(line):
         return True
     return any(text_format.starts(line) for text_format in TEXT_FORMATS) or _WARNING.match(line) is not None
 
 
 def belongs(line: str, record: Sequence[str]) -> bool:
     """Whether a line that begins no record goes on with this one."""
-    if record[0].startswith("{"):
+    if opened := _OPENED.fullmatch(record[0]):
+        return record[-1].rstrip(",") != f"{opened[1]}}}"
+    if record[0].startswith(("{", "[{")):
         return False
     if not line or line[0] in " \t}":
         return True
@@ -47,10 +53,10 @@ def parse(lines: Sequence[Line]) -> Parsed | None:
     """The record in these lines; None where it is in no known format."""
     text = lines[0].text
     parsed = None
-    if text.startswith("{"):
-        parsed = _json(text)
+    texts = [line.text for line in lines]
+    if text.startswith(("{", "[{")) or _OPENED.fullmatch(text):
+        parsed = _json("\n".join(texts).strip().removeprefix("[").rstrip(",]"))
     else:
-        texts = [line.text for line in lines]
         for text_format in TEXT_FORMATS:
             if text_format.starts(text):
                 parsed = text_format.parse(texts)
@@ -98,9 +104,6 @@ def _inside(inner: str | dict[str, object], depth: int) -> Parsed:
         if parsed is None:
             parsed = Parsed(OTHER_JSON, str(inner.get("message", inner.get("msg", ""))), fields=inner)
         return parsed
-    lines = [Line(text) for text in inner.splitlines()] or [Line("")]
-    if inner.startswith("{"):
-        found = _json(inner) if depth < 2 else None
-    else:
-        found = parse(lines)
-    return found or Parsed("", inner)
+    lines = [strip(text.encode("utf-8", "replace")) for text in inner.splitlines()] or [Line("")]
+    found = None if lines[0].text.startswith("{") and depth > 1 else parse(lines)
+    return found or Parsed("", inner, lines[0].at)

@@ -9,6 +9,7 @@
 
 import json
 import re
+import textwrap
 
 from livekit_doctor.evidence.logs.parsed import Parsed, level
 from livekit_doctor.evidence.logs.times import moment
@@ -20,6 +21,8 @@ _START = re.compile(
     r"(?P<level>TRACE|DEBUG|INFO|WARN|ERROR|FATAL)(?: \((?P<name>[^)]*)\))?: ?(?P<rest>.*)"
 )
 _FIELD = re.compile(r" {4}(?P<key>[\w.-]+|\"[^\"]+\"): ?(?P<value>.*)")
+
+_MESSAGE = re.compile(r'"message": "((?:[^"\\]|\\.)*)"')
 
 
 def starts(line: str) -> bool:
@@ -42,10 +45,9 @@ def parse(lines: list[str]) -> Parsed | None:
     _keep(fields, key, text)
     traceback = ""
     for name in ("err", "error"):
-        error = fields.get(name)
-        if isinstance(error, dict):
-            traceback = str(error.get("stack", ""))
-            fields[name] = error.get("message") or error.get("type") or ""
+        error = str(fields.get(name, ""))
+        if '"stack":' in error:
+            fields[name], traceback = _error(error)
     at, zoned = moment(found["at"].replace(" +", "+")) if found["at"] else (None, False)
     return Parsed(
         format=NAME,
@@ -58,6 +60,15 @@ def parse(lines: list[str]) -> Parsed | None:
         traceback=traceback,
         time_of_day=found["time"] or "",
     )
+
+
+def _error(text: str) -> tuple[str, str]:
+    """The message and the stack of an error, which pino-pretty prints as no valid JSON."""
+    head, _, stack = text.partition('"stack":')
+    message = _MESSAGE.search(head)
+    lines = stack.splitlines()
+    end = next((number for number, line in enumerate(lines) if line.strip() in ("}", "},")), len(lines))
+    return message[1] if message else "", textwrap.dedent("\n".join(lines[:end])).strip()
 
 
 def _keep(fields: dict[str, object], key: str, text: str) -> None:

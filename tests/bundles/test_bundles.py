@@ -1,0 +1,31 @@
+"""Every call that the lab has kept, diagnosed again without a server."""
+
+import pytest
+
+from livekit_doctor.cli.bundled import report_of
+from livekit_doctor.render import trace_json
+from tests.bundles.keeping import FOLDER, LARGEST, Expected, kept
+
+KEPT = kept()
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_leads_to_what_it_led_to_in_the_lab(name: str) -> None:
+    file, expected = KEPT[name]
+    assert Expected.of(trace_json.render(report_of(str(file), show_numbers=False))) == expected
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_is_fit_to_be_kept(name: str) -> None:
+    """Small, and nothing in it of the machine that it was made on."""
+    file, _ = KEPT[name]
+    text = file.read_text()
+    assert len(text) <= LARGEST
+    for path in ("/home/", "/tmp/", "/root/", "/work/"):
+        assert path not in text
+
+
+def test_each_has_its_expectation() -> None:
+    files = {file.name for file in FOLDER.glob("*.json")}
+    assert files == {name + end for name in KEPT for end in (".json", ".expected.json")}
+    assert {name[:10] for name in KEPT} >= {f"incident-{number}" for number in "1234"}

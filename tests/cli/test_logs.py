@@ -1,0 +1,124 @@
+"""The options for the components' logs, by the command line alone."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command_line import CLEAN, run, run_in_terminal
+from tests.evidence.logs.support import Ids, python_json, zap_json
+
+CALL = Ids(23)
+WORKER = python_json("received job request", **CALL.fields) + "\n"
+SERVER = zap_json("assigned job to worker", jobID=CALL.job_id, room=CALL.room) + "\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two logs, and its own checks.yaml, so that none is found upwards."""
+    (tmp_path / "worker.log").write_text(WORKER)
+    (tmp_path / "server.log").write_text(SERVER)
+    (tmp_path / "checks.yaml").write_text("agent: {name: Front Desk}\n")
+    return tmp_path
+
+
+def events(json: dict[str, list[dict[str, str]]]) -> list[tuple[str, str]]:
+    return [(entry["source"], entry["event"]) for entry in json["timeline"]]
+
+
+OF_BOTH = [("server log", "assigned job to worker"), ("worker log", "received job request")]
+
+
+def test_logs_alone_are_enough(folder: Path) -> None:
+    logs = ("--worker-log", "worker.log", "--server-log", "server.log")
+    ran = run("trace", "--room", CALL.room, *logs, "-f", "json", cwd=folder)
+    assert sorted(events(ran.json)) == OF_BOTH
+    assert ran.stderr == ""
+
+
+def test_one_option_several_times(folder: Path) -> None:
+    (folder / "older.log").write_text("\n".join((WORKER, WORKER.replace("received job request", "process exiting"))))
+    logs = ("--worker-log", "worker.log", "--worker-log", "older.log")
+    ran = run("trace", "--room", CALL.room, *logs, "-f", "json", cwd=folder)
+    sources = [entry["source"] for entry in ran.json["coverage"] if entry["status"] == "read"]
+    assert sources == ["worker_log worker.log", "worker_log older.log"]
+    assert ("worker log", "process exiting") in events(ran.json)
+
+
+def test_from_standard_input(folder: Path) -> None:
+    logs = ("--worker-log", "-", "--server-log", "server.log")
+    ran = run("trace", "--room", CALL.room, *logs, "-f", "json", cwd=folder, stdin=WORKER)
+    assert sorted(events(ran.json)) == OF_BOTH
+
+
+def test_from_the_configuration(folder: Path) -> None:
+    """Relative to its file; an option takes the place of the files of its kind."""
+    (folder / "checks.yaml").write_text("logs: {worker: [worker.log], server: [gone.log]}\n")
+    below = folder / "below"
+    below.mkdir()
+    ran = run("trace", "--room", CALL.room, "--server-log", "../server.log", "-f", "json", cwd=below)
+    assert sorted(events(ran.json)) == OF_BOTH
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--worker-log", "gone.log"), "--worker-log: there is no file gone.log"),
+        (("--server-log", "."), "--server-log: . is a folder, not a file"),
+        (("--sip-log", ""), "logs.sip[0]: is empty"),
+        (("--worker-log", "-", "--sip-log", "-"), "standard input can be read once, and - is given 2 times"),
+        (("--worker-log", "-", "--call-logs", "-"), "standard input can be read once, and - is given 2 times"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_status_2(arguments: tuple[str, ...], message: str, folder: Path) -> None:
+    ran = run("trace", "--room", CALL.room, *arguments, "-f", "json", cwd=folder)
+    assert ran.status == 2
+    assert message in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert ran.json["error"]["code"] == "LKD001"
+
+
+def test_a_log_that_breaks_midway_is_said(folder: Path) -> None:
+    (folder / "worker.log.gz").write_bytes(b"\x1f\x8b" + bytes(20))
+    ran = run("trace", "--room", CALL.room, "--worker-log", "worker.log.gz", "--server-log", "server.log", cwd=folder)
+    assert ran.status == 3
+    assert "worker.log.gz can't be read to its end" in ran.stdout
+    assert "worker_log worker.log.gz: NOT READ" in ran.stdout
+    assert "assigned job to worker" in ran.stdout
+
+
+def test_progress_is_for_those_who_watch(folder: Path) -> None:
+    status, seen = run_in_terminal("trace", "--room", CALL.room, "--worker-log", "worker.log", cwd=folder)
+    assert status == 3
+    assert "reading worker.log [" in seen
+    ran = run("trace", "--room", CALL.room, "--worker-log", "worker.log", cwd=folder)
+    assert ran.stderr == ""
+
+
+def test_phone_numbers_and_secrets_of_a_log_are_not_printed(folder: Path) -> None:
+    text = python_json("dialing +15555550123 with token=abcdef123456", level="ERROR", **CALL.fields)
+    (folder / "worker.log").write_text(text)
+    ran = run("trace", "--room", CALL.room, "--worker-log", "worker.log", cwd=folder)
+    assert "+15555550123" not in ran.stdout
+    assert "abcdef123456" not in ran.stdout
+    assert "dialing +1*" in ran.stdout
+    assert "+15555550123" in run(
+        "trace", "--room", CALL.room, "--worker-log", "worker.log", "--show-numbers", cwd=folder
+    ).stdout  # fmt: skip
+
+
+def test_process_substitution(folder: Path) -> None:
+    """`--worker-log <(kubectl logs ...)` is a pipe under /dev/fd."""
+    reading, writing = os.pipe()
+    os.write(writing, WORKER.encode())
+    os.close(writing)
+    os.set_inheritable(reading, True)
+    command = [sys.executable, "-m", "livekit_doctor", "trace", "--room", CALL.room]
+    ran = subprocess.run(
+        [*command, "--worker-log", f"/dev/fd/{reading}"],
+        cwd=folder, env=CLEAN, pass_fds=(reading,), capture_output=True, text=True,
+    )  # fmt: skip
+    os.close(reading)
+    assert "worker log: received job request" in ran.stdout
