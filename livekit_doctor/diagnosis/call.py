@@ -414,7 +414,16 @@ class Call:
         if self.dispatches:
             return self.dispatches[-1].agent_name
         logged = self.component_logs.dispatched_names
-        return logged[-1] if logged and self.agent_name not in logged else self.agent_name
+        if logged and self.agent_name not in logged:
+            return logged[-1]
+        return self.agent_name if self.agent_name is not None else self._pasted_agent
+
+    @property
+    def _pasted_agent(self) -> str | None:
+        """The one agent that pasted text names; nothing else says which one the call should get."""
+        seen = {dispatch.agent_name for item in self.sightings for dispatch in item.dispatches}
+        named = (seen | self.component_logs.agent_names) - {""}
+        return named.pop() if len(named) == 1 else None
 
     @cached_property
     def dispatched_at(self) -> datetime | None:

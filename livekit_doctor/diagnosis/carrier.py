@@ -97,6 +97,11 @@ class CarrierAnswer(Struct, frozen=True, kw_only=True):
     number: str = ""
 
     @property
+    def when(self) -> datetime | None:
+        """When it came; None for one that was pasted without a time: `at` is then when it was read."""
+        return self.because.at
+
+    @property
     def cut_short(self) -> bool:
         """Whether it was ended from our side before its ringing timeout, which reads the same."""
         if self.took is None or self.ringing_timeout is None:
@@ -159,10 +164,14 @@ def _from_api(call: "Call") -> Iterator[CarrierAnswer]:
         sip_status = result.sip_status_code or sip_status_in(result.message)
         yield CarrierAnswer(
             kind=kind,
-            because=Because(source=result.read.source, at=result.read.now, text=_in_words(result, sip_status)),
+            because=Because(
+                source=result.read.source,
+                at=None if result.read.excerpt and result.read.clock_at is None else result.read.now,
+                text=_in_words(result, sip_status),
+            ),
             at=result.read.now,
-            read_at=result.read.at,
-            started_at=result.started_at,
+            read_at=None if result.read.excerpt else result.read.at,
+            started_at=None if result.read.excerpt else result.started_at,
             sip_status=sip_status,
             sip_text=result.sip_status.removeprefix("SIP_STATUS_"),
             took=result.took,

@@ -370,7 +370,7 @@ def _would_settle(
             hints.extend(catalogue.fill(line, values) for line in settled_by if not is_given(call, line))
     if any(item.step is Step.JOB_ASSIGNED for item in broken) and not call.settings.workers:
         hints.append("set the worker's HTTP endpoint (port 8081 unless configured) under workers in checks.yaml")
-    if hints and call.agent_name is None:
+    if hints and call.wanted_agent is None:
         hints.append("set agent.name in checks.yaml, or give --agent-name, so that its dispatch can be told apart")
     pending = [result for result in steps if result.status is Status.PENDING]
     if pending and verdict is not Verdict.BROKEN:

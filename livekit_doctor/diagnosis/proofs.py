@@ -43,10 +43,6 @@ class _MakeProof(Protocol):
     ) -> Proof: ...
 
 
-class _ProveSeen(Protocol):
-    def __call__(self, step: Step, text: str, at: datetime | None) -> Proof: ...
-
-
 def prove(call: Call) -> Proofs:
     """All steps that the evidence proves, directly or since a later step implies them."""
     direct: dict[Step, list[Proof]] = {}
@@ -157,13 +153,13 @@ def _from_answers(call: Call, *, proof: "_MakeProof") -> Iterator[Proof]:
     for answer in call.answers:
         source, text = answer.because.source, answer.because.text
         if answer.kind is Kind.ANSWERED:
-            yield proof(Step.SIP_ANSWERED, source, text, answer.at)
+            yield proof(Step.SIP_ANSWERED, source, text, answer.when)
         elif answer.kind is Kind.STARTED:
-            yield proof(Step.SIP_PARTICIPANT_CREATED, source, text, answer.at)
+            yield proof(Step.SIP_PARTICIPANT_CREATED, source, text, answer.when)
         elif answer.kind in DIALED:
             yield proof(Step.SIP_DIALING, source, "dialled: it got an answer, or waited for one", answer.started_at)
             if answer.kind is Kind.MEDIA_FAILED:
-                yield proof(Step.SIP_RINGING, source, "the far end took the call", None, by=answer.at)
+                yield proof(Step.SIP_RINGING, source, "the far end took the call", None, by=answer.when)
 
 
 def _from_phone(call: Call, *, proof: "_MakeProof") -> Iterator[Proof]:
@@ -191,58 +187,66 @@ def _from_sightings(call: Call) -> Iterator[Proof]:
     agents = {p.identity for item in call.sightings for p in item.participants if p.kind == "AGENT"}
     phones = {p.identity for item in call.sightings for p in item.participants if p.kind == "SIP"}
 
+    seen: set[tuple[Step, str]] = set()
     for item in call.sightings:
-        source = f"webhook {item.event}" if item.event else "pasted answer of the API"
-
-        def proof(step: Step, text: str, at: datetime | None, source: str = source) -> Proof:
-            return Proof(step=step, source=source, text=text, at=at, clock=Clock.LIVEKIT)
-
-        if item.info is not None:
-            yield proof(Step.ROOM_CREATED, f"room {item.info.sid} was there", item.info.created_at)
-        elif item.room:
-            yield proof(Step.ROOM_CREATED, f"room {item.room_sid or item.room} was there", None)
-        if item.event == "room_finished":
-            yield proof(Step.CALL_ENDED, "the room was closed", item.at)
-        for dispatch in item.dispatches:
-            if not dispatch.agent_name and not dispatch.jobs:
-                continue
-            if call.wanted_agent in (None, dispatch.agent_name):
-                named = f'for "{dispatch.agent_name}"' if dispatch.agent_name else "the automatic one"
-                yield proof(Step.AGENT_DISPATCHED, f"dispatch {dispatch.id}, {named}", dispatch.created_at)
-            for job in dispatch.jobs:
-                if not declined(job):
-                    yield proof(Step.JOB_ASSIGNED, f"job {job.id} {job.status}", job.started_at)
-        for participant in item.participants:
-            if participant.identity in agents:
-                yield from _of_seen_agent(item, participant, proof)
-            elif participant.identity in phones:
-                yield from _of_seen_phone(participant, proof)
+        for step, text, at in _shown_by(call, item, agents, phones):
+            if (step, text) not in seen:
+                seen.add((step, text))
+                source = f"webhook {item.event}" if item.event else "pasted answer of the API"
+                yield Proof(step=step, source=source, text=text, at=at, clock=Clock.LIVEKIT)
 
 
-def _of_seen_agent(item: Sighting, agent: Participant, proof: "_ProveSeen") -> Iterator[Proof]:
-    """A webhook participant_joined is sent when the participant has become ACTIVE (livekit-server 1.13.5)."""
+_Shown = Iterator[tuple[Step, str, datetime | None]]
+
+
+def _shown_by(call: Call, item: Sighting, agents: set[str], phones: set[str]) -> _Shown:
+    if item.info is not None:
+        yield Step.ROOM_CREATED, f"room {item.info.sid} was there", item.info.created_at
+    elif item.room:
+        yield Step.ROOM_CREATED, f"room {item.room_sid or item.room} was there", None
+    if item.event == "room_finished":
+        yield Step.CALL_ENDED, "the room was closed", item.at
+    for dispatch in item.dispatches:
+        if not dispatch.agent_name and not dispatch.jobs:
+            continue
+        if call.wanted_agent in (None, dispatch.agent_name):
+            named = f'for "{dispatch.agent_name}"' if dispatch.agent_name else "the automatic one"
+            yield Step.AGENT_DISPATCHED, f"dispatch {dispatch.id}, {named}", dispatch.created_at
+        for job in dispatch.jobs:
+            if not declined(job):
+                yield Step.JOB_ASSIGNED, f"job {job.id} {job.status}", job.started_at
+    for participant in item.participants:
+        if participant.identity in agents:
+            yield from _of_seen_agent(item, participant)
+        elif participant.identity in phones:
+            yield from _of_seen_phone(participant)
+
+
+def _of_seen_agent(item: Sighting, agent: Participant) -> _Shown:
+    """A webhook says participant_joined when the participant has become ACTIVE, and of one that has not
+    participant_connection_aborted (livekit-server 1.13.5)."""
     at = agent.joined_at
-    if agent.state == "ACTIVE" or item.event in ("participant_joined", "track_published"):
-        yield proof(Step.AGENT_CONNECTED, f"agent {agent.identity} was in the room", at)
-    elif item.event == "participant_connection_aborted" or agent.state in ("JOINING", "JOINED"):
-        yield proof(Step.ENTRYPOINT_CALLED, f"agent {agent.identity} {agent.state or 'JOINING'}", at)
+    if item.event == "participant_connection_aborted" or (not item.event and agent.state in ("JOINING", "JOINED")):
+        yield Step.ENTRYPOINT_CALLED, f"agent {agent.identity} had not connected its media", at
+        return
+    yield Step.AGENT_CONNECTED, f"agent {agent.identity} was in the room", at
     tracks = [item.track] if item.track and item.event == "track_published" else agent.tracks
     for track in tracks:
         if track.kind == "audio" and not track.muted:
-            yield proof(Step.AGENT_AUDIO, f"agent {agent.identity} published audio track {track.sid}", None)
+            yield Step.AGENT_AUDIO, f"agent {agent.identity} published audio track {track.sid}", None
             break
 
 
-def _of_seen_phone(phone: Participant, proof: "_ProveSeen") -> Iterator[Proof]:
-    yield proof(Step.SIP_PARTICIPANT_CREATED, f"SIP participant {phone.identity} ({phone.sid})", phone.joined_at)
+def _of_seen_phone(phone: Participant) -> _Shown:
+    yield Step.SIP_PARTICIPANT_CREATED, f"SIP participant {phone.identity}", phone.joined_at
     status = phone.attributes.get("sip.callStatus", "")
     if phone.attributes.get("sip.ruleID"):
         return
     if status:
-        yield proof(Step.SIP_DIALING, "sip.callStatus is set", phone.joined_at)
+        yield Step.SIP_DIALING, "sip.callStatus is set", phone.joined_at
     for step, states in ((Step.SIP_RINGING, RANG), (Step.SIP_ANSWERED, ANSWERED)):
         if status in states:
-            yield proof(step, f"sip.callStatus {status}", None)
+            yield step, f"sip.callStatus {status}", None
 
 
 def age(call: Call, proofs: Proofs, step: Step) -> timedelta | None:

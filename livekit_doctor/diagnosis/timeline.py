@@ -60,8 +60,10 @@ def _phone(call: Call) -> Iterator[TimelineEntry]:
             clock=Clock.LIVEKIT,
         )
     for answer in call.answers:
+        if answer.when is None:
+            continue
         yield TimelineEntry(
-            at=answer.at,
+            at=answer.when,
             source=answer.because.source,
             event=f"SIP call {answer.kind.value.replace('_', ' ')}",
             detail=answer.because.text,

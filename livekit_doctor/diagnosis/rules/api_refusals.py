@@ -27,9 +27,10 @@ def credentials_rejected(call: Call, proofs: Proofs) -> Finding | None:
     if refusal is None:
         return None
     of_time = any(text in refusal.message for text in _OF_TIME)
-    kind = "time" if of_time else "key" if "API key" in refusal.message else "grant"
-    kind = "secret" if "signature" in refusal.message else kind
-    candidates = ("LKD005",) if of_time else ()
+    kinds = {"API key": "key", "signature": "secret", "permission": "grant", "grant": "grant"}
+    kind = "time" if of_time else next((kind for word, kind in kinds.items() if word in refusal.message), "")
+    # SDKs drop the server's words: then a wrong clock (LKD005) reads the same.
+    candidates = () if kind in ("key", "secret", "grant") else ("LKD005",)
     ruled_out = (RuledOut(code="LKD204", because="a carrier's refusal has a SIP status"),)
     return _finding(call, proofs, refusal, "LKD004", candidates, ruled_out, kind=kind)
 
@@ -72,7 +73,8 @@ def _finding(
     if step is None or step in proofs:
         return None
     http = f"HTTP {refusal.status}" if refusal.status else ""
-    text = ": ".join(filter(None, (" ".join(filter(None, (http, refusal.twirp_code))), refusal.message)))
+    words = " ".join(filter(None, (http, refusal.twirp_code.removeprefix("unknown"))))
+    text = ": ".join(filter(None, (words, refusal.message)))
     sure = refusal.method in _STEPS and not candidates
     return Finding(
         code=code,
@@ -81,5 +83,5 @@ def _finding(
         because=(Because(source=refusal.method or "LiveKit API, pasted", at=refusal.at, text=text or "refused"),),
         candidates=candidates or (() if sure else catalogue.get(code).candidates),
         ruled_out=ruled_out,
-        values={"detail": refusal.message or f"HTTP {refusal.status}", **values},
+        values={"detail": refusal.message or f"HTTP {refusal.status}"} | {k: v for k, v in values.items() if v},
     )

@@ -115,7 +115,7 @@ def _object(value: object) -> Parsed | None:
 def _text(excerpt: Excerpt, number: int) -> tuple[Parsed | None, int]:
     """A record of text and the lines that go on with it, and the last of these."""
     for start in _starts(excerpt.lines[number]):
-        head = strip(excerpt.lines[number][start:].encode("utf-8", "replace"))
+        head = strip(_with_tabs(excerpt.lines[number][start:]).encode("utf-8", "replace"))
         head.text = _with_tabs(head.text)
         if head.text.startswith("{") or not formats.starts_record(head.text):
             continue
