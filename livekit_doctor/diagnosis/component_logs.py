@@ -191,11 +191,11 @@ class ComponentLogs:
 
     @cached_property
     def agent_names(self) -> frozenset[str]:
-        """The agents that lines of the call name which a person picked; of CreateDispatch its request does."""
-        names = {line.fields.get("agent_name", "") for line in self.own if line.read.excerpt}
-        for line in self.said(Said.DISPATCH_CREATED):
-            names.add(_asked_agent(line) if line.read.excerpt else "")
-        return frozenset(names - {""})
+        """The agents that pasted lines name: those of the call's room, else those of lines without a room."""
+        named = [line for line in self.own if line.read.excerpt and line.fields.get("agent_name")]
+        of_room = [line for line in named if self._in_room(line)]
+        others = [line for line in named if meaning(line) is not Said.REGISTERED]
+        return frozenset(line.fields["agent_name"] for line in of_room or others or named)
 
     def said(self, *what: Said) -> tuple[LogLine, ...]:
         """The call's own lines that say this."""
@@ -273,12 +273,6 @@ class ComponentLogs:
             return sid == own
         tolerance = timedelta(seconds=self.call.settings.call_logs.clock_tolerance)
         return info is None or line.at is None or line.at >= info.created_at - tolerance
-
-
-def _asked_agent(line: LogLine) -> str:
-    """The agent that a CreateDispatch asked for."""
-    found = _AGENT_NAME.search(line.fields.get("request", ""))
-    return found[1] if found else ""
 
 
 def because(line: LogLine, text: str | None = None) -> Because:

@@ -3,7 +3,7 @@
 import html
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -20,6 +20,8 @@ _MOST_WRAPPED = 60
 """Lines over which one line may have been wrapped."""
 _MOST_LINES = 20_000
 """Lines of one JSON document."""
+_WIDEST_MAIL = 78
+"""Characters of a line of a mail (RFC 5322, section 2.1.1)."""
 _BUDGET = 60_000_000
 """Characters that are looked at in vain for JSON, before it is given up."""
 
@@ -28,7 +30,7 @@ _DECODER = json.JSONDecoder(strict=False)
 
 def cleaned(raw: str) -> str:
     """One line without quote marks, bullets, entities, smart quotes and fences around it."""
-    text = raw.rstrip().translate(_INVISIBLE).translate(_SPACES)
+    text = raw.rstrip("\t").translate(_INVISIBLE).translate(_SPACES)
     if "&" in text and _ENTITY.search(text):
         text = html.unescape(text).translate(_SPACES)
     if '"' not in text:
@@ -124,7 +126,7 @@ class Excerpt:
         for count in range(2, min(_MOST_WRAPPED, len(lines)) + 1):
             if not lines[count - 1]:
                 break
-            for glue in _glues(lines[:count]):
+            for glue in glues(lines[:count]):
                 value, used = _decoded(glue.join(lines[:count]))
                 cost += used
                 if value is not None:
@@ -149,10 +151,12 @@ def _decoded(text: str) -> tuple[tuple[object, int] | None, int]:
     return ((value, end) if isinstance(value, dict | list) and value else None), max(end, 1)
 
 
-def _glues(lines: list[str]) -> tuple[str, ...]:
-    """What stood between the lines: nothing where all were cut at one width, else a blank."""
-    widths = {len(line) for line in lines[1:-1]} or {len(lines[0])}
-    return ("", " ") if len(widths) == 1 else (" ", "")
+def glues(lines: Sequence[str]) -> tuple[str, str]:
+    """What stood between the lines of one that was wrapped, the likelier first: nothing where it was cut
+    at the width of a terminal, a blank where a mail program put its words into several lines."""
+    widths = {len(line) for line in lines[1:-1]}
+    cut = len(widths) == 1 or (not widths and len(lines[0]) > _WIDEST_MAIL)
+    return ("", " ") if cut else (" ", "")
 
 
 def _rejoined(value: object) -> object:

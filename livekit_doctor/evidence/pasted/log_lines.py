@@ -2,8 +2,10 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
+from itertools import takewhile
 
 from livekit_doctor.evidence.logs import formats
 from livekit_doctor.evidence.logs.fields import normalised, shortened
@@ -13,7 +15,7 @@ from livekit_doctor.evidence.logs.prefixes import Line, strip
 from livekit_doctor.evidence.logs.scan import LONGEST_MESSAGE
 from livekit_doctor.evidence.logs.tracebacks import trimmed
 from livekit_doctor.evidence.observations import Component, LogLine
-from livekit_doctor.evidence.pasted.excerpt import Excerpt
+from livekit_doctor.evidence.pasted.excerpt import Excerpt, glues
 from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.redact import redact_text
 
@@ -137,20 +139,34 @@ def _with_tabs(text: str) -> str:
 
 
 def _unwrapped(excerpt: Excerpt, number: int, head: Line) -> tuple[Line, int]:
-    """The first line with its JSON at the end made whole by the next lines, where it was wrapped."""
+    """The first line with its JSON at the end made whole: by the next lines where it was wrapped, or of
+    what stands before the place where it was cut."""
     brace = head.text.find('{"')
-    if brace < 0 or _is_json(head.text[brace:]):
+    if brace >= 0 and _is_json(head.text[brace:]):
         return head, number
-    rest = excerpt.lines[number + 1 : number + _WRAPPED]
-    for glue in ("", " "):
-        text = head.text
-        for count, line in enumerate(rest, 1):
-            if not line or formats.starts_record(line):
-                break
-            text += glue + line
-            if line.rstrip().endswith("}") and _is_json(text[brace:]):
+    rest = list(takewhile(lambda line: line.strip() and not formats.starts_record(line), _after(excerpt, number)))
+    for count in range(1, len(rest) + 1 if brace >= 0 or "\t" in head.text else 0):
+        if not rest[count - 1].rstrip().endswith("}"):
+            continue
+        for glue in glues((excerpt.lines[number], *rest[:count])):
+            text = _with_tabs(glue.join((head.text, *rest[:count])))
+            if '{"' in text and _is_json(text[text.find('{"') :]):
                 return Line(text, head.at), number + count
-    return head, number
+    pairs = _pairs(head.text[brace:]) if brace >= 0 else {}
+    return (Line(head.text[:brace] + json.dumps(pairs), head.at) if pairs else head), number
+
+
+def _after(excerpt: Excerpt, number: int) -> Sequence[str]:
+    return excerpt.lines[number + 1 : number + _WRAPPED]
+
+
+def _pairs(text: str) -> dict[str, object]:
+    """The keys and values in JSON that is not whole."""
+    values: dict[str, object] = {}
+    for key, value in _PAIR.findall(text):
+        with suppress(ValueError):
+            values.setdefault(key, json.loads(value, strict=False))
+    return values
 
 
 def _is_json(text: str) -> bool:
@@ -172,7 +188,7 @@ def _with_rest(excerpt: Excerpt, number: int, head: Line) -> tuple[list[Line], i
         after = excerpt.lines[place + 1] if place + 1 < len(excerpt.lines) else ""
         if _TRACEBACK in text:
             in_traceback = True
-        elif not text:
+        elif not text.strip():
             if not (in_traceback and (_CHAINED.match(after) or after.startswith(_TRACEBACK))):
                 break
         elif text[0] in " \t}" or (in_traceback and (_EXCEPTION.match(text) or _CHAINED.match(text))):
@@ -190,12 +206,7 @@ def _cut_json(text: str) -> Parsed | None:
     start = text.find('{"')
     if start < 0:
         return None
-    values: dict[str, object] = {}
-    for key, value in _PAIR.findall(text[start:]):
-        try:
-            values.setdefault(key, json.loads(value, strict=False))
-        except ValueError:
-            continue
+    values = _pairs(text[start:])
     return _object(values) if len(values) > 2 else None
 
 
