@@ -54,7 +54,7 @@ def redact_values(value: object) -> object:
     Strings that are JSON are not written anew, so what has been through `redact_json` stays as it is.
     """
     if isinstance(value, dict):
-        return {key: REMOVED if _is_secret(key, item) else redact_values(item) for key, item in value.items()}
+        return {key: REMOVED if is_secret(key, item) else redact_values(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [redact_values(item) for item in value]
     return redact_text(value) if isinstance(value, str) else value
@@ -85,7 +85,7 @@ def _named(match: re.Match[str]) -> str:
 
 def _redacted(value: object) -> object:
     if isinstance(value, dict):
-        return {redact_text(key): REMOVED if _is_secret(key, item) else _redacted(item) for key, item in value.items()}
+        return {redact_text(key): REMOVED if is_secret(key, item) else _redacted(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_redacted(item) for item in value]
     if isinstance(value, str):
@@ -93,7 +93,7 @@ def _redacted(value: object) -> object:
     return value
 
 
-def _is_secret(key: str, value: object) -> bool:
+def is_secret(key: str, value: object) -> bool:
     """Whether the value under this key is secret; `max_tokens: 100` and `has_token: true` are not."""
     found = _SECRET_KEY.search(key)
     if not found or value is None or isinstance(value, bool) or value == "":

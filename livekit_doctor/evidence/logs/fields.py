@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
-from livekit_doctor.redact import printable, redact_json, redact_text
+from livekit_doctor.redact import REMOVED, is_secret, printable, redact_json, redact_text
 
 LONGEST = 300
 """Characters of a value that are kept."""
@@ -81,7 +81,7 @@ def room_in(fields: Mapping[str, object]) -> str:
 
 def _named(fields: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     for key, value in fields.items():
-        yield _name(str(key), value), value
+        yield _name(str(key), value), REMOVED if is_secret(str(key), value) else value
     for key, paths in _INSIDE.items():
         if not isinstance(fields.get(key), dict):
             continue

@@ -18,8 +18,10 @@ _NAMED_FENCE = re.compile(r"\s*(?:`{3,}|~{3,})\w{0,20}\s*$")
 
 _MOST_WRAPPED = 60
 """Lines over which one line may have been wrapped."""
-_MOST_LINES = 20_000
-"""Lines of one JSON document."""
+_SHORTEST_WRAPPED = 30
+"""Characters of a line that may have been wrapped."""
+_LINES = (50, 1_000, 20_000)
+"""Lines of one JSON document: so many are looked at, then more if it does not end within."""
 _WIDEST_MAIL = 78
 """Characters of a line of a mail (RFC 5322, section 2.1.1)."""
 _BUDGET = 60_000_000
@@ -117,18 +119,23 @@ class Excerpt:
         if cost < len(line) - place - 1:
             # It breaks within the line, and can't be mended by the next ones.
             return None, cost
-        lines = [line[place:], *self.lines[number + 1 : number + _MOST_LINES]]
-        value, used = _decoded("\n".join(lines))
-        cost += used
-        if value is not None:
-            last = number + "\n".join(lines)[: value[1]].count("\n")
-            return Document(number, last, _rejoined(value[0]), label), cost
-        for count in range(2, min(_MOST_WRAPPED, len(lines)) + 1):
+        lines: list[str] = []
+        for count in _LINES:
+            lines = [line[place:], *self.lines[number + 1 : number + count]]
+            text = "\n".join(lines)
+            value, used = _decoded(text)
+            cost += len(text)
+            if value is not None:
+                last = number + text[: value[1]].count("\n")
+                return Document(number, last, _rejoined(value[0]), label), cost
+            if len(lines) < count or used < len(text) - 1:
+                break
+        for count in range(2, min(_MOST_WRAPPED, len(lines)) + 1 if len(line) > _SHORTEST_WRAPPED else 0):
             if not lines[count - 1]:
                 break
             for glue in glues(lines[:count]):
                 value, used = _decoded(glue.join(lines[:count]))
-                cost += used
+                cost += used + count
                 if value is not None:
                     return Document(number, number + count - 1, value[0], label), cost
         return None, cost
