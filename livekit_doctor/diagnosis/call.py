@@ -175,7 +175,7 @@ class Call:
         if self.agent_name is None:
             return explicit or tuple(dispatch for dispatch in self.automatic if dispatch.jobs)
         named = tuple(dispatch for dispatch in explicit if dispatch.agent_name == self.agent_name)
-        return named or explicit
+        return named or tuple(d for d in explicit if d.agent_name not in self.settings.agent.others)
 
     @cached_property
     def jobs(self) -> tuple[Job, ...]:
@@ -216,9 +216,12 @@ class Call:
             active = [p for p in listing.participants if p.state == "ACTIVE"]
             agents = [p for p in active if p.kind == "AGENT"]
             own = [p for p in active if p.identity in identities or (p.kind == "AGENT" and self._is_named(p))]
-            others = [p for p in agents if not named or agent_name_of(p) is None]
+            others = [p for p in agents if agent_name_of(p) is None or not (named or self._is_of_others(p))]
             found[id(listing)] = tuple(own or others)
         return found
+
+    def _is_of_others(self, participant: Participant) -> bool:
+        return bool(self.agent_name) and agent_name_of(participant) in self.settings.agent.others
 
     def _is_named(self, participant: Participant) -> bool:
         return agent_name_of(participant) == self.agent_name
@@ -336,6 +339,16 @@ class Call:
             for p in self.participant_list.participants
             if p.kind not in ("AGENT", "SIP", "EGRESS", "INGRESS") and p.state == "ACTIVE" and p not in self.agents
         )
+
+    @cached_property
+    def served_by_other(self) -> bool:
+        """Whether somebody who is not the call's agent speaks in the room: a human or another agent has
+        taken over, or is the agent with a user's token (fact 19). Who only listens does not count."""
+        if self.participant_list is None or self.room_live is False:
+            return False
+        speakers = (p for p in self.participant_list.participants if p.kind not in ("SIP", "EGRESS", "INGRESS"))
+        others = (p for p in speakers if p.state == "ACTIVE" and p not in self.agents)
+        return any(t.kind == "audio" and not t.muted for p in others for t in p.tracks)
 
     @cached_property
     def inbound(self) -> bool:
@@ -471,6 +484,11 @@ class Call:
     def api_read(self) -> bool:
         """Whether the room was looked into while it lived."""
         return self.dispatch_list is not None and self.participant_list is not None
+
+    @property
+    def participants_cover(self) -> bool:
+        """Whether the room lives and who is in it was read."""
+        return bool(self.room_live) and self.participant_list is not None
 
     @cached_property
     def api_covers(self) -> bool:

@@ -90,7 +90,8 @@ def _unique_rows(setup: Setup) -> tuple[LogRow, ...]:
 def _diagnose(call: Call) -> Diagnosis:
     proofs = prove(call)
     findings = excerpts.weighed(call, (finding for rule in CALL_RULES if (finding := rule(call, proofs))))
-    if not any(_is_on_the_way_to_the_agent(finding) for finding in findings) and not _awaited(call, proofs):
+    on_the_way = any(_is_on_the_way_to_the_agent(finding) for finding in findings)
+    if not on_the_way and not call.served_by_other and not _awaited(call, proofs):
         findings.extend(filter(None, [rows.never_logged(call, proofs)]))
     findings = [finding for finding in findings if finding.step not in call.settings.flow.not_used]
     broken = _with_consequences(call, proofs, _primary_first(_break_of_each_leg(call, findings)))
@@ -228,9 +229,13 @@ def _waits_for_broken_agent(call: Call, step: Step, before: dict[Leg, Status]) -
     )
 
 
+WATCHED_STEPS = (Step.AGENT_AUDIO, *LEGS[Leg.PHONE])
+"""The steps that the list of participants alone shows."""
+
+
 def _pending(call: Call, proofs: Proofs, step: Step) -> bool:
     """The step has not happened and may still: the first open one of its leg, in its allowance."""
-    if call.api_covers:
+    if call.api_covers or (call.participants_cover and step in WATCHED_STEPS):
         return _pending_in_room(call, proofs, step)
     return bool(call.rows) and step in LEGS[Leg.AGENT] and _awaited(call, proofs)
 
@@ -257,7 +262,7 @@ def _pending_in_room(call: Call, proofs: Proofs, step: Step) -> bool:
                 return False
             return age(call, proofs, Step.ROOM_CREATED) is not None
         case Step.JOB_ASSIGNED if Step.AGENT_DISPATCHED in proofs:
-            return not call.declined_jobs and not jobs.job_is_late(call, proofs)
+            return not jobs.all_declined(call, proofs) and not jobs.job_is_late(call, proofs)
         case Step.AGENT_CONNECTED if Step.AGENT_DISPATCHED in proofs:
             return not agents.agent_is_late(call, proofs)
         case Step.AGENT_AUDIO:
@@ -310,7 +315,7 @@ def _verdict(call: Call, steps: tuple[StepResult, ...], broken: tuple[Broken, ..
     both_ends = Step.SIP_ANSWERED if Step.AGENT_CONNECTED in call.settings.flow.not_used else Step.AGENT_CONNECTED
     if status[both_ends] is not Status.OK or _phone_is_missing(call, status) or undecided:
         return Verdict.UNKNOWN
-    if call.logged_failures:
+    if call.logged_failures or (call.room_live and not call.api_read):
         return Verdict.UNKNOWN
     if call.only_excerpts and status[Step.SIP_PARTICIPANT_CREATED] is not Status.OK:
         # Nobody says that the rest went well: the other leg may just not have been pasted.

@@ -227,16 +227,19 @@ def _room_of_id(livekit_id: str, evidence: Evidence) -> RoomRef | None:
     for room in live_rooms(evidence):
         if room.sid == livekit_id:
             return RoomRef(name=room.name, sid=room.sid, how="its sid")
+    found: list[RoomRef] = []
     for item in evidence.observations:
         if isinstance(item, DispatchList):
             for dispatch in item.dispatches:
                 ids = {dispatch.id, *(job.id for job in dispatch.jobs)}
                 if livekit_id in ids | {job.worker_id for job in dispatch.jobs}:
-                    return RoomRef(name=item.room, sid=item.room_sid, how=f"dispatch {dispatch.id}")
+                    found.append(RoomRef(name=item.room, sid=item.room_sid, how=f"dispatch {dispatch.id}"))
         elif isinstance(item, ParticipantList):
             for participant in item.participants:
                 if livekit_id in (participant.sid, participant.attributes.get("sip.callID")):
-                    return RoomRef(name=item.room, sid=item.room_sid, how=f"participant {participant.identity}")
+                    found.append(RoomRef(name=item.room, sid=item.room_sid, how=f"participant {participant.identity}"))
+    if found:  # in whichever order they were read
+        return min(found, key=lambda ref: (ref.how, ref.name, ref.sid))
     return None
 
 

@@ -31,7 +31,7 @@ def _rows(call: Call) -> Iterator[TimelineEntry]:
 def _dated(proofs: Proofs) -> Iterator[TimelineEntry]:
     for step, found in proofs.items():
         for proof in found:
-            if proof.at is not None and proof.clock is Clock.LIVEKIT:
+            if proof.at is not None and proof.clock is Clock.LIVEKIT and not proof.source.endswith(" log"):
                 yield TimelineEntry(
                     at=proof.at,
                     source=proof.source,

@@ -16,6 +16,7 @@ from livekit_doctor.diagnosis.rules.looks import (
     no_agent,
     nobody_ever_joined,
     phones_in,
+    present,
     seen_in_room,
 )
 from livekit_doctor.evidence.observations import LogLine, ParticipantList
@@ -72,7 +73,7 @@ def _job_has_no_agent(call: Call, proofs: Proofs) -> bool:
     """A job's allowance is over, and no agent was ever seen."""
     if not call.api_covers or not call.jobs or call.agents_seen or Step.AGENT_CONNECTED in proofs:
         return False
-    if call.joining_agents:
+    if any(p.kind == "AGENT" for p in present(call)):
         return False
     if Step.CALL_ENDED in call.logged or len(phones_in(call.participant_list)) > 1:
         return False
@@ -97,7 +98,7 @@ def agent_left(call: Call, proofs: Proofs) -> Finding | None:
     if not call.api_covers or call.agents or not call.phone_present:
         return None
     looks = _looks_without_agent(call)
-    if Step.CALL_ENDED in call.logged or any(map(_may_be_handed_over, looks)):
+    if Step.CALL_ENDED in call.logged or any(map(_may_be_handed_over, looks)) or _another_may_come(call):
         return None
     if call.watched(_looks_after_connected(call)) < SECOND_LOOK:
         return None
@@ -130,6 +131,7 @@ def wants_second_look_for_agent(call: Call, proofs: Proofs) -> bool:
         and call.phone_present
         and not any(map(_may_be_handed_over, _looks_without_agent(call)))
         and Step.CALL_ENDED not in call.logged
+        and not _another_may_come(call)
         and (
             call.watched(_looks_without_late_agent(call)) < SECOND_LOOK
             if _job_has_no_agent(call, proofs)
@@ -138,11 +140,21 @@ def wants_second_look_for_agent(call: Call, proofs: Proofs) -> bool:
     )
 
 
+def _another_may_come(call: Call) -> bool:
+    """Somebody, of whichever name, was dispatched so lately that they may still join."""
+    allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
+    times = [dispatch.created_at for dispatch in call.listed if dispatch.agent_name]
+    times += [job.started_at for dispatch in call.listed for job in dispatch.jobs]
+    return any(when is not None and call.livekit_now - when <= allowed for when in times)
+
+
 def agent_silent(call: Call, proofs: Proofs) -> Finding | None:
     """LKD408: the agent is connected, the phone answered, and there is no unmuted audio track."""
     if not call.api_covers or not call.agents or Step.AGENT_AUDIO in proofs:
         return None
     if Step.AGENT_AUDIO in call.settings.flow.not_used or not overdue(call, proofs, Step.AGENT_AUDIO):
+        return None
+    if call.served_by_other or len(phones_in(call.participant_list)) > 1:
         return None
     agent = call.agents[0]
     muted = [track for track in agent.tracks if track.kind == "audio"]

@@ -46,7 +46,8 @@ def agent_not_dispatched(call: Call, proofs: Proofs) -> Finding | None:
     ignored (LKD412), a deleted dispatch (LKD413) or a dispatch to another room (LKD409)
     leave the same list.
     """
-    if not _dispatch_missing(call, proofs) or not call.automatic:
+    only_others = bool(call.listed) and all(d.agent_name in call.settings.agent.others for d in call.listed)
+    if not _dispatch_missing(call, proofs) or not (call.automatic or only_others):
         return None
     claimed = call.logged.get(Step.AGENT_DISPATCHED)
     because = [dispatches_listed(call), *_why_named(call), *_why_inbound_works(call)]
@@ -81,7 +82,9 @@ def agents_ignored(call: Call, proofs: Proofs) -> Finding | None:
     if existed is None or row is None:
         return None
     with_agents = '"agents"' in row.metadata or bool(call.agent_name and call.agent_name in row.metadata)
-    confidence = Confidence.LIKELY if with_agents else Confidence.POSSIBLE
+    # By two clocks it may be the one that is wrong (fact 29).
+    by_one_clock = existed.source != "ListRooms"
+    confidence = Confidence.LIKELY if with_agents and by_one_clock else Confidence.POSSIBLE
     because = [dispatches_listed(call), existed]
     return finding(call, "LKD412", Step.AGENT_DISPATCHED, confidence, because, ["LKD401", "LKD409", "LKD413"])
 
@@ -163,7 +166,7 @@ def inbound_rule_without_agent(call: Call, proofs: Proofs) -> Finding | None:
     rule = call.inbound_rule
     if rule is None or rule.room_preset or not call.api_covers or not call.agent_name:
         return None
-    if Step.AGENT_CONNECTED in proofs or not _past_dispatch(call, proofs):
+    if Step.AGENT_CONNECTED in proofs or call.served_by_other or not _past_dispatch(call, proofs):
         return None
     names = {call.agent_name, *call.settings.agent.others}
     if names & {*rule.agents, *(dispatch.agent_name for dispatch in call.listed)}:
@@ -193,8 +196,8 @@ def _dispatch_missing(call: Call, proofs: Proofs) -> bool:
     reached_by_agent = {Step.JOB_ASSIGNED, Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED, Step.AGENT_AUDIO}
     if reached_by_agent & proofs.keys() or Step.CALL_ENDED in call.logged:
         return False
-    if call.agent_name is None and call.others_present:
-        return False  # may be the agent, of another framework
+    if call.served_by_other or (call.agent_name is None and call.others_present):
+        return False  # whoever it is has taken over, or is the agent, of another framework
     return _past_dispatch(call, proofs)
 
 
@@ -243,8 +246,20 @@ def placer_is_past(call: Call) -> bool:
     if row is None:
         return False
     opened_by = {opening.source for step, opening in call.logged.items() if step in OPENING}
-    settled = SECOND_LOOK + timedelta(seconds=call.settings.call_logs.clock_tolerance)
-    return row.source in (opened_by or {row.source}) and call.rows_now - row.at >= settled
+    tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
+    known_time = not _is_behind(call, row.source, tolerance)
+    settled = call.rows_now - row.at >= SECOND_LOOK + tolerance
+    return row.source in (opened_by or {row.source}) and known_time and settled
+
+
+def _is_behind(call: Call, source: str, tolerance: timedelta) -> bool:
+    """Whether a component's clock is behind LiveKit's: it logged what it made before that was there."""
+    made = {
+        Step.ROOM_CREATED: call.room_info.created_at if call.room_info else None,
+        Step.SIP_PARTICIPANT_CREATED: call.phone.joined_at if call.phone else None,
+    }
+    rows = [(call.logged[step], when) for step, when in made.items() if when and step in call.logged]
+    return any(row.source == source and when - row.at > tolerance for row, when in rows)
 
 
 def _answered_and_alone(call: Call) -> bool:

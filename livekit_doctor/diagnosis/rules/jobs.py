@@ -112,12 +112,19 @@ def dispatch_pipeline_down(call: Call, proofs: Proofs) -> Finding | None:
 def job_declined(call: Call, proofs: Proofs) -> Finding | None:
     """LKD404: a worker was asked and its request_fnc rejected: the job ended at once, without a
     participant (fact 11)."""
-    if not call.declined_jobs or call.jobs or Step.ENTRYPOINT_CALLED in proofs or call.agents_seen:
+    if not all_declined(call, proofs) or Step.ENTRYPOINT_CALLED in proofs or call.agents_seen:
         return None
     job = call.declined_jobs[-1]
     text = f"job {job.id} ended {job.status} and was never given a participant: worker {job.worker_id} declined it"
     because = [Because(source="ListDispatch", at=job.ended_at, text=text)]
     return finding(call, "LKD404", Step.JOB_ASSIGNED, Confidence.PROVEN, because, [])
+
+
+def all_declined(call: Call, proofs: Proofs) -> bool:
+    """Every job was declined, and no dispatch is so young that it may yet get one."""
+    if not call.declined_jobs or call.jobs:
+        return False
+    return all(dispatch.jobs for dispatch in call.dispatches) or job_is_late(call, proofs)
 
 
 def _job_missing(call: Call, proofs: Proofs) -> bool:
@@ -126,7 +133,9 @@ def _job_missing(call: Call, proofs: Proofs) -> bool:
     The rows of a finished call prove the agent; a job that needs a participant's track or
     arrival is not missing before that (fact 8).
     """
-    if call.dispatch_list is None or not call.dispatches or call.jobs or call.declined_jobs:
+    if call.dispatch_list is None or call.participant_list is None:
+        return False
+    if not call.dispatches or call.jobs or call.declined_jobs:
         return False
     if Step.JOB_ASSIGNED in proofs or call.agents_seen:
         return False

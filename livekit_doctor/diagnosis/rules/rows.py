@@ -170,12 +170,12 @@ def _absent(call: Call, text: str) -> Because:
 
 
 def _watched_from_creation(call: Call, room: Room) -> bool:
-    """No time between two looks, from the room's creation until it was gone, in which anything can
-    have come and gone."""
-    if not call.participant_lists:
+    """No time between two looks into the room, from its creation until it was gone, in which anything
+    can have come and gone."""
+    if not call.participant_lists or not call.room_lists:
         return False
-    looks = sorted(item.read.at for item in (*call.participant_lists, *call.room_lists))
-    gaps = [later - earlier for earlier, later in pairwise(looks)]
+    looks = [*(listing.read.at for listing in call.participant_lists), call.room_lists[-1].read.at]
+    gaps = [later - earlier for earlier, later in pairwise(sorted(looks))]
     return call.participant_lists[0].read.now - room.created_at <= UNWATCHED and max(gaps) <= UNWATCHED
 
 

@@ -67,7 +67,7 @@ def normalised(fields: Mapping[str, object]) -> dict[str, str]:
     for name, value in _named(fields):
         if value in (None, "") or len(kept) >= MOST:
             continue
-        text = _text(value)
+        text = REMOVED if is_secret(name, value) else _text(value)
         if text:
             kept.setdefault(name, text)
     return kept

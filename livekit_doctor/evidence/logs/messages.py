@@ -55,8 +55,8 @@ WITHOUT_ID: dict[Component, Texts] = {
         nearby=("not dispatching agent job", "failed to send job request"),
     ),
     "sip": Texts(
-        anywhere=("waiting for calls to finish", "sip service ready"),
-        needles=(b"waiting for calls to finish", b"sip service ready"),
+        anywhere=("waiting for calls to finish", "client starting"),
+        needles=(b"waiting for calls to finish", b"client starting"),
         nearby=(),
     ),
 }

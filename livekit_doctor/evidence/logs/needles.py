@@ -10,6 +10,8 @@ from msgspec import Struct
 SHORTEST = 3
 """Characters of a name or an id that can be searched for: a shorter one is in too many lines."""
 
+SHORTEST_NUMBER = 7
+
 AROUND = timedelta(hours=1)
 """From the call to a line that names its room, but belongs to another call in a room of that name."""
 ZONES = timedelta(hours=14)
@@ -36,8 +38,12 @@ class Needles(Struct, frozen=True, kw_only=True):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names that can be searched for."""
-        return tuple(text for text in (*self.rooms, *self.call_ids) if len(text) >= SHORTEST)
+        """The names that can be searched for. A short number stands for anything."""
+        return tuple(
+            text
+            for text in (*self.rooms, *self.call_ids)
+            if len(text) >= (SHORTEST_NUMBER if text.isdigit() else SHORTEST)
+        )
 
     @property
     def texts(self) -> tuple[str, ...]:

@@ -194,7 +194,7 @@ class Scan:
             self._formats[parsed.format] += bool(parsed.format)
         by_name_only = not found - set(self._names)
         room = room_in(parsed.fields)
-        if room and by_name_only and not self._is_of_room(room, found):
+        if by_name_only and not self._is_of_room(room, found):
             found = set()
         message = self._messages.in_message(parsed.message)
         if (not found and message is None) or messages.is_chatter(parsed.message):
@@ -213,7 +213,10 @@ class Scan:
         return (*self.needles.rooms, *self.needles.call_ids)
 
     def _is_of_room(self, room: str, found: set[str]) -> bool:
-        """Whether a line that has only names of the call, and says its room, is of the call."""
+        """Whether a line that has only names of the call, and may say its room, is of the call."""
+        if not room:
+            # A room may be called "test", or "room".
+            return not all(text.isalpha() for text in found)
         return not self.needles.rooms or room in self.needles.rooms or bool(found & set(self.needles.call_ids))
 
     def _unparsed(self, record: Record) -> Parsed:

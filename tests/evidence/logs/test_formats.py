@@ -173,7 +173,9 @@ def test_traceback_inside_json(tmp_path: Path) -> None:
 def test_secrets_are_taken_out(tmp_path: Path) -> None:
     secret = "s3cr3t-value"
     crash = TRACEBACK + f"\nValueError: api_key={secret}"
-    text = python_json(f"dial with password={secret}", exc_info=crash, auth={"token": secret}, **CALL.fields)
+    text = python_json(
+        f"dial with password={secret}", exc_info=crash, auth={"token": secret}, api_secret=secret, **CALL.fields
+    )
     (line,) = read_text(tmp_path, text, rooms=(CALL.room,)).lines
     assert secret not in f"{line.message}{line.fields}{line.traceback}"
     assert "api_key=***" in line.traceback

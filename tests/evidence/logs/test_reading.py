@@ -269,6 +269,22 @@ def test_nearest_lines_that_are_not_of_the_call(text: str, tmp_path: Path) -> No
     assert not read_text(tmp_path, text, "server", rooms=(CALL.room,)).lines
 
 
+def test_a_room_with_the_name_of_a_word(tmp_path: Path) -> None:
+    lines = (
+        python_json("room disconnected", participant="x"),
+        python_json("received job request", room="room"),
+        python_json("room room", room="another"),
+    )
+    assert [line.number for line in read_text(tmp_path, "\n".join(lines), rooms=("room",)).lines] == [2]
+
+
+def test_a_call_id_that_may_be_any_number(tmp_path: Path) -> None:
+    """7112 is the process id in these lines."""
+    found = read_text(tmp_path, LINE, call_ids=("7112",))
+    assert not found.lines
+    assert found.coverage.status == "unread"
+
+
 @pytest.mark.parametrize("room", ['say "hi"', "Gespräch 1\\2", "a<b>&c room", "комната-1", "tab\there"])
 def test_rooms_with_characters_that_json_escapes(room: str, tmp_path: Path) -> None:
     inner = json.dumps({"message": "m", "level": "INFO", "name": "n", "room": room, "timestamp": AT.isoformat()})
