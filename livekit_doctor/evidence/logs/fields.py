@@ -81,7 +81,7 @@ def room_in(fields: Mapping[str, object]) -> str:
 
 def _named(fields: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     for key, value in fields.items():
-        yield _name(str(key), value), REMOVED if is_secret(str(key), value) else value
+        yield _name(str(key), value), value
     for key, paths in _INSIDE.items():
         if not isinstance(fields.get(key), dict):
             continue
@@ -131,5 +131,5 @@ def _text(value: object) -> str:
 
 def shortened(text: str, longest: int = LONGEST) -> str:
     """One line of at most so many characters."""
-    text = (text if text.isprintable() else printable(text)).strip()
+    text = text if text.isprintable() else printable(text)  # a space at its end is part of a name
     return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -10,7 +10,7 @@ from livekit_doctor.evidence.observations import LogLine
 
 FIRST, LAST = 400, 600
 """Lines with an id of the call that are kept of one log: the first and the last ones."""
-EACH = 100
+EACH = 12
 """Lines without an id that are kept of each message, before the call and after its beginning."""
 
 

@@ -240,7 +240,7 @@ class Scan:
             zoned=parsed.zoned,
             level=parsed.level,
             logger=parsed.logger,
-            message=shortened(redact_text(message), LONGEST_MESSAGE),
+            message=shortened(redact_text(message), LONGEST_MESSAGE).strip(),
             fields=fields,
             traceback=trimmed(parsed.traceback or mark + rest),
             by_id=by_id,
