@@ -289,7 +289,7 @@ WARNED = {"two_agents": "LKD410"}
 ALLOWANCE = 15.0
 """Seconds that a dispatch, a job or an agent may take: no look is worth its time before."""
 
-RINGING_ALLOWANCE = 35.0
+RINGING_ALLOWANCE = 38.0
 """The same for a phone to ring."""
 
 LOOKS_AT_ONCE = 5
