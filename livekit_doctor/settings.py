@@ -100,8 +100,8 @@ class Flow(_Settings, frozen=True):
 
     `placed_by` is who dials the phone: the edge function, or the agent after it has joined.
     `states` maps the team's own `state` names to step ids, in addition to the defaults.
-    `not_used` are steps that the team's calls do not have, such as agent_audio for an agent
-    that never speaks.
+    `not_used` are steps that the team's calls do not have, so that nothing breaks there, such as
+    agent_audio for an agent that never speaks.
     """
 
     placed_by: Literal["edge_function", "agent"] = "edge_function"
@@ -183,7 +183,7 @@ class Sip(_Settings, frozen=True):
 
 
 class Probe(_Settings, frozen=True):
-    """`check --probe`: a real dispatch of the agent into a scratch room.
+    """`check --probe` and `test-call`: a real dispatch of the agent into a scratch room.
 
     `metadata` is the dispatch metadata that the agent can parse, with {call_id} and {room}
     filled in; any other brace is text, as in JSON. `timeout` is how long the agent may take to join.

@@ -13,7 +13,7 @@ from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.diagnosis.rules.workers import left_behind
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.errors import UserError
-from livekit_doctor.evidence import gather, worker_endpoint
+from livekit_doctor.evidence import gather, sources, worker_endpoint
 from livekit_doctor.evidence.livekit_client import LiveKitClient
 from livekit_doctor.evidence.observations import Evidence, OutboundTrunk, OutboundTrunkList, SipCallResult
 from livekit_doctor.experiments import test_call as experiment
@@ -53,15 +53,21 @@ async def prepare(settings: Settings, trunk_id: str | None, progress: Progress =
     """Reads SIP objects and worker endpoints, and chooses the trunk: the one given, the only one that
     is configured, else the only one there is.
 
-    Raises UserError where that leaves none, or a choice. Creates nothing.
+    Raises UserError where that leaves none, or a choice, and where LiveKit can't be asked. Creates
+    nothing.
     """
     progress("reading trunks and worker endpoints")
     async with LiveKitClient(settings.livekit) as client, aiohttp.ClientSession() as session:
         endpoints = [worker_endpoint.read(worker, session) for worker in settings.workers]
         evidence = await gather.together(gather.sip_objects(client), *endpoints)
+    problem = next((entry.problem for entry in evidence.coverage if entry.source == sources.SIP_API), None)
+    if problem is not None and (problem.code != "LKD203" or trunk_id is None):
+        # Without SIP there may still be a trunk to try, and its answer says why it fails.
+        fix = catalogue.render_fix(catalogue.get(problem.code), {"url": settings.livekit.url or "", **problem.values})
+        raise UserError(problem.code, problem.message, fix, _STATUS.get(problem.code, 3))
     listed = [item for item in evidence.observations if isinstance(item, OutboundTrunkList)]
     trunks = listed[-1].trunks if listed else ()
-    chosen = trunk_id or _only_trunk(settings, evidence, trunks)
+    chosen = trunk_id or _only_trunk(settings, trunks)
     return Prepared(evidence, chosen, next((trunk for trunk in trunks if trunk.id == chosen), None))
 
 
@@ -110,14 +116,10 @@ def agent_to_dispatch(settings: Settings) -> str:
     return settings.agent.name
 
 
-def _only_trunk(settings: Settings, evidence: Evidence, trunks: tuple[OutboundTrunk, ...]) -> str:
+def _only_trunk(settings: Settings, trunks: tuple[OutboundTrunk, ...]) -> str:
     configured = [trunk.id for trunk in settings.sip.outbound_trunks]
     if len(configured) == 1:
         return configured[0]
-    problem = next((entry.problem for entry in evidence.coverage if entry.problem), None)
-    if problem is not None and not (configured or trunks):
-        fix = catalogue.render_fix(catalogue.get(problem.code), {"url": settings.livekit.url or "", **problem.values})
-        raise UserError(problem.code, problem.message, fix, _STATUS.get(problem.code, 3))
     there = configured or [trunk.id for trunk in trunks]
     if len(there) == 1:
         return there[0]

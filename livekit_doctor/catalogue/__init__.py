@@ -1,4 +1,5 @@
-"""The catalogue of diagnosis codes: what each one means, and what to type (design, section 5).
+"""The catalogue of diagnosis codes: what each one means, and what to type (design, section 5). What SIP
+statuses mean is in `sip_statuses`.
 
 One YAML file a code. A file is read when its code is asked for, and never earlier: importing this
 package reads nothing. `explain` and the docs print these pages, the diagnosis and the checks take

@@ -61,7 +61,7 @@ def place_call(
     dialled = callee(number)
     if read_only:
         raise UserError("LKD001", "--read-only and a test call exclude each other: it rings a phone", "leave one out")
-    if not yes and not sys.stdin.isatty():
+    if not yes and not (sys.stdin and sys.stdin.isatty()):
         raise UserError(
             "LKD001",
             "nothing was dialled: there is no terminal to ask on whether to",
@@ -74,7 +74,7 @@ def place_call(
     from livekit_doctor.evidence.gather import missing_credentials
     from livekit_doctor.experiments.test_call import Order
     from livekit_doctor.render.masking import mask_of
-    from livekit_doctor.render.report import TestCallReport, TraceReport
+    from livekit_doctor.render.report import PlacedCallReport, TraceReport
 
     if problem := missing_credentials(settings.livekit):
         raise UserError(problem.code, problem.message, "livekit-doctor check --only configuration", Exit.USAGE)
@@ -89,7 +89,7 @@ def place_call(
     finally:
         options.end_progress()
     mask = mask_of(called.evidence, show=show_numbers, numbers=(dialled,))
-    report = TestCallReport(
+    report = PlacedCallReport(
         trace=TraceReport(
             diagnosis=called.diagnosis,
             mask=mask,
@@ -153,9 +153,11 @@ def _ask(number: str, prepared: "Prepared", agent: str | None) -> None:
 
 
 def exit_status(diagnosis: "Diagnosis") -> Exit:
-    """As trace's, and 2 where LiveKit refused the credentials for dialling."""
+    """As trace's; 2 where LiveKit refused the credentials for dialling, and 3 where something was
+    still on its way when the call was ended."""
     from livekit_doctor.cli.trace import exit_status
+    from livekit_doctor.flow import Verdict
 
     if any(item.code in ("LKD002", "LKD004") for item in diagnosis.broken):
         return Exit.USAGE
-    return exit_status(diagnosis)
+    return Exit.UNDECIDED if diagnosis.verdict is Verdict.IN_PROGRESS else exit_status(diagnosis)

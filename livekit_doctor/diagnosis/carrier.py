@@ -11,7 +11,7 @@ unknown: " before most of them.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -51,7 +51,12 @@ class Kind(StrEnum):
 DIALED = frozenset({Kind.REJECTED, Kind.AUTH_FAILED, Kind.UNREACHABLE, Kind.MEDIA_FAILED, Kind.TIMED_OUT})
 """What can only come of a call whose SIP participant was in the room."""
 
+DATE_RESOLUTION = timedelta(seconds=1)
+"""By how much a `Date` header may be early."""
+
 _SIP_STATUS = re.compile(r"sip status:? (\d{3})\b", re.IGNORECASE)
+
+_LOGGED_STATUS = re.compile(r"sip_?status_?code\W{1,6}(\d{3})\b", re.IGNORECASE)
 
 _TEXTS: tuple[tuple[Kind, str], ...] = (
     (Kind.TRUNK_MISSING, r"requested sip trunk does not exist"),
@@ -78,8 +83,9 @@ _TEXTS: tuple[tuple[Kind, str], ...] = (
 class CarrierAnswer(Struct, frozen=True, kw_only=True):
     """One attempt to dial, and its answer.
 
-    `at` is on the clock of the source; `read_at` is this machine's clock at the answer, None where
-    the answer was read later than it came. `because` is the evidence in words.
+    `at` and `started_at` are on the clock of the source. `read_at` is this machine's clock at the
+    answer; it is None where the answer was not seen when it came, and then the times are another
+    clock's than LiveKit's, and date no step. `because` is the evidence in words.
     """
 
     kind: Kind
@@ -102,6 +108,10 @@ class CarrierAnswer(Struct, frozen=True, kw_only=True):
         return self.because.at
 
     @property
+    def by_livekits_clock(self) -> bool:
+        return self.read_at is not None
+
+    @property
     def cut_short(self) -> bool:
         """Whether it was ended from our side before its ringing timeout, which reads the same."""
         if self.took is None or self.ringing_timeout is None:
@@ -116,7 +126,7 @@ def kind_of(text: str, *, status: int = 0, twirp_code: str = "", sip_status: int
     only where neither says more, since they are made from the carrier's answer too.
     """
     code = sip_status or sip_status_in(text)
-    if code is not None and code >= 300:
+    if code is not None and 300 <= code <= 699:
         return Kind.AUTH_FAILED if code in (401, 407) else Kind.REJECTED
     for kind, pattern in _TEXTS:
         if re.search(pattern, text, re.IGNORECASE):
@@ -162,16 +172,17 @@ def _from_api(call: "Call") -> Iterator[CarrierAnswer]:
                 sip_status=result.sip_status_code,
             )
         sip_status = result.sip_status_code or sip_status_in(result.message)
+        started_at, at = _times(call, result)
         yield CarrierAnswer(
             kind=kind,
             because=Because(
                 source=result.read.source,
-                at=None if result.read.excerpt and result.read.clock_at is None else result.read.now,
+                at=None if result.read.excerpt and result.read.clock_at is None else at,
                 text=_in_words(result, sip_status),
             ),
-            at=result.read.now,
+            at=at,
             read_at=None if result.read.excerpt else result.read.at,
-            started_at=None if result.read.excerpt else result.started_at,
+            started_at=None if result.read.excerpt else started_at,
             sip_status=sip_status,
             sip_text=result.sip_status.removeprefix("SIP_STATUS_"),
             took=result.took,
@@ -179,6 +190,13 @@ def _from_api(call: "Call") -> Iterator[CarrierAnswer]:
             trunk_id=result.trunk_id,
             number=result.number,
         )
+
+
+def _times(call: "Call", result: SipCallResult) -> tuple[datetime, datetime]:
+    """When it was sent and answered. `Date` has whole seconds only: not before the room was there."""
+    created = call.room_info.created_at if call.room_info else result.started_at
+    started_at = max(result.started_at, min(created, result.started_at + DATE_RESOLUTION))
+    return started_at, max(result.read.now, started_at + timedelta(seconds=result.took))
 
 
 def _in_words(result: SipCallResult, sip_status: int | None) -> str:
@@ -192,5 +210,22 @@ def _in_words(result: SipCallResult, sip_status: int | None) -> str:
     return f"{http}, no SIP status{after}: {own_words(result.message) or 'no message'}".removeprefix(", ")
 
 
-SOURCES: list[Callable[["Call"], Iterable[CarrierAnswer]]] = [_from_api]
+def _from_rows(call: "Call") -> Iterator[CarrierAnswer]:
+    """The errors that a component logged with a row. Only those that name a SIP status: other words
+    in a row's metadata may be about anything."""
+    for row in call.rows:
+        found = _LOGGED_STATUS.search(row.metadata) or _SIP_STATUS.search(row.metadata)
+        if found is None or not 300 <= int(found[1]) <= 699:
+            continue
+        code = int(found[1])
+        text = f"{row.source or 'a component'} logged {row.state} with SIP status {code}"
+        yield CarrierAnswer(
+            kind=kind_of("", sip_status=code),
+            because=Because(source=row.read.source, at=row.at, text=text),
+            at=row.at,
+            sip_status=code,
+        )
+
+
+SOURCES: list[Callable[["Call"], Iterable[CarrierAnswer]]] = [_from_api, _from_rows]
 """Each yields the answers that one kind of evidence has of a call."""

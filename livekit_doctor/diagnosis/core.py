@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis import correlation, excerpts
 from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.carrier import Kind
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.log_lines import is_given
@@ -268,6 +269,8 @@ def _pending_in_room(call: Call, proofs: Proofs, step: Step) -> bool:
         case Step.AGENT_AUDIO:
             return _audio_pending(call, proofs)
         case Step.SIP_PARTICIPANT_CREATED:
+            if any(entry.status == "unread" for entry in call.setup.coverage(sources.TEST_CALL)):
+                return False  # it was for the tool to dial, and it could not
             starts = Step.AGENT_CONNECTED if call.settings.flow.placed_by == "agent" else Step.ROOM_CREATED
             since = age(call, proofs, starts)
             return since is not None and since <= timedelta(seconds=allowances.agent_dispatched.broken_after)
@@ -371,7 +374,7 @@ def _would_settle(
     for item in broken:
         if item.confidence is not Confidence.PROVEN:
             values = values_of(call, item.values)
-            settled_by = catalogue.get(item.code).settled_by
+            settled_by = (line for line in catalogue.get(item.code).settled_by if not _is_known(call, line))
             hints.extend(catalogue.fill(line, values) for line in settled_by if not is_given(call, line))
     if any(item.step is Step.JOB_ASSIGNED for item in broken) and not call.settings.workers:
         hints.append("set the worker's HTTP endpoint (port 8081 unless configured) under workers in checks.yaml")
@@ -383,6 +386,12 @@ def _would_settle(
     if verdict is Verdict.UNKNOWN:
         hints.extend(_would_tell(call))
     return tuple(dict.fromkeys(hints))
+
+
+def _is_known(call: Call, hint: str) -> bool:
+    """Whether the hint asks for the carrier's answer, which is there already."""
+    asks = "wait_until_answered" in hint or "test-call" in hint
+    return asks and any(answer.kind is not Kind.STARTED for answer in call.answers)
 
 
 def _would_tell(call: Call) -> Iterable[str]:

@@ -152,14 +152,16 @@ def _from_answers(call: Call, *, proof: "_MakeProof") -> Iterator[Proof]:
     """What the answer to an attempt to dial proves of the steps before it."""
     for answer in call.answers:
         source, text = answer.because.source, answer.because.text
+        at = answer.at if answer.by_livekits_clock else None
+        started_at = answer.started_at if answer.by_livekits_clock else None
         if answer.kind is Kind.ANSWERED:
-            yield proof(Step.SIP_ANSWERED, source, text, answer.when)
+            yield proof(Step.SIP_ANSWERED, source, text, at)
         elif answer.kind is Kind.STARTED:
-            yield proof(Step.SIP_PARTICIPANT_CREATED, source, text, answer.when)
+            yield proof(Step.SIP_PARTICIPANT_CREATED, source, text, at)
         elif answer.kind in DIALED:
-            yield proof(Step.SIP_DIALING, source, "dialled: it got an answer, or waited for one", answer.started_at)
+            yield proof(Step.SIP_DIALING, source, "dialled: it got an answer, or waited for one", started_at)
             if answer.kind is Kind.MEDIA_FAILED:
-                yield proof(Step.SIP_RINGING, source, "the far end took the call", None, by=answer.when)
+                yield proof(Step.SIP_RINGING, source, "the far end took the call", None, by=at)
 
 
 def _from_phone(call: Call, *, proof: "_MakeProof") -> Iterator[Proof]:

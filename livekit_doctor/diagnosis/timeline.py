@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.carrier import Kind
 from livekit_doctor.diagnosis.log_lines import lines_of, tells
 from livekit_doctor.diagnosis.proofs import Clock, Proofs
 from livekit_doctor.diagnosis.result import TimelineEntry
@@ -60,6 +61,8 @@ def _phone(call: Call) -> Iterator[TimelineEntry]:
             clock=Clock.LIVEKIT,
         )
     for answer in call.answers:
+        if answer.kind in (Kind.ANSWERED, Kind.STARTED):
+            continue  # proves a step, which is there already
         if answer.when is None:
             continue
         yield TimelineEntry(
@@ -67,7 +70,7 @@ def _phone(call: Call) -> Iterator[TimelineEntry]:
             source=answer.because.source,
             event=f"SIP call {answer.kind.value.replace('_', ' ')}",
             detail=answer.because.text,
-            clock=Clock.LIVEKIT,
+            clock=Clock.LIVEKIT if answer.by_livekits_clock else answer.because.source,
         )
 
 

@@ -142,6 +142,7 @@ def inbound_trunk_of(trunk: sip.SIPInboundTrunkInfo) -> InboundTrunk:
         allowed_addresses=tuple(trunk.allowed_addresses),
         allowed_numbers=tuple(trunk.allowed_numbers),
         has_auth=bool(trunk.auth_username),
+        has_password=bool(trunk.auth_password),
     )
 
 

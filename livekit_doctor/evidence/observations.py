@@ -142,6 +142,9 @@ class InboundTrunk(_Value, frozen=True):
     allowed_addresses: tuple[str, ...] = ()
     allowed_numbers: tuple[str, ...] = ()
     has_auth: bool = False
+    """Whether it has a user name."""
+    has_password: bool = True
+    """Whether a password is listed with it."""
 
 
 class InboundTrunkList(_Observation, frozen=True):

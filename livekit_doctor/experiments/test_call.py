@@ -27,10 +27,14 @@ from livekit_doctor.evidence.observations import (
     Reading,
     SipCallResult,
 )
-from livekit_doctor.experiments.probe import MARK, fill_in
+from livekit_doctor.experiments.probe import fill_in
 from livekit_doctor.experiments.scratch import ScratchRoom
 
 IDENTITY = "callee"
+
+MARK = {"livekit_doctor.test_call": "true"}
+"""The dispatch attribute by which an agent can tell a test call from others; it is no probe's, since
+here somebody is on the line."""
 
 NOBODY = "livekit-doctor-nobody"
 """The agent of a call without one: a room without agents would start the team's unnamed workers."""

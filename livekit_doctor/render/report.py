@@ -53,7 +53,7 @@ class TraceReport:
 
 
 @dataclass(frozen=True, slots=True)
-class TestCallReport:
+class PlacedCallReport:
     """A test call: its diagnosis, what was dialled, and what CreateSIPParticipant answered."""
 
     trace: TraceReport

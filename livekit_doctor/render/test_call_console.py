@@ -5,10 +5,10 @@ from rich.console import Console
 from livekit_doctor.redact import printable
 from livekit_doctor.render import trace_console
 from livekit_doctor.render.page import Page
-from livekit_doctor.render.report import TestCallReport
+from livekit_doctor.render.report import PlacedCallReport
 
 
-def render(report: TestCallReport, console: Console) -> None:
+def render(report: PlacedCallReport, console: Console) -> None:
     """Prints the report of one test call."""
     page = Page(console)
     trunk = report.trunk

@@ -6,12 +6,12 @@ from livekit_doctor.catalogue.sip_statuses import sip_status
 from livekit_doctor.evidence.observations import SipCallResult
 from livekit_doctor.redact import printable
 from livekit_doctor.render import trace_json
-from livekit_doctor.render.report import TestCallReport
+from livekit_doctor.render.report import PlacedCallReport
 
 SCHEMA = "livekit-doctor/test-call/v1"
 
 
-def render(report: TestCallReport) -> dict[str, Any]:
+def render(report: PlacedCallReport) -> dict[str, Any]:
     """The call and its answer, and its diagnosis as livekit-doctor/trace/v1 under `trace`."""
     return {
         "schema": SCHEMA,
@@ -27,7 +27,7 @@ def render(report: TestCallReport) -> dict[str, Any]:
     }
 
 
-def _answer(answer: SipCallResult, report: TestCallReport) -> dict[str, Any]:
+def _answer(answer: SipCallResult, report: PlacedCallReport) -> dict[str, Any]:
     return {
         "at": answer.read.now,
         "took": round(answer.took, 3),

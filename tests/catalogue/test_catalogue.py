@@ -115,7 +115,6 @@ WARNINGS = {
     "LKD005",
     "LKD106",
     "LKD207",
-    "LKD305",
     "LKD410",
     "LKD603",
     "LKD604",

@@ -65,8 +65,11 @@ def run(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin:
     return Ran(ran.returncode, ran.stdout, ran.stderr)
 
 
-def run_in_terminal(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Runs one command in a pseudo-terminal: its exit status, and what a person would see."""
+def run_in_terminal(
+    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, typed: str = ""
+) -> tuple[int, str]:
+    """Runs one command in a pseudo-terminal: its exit status, and what a person would see. `typed` is
+    what that person types."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "livekit_doctor", *arguments],
@@ -77,6 +80,7 @@ def run_in_terminal(*arguments: str, cwd: Path, env: Mapping[str, str] | None = 
         stderr=theirs,
     ) as process:
         os.close(theirs)
+        os.write(ours, typed.encode())
         seen = b""
         while select.select([ours], [], [], PATIENCE)[0]:
             try:

@@ -7,15 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livekit_doctor.catalogue.sip_statuses import registered, sip_status
-from livekit_doctor.diagnosis.carrier import Kind, kind_of, own_words, sip_status_in
+from livekit_doctor.diagnosis import carrier
+from livekit_doctor.diagnosis.carrier import CarrierAnswer, Kind, kind_of, own_words, sip_status_in
+from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import Observation, SipCallResult
-from livekit_doctor.flow import LEGS, Leg, Status, Step, Verdict
+from livekit_doctor.flow import LEGS, Confidence, Leg, Status, Step, Verdict
 from livekit_doctor.settings import Agent, Flow, Settings
 from tests.diagnosis.factories import (
     AGENT,
     ROOM,
     agent,
+    at,
     audio,
     because,
     broken,
@@ -29,6 +32,7 @@ from tests.diagnosis.factories import (
     phone,
     read,
     row,
+    rows_only,
     status,
 )
 from tests.recordings import dialled
@@ -150,11 +154,81 @@ def test_an_answered_call_was_not_refused() -> None:
 def test_the_last_refusal_counts() -> None:
     diagnosis = judge(14, refused(10, 486), refused(13, 404), at_status(14))
     assert broken(diagnosis, "LKD204").values["sip_status"] == "404"
+    diagnosis = judge(14, refused(10, 407), refused(13, 404), at_status(14))
+    assert phone_leg(diagnosis) == ("sip_ringing", "LKD204", "likely"), "two attempts that contradict each other"
+    assert broken(diagnosis, "LKD204").candidates == ("LKD208",)
+
+
+ENDINGS = (
+    "rejected-403-wait",
+    "rejected-404-wait",
+    "rejected-486-wait",
+    "unknown-trunk",
+    "no-response-wait",
+    "answered-wait",
+)
+
+
+@given(endings=st.lists(st.sampled_from(ENDINGS), min_size=1, max_size=3), rang=st.booleans(), data=st.data())
+def test_a_further_reading_never_swaps_one_proven_code_for_another(
+    endings: list[str], rang: bool, data: st.DataObject
+) -> None:
+    """Whatever is left out of a call that was watched closely."""
+    items: list[Observation] = []
+    for number, name in enumerate(endings):
+        start = 10 + 6 * number
+        states = ["dialing"] * 8 + (["ringing"] if rang else ["dialing"]) * 8
+        for step, state in enumerate(states):
+            items += look(start + step * 0.3, *SERVED, phone(state, joined=start, sid=f"PA_{number}"))
+        items += [recorded(start + 5, name), *at_status(start + 5.1)]
+    more = [item for item in items if data.draw(st.integers(0, 9)) < 8]
+    less = [item for item in more if data.draw(st.booleans())]
+    before, after = (judge(40, each) for each in (less, more))
+    proven = [{b.leg: b.code for b in one.broken if b.confidence is Confidence.PROVEN} for one in (before, after)]
+    for leg in proven[0].keys() & proven[1].keys():
+        assert proven[0][leg] == proven[1][leg]
 
 
 def test_inbound_calls_are_not_dialled() -> None:
     inbound = look(10, *SERVED, phone("ringing", 0, rule="SDR_1"))
     assert not codes(judge(10, inbound, refused(10, 486)))
+
+
+def test_the_same_fact_from_another_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log, say, by a clock of its own: it dates no step, and is not of a phone that is on the line."""
+
+    def log(_: object) -> list[CarrierAnswer]:
+        line = Because(source="livekit-sip log", at=at(-3000), text="INVITE failed: sip status: 486: Busy Here")
+        return [CarrierAnswer(kind=kind_of(line.text), because=line, at=at(-3000), sip_status=sip_status_in(line.text))]
+
+    monkeypatch.setattr(carrier, "SOURCES", [*carrier.SOURCES, log])
+    diagnosis = judge(10, at_status(10))
+    assert phone_leg(diagnosis) == ("sip_ringing", "LKD204", "proven")
+    assert "livekit-sip log" in {item.source for item in broken(diagnosis, "LKD204").because}
+    assert {result.step: result.at for result in diagnosis.steps}[Step.SIP_DIALING] is None
+    assert not codes(judge(10, at_status(10, "ringing")))
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        '{"error": "TwirpError(code=resource_exhausted, message=INVITE failed: sip status: 486: Busy Here)"}',
+        '{"error": {"status": 429, "metadata": {"sip_status": "Busy Here", "sip_status_code": "486"}}}',
+        '{"sipStatusCode": 486}',
+    ],
+)
+def test_the_error_that_the_edge_function_logged(metadata: str) -> None:
+    """Known from the rows alone, long after the room has closed."""
+    rows = (row(0, "room_created"), row(1, "agent_dispatched"), row(2, "sip_failed", metadata=metadata))
+    diagnosis = rows_only(900, *rows)
+    assert phone_leg(diagnosis) == ("sip_ringing", "LKD204", "proven")
+    assert broken(diagnosis, "LKD204").values["sip_status"] == "486"
+    assert phone_leg(rows_only(900, *rows, row(9, "answered"))) is None
+
+
+@pytest.mark.parametrize("metadata", ["", '{"status": 486}', '{"sip_status_code": 200}', '{"error": "no such host"}'])
+def test_a_row_without_a_sip_status_is_no_refusal(metadata: str) -> None:
+    assert phone_leg(rows_only(900, row(0, "room_created"), row(2, "sip_failed", metadata=metadata))) is None
 
 
 # The server's own refusals
@@ -241,7 +315,7 @@ def test_a_timeout_is_decided_by_the_last_call_status() -> None:
     rang = judge(15, at_status(14.8, "ringing"), recorded(15, TIMED_OUT), at_status(15.2))
     assert phone_leg(rang) == ("sip_answered", "LKD206", "proven")
     silent = judge(15, at_status(14.8, "dialing"), recorded(15, TIMED_OUT), at_status(15.2))
-    assert phone_leg(silent) == ("sip_ringing", "LKD205", "proven")
+    assert phone_leg(silent) == ("sip_ringing", "LKD205", "likely")
 
 
 def test_a_timeout_that_nobody_watched() -> None:

@@ -25,6 +25,7 @@ from livekit_doctor.evidence.observations import (
     Problem,
     Read,
     Room,
+    SipCallResult,
     SipDispatchRule,
     Track,
 )
@@ -286,6 +287,20 @@ OBSERVATIONS = st.one_of(
     ),
     st.builds(lambda after: f.canary(9, after), st.none() | st.just(0.2)),
     st.builds(lambda agents: f.rules(9, SipDispatchRule(id="SDR_1", agents=(agents,))), NAMES),
+    st.builds(
+        SipCallResult,
+        read=READS,
+        room=st.sampled_from(["", f.ROOM, "other"]),
+        wait_until_answered=st.booleans(),
+        ringing_timeout=st.none() | st.just(30.0),
+        took=st.floats(0, 90),
+        status=st.sampled_from([0, 200, 401, 403, 408, 412, 429, 503]),
+        twirp_code=st.sampled_from(["", "canceled", "not_found", "unavailable"]),
+        message=st.sampled_from(
+            ["", "sip request timed out", "sip status: 486", "no such host", "no common encryption profiles"]
+        ),
+        sip_status_code=st.none() | st.integers(0, 999),
+    ),
     st.builds(LogTable, read=READS, name=st.just("t"), indexed=st.none() | st.booleans()),
 )
 COVERAGE = st.builds(

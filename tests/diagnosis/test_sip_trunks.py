@@ -342,6 +342,14 @@ def test_closed_trunks() -> None:
     assert not list(inbound_trunk_open(setup(outbound())))
 
 
+def test_a_user_name_without_a_password_is_no_login() -> None:
+    trunk = InboundTrunk(id="ST_a", has_auth=True, has_password=False)
+    finding = one(list(inbound_trunk_open(setup(inbound(trunk)))), "LKD207", Confidence.POSSIBLE)
+    assert "without a password" in finding.because[0].text
+    by_address = InboundTrunk(id="ST_b", has_auth=True, has_password=False, allowed_addresses=("203.0.113.7",))
+    assert not list(inbound_trunk_open(setup(inbound(by_address))))
+
+
 def test_open_trunk_that_is_not_the_teams() -> None:
     state = setup(inbound(InboundTrunk(id="ST_a")), sip=Sip(inbound_trunks=("ST_b",)))
     assert not list(inbound_trunk_open(state))

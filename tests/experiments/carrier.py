@@ -17,7 +17,7 @@ from tests.lab.servers import LiveKitServer
 from tests.recordings import Dialled, dialled
 
 ENDED = dialled("ringing-unanswered-wait")
-"""Measured: livekit-sip's answer when its participant is removed is that of a timeout (v1.11.0, outbound.go)."""
+"""livekit-sip's answer when its participant is removed, read in v1.11.0 (outbound.go, sipResponse): a timeout's."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,9 @@ class Carrier(Proxy):
         self.script: Script | None = None
         self.dialled: list[sip.CreateSIPParticipantRequest] = []
         self.lines: list[Phone] = []
+        """The phones that have joined their room."""
+        self.answered = 0
+        """How many attempts were answered, by the phone or with a refusal."""
         self._removed = asyncio.Event()
 
     def hang_up(self) -> None:
@@ -50,7 +53,9 @@ class Carrier(Proxy):
             self.seen.append("CreateSIPParticipant")
             dial = sip.CreateSIPParticipantRequest.FromString(await request.read())
             self.dialled.append(dial)
-            return _response(await self._play(self.script, dial), dial)
+            response = _response(await self._play(self.script, dial), dial)
+            self.answered += 1
+            return response
         answer = await super()._handle(request)
         if request.path.endswith("/RemoveParticipant"):
             self._removed.set()
@@ -62,8 +67,8 @@ class Carrier(Proxy):
         (first, seconds), *others = script.states
         call = Call(number=dial.sip_call_to, trunk_id=dial.sip_trunk_id)
         phone = Phone(self.server, dial.room_name, status=first, identity=dial.participant_identity, call=call)
-        self.lines.append(phone)
         await asyncio.to_thread(phone.__enter__)
+        self.lines.append(phone)
         for status, following in [*others, (None, 0.0)]:
             if await self._is_removed_within(seconds):
                 await asyncio.to_thread(phone.leave)

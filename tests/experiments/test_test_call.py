@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 from livekit import api
 
+from livekit_doctor.diagnosis.carrier import Kind, kind_of
+from livekit_doctor.evidence.livekit_client import ApiError, LiveKitClient
+from tests.cli.command_line import run_in_terminal
 from tests.experiments.carrier import Carrier, Script, own_error, with_status
+from tests.experiments.support import WithClient
 from tests.lab.doctor import Doctor, Ran
 from tests.lab.edge import Edge
 from tests.lab.modes import Mode, job_metadata
@@ -155,13 +159,24 @@ def test_refused_while_the_agent_comes(doctor: Doctor, carrier: Carrier, edge: E
     assert edge.rooms() == []
 
 
+def test_both_legs_broken(doctor: Doctor, carrier: Carrier, edge: Edge, trunk: str, names: Names) -> None:
+    """The phone is busy, and nobody runs under the agent's name: neither hides the other."""
+    soon = {"slow_after": 0.5, "broken_after": 1}
+    doctor.configure({"flow": {"allowances": {"job_assigned": soon, "agent_connected": soon}}})
+    carrier.script = Script(dialled("rejected-486-wait"))
+    ran = call(doctor, "--agent-name", names.agent())
+    found = [(item["step"], item["code"]) for item in ran.json["trace"]["broken"]]
+    assert (ran.status, found) == (1, [("job_assigned", "LKD402"), ("sip_ringing", "LKD204")])
+    assert edge.rooms() == []
+
+
 # Rung or never rung: the same answer
 
 
 @pytest.mark.parametrize(
     ("recording", "states", "expected"),
     [
-        ("no-response-wait", [("dialing", 1.0)], ("sip_ringing", "LKD205", "proven")),
+        ("no-response-wait", [("dialing", 1.0)], ("sip_ringing", "LKD205", "likely")),
         ("ringing-unanswered-wait", [("dialing", 0.3), ("ringing", 0.7)], ("sip_answered", "LKD206", "proven")),
     ],
 )
@@ -214,10 +229,27 @@ def test_the_call_could_not_be_followed(doctor: Doctor, carrier: Carrier, edge: 
     assert edge.rooms() == []
 
 
-def test_wrong_secret(doctor: Doctor, edge: Edge) -> None:
+@pytest.mark.parametrize("arguments", [[], ["--trunk", "ST_abc"]])
+def test_wrong_secret(doctor: Doctor, carrier: Carrier, arguments: list[str]) -> None:
     doctor.env["LIVEKIT_API_SECRET"] = "x" * 40
-    ran = phone_alone(doctor)
+    ran = phone_alone(doctor, *arguments)
     assert (ran.status, ran.json["error"]["code"]) == (2, "LKD004")
+    assert "CreateRoom" not in carrier.seen
+
+
+def test_a_key_that_may_not_dial(with_client: WithClient) -> None:
+    """The real server's own refusal, which names no SIP status; the right to list trunks is not enough."""
+
+    async def work(client: LiveKitClient) -> ApiError:
+        request = api.CreateSIPParticipantRequest(sip_trunk_id="ST_abc", sip_call_to=NUMBER, room_name="x")
+        with pytest.raises(ApiError) as refused:
+            await client.call("SIP/CreateSIPParticipant", request, api.SIPParticipantInfo, sip=True)
+        return refused.value
+
+    answer = with_client(work).answer
+    assert answer is not None
+    assert (answer.status, answer.twirp_code, dict(answer.meta)) == (401, "unauthenticated", {})
+    assert kind_of(answer.message, status=answer.status, twirp_code=answer.twirp_code) is Kind.CREDENTIALS
 
 
 # Ended from outside
@@ -230,7 +262,7 @@ def test_interrupted_while_it_rings(
     """The phone stops ringing at once, and nothing is left."""
     carrier.script = Script(dialled("answered-wait"), [("ringing", PATIENCE)])
     process = doctor.popen("test-call", NUMBER, "--yes", "--no-agent", "--format", "json")
-    until(lambda: carrier.lines and edge.phone(carrier.dialled[0].room_name), what="the phone to ring")
+    until(lambda: carrier.lines, what="the phone to ring")
     began = time.monotonic()
     process.send_signal(number)
     stdout, _ = process.communicate(timeout=PATIENCE)
@@ -239,6 +271,26 @@ def test_interrupted_while_it_rings(
     assert "RemoveParticipant" in carrier.seen
     assert '"interrupted"' in stdout
     assert edge.rooms() == []
+
+
+def test_interrupted_on_the_line(doctor: Doctor, carrier: Carrier, edge: Edge, trunk: str) -> None:
+    carrier.script = Script(dialled("answered-wait"), [("active", 0.1)])
+    arguments = ("--yes", "--no-agent", "--hold", "60", "--format", "json")
+    process = doctor.popen("test-call", NUMBER, *arguments)
+    until(lambda: carrier.answered, what="the phone to be answered")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert edge.rooms() == []
+
+
+def test_what_is_left_behind_is_said(doctor: Doctor, carrier: Carrier, edge: Edge, trunk: str) -> None:
+    carrier.script, carrier.fail = Script(dialled("rejected-486-wait")), {"DeleteRoom"}
+    ran = phone_alone(doctor)
+    assert broke_at(ran)[1] == "LKD204"
+    (left,) = ran.json["left_behind"]
+    assert edge.rooms()[0].name in left
+    assert "lk room delete" in left
 
 
 # Which trunk
@@ -285,6 +337,19 @@ def test_nothing_is_dialled(
     assert words in ran.json["error"]["message"]
     assert ran.json["error"]["fix"]
     assert not carrier.seen
+
+
+@pytest.mark.parametrize(("typed", "status"), [("n\n", 2), ("\n", 2), ("y\n", 1)])
+def test_it_asks_first(doctor: Doctor, carrier: Carrier, edge: Edge, trunk: str, typed: str, status: int) -> None:
+    """Who is asked sees the number as it was typed, and the trunk."""
+    carrier.script = Script(dialled("rejected-486-wait"))
+    ran = run_in_terminal("test-call", NUMBER, "--no-agent", cwd=doctor.folder, env=doctor.env, typed=typed)
+    assert ran[0] == status
+    (question,) = [line for line in ran[1].splitlines() if "This rings" in line]
+    assert all(words in question for words in (NUMBER, trunk, "127.0.0.1:5099", "no agent"))
+    assert len(carrier.dialled) == (1 if status == 1 else 0)
+    assert ("nothing was dialled" in ran[1]) is (status == 2)
+    assert edge.rooms() == []
 
 
 @pytest.fixture

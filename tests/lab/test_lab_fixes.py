@@ -561,7 +561,7 @@ def test_rules_that_clash(reader: Reader, edge: Edge, way: str) -> None:
     moved = dispatch_rule(edge, other)
     reader.fix = f'Move:\n  await lkapi.sip.update_dispatch_rule_fields("{moved}", trunk_ids=["{one}"])'
     reader.does("Move")
-    reader.sees("sip_dispatch_rules.conflicts", "warned", "LKD305")
+    reader.sees("sip_dispatch_rules.conflicts", "failed", "LKD305")
     reader.does(way)
     reader.is_green("sip_dispatch_rules.conflicts")
 

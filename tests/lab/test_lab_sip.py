@@ -263,6 +263,18 @@ def test_inbound_trunk_open(
     assert not diagnose()
 
 
+def test_inbound_trunk_with_half_a_login(edge: Edge, names: Names, diagnose: Diagnose) -> None:
+    """The server takes a user name without a password, and lists the password where there is one."""
+    edge.create_rule(rule())
+    trunk = edge.create_inbound_trunk(inbound(names, auth_username="carrier", allowed_addresses=[]))
+    only(diagnose(), "LKD207", Confidence.POSSIBLE)
+    edge.delete_trunk(trunk.sip_trunk_id)
+    edge.create_inbound_trunk(
+        inbound(names, auth_username="carrier", auth_password=names.call_id(), allowed_addresses=[])
+    )
+    assert not diagnose()
+
+
 def test_inbound_trunk_that_the_server_refuses(edge: Edge, names: Names) -> None:
     text = refused(lambda: edge.create_inbound_trunk(inbound(names, numbers=[], allowed_addresses=[])))
     assert "for security" in text

@@ -6,8 +6,6 @@ It is the last answer that counts, and only while nothing came after it.
 
 from datetime import timedelta
 
-from msgspec import structs
-
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue.sip_statuses import sip_status
 from livekit_doctor.diagnosis.call import Call
@@ -20,16 +18,32 @@ WATCHED = timedelta(seconds=3)
 """Looks at the phone this close to the answer have shown its last sip.callStatus."""
 
 
+CODES = {
+    Kind.TRUNK_MISSING: "LKD201",
+    Kind.TRUNK_UNUSABLE: "LKD202",
+    Kind.NO_SIP: "LKD203",
+    Kind.REJECTED: "LKD204",
+    Kind.AUTH_FAILED: "LKD208",
+    Kind.UNREACHABLE: "LKD209",
+    Kind.MEDIA_FAILED: "LKD210",
+    Kind.QUOTA: "LKD006",
+    Kind.CREDENTIALS: "LKD004",
+}
+"""The answers that say by themselves what is wrong."""
+
+
 def last_answer(call: Call, proofs: Proofs, *kinds: Kind) -> CarrierAnswer | None:
     """The answer that ended the call, if it is one of these kinds. None where the phone was answered
-    all the same, and where a phone that joined after it is on the line: it was dialled again."""
+    all the same, and where a phone is on the line that joined after it, or may have: it was dialled
+    again."""
     if call.inbound or Step.SIP_ANSWERED in proofs or not call.answers:
         return None
     answer = call.answers[-1]
     if answer.kind not in kinds:
         return None
     joined = call.phone.joined_at if call.phone else None
-    return None if call.phone_present and joined is not None and joined > answer.at else answer
+    later = not answer.by_livekits_clock or (joined is not None and joined > answer.at)
+    return None if call.phone_present and later else answer
 
 
 def sip_call_rejected(call: Call, proofs: Proofs) -> Finding | None:
@@ -40,38 +54,44 @@ def sip_call_rejected(call: Call, proofs: Proofs) -> Finding | None:
     status = sip_status(answer.sip_status)
     label = f"SIP {status.code} {status.name}" + ("" if status.registered else " (not registered)")
     meanings = [
-        Because(source=label if number == 0 else "or", text=f"{meaning.means} (says the {meaning.who})")
+        Because(source=label if number == 0 else "or", text=f"from the {meaning.who}: {meaning.means}")
         for number, meaning in enumerate(status.meanings)
     ]
-    values = {"detail": f"{status.code} {answer.sip_text or status.name}", "sip_status": str(status.code)}
-    found = _proven(answer, "LKD204", _after_ringing(proofs), *meanings, **values, **_dialled(answer))
     own = {429: "LKD006", 403: "LKD004", 401: "LKD004"}.get(status.http)
     text = f"LiveKit's own HTTP {status.http} has no SIP status"
-    return _ruling_out(found, [RuledOut(code=own, because=text)] if own else [])
+    return _exact(
+        call,
+        answer,
+        _after_ringing(proofs),
+        because=meanings,
+        ruled_out=[RuledOut(code=own, because=text)] if own else [],
+        detail=f"{status.code} {answer.sip_text or status.name}",
+        sip_status=str(status.code),
+    )
 
 
 def sip_auth_failed(call: Call, proofs: Proofs) -> Finding | None:
     """LKD208: 401 or 407, and the login that followed failed or there was none to give."""
     answer = last_answer(call, proofs, Kind.AUTH_FAILED)
-    return _proven(answer, "LKD208", _after_ringing(proofs), **_dialled(answer)) if answer else None
+    return _exact(call, answer, _after_ringing(proofs)) if answer else None
 
 
 def sip_address_unreachable(call: Call, proofs: Proofs) -> Finding | None:
     """LKD209: the INVITE got to nobody."""
     answer = last_answer(call, proofs, Kind.UNREACHABLE)
-    return _proven(answer, "LKD209", _after_ringing(proofs), **_dialled(answer)) if answer else None
+    return _exact(call, answer, _after_ringing(proofs)) if answer else None
 
 
 def sip_media_failed(call: Call, proofs: Proofs) -> Finding | None:
     """LKD210: the far end took the call, and no codec or no encryption was agreed on."""
     answer = last_answer(call, proofs, Kind.MEDIA_FAILED)
-    return _proven(answer, "LKD210", Step.SIP_ANSWERED, **_dialled(answer)) if answer else None
+    return _exact(call, answer, Step.SIP_ANSWERED) if answer else None
 
 
 def trunk_does_not_exist(call: Call, proofs: Proofs) -> Finding | None:
     """LKD201, from the server's own words."""
     answer = last_answer(call, proofs, Kind.TRUNK_MISSING)
-    return _proven(answer, "LKD201", Step.SIP_PARTICIPANT_CREATED, trunk_id=answer.trunk_id) if answer else None
+    return _exact(call, answer, Step.SIP_PARTICIPANT_CREATED) if answer else None
 
 
 def trunk_is_unusable(call: Call, proofs: Proofs) -> Finding | None:
@@ -81,13 +101,13 @@ def trunk_is_unusable(call: Call, proofs: Proofs) -> Finding | None:
         return None
     text = answer.because.text
     kind = "number" if "number" in text else "transport" if "different transports" in text else "address"
-    return _proven(answer, "LKD202", Step.SIP_DIALING, kind=kind, trunk_id=answer.trunk_id)
+    return _exact(call, answer, Step.SIP_DIALING, kind=kind)
 
 
 def no_sip_service(call: Call, proofs: Proofs) -> Finding | None:
     """LKD203, from the server's own words (fact 24)."""
     answer = last_answer(call, proofs, Kind.NO_SIP)
-    return _proven(answer, "LKD203", Step.SIP_PARTICIPANT_CREATED, detail=answer.because.text) if answer else None
+    return _exact(call, answer, Step.SIP_PARTICIPANT_CREATED, detail=answer.because.text) if answer else None
 
 
 def quota_exceeded(call: Call, proofs: Proofs) -> Finding | None:
@@ -96,7 +116,7 @@ def quota_exceeded(call: Call, proofs: Proofs) -> Finding | None:
     if answer is None:
         return None
     ruled_out = [RuledOut(code="LKD204", because="a busy line has a SIP status, 486 or 600")]
-    return _ruling_out(_proven(answer, "LKD006", Step.SIP_PARTICIPANT_CREATED), ruled_out)
+    return _exact(call, answer, Step.SIP_PARTICIPANT_CREATED, ruled_out=ruled_out)
 
 
 def credentials_rejected(call: Call, proofs: Proofs) -> Finding | None:
@@ -104,13 +124,15 @@ def credentials_rejected(call: Call, proofs: Proofs) -> Finding | None:
     answer = last_answer(call, proofs, Kind.CREDENTIALS)
     if answer is None:
         return None
-    found = _proven(answer, "LKD004", Step.SIP_PARTICIPANT_CREATED, kind="grant", detail=answer.because.text)
-    return _ruling_out(found, [RuledOut(code="LKD204", because="the carrier's 403 has a SIP status")])
+    ruled_out = [RuledOut(code="LKD204", because="the carrier's 403 has a SIP status")]
+    detail = answer.because.text
+    return _exact(call, answer, Step.SIP_PARTICIPANT_CREATED, ruled_out=ruled_out, kind="grant", detail=detail)
 
 
 def timed_out_while_dialing(call: Call, proofs: Proofs) -> Finding | None:
     """LKD205: no final answer, and it never rang. The carrier is silent, since a refusal (LKD204), a
-    failed login (LKD208) and an unreachable address (LKD209) have words of their own.
+    failed login (LKD208) and an unreachable address (LKD209) have words of their own. Likely, since
+    between the last look and the end it may have begun to ring.
 
     The error is the same when it rang: only the last sip.callStatus tells, and where nobody looked
     it is open (fact 21). So is a call that was ended from here before its time.
@@ -119,22 +141,23 @@ def timed_out_while_dialing(call: Call, proofs: Proofs) -> Finding | None:
     if answer is None or Step.SIP_RINGING in proofs:
         return None
     because, candidates = [answer.because], ["LKD206"]
-    confidence = Confidence.POSSIBLE
+    confidence, values = Confidence.POSSIBLE, _dialled(answer)
     if _last_seen_at(call, answer, "dialing"):
         at = call.phone_states[-1][0]
         because.append(Because(source="ListParticipants", at=at, text="sip.callStatus was dialing to the end"))
         if not answer.cut_short:
-            confidence, candidates = Confidence.PROVEN, []
+            confidence, candidates, values = Confidence.LIKELY, [], values | {"kind": "silent"}
     return Finding(
         code="LKD205",
         step=Step.SIP_RINGING,
         confidence=confidence,
         because=(*because, *_cut_short(answer)),
         candidates=tuple(candidates),
-        values=_dialled(answer),
-        ruled_out=tuple(
-            RuledOut(code=code, because="its error has words of its own, or a SIP status")
-            for code in catalogue.get("LKD205").candidates
+        values=values,
+        ruled_out=(
+            RuledOut(code="LKD204", because="a refusal has a SIP status"),
+            RuledOut(code="LKD208", because="a failed login has an error of its own"),
+            RuledOut(code="LKD209", because="an address that can't be reached has an error of its own, but on UDP"),
         ),
     )
 
@@ -145,7 +168,7 @@ def timed_out_while_ringing(call: Call, proofs: Proofs) -> Finding | None:
     if answer is None or Step.SIP_RINGING not in proofs:
         return None
     rang = next(iter(proofs[Step.SIP_RINGING]))
-    seen = _last_seen_at(call, answer, "ringing") and not answer.cut_short
+    seen = _last_seen_at(call, answer, "ringing") and not answer.cut_short and len(call.answers) == 1
     return Finding(
         code="LKD206",
         step=Step.SIP_ANSWERED,
@@ -202,15 +225,24 @@ def _dialled(answer: CarrierAnswer) -> dict[str, str]:
     return {key: value for key, value in values.items() if value}
 
 
-def _proven(answer: CarrierAnswer, code: str, step: Step, *more: Because, **values: str) -> Finding:
+def _exact(
+    call: Call,
+    answer: CarrierAnswer,
+    step: Step,
+    *,
+    because: list[Because] | None = None,
+    ruled_out: list[RuledOut] | None = None,
+    **values: str,
+) -> Finding:
+    """What the answer says, proven; where another attempt was answered otherwise, only likely."""
+    code = CODES[answer.kind]
+    others = {CODES[other.kind] for other in call.answers if other.kind in CODES} - {code}
     return Finding(
         code=code,
         step=step,
-        confidence=Confidence.PROVEN,
-        because=(answer.because, *more),
-        values={key: value for key, value in values.items() if value},
+        confidence=Confidence.LIKELY if others else Confidence.PROVEN,
+        because=(answer.because, *(because or ())),
+        candidates=tuple(sorted(others)),
+        values={key: value for key, value in values.items() if value} | _dialled(answer),
+        ruled_out=tuple(item for item in ruled_out or () if item.code not in others),
     )
-
-
-def _ruling_out(finding: Finding, ruled_out: list[RuledOut]) -> Finding:
-    return structs.replace(finding, ruled_out=tuple(ruled_out))

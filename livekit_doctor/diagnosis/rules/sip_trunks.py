@@ -8,6 +8,8 @@ github.com/livekit/protocol v1.50.5-0.20260728075222-28e604c046c6 as used by liv
 import re
 from collections.abc import Iterator
 
+from msgspec import structs
+
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.inbound import ignored_addresses, is_e164, is_open, normalised
 from livekit_doctor.diagnosis.names import few, near_miss, nearest
@@ -220,20 +222,30 @@ def inbound_trunk_open(setup: Setup) -> Iterator[Finding]:
     space, a comma, a semicolon, brackets, "*", "+" or "://" is dropped, and when none is left
     every address matches (design fact 25). An address of another wrong form is kept and
     matches nobody. livekit-sip asks for a password only where user name and password are set
-    (its pkg/service/psrpc.go, GetAuthCredentials).
+    (its pkg/service/psrpc.go, GetAuthCredentials): a user name alone keeps nobody out. That is
+    possible only, since another server may not list the passwords that it has.
     """
     read = setup.latest(InboundTrunkList)
     if read is None:
         return
     expected = setup.settings.sip.inbound_trunks
     for trunk in read.trunks:
-        if (not expected or trunk.id in expected) and is_open(trunk):
-            yield Finding(
-                code="LKD207",
-                confidence=Confidence.PROVEN,
-                because=(because_of(read.read, f"trunk {trunk.id}{_named(trunk)}: {_why_open(trunk)}"),),
-                values={"trunk_id": trunk.id},
-            )
+        if expected and trunk.id not in expected:
+            continue
+        without_login = structs.replace(trunk, has_auth=False)
+        if is_open(trunk):
+            confidence, why = Confidence.PROVEN, _why_open(trunk)
+        elif not trunk.has_password and is_open(without_login):
+            why = f"a user name without a password is no login; else {_why_open(without_login)}"
+            confidence = Confidence.POSSIBLE
+        else:
+            continue
+        yield Finding(
+            code="LKD207",
+            confidence=confidence,
+            because=(because_of(read.read, f"trunk {trunk.id}{_named(trunk)}: {why}"),),
+            values={"trunk_id": trunk.id},
+        )
 
 
 def _why_open(trunk: InboundTrunk) -> str:
