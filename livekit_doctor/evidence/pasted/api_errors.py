@@ -54,8 +54,8 @@ _STATUS_LINE = re.compile(
 )
 _PLAIN = re.compile(
     r"invalid API key: [^\n\"]{0,80}|invalid token: [^\n\"]{0,200}|\bpermissions denied\b|"
-    r"requested sip trunk does not exist|(?:INVITE failed|status from INVITE response): sip status:? [3-6]\d\d[^\n\"]{0,60}|"
-    r"no permissions to access the room",
+    r"requested sip trunk does not exist|no permissions to access the room|"
+    r"(?:INVITE failed|status from INVITE response): sip status:? [3-6]\d\d[^\n\"]{0,60}",
 )
 _METHOD = re.compile(
     r"livekit\.(?:RoomService|AgentDispatchService|SIP)/(\w{4,40})|"
