@@ -411,9 +411,9 @@ class Call:
 
     @cached_property
     def only_excerpts(self) -> bool:
-        """Whether all that is known was picked by a person."""
-        observations = self.setup.evidence.observations
-        return bool(observations) and all(item.read.excerpt for item in observations)
+        """Whether all that is known of the call was picked by a person."""
+        picked = any(item.read.excerpt for item in self.setup.evidence.observations)
+        return picked and not (self.api_read or self.rows_are_whole or self.component_logs.given)
 
     # Logs of the components
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from itertools import takewhile
@@ -144,7 +144,7 @@ def _unwrapped(excerpt: Excerpt, number: int, head: Line) -> tuple[Line, int]:
     brace = head.text.find('{"')
     if brace >= 0 and _is_json(head.text[brace:]):
         return head, number
-    rest = list(takewhile(lambda line: line.strip() and not formats.starts_record(line), _after(excerpt, number)))
+    rest = list(takewhile(_may_go_on, excerpt.lines[number + 1 : number + _WRAPPED]))
     for count in range(1, len(rest) + 1 if brace >= 0 or "\t" in head.text else 0):
         if not rest[count - 1].rstrip().endswith("}"):
             continue
@@ -156,8 +156,8 @@ def _unwrapped(excerpt: Excerpt, number: int, head: Line) -> tuple[Line, int]:
     return (Line(head.text[:brace] + json.dumps(pairs), head.at) if pairs else head), number
 
 
-def _after(excerpt: Excerpt, number: int) -> Sequence[str]:
-    return excerpt.lines[number + 1 : number + _WRAPPED]
+def _may_go_on(line: str) -> bool:
+    return bool(line.strip()) and not formats.starts_record(line) and _CONSOLE.match(line) is None
 
 
 def _pairs(text: str) -> dict[str, object]:
@@ -183,7 +183,7 @@ def _with_rest(excerpt: Excerpt, number: int, head: Line) -> tuple[list[Line], i
     for place in range(number + 1, min(number + _MOST_LINES, len(excerpt.lines))):
         line = strip(excerpt.lines[place].encode("utf-8", "replace"))
         text = line.text
-        if formats.starts_record(text):
+        if formats.starts_record(text) or _CONSOLE.match(excerpt.lines[place]):
             break
         after = excerpt.lines[place + 1] if place + 1 < len(excerpt.lines) else ""
         if _TRACEBACK in text:
