@@ -41,8 +41,8 @@ def test_console_lines_without_tabs_wrapped_and_with_a_stack() -> None:
     [
         (
             "Error creating SIP participant: TwirpError(code=invalid_argument, message=twirp error unknown: "
-            "INVITE failed: sip status: 400 (BAD_REQUEST), status=400, metadata={'sip_status': 'SIP_STATUS_BAD_REQUEST', "
-            "'sip_status_code': '400'})",
+            "INVITE failed: sip status: 400 (BAD_REQUEST), status=400, "
+            "metadata={'sip_status': 'SIP_STATUS_BAD_REQUEST', 'sip_status_code': '400'})",
             "invalid_argument",
             "sip status: 400",
             400,
