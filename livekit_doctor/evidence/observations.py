@@ -9,6 +9,8 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from livekit_doctor.evidence import sources
+
 
 class _Value(Struct, frozen=True, kw_only=True):
     pass
@@ -24,13 +26,16 @@ class Read(_Value, frozen=True):
     source: str
     at: datetime
     clock_at: datetime | None = None
-    excerpt: bool = False
-    """Picked by a person out of something larger: what is not in it may have been left out."""
 
     @property
     def now(self) -> datetime:
         """The moment of reading on the clock that also dated the objects read."""
         return self.clock_at or self.at
+
+    @property
+    def excerpt(self) -> bool:
+        """Picked by a person out of something larger: what is not in it may have been left out."""
+        return self.source.startswith(f"{sources.EVIDENCE} ")
 
 
 class _Observation(Struct, frozen=True, kw_only=True, tag=True):

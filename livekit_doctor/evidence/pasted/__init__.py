@@ -38,7 +38,7 @@ def read(texts: Sequence[tuple[str, str]], now: datetime, call_logs: CallLogs | 
 
 def _read(name: str, text: str, now: datetime, call_logs: CallLogs) -> Reading:
     source = f"{sources.EVIDENCE} {name}"
-    context = Context(Read(source=source, at=now, excerpt=True), call_logs)
+    context = Context(Read(source=source, at=now), call_logs)
     excerpt = Excerpt.of(text, name)
     observations: list[Observation] = []
     recognised: Counter[str] = Counter()
