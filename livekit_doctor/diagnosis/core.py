@@ -400,7 +400,9 @@ def _would_tell(call: Call) -> Iterable[str]:
     if call.api_covers and not call.phone_present and not call.answers:
         yield "what CreateSIPParticipant answered, with wait_until_answered=True, or livekit-sip's log of the call"
         yield "watch the next call from its start: livekit-doctor trace CALL_ID --wait 60"
-    if call.room is None:
+    if call.only_excerpts:
+        yield "more of what was pasted: the lines around it, other components' logs of that time, an error's traceback"
+    elif call.room is None:
         yield "name the room with --room ROOM, or set call_logs.columns.room or rooms.name_template"
     elif call.room_live is None:
         yield "LiveKit's own view of the room: set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
