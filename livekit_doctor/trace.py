@@ -40,10 +40,12 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`wait` (seconds) follows the call until both legs are decided; `read_only` creates nothing."""
+    """`wait` (seconds) follows the call until both legs are decided; `read_only` creates nothing;
+    `pasted` is what a person gave as text, read already."""
 
     wait: float = 0.0
     read_only: bool = False
+    pasted: Reading | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class _Tracer:
         """Rows, rooms, SIP objects and worker endpoints, concurrently; then the call's room."""
         self.progress("reading call logs, rooms, SIP objects and worker endpoints")
         evidence = await gather.together(self._rows(), self._rooms(), self._sip(), self._endpoints())
+        if self.options.pasted is not None:
+            evidence = evidence.plus(self.options.pasted)
         if self._call(evidence).room is None:
             evidence = await self._search(evidence)
         evidence = await self._look_inside(evidence)
@@ -106,7 +110,7 @@ class _Tracer:
     async def _rooms(self, *names: str) -> Reading:
         if self.client is None:
             problem = gather.missing_credentials(self.settings.livekit)
-            if problem is None or self.settings.livekit.url is None:
+            if problem is None or self.settings.livekit.url is None or self.options.pasted is not None:
                 return gather.not_configured(sources.LIVEKIT_API)
             return gather.unread(sources.LIVEKIT_API, problem)
         return await gather.rooms(self.client, *names)

@@ -57,6 +57,15 @@ SipLogOption = Annotated[
     list[str] | None,
     typer.Option("--sip-log", help="A log of livekit-sip; repeatable.", metavar="FILE"),
 ]
+EvidenceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--evidence",
+        help="Text as it comes from a ticket or a chat (- for stdin): log lines, API errors, lk output, webhooks; "
+        "repeatable.",
+        metavar="FILE",
+    ),
+]
 ReadOnlyOption = Annotated[
     bool, typer.Option("--read-only", help="Run no experiment: create nothing, not even a scratch room.")
 ]

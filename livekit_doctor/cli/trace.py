@@ -1,5 +1,6 @@
 """livekit-doctor trace."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,6 +32,7 @@ def trace(
     worker_log: options.WorkerLogOption = None,
     server_log: options.ServerLogOption = None,
     sip_log: options.SipLogOption = None,
+    evidence: options.EvidenceOption = None,
     agent_name: options.AgentOption = None,
     url: options.UrlOption = None,
     config: options.ConfigOption = None,
@@ -65,6 +67,7 @@ def trace(
                 "--worker-log": worker_log,
                 "--server-log": server_log,
                 "--sip-log": sip_log,
+                "--evidence": evidence,
                 "--agent-name": agent_name,
                 "--url": url,
                 "--config": config,
@@ -77,9 +80,10 @@ def trace(
     logs = {key: list(files) for key, files in given.items() if files}
     loaded = options.load(config, url=url, agent_name=agent_name, call_logs=call_logs, further=logs)
     settings = loaded.settings
-    _require_a_source(settings)
-    _require_one_stdin(settings)
-    if call is None and room is None:
+    if not evidence:
+        _require_a_source(settings)
+    _require_one_stdin(settings, evidence or ())
+    if call is None and room is None and not evidence:
         from livekit_doctor.cli.recent import recent
 
         if save is not None:
@@ -94,7 +98,12 @@ def trace(
     from livekit_doctor.trace import trace as run_trace
 
     subject = parse_subject(options.as_unicode(call), options.as_unicode(room))
-    how = Options(wait=wait, read_only=read_only)
+    pasted = None
+    if evidence:
+        from livekit_doctor.cli.pasted import read_pasted
+
+        pasted = read_pasted(evidence, settings, subject)
+    how = Options(wait=wait, read_only=read_only, pasted=pasted)
     require_readable(sources_of(settings.logs))
     with bundled.saving(save, force=force, show_numbers=show_numbers) as saved:
         try:
@@ -151,16 +160,16 @@ def _require_a_source(settings: "Settings") -> None:
             f"nothing to read: {', '.join(settings.livekit.missing)} not set, and no call logs are configured",
             "set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the environment or in .env,\n"
             "set CALL_LOGS_DATABASE_URL, or give an export with --call-logs FILE,\n"
-            "or give logs with --worker-log, --server-log and --sip-log FILE",
+            "or give logs with --worker-log, --server-log and --sip-log FILE, or what you have with --evidence FILE",
             Exit.USAGE,
         )
 
 
-def _require_one_stdin(settings: "Settings") -> None:
+def _require_one_stdin(settings: "Settings", evidence: Sequence[str]) -> None:
     from livekit_doctor.errors import UserError
 
     logs = settings.logs
-    names = [settings.call_logs.file, *logs.worker, *logs.server, *logs.sip]
+    names = [settings.call_logs.file, *logs.worker, *logs.server, *logs.sip, *evidence]
     if names.count("-") > 1:
         raise UserError(
             "LKD001",

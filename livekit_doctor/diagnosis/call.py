@@ -25,6 +25,7 @@ from livekit_doctor.evidence.observations import (
     ParticipantList,
     Room,
     RoomList,
+    Sighting,
     SipDispatchRule,
     SipDispatchRuleList,
     Track,
@@ -387,6 +388,33 @@ class Call:
         """The rows whose state no step stands for and which say in plain words that the call failed."""
         return tuple(row for row in self.rows if row.state in self.unmapped and FAILED.search(row.state))
 
+    # What a person pasted
+
+    @cached_property
+    def sightings(self) -> tuple[Sighting, ...]:
+        """What was seen of the room at other times than now, oldest first, undated last."""
+        if not self.looked_into:
+            return ()
+        found = (item for item in self.setup.all(Sighting) if self._may_be_of_room(item.room, item.room_sid))
+        return tuple(sorted(found, key=lambda item: (item.at is None, item.at or item.read.at)))
+
+    def _may_be_of_room(self, room: str, sid: str) -> bool:
+        if self.room is None:
+            return not room
+        own = self.room_info.sid if self.room_info else self.room.sid
+        return room in ("", self.room.name) and (not sid or not own or sid == own)
+
+    @cached_property
+    def rows_are_whole(self) -> bool:
+        """Whether the rows were read from the log itself: then one that is not there was not written."""
+        return any(not row.read.excerpt for row in self.rows)
+
+    @cached_property
+    def only_excerpts(self) -> bool:
+        """Whether all that is known of the call was picked by a person."""
+        picked = any(item.read.excerpt for item in self.setup.evidence.observations)
+        return picked and not (self.api_read or self.rows_are_whole or self.component_logs.given)
+
     # Logs of the components
 
     @cached_property
@@ -399,12 +427,22 @@ class Call:
         if self.dispatches:
             return self.dispatches[-1].agent_name
         logged = self.component_logs.dispatched_names
-        return logged[-1] if logged and self.agent_name not in logged else self.agent_name
+        if logged and self.agent_name not in logged:
+            return logged[-1]
+        return self.agent_name if self.agent_name is not None else self._pasted_agent
+
+    @property
+    def _pasted_agent(self) -> str | None:
+        """The one agent that pasted text names; nothing else says which one the call should get."""
+        seen = {dispatch.agent_name for item in self.sightings for dispatch in item.dispatches}
+        named = (seen | self.component_logs.agent_names) - {""}
+        return named.pop() if len(named) == 1 else None
 
     @cached_property
     def dispatched_at(self) -> datetime | None:
         """When the agent was last dispatched: by the API, else by a component's log, else by a log row."""
-        created = [dispatch.created_at for dispatch in self.dispatches if dispatch.created_at is not None]
+        seen = [d for item in self.sightings for d in item.dispatches if d.agent_name == self.wanted_agent]
+        created = [dispatch.created_at for dispatch in self.dispatches or seen if dispatch.created_at is not None]
         if created:
             return max(created)
         lines = self.component_logs.said(Said.DISPATCH_CREATED) or self.component_logs.said(Said.ASKED)

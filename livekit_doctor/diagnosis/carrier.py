@@ -104,6 +104,11 @@ class CarrierAnswer(Struct, frozen=True, kw_only=True):
     number: str = ""
 
     @property
+    def when(self) -> datetime | None:
+        """When it came; None for one that was pasted without a time: `at` is then when it was read."""
+        return self.because.at
+
+    @property
     def by_livekits_clock(self) -> bool:
         return self.read_at is not None
 
@@ -171,10 +176,14 @@ def _from_api(call: "Call") -> Iterator[CarrierAnswer]:
         started_at, at = _times(call, result)
         yield CarrierAnswer(
             kind=kind,
-            because=Because(source=result.read.source, at=at, text=_in_words(result, sip_status)),
+            because=Because(
+                source=result.read.source,
+                at=None if result.read.excerpt and result.read.clock_at is None else at,
+                text=_in_words(result, sip_status),
+            ),
             at=at,
-            read_at=result.read.at,
-            started_at=started_at,
+            read_at=None if result.read.excerpt else result.read.at,
+            started_at=None if result.read.excerpt else started_at,
             sip_status=sip_status,
             sip_text=result.sip_status.removeprefix("SIP_STATUS_"),
             took=result.took,

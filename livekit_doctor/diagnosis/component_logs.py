@@ -21,6 +21,8 @@ from livekit_doctor.evidence.observations import Component, LogFile, LogLine
 if TYPE_CHECKING:
     from livekit_doctor.diagnosis.call import Call
 
+_AGENT_NAME = re.compile(r'"agentName": ?"([^"\\]+)"')
+
 AROUND_DISPATCH = (timedelta(seconds=-2), timedelta(seconds=15))
 """When a line without room or job may be about a dispatch: the server answers it 0 to 5 s later, and a
 request that hangs is given up after 3 s a worker."""
@@ -201,6 +203,14 @@ class ComponentLogs:
         logged = {line.fields.get("job_id", "") for _, line in self._lines if self._in_room(line)}
         return frozenset((listed | logged) - {""})
 
+    @cached_property
+    def agent_names(self) -> frozenset[str]:
+        """The agents that pasted lines name: those of the call's room, else those of lines without a room."""
+        named = [line for line in self.own if line.read.excerpt and line.fields.get("agent_name")]
+        of_room = [line for line in named if self._in_room(line)]
+        others = [line for line in named if meaning(line) is not Said.REGISTERED]
+        return frozenset(line.fields["agent_name"] for line in of_room or others or named)
+
     def said(self, *what: Said) -> tuple[LogLine, ...]:
         """The call's own lines that say this."""
         return tuple(line for said, line in self._lines if said in what and self._is_own(line))
@@ -255,8 +265,17 @@ class ComponentLogs:
             return True
         if fields.get("room") or fields.get("room_id"):
             return False
+        if line.read.excerpt and fields.get("job_id", "") not in self._jobs_elsewhere:
+            # A person picked it, and no other call is known to be its own.
+            return True
         dispatches = {dispatch.id for dispatch in self.call.dispatches}
         return fields.get("job_id") in self.job_ids or fields.get("dispatch_id") in dispatches
+
+    @cached_property
+    def _jobs_elsewhere(self) -> frozenset[str]:
+        """The jobs that lines put into other rooms."""
+        lines = [line for _, line in self._lines if line.fields.get("room") and not self._in_room(line)]
+        return frozenset({line.fields.get("job_id", "") for line in lines} - {""} - self.job_ids)
 
     def _in_room(self, line: LogLine) -> bool:
         room = self.call.room

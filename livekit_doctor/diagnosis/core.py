@@ -6,7 +6,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from livekit_doctor import catalogue
-from livekit_doctor.diagnosis import correlation
+from livekit_doctor.diagnosis import correlation, excerpts
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.carrier import Kind
 from livekit_doctor.diagnosis.correlation import Subject
@@ -90,7 +90,7 @@ def _unique_rows(setup: Setup) -> tuple[LogRow, ...]:
 
 def _diagnose(call: Call) -> Diagnosis:
     proofs = prove(call)
-    findings = [finding for rule in CALL_RULES if (finding := rule(call, proofs))]
+    findings = excerpts.weighed(call, (finding for rule in CALL_RULES if (finding := rule(call, proofs))))
     on_the_way = any(_is_on_the_way_to_the_agent(finding) for finding in findings)
     if not on_the_way and not call.served_by_other and not _awaited(call, proofs):
         findings.extend(filter(None, [rows.never_logged(call, proofs)]))
@@ -248,7 +248,7 @@ def _awaited(call: Call, proofs: Proofs) -> bool:
         first = next(leg, None)
         undecided = any(wants(call, proofs) for wants in SECOND_LOOKS)
         return undecided or (first is not None and _pending_in_room(call, proofs, first))
-    recent = bool(call.rows) and (rows.rows_are_recent(call) or rows.dispatched_recently(call))
+    recent = call.rows_are_whole and (rows.rows_are_recent(call) or rows.dispatched_recently(call))
     return recent and Step.AGENT_CONNECTED not in proofs and Step.CALL_ENDED not in proofs
 
 
@@ -320,6 +320,9 @@ def _verdict(call: Call, steps: tuple[StepResult, ...], broken: tuple[Broken, ..
         return Verdict.UNKNOWN
     if call.logged_failures or (call.room_live and not call.api_read):
         return Verdict.UNKNOWN
+    if call.only_excerpts and status[Step.SIP_PARTICIPANT_CREATED] is not Status.OK:
+        # Nobody says that the rest went well: the other leg may just not have been pasted.
+        return Verdict.UNKNOWN
     return Verdict.HEALTHY
 
 
@@ -375,7 +378,7 @@ def _would_settle(
             hints.extend(catalogue.fill(line, values) for line in lines if not is_given(call, line))
     if any(item.step is Step.JOB_ASSIGNED for item in broken) and not call.settings.workers:
         hints.append("set the worker's HTTP endpoint (port 8081 unless configured) under workers in checks.yaml")
-    if hints and call.agent_name is None:
+    if hints and call.wanted_agent is None:
         hints.append("set agent.name in checks.yaml, or give --agent-name, so that its dispatch can be told apart")
     pending = [result for result in steps if result.status is Status.PENDING]
     if pending and verdict is not Verdict.BROKEN:
@@ -397,7 +400,9 @@ def _would_tell(call: Call) -> Iterable[str]:
     if call.api_covers and not call.phone_present and not call.answers:
         yield "what CreateSIPParticipant answered, with wait_until_answered=True, or livekit-sip's log of the call"
         yield "watch the next call from its start: livekit-doctor trace CALL_ID --wait 60"
-    if call.room is None:
+    if call.only_excerpts:
+        yield "more of what was pasted: the lines around it, other components' logs of that time, an error's traceback"
+    elif call.room is None:
         yield "name the room with --room ROOM, or set call_logs.columns.room or rooms.name_template"
     elif call.room_live is None:
         yield "LiveKit's own view of the room: set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
@@ -410,7 +415,7 @@ def _would_tell(call: Call) -> Iterable[str]:
 def values_of(call: Call, values: dict[str, str]) -> dict[str, str]:
     """The values for the placeholders of a fix: the finding's own, and the call's."""
     own = {
-        "agent_name": call.agent_name,
+        "agent_name": call.agent_name if call.agent_name is not None else call.wanted_agent,
         "room": call.room.name if call.room else None,
         "call_id": call.subject.call_id,
         **_values_of_settings(call.settings),

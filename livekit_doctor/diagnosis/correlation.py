@@ -14,9 +14,12 @@ from livekit_doctor.evidence.observations import (
     Evidence,
     LogLine,
     LogRow,
+    Observation,
     ParticipantList,
     Room,
     RoomList,
+    Sighting,
+    SipCallResult,
 )
 from livekit_doctor.flow import DEFAULT_STATES, LEGS, Leg, Step, order
 from livekit_doctor.settings import Flow, Settings
@@ -156,19 +159,58 @@ def find_room(subject: Subject, rows: Iterable[LogRow], evidence: Evidence, sett
     if subject.room:
         return RoomRef(name=subject.room, how="--room")
     if subject.livekit_id:
-        return _room_of_id(subject.livekit_id, evidence) or _room_in_logs(evidence)
+        pasted = _pasted_room(subject, evidence)
+        return _room_of_id(subject.livekit_id, evidence) or pasted or _room_in_logs(evidence)
     named = [row.room for row in rows if row.room]
     if named:
         return RoomRef(name=named[-1], how="the call's log rows")
     if not subject.call_id:
-        return None
+        return _pasted_room(subject, evidence)
     by_template = _fill(settings.rooms.name_template, subject.call_id, rows)
     if by_template:
         return RoomRef(name=by_template, how=f"rooms.name_template {settings.rooms.name_template}")
     found = tuple(_rooms_mentioning(subject.call_id, evidence))
     if len({ref.name for ref in found}) == 1:
         return found[0]
-    return None if found else _room_in_logs(evidence)
+    return None if found else _pasted_room(subject, evidence) or _room_in_logs(evidence)
+
+
+def _pasted_room(subject: Subject, evidence: Evidence) -> RoomRef | None:
+    named = pasted_rooms(subject, evidence.observations)
+    return RoomRef(name=named[0], how="the only room that the pasted text names") if len(named) == 1 else None
+
+
+def pasted_rooms(subject: Subject, observations: Iterable[Observation]) -> tuple[str, ...]:
+    """The rooms that pasted text names: of several those that it names together with the id asked for."""
+    picked = [item for item in observations if item.read.excerpt]
+    if subject.room:
+        return (subject.room,)
+    asked = subject.call_id or subject.livekit_id
+    with_id = [item for item in picked if asked and mentions(_texts_of(item), asked)]
+    rooms = tuple(dict.fromkeys(filter(None, map(_room_of_item, with_id))))
+    return rooms or tuple(dict.fromkeys(filter(None, map(_room_of_item, picked))))
+
+
+def _room_of_item(item: Observation) -> str:
+    if isinstance(item, LogLine):
+        return item.fields.get("room", "")
+    return item.room if isinstance(item, Sighting | SipCallResult | LogRow) else ""
+
+
+def _texts_of(item: Observation) -> str:
+    """The names and ids of an observation, in one text."""
+    if isinstance(item, LogLine):
+        return " ".join((item.message, *item.fields.values()))
+    if isinstance(item, LogRow):
+        return f"{item.call_id} {item.room} {item.metadata}"
+    if not isinstance(item, Sighting):
+        return _room_of_item(item)
+    words = [item.room, item.room_sid, item.info.metadata if item.info else ""]
+    for dispatch in item.dispatches:
+        words += (dispatch.id, dispatch.metadata, *(job.id for job in dispatch.jobs))
+    for participant in item.participants:
+        words += (participant.sid, participant.metadata, participant.attributes.get("sip.callID", ""))
+    return " ".join(words)
 
 
 def _room_in_logs(evidence: Evidence) -> RoomRef | None:

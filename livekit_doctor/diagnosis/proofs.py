@@ -7,10 +7,10 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from livekit_doctor.diagnosis.call import ANSWERED, RANG, Call, agent_name_of
+from livekit_doctor.diagnosis.call import ANSWERED, RANG, Call, agent_name_of, declined
 from livekit_doctor.diagnosis.carrier import DIALED, Kind
 from livekit_doctor.diagnosis.component_logs import Said
-from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.evidence.observations import LogLine, Participant, Sighting
 from livekit_doctor.flow import FLOW, SPEC, Step, implied_by
 
 
@@ -46,7 +46,7 @@ class _MakeProof(Protocol):
 def prove(call: Call) -> Proofs:
     """All steps that the evidence proves, directly or since a later step implies them."""
     direct: dict[Step, list[Proof]] = {}
-    for proof in (*_from_api(call), *_from_component_logs(call), *_from_rows(call)):
+    for proof in (*_from_api(call), *_from_sightings(call), *_from_component_logs(call), *_from_rows(call)):
         direct.setdefault(proof.step, []).append(proof)
     proofs: Proofs = {}
     for spec in FLOW:
@@ -185,6 +185,73 @@ def _from_phone(call: Call, *, proof: "_MakeProof") -> Iterator[Proof]:
                 # The first look at all says that it is so, not since when.
                 yield proof(step, source, f"sip.callStatus {status}", at if index else None, by=at)
                 break
+
+
+def _from_sightings(call: Call) -> Iterator[Proof]:
+    """What was seen of the room, and pasted: a webhook, or an earlier answer of the API."""
+    agents = {p.identity for item in call.sightings for p in item.participants if p.kind == "AGENT"}
+    phones = {p.identity for item in call.sightings for p in item.participants if p.kind == "SIP"}
+
+    seen: set[tuple[Step, str]] = set()
+    for item in call.sightings:
+        for step, text, at in _shown_by(call, item, agents, phones):
+            if (step, text) not in seen:
+                seen.add((step, text))
+                source = f"webhook {item.event}" if item.event else "pasted answer of the API"
+                yield Proof(step=step, source=source, text=text, at=at, clock=Clock.LIVEKIT)
+
+
+_Shown = Iterator[tuple[Step, str, datetime | None]]
+
+
+def _shown_by(call: Call, item: Sighting, agents: set[str], phones: set[str]) -> _Shown:
+    if item.info is not None:
+        yield Step.ROOM_CREATED, f"room {item.info.sid} was there", item.info.created_at
+    elif item.room:
+        yield Step.ROOM_CREATED, f"room {item.room_sid or item.room} was there", None
+    if item.event == "room_finished":
+        yield Step.CALL_ENDED, "the room was closed", item.at
+    for dispatch in item.dispatches:
+        if not dispatch.agent_name and not dispatch.jobs:
+            continue
+        if call.wanted_agent in (None, dispatch.agent_name):
+            named = f'for "{dispatch.agent_name}"' if dispatch.agent_name else "the automatic one"
+            yield Step.AGENT_DISPATCHED, f"dispatch {dispatch.id}, {named}", dispatch.created_at
+        for job in dispatch.jobs:
+            if not declined(job):
+                yield Step.JOB_ASSIGNED, f"job {job.id} {job.status}", job.started_at
+    for participant in item.participants:
+        if participant.identity in agents:
+            yield from _of_seen_agent(item, participant)
+        elif participant.identity in phones:
+            yield from _of_seen_phone(participant)
+
+
+def _of_seen_agent(item: Sighting, agent: Participant) -> _Shown:
+    """A webhook says participant_joined when the participant has become ACTIVE, and of one that has not
+    participant_connection_aborted (livekit-server 1.13.5)."""
+    at = agent.joined_at
+    if item.event == "participant_connection_aborted" or (not item.event and agent.state in ("JOINING", "JOINED")):
+        yield Step.ENTRYPOINT_CALLED, f"agent {agent.identity} had not connected its media", at
+        return
+    yield Step.AGENT_CONNECTED, f"agent {agent.identity} was in the room", at
+    tracks = [item.track] if item.track and item.event == "track_published" else agent.tracks
+    for track in tracks:
+        if track.kind == "audio" and not track.muted:
+            yield Step.AGENT_AUDIO, f"agent {agent.identity} published audio track {track.sid}", None
+            break
+
+
+def _of_seen_phone(phone: Participant) -> _Shown:
+    yield Step.SIP_PARTICIPANT_CREATED, f"SIP participant {phone.identity}", phone.joined_at
+    status = phone.attributes.get("sip.callStatus", "")
+    if phone.attributes.get("sip.ruleID"):
+        return
+    if status:
+        yield Step.SIP_DIALING, "sip.callStatus is set", phone.joined_at
+    for step, states in ((Step.SIP_RINGING, RANG), (Step.SIP_ANSWERED, ANSWERED)):
+        if status in states:
+            yield step, f"sip.callStatus {status}", None
 
 
 def age(call: Call, proofs: Proofs, step: Step) -> timedelta | None:

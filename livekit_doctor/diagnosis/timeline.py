@@ -63,8 +63,10 @@ def _phone(call: Call) -> Iterator[TimelineEntry]:
     for answer in call.answers:
         if answer.kind in (Kind.ANSWERED, Kind.STARTED):
             continue  # proves a step, which is there already
+        if answer.when is None:
+            continue
         yield TimelineEntry(
-            at=answer.at,
+            at=answer.when,
             source=answer.because.source,
             event=f"SIP call {answer.kind.value.replace('_', ' ')}",
             detail=answer.because.text,

@@ -46,7 +46,7 @@ async def list_rooms(client: LiveKitClient, *names: str) -> RoomList:
         room_service.ListRoomsResponse,
         room_list=True,
     )
-    return RoomList(read=reply.read, names=names, rooms=tuple(map(_room, reply.message.rooms)))
+    return RoomList(read=reply.read, names=names, rooms=tuple(map(room_of, reply.message.rooms)))
 
 
 async def list_participants(client: LiveKitClient, room: Room) -> ParticipantList:
@@ -61,7 +61,7 @@ async def list_participants(client: LiveKitClient, room: Room) -> ParticipantLis
         read=reply.read,
         room=room.name,
         room_sid=room.sid,
-        participants=tuple(map(_participant, reply.message.participants)),
+        participants=tuple(map(participant_of, reply.message.participants)),
     )
 
 
@@ -79,7 +79,7 @@ async def list_dispatches(client: LiveKitClient, room: Room) -> DispatchList:
         read=reply.read,
         room=room.name,
         room_sid=room.sid,
-        dispatches=tuple(map(_dispatch, reply.message.agent_dispatches)),
+        dispatches=tuple(map(dispatch_of, reply.message.agent_dispatches)),
     )
 
 
@@ -92,18 +92,7 @@ async def list_outbound_trunks(client: LiveKitClient) -> OutboundTrunkList:
     )
     return OutboundTrunkList(
         read=reply.read,
-        trunks=tuple(
-            OutboundTrunk(
-                id=trunk.sip_trunk_id,
-                name=redact_text(trunk.name),
-                address=redact_text(trunk.address),
-                transport=_name(sip.SIPTransport, trunk.transport),
-                numbers=tuple(trunk.numbers),
-                has_auth=bool(trunk.auth_username),
-                destination_country=trunk.destination_country,
-            )
-            for trunk in reply.message.items
-        ),
+        trunks=tuple(map(outbound_trunk_of, reply.message.items)),
     )
 
 
@@ -116,18 +105,7 @@ async def list_inbound_trunks(client: LiveKitClient) -> InboundTrunkList:
     )
     return InboundTrunkList(
         read=reply.read,
-        trunks=tuple(
-            InboundTrunk(
-                id=trunk.sip_trunk_id,
-                name=redact_text(trunk.name),
-                numbers=tuple(trunk.numbers),
-                allowed_addresses=tuple(trunk.allowed_addresses),
-                allowed_numbers=tuple(trunk.allowed_numbers),
-                has_auth=bool(trunk.auth_username),
-                has_password=bool(trunk.auth_password),
-            )
-            for trunk in reply.message.items
-        ),
+        trunks=tuple(map(inbound_trunk_of, reply.message.items)),
     )
 
 
@@ -138,10 +116,37 @@ async def list_sip_dispatch_rules(client: LiveKitClient) -> SipDispatchRuleList:
         sip.ListSIPDispatchRuleResponse,
         sip=True,
     )
-    return SipDispatchRuleList(read=reply.read, rules=tuple(map(_rule, reply.message.items)))
+    return SipDispatchRuleList(read=reply.read, rules=tuple(map(rule_of, reply.message.items)))
 
 
-def _rule(rule: sip.SIPDispatchRuleInfo) -> SipDispatchRule:
+# livekit-protocol's messages as values
+
+
+def outbound_trunk_of(trunk: sip.SIPOutboundTrunkInfo) -> OutboundTrunk:
+    return OutboundTrunk(
+        id=trunk.sip_trunk_id,
+        name=redact_text(trunk.name),
+        address=redact_text(trunk.address),
+        transport=name_of(sip.SIPTransport, trunk.transport),
+        numbers=tuple(trunk.numbers),
+        has_auth=bool(trunk.auth_username),
+        destination_country=trunk.destination_country,
+    )
+
+
+def inbound_trunk_of(trunk: sip.SIPInboundTrunkInfo) -> InboundTrunk:
+    return InboundTrunk(
+        id=trunk.sip_trunk_id,
+        name=redact_text(trunk.name),
+        numbers=tuple(trunk.numbers),
+        allowed_addresses=tuple(trunk.allowed_addresses),
+        allowed_numbers=tuple(trunk.allowed_numbers),
+        has_auth=bool(trunk.auth_username),
+        has_password=bool(trunk.auth_password),
+    )
+
+
+def rule_of(rule: sip.SIPDispatchRuleInfo) -> SipDispatchRule:
     kind: Literal["direct", "individual", "callee", "unknown"]
     which = rule.rule.WhichOneof("rule")
     pin, room = "", ""
@@ -174,7 +179,7 @@ def _rule(rule: sip.SIPDispatchRuleInfo) -> SipDispatchRule:
     )
 
 
-def _room(room: models.Room) -> Room:
+def room_of(room: models.Room) -> Room:
     return Room(
         sid=room.sid,
         name=room.name,
@@ -189,22 +194,22 @@ def _room(room: models.Room) -> Room:
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
-def _participant(participant: models.ParticipantInfo) -> Participant:
+def participant_of(participant: models.ParticipantInfo) -> Participant:
     return Participant(
         sid=participant.sid,
         identity=participant.identity,
-        kind=_name(models.ParticipantInfo.Kind, participant.kind),
-        state=_name(models.ParticipantInfo.State, participant.state),
+        kind=name_of(models.ParticipantInfo.Kind, participant.kind),
+        state=name_of(models.ParticipantInfo.State, participant.state),
         joined_at=_from_ms(participant.joined_at_ms) or _from_ms(participant.joined_at * 1000),
         metadata=redact_json(participant.metadata),
         attributes=redact_attributes(
             {key: value for key, value in participant.attributes.items() if key.startswith(KEPT_ATTRIBUTES)}
         ),
-        tracks=tuple(map(_track, participant.tracks)),
+        tracks=tuple(map(track_of, participant.tracks)),
     )
 
 
-def _track(track: models.TrackInfo) -> Track:
+def track_of(track: models.TrackInfo) -> Track:
     kinds: dict[int, Literal["audio", "video", "data"]] = {
         models.TrackType.AUDIO: "audio",
         models.TrackType.VIDEO: "video",
@@ -212,7 +217,7 @@ def _track(track: models.TrackInfo) -> Track:
     return Track(sid=track.sid, kind=kinds.get(track.type, "data"), muted=track.muted)
 
 
-def _dispatch(dispatch: agent_dispatch.AgentDispatch) -> Dispatch:
+def dispatch_of(dispatch: agent_dispatch.AgentDispatch) -> Dispatch:
     return Dispatch(
         id=dispatch.id,
         agent_name=dispatch.agent_name,
@@ -229,10 +234,10 @@ def _dispatch(dispatch: agent_dispatch.AgentDispatch) -> Dispatch:
 def _job(job: agent.Job) -> Job:
     return Job(
         id=job.id,
-        status=_name(agent.JobStatus, job.state.status),
-        type=_name(agent.JobType, job.type),
+        status=name_of(agent.JobStatus, job.state.status),
+        type=name_of(agent.JobType, job.type),
         error=redact_text(job.state.error),
-        reason="" if not job.state.reason else _name(agent.JobStateReason, job.state.reason),
+        reason="" if not job.state.reason else name_of(agent.JobStateReason, job.state.reason),
         started_at=_from_ns(job.state.started_at),
         ended_at=_from_ns(job.state.ended_at),
         participant_identity=job.state.participant_identity,
@@ -240,7 +245,7 @@ def _job(job: agent.Job) -> Job:
     )
 
 
-def _name(enum: EnumTypeWrapper, value: int) -> str:
+def name_of(enum: EnumTypeWrapper, value: int) -> str:
     """The enum value's name; its number where a newer server sent one that is not known here."""
     return enum.Name(value) if value in enum.values() else str(value)
 

@@ -9,6 +9,8 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from livekit_doctor.evidence import sources
+
 
 class _Value(Struct, frozen=True, kw_only=True):
     pass
@@ -29,6 +31,11 @@ class Read(_Value, frozen=True):
     def now(self) -> datetime:
         """The moment of reading on the clock that also dated the objects read."""
         return self.clock_at or self.at
+
+    @property
+    def excerpt(self) -> bool:
+        """Picked by a person out of something larger: what is not in it may have been left out."""
+        return self.source.startswith(f"{sources.EVIDENCE} ")
 
 
 class _Observation(Struct, frozen=True, kw_only=True, tag=True):
@@ -370,6 +377,44 @@ class SipCallResult(_Observation, frozen=True):
         return self.read.now - timedelta(seconds=self.took)
 
 
+class Sighting(_Observation, frozen=True):
+    """What somebody saw of a room: a webhook of LiveKit, or an answer of its API at another time than now.
+
+    It proves what it shows. What it does not show was missing at that moment at most, where `lists` says
+    that all of the room's agent dispatches or participants are in it; how old anything was then, and what
+    came after, is not known.
+    """
+
+    room: str = ""
+    """Empty where it is not known: then it is about the call that is asked for."""
+    room_sid: str = ""
+    at: datetime | None = None
+    """When it was so, on LiveKit's clock; None where that is not known."""
+    event: str = ""
+    """The webhook's, such as participant_joined; empty for an answer of the API."""
+    lists: Literal["", "dispatches", "participants"] = ""
+    info: Room | None = None
+    participants: tuple[Participant, ...] = ()
+    dispatches: tuple[Dispatch, ...] = ()
+    track: Track | None = None
+    """The track that the event is about; the participant that publishes it is the only one."""
+    left_because: str = ""
+    """The disconnect reason of the participant that left, such as USER_REJECTED."""
+
+
+class ApiRefusal(_Observation, frozen=True):
+    """An error that LiveKit's API answered to somebody else, other than one about a SIP call."""
+
+    at: datetime | None = None
+    method: str = ""
+    """Such as CreateDispatch; empty where it is not known."""
+    status: int = 0
+    """HTTP status, 0 where it is not known."""
+    twirp_code: str = ""
+    message: str = ""
+    """The server's own words, secrets removed."""
+
+
 class LeftBehind(_Observation, frozen=True):
     """Something of an experiment that could not be removed again."""
 
@@ -395,6 +440,10 @@ class Coverage(_Value, frozen=True):
     source: str
     status: Literal["read", "empty", "unread", "not_configured"]
     problem: Problem | None = None
+    recognised: dict[str, int] = field(default_factory=dict)
+    """How much of what was found in a text, such as {"TwirpError": 1}."""
+    not_recognised: int | None = None
+    """Lines of a text that are nothing that is known."""
 
 
 Observation = (
@@ -415,6 +464,8 @@ Observation = (
     | ScratchDispatch
     | ProbeResult
     | SipCallResult
+    | Sighting
+    | ApiRefusal
     | LeftBehind
 )
 

@@ -16,6 +16,7 @@ from livekit_doctor.evidence.observations import (
     OutboundTrunkList,
     ParticipantList,
     RoomList,
+    Sighting,
     SipCallResult,
     SipDispatchRuleList,
 )
@@ -59,7 +60,9 @@ def known_numbers(evidence: Evidence) -> set[str]:
 def _candidates(evidence: Evidence) -> Iterator[str]:
     for item in evidence.observations:
         match item:
-            case ParticipantList():
+            case SipCallResult():
+                yield item.number
+            case ParticipantList() | Sighting():
                 for participant in item.participants:
                     yield from (participant.attributes.get(key, "") for key in _ATTRIBUTES)
                     yield from _IDENTITY.findall(participant.identity)

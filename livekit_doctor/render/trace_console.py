@@ -59,12 +59,29 @@ def _header(page: Page, report: TraceReport) -> None:
     if report.server:
         head.append(report.server)
     page.line((printable("  ".join(head)), "bold"))
+    for entry in diagnosis.coverage:
+        if entry.not_recognised is not None:
+            page.hanging([(f"{printable(entry.source)}  ", "bold")], recognised(entry), style="dim")
     page.line()
 
 
 def _bundle(bundle: BundleNote) -> str:
     numbers = ", phone numbers masked" if bundle.masked else ""
     return f"{bundle.name}, saved {bundle.created_at:%Y-%m-%d %H:%M:%S} UTC by livekit-doctor {bundle.version}{numbers}"
+
+
+def recognised(entry: Coverage) -> str:
+    """What was recognised in a pasted text, and how many of its lines were not."""
+    counts = ", ".join(_counted(count, kind) for kind, count in entry.recognised.items())
+    return f"recognised: {counts or 'nothing'}; not recognised: {_counted(entry.not_recognised or 0, 'line')}"
+
+
+def _counted(count: int, word: str) -> str:
+    if count == 1:
+        return f"1 {word}"
+    if word.endswith("y"):
+        return f"{count} {word[:-1]}ies"
+    return f"{count} {word}{'es' if word.endswith('ch') else 's'}"
 
 
 def _state(room: RoomResult, diagnosis: Diagnosis) -> str:

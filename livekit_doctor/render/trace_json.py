@@ -66,7 +66,10 @@ def _coverage(entry: Coverage, report: TraceReport) -> dict[str, Any]:
     if entry.problem:
         message = report.mask(entry.problem.message)
         error = {"code": entry.problem.code, "message": message, "fix": report.fix_of_unread(entry)}
-    return {"source": entry.source, "status": entry.status, "error": error}
+    shown: dict[str, Any] = {"source": entry.source, "status": entry.status, "error": error}
+    if entry.not_recognised is not None:
+        shown |= {"recognised": entry.recognised, "not_recognised": entry.not_recognised}
+    return shown
 
 
 def _room(room: RoomResult) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules import (
     agent_logs,
     agents,
+    api_refusals,
     carrier_answers,
     dispatches,
     job_logs,
@@ -15,6 +16,7 @@ from livekit_doctor.diagnosis.rules import (
     phone_leg,
     room_logs,
     rows,
+    sightings,
 )
 
 CallRule = Callable[[Call, Proofs], Finding | None]
@@ -54,6 +56,8 @@ CALL_RULES: tuple[CallRule, ...] = (
     *room_logs.RULES,
     *job_logs.RULES,
     *agent_logs.RULES,
+    *sightings.RULES,
+    *api_refusals.RULES,
 )
 """What a source that was read proves or makes likely."""
 

@@ -159,7 +159,8 @@ def _sure(call: Call, line: LogLine) -> Confidence | None:
         return PROVEN
     asked = call.component_logs.said(Said.ASKED, Said.ASSIGNED)
     if not asked or asked[-1].at is None or line.at is None:
-        return None
+        # Of a line that a person picked nothing says when the job began: the agent may have been there.
+        return POSSIBLE if line.read.excerpt else None
     allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
     return LIKELY if line.at - asked[-1].at <= allowed else None
 

@@ -183,9 +183,13 @@ def job_declined(call: Call, proofs: Proofs) -> Finding | None:
     declined, asked = logs.said(Said.DECLINED), logs.said(Said.ASKED)
     if _has_job(call, proofs) or call.declined_jobs or logs.said(Said.TIMED_OUT, Said.ASSIGNMENT_LATE):
         return None
+    raised = tuple(line for line in logs.anywhere(Said.REQUEST_RAISED) if _about_dispatch(call, line))
+    if any(line.read.excerpt for line in raised) and not declined:
+        shown = [*map(because, asked[-1:]), because(raised[-1], "a request_fnc that raises declines the job")]
+        shown += [Because(source="worker log", at=raised[-1].at, text=text) for text in list(tracebacks(raised))[-1:]]
+        return _finding(call, "LKD404", LIKELY, shown)
     if not declined and not (asked and asked[-1].at and logs.covers("server", asked[-1].at + ANSWERED_WITHIN)):
         return None
-    raised = tuple(line for line in logs.anywhere(Said.REQUEST_RAISED) if _about_dispatch(call, line))
     shown = [because(line) for line in (*asked, *declined)][:3]
     if not declined:
         shown.append(Because(source="server log", text="it was never assigned, and nothing was wrong with the request"))
@@ -280,6 +284,8 @@ def _about_dispatch(call: Call, line: LogLine) -> bool:
     asked = call.component_logs.said(Said.ASKED)
     if line.fields.get("agent_name") not in (None, call.wanted_agent):
         return False
+    if line.read.excerpt and not asked:
+        return True
     return any(one.at and line.at and 0 <= (line.at - one.at).total_seconds() <= 5 for one in asked)
 
 

@@ -40,7 +40,7 @@ def never_logged(call: Call, proofs: Proofs) -> Finding | None:
     and the codes of the others are its candidates.
     """
     absent = first_absent(call, proofs)
-    if absent is None or not rows_are_old(call) or _ended_too_soon(call):
+    if absent is None or not call.rows_are_whole or not rows_are_old(call) or _ended_too_soon(call):
         return None
     proven = [index for index, step in enumerate(WAY) if step in proofs]
     stretch = WAY[max(proven, default=0) + 1 : WAY.index(absent) + 1]

@@ -1,0 +1,79 @@
+"""`trace --evidence`: what a person pasted, and which call it is about."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from livekit_doctor.cli.exits import Exit
+from livekit_doctor.errors import UserError
+from livekit_doctor.redact import printable
+
+if TYPE_CHECKING:
+    from livekit_doctor.diagnosis.correlation import Subject
+    from livekit_doctor.evidence.observations import Reading
+    from livekit_doctor.settings import Settings
+
+SHOWN = 10
+"""Rooms that an error lists."""
+
+
+def read_pasted(names: Sequence[str], settings: "Settings", subject: "Subject") -> "Reading":
+    """What the texts in these files show. Raises UserError where there is nothing in them, and where it
+    can't be told which call is meant."""
+    from livekit_doctor.evidence.livekit_client import utc_now
+    from livekit_doctor.evidence.pasted import read
+    from livekit_doctor.evidence.pasted.source import text_of
+
+    texts = [(name, text_of(name)) for name in names]
+    reading = read(texts, utc_now(), settings.call_logs)
+    _require_anything(texts, reading, settings, subject)
+    _require_one_call(reading, subject)
+    return reading
+
+
+def _require_anything(
+    texts: Sequence[tuple[str, str]], reading: "Reading", settings: "Settings", subject: "Subject"
+) -> None:
+    logs, rows = settings.logs, settings.call_logs
+    others = not settings.livekit.missing or rows.dsn or rows.file or logs.worker or logs.server or logs.sip
+    asked = subject.call_id or subject.room or subject.livekit_id
+    if any(entry.recognised for entry in reading.coverage) or (others and asked):
+        return
+    name = ", ".join("standard input" if name == "-" else name for name, _ in texts)
+    lines = sum(entry.not_recognised or 0 for entry in reading.coverage)
+    if not any(text.strip() for _, text in texts):
+        message = f"{name} is empty: there is nothing in it to diagnose"
+    else:
+        count = f"{lines} line{'s' if lines != 1 else ''}"
+        message = f"nothing in {name} is recognised as anything of LiveKit's ({count} read)"
+    raise UserError(
+        "LKD601",
+        message,
+        "paste lines of livekit-server's, livekit-sip's or the worker's log, the error of an API call,\n"
+        "what lk prints with --json, webhook bodies, or rows of the call state logs",
+        Exit.UNDECIDED,
+    )
+
+
+def _require_one_call(reading: "Reading", subject: "Subject") -> None:
+    from livekit_doctor.diagnosis.correlation import pasted_rooms
+    from livekit_doctor.evidence.observations import LogRow
+
+    rooms = pasted_rooms(subject, reading.observations)
+    if len(rooms) > 1:
+        raise _several("rooms", rooms, f"livekit-doctor trace --evidence FILE --room {_quoted(rooms[0])}")
+    calls = tuple(dict.fromkeys(item.call_id for item in reading.observations if isinstance(item, LogRow)))
+    if len(calls) > 1 and not (subject.call_id or subject.room or subject.livekit_id or rooms):
+        raise _several("calls", calls, f"livekit-doctor trace {_quoted(calls[0])} --evidence FILE")
+
+
+def _several(what: str, names: Sequence[str], example: str) -> UserError:
+    shown = ", ".join(f'"{printable(name)}"' for name in names[:SHOWN])
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    message = f"the pasted text is about {len(names)} {what}: {shown}{more}; say which one is meant"
+    return UserError("LKD001", message, f"{example}   (or any of the others)", Exit.USAGE)
+
+
+def _quoted(name: str) -> str:
+    import shlex
+
+    return shlex.quote(printable(name))

@@ -1,0 +1,87 @@
+"""Errors that LiveKit's API answered to the program which places the calls. LKD004, 006, 203.
+
+They are about a request of that program, not of this tool. Which one, the text around an error may not
+say: then it is the first one of a call that nothing shows to have succeeded.
+"""
+
+from livekit_doctor import catalogue
+from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
+from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.evidence.observations import ApiRefusal
+from livekit_doctor.flow import Confidence, Step
+
+_STEPS = {
+    "CreateRoom": Step.ROOM_CREATED,
+    "CreateDispatch": Step.AGENT_DISPATCHED,
+    "CreateSIPParticipant": Step.SIP_PARTICIPANT_CREATED,
+}
+"""The step that a request is for."""
+
+_OF_TIME = ("token is expired", "not valid yet", "used before issued")
+
+
+def credentials_rejected(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD004: HTTP 401 or 403. A token refused for its time may as well be a wrong clock (LKD005)."""
+    refusal = _last(call, ("unauthenticated", "permission_denied"), (401, 403))
+    if refusal is None:
+        return None
+    of_time = any(text in refusal.message for text in _OF_TIME)
+    kinds = {"API key": "key", "signature": "secret", "permission": "grant", "grant": "grant"}
+    kind = "time" if of_time else next((kind for word, kind in kinds.items() if word in refusal.message), "")
+    # SDKs drop the server's words: then a wrong clock (LKD005) reads the same.
+    candidates = () if kind in ("key", "secret", "grant") else ("LKD005",)
+    ruled_out = (RuledOut(code="LKD204", because="a carrier's refusal has a SIP status"),)
+    return _finding(call, proofs, refusal, "LKD004", candidates, ruled_out, kind=kind)
+
+
+def quota_exceeded(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD006: HTTP 429 without a SIP status."""
+    refusal = _last(call, ("resource_exhausted",), (429,))
+    return _finding(call, proofs, refusal, "LKD006", (), ()) if refusal else None
+
+
+RULES = (credentials_rejected, quota_exceeded)
+
+
+def _last(call: Call, codes: tuple[str, ...], statuses: tuple[int, ...]) -> ApiRefusal | None:
+    found = [
+        item
+        for item in call.setup.all(ApiRefusal)
+        if item.twirp_code in codes or (item.status in statuses and item.twirp_code in ("", "unknown"))
+    ]
+    plain = [item for item in call.setup.all(ApiRefusal) if not item.twirp_code and _is_of_token(item, statuses)]
+    found = found or plain
+    return found[-1] if found else None
+
+
+def _is_of_token(item: ApiRefusal, statuses: tuple[int, ...]) -> bool:
+    """The server's words about a token, with no status beside them."""
+    return 401 in statuses and ("invalid token" in item.message or "invalid API key" in item.message)
+
+
+def _finding(
+    call: Call,
+    proofs: Proofs,
+    refusal: ApiRefusal,
+    code: str,
+    candidates: tuple[str, ...],
+    ruled_out: tuple[RuledOut, ...],
+    **values: str,
+) -> Finding | None:
+    step = _STEPS.get(refusal.method) or next((step for step in _STEPS.values() if step not in proofs), None)
+    if step is None or step in proofs:
+        return None
+    http = f"HTTP {refusal.status}" if refusal.status else ""
+    words = " ".join(filter(None, (http, refusal.twirp_code.removeprefix("unknown"))))
+    text = ": ".join(filter(None, (words, refusal.message)))
+    sure = refusal.method in _STEPS and not candidates
+    return Finding(
+        code=code,
+        step=step,
+        confidence=Confidence.PROVEN if sure else Confidence.LIKELY,
+        because=(Because(source=refusal.method or "LiveKit API, pasted", at=refusal.at, text=text or "refused"),),
+        candidates=candidates or (() if sure else catalogue.get(code).candidates),
+        ruled_out=ruled_out,
+        values={"detail": refusal.message or f"HTTP {refusal.status}"} | {k: v for k, v in values.items() if v},
+    )

@@ -1,0 +1,70 @@
+"""What people paste: text of a ticket, a mail or a chat, and what of it is evidence.
+
+Each recogniser reads the text for one kind of thing. What a person pasted was picked: it shows what is
+in it, and nothing by what is not. A new kind is one module, and one line in RECOGNISERS.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import structs
+
+from livekit_doctor.evidence import sources
+from livekit_doctor.evidence.observations import Coverage, LogLine, Observation, Read, Reading
+from livekit_doctor.evidence.pasted import api_errors, lk_output, log_lines, rows, webhooks
+from livekit_doctor.evidence.pasted.excerpt import Excerpt
+from livekit_doctor.evidence.pasted.interface import Context, Recogniser
+from livekit_doctor.settings import CallLogs
+
+__all__ = ["RECOGNISERS", "read"]
+
+RECOGNISERS: tuple[Recogniser, ...] = (webhooks.find, lk_output.find, rows.find, log_lines.find, api_errors.find)
+"""In this order: what one has taken, the next ones look at only for what else is in it."""
+
+
+def read(texts: Sequence[tuple[str, str]], now: datetime, call_logs: CallLogs | None = None) -> Reading:
+    """What the texts show, each with the name of its file. `now` is when they are read.
+
+    The order of the lines of a text makes no difference where they are dated, since chats and tickets
+    quote the last one first.
+    """
+    readings = [_read(name, text, now, call_logs or CallLogs()) for name, text in texts]
+    return Reading(
+        observations=tuple(item for reading in readings for item in reading.observations),
+        coverage=tuple(entry for reading in readings for entry in reading.coverage),
+    )
+
+
+def _read(name: str, text: str, now: datetime, call_logs: CallLogs) -> Reading:
+    source = f"{sources.EVIDENCE} {name}"
+    context = Context(Read(source=source, at=now), call_logs)
+    excerpt = Excerpt.of(text, name)
+    observations: list[Observation] = []
+    recognised: Counter[str] = Counter()
+    for recogniser in RECOGNISERS:
+        for found in recogniser(excerpt, context):
+            excerpt.take(found.first, found.last)
+            observations += found.observations
+            recognised[found.kind] += found.count
+    coverage = Coverage(
+        source=source,
+        status="read" if recognised else "empty",
+        recognised=dict(recognised),
+        not_recognised=excerpt.not_recognised,
+    )
+    return Reading(observations=tuple(_in_order(observations)), coverage=(coverage,))
+
+
+def _in_order(observations: Sequence[Observation]) -> list[Observation]:
+    """Oldest first, undated ones last and each once: texts quote the same lines several times."""
+    unique: dict[object, Observation] = {}
+    for item in observations:
+        key = structs.replace(item, number=0) if isinstance(item, LogLine) else item
+        unique.setdefault(repr(key), item)
+    return [unique[key] for key in sorted(unique, key=lambda key: (_at(unique[key]), str(key)))]
+
+
+def _at(item: Observation) -> str:
+    at = getattr(item, "at", None) or item.read.clock_at
+    return at.isoformat() if at is not None else "~"

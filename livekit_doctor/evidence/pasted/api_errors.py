@@ -1,0 +1,279 @@
+"""Errors of LiveKit's API as programs print them: the Python, Node and Go SDKs', lk's, and raw answers.
+
+Forms (livekit-api 1.2.2 and 1.0, livekit-server-sdk 2.x for Node, twirp v8 for Go):
+`ServerError(code=..., message=..., status=503, metadata={...})`, `TwirpError('not_found', '...')`,
+`SipCallError: SIP call failed: 486 Busy Here (resource_exhausted)`, Node's object with `status`, `code` and
+`metadata`, `twirp error unavailable: ...`, and Twirp's body {"code": ..., "msg": ..., "meta": {...}}.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from msgspec import structs
+
+from livekit_doctor.evidence.logs.fields import shortened
+from livekit_doctor.evidence.logs.times import moment
+from livekit_doctor.evidence.observations import ApiRefusal, Observation, Read, SipCallResult
+from livekit_doctor.evidence.pasted.excerpt import Excerpt
+from livekit_doctor.evidence.pasted.interface import Context, Found
+from livekit_doctor.redact import redact_text
+
+_CODES = (
+    "canceled|unknown|invalid_argument|malformed|deadline_exceeded|not_found|bad_route|already_exists|"
+    "permission_denied|unauthenticated|resource_exhausted|failed_precondition|aborted|out_of_range|"
+    "unimplemented|internal|unavailable|dataloss"
+)
+_NAMES = r"(?P<name>TwirpError|ServerError|SipCallError)"
+
+_FIELDS = re.compile(
+    rf"{_NAMES}\(code=(?P<code>{_CODES}), message=(?P<message>[^\n]{{0,2000}}?)"
+    r"(?:, status=(?P<status>\d{3})(?:, metadata=(?P<meta>\{[^\n]{0,4000}?\}))?\)|$)",
+    re.MULTILINE,
+)
+_ARGUMENTS = re.compile(
+    rf"{_NAMES}(?:: )?\((?P<q>['\"])(?P<code>{_CODES})(?P=q), (?P<r>['\"])(?P<message>[^\n]{{0,2000}}?)(?P=r),?\s?\)"
+)
+_SIP_CALL = re.compile(
+    r"SIP (?:call|transfer) failed: (?:STR_\w+, )?(?P<sip>\d{3})(?: (?P<text>[^\n(]{0,80}?))? "
+    rf"\((?P<code>{_CODES})\)"
+)
+_GO = re.compile(rf"twirp error (?P<code>{_CODES}): (?P<message>[^\n\"]{{1,2000}})")
+_NODE = re.compile(rf"^\s*(?:code|\[code\]): ['\"](?P<code>{_CODES})['\"],?", re.MULTILINE)
+_NODE_STATUS = re.compile(r"\bstatus: (\d{3})\b")
+_NODE_SIP = re.compile(r"sip_status_code['\"]?: ['\"](\d{3})['\"]")
+_NODE_SIP_TEXT = re.compile(r"sip_status['\"]?: ['\"]([^'\"\n]{1,80})['\"]")
+_NODE_HEAD = re.compile(
+    r"^[^\n]{0,120}?(?:Error|[A-Z][a-z]+(?: [A-Z][a-z]+){0,3}): (?P<message>[^\n]{1,500})$", re.MULTILINE
+)
+_META = re.compile(r"['\"](\w{1,40})['\"]: ['\"]([^'\"\n]{0,300})['\"]")
+_STATUS_LINE = re.compile(
+    r"\bHTTP/[\d.]{1,3} (\d{3})\b|\b(?:status(?:[_ ]?code)?|HTTP)[ :=\"]{1,3}(\d{3})\b", re.IGNORECASE
+)
+_PLAIN = re.compile(
+    r"invalid API key: [^\n\"]{0,80}|invalid token: [^\n\"]{0,200}|\bpermissions denied\b|"
+    r"requested sip trunk does not exist|no permissions to access the room|"
+    r"(?:INVITE failed|status from INVITE response): sip status:? [3-6]\d\d[^\n\"]{0,60}",
+)
+_METHOD = re.compile(
+    r"livekit\.(?:RoomService|AgentDispatchService|SIP)/(\w{4,40})|"
+    r"\b(create_sip_participant|createSipParticipant|CreateSIPParticipant|create_dispatch|createDispatch|CreateDispatch|"
+    r"create_room|createRoom|CreateRoom|list_dispatch|listDispatch|ListDispatch|list_rooms|listRooms|ListRooms|"
+    r"list_participants|listParticipants|ListParticipants|delete_room|deleteRoom|DeleteRoom)\b"
+)
+_DIALS = re.compile(r"(?:creat\w+|add\w*)[ -]SIP[ -]participant|lk sip participant create", re.IGNORECASE)
+_ROOM = re.compile(r"[\"']?room(?:_name|Name)?[\"']?\s?[:=]\s?[\"']([^\"'\n]{1,200})[\"']")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
+
+_OF_SIP = re.compile(
+    r"sip status|sip trunk|outbound trunk|trunk address|sip request|\bINVITE\b|transaction failed to complete|"
+    r"auth retry attempts|audio codec|encryption profiles|media[- ]timeout",
+    re.IGNORECASE,
+)
+"""Words that only CreateSIPParticipant answers; others it shares with all methods."""
+_NEAR = 25
+"""Lines around an error in which its method and its time are looked for."""
+_DIAL = "CreateSIPParticipant"
+_MOST = 200
+"""Errors of one text that are kept."""
+
+
+@dataclass(slots=True)
+class _Error:
+    """An error as it was printed, in the lines `first` to `last`."""
+
+    kind: str
+    first: int
+    last: int
+    code: str = ""
+    message: str = ""
+    status: int = 0
+    meta: dict[str, str] = field(default_factory=dict)
+
+
+def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
+    """Each error once: one form may hold another, as a traceback does that ends with Twirp's words."""
+    text = "\n".join(excerpt.lines)
+    errors = [*_in_json(excerpt), *_in_text(text)]
+    kept: list[_Error] = []
+    for error in errors:
+        if len(kept) < _MOST and not any(_is_same(error, other) for other in kept):
+            kept.append(error)
+    for error in sorted(kept, key=lambda error: error.first):
+        yield Found(error.kind, error.first, error.last, (_observation(error, excerpt, context),))
+
+
+def _is_same(error: _Error, other: _Error) -> bool:
+    overlaps = error.first <= other.last and other.first <= error.last
+    words = _own_words(error.message)
+    repeats = bool(words) and words == _own_words(other.message) and error.code in (other.code, "unknown")
+    return overlaps or (repeats and abs(error.first - other.first) <= _NEAR)
+
+
+def _own_words(text: str) -> str:
+    return re.sub(r"^(?:twirp error \w+:\s*)+", "", text.strip()).strip()
+
+
+def _in_json(excerpt: Excerpt) -> Iterator[_Error]:
+    for document in excerpt.documents:
+        for value in _bodies(document.value):
+            code, message = value.get("code"), value.get("msg", value.get("message", ""))
+            meta = value.get("meta", value.get("metadata"))
+            status = str(value.get("status", ""))
+            yield _Error(
+                "Twirp error body",
+                document.first,
+                document.last,
+                code=str(code),
+                message=str(message),
+                status=int(status)
+                if isinstance(status, int | str) and str(status).isdecimal() and len(str(status)) == 3
+                else 0,
+                meta={str(key): str(item) for key, item in meta.items()} if isinstance(meta, dict) else {},
+            )
+
+
+def _bodies(value: object, depth: int = 0) -> Iterator[dict[str, object]]:
+    """The objects that look like a Twirp error, also under keys such as "error" or "response"."""
+    if not isinstance(value, dict):
+        return
+    if re.fullmatch(_CODES, str(value.get("code", ""))) and isinstance(value.get("msg", value.get("message")), str):
+        # A line of a log says the same of a request, and what it says counts as the log's.
+        if not {"logger", "caller", "level"} & value.keys():
+            yield value
+    elif depth < 2 and "level" not in value:
+        for inner in value.values():
+            yield from _bodies(inner, depth + 1)
+
+
+def _in_text(text: str) -> Iterator[_Error]:
+    starts = _Lines(text)
+    for match in _FIELDS.finditer(text):
+        yield _Error(
+            match["name"],
+            *starts.of(match),
+            code=match["code"],
+            message=match["message"],
+            status=int(match["status"] or 0),
+            meta=dict(_META.findall(match["meta"] or "")),
+        )
+    for match in _SIP_CALL.finditer(text):
+        meta = {"sip_status_code": match["sip"], "sip_status": (match["text"] or "").strip()}
+        yield _Error("SipCallError", *starts.of(match), code=match["code"], message=match[0], meta=meta)
+    for match in _ARGUMENTS.finditer(text):
+        yield _Error(match["name"], *starts.of(match), code=match["code"], message=match["message"])
+    for match in _NODE.finditer(text):
+        yield _node(text, match, starts)
+    for match in _GO.finditer(text):
+        yield _Error("twirp error", *starts.of(match), code=match["code"], message=match["message"].rstrip("'`”) \\"))
+    for match in _PLAIN.finditer(text):
+        yield _Error("API error message", *starts.of(match), message=match[0])
+
+
+def _node(text: str, match: re.Match[str], starts: "_Lines") -> _Error:
+    """The properties that Node prints of an error stand around its code, its message before the stack."""
+    around = text[max(0, match.start() - 200) : match.end() + 1_500].partition("\n}")[0]
+    before = text[max(0, match.start() - 3_000) : match.start()]
+    heads = list(_NODE_HEAD.finditer(before))
+    status, sip = _NODE_STATUS.search(around), _NODE_SIP.search(around)
+    sip_text = _NODE_SIP_TEXT.search(around)
+    meta = {"sip_status_code": sip[1], "sip_status": sip_text[1] if sip_text else ""} if sip else {}
+    first, last = starts.of(match)
+    if heads:
+        first = starts.line(match.start() - len(before) + heads[-1].start())
+    end = text.find("\n}", match.end(), match.end() + 1_500)
+    return _Error(
+        "ServerError",
+        first,
+        starts.line(end + 1) if end >= 0 else last,
+        code=match["code"],
+        message=heads[-1]["message"] if heads else "",
+        status=int(status[1]) if status else 0,
+        meta=meta,
+    )
+
+
+class _Lines:
+    """Which line a place of a text is in."""
+
+    def __init__(self, text: str) -> None:
+        self._ends = [match.start() for match in re.finditer("\n", text)]
+
+    def line(self, place: int) -> int:
+        return bisect_left(self._ends, place)
+
+    def of(self, match: re.Match[str]) -> tuple[int, int]:
+        return self.line(match.start()), self.line(match.end())
+
+
+def _observation(error: _Error, excerpt: Excerpt, context: Context) -> Observation:
+    method, status = _method(error, excerpt), error.status or _status(error, excerpt)
+    message = shortened(redact_text(error.message), 600)
+    sip_status = error.meta.get("sip_status_code", "")
+    sip_code = int(sip_status) if re.fullmatch(r"[1-6][0-9][0-9]", sip_status) else None
+    at = _time(error, excerpt)
+    if method != _DIAL and sip_code is None and not _OF_SIP.search(message):
+        return ApiRefusal(
+            read=context.read, at=at, method=method, status=status, twirp_code=error.code, message=message
+        )
+    return SipCallResult(
+        read=_dated(context, at),
+        room=_room(error, excerpt),
+        status=status,
+        twirp_code=error.code,
+        message=message,
+        sip_status_code=sip_code,
+        sip_status=shortened(redact_text(error.meta.get("sip_status", "")), 80),
+    )
+
+
+def _dated(context: Context, at: datetime | None) -> Read:
+    return structs.replace(context.read, clock_at=at) if at is not None else context.read
+
+
+def _around(error: _Error, excerpt: Excerpt) -> Iterator[str]:
+    """The lines of an error and those around it, the nearest first."""
+    yield from excerpt.lines[error.first : error.last + 1]
+    for distance in range(1, _NEAR + 1):
+        for number in (error.first - distance, error.last + distance):
+            if 0 <= number < len(excerpt.lines):
+                yield excerpt.lines[number]
+
+
+def _method(error: _Error, excerpt: Excerpt) -> str:
+    for line in _around(error, excerpt):
+        found = _METHOD.search(line)
+        if found:
+            name = found[1] or found[2]
+            camel = "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+            return camel.replace("Sip", "SIP")
+        if _DIALS.search(line):
+            return _DIAL
+    return ""
+
+
+def _status(error: _Error, excerpt: Excerpt) -> int:
+    """The HTTP status in the line of the error, or in a status line just above it."""
+    for line in excerpt.lines[max(0, error.first - 12) : error.last + 1][::-1]:
+        found = _STATUS_LINE.search(line)
+        if found and 400 <= int(found[1] or found[2]) <= 599:
+            return int(found[1] or found[2])
+    return 0
+
+
+def _room(error: _Error, excerpt: Excerpt) -> str:
+    own = " ".join(excerpt.lines[error.first : error.last + 1])
+    found = _ROOM.search(own)
+    return found[1] if found else ""
+
+
+def _time(error: _Error, excerpt: Excerpt) -> datetime | None:
+    """When it was logged, where the line itself or the head of its traceback says so."""
+    for line in excerpt.lines[max(0, error.first - _NEAR) : error.first + 1][::-1]:
+        found = _TIME.search(line)
+        if found:
+            at = moment(found[0])[0]
+            return at if at is not None and 1990 < at.year < 2200 else None
+    return None

@@ -1,0 +1,157 @@
+"""What `lk ... --json` prints, and API users print likewise: rooms, participants, agent dispatches, SIP objects.
+
+lk 2.x prints protobuf JSON, keys in camelCase; other programs print the proto's own names in snake_case.
+Either way it is one answer of the API, of a moment that it does not name.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from google.protobuf.json_format import ParseDict, ParseError
+from google.protobuf.message import Message
+from livekit.protocol import agent_dispatch, models, sip
+
+from livekit_doctor.evidence.livekit_api import (
+    dispatch_of,
+    inbound_trunk_of,
+    outbound_trunk_of,
+    participant_of,
+    room_of,
+    rule_of,
+)
+from livekit_doctor.evidence.observations import (
+    InboundTrunkList,
+    Observation,
+    OutboundTrunkList,
+    Sighting,
+    SipDispatchRuleList,
+)
+from livekit_doctor.evidence.pasted.excerpt import Excerpt
+from livekit_doctor.evidence.pasted.interface import Context, Found
+
+M = TypeVar("M", bound=Message)
+Values = Sequence[dict[str, object]]
+
+MOST = 2_000
+"""Objects of one answer that are kept."""
+
+
+def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
+    """The answers, and single objects of them."""
+    for document in excerpt.documents:
+        if document.first in excerpt.taken:
+            continue
+        for kind, items, is_list in _answers(document.value):
+            try:
+                observations = _READERS[kind](items[:MOST], is_list, context)
+            except (ParseError, ValueError, TypeError, AttributeError, OverflowError, OSError, RecursionError):
+                continue
+            yield Found(kind, document.first, document.last, observations, len(items))
+
+
+def _answers(value: object) -> Iterator[tuple[str, Values, bool]]:
+    """What kind of objects the document has, the objects, and whether they are the whole list."""
+    if isinstance(value, dict):
+        for key, kind in _KEYS.items():
+            if isinstance(value.get(key), list):
+                items = _objects(value[key])
+                found = kind or (_kind(items[0]) if items else "")
+                if found and (items or kind) and all(_kind(item) == found for item in items):
+                    yield found, items, True
+                    return
+        if _kind(value):
+            yield _kind(value), [value], False
+    elif isinstance(value, list):
+        items = _objects(value)
+        kind = _kind(items[0]) if items else ""
+        if kind and all(_kind(item) == kind for item in items):
+            yield kind, items, kind == DISPATCH
+
+
+def _objects(value: object) -> list[dict[str, object]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+ROOM, PARTICIPANT, DISPATCH = "room", "participant", "agent dispatch"
+OUTBOUND, INBOUND, RULE = "SIP outbound trunk", "SIP inbound trunk", "SIP dispatch rule"
+
+_KEYS = {
+    "rooms": ROOM,
+    "participants": PARTICIPANT,
+    "agentDispatches": DISPATCH,
+    "agent_dispatches": DISPATCH,
+    "items": "",
+}
+
+
+def _kind(value: dict[str, object]) -> str:
+    """What an object is, by its id and the keys that no other has."""
+    sid, own_id = str(value.get("sid", "")), str(value.get("id", ""))
+    if sid.startswith("RM_"):
+        return ROOM
+    if sid.startswith("PA_") and "identity" in value:
+        return PARTICIPANT
+    if own_id.startswith("AD_"):
+        return DISPATCH
+    if {"sipDispatchRuleId", "sip_dispatch_rule_id"} & value.keys():
+        return RULE
+    if {"sipTrunkId", "sip_trunk_id"} & value.keys():
+        if {"sipCallTo", "sip_call_to", "roomName", "room_name", "sipCallId", "sip_call_id"} & value.keys():
+            return ""  # a request to dial, or its answer
+        if value.get("address"):
+            return OUTBOUND
+        return INBOUND
+    return ""
+
+
+def _parsed(items: Values, message: type[M]) -> list[M]:
+    return [ParseDict(item, message(), ignore_unknown_fields=True) for item in items]
+
+
+def _rooms(items: Values, is_list: bool, context: Context) -> tuple[Observation, ...]:
+    rooms = map(room_of, _parsed(items, models.Room))
+    return tuple(Sighting(read=context.read, room=room.name, room_sid=room.sid, info=room) for room in rooms)
+
+
+def _participants(items: Values, is_list: bool, context: Context) -> tuple[Observation, ...]:
+    participants = tuple(map(participant_of, _parsed(items, models.ParticipantInfo)))
+    return (Sighting(read=context.read, lists="participants" if is_list else "", participants=participants),)
+
+
+def _dispatches(items: Values, is_list: bool, context: Context) -> tuple[Observation, ...]:
+    dispatches = tuple(map(dispatch_of, _parsed(items, agent_dispatch.AgentDispatch)))
+    rooms = tuple(dict.fromkeys(dispatch.room for dispatch in dispatches))
+    return tuple(
+        Sighting(
+            read=context.read,
+            room=room,
+            lists="dispatches" if is_list and len(rooms) == 1 else "",
+            dispatches=tuple(dispatch for dispatch in dispatches if dispatch.room == room),
+        )
+        for room in rooms
+    )
+
+
+def _outbound(items: Values, is_list: bool, context: Context) -> tuple[Observation, ...]:
+    trunks = tuple(map(outbound_trunk_of, _parsed(items, sip.SIPOutboundTrunkInfo)))
+    return (OutboundTrunkList(read=context.read, trunks=trunks),) if is_list else ()
+
+
+def _inbound(items: Values, is_list: bool, context: Context) -> tuple[Observation, ...]:
+    trunks = tuple(map(inbound_trunk_of, _parsed(items, sip.SIPInboundTrunkInfo)))
+    return (InboundTrunkList(read=context.read, trunks=trunks),) if is_list else ()
+
+
+def _rules(items: Values, is_list: bool, context: Context) -> tuple[Observation, ...]:
+    rules = tuple(map(rule_of, _parsed(items, sip.SIPDispatchRuleInfo)))
+    return (SipDispatchRuleList(read=context.read, rules=rules),) if is_list else ()
+
+
+_READERS: dict[str, Callable[[Values, bool, Context], tuple[Observation, ...]]] = {
+    ROOM: _rooms,
+    PARTICIPANT: _participants,
+    DISPATCH: _dispatches,
+    OUTBOUND: _outbound,
+    INBOUND: _inbound,
+    RULE: _rules,
+}

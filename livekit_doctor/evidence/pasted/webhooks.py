@@ -1,0 +1,83 @@
+"""LiveKit's webhooks: bodies of type livekit.WebhookEvent, as a server posts them (protobuf JSON)."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from google.protobuf.json_format import ParseDict, ParseError
+from livekit.protocol import models, webhook
+
+from livekit_doctor.evidence.livekit_api import name_of, participant_of, room_of, track_of
+from livekit_doctor.evidence.observations import Sighting
+from livekit_doctor.evidence.pasted.excerpt import Excerpt
+from livekit_doctor.evidence.pasted.interface import Context, Found
+
+KIND = "webhook"
+
+_EVENTS = frozenset(
+    {
+        "room_started",
+        "room_finished",
+        "participant_joined",
+        "participant_left",
+        "participant_connection_aborted",
+        "track_published",
+        "track_unpublished",
+    }
+)
+_OTHERS = ("egress_", "ingress_")
+"""Events that say nothing of a call's steps, and are known all the same."""
+
+
+def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
+    """The bodies, alone or in an array, or under a key such as "body"."""
+    for document in excerpt.documents:
+        values = document.value if isinstance(document.value, list) else [document.value]
+        events = [event for value in values for event in _events(value)]
+        if events:
+            sightings = tuple(filter(None, (_sighting(event, context) for event in events)))
+            yield Found(KIND, document.first, document.last, sightings, len(events))
+
+
+def _events(value: object, depth: int = 0) -> Iterator[dict[str, object]]:
+    if not isinstance(value, dict):
+        return
+    event = value.get("event")
+    if isinstance(event, str) and (event in _EVENTS or event.startswith(_OTHERS)):
+        # livekit-server's log line "sent webhook" has the same key, and the room's name in place of the room.
+        if isinstance(value.get("room", {}), dict) and "webhookTime" not in value:
+            yield value
+    elif depth < 2:
+        for inner in value.values():
+            yield from _events(inner, depth + 1)
+
+
+def _sighting(value: dict[str, object], context: Context) -> Sighting | None:
+    try:
+        event = ParseDict(value, webhook.WebhookEvent(), ignore_unknown_fields=True)
+        return _seen(event, context)
+    except (ParseError, ValueError, TypeError, AttributeError, OverflowError, OSError, RecursionError):
+        return None
+
+
+def _seen(event: webhook.WebhookEvent, context: Context) -> Sighting | None:
+    if event.event not in _EVENTS:
+        return None
+    room = room_of(event.room) if event.room.sid or event.room.name else None
+    participants = (participant_of(event.participant),) if event.participant.identity else ()
+    reason = event.participant.disconnect_reason
+    return Sighting(
+        read=context.read,
+        event=event.event,
+        at=moment(event.created_at),
+        room=room.name if room else "",
+        room_sid=room.sid if room else "",
+        info=room if room and room.created_at.year > 1990 else None,
+        participants=participants,
+        track=track_of(event.track) if event.track.sid else None,
+        left_because=name_of(models.DisconnectReason, reason) if reason else "",
+    )
+
+
+def moment(seconds: int) -> datetime | None:
+    """A time in Unix seconds; None for none and for one that is no time."""
+    return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < 1 << 33 else None

@@ -1,0 +1,125 @@
+"""`trace --evidence`, as a process: no network, no configuration, no credentials."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command_line import run
+from tests.evidence.pasted.errors import in_traceback, raised_by_dialling
+from tests.evidence.pasted.samples import in_chat, lines, lk, quoted, record, webhooks
+
+NO_WORKER = in_chat("\n".join(lines("livekit-server.log", "not dispatching", '"Front desk 7"')))
+PASTES = {
+    "no worker": (NO_WORKER, 1, "LKD101 no-worker-registered   possible"),
+    "request_fnc raised": (
+        quoted(record("worker.log", "job_request_fnc failed", 6)),
+        1,
+        "LKD404 job-declined   likely",
+    ),
+    "carrier 403": (in_traceback(raised_by_dialling("rejected-403-wait")), 1, "LKD204 sip-call-rejected   proven"),
+    "carrier 486": (str(raised_by_dialling("rejected-486-wait")), 1, "SIP status 486 Busy Here"),
+    "crash": (in_chat("\n".join(lines("worker.jsonl", "exit code 3"))), 1, "LKD405 entrypoint-failed   possible"),
+    "401": ("ServerError(code=unknown, message=, status=401)", 1, "LKD004 credentials-rejected   likely"),
+    "healthy": ("\n".join(webhooks("healthy")), 0, "recognised: 10 webhooks; not recognised: 0 lines"),
+    "noise": (
+        "lunch?\nyes, at 12",
+        3,
+        "nothing in standard input is recognised as anything of LiveKit's (2 lines read)",
+    ),
+    "empty": (" \n", 3, "standard input is empty"),
+}
+
+
+@pytest.mark.parametrize("name", PASTES)
+def test_from_standard_input(name: str, tmp_path: Path) -> None:
+    text, status, shown = PASTES[name]
+    ran = run("trace", "--evidence", "-", cwd=tmp_path, stdin=text)
+    assert ran.status == status, ran.stderr
+    assert shown in ran.stdout + ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_as_json(tmp_path: Path) -> None:
+    (tmp_path / "ticket.txt").write_text(NO_WORKER)
+    ran = run("trace", "--evidence", "ticket.txt", "--format", "json", cwd=tmp_path)
+    (coverage,) = [entry for entry in ran.json["coverage"] if entry["source"] == "evidence ticket.txt"]
+    assert coverage["recognised"] == {"livekit-server log line": 1}
+    assert coverage["not_recognised"] > 0
+    assert ran.json["broken"][0]["code"] == "LKD101"
+    assert (ran.status, ran.json["exit_status"]) == (1, 1)
+    ran = run("trace", "--evidence", "-", "--format", "json", cwd=tmp_path, stdin="lunch?")
+    assert (ran.status, ran.json["verdict"], ran.json["error"]["code"]) == (3, "unknown", "LKD601")
+
+
+def test_several_files_make_one_call(tmp_path: Path) -> None:
+    room = "request-raises"
+    (tmp_path / "server.txt").write_text("\n".join(lines("livekit-server.jsonl", room, "failed to assign")))
+    with gzip.open(tmp_path / "worker.txt.gz", "wt") as file:
+        file.write("\n".join(lines("worker.jsonl", room) + lines("worker.jsonl", "job_request_fnc failed")))
+    ran = run("trace", "--evidence", "server.txt", "--evidence", "worker.txt.gz", cwd=tmp_path)
+    assert "LKD404 job-declined   proven" in ran.stdout
+
+
+def test_several_calls_are_asked_about(tmp_path: Path) -> None:
+    (tmp_path / "all.txt").write_text("\n".join(lines("livekit-server.jsonl")))
+    ran = run("trace", "--evidence", "all.txt", cwd=tmp_path)
+    rooms = [room["name"] for room in lk("rooms")["rooms"]]
+    assert ran.status == 2
+    assert f"about {len(rooms)} rooms" in ran.stderr
+    assert all(room in ran.stderr for room in rooms)
+    (example,) = [line.split("fix: ")[1] for line in ran.stderr.splitlines() if "fix:" in line]
+    arguments = example.split("   ")[0].replace("FILE", "all.txt").split()[1:]
+    assert run(*arguments, cwd=tmp_path).status in (0, 1, 3), "what the error says to type works"
+
+
+def test_a_call_id_chooses_its_room(tmp_path: Path) -> None:
+    (tmp_path / "all.txt").write_text(
+        "\n".join(json.dumps(lk(name)) for name in ("dispatch-nobody", "dispatch-healthy"))
+    )
+    ran = run("trace", "call-77", "--evidence", "all.txt", "--format", "json", cwd=tmp_path)
+    assert ran.json["room"] == lk("dispatch-healthy")["agentDispatches"][0]["room"]
+    assert run("trace", "AD_nothing0", "--evidence", "all.txt", cwd=tmp_path).status == 2
+
+
+def test_what_is_too_much_or_not_there(tmp_path: Path) -> None:
+    with (tmp_path / "big.txt").open("wb") as file:
+        file.truncate(100 << 20)
+    ran = run("trace", "--evidence", "big.txt", cwd=tmp_path)
+    assert ran.status == 2
+    assert "more than 10 MB" in ran.stderr
+    assert "--worker-log" in ran.stderr
+    ran = run("trace", "--evidence", "missing.txt", cwd=tmp_path)
+    assert ran.status == 2
+    assert "there is no file missing.txt" in ran.stderr
+    (tmp_path / "broken.gz").write_bytes(gzip.compress(b"text" * 1000)[:40])
+    assert run("trace", "--evidence", "broken.gz", cwd=tmp_path).status == 2
+    twice = run("trace", "--evidence", "-", "--worker-log", "-", cwd=tmp_path)
+    assert "standard input can be read once" in twice.stderr
+
+
+def test_numbers_are_masked_and_nothing_steers_the_terminal(tmp_path: Path) -> None:
+    body = json.loads(webhooks("participant_left", "callee")[0])
+    body["participant"] |= {"identity": "sip_+15555550123\x1b[31m", "disconnectReason": "USER_REJECTED"}
+    body["participant"]["attributes"] |= {"sip.callStatus": "dialing", "sip.phoneNumber": "+15555550123"}
+    ran = run("trace", "--evidence", "-", cwd=tmp_path, stdin=json.dumps(body))
+    assert "LKD204" in ran.stdout
+    assert "5555550123" not in ran.stdout
+    assert "\x1b" not in ran.stdout
+    shown = run("trace", "--evidence", "-", "--show-numbers", cwd=tmp_path, stdin=json.dumps(body))
+    assert "+15555550123" in shown.stdout
+
+
+def test_a_bundle_of_it_says_the_same(tmp_path: Path) -> None:
+    text, status, shown = PASTES["no worker"]
+    run("trace", "--evidence", "-", "--save", "call.json", cwd=tmp_path, stdin=text)
+    ran = run("trace", "--bundle", "call.json", cwd=tmp_path)
+    assert (ran.status, shown in ran.stdout) == (status, True)
+
+
+def test_half_a_configuration_is_no_hindrance(tmp_path: Path) -> None:
+    text, status, shown = PASTES["no worker"]
+    env = {"LIVEKIT_URL": "wss://calls.example.com"}
+    ran = run("trace", "--evidence", "-", cwd=tmp_path, stdin=text, env=env)
+    assert (ran.status, shown in ran.stdout) == (status, True), ran.stderr

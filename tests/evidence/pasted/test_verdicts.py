@@ -1,0 +1,277 @@
+"""What a pasted text alone leads to: the step, the code, and no more confidence than such evidence allows."""
+
+import json
+import random
+from collections.abc import Callable
+
+import pytest
+
+from livekit_doctor.diagnosis.correlation import Subject
+from livekit_doctor.flow import Status, Step, Verdict
+from livekit_doctor.settings import Agent, Settings
+from tests.diagnosis.factories import found
+from tests.evidence.pasted.errors import in_traceback, raised, raised_by_dialling
+from tests.evidence.pasted.samples import (
+    after_chat_time,
+    as_html,
+    bulleted,
+    in_chat,
+    in_ticket,
+    lines,
+    lk,
+    pasted,
+    quoted,
+    recognised,
+    record,
+    smart,
+    webhooks,
+    without_tabs,
+    wrapped,
+)
+
+JOB, ENTRYPOINT, RINGING = Step.JOB_ASSIGNED.value, Step.ENTRYPOINT_CALLED.value, Step.SIP_RINGING.value
+
+NO_WORKER = "\n".join(lines("livekit-server.jsonl", "not dispatching", '"Front desk 7"'))
+NO_WORKER_TEXT = "\n".join(lines("livekit-server.log", "not dispatching", '"Front desk 7"'))
+RAISES = "\n".join(lines("worker.jsonl", "job_request_fnc failed"))
+RAISES_TEXT = record("worker.log", "job_request_fnc failed", 6)
+CRASH = "\n".join(
+    lines("worker.jsonl", "entrypoint-crashes", "received job request") + lines("worker.jsonl", "exit code 3")
+)
+RAISED = "\n".join(lines("worker.jsonl", "unhandled exception"))
+RAISED_TEXT = record("worker.log", "unhandled exception", 12)
+
+NOISES: tuple[Callable[[str], str], ...] = (str, quoted, in_chat, in_ticket, as_html, bulleted, after_chat_time)
+
+
+@pytest.mark.parametrize("noise", NOISES)
+@pytest.mark.parametrize(
+    ("text", "step", "code", "confidence"),
+    [
+        (NO_WORKER, JOB, "LKD101", "possible"),
+        (NO_WORKER_TEXT, JOB, "LKD101", "possible"),
+        (RAISES, JOB, "LKD404", "likely"),
+        (CRASH, ENTRYPOINT, "LKD405", "likely"),
+        (RAISED, ENTRYPOINT, "LKD405", "possible"),
+    ],
+)
+def test_log_lines_in_the_noise_of_chats_and_tickets(
+    text: str, step: str, code: str, confidence: str, noise: Callable[[str], str]
+) -> None:
+    assert found(pasted(noise(text))) == [(step, code, confidence)]
+
+
+@pytest.mark.parametrize("noise", [str, quoted, in_chat, in_ticket, as_html])
+@pytest.mark.parametrize(("text", "step", "code"), [(RAISES_TEXT, JOB, "LKD404"), (RAISED_TEXT, ENTRYPOINT, "LKD405")])
+def test_a_traceback_in_the_noise(text: str, step: str, code: str, noise: Callable[[str], str]) -> None:
+    diagnosis = pasted(noise(text))
+    assert [(item.step, item.code) for item in diagnosis.broken] == [(step, code)]
+    shown = " ".join(because.text for because in diagnosis.broken[0].because)
+    assert "agent.py" in shown, "the team's own frame"
+    assert "site-packages" not in shown
+
+
+@pytest.mark.parametrize("spoil", [smart, without_tabs, wrapped, lambda text: text[:-60]])
+@pytest.mark.parametrize("text", [NO_WORKER, NO_WORKER_TEXT])
+def test_lines_that_were_spoilt_on_the_way(text: str, spoil: Callable[[str], str]) -> None:
+    diagnosis = pasted(quoted(spoil(text)))
+    assert found(diagnosis) == [(JOB, "LKD101", "possible")]
+    assert diagnosis.broken[0].values["agent_name"] == "Front desk 7"
+
+
+def test_a_name_that_is_almost_the_workers() -> None:
+    registered = "\n".join(lines("worker.jsonl", "registered worker"))
+    assert found(pasted(in_chat(f"{registered}\n{NO_WORKER}"))) == [(JOB, "LKD102", "proven")]
+
+
+@pytest.mark.parametrize(
+    ("recording", "code", "confidence", "sip_status"),
+    [
+        ("rejected-403-wait", "LKD204", "proven", "403"),
+        ("rejected-486-wait", "LKD204", "proven", "486"),
+        ("rejected-404-wait", "LKD204", "proven", "404"),
+        ("ringing-unanswered-wait", "LKD205", "possible", ""),
+        ("no-response-wait", "LKD205", "possible", ""),
+        ("unknown-trunk", "LKD201", "proven", ""),
+    ],
+)
+def test_errors_of_livekit_api_for_python(recording: str, code: str, confidence: str, sip_status: str) -> None:
+    error = raised_by_dialling(recording)
+    named = f"Error creating SIP participant: {super(type(error), error).__str__()}"
+    for text in (in_traceback(error), f"dialling failed: {error}\n(in create_sip_participant)", in_chat(named)):
+        diagnosis = pasted(text)
+        assert [(item.code, item.confidence.value) for item in diagnosis.broken] == [(code, confidence)], text
+        assert diagnosis.broken[0].values.get("sip_status", "") == sip_status
+
+
+def test_a_carriers_403_as_twirp_body_and_from_go_and_node() -> None:
+    body = {
+        "code": "permission_denied",
+        "msg": "twirp error unknown: unexpected status from INVITE response: sip status: 403: Forbidden",
+        "meta": {"sip_status_code": "403", "sip_status": "Forbidden"},
+    }
+    go = f"2026/11/23 10:41:00 dial failed: twirp error permission_denied: {body['msg']}"
+    node = """\
+Forbidden: twirp error unknown: unexpected status from INVITE response: sip status: 403: Forbidden
+    at TwirpRpc.request (file:///app/node_modules/livekit-server-sdk/dist/TwirpRPC.js:60:13)
+    at async SipClient.createSipParticipant (file:///app/dial.js:12:3) {
+  status: 403,
+  code: 'permission_denied',
+  metadata: { sip_status: 'Forbidden', sip_status_code: '403' }
+}"""
+    node_sip = "SipCallError: SIP call failed: 403 Forbidden (permission_denied)\n    at Function.fromServerError"
+    http = f"HTTP/1.1 403 Forbidden\nContent-Type: application/json\n\n{json.dumps(body)}"
+    for text in (json.dumps(body), json.dumps(body, indent=2), go, node, node_sip, http):
+        assert found(pasted(quoted(text))) == [(RINGING, "LKD204", "proven")], text
+        assert sum(recognised(text).values()) - recognised(text)["lines"] == 1, "once, whatever forms it has"
+
+
+def test_the_apis_own_401() -> None:
+    error = raised(401, "invalid token: APIsample, error: go-jose/go-jose: error in cryptographic primitive")
+    place = "File app.py, in place\n    await lk.room.create_room(request)\n"
+    assert found(pasted(place + str(error))) == [("room_created", "LKD004", "likely")]
+    assert found(pasted(str(error))) == [("room_created", "LKD004", "likely")]
+    words = 'curl: HTTP/1.1 401 Unauthorized\ninvalid API key: APIxyz\n"/twirp/livekit.RoomService/CreateRoom"'
+    assert found(pasted(words)) == [("room_created", "LKD004", "proven")]
+
+
+def test_403_and_429_without_a_sip_status_are_livekits_own() -> None:
+    denied = "createSipParticipant: TwirpError(code=permission_denied, message=permissions denied, status=403)"
+    assert [item.code for item in pasted(denied).broken] == ["LKD004"]
+    limited = "CreateDispatch failed: twirp error resource_exhausted: too many requests"
+    assert found(pasted(limited)) == [("agent_dispatched", "LKD006", "proven")]
+
+
+def test_no_response_from_servers_may_be_a_closed_room() -> None:
+    """ListDispatch of a room that is gone says so as well (design fact 17)."""
+    text = "TwirpError(code=unavailable, message=no response from servers, status=503)"
+    assert pasted(text).verdict is Verdict.UNKNOWN
+    assert pasted(f"in list_dispatch\n{text}").verdict is Verdict.UNKNOWN
+    assert [item.code for item in pasted(f"await lk.sip.create_sip_participant(request)\n{text}").broken] == ["LKD203"]
+
+
+def test_webhooks_of_a_healthy_call() -> None:
+    bodies = webhooks("healthy")
+    for text in ("\n".join(bodies), quoted("\n".join(bodies)), f"[{','.join(bodies)}]", as_html("\n".join(bodies))):
+        diagnosis = pasted(text)
+        assert diagnosis.verdict is Verdict.HEALTHY
+        assert diagnosis.room
+        assert diagnosis.room.name == json.loads(bodies[0])["room"]["name"]
+        status = {result.step: result.status for result in diagnosis.steps}
+        shown = (Step.ROOM_CREATED, Step.AGENT_CONNECTED, Step.AGENT_AUDIO, Step.SIP_PARTICIPANT_CREATED)
+        assert [status[step] for step in shown] == [Status.OK] * 4
+        assert Step.SIP_ANSWERED in diagnosis.not_covered
+
+
+def test_half_of_the_webhooks_is_no_verdict() -> None:
+    """That the phone, or the agent, is not in the text says nothing."""
+    agent = [body for body in webhooks("healthy") if "callee" not in body]
+    phone = [body for body in webhooks("healthy") if "agent-AJ" not in body]
+    for bodies in (agent, phone, agent[:1], agent[-1:]):
+        assert pasted("\n".join(bodies)).verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "confidence"),
+    [
+        ("USER_UNAVAILABLE", "LKD206", "likely"),
+        ("USER_REJECTED", "LKD204", "likely"),
+        ("SIP_TRUNK_FAILURE", "LKD204", "possible"),
+        ("CLIENT_INITIATED", "", ""),
+    ],
+)
+def test_why_the_phone_left(reason: str, code: str, confidence: str) -> None:
+    body = json.loads(webhooks("participant_left", "callee")[0])
+    body["participant"]["disconnectReason"] = reason
+    body["participant"]["attributes"]["sip.callStatus"] = "dialing"
+    diagnosis = pasted(json.dumps(body))
+    assert [(item.code, item.confidence.value) for item in diagnosis.broken] == ([(code, confidence)] if code else [])
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("dispatch-nobody", (JOB, "LKD402", "possible")),
+        ("dispatch-request-raises", (JOB, "LKD402", "possible")),
+        ("dispatch-request-rejects", (JOB, "LKD404", "likely")),
+        ("dispatch-healthy", None),
+        ("dispatch-entrypoint-crashes", None),
+        ("participants-healthy", None),
+        ("rooms", None),
+    ],
+)
+def test_what_lk_prints(answer: str, expected: tuple[str, str, str] | None) -> None:
+    text = in_chat(f"$ lk {answer.replace('-', ' ')} --json\n{json.dumps(lk(answer), indent=2)}")
+    subject = Subject(room=lk("dispatch-healthy")["agentDispatches"][0]["room"]) if answer == "rooms" else None
+    assert found(pasted(text, subject=subject)) == ([expected] if expected else [])
+
+
+def test_snake_case_and_only_the_automatic_dispatch() -> None:
+    (automatic, _) = lk("dispatch-nobody")["agentDispatches"]
+    answer = {"agent_dispatches": [{**automatic, "state": {"created_at": automatic["state"]["createdAt"]}}]}
+    assert found(pasted(json.dumps(answer))) == [("agent_dispatched", "LKD401", "possible")]
+    unnamed = Settings(agent=Agent(name=""))
+    assert pasted(json.dumps(answer), settings=unnamed).verdict is Verdict.UNKNOWN
+
+
+ROWS = """\
+ id | call_id | created_at                    | source        | state                   | metadata
+----+---------+-------------------------------+---------------+-------------------------+---------------
+  1 | c-77    | 2026-11-23 21:53:21.601+00    | edge_function | call_requested          | {"room": "r-9"}
+  2 | c-77    | 2026-11-23 21:53:21.700+00    | edge_function | room_created            |
+  3 | c-77    | 2026-11-23 21:53:22.700+00    | edge_function | sip_participant_created |
+(3 rows)"""
+
+
+def test_rows_prove_what_is_in_them_and_nothing_else() -> None:
+    as_csv = "\n".join(
+        ",".join(cell.strip() for cell in line.split("|")).replace('{"room": "r-9"}', '"{""room"": ""r-9""}"')
+        for line in ROWS.splitlines()
+        if "---" not in line and "(" not in line
+    )
+    as_jsonl = (
+        '{"call_id": "c-77", "created_at": "2026-11-23T21:53:21Z", "source": "e", "state": "sip_participant_created"}'
+    )
+    for text, count in ((ROWS, 3), (quoted(as_csv), 3), (in_chat(as_jsonl), 1)):
+        diagnosis = pasted(text)
+        assert recognised(text)["call_state_logs row"] == count
+        assert diagnosis.verdict is Verdict.UNKNOWN, "an agent that is not in the rows may have been left out"
+        status = {result.step: result.status for result in diagnosis.steps}
+        assert status[Step.SIP_PARTICIPANT_CREATED] is Status.OK
+        assert diagnosis.call_id == "c-77"
+
+
+def test_nothing_is_concluded_from_a_gap() -> None:
+    """A room that was opened and closed, and no dispatch or participant in between."""
+    opened = '{"level":"info","ts":1795470801.5,"logger":"livekit","msg":"selected node for room","room":"r-9"}'
+    closed = '{"level":"info","ts":1795470861.9,"logger":"livekit.room","msg":"room closed","room":"r-9"}'
+    settings = Settings(agent=Agent(name="Front Desk 7"))
+    assert pasted(opened, closed, settings=settings).broken == ()
+
+
+def test_the_order_of_the_lines_makes_no_difference() -> None:
+    room = "request-raises"
+    text = lines("worker.jsonl", room) + lines("livekit-server.jsonl", room) + lines("worker.jsonl", "job_request_fnc")
+    expected = found(pasted("\n".join(text)))
+    assert expected == [(JOB, "LKD404", "proven")]
+    for seed in range(10):
+        random.Random(seed).shuffle(text)
+        assert found(pasted("\n".join(text))) == expected
+
+
+def test_the_call_that_is_asked_for() -> None:
+    everything = "\n".join(lines("livekit-server.jsonl") + lines("worker.jsonl"))
+    room = {item["name"].split("-", 1)[1][:-5]: item["name"] for item in lk("rooms")["rooms"]}
+
+    def codes(name: str) -> list[str]:
+        return [item.code for item in pasted(everything, subject=Subject(room=room[name])).broken]
+
+    assert codes("nobody") == ["LKD102"]
+    assert codes("request-raises") == ["LKD404"]
+    assert codes("entrypoint-raises") == ["LKD405"]
+    assert codes("entrypoint-crashes") == ["LKD405"]
+    assert codes("healthy") == []
+    job = next(json.loads(line)["jobID"] for line in lines("livekit-server.jsonl", "assigned", "entrypoint-crashes"))
+    by_id = pasted(everything, subject=Subject(livekit_id=job))
+    assert by_id.room
+    assert by_id.room.name == room["entrypoint-crashes"]
