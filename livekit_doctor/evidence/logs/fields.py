@@ -125,7 +125,10 @@ def _text(value: object) -> str:
     if isinstance(value, dict | list):
         if not value:
             return ""
-        return shortened(redact_json(json.dumps(value, ensure_ascii=False)))
+        try:
+            return shortened(redact_json(json.dumps(value, ensure_ascii=False)))
+        except RecursionError:
+            return ""
     return shortened(redact_text(str(value)))
 
 
