@@ -246,7 +246,7 @@ class ComponentLogs:
         """The agent names that were dispatched into the call's room, by the server's log."""
         asked = self.said(Said.DISPATCH_CREATED, Said.ROOM_ASKED_FOR)
         found = [name for line in asked for name in _AGENT_NAME.findall(line.fields.get("request", ""))]
-        return tuple(json.loads(f'"{name}"') for name in dict.fromkeys(found))
+        return tuple(map(_unescaped, dict.fromkeys(found)))
 
     def registrations(self, name: str | None = None) -> tuple[LogLine, ...]:
         """When workers registered, under this name or any."""
@@ -303,3 +303,11 @@ def because(line: LogLine, text: str | None = None) -> Because:
 def tracebacks(lines: tuple[LogLine, ...]) -> Iterator[str]:
     """What was raised, without repetition."""
     yield from dict.fromkeys(line.traceback for line in lines if line.traceback)
+
+
+def _unescaped(name: str) -> str:
+    """What a JSON string says, as it is written where that is no JSON: a log may be cut or made up."""
+    try:
+        return str(json.loads(f'"{name}"'))
+    except ValueError:
+        return name

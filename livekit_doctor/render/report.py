@@ -12,6 +12,16 @@ from livekit_doctor.diagnosis.result import Broken, Diagnosis
 from livekit_doctor.evidence.observations import Coverage, OutboundTrunk, SipCallResult
 from livekit_doctor.render.masking import Mask
 
+QUOTED = ("LKD405", "LKD411")
+"""Codes whose fix quotes what a server or an agent said; there is nothing in it to be typed."""
+
+
+def _told(code: str, values: Mapping[str, str], mask: Mask) -> Mapping[str, str]:
+    """The values for a fix. Numbers in it are to be typed, and whole, but for those in a quotation."""
+    if code not in QUOTED or "detail" not in values:
+        return values
+    return {**values, "detail": mask(values["detail"])}
+
 
 @dataclass(frozen=True, slots=True)
 class BundleNote:
@@ -49,7 +59,7 @@ class TraceReport:
             "call_id": self.diagnosis.call_id or "",
             "room": self.diagnosis.room.name if self.diagnosis.room else "",
         }
-        return catalogue.render_fix(catalogue.get(code), {**known, **self.values, **values})
+        return catalogue.render_fix(catalogue.get(code), {**known, **self.values, **_told(code, values, self.mask)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +90,8 @@ class CheckReport:
 
     def fix_of(self, finding: Finding) -> str:
         """The fix to type for a finding, its placeholders filled."""
-        return catalogue.render_fix(catalogue.get(finding.code), {**self.values, **finding.values})
+        values = {**self.values, **_told(finding.code, finding.values, self.mask)}
+        return catalogue.render_fix(catalogue.get(finding.code), values)
 
     def fix(self, result: CheckResult) -> str | None:
         """The fix of a check: that of its worst finding."""

@@ -49,5 +49,7 @@ def _from_email(text: str) -> datetime | None:
         return None
 
 
-def _in_utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+def _in_utc(moment: datetime) -> datetime | None:
+    """None in years in which nothing was logged: around 1 and 10000 nothing could be reckoned from it."""
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment if 1970 <= moment.year < 2200 else None

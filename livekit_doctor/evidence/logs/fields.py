@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
-from livekit_doctor.redact import REMOVED, is_secret, printable, redact_json, redact_text
+from livekit_doctor.redact import printable, redact_json, redact_text, redact_values
 
 LONGEST = 300
 """Characters of a value that are kept."""
@@ -67,7 +67,7 @@ def normalised(fields: Mapping[str, object]) -> dict[str, str]:
     for name, value in _named(fields):
         if value in (None, "") or len(kept) >= MOST:
             continue
-        text = REMOVED if is_secret(name, value) else _text(value)
+        text = _text(_without_secret(name, value))
         if text:
             kept.setdefault(name, text)
     return kept
@@ -119,13 +119,24 @@ def _at(value: object, path: str) -> object:
     return value
 
 
+def _without_secret(name: str, value: object) -> object:
+    """The value, unless its name says that it is secret; what is inside of it is seen to as text."""
+    if isinstance(value, dict | list):
+        return value
+    redacted = redact_values({name: value})
+    return redacted[name] if isinstance(redacted, dict) else value
+
+
 def _text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict | list):
         if not value:
             return ""
-        return shortened(redact_json(json.dumps(value, ensure_ascii=False)))
+        try:
+            return shortened(redact_json(json.dumps(value, ensure_ascii=False)))
+        except RecursionError:
+            return ""
     return shortened(redact_text(str(value)))
 
 

@@ -181,6 +181,15 @@ def test_secrets_are_taken_out(tmp_path: Path) -> None:
     assert "api_key=***" in line.traceback
 
 
+@pytest.mark.parametrize("line", [zap_json, zap_console, python_json, python_text, pino_json])
+def test_fields_whose_name_says_that_they_are_secret(line: Callable[..., str], tmp_path: Path) -> None:
+    secrets = {"api_secret": "hunter2", "password": "hunter2", "Authorization": "Basic hunter2", "apiKey": "hunter2"}
+    text = line("job ended", **CALL.fields, **secrets, max_tokens=100)
+    (found,) = read_text(tmp_path, text, rooms=(CALL.room,)).lines
+    assert "hunter2" not in repr(found)
+    assert found.fields["max_tokens"] == "100"
+
+
 def test_time_of_day_without_a_date(tmp_path: Path) -> None:
     """`console` and `lk agent dev` print no date: there is none, and the container's time counts if there is one."""
     text = f"21:25:22 INFO livekit.agents received job request {json.dumps(CALL.fields)}"
