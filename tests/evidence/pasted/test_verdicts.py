@@ -128,7 +128,7 @@ Forbidden: twirp error unknown: unexpected status from INVITE response: sip stat
 
 def test_an_entrypoint_that_raises_the_carriers_refusal() -> None:
     """The agent dialled itself, and did not catch what came: its end is a consequence."""
-    asked = lines("worker.jsonl", "-raises", "received job request")[0]
+    asked = lines("worker.jsonl", "entrypoint-raises", "received job request")[0]
     line = json.loads(lines("worker.jsonl", "unhandled exception")[0])
     line["exc_info"] = in_traceback(raised_by_dialling("rejected-486-wait"))
     line["message"] = "unhandled exception while running the job task"
