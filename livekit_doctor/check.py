@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import aiohttp
+from msgspec import structs
 
 from livekit_doctor.checks import CHECKS
 from livekit_doctor.checks.check import Check, CheckResult, Need, counted
@@ -196,4 +197,5 @@ class _Gatherer:
             reading = gather.combine((reading, listing, second))
         if problem := next((entry.problem for entry in reading.coverage if entry.problem), None):
             self.without[Need.INSIDE_ROOMS] = f"not every live room could be looked into: {problem.message}"
-        return reading
+        # LiveKit was reached, which is what the connection is judged by.
+        return structs.replace(reading, coverage=())

@@ -5,6 +5,7 @@ Phone numbers are not its business.
 
 import json
 import re
+from collections.abc import Mapping
 
 REMOVED = "***"
 
@@ -48,6 +49,11 @@ def redact_json(text: str) -> str:
     return redacted.encode(errors="replace").decode()
 
 
+def redact_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
+    """Attributes without the values of secret keys and without secrets inside the others."""
+    return {key: REMOVED if is_secret(key, value) else _redacted_text(value) for key, value in attributes.items()}
+
+
 def redact_values(value: object) -> object:
     """A JSON value without the values of secret keys, its strings without what `redact_text` takes out.
 
@@ -88,9 +94,11 @@ def _redacted(value: object) -> object:
         return {redact_text(key): REMOVED if is_secret(key, item) else _redacted(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_redacted(item) for item in value]
-    if isinstance(value, str):
-        return redact_json(value) if value.lstrip()[:1] in ("{", "[") else redact_text(value)
-    return value
+    return _redacted_text(value) if isinstance(value, str) else value
+
+
+def _redacted_text(text: str) -> str:
+    return redact_json(text) if text.lstrip()[:1] in ("{", "[") else redact_text(text)
 
 
 def is_secret(key: str, value: object) -> bool:

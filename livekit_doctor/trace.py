@@ -138,7 +138,7 @@ class _Tracer:
         if not rooms:
             return evidence
         self.progress(f"searching {len(rooms)} live room(s) for the call")
-        return evidence.plus(await gather.inside(self.client, rooms), now=utc_now())
+        return evidence.plus(await gather.inside(self.client, rooms), now=utc_now(), same_look=True)
 
     async def _look_inside(self, evidence: Evidence) -> Evidence:
         call = self._call(evidence)
@@ -185,7 +185,8 @@ class _Tracer:
             evidence = await self._search(evidence, YOUNG)
         call = self._call(evidence)
         if self.client is not None and call.room_info is not None and call.room_live:
-            evidence = evidence.plus(await gather.inside(self.client, (call.room_info,)), now=utc_now())
+            inside = await gather.inside(self.client, (call.room_info,))
+            evidence = evidence.plus(inside, now=utc_now(), same_look=True)
         return await self._rows_of_found_call(evidence)
 
     async def _search_for_dispatch(self, evidence: Evidence) -> Evidence:
@@ -200,7 +201,7 @@ class _Tracer:
         if not rooms:
             return evidence
         self.progress(f"searching {len(rooms)} other live room(s) for the dispatch")
-        return evidence.plus(await gather.inside(self.client, rooms), now=utc_now())
+        return evidence.plus(await gather.inside(self.client, rooms), now=utc_now(), same_look=True)
 
     async def _canary(self, evidence: Evidence) -> Evidence:
         """Where no worker took a live job, a worker of our own tells whether the pipeline works."""

@@ -122,6 +122,15 @@ def _error(arguments: list[str], status: int, code: str | None, message: str, fi
             "warnings": [{"code": code, "message": message}],
             "error": error,
         }
+    if "probe" in arguments[:1]:
+        return {
+            "schema": "livekit-doctor/probe/v1",
+            "ok": False,
+            "exit_status": status,
+            **dict.fromkeys(("server", "agent_name", "canary", "summary", "latency")),
+            **{key: [] for key in ("histogram", "criteria", "endings", "dispatches", "left_behind")},
+            "error": error,
+        }
     if "test-call" in arguments[:1]:
         nothing = dict.fromkeys(("number", "trunk_id", "agent_name", "answer", "trace"))
         return {
@@ -130,15 +139,6 @@ def _error(arguments: list[str], status: int, code: str | None, message: str, fi
             **nothing,
             "verdict": "unknown",
             "left_behind": [],
-            "error": error,
-        }
-    if "probe" in arguments[:1]:
-        return {
-            "schema": "livekit-doctor/probe/v1",
-            "ok": False,
-            "exit_status": status,
-            **dict.fromkeys(("server", "agent_name", "canary", "summary", "latency")),
-            **{key: [] for key in ("histogram", "criteria", "endings", "dispatches", "left_behind")},
             "error": error,
         }
     return {

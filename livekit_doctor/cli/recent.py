@@ -16,20 +16,28 @@ if TYPE_CHECKING:
 SHOWN = 20
 
 
-def recent(loaded: "Loaded", output_format: Format) -> int:
-    """Lists the recent calls of the log, newest first."""
+def recent(loaded: "Loaded", output_format: Format, *, show_numbers: bool) -> int:
+    """Lists the recent calls of the log, newest first. A call id is to be typed, and not masked."""
+    from msgspec import structs
+
     from livekit_doctor.diagnosis.setup import Setup
     from livekit_doctor.evidence import call_logs
     from livekit_doctor.evidence.livekit_client import utc_now
     from livekit_doctor.evidence.observations import Evidence, LogTable, RecentCalls
+    from livekit_doctor.render.masking import mask_of
 
     reading = options.run(call_logs.read_recent(loaded.settings.call_logs, SHOWN))
     setup = Setup(Evidence(now=utc_now()).plus(reading), loaded.settings)
     _require_rows(setup, options.fix_values(loaded))
-    calls = [call for listing in setup.all(RecentCalls) for call in listing.calls]
+    mask = mask_of(setup.evidence, show=show_numbers)
+    calls = [
+        structs.replace(call, source=mask(call.source), state=mask(call.state))
+        for listing in setup.all(RecentCalls)
+        for call in listing.calls
+    ]
     table = setup.latest(LogTable)
     for line in table.skipped_lines if table else ():
-        print(f"LKD602 skipped {printable(line)}", file=sys.stderr)
+        print(f"LKD602 skipped {printable(mask(line))}", file=sys.stderr)
     if output_format is Format.JSON:
         rows = [{"call_id": c.call_id, "at": c.at, "source": c.source, "state": c.state} for c in calls]
         options.print_json({"schema": "livekit-doctor/recent/v1", "calls": rows})

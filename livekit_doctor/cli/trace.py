@@ -88,7 +88,7 @@ def trace(
 
         if save is not None:
             raise bundled.save_without_call()
-        return recent(loaded, output_format)
+        return recent(loaded, output_format, show_numbers=show_numbers)
 
     from livekit_doctor.diagnosis.correlation import parse_subject
     from livekit_doctor.evidence.logs import require_readable, sources_of

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from livekit_doctor.diagnosis.component_logs import Said
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.evidence.observations import SipCallResult
 
@@ -227,5 +228,23 @@ def _from_rows(call: "Call") -> Iterator[CarrierAnswer]:
         )
 
 
-SOURCES: list[Callable[["Call"], Iterable[CarrierAnswer]]] = [_from_api, _from_rows]
+def _from_sip_log(call: "Call") -> Iterator[CarrierAnswer]:
+    """livekit-sip's errors of this call's room; of the lines of one failure the first."""
+    seen: set[str] = set()
+    for line in call.component_logs.said(Said.SIP_FAILED):
+        error = line.fields["error"]
+        if line.at is None or error in seen:
+            continue
+        seen.add(error)
+        yield CarrierAnswer(
+            kind=kind_of(error),
+            because=Because(source="sip log", at=line.at, text=f"{line.message}: {own_words(error)}"),
+            at=line.at,
+            sip_status=sip_status_in(error),
+            number=line.fields.get("to_user", ""),
+            trunk_id=line.fields.get("sip_trunk", ""),
+        )
+
+
+SOURCES: list[Callable[["Call"], Iterable[CarrierAnswer]]] = [_from_api, _from_rows, _from_sip_log]
 """Each yields the answers that one kind of evidence has of a call."""

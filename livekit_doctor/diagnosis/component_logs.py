@@ -1,8 +1,9 @@
 """What the components' logs say of one call: which lines are its own, and what they mean.
 
 The texts are those of livekit-server 1.13.5 and livekit-agents 1.8.9 (design facts 11 and 12, and the
-lab). A line is a call's own by its room, its job, its dispatch or its agent's identity. One that has
-none of these counts by the agent's name and the time of the dispatch, for no more than `likely`.
+lab), and of livekit-sip 1.11.0 (its source). A line is a call's own by its room, its job, its dispatch
+or its agent's identity. One that has none of these counts by the agent's name and the time of the
+dispatch, for no more than `likely`.
 """
 
 import json
@@ -80,6 +81,12 @@ class Said(StrEnum):
     RETURNED = auto()
     """The entrypoint returned without connecting."""
     ASYNC_PREWARM = auto()
+    # livekit-sip, of an outbound call
+    SIP_CREATING = auto()
+    SIP_FAILED = auto()
+    SIP_RANG = auto()
+    """Its times name the ringing, which they do only where it rang."""
+    SIP_ESTABLISHED = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,8 @@ class _Meaning:
 
 
 def _error(*texts: str) -> Callable[[LogLine], bool]:
-    return lambda line: any(text in line.fields.get("error", "") for text in texts)
+    """Has an error, with one of these texts in it."""
+    return lambda line: any(text in line.fields["error"] for text in texts) if "error" in line.fields else False
 
 
 def _of_job(line: LogLine) -> bool:
@@ -134,6 +142,12 @@ _MEANINGS = (
     _Meaning("worker", "process exited with non-zero exit code", Said.EXITED, _of_job),
     _Meaning("worker", "job crashed", Said.EXITED, _of_job),
     _Meaning("worker", "process is unresponsive", Said.UNRESPONSIVE, _of_job),
+    _Meaning("sip", "creating sip participant", Said.SIP_CREATING),
+    _Meaning("sip", "sip call failed", Said.SIP_FAILED, _error("")),
+    _Meaning("sip", "sip invite failed", Said.SIP_FAILED, _error("")),
+    _Meaning("sip", "closing outbound call with error", Said.SIP_FAILED, _error("")),
+    _Meaning("sip", "signaling timestamps", Said.SIP_RANG, lambda line: "invite_to_ringing_ms" in line.fields),
+    _Meaning("sip", "outbound sip call established", Said.SIP_ESTABLISHED),
     _Meaning("worker", "the room connection was not established", Said.SLOW_TO_CONNECT),
     _Meaning("worker", "the job task completed without", Said.RETURNED),
 )

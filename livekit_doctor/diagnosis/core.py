@@ -381,8 +381,8 @@ def _would_settle(
     for item in broken:
         if item.confidence is not Confidence.PROVEN:
             values = values_of(call, item.values)
-            settled_by = (line for line in catalogue.get(item.code).settled_by if not _is_known(call, line))
-            hints.extend(catalogue.fill(line, values) for line in settled_by if not is_given(call, line))
+            lines = (line for line in catalogue.get(item.code).settled_by if not _is_known(call, line))
+            hints.extend(catalogue.fill(line, values) for line in lines if not is_given(call, line))
     if any(item.step is Step.JOB_ASSIGNED for item in broken) and not call.settings.workers:
         hints.append("set the worker's HTTP endpoint (port 8081 unless configured) under workers in checks.yaml")
     if hints and call.wanted_agent is None:

@@ -274,7 +274,7 @@ def _fill(template: str | None, call_id: str, rows: tuple[LogRow, ...]) -> str |
 def _top_level(metadata: str) -> Mapping[str, Any]:
     try:
         value = json.loads(metadata)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 
+from msgspec import structs
+
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.livekit_api import (
     list_dispatches,
@@ -23,6 +25,7 @@ from livekit_doctor.evidence.observations import (
     Room,
     RoomList,
 )
+from livekit_doctor.redact import redact_text
 from livekit_doctor.settings import LiveKit
 
 AT_ONCE = 8
@@ -54,20 +57,26 @@ def unread(source: str, problem: Problem) -> Reading:
 async def covered(source: str, *requests: Awaitable[Observation]) -> Reading:
     """The requests, concurrently; what failed of them is the source's coverage."""
     results = await asyncio.gather(*requests, return_exceptions=True)
-    problems: list[Problem] = []
-    observations: list[Observation] = []
-    for result in results:
-        if isinstance(result, ApiError):
-            problems.append(result.problem)
-        elif isinstance(result, BaseException):
-            raise result
-        else:
-            observations.append(result)
-    if problems:
-        coverage = Coverage(source=source, status="unread", problem=problems[0])
-    else:
-        coverage = Coverage(source=source, status="read")
-    return Reading(observations=tuple(observations), coverage=(coverage,))
+    observations = tuple(result for result in results if not isinstance(result, BaseException))
+    errors = [result for result in results if isinstance(result, BaseException)]
+    if not errors:
+        return Reading(observations=observations, coverage=(Coverage(source=source, status="read"),))
+    return Reading(observations=observations, coverage=unread(source, _problem(errors[0], bool(observations))).coverage)
+
+
+def _problem(error: BaseException, others_answered: bool) -> Problem:
+    """Why a request failed, naming it where that is not already said, or true of all alike."""
+    if isinstance(error, ApiError):
+        problem = error.problem
+        if others_answered and error.method not in problem.message:
+            return structs.replace(problem, message=f"{error.method}: {problem.message}")
+        return problem
+    if not isinstance(error, Exception):
+        raise error
+    why = redact_text(f"{type(error).__name__}: {error}")
+    return Problem(
+        code="LKD003", message=f"an answer could not be understood: {why}", values={"kind": "server", "detail": why}
+    )
 
 
 async def rooms(client: LiveKitClient, *names: str) -> Reading:

@@ -12,7 +12,7 @@ from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from livekit.protocol import agent, agent_dispatch, models, sip
 from livekit.protocol import room as room_service
 
-from livekit_doctor.evidence.livekit_client import LiveKitClient
+from livekit_doctor.evidence.livekit_client import LATEST, LiveKitClient
 from livekit_doctor.evidence.observations import (
     Dispatch,
     DispatchList,
@@ -29,7 +29,7 @@ from livekit_doctor.evidence.observations import (
     SipDispatchRuleList,
     Track,
 )
-from livekit_doctor.redact import redact_json
+from livekit_doctor.redact import redact_attributes, redact_json, redact_text
 
 # Of this process only: a digest tells two pins of one reading apart and can't be searched for.
 _SALT = secrets.token_bytes(16)
@@ -125,8 +125,8 @@ async def list_sip_dispatch_rules(client: LiveKitClient) -> SipDispatchRuleList:
 def outbound_trunk_of(trunk: sip.SIPOutboundTrunkInfo) -> OutboundTrunk:
     return OutboundTrunk(
         id=trunk.sip_trunk_id,
-        name=trunk.name,
-        address=trunk.address,
+        name=redact_text(trunk.name),
+        address=redact_text(trunk.address),
         transport=name_of(sip.SIPTransport, trunk.transport),
         numbers=tuple(trunk.numbers),
         has_auth=bool(trunk.auth_username),
@@ -137,7 +137,7 @@ def outbound_trunk_of(trunk: sip.SIPOutboundTrunkInfo) -> OutboundTrunk:
 def inbound_trunk_of(trunk: sip.SIPInboundTrunkInfo) -> InboundTrunk:
     return InboundTrunk(
         id=trunk.sip_trunk_id,
-        name=trunk.name,
+        name=redact_text(trunk.name),
         numbers=tuple(trunk.numbers),
         allowed_addresses=tuple(trunk.allowed_addresses),
         allowed_numbers=tuple(trunk.allowed_numbers),
@@ -166,7 +166,7 @@ def rule_of(rule: sip.SIPDispatchRuleInfo) -> SipDispatchRule:
         kind = "unknown"
     return SipDispatchRule(
         id=rule.sip_dispatch_rule_id,
-        name=rule.name,
+        name=redact_text(rule.name),
         kind=kind,
         trunk_ids=tuple(rule.trunk_ids),
         numbers=tuple(rule.numbers),
@@ -202,7 +202,9 @@ def participant_of(participant: models.ParticipantInfo) -> Participant:
         state=name_of(models.ParticipantInfo.State, participant.state),
         joined_at=_from_ms(participant.joined_at_ms) or _from_ms(participant.joined_at * 1000),
         metadata=redact_json(participant.metadata),
-        attributes={key: value for key, value in participant.attributes.items() if key.startswith(KEPT_ATTRIBUTES)},
+        attributes=redact_attributes(
+            {key: value for key, value in participant.attributes.items() if key.startswith(KEPT_ATTRIBUTES)}
+        ),
         tracks=tuple(map(track_of, participant.tracks)),
     )
 
@@ -223,7 +225,7 @@ def dispatch_of(dispatch: agent_dispatch.AgentDispatch) -> Dispatch:
         created_at=_from_ns(dispatch.state.created_at),
         deleted_at=_from_ns(dispatch.state.deleted_at),
         metadata=redact_json(dispatch.metadata),
-        attributes=dict(dispatch.attributes),
+        attributes=redact_attributes(dispatch.attributes),
         deployment=dispatch.deployment,
         jobs=tuple(map(_job, dispatch.state.jobs)),
     )
@@ -234,7 +236,7 @@ def _job(job: agent.Job) -> Job:
         id=job.id,
         status=name_of(agent.JobStatus, job.state.status),
         type=name_of(agent.JobType, job.type),
-        error=job.state.error,
+        error=redact_text(job.state.error),
         reason="" if not job.state.reason else name_of(agent.JobStateReason, job.state.reason),
         started_at=_from_ns(job.state.started_at),
         ended_at=_from_ns(job.state.ended_at),
@@ -249,9 +251,14 @@ def name_of(enum: EnumTypeWrapper, value: int) -> str:
 
 
 def _from_ms(value: int) -> dt.datetime | None:
-    return dt.datetime.fromtimestamp(value / 1e3, dt.UTC) if value > 0 else None
+    return _moment(value / 1e3)
 
 
 def _from_ns(value: int) -> dt.datetime | None:
     """Dispatch and job times are nanoseconds (design section 2)."""
-    return dt.datetime.fromtimestamp(value / 1e9, dt.UTC) if value > 0 else None
+    return _moment(value / 1e9)
+
+
+def _moment(seconds: float) -> dt.datetime | None:
+    """None for zero, which is how the messages say "not set", and for what is no time of a room."""
+    return dt.datetime.fromtimestamp(seconds, dt.UTC) if 0 < seconds < LATEST.timestamp() else None

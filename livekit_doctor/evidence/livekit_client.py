@@ -5,6 +5,7 @@ POSTs to other regions (design facts 26 and 27). This client keeps the first two
 minutes with the least grant, and never replays anything. Messages are livekit-protocol's.
 """
 
+import asyncio
 import datetime as dt
 import email.utils
 import json
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=Message)
 
 TOKEN_TTL = dt.timedelta(minutes=2)
+LATEST = dt.datetime(2200, 1, 1, tzinfo=dt.UTC)
+"""Later times are of another unit, or garbage; near the year 10000 no age could be reckoned from them."""
+LIMIT = 64 << 20
+"""Bytes that are read of an answer: of ten thousand rooms, each with the most metadata that is usual."""
+LIMIT_OF_ERROR = 64 << 10
 NO_SIP = ("redis required", "no response from servers")
 
 
@@ -102,7 +108,12 @@ class LiveKitClient:
         self.session: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
-        self.session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self.settings.timeout))
+        # Uncompressed: a small answer can't become a huge one here.
+        self.session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=self.settings.timeout),
+            auto_decompress=False,
+            headers={"Accept-Encoding": "identity"},
+        )
         return self
 
     async def __aexit__(
@@ -138,10 +149,13 @@ class LiveKitClient:
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=patience),
             ) as response:
-                body = await response.read()
+                body = await read_at_most(LIMIT if response.status == 200 else LIMIT_OF_ERROR, response.content)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise ApiError(name, unreachable(self.url, error, patience)) from error
         read = Read(source=name, at=utc_now(), clock_at=_date(response.headers))
+        if len(body) > LIMIT:
+            problem = self._too_big(name)
+            raise ApiError(name, problem, Refusal(response.status, "", problem.message, {}, read))
         if response.status == 200 and "protobuf" in response.headers.get("Content-Type", ""):
             try:
                 return Reply(reply.FromString(body), read)
@@ -149,13 +163,17 @@ class LiveKitClient:
                 pass
         raise self._refused(name, response.status, body, read)
 
+    def _too_big(self, name: str) -> Problem:
+        message = f"{self.url} answered {name} with more than {LIMIT >> 20} MB, which is not what LiveKit says"
+        return Problem(code="LKD003", message=message, values={"kind": "protocol"})
+
     def _refused(self, name: str, status: int, body: bytes, read: Read) -> ApiError:
         text = redact_text(body.decode(errors="replace")).strip()
         try:
             answer = json.loads(text)
             twirp_code, message = str(answer["code"]), str(answer.get("msg", ""))
             meta = {str(key): str(value) for key, value in dict(answer.get("meta") or {}).items()}
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             twirp_code, message, meta = "", text, {}
         problem = self._explain(name, status, twirp_code, message, meta, read)
         return ApiError(name, problem, Refusal(status, twirp_code, message, meta, read))
@@ -196,11 +214,20 @@ class LiveKitClient:
         )
 
 
+async def read_at_most(limit: int, content: aiohttp.StreamReader) -> bytes:
+    """The body; of one that is bigger than `limit` bytes that many and one more."""
+    try:
+        return await content.readexactly(limit + 1)
+    except asyncio.IncompleteReadError as whole:
+        return whole.partial
+
+
 def _date(headers: "Mapping[str, str]") -> dt.datetime | None:
     try:
-        return email.utils.parsedate_to_datetime(headers["Date"]).astimezone(dt.UTC)
-    except (KeyError, ValueError, TypeError):
+        clock = email.utils.parsedate_to_datetime(headers["Date"]).astimezone(dt.UTC)
+    except (KeyError, ValueError, TypeError, OverflowError):
         return None
+    return clock if clock < LATEST else None
 
 
 def _last(message: str) -> str:

@@ -484,17 +484,19 @@ class Evidence(_Value, frozen=True):
     observations: tuple[Observation, ...] = ()
     coverage: tuple[Coverage, ...] = ()
 
-    def plus(self, *readings: Reading, now: datetime | None = None) -> "Evidence":
-        """The same evidence with further readings appended; what a later one covers replaces
-        the coverage of the same source, but never a `read` by an `unread`."""
-        coverage = {entry.source: entry for entry in self.coverage}
-        for reading in readings:
-            for entry in reading.coverage:
-                before = coverage.get(entry.source)
-                if before is None or before.status not in ("read", "empty") or entry.status in ("read", "empty"):
-                    coverage[entry.source] = entry
+    def plus(self, *readings: Reading, now: datetime | None = None, same_look: bool = False) -> "Evidence":
+        """The same evidence with further readings appended.
+
+        What was observed stays; the coverage of a source is that of the newest look at it. A look may
+        take several readings (`same_look`: these go on with the last one), of which a failure shows.
+        """
+        newest: dict[str, Coverage] = {}
+        before = {entry.source: entry for entry in self.coverage}
+        for entry in (entry for reading in readings for entry in reading.coverage):
+            seen = newest.get(entry.source) or (before.get(entry.source) if same_look else None)
+            newest[entry.source] = seen if seen is not None and seen.status == "unread" else entry
         return Evidence(
             now=now or self.now,
             observations=self.observations + tuple(item for reading in readings for item in reading.observations),
-            coverage=tuple(coverage.values()),
+            coverage=tuple((before | newest).values()),
         )

@@ -1,6 +1,7 @@
 """Phone numbers: those that the evidence knows of, and others put in their place.
 
-E.164 numbers are known by their form. Others only where a field says that they are numbers.
+E.164 numbers, and numbers written as people group them, are known by their form. Others only where a
+field, or the identity that LiveKit gives to a phone, says that they are numbers.
 """
 
 import re
@@ -29,7 +30,17 @@ _IN_METADATA = re.compile(
     rf"(?:phone|number|caller|callee|mobile|msisdn|e164)[\w.-]{{0,40}}\\*\"\s?:\s?\\*\"?({_WRITTEN})(?![\w.])",
     re.IGNORECASE,
 )
+_IDENTITY = re.compile(rf"sip_(\+?[0-9]{{{FEWEST_DIGITS},15}})")
 _E164 = rf"(?<![0-9+])\+[0-9]{{{FEWEST_DIGITS},15}}(?![0-9])"
+# +1 (555) 555-0123, (555) 555-0123, 555-555-0123, 0044 20 5555 0123; no dates, addresses or ids.
+_GROUPED = (
+    r"(?<![\w+])\+[1-9][0-9 ().-]{5,22}[0-9](?![\w:-])"
+    r"|(?<![\w)])\([0-9]{2,5}\)[ .-]?[0-9]{3,4}[ .-]?[0-9]{3,4}(?![\w:-])"
+    r"|(?<![\w.:+/-])[0-9]{3}(?P<between>[ .-])[0-9]{3}(?P=between)[0-9]{4}(?![\w:/-])"
+    r"|(?<![\w.:+/-])00[1-9][0-9]{0,3} [0-9]{2,6}(?: ?[0-9]{3,8}){1,3}(?![\w:-])"
+)
+GROUPED = re.compile(_GROUPED)
+"""A number with spaces, dots, dashes or brackets in it, as people write it in a text."""
 
 
 def digits_of(number: str) -> str:
@@ -49,11 +60,10 @@ def known_numbers(evidence: Evidence) -> set[str]:
 def _candidates(evidence: Evidence) -> Iterator[str]:
     for item in evidence.observations:
         match item:
-            case SipCallResult():
-                yield item.number
             case ParticipantList() | Sighting():
                 for participant in item.participants:
                     yield from (participant.attributes.get(key, "") for key in _ATTRIBUTES)
+                    yield from _IDENTITY.findall(participant.identity)
                     yield from _IN_METADATA.findall(participant.metadata)
             case OutboundTrunkList():
                 yield from (number for trunk in item.trunks for number in trunk.numbers)
@@ -65,6 +75,8 @@ def _candidates(evidence: Evidence) -> Iterator[str]:
                 yield from (number for room in item.rooms for number in _IN_METADATA.findall(room.metadata))
             case DispatchList():
                 yield from (number for one in item.dispatches for number in _IN_METADATA.findall(one.metadata))
+            case SipCallResult():
+                yield item.number
             case LogRow():
                 yield from _IN_METADATA.findall(item.metadata)
 
@@ -81,7 +93,8 @@ class Pseudonyms:
         written = {form for number in known for form in (number, digits_of(number))}
         longest_first = sorted((form for form in written if len(digits_of(form)) >= FEWEST_DIGITS), key=len)[::-1]
         forms = "|".join(map(re.escape, longest_first))
-        self._pattern = re.compile(rf"(?<![0-9])\+?(?:{forms})(?![0-9])|{_E164}" if forms else _E164)
+        of_any = rf"{_E164}|{_GROUPED}"
+        self._pattern = re.compile(rf"(?<![0-9])\+?(?:{forms})(?![0-9])|{of_any}" if forms else of_any)
         self._of: dict[str, str] = {}
         self._alike: Counter[tuple[str, str, int]] = Counter()
 

@@ -135,4 +135,6 @@ def _why(url: str, error: BaseException, timeout: float) -> str:
         return f"TLS failed: {error}; a worker's own endpoint is plain http://"
     if isinstance(error, aiohttp.ClientError | OSError | ValueError):
         return unreachable(url, error, timeout).values["detail"]
+    if isinstance(error, Exception):
+        return f"{type(error).__name__}: {error}"
     raise error

@@ -34,6 +34,8 @@ BEFORE_REMOVAL = 7.0
 SETTLING = 2.5
 """Seconds that the removal waits for requests in flight."""
 DELETING = 3.0
+GIVEN_UP = (408, 429, 499)
+"""HTTP statuses of requests whose outcome is not known."""
 
 _log = logging.getLogger(__name__)
 
@@ -110,8 +112,7 @@ class ScratchRoom:
                 self._client.call("RoomService/CreateRoom", request, models.Room, room_create=True)
             )
         except ApiError as error:
-            refused = 400 <= error.status < 500
-            self._may_exist = not refused and not isinstance(error.__cause__, aiohttp.ClientConnectorError)
+            self._may_exist = not (_refused(error) or isinstance(error.__cause__, aiohttp.ClientConnectorError))
             raise
         self.room = Room(sid=created.message.sid, name=self.name, created_at=created.read.now)
 
@@ -184,6 +185,13 @@ class ScratchRoom:
         self._in_flight.discard(task)
         if not task.cancelled():
             task.exception()  # has been seen: whoever asked may be gone
+
+
+def _refused(error: ApiError) -> bool:
+    """Whether LiveKit itself said no: credentials in plain text, the rest with a Twirp code. What was given
+    up half-way (408 is Twirp's deadline_exceeded and canceled), or was said by a proxy, may have been done."""
+    answered = bool(error.twirp_code) and 400 <= error.status < 500
+    return error.status == 401 or (answered and error.status not in GIVEN_UP)
 
 
 async def uninterrupted(work: Coroutine[Any, Any, None]) -> None:

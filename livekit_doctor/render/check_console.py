@@ -58,7 +58,7 @@ def _findings(page: Page, result: CheckResult, report: CheckReport) -> None:
             "ruled out",
             (report.mask(f"{r.code} {catalogue.get(r.code).name}: {r.because}") for r in finding.ruled_out),
         )
-        page.commands("settle by", map(report.mask, finding.would_settle))
+        page.commands("settle by", map(report.mask.advice, finding.would_settle))
         page.fix(report.fix_of(finding))
 
 

@@ -45,7 +45,7 @@ def render(report: CheckReport) -> dict[str, Any]:
                         "code": finding.code,
                         "confidence": finding.confidence,
                         "candidates": list(finding.candidates),
-                        "would_settle": [mask(text) for text in finding.would_settle],
+                        "would_settle": [mask.advice(text) for text in finding.would_settle],
                         "fix": report.fix_of(finding),
                     }
                     for finding in result.findings

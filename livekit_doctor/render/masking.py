@@ -1,18 +1,20 @@
-"""Phone numbers are masked in what is printed, never in a fix, a room name or an id."""
+"""Phone numbers are masked in what is printed, never in what is typed, a room name or an id."""
 
 import re
 from collections.abc import Collection, Iterable
 
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import Evidence
-from livekit_doctor.evidence.phone_numbers import FEWEST_DIGITS, known_numbers
+from livekit_doctor.evidence.phone_numbers import FEWEST_DIGITS, GROUPED, known_numbers
 
-_E164 = re.compile(r"(?<![\w+])\+\d{7,15}(?!\w)")
+# After an underscore too: sip_+15555550123 is a participant.
+_E164 = re.compile(r"(?<![^\W_])(?<!\+)\+\d{7,15}(?!\w)")
+_COMMAND = re.compile(r"(.*:) ((?:livekit-doctor|lk|grep) .*)", re.DOTALL)
 
 
 class Mask:
-    """Masks E.164 numbers, and the digits of the numbers that the evidence knows of; not inside of `names`,
-    which stand in commands to paste and are printed as they are elsewhere."""
+    """Masks E.164 numbers, numbers as people group them, and the digits of the numbers that the evidence
+    knows of; not inside of `names`, which stand in commands to paste and are printed as they are elsewhere."""
 
     def __init__(self, numbers: Iterable[str] = (), *, show: bool = False, names: Collection[str] = ()) -> None:
         self.show = show
@@ -29,14 +31,28 @@ class Mask:
         parts = self._names.split(text)
         return "".join(part if number % 2 else self._masked(part) for number, part in enumerate(parts))
 
+    def advice(self, text: str) -> str:
+        """Masked but for the command at its end: a masked one can't be pasted."""
+        said, command = split_command(text)
+        return f"{self(said)} {command}" if command else self(text)
+
     def _masked(self, text: str) -> str:
-        text = _E164.sub(lambda match: _masked(match[0]), text)
-        return self._known.sub(lambda match: _masked(match[0]), text) if self._known else text
+        for pattern in (_E164, self._known, GROUPED):
+            text = pattern.sub(_masked, text) if pattern else text
+        return text
 
 
-def _masked(number: str) -> str:
-    keep = 2 if number.startswith("+") else 1
-    return number[:keep] + "*" * (len(number) - keep - 2) + number[-2:]
+def split_command(text: str) -> tuple[str, str]:
+    """The text, and the command to type that it ends with; empty where there is none."""
+    found = _COMMAND.fullmatch(text)
+    return (found[1], found[2]) if found else (text, "")
+
+
+def _masked(number: re.Match[str]) -> str:
+    """Of its digits the first and the last two, in the form in which it is written."""
+    places = [place.start() for place in re.finditer(r"\d", number[0])]
+    hidden = set(places[1:-2])
+    return "".join("*" if place in hidden else char for place, char in enumerate(number[0]))
 
 
 def mask_of(evidence: Evidence, *, show: bool, names: Collection[str] = (), numbers: Iterable[str] = ()) -> Mask:

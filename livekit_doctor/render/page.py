@@ -1,6 +1,5 @@
 """Lines of a console page: marks, labels with hanging text, and code that is never wrapped."""
 
-import re
 import textwrap
 from collections.abc import Iterable
 
@@ -9,6 +8,7 @@ from rich.text import Text
 
 from livekit_doctor import catalogue
 from livekit_doctor.redact import printable
+from livekit_doctor.render.masking import split_command
 
 LABEL = 14
 """Width of the label column."""
@@ -28,9 +28,6 @@ MARKS: dict[str, tuple[str, str]] = {
     "skipped": ("--", "dim"),
 }
 """The mark and the style of each status."""
-
-
-_COMMAND = re.compile(r"(.*:) ((?:livekit-doctor|lk|grep) .*)", re.DOTALL)
 
 
 class Output(Console):
@@ -79,10 +76,10 @@ class Page:
     def commands(self, label: str, texts: Iterable[str]) -> None:
         """Several texts under one label. A command at the end of one is not wrapped."""
         for number, text in enumerate(texts):
-            found = _COMMAND.match(text)
-            self.field(label if number == 0 else "", found[1] if found else text)
-            if found:
-                self.line(" " * (LABEL + 3), (printable(found[2]), "bold"))
+            said, command = split_command(text)
+            self.field(label if number == 0 else "", said)
+            if command:
+                self.line(" " * (LABEL + 3), (printable(command), "bold"))
 
     def candidates(self, codes: Iterable[str]) -> None:
         """What it may turn out to be: the first by name, the others counted."""

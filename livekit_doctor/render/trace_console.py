@@ -42,7 +42,7 @@ def render(report: TraceReport, console: Console) -> None:
     if not diagnosis.broken:
         _verdict(page, diagnosis, mask)
     unread = _unread(page, report)
-    page.commands("settle by", map(mask, diagnosis.would_settle))
+    page.commands("settle by", map(mask.advice, diagnosis.would_settle))
     _warnings(page, diagnosis, mask, shown=unread)
     _attempts(page, diagnosis)
     _timeline(page, diagnosis, mask)

@@ -49,7 +49,7 @@ def render(report: TraceReport) -> dict[str, Any]:
         ],
         "not_covered": list(diagnosis.not_covered),
         "ruled_out": [{"code": item.code, "because": mask(item.because)} for item in diagnosis.ruled_out],
-        "would_settle": [mask(text) for text in diagnosis.would_settle],
+        "would_settle": [mask.advice(text) for text in diagnosis.would_settle],
         "timeline": _timeline(diagnosis, mask),
         "warnings": [{"code": item.code, "message": mask(item.message)} for item in diagnosis.warnings],
         "coverage": [_coverage(entry, report) for entry in diagnosis.coverage],

@@ -27,6 +27,7 @@ from tests.diagnosis.factories import (
     found,
     job,
     judge,
+    line,
     log_file,
     look,
     phone,
@@ -265,6 +266,42 @@ def test_async_prewarm_is_a_warning() -> None:
     assert (diagnosis.verdict, warned(diagnosis)) == (Verdict.HEALTHY, ["LKD701"])
     other = replace(warning, message="RuntimeWarning: coroutine 'fetch' was never awaited")
     assert warned(judge(30, there, other)) == []
+
+
+# livekit-sip
+
+
+def sip_line(seconds: float, message: str, **fields: str) -> LogLine:
+    """As livekit-sip 1.11.0 writes it (from its source)."""
+    return line("sip", seconds, message, room=ROOM, call_id="SCL_9xKd3Fh6", sip_trunk="ST_5Gh8Jk1L", **fields)
+
+
+CREATING = sip_line(0.5, "Creating SIP participant")
+RANG = sip_line(31, "signaling timestamps", invite_to_ringing_ms="812")
+
+
+@pytest.mark.parametrize(
+    ("error", "rang", "step", "code"),
+    [
+        ("unexpected status from INVITE response: sip status: 403: Forbidden", False, "sip_ringing", "LKD204"),
+        ("INVITE failed: sip status: 486: Busy Here", False, "sip_ringing", "LKD204"),
+        ("sip server required auth, but no username or password was provided", False, "sip_ringing", "LKD208"),
+        ("dial tcp 192.0.2.1:5060: connect: connection refused", False, "sip_ringing", "LKD209"),
+        ("sip request timed out", False, "sip_ringing", "LKD205"),
+        ("sip request timed out", True, "sip_answered", "LKD206"),
+    ],
+)
+def test_a_call_that_livekit_sip_gave_up(error: str, rang: bool, step: str, code: str) -> None:
+    """The room has closed; what the carrier said stands in livekit-sip's log alone."""
+    lines = [CREATING, sip_line(30, "SIP invite failed", error=error), sip_line(30.1, "SIP call failed", error=error)]
+    diagnosis = afterwards(lines, [RANG] if rang else [], log_file("sip"))
+    assert (step, code) in [(item.step.value, item.code) for item in diagnosis.broken], diagnosis.broken
+
+
+def test_a_call_that_livekit_sip_established() -> None:
+    diagnosis = afterwards(CREATING, sip_line(9, "Outbound SIP call established"), log_file("sip"))
+    assert not diagnosis.broken
+    assert status(diagnosis, Step.SIP_ANSWERED) is Status.OK
 
 
 # Rooms and dispatches

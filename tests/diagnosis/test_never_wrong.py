@@ -128,6 +128,13 @@ def test_another_agent_of_the_team_is_not_this_one() -> None:
     assert judge(60, speaks, settings=WITH_OTHERS, subject=OPEN).verdict is Verdict.UNKNOWN
 
 
+def test_a_call_that_its_placer_gave_up() -> None:
+    for state in ("dialing", "ringing"):
+        there = look(4, dispatch(0, job()), agent(1, audio()), phone(state))
+        assert codes(judge(8, *DISPATCHED, row(5, "call_ended"), there, closed(6))) == []
+        assert len(codes(judge(8, *DISPATCHED, there, closed(6)))) == 1
+
+
 # Clocks
 
 

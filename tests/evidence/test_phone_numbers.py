@@ -5,6 +5,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.inbound import is_e164, normalised
 from livekit_doctor.evidence.phone_numbers import Pseudonyms, known_numbers
@@ -34,6 +35,8 @@ def test_equal_ones_stay_equal_and_different_ones_different(numbers: list[str]) 
         ("sip:+15555550123@carrier", True),
         ("sip_15555550123", True),
         ("dialled +1 (555) 555-0123", True),
+        ("asked for (555) 555-0199", True),
+        ("asked for 555-555-0199", True),
         ("id 915555550123", False),
         ("at 2031-02-03 04:05:06.123456+00:00", False),
         ("outbound-77873635-1761685549000", False),
@@ -61,3 +64,9 @@ def test_numbers_in_metadata(metadata: str, numbers: set[str]) -> None:
     for item in (f.row(1, "x", metadata=metadata), f.dispatches(1, f.dispatch(metadata=metadata)), f.rooms(1, room)):
         found = known_numbers(f.evidence(2, item))
         assert found == (set() if item == f.rooms(1, room) else numbers)
+
+
+def test_the_identity_that_livekit_gives_to_a_phone() -> None:
+    guests = [f.phone(identity=identity) for identity in ("sip_+15555550101", "sip_front", "agent-15555550103")]
+    found = known_numbers(f.evidence(2, f.participants(1, *(replace(guest, attributes={}) for guest in guests))))
+    assert found == {"+15555550101"}

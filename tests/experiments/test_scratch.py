@@ -4,10 +4,13 @@ import asyncio
 import logging
 
 import pytest
+from aiohttp import web
+from livekit.protocol import room as room_service
 from livekit.protocol.agent_dispatch import RoomAgentDispatch
 
 from livekit_doctor.evidence.livekit_client import ApiError, LiveKitClient
 from livekit_doctor.experiments.scratch import ScratchRoom, uninterrupted
+from tests.evidence.odd_server import OddServer, refusal
 from tests.experiments.proxy import Proxy
 from tests.experiments.support import WithClient
 from tests.lab.edge import Edge
@@ -107,6 +110,49 @@ def test_server_down_leaves_nothing_to_report(with_client: WithClient, names: Na
     with pytest.raises(ApiError):
         with_client(work, url=f"ws://127.0.0.1:{free_port()}")
     assert rooms[0].left_behind == ()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "may_exist"),
+    [
+        (408, "deadline_exceeded", True),
+        (408, "canceled", True),
+        (429, "resource_exhausted", True),
+        (499, "", True),
+        (403, "", True),
+        (504, "", True),
+        (401, "", False),
+        (400, "invalid_argument", False),
+        (403, "permission_denied", False),
+    ],
+)
+def test_a_room_that_may_have_been_made_is_removed(status: int, code: str, may_exist: bool) -> None:
+    """No lab server gives up half-way, which is what Twirp says with 408."""
+    with OddServer() as server:
+        server.answers["ListRooms"] = room_service.ListRoomsResponse()
+        server.answers["CreateRoom"] = lambda: refusal(status, code, "no") if code else web.Response(status=status)
+        assert making(server) == ""
+        assert ("DeleteRoom" in server.seen) is may_exist
+
+
+def test_a_room_that_may_have_been_made_is_reported_where_it_cannot_be_removed() -> None:
+    with OddServer() as server:
+        server.answers["CreateRoom"] = lambda: refusal(408, "deadline_exceeded", "no")
+        server.answers["DeleteRoom"] = lambda: refusal(500, "internal", "no")
+        assert "lk room delete livekit-doctor-" in making(server)
+
+
+def making(server: OddServer) -> str:
+    """What was left behind by a room that could not be made."""
+
+    async def work() -> str:
+        async with LiveKitClient(server.settings) as client:
+            room = ScratchRoom(client, [RoomAgentDispatch(agent_name="canary")], lifetime=1)
+            with pytest.raises(ApiError):
+                await room.__aenter__()
+            return "".join(item.error for item in room.left_behind)
+
+    return asyncio.run(work())
 
 
 def test_cancelled_twice_still_finishes() -> None:

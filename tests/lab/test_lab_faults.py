@@ -22,6 +22,7 @@ from livekit import api
 
 from livekit_doctor import catalogue
 from livekit_doctor.flow import Confidence
+from tests.bundles.keeping import is_keeping, keep
 from tests.lab.doctor import Doctor, Ran
 from tests.lab.edge import Edge, log_row
 from tests.lab.forked import ForkedDoctor, ForkServer
@@ -159,7 +160,7 @@ FAULTS = (
         after="agent_connected LKD415 proven",
         **NO_AGENT,
     ),
-    Fault("blocks_loop", "LKD415", logs="entrypoint_called LKD406 likely", **NO_AGENT),
+    Fault("blocks_loop", "LKD415", logs="agent_connected LKD415 proven", **NO_AGENT),
     Fault(
         "leaves_early",
         "LKD407",
@@ -292,6 +293,9 @@ ALLOWANCE = 15.0
 RINGING_ALLOWANCE = 38.0
 """The same for a phone to ring."""
 
+KILLED_AFTER = 68.0
+"""The same for livekit-agents to kill a process that does not respond: measured, 61 s."""
+
 LOOKS_AT_ONCE = 5
 
 LOOK_PATIENCE = 150.0
@@ -417,27 +421,35 @@ class PlacedCall:
         return every(2, settled, f"the verdict of {self.fault.name}, {look}", LOOK_PATIENCE)
 
     def look(self, look: str) -> Ran:
-        match look:
-            case "api":
-                return self.doctor.trace("--room", self.room, **API_ONLY)
-            case "logs":
-                return self.doctor.trace("--room", self.room, *self.logs(), **API_ONLY)
-            case "after":
-                return self.doctor.trace("--room", self.room, *self.logs(), **LOGS_ONLY)
-            case "rows":
-                return self.doctor.trace(self.call_id, "--room", self.room)
-            case "closed":
-                return self.doctor.trace(self.call_id)
-            case _:
-                return self.doctor.trace(self.call_id, **ROWS_ONLY)
+        arguments, options = {
+            "api": (["--room", self.room], API_ONLY),
+            "logs": (["--room", self.room, *self.logs()], API_ONLY),
+            "after": (["--room", self.room, *self.logs()], LOGS_ONLY),
+            "rows": ([self.call_id, "--room", self.room], {}),
+            "closed": ([self.call_id], {}),
+            "database": ([self.call_id], ROWS_ONLY),
+        }[look]
+        if is_keeping() and look in KEPT_LOOKS:
+            return keep(self.doctor, f"{self.fault.name}-{look}", *arguments, **options)
+        return self.doctor.trace(*arguments, **options)
 
     def logs(self) -> list[str]:
         """The logs that a team has at hand: its server's, and those of its workers."""
-        given = ["--server-log", str(self.stage.server.log_path)]
-        for worker in self.workers:
-            given += ["--worker-log", str(worker.log_path)]
+        given = ["--server-log", self._link("server.log", self.stage.server.log_path)]
+        for number, worker in enumerate(self.workers, 1):
+            given += ["--worker-log", self._link(f"worker-{number}.log", worker.log_path)]
         return given
 
+    def _link(self, name: str, path: Path) -> str:
+        """The log under a name that has nothing of this machine, as it goes into a bundle."""
+        link = self.doctor.folder / name
+        if not link.is_symlink():
+            link.symlink_to(path)
+        return name
+
+
+KEPT_LOOKS = ("api", "logs", "database", "after")
+"""What each scenario is kept of as a bundle, for the fast tests."""
 
 API_ONLY: Any = {"env": {"CALL_LOGS_DATABASE_URL": ""}}
 WITHOUT_LIVEKIT = {"LIVEKIT_URL": "", "LIVEKIT_API_KEY": "", "LIVEKIT_API_SECRET": ""}
@@ -555,6 +567,11 @@ def place_stray_worker(call: PlacedCall) -> None:
     full = start_worker(call, Mode.AT_CAPACITY)
     full.wait_for_log("worker is at full capacity, marking as unavailable")
     call.place()
+
+
+def place_blocks_loop(call: PlacedCall) -> None:
+    call.allowance = KILLED_AFTER
+    call.place(Mode.BLOCKS_LOOP)
 
 
 def place_near_miss_name(call: PlacedCall) -> None:

@@ -45,7 +45,17 @@ from tests.render.reports import (
         ("sip:+15555550123@carrier", "sip:+1********23@carrier"),
         ("no number: 15555550123", "no number: 15555550123"),
         ("AJ_+15555550123x PA_1", "AJ_+15555550123x PA_1"),
+        ("sip_+15555550123 has left", "sip_+1********23 has left"),
+        ("note for sip_+15555550123 / (555) 555-0123", "note for sip_+1********23 / (5**) ***-**23"),
+        ("555-555-0123, 555.555.0123 or 555 555 0123", "5**-***-**23, 5**.***.**23 or 5** *** **23"),
+        ("+1 (555) 555-0123.", "+1 (***) ***-**23."),
+        ("0044 20 5555 0123", "0*** ** **** **23"),
+        ("+15555550123. 12 s", "+1********23. 12 s"),
         ("at 2031-02-03 04:05:06, +1 s, +12 s", "at 2031-02-03 04:05:06, +1 s, +12 s"),
+        ("at 2031-02-03 04:05:06.123456+00:00", "at 2031-02-03 04:05:06.123456+00:00"),
+        ("call-outbound-77873635-1761685549000", "call-outbound-77873635-1761685549000"),
+        ("203.0.113.7 port 443, HTTP (404) 12", "203.0.113.7 port 443, HTTP (404) 12"),
+        ("123e4567-e89b-12d3-a456-426614174000", "123e4567-e89b-12d3-a456-426614174000"),
     ],
 )
 def test_any_number_as_people_write_it(text: str, masked: str) -> None:
@@ -96,6 +106,14 @@ def test_numbers_that_the_evidence_knows() -> None:
         assert mask(f"1555555010{last}") == f"1********0{last}"
     assert mask("15555550199") == "15555550199"
     assert mask_of(evidence, show=True)("15555550101") == "15555550101"
+
+
+def test_what_is_to_be_typed_is_whole() -> None:
+    """A call id may well be the number that was called."""
+    mask = Mask()
+    told = "Trace +15555550123 while its room is open: livekit-doctor trace +15555550123 --wait 30"
+    assert mask.advice(told) == told.replace("Trace +15555550123", "Trace +1********23")
+    assert mask.advice("ask +15555550123") == "ask +1********23"
 
 
 def document(value: dict[str, Any]) -> Any:

@@ -31,7 +31,7 @@ def no_response(call: Call, proofs: Proofs) -> Finding | None:
         return None
     if _answer_is_known(call, proofs):
         return None
-    if call.phone_status not in ("dialing", "hangup"):
+    if call.phone_status not in ("dialing", "hangup") or _given_up(call, Step.SIP_RINGING):
         return None
     identity = f"SIP participant {phone.identity}"
     since = age(call, proofs, Step.SIP_DIALING)
@@ -60,7 +60,7 @@ def not_answered(call: Call, proofs: Proofs) -> Finding | None:
     phone = call.phone
     if phone is None or call.inbound or Step.SIP_ANSWERED in proofs or _answer_is_known(call, proofs):
         return None
-    if call.phone_status not in ("ringing", "hangup"):
+    if call.phone_status not in ("ringing", "hangup") or _given_up(call, Step.SIP_ANSWERED):
         return None
     identity = f"SIP participant {phone.identity}"
     since = age(call, proofs, Step.SIP_DIALING)
@@ -126,6 +126,14 @@ def outbound_trunk_missing(call: Call, proofs: Proofs) -> Finding | None:
         candidates=("LKD203",),
         values={"trunk_id": expected[0].id},
     )
+
+
+def _given_up(call: Call, step: Step) -> bool:
+    """The team logged the call's end before the phone had had its time: it may have hung up itself."""
+    ended, allowance = call.logged.get(Step.CALL_ENDED), call.allowance(step)
+    if ended is None or allowance is None or call.phone is None or call.phone.joined_at is None:
+        return False
+    return ended.at - call.phone.joined_at < timedelta(seconds=allowance.broken_after)
 
 
 def _answer_is_known(call: Call, proofs: Proofs) -> bool:

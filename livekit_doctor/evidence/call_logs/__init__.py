@@ -5,10 +5,12 @@ first. Nothing here raises: what goes wrong is coverage `unread` with an LKD602 
 `values["kind"]` is one of `problems.Kind`.
 """
 
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Protocol
 
 from livekit_doctor.evidence import sources
+from livekit_doctor.evidence.call_logs.problems import LogsUnreadable, unread
 from livekit_doctor.evidence.observations import Coverage, Reading
 from livekit_doctor.settings import CallLogs
 
@@ -19,7 +21,7 @@ async def read_call(settings: CallLogs, call_id: str, now: datetime) -> Reading:
     """The log rows of a call in the order of time, and facts about the table or file. Where the
     call has no row: RecentCalls of the ids most like it, likeliest first."""
     store = _store(settings)
-    return await store.read_call(settings, call_id, now) if store else _NOT_CONFIGURED
+    return await _unbroken(settings, store.read_call(settings, call_id, now)) if store else _NOT_CONFIGURED
 
 
 async def read_by_room(settings: CallLogs, room: str, now: datetime) -> Reading:
@@ -27,25 +29,27 @@ async def read_by_room(settings: CallLogs, room: str, now: datetime) -> Reading:
     store = _store(settings)
     if store and not settings.columns.room:
         return Reading()
-    return await store.read_by_room(settings, room, now) if store else _NOT_CONFIGURED
+    return await _unbroken(settings, store.read_by_room(settings, room, now)) if store else _NOT_CONFIGURED
 
 
 async def read_recent(settings: CallLogs, limit: int) -> Reading:
     """The `limit` calls with the latest rows."""
     store = _store(settings)
-    return await store.read_recent(settings, limit, datetime.now(UTC)) if store else _NOT_CONFIGURED
+    return (
+        await _unbroken(settings, store.read_recent(settings, limit, datetime.now(UTC))) if store else _NOT_CONFIGURED
+    )
 
 
 async def nearest(settings: CallLogs, call_id: str) -> Reading:
     """RecentCalls of the ids most like this one, likeliest first; it may be none."""
     store = _store(settings)
-    return await store.nearest(settings, call_id, datetime.now(UTC)) if store else _NOT_CONFIGURED
+    return await _unbroken(settings, store.nearest(settings, call_id, datetime.now(UTC))) if store else _NOT_CONFIGURED
 
 
 async def inspect(settings: CallLogs) -> Reading:
     """Facts about the table or file and the states in use, for `check`."""
     store = _store(settings)
-    return await store.inspect(settings, datetime.now(UTC)) if store else _NOT_CONFIGURED
+    return await _unbroken(settings, store.inspect(settings, datetime.now(UTC))) if store else _NOT_CONFIGURED
 
 
 class _Store(Protocol):
@@ -56,6 +60,16 @@ class _Store(Protocol):
     async def read_recent(self, settings: CallLogs, limit: int, now: datetime) -> Reading: ...
     async def nearest(self, settings: CallLogs, call_id: str, now: datetime) -> Reading: ...
     async def inspect(self, settings: CallLogs, now: datetime) -> Reading: ...
+
+
+async def _unbroken(settings: CallLogs, reading: Awaitable[Reading]) -> Reading:
+    """The reading; an error that the store did not foresee is the rows' alone."""
+    try:
+        return await reading
+    except Exception as error:
+        return unread(
+            settings, LogsUnreadable("other", f"the call logs can't be read: {type(error).__name__}: {error}")
+        )
 
 
 def _store(settings: CallLogs) -> _Store | None:

@@ -14,6 +14,7 @@ from livekit_doctor.evidence.logs.needles import Needles
 from livekit_doctor.evidence.logs.scan import Scan
 from livekit_doctor.evidence.logs.source import BROKEN_GZIP, LogSource, Stream, Unopenable, check
 from livekit_doctor.evidence.observations import Component, Coverage, Observation, Problem, Read, Reading
+from livekit_doctor.redact import redact_text
 from livekit_doctor.settings import Logs
 
 __all__ = ["SOURCES", "LogSource", "Needles", "bar", "read", "require_readable", "sources_of"]
@@ -97,6 +98,8 @@ def _run(scan: Scan, source: LogSource, size: int | None, progress: Progress) ->
         return _problem(source, f"its gzip data is broken: {error}; what came before was read")
     except (OSError, ValueError) as error:
         return _problem(source, (isinstance(error, OSError) and error.strerror) or str(error))
+    except Exception as error:
+        return _problem(source, redact_text(f"{type(error).__name__}: {error}"))
     return None
 
 
