@@ -20,7 +20,7 @@ from livekit_doctor.diagnosis.result import (
     RoomResult,
     StepResult,
 )
-from livekit_doctor.diagnosis.rules import CALL_RULES, SECOND_LOOKS, agents, jobs, rows
+from livekit_doctor.diagnosis.rules import CALL_RULES, SECOND_LOOKS, agent_logs, agents, jobs, rows
 from livekit_doctor.diagnosis.rules.looks import SECOND_LOOK
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.timeline import timeline
@@ -169,7 +169,14 @@ def _primary_first(breaks: tuple[Broken, ...]) -> tuple[Broken, ...]:
 
 def _with_consequences(call: Call, proofs: Proofs, breaks: tuple[Broken, ...]) -> tuple[Broken, ...]:
     """What followed from a break is listed under it: an agent that had joined left with the room,
-    which closed because the phone was gone (design fact 18)."""
+    which closed because the phone was gone (design fact 18), and an entrypoint that dials itself raised what
+    CreateSIPParticipant answered."""
+    if agent_logs.raised_by_refusal(call) and any(item.leg is Leg.PHONE for item in breaks):
+        breaks = tuple(
+            replace(item, consequences=("LKD405",)) if item.leg is Leg.PHONE else item
+            for item in breaks
+            if item.code != "LKD405"
+        )
     if call.room_live is not False or Step.AGENT_CONNECTED not in proofs:
         return breaks
     return tuple(

@@ -60,8 +60,6 @@ def known_numbers(evidence: Evidence) -> set[str]:
 def _candidates(evidence: Evidence) -> Iterator[str]:
     for item in evidence.observations:
         match item:
-            case SipCallResult():
-                yield item.number
             case ParticipantList() | Sighting():
                 for participant in item.participants:
                     yield from (participant.attributes.get(key, "") for key in _ATTRIBUTES)

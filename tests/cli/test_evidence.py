@@ -19,9 +19,6 @@ PASTES = {
         "LKD404 job-declined   likely",
     ),
     "carrier 403": (in_traceback(raised_by_dialling("rejected-403-wait")), 1, "LKD204 sip-call-rejected   proven"),
-    "carrier 486": (str(raised_by_dialling("rejected-486-wait")), 1, "SIP status 486 Busy Here"),
-    "crash": (in_chat("\n".join(lines("worker.jsonl", "exit code 3"))), 1, "LKD405 entrypoint-failed   possible"),
-    "401": ("ServerError(code=unknown, message=, status=401)", 1, "LKD004 credentials-rejected   likely"),
     "healthy": ("\n".join(webhooks("healthy")), 0, "recognised: 10 webhooks; not recognised: 0 lines"),
     "noise": (
         "lunch?\nyes, at 12",

@@ -6,6 +6,7 @@ been in the room before: that no agent ever was there must be known from the API
 or else the line must have come soon after the job.
 """
 
+import re
 from datetime import timedelta
 
 from livekit_doctor import catalogue
@@ -138,6 +139,15 @@ def _registered_workers(call: Call) -> list[LogLine]:
     lines = call.component_logs.registrations(call.wanted_agent)
     return [line for line in lines if line.log == "worker" and line.fields.get("worker_id")]
 
+
+def raised_by_refusal(call: Call) -> bool:
+    """Whether what the entrypoint raised is the answer to its own attempt to dial."""
+    raised = tracebacks(call.component_logs.said(Said.RAISED))
+    return bool(call.answers) and any(_API_ERROR.search(text) for text in raised)
+
+
+_API_ERROR = re.compile(r"^\S*\b(?:SipCallError|TwirpError|ServerError)\b", re.MULTILINE)
+"""The exceptions of livekit-api and the Node SDK, at the end of a traceback."""
 
 RULES = (
     job_taken_by_stray_worker,

@@ -1,8 +1,8 @@
 """What people paste: real lines, bodies and errors, and the chats and tickets around them.
 
 data/ is what a real livekit-server 1.13.5, a real worker of livekit-agents 1.8.9 and its webhooks and API
-said of calls in the lab: a healthy one, and one each whose agent name no worker has, whose request_fnc
-raised or rejected, whose entrypoint raised, and whose job's process died. Paths are those of no machine.
+said of calls in the lab (tests/lab/record_pasted.py): a healthy one, and one each whose agent name no worker
+has, whose request_fnc raised or rejected, whose entrypoint raised, and whose job's process died.
 """
 
 import json

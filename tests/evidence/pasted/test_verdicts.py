@@ -126,6 +126,19 @@ Forbidden: twirp error unknown: unexpected status from INVITE response: sip stat
         assert sum(recognised(text).values()) - recognised(text)["lines"] == 1, "once, whatever forms it has"
 
 
+def test_an_entrypoint_that_raises_the_carriers_refusal() -> None:
+    """The agent dialled itself, and did not catch what came: its end is a consequence."""
+    asked = lines("worker.jsonl", "entrypoint-raises", "received job request")[0]
+    line = json.loads(lines("worker.jsonl", "unhandled exception")[0])
+    line["exc_info"] = in_traceback(raised_by_dialling("rejected-486-wait"))
+    line["message"] = "unhandled exception while running the job task"
+    diagnosis = pasted(in_chat(f"{asked}\n{json.dumps(line)}"))
+    assert found(diagnosis) == [(RINGING, "LKD204", "proven")]
+    assert diagnosis.broken[0].consequences == ("LKD405",)
+    line["exc_info"] = line["exc_info"].replace("livekit.api.twirp_client.SipCallError", "KeyError")
+    assert pasted(f"{asked}\n{json.dumps(line)}").broken[0].code == "LKD405"
+
+
 def test_the_apis_own_401() -> None:
     error = raised(401, "invalid token: APIsample, error: go-jose/go-jose: error in cryptographic primitive")
     place = "File app.py, in place\n    await lk.room.create_room(request)\n"
