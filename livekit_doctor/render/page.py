@@ -13,6 +13,9 @@ from livekit_doctor.redact import printable
 LABEL = 14
 """Width of the label column."""
 
+CODE = 4
+"""How far code is indented: little and always the same, so that it is easily taken whole."""
+
 SHOWN_CANDIDATES = 6
 """The console names this many; JSON has them all."""
 
@@ -82,7 +85,7 @@ class Page:
             found = _COMMAND.match(text)
             self.field(label if number == 0 else "", found[1] if found else text)
             if found:
-                self.line(" " * (LABEL + 3), (printable(found[2]), "bold"))
+                self.line(" " * CODE, (printable(found[2]), "bold"))
 
     def candidates(self, codes: Iterable[str]) -> None:
         """What it may turn out to be: the first by name, the others counted."""
@@ -98,7 +101,7 @@ class Page:
         bullet = "- " if len(sentences) > 1 else ""
         for number, line in enumerate(lines):
             if line.startswith("  "):
-                self.line(" " * (LABEL + 1 + len(bullet)), (printable(line), "bold"))
+                self.line(" " * CODE, (printable(line[2:]), "bold"))
             elif line:
                 label = f"  {'fix' if number == 0 else '':<{LABEL - 1}}"
                 self.hanging([(label, "dim"), bullet], line)
