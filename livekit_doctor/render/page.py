@@ -53,6 +53,7 @@ class Page:
     def __init__(self, console: Console) -> None:
         self.console = console
         self._width = console.width if console.is_terminal else 100_000
+        self._after_gap = True
 
     def line(self, *parts: tuple[str, str] | str) -> None:
         """One line of parts, each a text or a text with a style."""
@@ -60,7 +61,13 @@ class Page:
         for part in parts:
             text.append(*((part, "") if isinstance(part, str) else part))
         text.rstrip()
+        self._after_gap = not text
         self.console.print(text, soft_wrap=True)
+
+    def gap(self) -> None:
+        """An empty line, unless one has just been printed."""
+        if not self._after_gap:
+            self.line()
 
     def field(self, label: str, text: str, *, style: str = "", indent: int = 2) -> None:
         """A label and its text, which hangs under itself when it is long."""

@@ -12,7 +12,6 @@ from livekit_doctor.diagnosis.result import Broken, Diagnosis, RoomResult, StepR
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import Coverage
 from livekit_doctor.flow import SPEC, Leg, Status, Verdict
-from livekit_doctor.redact import printable
 from livekit_doctor.render.masking import Mask
 from livekit_doctor.render.page import MARKS, Page
 from livekit_doctor.render.report import TraceReport
@@ -56,7 +55,7 @@ def _header(page: Page, report: TraceReport) -> None:
     head.append(f"room {room.name} ({_state(room, diagnosis)})" if room else "room unknown")
     if report.server:
         head.append(report.server)
-    page.line((printable("  ".join(head)), "bold"))
+    page.hanging([], "  ".join(head), style="bold")
     page.line()
 
 
@@ -190,7 +189,7 @@ def _warnings(page: Page, diagnosis: Diagnosis, mask: Mask, *, shown: set[tuple[
 def _attempts(page: Page, diagnosis: Diagnosis) -> None:
     if len(diagnosis.attempts) < 2:
         return
-    page.line()
+    page.gap()
     page.line((f"{len(diagnosis.attempts)} attempts under this call id; the latest is the answer", "bold"))
     for attempt in diagnosis.attempts:
         when = f"{attempt.started_at:%Y-%m-%d %H:%M:%S}" if attempt.started_at else ""
@@ -201,7 +200,7 @@ def _attempts(page: Page, diagnosis: Diagnosis) -> None:
 def _timeline(page: Page, diagnosis: Diagnosis, mask: Mask) -> None:
     if not diagnosis.timeline:
         return
-    page.line()
+    page.gap()
     first = diagnosis.timeline[0].at
     page.line(("Timeline", "bold"), (f"   {first:%Y-%m-%d}, UTC", "dim"))
     shown = diagnosis.timeline[-TIMELINE_ROWS:]
@@ -213,7 +212,7 @@ def _timeline(page: Page, diagnosis: Diagnosis, mask: Mask) -> None:
 
 
 def _coverage(page: Page, diagnosis: Diagnosis) -> None:
-    page.line()
+    page.gap()
     page.hanging([("Read   ", "bold")], ", ".join(_covered(diagnosis)), style="dim")
 
 

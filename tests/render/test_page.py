@@ -112,3 +112,17 @@ def test_closed_pipe_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout", Closed())
     with pytest.raises(BrokenPipeError):
         Page(Output()).line("x")
+
+
+def test_no_gap_follows_another() -> None:
+    def write(page: Page) -> None:
+        page.gap()
+        page.line("a")
+        page.gap()
+        page.gap()
+        page.line("b")
+        page.line()
+        page.gap()
+        page.line("c")
+
+    assert page_of(write) == "a\n\nb\n\nc\n"
