@@ -25,12 +25,14 @@ def no_worker_took_job(call: Call, proofs: Proofs) -> Finding | None:
     text = f'dispatch {dispatch.id} for "{dispatch.agent_name}" has no job{for_how_long}'
     because = [listed_dispatches(call, text), no_agent(call)]
     candidates = list(catalogue.get("LKD402").candidates)
-    ruled_out = [RuledOut(code="LKD401", because=f"dispatch {dispatch.id} is in the room, under the agent's name")]
+    ruled_out = [
+        RuledOut(code="LKD401", because=f'dispatch {dispatch.id}, for "{dispatch.agent_name}", is in the room')
+    ]
     confidence = Confidence.LIKELY
     canary = call.setup.latest(Canary)
     if canary is not None and canary.job_after is not None:
         candidates.remove("LKD107")
-        text = f"a canary registered with {canary.read.source} and got its job in {canary.job_after:.1f} s"
+        text = f"a canary registered and got its job in {canary.job_after:.1f} s"
         ruled_out.append(RuledOut(code="LKD107", because=text))
     if call.declined_jobs:
         return None
