@@ -37,7 +37,16 @@ def no_worker_took_job(call: Call, proofs: Proofs) -> Finding | None:
     if call.declined_jobs:
         return None
     return finding(
-        call, "LKD402", Step.JOB_ASSIGNED, confidence, because, candidates, ruled_out, dispatch_id=dispatch.id
+        call,
+        "LKD402",
+        Step.JOB_ASSIGNED,
+        confidence,
+        because,
+        candidates,
+        ruled_out,
+        dispatch_id=dispatch.id,
+        agent_name=call.agent_name or dispatch.agent_name,
+        kind="call",
     )
 
 
@@ -71,6 +80,7 @@ def agent_name_mismatch(call: Call, proofs: Proofs) -> Finding | None:
             dispatch_id=dispatch.id,
             agent_name=name,
             other_name=dispatch.agent_name,
+            kind="call",
         )
     return None
 
@@ -114,7 +124,7 @@ def job_declined(call: Call, proofs: Proofs) -> Finding | None:
     job = call.declined_jobs[-1]
     text = f"job {job.id} ended {job.status} and was never given a participant: worker {job.worker_id} declined it"
     because = [Because(source="ListDispatch", at=job.ended_at, text=text)]
-    return finding(call, "LKD404", Step.JOB_ASSIGNED, Confidence.PROVEN, because, [])
+    return finding(call, "LKD404", Step.JOB_ASSIGNED, Confidence.PROVEN, because, [], kind="call")
 
 
 def _job_missing(call: Call, proofs: Proofs) -> bool:
