@@ -23,7 +23,7 @@ from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence import call_logs, gather, logs, sources, worker_endpoint
 from livekit_doctor.evidence.livekit_client import LiveKitClient, utc_now
 from livekit_doctor.evidence.observations import DispatchList, Evidence, Reading, RoomList
-from livekit_doctor.flow import Status, Step, Verdict
+from livekit_doctor.flow import SPEC, Status, Step, Verdict
 from livekit_doctor.settings import Settings
 
 SEARCHED_ROOMS = 50
@@ -238,5 +238,5 @@ class _Tracer:
 
 
 def _watching(diagnosis: Diagnosis) -> str:
-    open_steps = [result.step.value for result in diagnosis.steps if result.status is Status.PENDING]
+    open_steps = [SPEC[result.step].title for result in diagnosis.steps if result.status is Status.PENDING]
     return f"watching: {', '.join(open_steps)}" if open_steps else f"watching: {diagnosis.verdict.value}"

@@ -6,8 +6,9 @@ package reads nothing. `explain` and the docs print these pages, the diagnosis a
 title, step, severity, candidates and fix from them.
 
 Fixes and `settled_by` have placeholders, `{{agent_name}}`, for a finding's values. `render_fix` and
-`fill` put them in, quoted for the language that they stand in. The comment at the top of a file says
-what each of them stands for there.
+`fill` put them in, quoted for the language that they stand in. A value that is not known is shown as
+a word to replace, YOUR_AGENT_NAME, or as the words after the bar in `{{detail|see its log}}`. The
+comment at the top of a file says what each of them stands for there.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import msgspec
 
 __all__ = [
     "PLACEHOLDERS",
+    "UNKNOWN",
     "VALUES",
     "Entry",
     "Fix",
@@ -65,7 +67,15 @@ VALUES: Final = PLACEHOLDERS | {"kind", "sip_status"}
 """Every name that a finding can give. `kind` has the kinds of the fault that `Fix.when` names, and
 `sip_status` the SIP status (such as 486) whose fixes take the place of the page's."""
 
-_PLACEHOLDER: Final = re.compile(r"\{\{(\w+)\}\}")
+UNKNOWN: Final = {
+    "config_file": "checks.yaml",
+    "url": "wss://YOUR-PROJECT.livekit.cloud",
+    "worker_url": "http://YOUR-WORKER:8081",
+}
+"""What is shown for values that are not known, where YOUR_ and the name does not say it."""
+
+_PLACEHOLDER: Final = re.compile(r"\{\{(\w+)(?:\|([^{}]*))?\}\}")
+_API_IMPORT: Final = re.compile(r"^from livekit\.api import (\([^)]*\)|.+)\n", re.MULTILINE)
 _FILE: Final = re.compile(r"(LKD\d{3})\.yaml")
 _COMMAND: Final = re.compile(r"(?<![\w-])(?:livekit-doctor|lk|grep) [a-z-]")
 _SQL_IDENTIFIERS: Final = frozenset({"schema", "table", "column", "role"})
@@ -81,6 +91,7 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     when: tuple[str, ...] = ()
     shell: str | None = None
     python: str | None = None
+    """For an async function. The client `lkapi` is added when it is rendered."""
     sql: str | None = None
     yaml: str | None = None
 
@@ -176,9 +187,9 @@ def render_fix(entry: Entry, values: Mapping[str, str]) -> str:
     """The fix as plain text that can be pasted, in the order to try.
 
     Each entry is its sentence, followed by a colon and its code indented by two spaces where it has
-    some. `values` fills the placeholders; one that is missing or empty is shown as `<agent-name>`, in
-    a form that fails when it is pasted instead of doing something with it. Where `values["kind"]` has
-    the kinds of the fault (words, apart by spaces), what is for others is left out.
+    some. `values` fills the placeholders; for one that is missing or empty there is a word to replace,
+    such as YOUR_ROOM. Python is complete: it imports and makes the `lkapi` that the pages use. Where
+    `values["kind"]` has the kinds of the fault (words, apart by spaces), what is for others is left out.
     """
     kinds = set(values.get("kind", "").split())
     fitting = [fix for fix in entry.fix if not kinds or not fix.when or kinds & set(fix.when)]
@@ -211,7 +222,7 @@ def fill(line: str, values: Mapping[str, str]) -> str:
     """
     command = _COMMAND.search(line)
     end = command.start() if command else len(line)
-    return _fill(line[:end], values, _plain, _shown) + _fill(line[end:], values, _shell_quoted, _shown)
+    return _fill(line[:end], values, _plain) + _fill(line[end:], values, _shell_quoted)
 
 
 def _lowered(sentence: str) -> str:
@@ -220,31 +231,38 @@ def _lowered(sentence: str) -> str:
 
 
 def _render(fix: Fix, values: Mapping[str, str]) -> str:
-    say = _fill(fix.say, values, _plain, _shown)
+    say = _fill(fix.say, values, _plain)
     if fix.code is None or fix.language is None:
         return say
-    quote, unknown = _QUOTING[fix.language]
-    code = _fill(fix.code.rstrip("\n"), values, quote, unknown)
+    code = fix.code.rstrip("\n")
+    if "lkapi" in code:
+        code = _with_client(code)
+    code = _fill(code, values, _QUOTING[fix.language])
     return "\n".join([f"{say}:", *(f"  {line}".rstrip() for line in code.split("\n"))])
 
 
-def _fill(
-    text: str,
-    values: Mapping[str, str],
-    quote: Callable[[str, str], str],
-    unknown: Callable[[str], str],
-) -> str:
+def _with_client(code: str) -> str:
+    """The code with the `lkapi` that it uses, so that it runs as it is in `python -m asyncio`."""
+    found = _API_IMPORT.search(code)
+    before, after = (code[: found.start()], code[found.end() :]) if found else ("", code)
+    names = sorted({*re.findall(r"\w+", found[1] if found else ""), "LiveKitAPI"})
+    listed = ", ".join(names)
+    if len(listed) > 60:
+        listed = "(\n" + "".join(f"    {name},\n" for name in names) + ")"
+    return (
+        f"{before}from livekit.api import {listed}\n\n"
+        f"lkapi = LiveKitAPI()  # reads LIVEKIT_URL, _API_KEY and _API_SECRET\n{after.lstrip()}"
+    )
+
+
+def _fill(text: str, values: Mapping[str, str], quote: Callable[[str, str], str]) -> str:
     """Replace each placeholder once, so that a value that looks like a placeholder stays a value."""
 
     def one(match: re.Match[str]) -> str:
-        value = values.get(match[1])
-        return quote(match[1], value) if value else unknown(match[1])
+        name, words = match.groups()
+        return quote(name, values.get(name) or words or UNKNOWN.get(name) or f"YOUR_{name.upper()}")
 
     return _PLACEHOLDER.sub(one, text)
-
-
-def _shown(name: str) -> str:
-    return f"<{name.replace('_', '-')}>"
 
 
 def _plain(_: str, value: str) -> str:
@@ -283,21 +301,16 @@ def _shell_quoted(_: str, value: str) -> str:
     return "$'" + "".join(octal) + "'"
 
 
-def _shell_unknown(name: str) -> str:
-    """A word that makes the shell refuse the whole command, and say what is missing."""
-    return f'"${{LKD_{name.upper()}:?{_shown(name)}}}"'
-
-
 def _sql_quoted(name: str, value: str) -> str:
     mark = '"' if name in _SQL_IDENTIFIERS else "'"
     return mark + value.replace("\0", "").replace(mark, mark * 2) + mark
 
 
-_QUOTING: Final[dict[str, tuple[Callable[[str, str], str], Callable[[str], str]]]] = {
-    "shell": (_shell_quoted, _shell_unknown),
-    "python": (_double_quoted, _shown),
-    "sql": (_sql_quoted, _shown),
-    "yaml": (_double_quoted, lambda name: f'"{_shown(name)}"'),
+_QUOTING: Final[dict[str, Callable[[str, str], str]]] = {
+    "shell": _shell_quoted,
+    "python": _double_quoted,
+    "sql": _sql_quoted,
+    "yaml": _double_quoted,
 }
 
 

@@ -67,3 +67,5 @@ def _summary(page: Page, report: CheckReport) -> None:
     parts = [f"{counts[status]} {status}" for status in STATUSES if counts[status]]
     word, style = ("ok", "bold green") if report.exit_status == 0 else ("not ok", "bold red")
     page.line((word, style), f": {', '.join(parts)}")
+    if report.not_tested:
+        page.hanging([("not tested: ", "yellow")], f"{report.not_tested} (add --probe: it runs your agent's code)")

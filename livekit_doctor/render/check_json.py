@@ -26,6 +26,7 @@ def render(report: CheckReport) -> dict[str, Any]:
         "server": report.server,
         "configuration": report.configuration,
         "summary": summary(report.results),
+        "not_tested": report.not_tested or None,
         "checks": [
             {
                 "id": result.id,

@@ -13,6 +13,9 @@ from livekit_doctor.render.masking import split_command
 LABEL = 14
 """Width of the label column."""
 
+CODE = 4
+"""How far code is indented: little and always the same, so that it is easily taken whole."""
+
 SHOWN_CANDIDATES = 6
 """The console names this many; JSON has them all."""
 
@@ -47,6 +50,7 @@ class Page:
     def __init__(self, console: Console) -> None:
         self.console = console
         self._width = console.width if console.is_terminal else 100_000
+        self._after_gap = True
 
     def line(self, *parts: tuple[str, str] | str) -> None:
         """One line of parts, each a text or a text with a style."""
@@ -54,7 +58,13 @@ class Page:
         for part in parts:
             text.append(*((part, "") if isinstance(part, str) else part))
         text.rstrip()
+        self._after_gap = not text
         self.console.print(text, soft_wrap=True)
+
+    def gap(self) -> None:
+        """An empty line, unless one has just been printed."""
+        if not self._after_gap:
+            self.line()
 
     def field(self, label: str, text: str, *, style: str = "", indent: int = 2) -> None:
         """A label and its text, which hangs under itself when it is long."""
@@ -79,7 +89,7 @@ class Page:
             said, command = split_command(text)
             self.field(label if number == 0 else "", said)
             if command:
-                self.line(" " * (LABEL + 3), (printable(command), "bold"))
+                self.line(" " * CODE, (printable(command), "bold"))
 
     def candidates(self, codes: Iterable[str]) -> None:
         """What it may turn out to be: the first by name, the others counted."""
@@ -95,7 +105,7 @@ class Page:
         bullet = "- " if len(sentences) > 1 else ""
         for number, line in enumerate(lines):
             if line.startswith("  "):
-                self.line(" " * (LABEL + 1 + len(bullet)), (printable(line), "bold"))
+                self.line(" " * CODE, (printable(line[2:]), "bold"))
             elif line:
                 label = f"  {'fix' if number == 0 else '':<{LABEL - 1}}"
                 self.hanging([(label, "dim"), bullet], line)

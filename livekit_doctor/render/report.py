@@ -88,6 +88,16 @@ class CheckReport:
     exit_status: int
     left_behind: tuple[str, ...] = ()
 
+    @property
+    def not_tested(self) -> str:
+        """What passing does not say: no API lists the registered workers, only a real job shows one
+        (design fact 16). Empty where a job was tried, or not asked for by --only or --skip."""
+        probe = next((result for result in self.results if result.id == "agent_dispatch.probe"), None)
+        if probe is None or probe.status != "skipped":
+            return ""
+        name = self.values.get("agent_name")
+        return f'whether a worker is registered as "{name}"' if name else "whether your agent's worker is registered"
+
     def fix_of(self, finding: Finding) -> str:
         """The fix to type for a finding, its placeholders filled."""
         values = {**self.values, **_told(finding.code, finding.values, self.mask)}

@@ -58,7 +58,7 @@ def _header(page: Page, report: TraceReport) -> None:
     head.append(f"room {room.name} ({_state(room, diagnosis)})" if room else "room unknown")
     if report.server:
         head.append(report.server)
-    page.line((printable("  ".join(head)), "bold"))
+    page.hanging([], "  ".join(head), style="bold")
     for entry in diagnosis.coverage:
         if entry.not_recognised is not None:
             page.hanging([(f"{printable(entry.source)}  ", "bold")], recognised(entry), style="dim")
@@ -216,7 +216,7 @@ def _warnings(page: Page, diagnosis: Diagnosis, mask: Mask, *, shown: set[tuple[
 def _attempts(page: Page, diagnosis: Diagnosis) -> None:
     if len(diagnosis.attempts) < 2:
         return
-    page.line()
+    page.gap()
     page.line((f"{len(diagnosis.attempts)} attempts under this call id; the latest is the answer", "bold"))
     for attempt in diagnosis.attempts:
         when = f"{attempt.started_at:%Y-%m-%d %H:%M:%S}" if attempt.started_at else ""
@@ -227,7 +227,7 @@ def _attempts(page: Page, diagnosis: Diagnosis) -> None:
 def _timeline(page: Page, diagnosis: Diagnosis, mask: Mask) -> None:
     if not diagnosis.timeline:
         return
-    page.line()
+    page.gap()
     first = diagnosis.timeline[0].at
     page.line(("Timeline", "bold"), (f"   {first:%Y-%m-%d}, UTC", "dim"))
     shown = diagnosis.timeline[-TIMELINE_ROWS:]
@@ -239,7 +239,7 @@ def _timeline(page: Page, diagnosis: Diagnosis, mask: Mask) -> None:
 
 
 def _coverage(page: Page, diagnosis: Diagnosis) -> None:
-    page.line()
+    page.gap()
     page.hanging([("Read   ", "bold")], ", ".join(_covered(diagnosis)), style="dim")
 
 

@@ -40,6 +40,7 @@ from tests.lab.worker import StartWorker, Worker
 Language = Literal["python", "shell", "sql", "yaml"]
 Test = TypeVar("Test", bound=Callable[..., None])
 
+CLIENT = "from livekit.api import LiveKitAPI; lkapi = LiveKitAPI()"
 COVERED: set[str] = set()
 """The checks that a test here fails."""
 
@@ -120,40 +121,49 @@ class Reader:
     ) -> str:
         """Follows the one thing whose sentence has `say`: its code, or its `words` where it has none.
 
-        `typed` are the lines that a person types at prompts; `filled_in` is what the output leaves
-        to the reader, by placeholder. Returns what the code prints.
+        `typed` are the lines that a person types at prompts; `filled_in` is what the reader puts in
+        place of the words that the output has in capitals. Returns what the code prints.
         """
         (thing,) = (thing for thing in things(self.fix) if say in thing.say)
         assert bool(thing.code) == (words is None), thing
         if words is not None:
             words()
             return ""
-        assert bool(filled_in) == bool(re.search(r"<[a-z-]+>", thing.code)), thing.code
+        code = thing.code
+        for word, value in (filled_in or {}).items():
+            assert word in code
+            code = code.replace(word, value)
+        assert not re.search(r"\bYOUR[_-]", code), code
         match thing.language:
             case "python":
-                return self._python(_fill(thing.code, filled_in, ast_quoted))
+                return self._python(code)
             case "sql":
-                self._sql(thing.code)
+                self._sql(code)
             case "yaml":
-                self.configure(_merged(self.settings, yaml.safe_load(_fill(thing.code, filled_in, str))))
+                self.configure(_merged(self.settings, yaml.safe_load(code)))
             case "shell":
-                return self._shell(thing.code, typed, filled_in or {})
+                return self._shell(code, typed)
         return ""
 
     def _python(self, code: str) -> str:
-        """In an async function with `lkapi`, as in the team's own code."""
+        """As in `python -m asyncio`: at the margin, with the environment of the shell and no name defined."""
         lines: list[str] = []
         names: dict[str, Any] = {"print": lambda text: lines.append(str(text))}
-        exec("async def fix(lkapi):\n" + "".join(f"    {line}\n" for line in code.split("\n")), names)
-        assert inspect.iscoroutinefunction(names["fix"])
-        env = self.doctor.env
+        compiled = compile(code, "fix", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
         async def run() -> None:
-            url = env["LIVEKIT_URL"].replace("ws", "http", 1)
-            async with api.LiveKitAPI(url, env["LIVEKIT_API_KEY"], env["LIVEKIT_API_SECRET"]) as lkapi:
-                await names["fix"](lkapi)
+            try:
+                ran = eval(compiled, names)
+                assert inspect.isawaitable(ran)
+                await ran
+            finally:
+                if "lkapi" in names:
+                    await names["lkapi"].aclose()
 
-        asyncio.run(run())
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"):
+                patch.setenv(name, self.doctor.env[name])
+            asyncio.run(run())
         return "\n".join(lines)
 
     def _sql(self, code: str) -> None:
@@ -163,13 +173,12 @@ class Reader:
             for statement in filter(str.strip, code.split(";")):
                 connection.execute(statement.encode())
 
-    def _shell(self, code: str, typed: tuple[str, ...], filled_in: Mapping[str, str]) -> str:
+    def _shell(self, code: str, typed: tuple[str, ...]) -> str:
         """In bash; what it exports stays."""
         exported = self.doctor.folder / "exported"
         env = {
             **{key: value for key, value in os.environ.items() if not key.startswith(("LIVEKIT_", "CALL_LOGS_"))},
             **self.doctor.env,
-            **{f"LKD_{name.upper()}": value for name, value in filled_in.items()},
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "EXPORTED": str(exported),
         }
@@ -188,18 +197,6 @@ class Reader:
             key: value for key, value in after.items() if key.startswith(("LIVEKIT_", "CALL_LOGS_", "SSL_"))
         }
         return ran.stdout
-
-
-def _fill(code: str, filled_in: Mapping[str, str] | None, quoted: Callable[[str], str]) -> str:
-    for name, value in (filled_in or {}).items():
-        assert f"<{name}>" in code
-        code = code.replace(f"<{name}>", quoted(value))
-    return code
-
-
-def ast_quoted(value: str) -> str:
-    assert ast.literal_eval(repr(value)) == value
-    return repr(value)
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -279,7 +276,7 @@ def test_missing_credentials(reader: Reader, livekit: LiveKitServer, missing: li
         del reader.doctor.env[f"LIVEKIT_{name}"]
     reader.sees("configuration.credentials", "failed", "LKD002", *(f"LIVEKIT_{name}" for name in missing))
     if "URL" in missing:
-        reader.does("Set the URL", filled_in={"url": livekit.url})
+        reader.does("Set the URL", filled_in={"wss://YOUR-PROJECT.livekit.cloud": livekit.url})
     if "API_KEY" in missing:
         reader.does("Set the key", typed=(livekit.api_key,))
     if "API_SECRET" in missing:
@@ -426,7 +423,7 @@ def test_trunk_that_does_not_exist(reader: Reader, edge: Edge, names: Names) -> 
     edge.delete_trunk(gone.sip_trunk_id)
     reader.configure({"sip": {"outbound_trunks": [{"id": gone.sip_trunk_id, "numbers": [number]}]}})
     reader.sees("sip_trunks.outbound", "failed", "LKD201", gone.sip_trunk_id)
-    made = reader.does("If there is none, create it", filled_in={"detail": "sip.example.com"})
+    made = reader.does("If there is none, create it", filled_in={"YOUR_CARRIER_ADDRESS": "sip.example.com"})
 
     def put_the_printed_id_in_place() -> None:
         reader.settings["sip"]["outbound_trunks"][0]["id"] = made
@@ -476,7 +473,7 @@ def test_open_trunk(reader: Reader, edge: Edge, names: Names, monkeypatch: pytes
     edge.create_inbound_trunk(api.SIPInboundTrunkInfo(numbers=[names.number()]))
     reader.sees("sip_trunks.inbound", "warned", "LKD207")
     if way == "Allow only":
-        reader.does(way, filled_in={"detail": "203.0.113.0/24"})
+        reader.does(way, filled_in={"YOUR_CARRIER_NETWORK": "203.0.113.0/24"})
     else:
         monkeypatch.setenv("SIP_INBOUND_USERNAME", "carrier")
         monkeypatch.setenv("SIP_INBOUND_PASSWORD", names.call_id())
@@ -559,7 +556,7 @@ def test_rules_that_clash(reader: Reader, edge: Edge, way: str) -> None:
     one, other = inbound_trunk(edge, "+15555550101"), inbound_trunk(edge, "+15555550102")
     dispatch_rule(edge, one)
     moved = dispatch_rule(edge, other)
-    reader.fix = f'Move:\n  await lkapi.sip.update_dispatch_rule_fields("{moved}", trunk_ids=["{one}"])'
+    reader.fix = f'Move:\n  {CLIENT}\n  await lkapi.sip.update_dispatch_rule_fields("{moved}", trunk_ids=["{one}"])'
     reader.does("Move")
     reader.sees("sip_dispatch_rules.conflicts", "failed", "LKD305")
     reader.does(way)
@@ -705,7 +702,7 @@ def test_file_with_another_name(logs_reader: Reader, names: Names) -> None:
 def test_state_without_a_step(logs_reader: Reader, database: Database, names: Names) -> None:
     log_row(database, names.call_id(), "pstn ring: #1")
     logs_reader.sees("call_logs.states", "warned", "LKD603", "pstn ring: #1")
-    logs_reader.does("Map the state to its step", filled_in={"step": "sip_ringing"})
+    logs_reader.does("Map the state to its step", filled_in={"YOUR_STEP": "sip_ringing"})
     assert logs_reader.settings["flow"]["states"] == {"pstn ring: #1": "sip_ringing"}
     logs_reader.is_green("call_logs.states")
 

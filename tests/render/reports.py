@@ -130,7 +130,9 @@ NOT_DISPATCHED = Broken(
         because("one dispatch, the automatic one (no agent name)"),
         because(f"2 rows, the last: edge_function logged dialled {CALLEE}", "call_logs"),
         because(
-            f'the worker runs as "{AGENT}"; a named worker never gets the automatic dispatch', "configuration", None
+            f'the agent is configured as "{AGENT}"; a named worker never gets the automatic dispatch',
+            "configuration",
+            None,
         ),
     ),
     values={"agent_name": AGENT, "room": ROOM},

@@ -1,5 +1,6 @@
 """Lines of a console page."""
 
+import textwrap
 from collections.abc import Callable
 from io import StringIO
 
@@ -32,16 +33,16 @@ def test_sentences_of_a_fix_wrap_and_its_code_does_not() -> None:
         "  fix          - Do this first, which takes a sentence that is",
         "                 far longer than the width of a small",
         "                 terminal:",
-        "                   command --with 'a very long argument' --and 'another argument that is very long' --more",
+        "    command --with 'a very long argument' --and 'another argument that is very long' --more",
         "",
-        "                   second line",
+        "    second line",
         "               - Then look.",
         "",
     ]
 
 
 def test_a_single_thing_to_do_has_no_bullet() -> None:
-    assert page_of(lambda page: page.fix("Do this:\n  x")) == "  fix          Do this:\n                 x\n"
+    assert page_of(lambda page: page.fix("Do this:\n  x")) == "  fix          Do this:\n    x\n"
 
 
 def test_a_command_after_a_sentence_is_not_wrapped() -> None:
@@ -49,10 +50,18 @@ def test_a_command_after_a_sentence_is_not_wrapped() -> None:
     assert page_of(lambda page: page.commands("settle by", [text, "Think"])).split("\n") == [
         "  settle by    Look into the log of the server if there is one",
         "               at all:",
-        "                 grep -F outbound-room-of-this-very-call FILE",
+        "    grep -F outbound-room-of-this-very-call FILE",
         "               Think",
         "",
     ]
+
+
+@pytest.mark.parametrize("width", [20, 80, 120])
+def test_code_is_indented_little_and_alike_so_that_it_can_be_taken_whole(width: int) -> None:
+    code = "from livekit.api import X\n\nawait x(\n    room='outbound-1',\n)"
+    fix = f"First:\n{textwrap.indent(code, '  ')}\nThen:\n{textwrap.indent(code, '  ')}"
+    seen = page_of(lambda page: page.fix(fix), width)
+    assert seen.count(textwrap.indent(code, "    ")) == 2
 
 
 def test_a_long_word_is_not_broken() -> None:
@@ -103,3 +112,17 @@ def test_closed_pipe_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout", Closed())
     with pytest.raises(BrokenPipeError):
         Page(Output()).line("x")
+
+
+def test_no_gap_follows_another() -> None:
+    def write(page: Page) -> None:
+        page.gap()
+        page.line("a")
+        page.gap()
+        page.gap()
+        page.line("b")
+        page.line()
+        page.gap()
+        page.line("c")
+
+    assert page_of(write) == "a\n\nb\n\nc\n"

@@ -4,6 +4,7 @@ After a change that is meant: pytest tests/render --snapshot-update, then read t
 """
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -51,3 +52,18 @@ def test_trace_json(name: str, snapshot: SnapshotAssertion) -> None:
 def test_check_json(snapshot: SnapshotAssertion) -> None:
     document = as_printed(check_json.render(check_report()))
     assert document == snapshot(extension_class=JSONSnapshotExtension)
+
+
+def test_a_check_without_a_probe_says_what_it_does_not_tell() -> None:
+    """With nothing wrong, a worker may still be missing or run under another name."""
+    report = check_report()
+    results = tuple(
+        msgspec.structs.replace(result, status="skipped", findings=())
+        if result.id == "agent_dispatch.probe"
+        else result
+        for result in report.results
+    )
+    console = terminal(120)
+    check_console.render(replace(report, results=results), console)
+    assert 'not tested: whether a worker is registered as "Front Desk 7" (add --probe' in printed(console)
+    assert check_json.render(report)["not_tested"] is None, "it was tested"

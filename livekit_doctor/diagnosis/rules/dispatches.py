@@ -375,7 +375,8 @@ def _why_named(call: Call) -> list[Because]:
     endpoint = next((e for e in call.setup.all(WorkerEndpoint) if e.agent_name == call.agent_name), None)
     source = f"worker {endpoint.url}" if endpoint else "configuration"
     at = endpoint.read.at if endpoint else None
-    text = f'the worker runs as "{call.agent_name}"; a named worker never gets the automatic dispatch'
+    how = "the worker runs as" if endpoint else "the agent is configured as"
+    text = f'{how} "{call.agent_name}"; a named worker never gets the automatic dispatch'
     return [Because(source=source, at=at, text=text)]
 
 

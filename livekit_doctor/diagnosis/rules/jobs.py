@@ -26,12 +26,14 @@ def no_worker_took_job(call: Call, proofs: Proofs) -> Finding | None:
     text = f'dispatch {dispatch.id} for "{dispatch.agent_name}" has no job{for_how_long}'
     because = [listed_dispatches(call, text), no_agent(call)]
     candidates = list(catalogue.get("LKD402").candidates)
-    ruled_out = [RuledOut(code="LKD401", because=f"dispatch {dispatch.id} is in the room, under the agent's name")]
+    ruled_out = [
+        RuledOut(code="LKD401", because=f'dispatch {dispatch.id}, for "{dispatch.agent_name}", is in the room')
+    ]
     confidence = Confidence.LIKELY
     canary = call.setup.latest(Canary)
     if canary is not None and canary.job_after is not None:
         candidates.remove("LKD107")
-        text = f"a canary registered with {canary.read.source} and got its job in {canary.job_after:.1f} s"
+        text = f"a canary registered and got its job in {canary.job_after:.1f} s"
         ruled_out.append(RuledOut(code="LKD107", because=text))
     if call.declined_jobs:
         return None
@@ -40,7 +42,16 @@ def no_worker_took_job(call: Call, proofs: Proofs) -> Finding | None:
             candidates.remove(code)
             ruled_out.append(RuledOut(code=code, because=why))
     return finding(
-        call, "LKD402", Step.JOB_ASSIGNED, confidence, because, candidates, ruled_out, dispatch_id=dispatch.id
+        call,
+        "LKD402",
+        Step.JOB_ASSIGNED,
+        confidence,
+        because,
+        candidates,
+        ruled_out,
+        dispatch_id=dispatch.id,
+        agent_name=call.agent_name or dispatch.agent_name,
+        kind="call",
     )
 
 
@@ -74,6 +85,7 @@ def agent_name_mismatch(call: Call, proofs: Proofs) -> Finding | None:
             dispatch_id=dispatch.id,
             agent_name=name,
             other_name=dispatch.agent_name,
+            kind="call",
         )
     return None
 
@@ -117,7 +129,7 @@ def job_declined(call: Call, proofs: Proofs) -> Finding | None:
     job = call.declined_jobs[-1]
     text = f"job {job.id} ended {job.status} and was never given a participant: worker {job.worker_id} declined it"
     because = [Because(source="ListDispatch", at=job.ended_at, text=text)]
-    return finding(call, "LKD404", Step.JOB_ASSIGNED, Confidence.PROVEN, because, [])
+    return finding(call, "LKD404", Step.JOB_ASSIGNED, Confidence.PROVEN, because, [], kind="call")
 
 
 def all_declined(call: Call, proofs: Proofs) -> bool:
