@@ -148,6 +148,7 @@ def _error(arguments: list[str], status: int, code: str | None, message: str, fi
         "server": None,
         "configuration": None,
         "summary": dict.fromkeys(("passed", "warned", "failed", "skipped", "errored"), 0),
+        "not_tested": None,
         "checks": [],
         "left_behind": [],
         "error": error,

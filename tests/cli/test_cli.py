@@ -20,7 +20,17 @@ from tests.cli.command_line import CLEAN, PATIENCE, run, run_in_terminal, start
 from tests.cli.schemas import PROBE_KEYS
 
 HEAVY = {"livekit", "aiohttp", "psycopg", "google.protobuf", "msgspec", "yaml", "rich.console", "asyncio"}
-CHECK_KEYS = {"schema", "ok", "exit_status", "server", "configuration", "summary", "checks", "left_behind"}
+CHECK_KEYS = {
+    "schema",
+    "ok",
+    "exit_status",
+    "server",
+    "configuration",
+    "summary",
+    "not_tested",
+    "checks",
+    "left_behind",
+}
 TRACE_KEYS = {
     "schema",
     "call_id",
