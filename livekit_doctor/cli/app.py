@@ -37,11 +37,11 @@ def _root(
     pass
 
 
-app.command("check")(check.check)
-app.command("trace")(trace.trace)
-app.command("probe")(probe.probe)
-app.command("test-call")(test_call.place_call)
-app.command("demo")(demo.demo)
+app.command("check", short_help="Before a deploy: would an outbound call work now?")(check.check)
+app.command("trace", short_help="In an incident: the step at which one call broke.")(trace.trace)
+app.command("probe", short_help="Many dispatches of your agent: how many get it, how soon.")(probe.probe)
+app.command("test-call", short_help="One real outbound call, followed on both legs.")(test_call.place_call)
+app.command("demo", short_help="The incidents behind this tool, from a recording.")(demo.demo)
 
 
 def execute(arguments: list[str]) -> int:

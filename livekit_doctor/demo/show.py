@@ -1,6 +1,9 @@
 """`livekit-doctor demo`: tells the story and runs its commands for real."""
 
+import shlex
+import shutil
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +20,9 @@ from livekit_doctor.demo.stage import Stage
 from livekit_doctor.render.page import Output, Page
 
 NEXT = (
-    "export LIVEKIT_URL=wss://... LIVEKIT_API_KEY=... LIVEKIT_API_SECRET=...",
-    'livekit-doctor check --agent-name "YOUR AGENT"',
-    'livekit-doctor trace CALL_ID --agent-name "YOUR AGENT"',
+    "export LIVEKIT_URL=wss://YOUR-PROJECT.livekit.cloud LIVEKIT_API_KEY=... LIVEKIT_API_SECRET=...",
+    '{program} check --agent-name "YOUR AGENT"',
+    '{program} trace CALL_ID --agent-name "YOUR AGENT"',
 )
 
 
@@ -95,8 +98,9 @@ def _conclude(page: Page, surprises: list[str]) -> None:
         )
     page.line()
     page.line(("== On your own project", "bold cyan"))
+    program = "livekit-doctor" if shutil.which("livekit-doctor") else shlex.quote(sys.argv[0])
     for line in NEXT:
-        page.line(f"  {line}")
+        page.line(f"  {line.format(program=program)}")
     _paragraph(page, "Call logs: CALL_LOGS_DATABASE_URL=postgresql://... or --call-logs EXPORT. All else: checks.yaml.")
 
 

@@ -1,5 +1,6 @@
 """The heart of `trace`: evidence in, diagnosis out. Pure: no I/O, no clock."""
 
+import shlex
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ from livekit_doctor.diagnosis.carrier import Kind
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.log_lines import is_given
+from livekit_doctor.diagnosis.names import nearest
 from livekit_doctor.diagnosis.proofs import Proofs, age, overdue, prove
 from livekit_doctor.diagnosis.result import (
     AttemptResult,
@@ -26,7 +28,7 @@ from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.timeline import timeline
 from livekit_doctor.diagnosis.warnings import warnings
 from livekit_doctor.evidence import sources
-from livekit_doctor.evidence.observations import Evidence, LogRow
+from livekit_doctor.evidence.observations import Evidence, LogRow, RecentCalls
 from livekit_doctor.flow import FLOW, LEGS, SPEC, Confidence, Leg, Status, Step, Verdict, order
 from livekit_doctor.settings import Settings
 
@@ -401,7 +403,22 @@ def _is_known(call: Call, hint: str) -> bool:
     return asks and any(answer.kind is not Kind.STARTED for answer in call.answers)
 
 
+def _probably_meant(call: Call) -> Iterable[str]:
+    """What to type where the id or the room is not known and others are like it."""
+    if call.rows or call.room_info is not None:
+        return
+    recent = call.setup.latest(RecentCalls)
+    for other in recent.calls[:3] if recent and call.subject.call_id else ():
+        yield f"the call that was meant, if it is this one: livekit-doctor trace {shlex.quote(other.call_id)}"
+    name = call.subject.room and nearest(
+        call.subject.room, [r.name for r in correlation.live_rooms(call.setup.evidence)]
+    )
+    if name:
+        yield f"the room that was meant, if it is this one: livekit-doctor trace --room {shlex.quote(name)}"
+
+
 def _would_tell(call: Call) -> Iterable[str]:
+    yield from _probably_meant(call)
     for row in call.logged_failures:
         yield f"what {row.source or 'a component'} meant by {row.state}: its metadata, or its own log of that time"
     if call.api_covers and not call.phone_present and not call.answers:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from livekit_doctor.diagnosis.call import Call, agent_name_of
 from livekit_doctor.diagnosis.component_logs import Said
+from livekit_doctor.diagnosis.names import written_alike
 from livekit_doctor.diagnosis.proofs import Proof, Proofs, age, waited
 from livekit_doctor.diagnosis.result import StepResult, Warning
 from livekit_doctor.diagnosis.rules.agent_logs import stray_worker
@@ -83,6 +84,14 @@ def _agents(call: Call) -> Iterator[Warning]:
     for name in sorted({name for name in names if names.count(name) > 1}):
         who = ", ".join(agent.identity for agent in call.agents if agent_name_of(agent) == name)
         yield Warning(code="LKD410", message=f'{names.count(name)} agents "{name}" are in the room: {who}')
+    for dispatch in call.dispatches:
+        how = written_alike(dispatch.agent_name, call.agent_name or dispatch.agent_name)
+        if how and not call.agents_seen:
+            yield Warning(
+                code="LKD102",
+                message=f'the dispatch is for "{dispatch.agent_name}", {call.agent_name_from} says '
+                f'"{call.agent_name}": they differ in {how}',
+            )
     expected = {call.agent_name, *call.settings.agent.others}
     if call.agent_name is not None:
         for name in sorted(set(names) - expected):

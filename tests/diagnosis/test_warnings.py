@@ -8,6 +8,7 @@ from tests.diagnosis.factories import (
     AGENT,
     CALL,
     READ,
+    ROOM,
     SETTINGS,
     agent,
     at,
@@ -21,9 +22,11 @@ from tests.diagnosis.factories import (
     look,
     phone,
     read,
+    rooms,
     row,
     rows_only,
     table,
+    the_room,
     unread,
     warned,
 )
@@ -151,3 +154,23 @@ def test_each_warning_is_said_once() -> None:
     twice = (*READ, unread("sip_api", "LKD006"), unread("sip_api", "LKD006"))
     assert warned(judge(9, coverage=twice)).count("LKD006") == 1
     assert SETTINGS.flow.allowances.job_assigned.after == (Step.AGENT_DISPATCHED,)
+
+
+def test_a_dispatch_under_a_name_that_is_almost_the_agents() -> None:
+    """Seen at once, long before its job is overdue."""
+    mistyped = dispatch(0, name=AGENT.swapcase())
+    diagnosis = judge(4, look(4, mistyped, phone()))
+    assert diagnosis.verdict is Verdict.IN_PROGRESS
+    assert "LKD102" in warned(diagnosis)
+    assert "LKD102" not in warned(judge(4, look(4, dispatch(0), phone())))
+    assert "LKD102" not in warned(judge(4, look(4, dispatch(0, name="Back Office 9"), phone())))
+
+
+def test_an_unknown_call_names_the_one_that_was_probably_meant() -> None:
+    recent = RecentCalls(
+        read=read(60, "call_logs"), calls=(RecentCall(call_id="5b1f 78", at=at(1), source="agent", state="x"),)
+    )
+    unknown = judge(60, recent, table(60), subject=Subject(call_id="5b1f-79"))
+    assert "livekit-doctor trace '5b1f 78'" in unknown.would_settle[0]
+    other = judge(60, rooms(60, the_room()), subject=Subject(room=ROOM.upper()))
+    assert any(hint.endswith(f"livekit-doctor trace --room {ROOM}") for hint in other.would_settle)
