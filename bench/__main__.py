@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench import logs
+from bench import core, logs
 from bench.figures import peak_memory, timed, verdict
 from tests.lab.edge import Edge, log_row
 from tests.lab.servers import LiveKitServer, Postgres, Redis
@@ -42,6 +42,7 @@ def main() -> None:
             }
             measure(folder, env)
             edge.close()
+    core.main()
     logs.main()
 
 

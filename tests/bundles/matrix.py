@@ -37,7 +37,7 @@ ELSEWHERE = {
     "LKD305": "tests/lab/test_lab_sip.py",
     "LKD411": "a self-hosted server never lists a failed job (design fact 11); tests/diagnosis/test_component_logs.py",
     "LKD414": "tests/experiments/test_test_call.py: listed under the refusal that it follows from",
-    "LKD416": "tests/lab/test_lab_facts_faults.py: a server whose media address cannot be reached",
+    "LKD416": "tests/diagnosis/test_agent_leg.py; the fact: tests/lab/test_lab_facts_faults.py",
     "LKD417": "no worker could be made to accept a job and launch no process; tests/diagnosis/test_component_logs.py",
     "LKD501": "tests/lab/test_lab_room_of_a_call.py; tests/diagnosis/test_component_logs.py with the server's log",
     "LKD502": "tests/diagnosis/test_component_logs.py, with lines of the lab's server",

@@ -21,7 +21,17 @@ from tests.lab.servers import Database, LiveKitServer
 from tests.lab.support import free_port, until
 from tests.lab.worker import Worker
 
-KEYS = {"schema", "ok", "exit_status", "server", "configuration", "summary", "checks", "left_behind"}
+KEYS = {
+    "schema",
+    "ok",
+    "exit_status",
+    "server",
+    "configuration",
+    "summary",
+    "not_tested",
+    "checks",
+    "left_behind",
+}
 CHECK_KEYS = {"id", "category", "title", "status", "code", "message", "fix", "duration_ms", "evidence", "findings"}
 FINDING_KEYS = {"code", "confidence", "candidates", "would_settle", "fix"}
 STATUSES = ("passed", "warned", "failed", "skipped", "errored")
@@ -407,5 +417,6 @@ def test_console_has_a_line_a_check_and_then_what_failed(doctor: Doctor, agent: 
     assert re.search(r"^  because +worker http://", ran.stdout, re.MULTILINE)
     assert re.search(r"^  fix +- If the worker's name is right", ran.stdout, re.MULTILINE)
     assert re.search(rf"^ +name: \"{re.escape(agent.agent_name)}\"$", ran.stdout, re.MULTILINE)
-    assert lines[-2].startswith("not ok: ")
-    assert "1 failed" in lines[-2]
+    assert lines[-3].startswith("not ok: ")
+    assert "1 failed" in lines[-3]
+    assert lines[-2].startswith(f'not tested: whether a worker is registered as "{name}" (add --probe')

@@ -107,6 +107,19 @@ FAULTS = (
         api="job_assigned LKD102 likely",
     ),
     Fault(
+        "look_alike_name",
+        "LKD102",
+        logs="job_assigned LKD102 proven",
+        after="job_assigned LKD102 proven",
+        api="job_assigned LKD102 likely",
+    ),
+    Fault("request_slow", "LKD403", logs="job_assigned LKD403 proven", after="job_assigned LKD403 proven", **NO_JOB),
+    Fault(
+        "room_closed_by_its_empty_timeout",
+        "LKD502",
+        after="room_created LKD502 proven",
+    ),
+    Fault(
         "worker_on_other_server",
         "LKD104",
         logs="job_assigned LKD104 proven",
@@ -283,6 +296,8 @@ FAULTS = (
         closed="job_assigned LKD402 possible",
     ),
 )
+
+LOOK_ALIKES = dict(zip("aeocpxyACEOPTXBHKM", "аеосрхуАСЕОРТХВНКМ", strict=True))
 
 WARNED = {"two_agents": "LKD410"}
 """What must be among the warnings of a look while the room is open."""
@@ -509,6 +524,25 @@ def place_worker_gone(call: PlacedCall) -> None:
 def place_name_with_a_space(call: PlacedCall) -> None:
     call.agent_name = f"{call.agent_name} "
     call.place()
+
+
+def place_look_alike_name(call: PlacedCall) -> None:
+    """A Cyrillic letter for a Latin one, as a copied name may have."""
+    letter = next(letter for letter in call.agent_name if letter in LOOK_ALIKES)
+    call.agent_name = call.agent_name.replace(letter, LOOK_ALIKES[letter], 1)
+    call.place()
+
+
+def place_request_slow(call: PlacedCall) -> None:
+    call.place(Mode.REQUEST_SLOW, 6)
+
+
+def place_room_closed_by_its_empty_timeout(call: PlacedCall) -> None:
+    """Nobody came: neither the agent nor the phone."""
+    call.log("call_requested")
+    call.open_room(empty_timeout=4)
+    call.log("room_created", room_name=call.room)
+    every(1, lambda: not call.edge.rooms(call.room), "the room to close")
 
 
 def place_worker_on_other_server(call: PlacedCall) -> None:

@@ -92,8 +92,11 @@ def api_call(livekit: LiveKitServer) -> Callable[[Callable[[api.LiveKitAPI], Any
 
 
 @pytest.fixture
-def paste(api_call: Callable[..., Any]) -> Callable[..., str]:
+def paste(livekit: LiveKitServer, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Runs the fix of a finding whose sentence has these words, as printed; returns what it prints."""
+    monkeypatch.setenv("LIVEKIT_URL", livekit.url)
+    monkeypatch.setenv("LIVEKIT_API_KEY", livekit.api_key)
+    monkeypatch.setenv("LIVEKIT_API_SECRET", livekit.api_secret)
 
     def run(finding: Finding, say: str, **filled_in: str) -> str:
         entry = catalogue.get(finding.code)
@@ -104,12 +107,15 @@ def paste(api_call: Callable[..., Any]) -> Callable[..., str]:
         lines: list[str] = []
         program = compile(code, "<fix>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
-        async def execute(lkapi: api.LiveKitAPI) -> None:
-            done = eval(program, {"lkapi": lkapi, "print": lambda text: lines.append(str(text))})
+        names: dict[str, Any] = {"print": lambda text: lines.append(str(text))}
+
+        async def execute() -> None:
+            done = eval(program, names)
             if inspect.isawaitable(done):
                 await done
+            await names["lkapi"].aclose()
 
-        api_call(execute)
+        asyncio.run(execute())
         return "\n".join(lines)
 
     return run
