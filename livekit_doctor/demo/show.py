@@ -98,10 +98,17 @@ def _conclude(page: Page, surprises: list[str]) -> None:
         )
     page.line()
     page.line(("== On your own project", "bold cyan"))
-    program = "livekit-doctor" if shutil.which("livekit-doctor") else shlex.quote(sys.argv[0])
     for line in NEXT:
-        page.line(f"  {line.format(program=program)}")
+        page.line(f"  {line.format(program=_program())}")
     _paragraph(page, "Call logs: CALL_LOGS_DATABASE_URL=postgresql://... or --call-logs EXPORT. All else: checks.yaml.")
+
+
+def _program() -> str:
+    """What to type for this program: its name, or as it was called where that is not on the PATH."""
+    if shutil.which("livekit-doctor"):
+        return "livekit-doctor"
+    called = sys.argv[0]
+    return "python -m livekit_doctor" if called.endswith("__main__.py") else shlex.quote(called)
 
 
 def _paragraph(page: Page, text: str) -> None:
