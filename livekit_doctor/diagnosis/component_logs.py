@@ -21,8 +21,6 @@ from livekit_doctor.evidence.observations import Component, LogFile, LogLine
 if TYPE_CHECKING:
     from livekit_doctor.diagnosis.call import Call
 
-_AGENT_NAME = re.compile(r'"agentName": ?"([^"\\]+)"')
-
 AROUND_DISPATCH = (timedelta(seconds=-2), timedelta(seconds=15))
 """When a line without room or job may be about a dispatch: the server answers it 0 to 5 s later, and a
 request that hangs is given up after 3 s a worker."""
@@ -181,7 +179,7 @@ class ComponentLogs:
     def covers(self, log: Component, at: datetime | None) -> bool:
         """Whether a log of this kind spans this moment, so that a line that is not there was not written."""
         return at is not None and any(
-            file.log == log and file.first_at and file.last_at and file.first_at <= at <= file.last_at
+            file.log == log and file.zoned and file.first_at and file.last_at and file.first_at <= at <= file.last_at
             for file in self.given
         )
 
@@ -200,8 +198,20 @@ class ComponentLogs:
     def job_ids(self) -> frozenset[str]:
         """The call's jobs: those that the API listed, and those that a line puts into its room."""
         listed = {job.id for job in (*self.call.jobs, *self.call.declined_jobs)}
-        logged = {line.fields.get("job_id", "") for _, line in self._lines if self._in_room(line)}
-        return frozenset((listed | logged) - {""})
+        return frozenset((listed | self._logged_jobs) - {""})
+
+    @cached_property
+    def _logged_jobs(self) -> set[str]:
+        """The jobs that lines put into the call's room; not those of another agent beside its own."""
+        names: dict[str, set[str]] = {}
+        for _, line in self._lines:
+            if self._in_room(line) and "job_id" in line.fields:
+                names.setdefault(line.fields["job_id"], set()).add(line.fields.get("agent_name", ""))
+        others = set(self.call.settings.agent.others)
+        own = self.call.agent_name
+        if own and any(own in found for found in names.values()):
+            others |= set().union(*names.values()) - {own, ""}
+        return {job_id for job_id, found in names.items() if not found & others}
 
     @cached_property
     def agent_names(self) -> frozenset[str]:
@@ -238,8 +248,25 @@ class ComponentLogs:
     def is_agent(self, line: LogLine) -> bool:
         """Whether a line about a participant is about the call's agent."""
         identity = line.fields.get("participant", "")
+        if not identity:
+            return False
         listed = {job.participant_identity for job in self.call.jobs}
-        return identity in listed or any(identity == f"agent-{job_id}" for job_id in self.job_ids)
+        if identity in listed or any(identity == f"agent-{job_id}" for job_id in self.job_ids):
+            return True
+        # Its request_fnc gave it an identity of its own; those of other jobs are other agents.
+        return self._kinds.get(identity) == "AGENT" and not identity.startswith("agent-AJ_")
+
+    def may_be_agent(self, line: LogLine) -> bool:
+        """Whether nothing shows that a line about a participant is not about the call's agent: it may have
+        any identity, and only the line of its leaving says of which kind it was."""
+        return self.is_agent(line) or self._kinds.get(line.fields.get("participant", "")) is None
+
+    @cached_property
+    def _kinds(self) -> dict[str, str]:
+        """The kind of each participant by its identity, as the API and the lines of their leaving have it."""
+        listed = {p.identity: p.kind for listing in self.call.participant_lists for p in listing.participants}
+        left = {line.fields.get("participant", ""): line.fields for line in self.said(Said.PARTICIPANT_LEFT)}
+        return listed | {identity: fields["kind"] for identity, fields in left.items() if fields.get("kind")}
 
     @cached_property
     def dispatched_names(self) -> tuple[str, ...]:
@@ -282,11 +309,41 @@ class ComponentLogs:
         if room is None or line.fields.get("room") != room.name:
             return False
         info = self.call.room_info
-        sid, own = line.fields.get("room_id", ""), info.sid if info else room.sid
+        own = info.sid if info else room.sid or self._sid_of_lines
+        sid = line.fields.get("room_id", "")
         if sid and own:
             return sid == own
+        if info is None and not room.sid and line.zoned and line.at is not None:
+            return self._sid_at(line.at) in ("", own)
         tolerance = timedelta(seconds=self.call.settings.call_logs.clock_tolerance)
         return info is None or line.at is None or line.at >= info.created_at - tolerance
+
+    @cached_property
+    def _openings(self) -> tuple[tuple[datetime, str], ...]:
+        """When each of the rooms that had the call's name was first heard of, oldest first."""
+        first: dict[str, datetime] = {}
+        room = self.call.room
+        for _, line in self._lines:
+            sid = line.fields.get("room_id")
+            if room and sid and line.fields.get("room") == room.name and line.zoned and line.at is not None:
+                first.setdefault(sid, line.at)
+        return tuple(sorted((at, sid) for sid, at in first.items()))
+
+    @cached_property
+    def _sid_of_lines(self) -> str:
+        """Of several rooms of one name that the lines name, the one that was there at the time of the call's
+        rows; without rows the latest."""
+        if not self._openings:
+            return ""
+        return self._sid_at(self.call.rows[-1].at) or self._openings[0][1] if self.call.rows else self._openings[-1][1]
+
+    def _sid_at(self, at: datetime) -> str:
+        """Which of the rooms of the call's name was the one at this moment; empty before the first."""
+        if len(self._openings) < 2:
+            return ""
+        tolerance = timedelta(seconds=self.call.settings.call_logs.clock_tolerance)
+        begun = [sid for opened, sid in self._openings if opened - tolerance <= at]
+        return begun[-1] if begun else ""
 
 
 def because(line: LogLine, text: str | None = None) -> Because:

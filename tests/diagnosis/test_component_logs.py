@@ -119,7 +119,7 @@ DISPATCHED = Step.AGENT_DISPATCHED.value
         ),
         ([server_line(0.3, "failed to assign job to worker", error="worker not available")], "LKD404", "likely"),
         ([ASKED, server_line(0.3, "failed to assign job to worker", error="worker not available")], "LKD404", "proven"),
-        ([ASKED], "LKD404", "likely"),
+        ([ASKED, server_registered(-60)], "LKD404", "likely"),
     ],
 )
 def test_no_worker_has_the_job(lines: list[LogLine], code: str, confidence: str) -> None:
@@ -368,7 +368,7 @@ def test_a_room_that_closed_by_itself() -> None:
 
 def test_a_room_that_was_never_created() -> None:
     requested = row(0, "call_requested")
-    never = judge(900, log_file("server"), requested, settings=SETTINGS)
+    never = judge(900, log_file("server"), server_registered(-60), requested, settings=SETTINGS)
     assert ("room_created", "LKD501", "proven") in found(never)
     short = judge(900, log_file("server", last=5), requested, settings=SETTINGS)
     assert ("room_created", "LKD501", "proven") not in found(short)

@@ -60,7 +60,7 @@ def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
     lines = (*logs.said(Said.SLOW_TO_CONNECT), *unresponsive)
     if not lines:
         return None
-    sure = PROVEN if _never_seen(call) else LIKELY if unresponsive else POSSIBLE
+    sure = PROVEN if _never_seen(call) else POSSIBLE
     return _finding(call, "LKD415", Step.AGENT_CONNECTED, sure, [because(line) for line in lines[:2]])
 
 
@@ -106,8 +106,15 @@ def crashed_in_the_room(call: Call, proofs: Proofs) -> Finding | None:
     if not joined or not failed or joined[-1].at is None:
         return None
     when = failed[0].at
-    stayed = [line for line in phones if when and line.at and line.at - when > timedelta(seconds=1)]
-    if not when or when < joined[-1].at or (phones and not stayed) or not (phones or call.phone_present):
+    tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
+    stayed = [line for line in phones if when and line.at and line.at - when > tolerance]
+    if (
+        not when
+        or not failed[0].zoned
+        or when < joined[-1].at
+        or (phones and not stayed)
+        or not (phones or call.phone_present)
+    ):
         return None
     shown = [because(joined[-1], "the agent was there"), *(because(line) for line in failed[:2])]
     shown += [Because(source="worker log", at=when, text=text) for text in list(tracebacks(failed))[-1:]]
@@ -167,25 +174,31 @@ def _sure(call: Call, line: LogLine) -> Confidence | None:
     """How sure it is that the job's process failed before its agent was in the room."""
     if _never_seen(call):
         return PROVEN
-    asked = call.component_logs.said(Said.ASKED, Said.ASSIGNED)
+    asked = [one for one in call.component_logs.said(Said.ASKED, Said.ASSIGNED) if _by_one_clock(one, line)]
     if not asked or asked[-1].at is None or line.at is None:
         # Of a line that a person picked nothing says when the job began: the agent may have been there.
         return POSSIBLE if line.read.excerpt else None
+    # An agent connects within a second: it may have been there for a moment all the same (LKD407).
     allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
-    return LIKELY if line.at - asked[-1].at <= allowed else None
+    return POSSIBLE if line.at - asked[-1].at <= allowed else None
+
+
+def _by_one_clock(line: LogLine, other: LogLine) -> bool:
+    """Whether how long it was from one line to the other can be said."""
+    return (line.log, line.file) == (other.log, other.file) or (line.zoned and other.zoned)
 
 
 def _never_seen(call: Call) -> bool:
     """Whether no agent ever was in the room: nobody is there while the room lives and its phone waits, or
     the server's log spans the agent's allowance and does not have it."""
     logs = call.component_logs
-    asked = logs.said(Said.ASKED, Said.ASSIGNED)
+    asked = [line for line in logs.said(Said.ASKED, Said.ASSIGNED) if line.zoned]
     began = asked[-1].at if asked else call.dispatched_at
     allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
     if began is None:
         return False
     if logs.covers("server", began) and logs.covers("server", began + allowed):
-        return not any(logs.is_agent(line) for line in logs.said(Said.PARTICIPANT_ACTIVE))
+        return not any(logs.may_be_agent(line) for line in logs.said(Said.PARTICIPANT_ACTIVE))
     looked = call.api_covers and call.livekit_now - began > timedelta(seconds=1)
     return looked and not call.agents_seen and call.phone_present
 
