@@ -192,7 +192,11 @@ class ComponentLogs:
     @cached_property
     def own(self) -> tuple[LogLine, ...]:
         """The lines that carry the call's room, job, dispatch or the identity of its agent."""
-        return tuple(line for _, line in self._lines if self._is_own(line))
+        return tuple(line for _, line in self._own)
+
+    @cached_property
+    def _own(self) -> tuple[tuple[Said | None, LogLine], ...]:
+        return tuple((said, line) for said, line in self._lines if self._is_own(line))
 
     @cached_property
     def job_ids(self) -> frozenset[str]:
@@ -223,7 +227,7 @@ class ComponentLogs:
 
     def said(self, *what: Said) -> tuple[LogLine, ...]:
         """The call's own lines that say this."""
-        return tuple(line for said, line in self._lines if said in what and self._is_own(line))
+        return tuple(line for said, line in self._own if said in what)
 
     def anywhere(self, *what: Said) -> tuple[LogLine, ...]:
         """All lines that say this, about whichever call."""
