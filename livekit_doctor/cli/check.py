@@ -43,8 +43,8 @@ def check(
     loaded = options.load(config, url=url, agent_name=agent_name, call_logs=call_logs)
     selected = select(only or [], skip or [])
 
-    from livekit_doctor.check import Options
-    from livekit_doctor.check import check as run_check
+    from livekit_doctor.hearts.check import Options
+    from livekit_doctor.hearts.check import check as run_check
     from livekit_doctor.render.masking import mask_of
     from livekit_doctor.render.report import CheckReport
 

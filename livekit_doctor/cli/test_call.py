@@ -13,7 +13,7 @@ from livekit_doctor.errors import UserError
 
 if TYPE_CHECKING:
     from livekit_doctor.diagnosis.result import Diagnosis
-    from livekit_doctor.test_call import Prepared
+    from livekit_doctor.hearts.test_call import Prepared
 
 MOST_RINGING = 75
 """Seconds. livekit-server 1.13.5 itself gives up waiting for the answer after 80 s."""
@@ -70,9 +70,9 @@ def place_call(
     loaded = options.load(config, url=url, agent_name=agent_name)
     settings = loaded.settings
 
-    from livekit_doctor import test_call as heart
     from livekit_doctor.evidence.gather import missing_credentials
     from livekit_doctor.experiments.test_call import Order
+    from livekit_doctor.hearts import test_call as heart
     from livekit_doctor.render.masking import mask_of
     from livekit_doctor.render.report import PlacedCallReport, TraceReport
 

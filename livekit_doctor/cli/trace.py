@@ -92,10 +92,10 @@ def trace(
 
     from livekit_doctor.diagnosis.correlation import parse_subject
     from livekit_doctor.evidence.logs import require_readable, sources_of
+    from livekit_doctor.hearts.trace import Options
+    from livekit_doctor.hearts.trace import trace as run_trace
     from livekit_doctor.render.masking import mask_of, names_in
     from livekit_doctor.render.report import TraceReport
-    from livekit_doctor.trace import Options
-    from livekit_doctor.trace import trace as run_trace
 
     subject = parse_subject(options.as_unicode(call), options.as_unicode(room))
     pasted = None
