@@ -64,11 +64,11 @@ def check(
         left_behind=checked.left_behind,
     )
     if output_format is Format.JSON:
-        from livekit_doctor.render import check_json
+        from livekit_doctor.render.json import check as check_json
 
         options.print_json(check_json.render(report))
     else:
-        from livekit_doctor.render import check_console
+        from livekit_doctor.render.console import check as check_console
 
         check_console.render(report, options.console())
     return report.exit_status

@@ -174,7 +174,7 @@ async def _wait_for_no_thread(*_: object) -> None:
 
 def console() -> "Console":
     """Standard output. Plain when it is no terminal; honours NO_COLOR and the width."""
-    from livekit_doctor.render.page import Output
+    from livekit_doctor.render.console.page import Output
 
     return Output()
 

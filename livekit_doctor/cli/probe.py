@@ -95,11 +95,11 @@ def probe(
         left_behind=probed.left_behind,
     )
     if output_format is Format.JSON:
-        from livekit_doctor.render import probe_json
+        from livekit_doctor.render.json import probe as probe_json
 
         options.print_json(probe_json.render(report))
     else:
-        from livekit_doctor.render import probe_console
+        from livekit_doctor.render.console import probe as probe_console
 
         probe_console.render(report, options.console())
     return report.exit_status

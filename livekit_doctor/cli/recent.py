@@ -66,7 +66,7 @@ def _require_rows(setup: "Setup", values: dict[str, str]) -> None:
 
 
 def _print(calls: "list[RecentCall]") -> None:
-    from livekit_doctor.render.page import Page
+    from livekit_doctor.render.console.page import Page
 
     page = Page(options.console())
     if not calls:

@@ -105,11 +105,11 @@ def place_call(
         left_behind=called.left_behind,
     )
     if output_format is Format.JSON:
-        from livekit_doctor.render import test_call_json
+        from livekit_doctor.render.json import test_call as test_call_json
 
         options.print_json(test_call_json.render(report))
     else:
-        from livekit_doctor.render import test_call_console
+        from livekit_doctor.render.console import test_call as test_call_console
 
         test_call_console.render(report, options.console())
     return report.trace.exit_status

@@ -123,11 +123,11 @@ def trace(
 
 def _print(report: "TraceReport", output_format: Format) -> int:
     if output_format is Format.JSON:
-        from livekit_doctor.render import trace_json
+        from livekit_doctor.render.json import trace as trace_json
 
         options.print_json(trace_json.render(report))
     else:
-        from livekit_doctor.render import trace_console
+        from livekit_doctor.render.console import trace as trace_console
 
         trace_console.render(report, options.console())
     return report.exit_status

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from livekit_doctor.redact import printable
-from livekit_doctor.render.page import Output, Page
+from livekit_doctor.render.console.page import Output, Page
 from tests.render.reports import printed, terminal
 
 FIX = """\

@@ -6,10 +6,10 @@ from livekit_doctor import catalogue
 from livekit_doctor.checks import CHECK_IDS
 from livekit_doctor.checks.check import CheckResult
 from livekit_doctor.redact import printable
-from livekit_doctor.render.check_json import STATUSES, summary
-from livekit_doctor.render.page import MARKS, Page
+from livekit_doctor.render.console.page import MARKS, Page
+from livekit_doctor.render.console.trace import because_line
+from livekit_doctor.render.json.check import STATUSES, summary
 from livekit_doctor.render.report import CheckReport
-from livekit_doctor.render.trace_console import because_line
 
 ID_WIDTH = max(map(len, CHECK_IDS)) + 2
 

@@ -13,8 +13,8 @@ from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import Coverage
 from livekit_doctor.flow import SPEC, Leg, Status, Step, Verdict
 from livekit_doctor.redact import printable
+from livekit_doctor.render.console.page import MARKS, Page
 from livekit_doctor.render.masking import Mask
-from livekit_doctor.render.page import MARKS, Page
 from livekit_doctor.render.report import BundleNote, TraceReport
 
 COLUMN = 26

@@ -5,9 +5,9 @@ from rich.console import Console
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.probing import FEWEST_FOR_P95, Bar, Criterion, Ending, Outcome
 from livekit_doctor.redact import printable
-from livekit_doctor.render.page import MARKS, Page
+from livekit_doctor.render.console.page import MARKS, Page
+from livekit_doctor.render.console.trace import because_line
 from livekit_doctor.render.report import ProbeReport
-from livekit_doctor.render.trace_console import because_line
 
 WIDEST_BAR = 40
 

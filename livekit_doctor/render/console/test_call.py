@@ -3,8 +3,8 @@
 from rich.console import Console
 
 from livekit_doctor.redact import printable
-from livekit_doctor.render import trace_console
-from livekit_doctor.render.page import Page
+from livekit_doctor.render.console import trace as trace_console
+from livekit_doctor.render.console.page import Page
 from livekit_doctor.render.report import PlacedCallReport
 
 
