@@ -234,6 +234,46 @@ def test_a_crash_while_the_phone_is_on_the_line() -> None:
     assert afterwards(lines, replace(left, at=worker_line(11.5, "").at)).verdict is Verdict.HEALTHY
 
 
+LEFT = server_line(5, "participant closing", participant="agent-AJ_uN4vB8sK1rTy", kind="AGENT", agent_name="")
+PHONE_LEFT = server_line(40, "participant closing", participant="sip_1", kind="SIP", agent_name="")
+
+
+def test_an_agent_that_left_the_phone_alone() -> None:
+    """Without a traceback: the entrypoint disconnected, or shut itself down."""
+    lines = [ASKED, ASSIGNED, ACTIVE, LEFT]
+    assert found(afterwards(lines, PHONE_LEFT)) == [(CONNECTED, "LKD407", "possible")]
+    answered = row(3, "sip_answered")
+    assert found(afterwards(lines, PHONE_LEFT, answered)) == [(CONNECTED, "LKD407", "likely")]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param([replace(PHONE_LEFT, at=LEFT.at)], id="both at once"),
+        pytest.param([server_line(12, "participant closing", participant="sip_1", kind="SIP")], id="a hang-up"),
+        pytest.param([replace(ACTIVE, at=server_line(9, "").at, number=99), PHONE_LEFT], id="another came"),
+        pytest.param([server_line(4, "participant active", participant="supervisor"), PHONE_LEFT], id="handed over"),
+        pytest.param([row(5, "call_ended"), PHONE_LEFT], id="the call had ended"),
+    ],
+)
+def test_an_agent_that_may_leave(lines: list[Observation]) -> None:
+    assert afterwards(ASKED, ASSIGNED, ACTIVE, LEFT, *lines).verdict is Verdict.HEALTHY
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (replace(RAISED, at=worker_line(3, "").at), "LKD405"),
+        (worker_line(3, "process exited with non-zero exit code -9"), "LKD405"),
+        (worker_line(60, "process is unresponsive, killing process"), "LKD415"),
+    ],
+)
+def test_the_workers_log_alone_does_not_tell_whether_the_agent_was_there(failure: LogLine, code: str) -> None:
+    diagnosis = judge(900, log_file("worker"), ASKED, failure, settings=HERE, subject=Subject(room=ROOM))
+    assert [(item.code, item.confidence.value) for item in diagnosis.broken] == [(code, "possible")]
+    assert "LKD407" in broken(diagnosis, code).candidates
+
+
 def test_no_process_for_the_job() -> None:
     lines = [ASKED, ASSIGNED, worker_line(9, "error initializing process", **OF_WORKER)]
     assert found(jobless(lines)) == [(ENTRYPOINT, "LKD417", "likely")]

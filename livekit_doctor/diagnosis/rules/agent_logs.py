@@ -24,6 +24,9 @@ PROVEN, LIKELY, POSSIBLE = Confidence.PROVEN, Confidence.LIKELY, Confidence.POSS
 LEFT = "agent worker left the room"
 """The server's word for every agent that leaves, after a hang-up too (fact 12)."""
 
+ALONE = timedelta(seconds=10)
+"""A callee whom the agent has said goodbye to hangs up within this time."""
+
 
 def entrypoint_failed(call: Call, proofs: Proofs) -> Finding | None:
     """LKD405: the entrypoint raised, or its process died, before the agent was in the room."""
@@ -60,7 +63,8 @@ def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
     lines = (*logs.said(Said.SLOW_TO_CONNECT), *unresponsive)
     if not lines:
         return None
-    sure = PROVEN if _never_seen(call) else LIKELY if unresponsive else POSSIBLE
+    # A loop that is blocked in mid-call leaves the same lines in the worker's log.
+    sure = PROVEN if _never_seen(call) else POSSIBLE
     return _finding(call, "LKD415", Step.AGENT_CONNECTED, sure, [because(line) for line in lines[:2]])
 
 
@@ -114,6 +118,35 @@ def crashed_in_the_room(call: Call, proofs: Proofs) -> Finding | None:
     return _finding(call, "LKD407", Step.AGENT_CONNECTED, LIKELY, shown)
 
 
+def left_the_phone_alone(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD407: by the server's log the agent left, and the phone stayed in the room, with nobody else.
+
+    Likely where the phone is known to have answered: an agent may as well leave a phone that only rings.
+    """
+    logs = call.component_logs
+    active, left = logs.said(Said.PARTICIPANT_ACTIVE), logs.said(Said.PARTICIPANT_LEFT)
+    joined, gone = ([line for line in lines if logs.is_agent(line)] for lines in (active, left))
+    phones = [line for line in left if line.fields.get("kind") == "SIP"]
+    if call.agents or call.inbound or not joined or not gone or len(phones) != 1:
+        return None
+    agent, phone, when = gone[-1], phones[0], gone[-1].at
+    ended = call.logged.get(Step.CALL_ENDED)
+    if when is None or phone.at is None or phone.at - when <= ALONE or (ended and ended.at <= phone.at - ALONE):
+        return None
+    others = [line for line in active if not logs.is_agent(line)]
+    others = [line for line in others if line.fields.get("participant") != phone.fields.get("participant")]
+    if others or any(line.at and line.at > when for line in joined):
+        return None
+    seconds = (phone.at - when).total_seconds()
+    shown = [
+        because(joined[-1], "the agent was there"),
+        because(agent, "it left"),
+        because(phone, f"the phone stayed for {seconds:.0f} s more"),
+    ]
+    answered = Step.SIP_ANSWERED in proofs
+    return _finding(call, "LKD407", Step.AGENT_CONNECTED, LIKELY if answered else POSSIBLE, shown)
+
+
 def job_taken_by_stray_worker(call: Call, proofs: Proofs) -> Finding | None:
     """LKD111: a worker has the job that is in none of the workers' logs, and its agent does not come."""
     worker_id = stray_worker(call)
@@ -156,6 +189,7 @@ RULES = (
     job_never_launched,
     job_failed,
     crashed_in_the_room,
+    left_the_phone_alone,
 )
 
 
@@ -164,7 +198,10 @@ def _agent_was_there(call: Call, proofs: Proofs) -> bool:
 
 
 def _sure(call: Call, line: LogLine) -> Confidence | None:
-    """How sure it is that the job's process failed before its agent was in the room."""
+    """How sure it is that the job's process failed before its agent was in the room.
+
+    By the worker's log alone that is no more than possible: an agent joins within half a second.
+    """
     if _never_seen(call):
         return PROVEN
     asked = call.component_logs.said(Said.ASKED, Said.ASSIGNED)
@@ -172,7 +209,7 @@ def _sure(call: Call, line: LogLine) -> Confidence | None:
         # Of a line that a person picked nothing says when the job began: the agent may have been there.
         return POSSIBLE if line.read.excerpt else None
     allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
-    return LIKELY if line.at - asked[-1].at <= allowed else None
+    return POSSIBLE if line.at - asked[-1].at <= allowed else None
 
 
 def _never_seen(call: Call) -> bool:
