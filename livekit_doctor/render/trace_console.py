@@ -148,7 +148,8 @@ def _broken(page: Page, item: Broken, report: TraceReport, *, primary: bool) -> 
         f"   {item.confidence.value}",
     )
     page.field("", entry.title)
-    page.fields("because", map(report.mask, map(because_line, item.because)))
+    for number, because in enumerate(item.because):
+        page.quoted("because" if number == 0 else "", report.mask(because_line(because)))
     page.candidates(item.candidates)
     if primary:
         ruled_out = report.diagnosis.ruled_out
@@ -246,4 +247,10 @@ def _coverage(page: Page, diagnosis: Diagnosis) -> None:
 def _covered(diagnosis: Diagnosis) -> Iterator[str]:
     words = {"read": "read", "empty": "empty", "unread": "NOT READ", "not_configured": "not configured"}
     for entry in diagnosis.coverage:
-        yield f"{entry.source}: {words[entry.status]}"
+        of_log = entry.status == "empty" and entry.source.startswith(_LOGS)
+        yield f"{entry.source}: {_NO_LINE if of_log else words[entry.status]}"
+
+
+_LOGS = (sources.WORKER_LOG, sources.SERVER_LOG, sources.SIP_LOG)
+_NO_LINE = "read, no line names this call"
+"""A log that is not empty, of which other lines may have told something, such as who was registered."""

@@ -188,6 +188,38 @@ def test_a_job_without_an_agent(lines: list[LogLine], step: str, code: str) -> N
     assert found(afterwards(lines)) == [(step, code, "proven")]
 
 
+@pytest.mark.parametrize(
+    ("message", "seconds", "expected"),
+    [
+        ("job_request_fnc failed", 0.3, [(JOB, "LKD404", "likely")]),
+        ("no answer was given inside the job_request_fnc", 0.3, [(JOB, "LKD404", "likely")]),
+        ("job_request_fnc failed", 4, []),
+        ("job_request_fnc failed", 0.1, []),
+    ],
+)
+def test_a_request_that_failed_by_the_workers_log_alone(
+    message: str, seconds: float, expected: list[tuple[str, str, str]]
+) -> None:
+    """The line has no room: it is this call's right after its request, and may be another's later."""
+    failed = worker_line(seconds, message, **OF_WORKER)
+    for settings in (HERE, Settings()):
+        diagnosis = judge(900, log_file("worker"), ASKED, failed, settings=settings, subject=Subject(room=ROOM))
+        assert found(diagnosis) == expected
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (RAISED, "raised"),
+        (worker_line(0.5, "process exited with non-zero exit code -9"), "killed"),
+        (worker_line(0.5, "process exited with non-zero exit code 3"), "exited"),
+    ],
+)
+def test_how_the_entrypoint_failed(failure: LogLine, kind: str) -> None:
+    """The fix is another where there is no traceback to read."""
+    assert broken(jobless(failure), "LKD405").values["kind"] == kind
+
+
 def test_the_traceback_is_attached() -> None:
     diagnosis = jobless([ASKED, RAISED])
     assert "KeyError: 'user_id'" in because(diagnosis, "LKD405")

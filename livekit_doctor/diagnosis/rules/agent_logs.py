@@ -40,8 +40,9 @@ def entrypoint_failed(call: Call, proofs: Proofs) -> Finding | None:
         texts = list(tracebacks(lines))[-1:]
         shown = [because(line) for line in lines[:2]]
         shown += [Because(source="worker log", at=lines[0].at, text=text) for text in texts]
-        detail = texts[0].strip().splitlines()[-1] if texts else lines[-1].message.splitlines()[0]
-        return _finding(call, "LKD405", Step.ENTRYPOINT_CALLED, sure, shown, detail=detail)
+        detail = texts[0].strip().splitlines()[-1] if texts else None
+        kind = "raised" if raised else "killed" if _killed(exited) else "exited"
+        return _finding(call, "LKD405", Step.ENTRYPOINT_CALLED, sure, shown, detail=detail, kind=kind)
     ended = _failed_by_server(call)
     if ended and not unresponsive and not call.component_logs.has("worker"):
         shown = [because(ended[-1], "the job failed, and no agent had been in the room")]
@@ -59,13 +60,14 @@ def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
         return None
     if returned:
         shown = [because(returned[-1])]
-        return _finding(call, "LKD415", Step.AGENT_CONNECTED, PROVEN, shown)
+        return _finding(call, "LKD415", Step.AGENT_CONNECTED, PROVEN, shown, kind="returned")
     lines = (*logs.said(Said.SLOW_TO_CONNECT), *unresponsive)
     if not lines:
         return None
     # A loop that is blocked in mid-call leaves the same lines in the worker's log.
     sure = PROVEN if _never_seen(call) else POSSIBLE
-    return _finding(call, "LKD415", Step.AGENT_CONNECTED, sure, [because(line) for line in lines[:2]])
+    kind = "blocked" if unresponsive else ""
+    return _finding(call, "LKD415", Step.AGENT_CONNECTED, sure, [because(line) for line in lines[:2]], kind=kind)
 
 
 def job_never_launched(call: Call, proofs: Proofs) -> Finding | None:
@@ -193,6 +195,14 @@ RULES = (
 )
 
 
+def _killed(exited: tuple[LogLine, ...]) -> bool:
+    """A signal that the process did not ask for ended it: Python reports signal 9 as exit code -9."""
+    return any(_SIGNAL.search(line.message) for line in exited)
+
+
+_SIGNAL = re.compile(r"exit code (?:-\d+|137|139|134)\b")
+
+
 def _agent_was_there(call: Call, proofs: Proofs) -> bool:
     return Step.AGENT_CONNECTED in proofs or bool(call.agents_seen)
 
@@ -236,7 +246,7 @@ def _failed_by_server(call: Call) -> tuple[LogLine, ...]:
 
 
 def _finding(
-    call: Call, code: str, step: Step, confidence: Confidence, shown: list[Because], detail: str | None = None
+    call: Call, code: str, step: Step, confidence: Confidence, shown: list[Because], **values: str | None
 ) -> Finding:
     candidates = [] if confidence is PROVEN else list(catalogue.get(code).candidates)
-    return finding(call, code, step, confidence, shown, candidates, detail=detail)
+    return finding(call, code, step, confidence, shown, candidates, **values)
