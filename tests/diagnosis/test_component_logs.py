@@ -274,6 +274,7 @@ def test_an_agent_that_left_the_phone_alone() -> None:
     """Without a traceback: the entrypoint disconnected, or shut itself down."""
     lines = [ASKED, ASSIGNED, ACTIVE, LEFT]
     assert found(afterwards(lines, PHONE_LEFT)) == [(CONNECTED, "LKD407", "possible")]
+    assert broken(afterwards(lines, PHONE_LEFT), "LKD407").candidates == ("LKD206",)
     answered = row(3, "sip_answered")
     assert found(afterwards(lines, PHONE_LEFT, answered)) == [(CONNECTED, "LKD407", "likely")]
 

@@ -145,8 +145,9 @@ def left_the_phone_alone(call: Call, proofs: Proofs) -> Finding | None:
         because(agent, "it left"),
         because(phone, f"the phone stayed for {seconds:.0f} s more"),
     ]
-    answered = Step.SIP_ANSWERED in proofs
-    return _finding(call, "LKD407", Step.AGENT_CONNECTED, LIKELY if answered else POSSIBLE, shown)
+    if Step.SIP_ANSWERED in proofs:
+        return finding(call, "LKD407", Step.AGENT_CONNECTED, LIKELY, shown, [])
+    return finding(call, "LKD407", Step.AGENT_CONNECTED, POSSIBLE, shown, ["LKD206"])
 
 
 def job_taken_by_stray_worker(call: Call, proofs: Proofs) -> Finding | None:
@@ -249,4 +250,4 @@ def _finding(
     call: Call, code: str, step: Step, confidence: Confidence, shown: list[Because], **values: str | None
 ) -> Finding:
     candidates = [] if confidence is PROVEN else list(catalogue.get(code).candidates)
-    return finding(call, code, step, confidence, shown, candidates, **values)
+    return finding(call, code, step, confidence, shown, candidates, [], **values)
