@@ -71,6 +71,19 @@ def test_a_traceback_in_the_noise(text: str, step: str, code: str, noise: Callab
     assert "site-packages" not in shown
 
 
+@pytest.mark.parametrize("anchors", ["^^^^^^^", "~~~~~~~^^^^^", "~~~~~~~~~~~~~^^^~~~~"])
+def test_a_traceback_with_anchors(anchors: str) -> None:
+    """Python 3.11 and newer mark the place under a line; ~~~ alone would be a fence."""
+    frame = '  File "/app/agent.py", line 8, in load\n    return json.loads(text)["customer"]'
+    assert "RuntimeError" in RAISED_TEXT
+    before, after = RAISED_TEXT.rsplit("RuntimeError", 1)
+    diagnosis = pasted(f"{before}{frame}\n           {anchors}\nRuntimeError{after}")
+    assert [item.code for item in diagnosis.broken] == ["LKD405"]
+    shown = diagnosis.broken[0].because[-1].text
+    assert "in load" in shown
+    assert shown.strip().splitlines()[-1].startswith("RuntimeError")
+
+
 @pytest.mark.parametrize("spoil", [smart, without_tabs, wrapped, lambda text: text[:-60]])
 @pytest.mark.parametrize("text", [NO_WORKER, NO_WORKER_TEXT])
 def test_lines_that_were_spoilt_on_the_way(text: str, spoil: Callable[[str], str]) -> None:
@@ -199,6 +212,7 @@ def test_why_the_phone_left(reason: str, code: str, confidence: str) -> None:
     body["participant"]["attributes"]["sip.callStatus"] = "dialing"
     diagnosis = pasted(json.dumps(body))
     assert [(item.code, item.confidence.value) for item in diagnosis.broken] == ([(code, confidence)] if code else [])
+    assert ("callee left", reason) in [(entry.event, entry.detail) for entry in diagnosis.timeline]
 
 
 @pytest.mark.parametrize(
