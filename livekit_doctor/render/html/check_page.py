@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from livekit_doctor.checks.check import CheckResult
-from livekit_doctor.render.html.page import pretty
 from livekit_doctor.render.html.parts import MARKS, Evidence, Fault, Shown, evidence, fault_of
+from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.json import check as check_json
 from livekit_doctor.render.report import CheckReport
 
@@ -45,7 +45,6 @@ class CheckPage:
     categories: tuple[Category, ...]
     exit_status: int
     document: str
-    schema: str = check_json.SCHEMA
 
     @property
     def at_fault(self) -> tuple[CheckRow, ...]:
@@ -74,11 +73,13 @@ def of(report: CheckReport) -> CheckPage:
         not_tested=report.not_tested,
         left_behind=tuple(map(report.mask, report.left_behind)),
         categories=tuple(
-            Category(category.replace("_", " ").replace("sip", "SIP"), tuple(_row(result, report) for result in results))
+            Category(
+                category.replace("_", " ").replace("sip", "SIP"), tuple(_row(result, report) for result in results)
+            )
             for category, results in groupby(report.results, key=lambda result: result.category)
         ),
         exit_status=report.exit_status,
-        document=pretty(check_json.render(report)),
+        document=JsonFormat().check(report),
     )
 
 

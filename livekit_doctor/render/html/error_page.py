@@ -1,36 +1,43 @@
-"""What the page says where there is no report."""
+"""What the page says where there is no result."""
 
 from dataclasses import dataclass
 
 from livekit_doctor import catalogue
 from livekit_doctor.render.html.parts import MARKS, Move, Named, Shown, moves
+from livekit_doctor.render.json import JsonFormat
+from livekit_doctor.render.report import ErrorReport
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorPage:
     title: str
     tone: Shown
-    kicker: str
+    command: str
     headline: str
     message: str
     code: Named | None
     meaning: str
     fix: tuple[Move, ...]
+    exit_status: int
+    document: str
 
 
-def of(command: str, code: str | None, message: str, fix: str) -> ErrorPage:
-    """The page's content. A code that has no page of the catalogue is shown by itself."""
+def of(report: ErrorReport) -> ErrorPage:
+    """The page's content. A code that the catalogue does not have is shown by itself."""
+    code = report.code
     entry = catalogue.get(code) if code in catalogue.codes() else None
-    what = f"livekit-doctor {command}".strip()
+    headline = f"{f'livekit-doctor {report.command}'.strip()} came to no result"
     return ErrorPage(
-        title=f"{what} came to no result",
+        title=f"{headline}{f', {code}' if code else ''}",
         tone=MARKS["errored"],
-        kicker="No result",
-        headline=f"{what} came to no result",
-        message=message,
+        command=report.command,
+        headline=headline,
+        message=report.message,
         code=Named(code, entry.name if entry else "", entry.title if entry else "") if code else None,
         meaning=entry.meaning if entry else "",
-        fix=_typed(fix),
+        fix=_typed(report.fix),
+        exit_status=report.exit_status,
+        document=JsonFormat().error(report),
     )
 
 

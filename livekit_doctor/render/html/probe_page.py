@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from livekit_doctor.diagnosis.probing import FEWEST_FOR_P95, Criterion, Outcome, Trial
-from livekit_doctor.render.html.page import pretty
 from livekit_doctor.render.html.parts import MARKS, PLAIN, Fault, Shown, fault_of
-from livekit_doctor.render.json import probe as probe_json
+from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.report import ProbeReport
 from livekit_doctor.render.words import ENDINGS, percent
 
@@ -82,7 +81,6 @@ class ProbePage:
     left_behind: tuple[str, ...]
     exit_status: int
     document: str
-    schema: str = probe_json.SCHEMA
 
 
 def of(report: ProbeReport) -> ProbePage:
@@ -120,7 +118,7 @@ def of(report: ProbeReport) -> ProbePage:
         trials=tuple(map(_trial, judged.trials)),
         left_behind=report.left_behind,
         exit_status=report.exit_status,
-        document=pretty(probe_json.render(report)),
+        document=JsonFormat().probe(report),
     )
 
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from livekit_doctor.catalogue.sip_statuses import sip_status
 from livekit_doctor.evidence.observations import SipCallResult
 from livekit_doctor.render.html import trace_page
-from livekit_doctor.render.html.page import pretty
 from livekit_doctor.render.html.trace_page import TracePage
-from livekit_doctor.render.json import test_call as test_call_json
+from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.report import PlacedCallReport
 
 
@@ -33,7 +32,6 @@ class TestCallPage:
     answer: tuple[tuple[str, str], ...]
     sip_status: SipStatusShown | None
     left_behind: tuple[str, ...]
-    schema: str = test_call_json.SCHEMA
 
 
 def of(report: PlacedCallReport) -> TestCallPage:
@@ -46,8 +44,7 @@ def of(report: PlacedCallReport) -> TestCallPage:
             trace,
             title=trace.title.replace("livekit-doctor trace", f"test call to {number}"),
             facts=(*_facts(report), *trace.facts),
-            document=pretty(test_call_json.render(report)),
-            schema=test_call_json.SCHEMA,
+            document=JsonFormat().test_call(report),
         ),
         number=number,
         answer=tuple(_answer(report.answer, report)) if report.answer else (),

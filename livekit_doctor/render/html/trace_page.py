@@ -12,7 +12,6 @@ from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import Coverage
 from livekit_doctor.flow import SPEC, Status, Verdict
 from livekit_doctor.render.html.ladder import NARROW, WIDE, Ladder, groups, ladder, start_of
-from livekit_doctor.render.html.page import pretty
 from livekit_doctor.render.html.parts import (
     MARKS,
     Evidence,
@@ -28,7 +27,7 @@ from livekit_doctor.render.html.parts import (
     named,
     offset,
 )
-from livekit_doctor.render.json import trace as trace_json
+from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.report import TraceReport
 from livekit_doctor.render.words import VERDICTS, verdict_sentence
 
@@ -148,7 +147,6 @@ class TracePage:
     coverage: tuple[CoverageRow, ...]
     exit_status: int
     document: str
-    schema: str = trace_json.SCHEMA
 
     @property
     def doubtful(self) -> bool:
@@ -183,7 +181,7 @@ def of(report: TraceReport) -> TracePage:
         timeline=_timeline(report),
         coverage=tuple(_coverage(entry, report) for entry in diagnosis.coverage),
         exit_status=report.exit_status,
-        document=pretty(trace_json.render(report)),
+        document=JsonFormat().trace(report),
     )
 
 
