@@ -78,6 +78,13 @@
     form.addEventListener("submit", (event) => event.preventDefault());
     form.hidden = false;
     filter();
+    // Rows that were never seen have no height yet, and the browser's own End stops short of the last.
+    one("entries").addEventListener("keydown", (event) => {
+      const last = event.key === "End" && entries.findLast(({ row }) => !row.hidden);
+      if (!last) return;
+      event.preventDefault();
+      last.row.scrollIntoView({ block: "end" });
+    });
   }
 
   // Paper can't be unfolded. The style sheet does it too, in browsers that can.
