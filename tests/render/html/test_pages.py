@@ -11,6 +11,7 @@ from livekit_doctor.cli.bundled import report_of
 from livekit_doctor.redact import printable
 from livekit_doctor.render import html
 from livekit_doctor.render.interface import Format, Report, text_of
+from livekit_doctor.render.report import TraceReport
 from tests.render.every_report import HOSTILE, every_report, hostile_reports
 from tests.render.html.opened import NARROW, WIDE, Opener
 from tests.render.reports import CALLEE, trace_report, unknown
@@ -31,7 +32,7 @@ INCIDENTS = (
 """Kept from real runs: both legs, an inbound call, a traceback, nothing decided, all well."""
 
 
-def bundled(name: str) -> Report:
+def bundled(name: str) -> TraceReport:
     return report_of(str(BUNDLES / f"{name}.json.gz"), show_numbers=False)
 
 

@@ -20,6 +20,7 @@ from livekit_doctor.render.html.parts import Move, moves, offset
 from livekit_doctor.render.interface import Format, text_of
 from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.report import ErrorReport
+from tests.cli.command_line import run
 from tests.render.every_report import every_report, hostile_reports
 from tests.render.reports import START, TRACES, both_legs, broken, trace_report
 
@@ -154,3 +155,20 @@ def test_the_wheel_has_the_templates(tmp_path: Path) -> None:
 
 def test_a_page_says_the_same_each_time() -> None:
     assert html.trace(trace_report(broken())) == html.trace(trace_report(broken()))
+
+
+def test_the_command_line_writes_it(tmp_path: Path) -> None:
+    bundle = ROOT / "tests" / "bundles" / "incident-1-live.json.gz"
+    ran = run("trace", "--bundle", str(bundle), "--output", "report.html", cwd=tmp_path)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert ran.status == 1
+    assert "<title>Broke at: job assigned, LKD402 · call-" in page
+    assert "Broke at: job assigned" in ran.stdout
+
+
+def test_a_command_that_came_to_nothing_says_so_on_the_page(tmp_path: Path) -> None:
+    ran = run("trace", "--bundle", "none.json", "--format", "html", cwd=tmp_path)
+    assert ran.status == 2
+    assert ran.stdout.startswith("<!doctype html>")
+    assert "livekit-doctor trace came to no result" in ran.stdout
+    assert "none.json" in ran.stdout

@@ -22,7 +22,7 @@ def shown(page: Page) -> int:
 
 
 def test_by_text_by_source_and_by_evidence(opened: Opener) -> None:
-    page = opened(html.trace(bundled("entrypoint_raises-logs")))  # type: ignore[arg-type]
+    page = opened(html.trace(bundled("entrypoint_raises-logs")))
     expect(page.locator("#count")).to_have_text("16 entries")
     page.get_by_label("Text").focus()
     page.keyboard.type("JOB worker")
