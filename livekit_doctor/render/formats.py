@@ -15,6 +15,7 @@ class FormatName(StrEnum):
     JUNIT = "junit"
     GITHUB = "github"
     MARKDOWN = "markdown"
+    HTML = "html"
 
 
 ENDINGS = {
@@ -24,6 +25,8 @@ ENDINGS = {
     ".xml": FormatName.JUNIT,
     ".md": FormatName.MARKDOWN,
     ".markdown": FormatName.MARKDOWN,
+    ".html": FormatName.HTML,
+    ".htm": FormatName.HTML,
 }
 """What the ending of a file's name says of its format."""
 
@@ -57,3 +60,7 @@ def load(name: FormatName) -> "Format":
             from livekit_doctor.render import markdown
 
             return markdown
+        case FormatName.HTML:
+            from livekit_doctor.render import html
+
+            return html
