@@ -129,6 +129,7 @@ class CheckRun:
             configuration="configuration: given by the program that called check()",
             exit_status=self.exit_status,
             left_behind=self.left_behind,
+            strict=self.strict,
         )
 
 
