@@ -8,7 +8,7 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from livekit_doctor import __version__
-from livekit_doctor.cli import check, demo, probe, test_call, trace
+from livekit_doctor.cli import check, completion, demo, probe, test_call, trace
 from livekit_doctor.cli.exits import Exit
 from livekit_doctor.errors import UserError
 
@@ -42,6 +42,9 @@ app.command("trace", short_help="In an incident: the step at which one call brok
 app.command("probe", short_help="Many dispatches of your agent: how many get it, how soon.")(probe.probe)
 app.command("test-call", short_help="One real outbound call, followed on both legs.")(test_call.place_call)
 app.command("demo", short_help="The incidents behind this tool, from a recording.")(demo.demo)
+app.command("completion", short_help="A script that makes your shell complete commands, codes and call ids.")(
+    completion.completion
+)
 
 
 def execute(arguments: list[str]) -> int:
