@@ -117,5 +117,5 @@ def test_the_wheel_says_that_it_is_typed(tmp_path: Path) -> None:
     subprocess.run(command, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert {"livekit_doctor/py.typed", "livekit_doctor/api.py"} <= set(names)
+    assert {"livekit_doctor/py.typed", "livekit_doctor/api.py", "livekit_doctor/cli/shells/fish"} <= set(names)
     assert not [name for name in names if name.startswith(("tests/", "examples/"))]
