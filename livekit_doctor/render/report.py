@@ -13,7 +13,7 @@ from livekit_doctor.evidence.observations import Coverage, OutboundTrunk, Recent
 from livekit_doctor.render.masking import Mask
 from livekit_doctor.settings import Settings
 
-QUOTED = ("LKD405", "LKD411")
+QUOTED = ("LKD404", "LKD405", "LKD411")
 """Codes whose fix quotes what a server or an agent said; there is nothing in it to be typed."""
 
 
