@@ -13,6 +13,7 @@ demo: $(VENV)/.runtime
 test: $(VENV)/.dev
 	$(BIN)/python -m tests.lab.install
 	$(BIN)/python -m tests.browser.install
+	-@$(BIN)/python -m tests.cli.install_shells
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup
 
 lint: $(VENV)/.dev

@@ -49,6 +49,11 @@ def run(arguments: list[str]) -> int:
 
 def _ended(arguments: list[str]) -> int:
     try:
+        if arguments[:1] == ["__complete"]:
+            from livekit_doctor.cli.completing import answer
+
+            answer(arguments[1:])
+            return Exit.OK
         from livekit_doctor.cli.app import execute
 
         return execute(arguments)

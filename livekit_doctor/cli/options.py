@@ -93,15 +93,9 @@ def fix_values(loaded: "Loaded") -> dict[str, str]:
 
 
 def fix_values_of(settings: "Settings", config_file: str) -> dict[str, str]:
-    values = {
-        "agent_name": settings.agent.name,
-        "url": settings.livekit.url,
-        "schema": settings.call_logs.schema,
-        "table": settings.call_logs.table,
-        "column": settings.call_logs.columns.call_id,
-        "config_file": config_file,
-    }
-    return {key: value for key, value in values.items() if value}
+    from livekit_doctor.render.report import fix_values_of
+
+    return fix_values_of(settings, config_file)
 
 
 def config_file(loaded: "Loaded") -> str:

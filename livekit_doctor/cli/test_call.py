@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from livekit_doctor.cli import options, outputs
-from livekit_doctor.cli.exits import Exit
+from livekit_doctor.cli.exits import Exit, exit_status_of_trace
 from livekit_doctor.cli.screen import QuietOption, Screen, VerboseOption
 from livekit_doctor.errors import UserError
 
@@ -150,9 +150,8 @@ def _ask(number: str, prepared: "Prepared", agent: str | None) -> None:
 def exit_status(diagnosis: "Diagnosis") -> Exit:
     """As trace's; 2 where LiveKit refused the credentials for dialling, and 3 where something was
     still on its way when the call was ended."""
-    from livekit_doctor.cli.trace import exit_status
     from livekit_doctor.flow import Verdict
 
     if any(item.code in ("LKD002", "LKD004") for item in diagnosis.broken):
         return Exit.USAGE
-    return Exit.UNDECIDED if diagnosis.verdict is Verdict.IN_PROGRESS else exit_status(diagnosis)
+    return Exit.UNDECIDED if diagnosis.verdict is Verdict.IN_PROGRESS else exit_status_of_trace(diagnosis)

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from livekit_doctor.cli import options, outputs
-from livekit_doctor.cli.exits import WRONG_NAMES, Exit
+from livekit_doctor.cli.exits import Exit, exit_status_of_trace
 from livekit_doctor.cli.screen import QuietOption, Screen, VerboseOption
 
 if TYPE_CHECKING:
-    from livekit_doctor.diagnosis.result import Diagnosis
     from livekit_doctor.settings import Settings
 
 
@@ -85,7 +84,9 @@ def trace(
     loaded = options.load(config, url=url, agent_name=agent_name, call_logs=call_logs, further=logs)
     settings = loaded.settings
     if not evidence:
-        _require_a_source(settings)
+        from livekit_doctor.hearts.inputs import require_a_source
+
+        require_a_source(settings)
     _require_one_stdin(settings, evidence or ())
     if call is None and room is None and not evidence:
         from livekit_doctor.cli.recent import recent
@@ -123,40 +124,8 @@ def trace(
                 mask=mask_of(traced.evidence, show=show_numbers, names=names_in(traced.diagnosis)),
                 values=options.fix_values(loaded),
                 server=settings.livekit.url,
-                exit_status=exit_status(traced.diagnosis) if is_saved else Exit.USAGE,
+                exit_status=exit_status_of_trace(traced.diagnosis) if is_saved else Exit.USAGE,
             )
-        )
-
-
-def exit_status(diagnosis: "Diagnosis") -> Exit:
-    """2 where the configuration is at fault, else by the verdict."""
-    from livekit_doctor.flow import Verdict
-
-    for entry in diagnosis.coverage:
-        problem = entry.problem
-        if problem is not None and (problem.code in ("LKD002", "LKD004") or problem.values.get("kind") in WRONG_NAMES):
-            return Exit.USAGE
-    match diagnosis.verdict:
-        case Verdict.BROKEN:
-            return Exit.FAILED
-        case Verdict.HEALTHY | Verdict.IN_PROGRESS:
-            return Exit.OK
-        case _:
-            return Exit.UNDECIDED
-
-
-def _require_a_source(settings: "Settings") -> None:
-    from livekit_doctor.errors import UserError
-
-    rows, logs = settings.call_logs, settings.logs
-    if settings.livekit.missing and not (rows.dsn or rows.file or logs.worker or logs.server or logs.sip):
-        raise UserError(
-            "LKD002",
-            f"nothing to read: {', '.join(settings.livekit.missing)} not set, and no call logs are configured",
-            "set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the environment or in .env,\n"
-            "set CALL_LOGS_DATABASE_URL, or give an export with --call-logs FILE,\n"
-            "or give logs with --worker-log, --server-log and --sip-log FILE, or what you have with --evidence FILE",
-            Exit.USAGE,
         )
 
 

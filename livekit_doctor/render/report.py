@@ -11,9 +11,23 @@ from livekit_doctor.diagnosis.probing import Judged
 from livekit_doctor.diagnosis.result import Broken, Diagnosis
 from livekit_doctor.evidence.observations import Coverage, OutboundTrunk, RecentCall, SipCallResult
 from livekit_doctor.render.masking import Mask
+from livekit_doctor.settings import Settings
 
 QUOTED = ("LKD404", "LKD405", "LKD411")
 """Codes whose fix quotes what a server or an agent said; there is nothing in it to be typed."""
+
+
+def fix_values_of(settings: Settings, config_file: str) -> dict[str, str]:
+    """What the configuration has to fill into a fix; `config_file` is what fixes call it."""
+    values = {
+        "agent_name": settings.agent.name,
+        "url": settings.livekit.url,
+        "schema": settings.call_logs.schema,
+        "table": settings.call_logs.table,
+        "column": settings.call_logs.columns.call_id,
+        "config_file": config_file,
+    }
+    return {key: value for key, value in values.items() if value}
 
 
 def _told(code: str, values: Mapping[str, str], mask: Mask) -> Mapping[str, str]:
