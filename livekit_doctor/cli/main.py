@@ -131,6 +131,14 @@ def _error(arguments: list[str], status: int, code: str | None, message: str, fi
             **{key: [] for key in ("histogram", "criteria", "endings", "dispatches", "left_behind")},
             "error": error,
         }
+    if "explain" in arguments[:1]:
+        return {
+            "schema": "livekit-doctor/explain/v1",
+            "exit_status": status,
+            "explained": [],
+            "codes": [],
+            "error": error,
+        }
     if "test-call" in arguments[:1]:
         nothing = dict.fromkeys(("number", "trunk_id", "agent_name", "answer", "trace"))
         return {
