@@ -82,21 +82,25 @@ def _looked_up(words: list[str]) -> "list[Topic]":
 
 def _print(topics: "list[Topic]", listed: "tuple[Entry, ...]", output_format: Format) -> None:
     if output_format is Format.JSON:
+        import msgspec
+
         from livekit_doctor.render.json import explain as explain_json
 
-        options.print_json(explain_json.render(topics, listed))
+        document = explain_json.render(topics, listed)
+        print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
         return
     from livekit_doctor.render.explained import explained
 
     pages = [explained(topic) for topic in topics]
     if output_format is Format.MARKDOWN:
-        from livekit_doctor.render.markdown import explain as explain_markdown
+        from livekit_doctor.render import explain_markdown
 
         print(explain_markdown.table(listed) if listed else explain_markdown.render(pages), end="")
         return
     from livekit_doctor.render.console import explain as explain_console
+    from livekit_doctor.render.console.page import Output
 
     if listed:
-        explain_console.render_list(listed, options.console())
+        explain_console.render_list(listed, Output())
     else:
-        explain_console.render(pages, options.console())
+        explain_console.render(pages, Output())

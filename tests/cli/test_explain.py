@@ -93,7 +93,7 @@ def test_what_is_unknown(tmp_path: Path, words: list[str], says: str, fix: str, 
         assert ran.json["error"]["fix"] == f"livekit-doctor {fix}"
         assert set(ran.json) - {"error"} == set(run("explain", "LKD401", "-f", "json", cwd=tmp_path).json)
     else:
-        assert ran.stdout == ""
+        assert (says in ran.stdout.replace("\\", "")) is (form == "markdown")
 
 
 def test_the_nearest_is_what_the_fix_explains(tmp_path: Path) -> None:

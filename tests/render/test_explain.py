@@ -11,10 +11,10 @@ from syrupy.extensions.json import JSONSnapshotExtension
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue.lookup import look_up
 from livekit_doctor.catalogue.sip_statuses import registered
+from livekit_doctor.render import explain_markdown
 from livekit_doctor.render.console import explain as explain_console
 from livekit_doctor.render.explained import explained
 from livekit_doctor.render.json import explain as explain_json
-from livekit_doctor.render.markdown import explain as explain_markdown
 from tests.render.reports import printed, terminal
 
 PAGES = ("401", "LKD602", "LKD402", "sip-403", "sip-499")
