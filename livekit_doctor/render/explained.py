@@ -11,6 +11,8 @@ from livekit_doctor.render.masking import split_command
 
 WHO = {"carrier": "the carrier", "callee": "the callee", "network": "the network between carrier and callee"}
 
+LOGIN_ASKED = (401, 407)
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -78,6 +80,11 @@ def _status(status: SipStatus) -> Explained:
         f"{status.http}; sip_status_code in the error's meta is {status.code}. Without wait_until_answered it has "
         "returned success long before, and all that is seen is that the SIP participant leaves within 0.4 s."
     )
+    if status.code in LOGIN_ASKED:
+        arrives += (
+            " livekit-sip answers a request for a login by itself; where that fails the error has no SIP status, and "
+            "its message says so (LKD208)."
+        )
     meanings = []
     for meaning in status.meanings:
         say, code = catalogue.fill_fix(meaning.fix, {})
