@@ -27,6 +27,11 @@ _CLASSES = {
 }
 
 
+def of_group(digit: str) -> list[str]:
+    """The codes whose first digit is this one."""
+    return [code for code in catalogue.codes() if code[3] == digit]
+
+
 def page(code: str) -> str:
     """The page of one code, as `explain --format markdown` prints it."""
     text = explain_markdown.page(explained(look_up(code)))
@@ -37,7 +42,7 @@ def table() -> str:
     """All codes, a table a group."""
     parts = []
     for digit, title in GROUPS.items():
-        entries = [catalogue.get(code) for code in catalogue.codes() if code[3] == digit]
+        entries = [catalogue.get(code) for code in of_group(digit)]
         rows = [f"| {e.code} | `{e.name}` | {escaped(e.title)} | {e.severity} |" for e in entries]
         parts.append("\n".join([f"## {title}", "", "| code | name | | severity |", "|---|---|---|---|", *rows, ""]))
     return "\n".join(parts)

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -44,15 +45,17 @@ def _row(option: Any) -> str:
     names = ", ".join(f"`{name}`" for name in sorted(option.opts, key=len, reverse=True))
     if not option.is_flag:
         names += f" `{_value(option)}`"
+    choices = ", ".join(f"`{choice}`" for choice in getattr(option.type, "choices", ()))
+    says = f"{_cell(option.help)}{f' One of {choices}.' if choices else ''}"
     default = "" if option.default is None or option.is_flag else f"`{_plain(option.default)}`"
-    return f"| {names} | {_cell(option.help)} | {default} |"
+    return f"| {names} | {says} | {default} |"
 
 
 def _value(option: Any) -> str:
-    choices = getattr(option.type, "choices", None)
-    if choices:
-        return " or ".join(str(choice) for choice in choices)
-    return option.metavar or option.type.name.upper()
+    """What stands for the value of an option."""
+    if getattr(option.type, "choices", None):
+        return str(option.opts[0]).lstrip("-").upper()
+    return option.metavar or str(option.type.name).upper()
 
 
 def _plain(value: object) -> str:
@@ -67,21 +70,40 @@ def _cell(text: str | None) -> str:
     return _prose(text or "").replace("|", "\\|")
 
 
+WIDTH = 92
+"""Characters of a line of output that are seen without scrolling."""
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+
+
 def output(arguments: list[str]) -> str:
-    """What the command prints with these arguments, run from the project's folder without any configuration."""
+    """What the command prints with these arguments on a terminal, without any configuration; from the project's folder.
+
+    Raises RuntimeError where it ends in an error.
+    """
     with tempfile.TemporaryDirectory() as empty:
         config = Path(empty) / "checks.yaml"
         config.write_text("")
-        unset = ("LIVEKIT_", "CALL_LOGS_", "DATABASE_URL", "FORCE_COLOR", "COLUMNS", "TTY_")
+        unset = ("LIVEKIT_", "CALL_LOGS_", "DATABASE_URL", "NO_COLOR", "TTY_")
         environment = {key: value for key, value in os.environ.items() if not key.startswith(unset)}
+        terminal = {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": str(WIDTH), "PYTHONUTF8": "1"}
         ran = subprocess.run(
             [sys.executable, "-m", "livekit_doctor", *arguments],
             cwd=ROOT,
-            env={**environment, "LIVEKIT_DOCTOR_CONFIG": str(config), "PYTHONUTF8": "1"},
+            env={**environment, **terminal, "LIVEKIT_DOCTOR_CONFIG": str(config)},
             capture_output=True,
             text=True,
             timeout=60,
         )
     if ran.returncode not in (0, 1):
         raise RuntimeError(f"livekit-doctor {' '.join(arguments)}: exit status {ran.returncode}\n{ran.stderr}")
-    return ran.stdout.rstrip()
+    return _ESCAPES.sub("", ran.stdout).rstrip()
+
+
+def demonstrated(command: str) -> str:
+    """What the demo prints for this command, up to its first fault: a real answer to a recorded server."""
+    shown = output(["demo"])
+    found = re.search(rf"^\$ (livekit-doctor {command} .*?)(?=^XX  )", shown, re.MULTILINE | re.DOTALL)
+    if found is None:
+        raise RuntimeError(f"the demo runs no {command}")
+    return f"$ {found[1].rstrip()}\n\n..."

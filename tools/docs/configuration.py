@@ -4,7 +4,6 @@ tests/config/test_example.py holds that file to the types; so there is one place
 """
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec import NODEFAULT, Struct, inspect, json
@@ -23,8 +22,11 @@ def reference() -> str:
     sections = []
     for field in SHAPE.fields:
         head = [f"## {field.name}", ""]
-        if about := said.get(field.name):
+        if (about := said.get(field.name)) and field.name not in paths():
             head += [_prose(about), ""]
+        known = [path.replace(ONE_OF_MANY, "") for path in paths()]
+        inner = [key for key in said if key.startswith(f"{field.name}.") and key.count(".") == 1 and key not in known]
+        head += [line for key in inner for line in (f"`{key}`: {_prose(said[key])}", "") if said[key]]
         rows = ["| key | what it is | type | default |", "|---|---|---|---|"]
         rows += [_row(path, said) for path in paths() if path.split(".")[0].removesuffix(ONE_OF_MANY) == field.name]
         sections.append("\n".join([*head, *rows, ""]))
@@ -74,13 +76,18 @@ def _row(path: str, said: dict[str, str]) -> str:
 
 
 def _words(path: str, said: dict[str, str]) -> str:
-    """What the example says of the key, or of the one that it belongs to."""
-    parts = path.replace(ONE_OF_MANY, "").split(".")
-    while parts:
-        if words := said.get(".".join(parts)):
-            return words
-        parts.pop()
-    return ""
+    """What the example says of the key. The keys of an allowance are explained once, at the first one."""
+    name = path.replace(ONE_OF_MANY, "")
+    words = said.get(name, "")
+    above, _, last = name.rpartition(".")
+    if above.startswith(_ALLOWANCES):
+        words = words or next(text for key, text in said.items() if key.startswith(_ALLOWANCES) and key.endswith(last))
+        if last == "broken_after" and said.get(above):
+            words += f". {said[above]}"
+    return words
+
+
+_ALLOWANCES = "flow.allowances."
 
 
 def _of(path: str) -> tuple[str, str | None]:
@@ -92,9 +99,9 @@ def _of(path: str) -> tuple[str, str | None]:
         field = next(f for f in _struct(shape).fields if f.encode_name == part.removesuffix(ONE_OF_MANY))
         shape, required = field.type, field.required
         parent = getattr(parent, field.name, NODEFAULT) if isinstance(parent, Struct) else NODEFAULT
-        default = "required" if required else parent
-        if default is NODEFAULT and field.default is not NODEFAULT:
-            default = field.default
+        default = parent if parent is not NODEFAULT else field.default
+        if default is NODEFAULT and required:
+            default = "required"
         if part.endswith(ONE_OF_MANY) and isinstance(shape, inspect.VarTupleType):
             shape, parent = shape.item_type, NODEFAULT
     return _kind(shape), _shown(default)
@@ -140,8 +147,3 @@ def _shown(default: object) -> str | None:
 def _prose(text: str) -> str:
     text = re.sub(r"(?<!`)(\$?\{\w+(?::-\w+)?\}|\$\{VAR\})", r"`\1`", text)
     return text.replace("<", "&lt;").replace("|", "\\|").replace("*", "\\*")
-
-
-def lines() -> Iterator[str]:
-    """The dotted key of each row, for who wants to see that none is missing."""
-    yield from paths()

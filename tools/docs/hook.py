@@ -18,12 +18,14 @@ from mkdocs.exceptions import PluginError  # noqa: E402
 from mkdocs.structure.files import File, Files  # noqa: E402
 
 from livekit_doctor import catalogue  # noqa: E402
-from tools.docs import codes, commands, configuration  # noqa: E402
+from tools.docs import codes, commands, configuration, formats  # noqa: E402
 
 ASKED: dict[str, Callable[[str], str]] = {
     "options": commands.options,
     "commands": lambda _: commands.summary(),
     "output": lambda said: f"```text\n$ livekit-doctor {said}\n{commands.output(said.split())}\n```",
+    "demo": lambda said: f"```text\n{commands.demonstrated(said)}\n```",
+    "formats": lambda _: formats.table(),
     "codes": lambda _: codes.table(),
     "sip statuses": lambda _: codes.statuses(),
     "configuration": lambda _: configuration.reference(),
@@ -31,7 +33,7 @@ ASKED: dict[str, Callable[[str], str]] = {
 }
 
 _ASKS = re.compile(r"^<!-- ([a-z ]+?)(?:: (.+))? -->$", re.MULTILINE)
-_CODE_OR_LINK = re.compile(r"(^ *```.*?^ *```$|`[^`\n]+`|\[[^\]\n]*\]\([^)\n]*\)|^#.*$)", re.DOTALL | re.MULTILINE)
+_CODE_OR_LINK = re.compile(r"(^ *```.*?^ *```$|`[^`\n]+`|\[[^\]\n]*\]\([^)\n]*\)|^#[^\n]*$)", re.DOTALL | re.MULTILINE)
 
 
 def on_config(config: Any) -> Any:
@@ -40,7 +42,10 @@ def on_config(config: Any) -> Any:
         if "Commands" in entry:
             entry["Commands"] += [f"commands/{name}.md" for name in commands.commands()]
         if "Codes" in entry:
-            entry["Codes"] += [{f"{code} {catalogue.get(code).name}": f"codes/{code}.md"} for code in catalogue.codes()]
+            entry["Codes"] += [
+                {title: [{f"{code} {catalogue.get(code).name}": f"codes/{code}.md"} for code in codes.of_group(digit)]}
+                for digit, title in codes.GROUPS.items()
+            ]
     return config
 
 
