@@ -21,8 +21,9 @@ class WholeFile:
 
     def __init__(self, name: str, option: str, *, force: bool = False, public: bool = False) -> None:
         self.name, self.option, self.force = name, option, force
-        self.path = Path(os.path.realpath(name)) if "\0" not in name else Path(name)
         self.public = public
+        # A link to a file stays one; where a link leads that stands for a pipe is no path.
+        self.path = Path(name) if "\0" in name or self._is_special_at(Path(name)) else Path(os.path.realpath(name))
         self._unfinished: Path | None = None
 
     def __enter__(self) -> Self:
@@ -65,7 +66,10 @@ class WholeFile:
 
     @property
     def _is_special(self) -> bool:
-        return self.public and self.path.exists() and not self.path.is_file()
+        return self._is_special_at(self.path)
+
+    def _is_special_at(self, path: Path) -> bool:
+        return self.public and path.exists() and not path.is_file() and not path.is_dir()
 
     def _refuse_unusable(self) -> None:
         folder = self.path.parent

@@ -28,7 +28,7 @@ MARKS: dict[Standing, str] = {
 }
 TIMELINE_ROWS = 60
 
-_SPECIAL = re.compile(r"([\\`*{}\[\]<>|~#&@]|(?<!\w)_|_(?!\w))")
+_SPECIAL = re.compile(r"([\\`*{}\[\]<>|~#&@]|(?<![^\W_])_|_(?![^\W_]))")
 _LIST = re.compile(r"^(\s*)(\d+)([.)])|^(\s*)([-+=])")
 
 
@@ -147,6 +147,6 @@ def _timeline(report: TraceReport) -> Iterator[str]:
 
 def escape(text: str) -> str:
     """The text on one line, with nothing in it that Markdown would read as a mark, a link or HTML."""
-    text = _SPECIAL.sub(r"\\\1", printable(text))
+    text = _SPECIAL.sub(r"\\\1", printable(text).strip())
     text = re.sub(r"(?i)\b(https?|wss?|ftp|www)(:|\.)(?=\S)", r"\1\\\2", text)
     return _LIST.sub(lambda m: f"{m[1]}{m[2]}\\{m[3]}" if m[2] else f"{m[4]}\\{m[5]}", text)

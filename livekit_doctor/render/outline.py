@@ -172,7 +172,8 @@ def of_trace(report: TraceReport) -> Outline:
             exit_status=report.exit_status,
             points=points,
             notes=(*dict.fromkeys((*unread, *warnings, *settle)), f"read: {covered(diagnosis)}"),
-        )
+        ),
+        *unread,
     )
 
 
@@ -271,12 +272,12 @@ def of_error(report: ErrorReport) -> Outline:
     return Outline(report.command, "", report.message, report.exit_status, (point,))
 
 
-def _agreed(outline: Outline) -> Outline:
+def _agreed(outline: Outline, *why: str) -> Outline:
     """With a point for the exit status, where no other one says that something is wrong."""
     wrong = any(point.status in ("failed", "errored") for point in outline.points)
     if outline.ok or wrong:
         return outline
-    verdict = Point("verdict", outline.command, "verdict", "errored", outline.headline)
+    verdict = Point("verdict", outline.command, "verdict", "errored", "; ".join((outline.headline, *why)))
     return replace(outline, points=(*outline.points, verdict))
 
 
