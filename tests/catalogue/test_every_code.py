@@ -89,7 +89,7 @@ def raised(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     file = tmp_path_factory.mktemp("raised") / "raised.json"
     nodes = [f"tests/{node}" for node in dict.fromkeys(RAISED_BY.values())]
     told = ["-p", "tests.catalogue.raising", "--raised", str(file), "-p", "no:cacheprovider", "-q", *nodes]
-    ran = subprocess.run([sys.executable, "-m", "pytest", *told], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    ran = subprocess.run([sys.executable, "-m", "pytest", *told], cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-1000:]
     raised: dict[str, list[str]] = json.loads(file.read_text())
     return raised

@@ -15,6 +15,7 @@ from typer.main import get_command
 
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue.sip_statuses import registered, sip_status
+from livekit_doctor.checks import CHECK_IDS
 from livekit_doctor.cli.app import app
 from livekit_doctor.config.reader import paths
 from livekit_doctor.flow import Step
@@ -88,7 +89,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
     )
     said = ran.stdout + ran.stderr
     assert ran.returncode == 0, said[-3000:]
@@ -227,6 +228,11 @@ def test_options_in_prose_are_options_of_some_command(page: Path) -> None:
     prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     for option in re.findall(r"`(?:livekit-doctor \w+ )?(--[a-z-]+)", prose):
         assert option in known | {"--help", "--version"}
+
+
+def test_the_output_of_check_that_is_shown_has_every_check() -> None:
+    text = (ROOT / "docs" / "commands" / "check.md").read_text(encoding="utf-8")
+    assert tuple(re.findall(r"^  (?:ok|XX|!!|--|EE)  ([a-z_.]+) ", text, re.MULTILINE)) == CHECK_IDS
 
 
 # The configuration

@@ -93,17 +93,8 @@ def output(arguments: list[str]) -> str:
             env={**environment, **terminal, "LIVEKIT_DOCTOR_CONFIG": str(config)},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
     if ran.returncode not in (0, 1):
         raise RuntimeError(f"livekit-doctor {' '.join(arguments)}: exit status {ran.returncode}\n{ran.stderr}")
     return _ESCAPES.sub("", ran.stdout).rstrip()
-
-
-def demonstrated(command: str) -> str:
-    """What the demo prints for this command, up to its first fault: a real answer to a recorded server."""
-    shown = output(["demo"])
-    found = re.search(rf"^\$ (livekit-doctor {command} .*?)(?=^XX  )", shown, re.MULTILINE | re.DOTALL)
-    if found is None:
-        raise RuntimeError(f"the demo runs no {command}")
-    return f"$ {found[1].rstrip()}\n\n..."

@@ -24,7 +24,6 @@ ASKED: dict[str, Callable[[str], str]] = {
     "options": commands.options,
     "commands": lambda _: commands.summary(),
     "output": lambda said: f"```text\n$ livekit-doctor {said}\n{commands.output(said.split())}\n```",
-    "demo": lambda said: f"```text\n{commands.demonstrated(said)}\n```",
     "formats": lambda _: formats.table(),
     "codes": lambda _: codes.table(),
     "sip statuses": lambda _: codes.statuses(),
