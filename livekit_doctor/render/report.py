@@ -12,7 +12,7 @@ from livekit_doctor.diagnosis.result import Broken, Diagnosis
 from livekit_doctor.evidence.observations import Coverage, OutboundTrunk, RecentCall, SipCallResult
 from livekit_doctor.render.masking import Mask
 
-QUOTED = ("LKD405", "LKD411")
+QUOTED = ("LKD404", "LKD405", "LKD411")
 """Codes whose fix quotes what a server or an agent said; there is nothing in it to be typed."""
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.probing import Outcome
 from livekit_doctor.diagnosis.result import Diagnosis
+from livekit_doctor.evidence import sources
+from livekit_doctor.evidence.observations import Coverage
 from livekit_doctor.flow import SPEC, Leg, Status, Step, Verdict
 
 LEGS: Mapping[Leg, str] = {Leg.CALL: "call", Leg.AGENT: "agent leg", Leg.PHONE: "phone leg"}
@@ -36,7 +38,16 @@ COVERAGE = {"read": "read", "empty": "empty", "unread": "NOT READ", "not_configu
 
 def covered(diagnosis: Diagnosis) -> str:
     """What was read of each source, in one line."""
-    return ", ".join(f"{entry.source}: {COVERAGE[entry.status]}" for entry in diagnosis.coverage)
+    return ", ".join(f"{entry.source}: {_covered(entry)}" for entry in diagnosis.coverage)
+
+
+def _covered(entry: Coverage) -> str:
+    return _NO_LINE if entry.status == "empty" and entry.source.startswith(_LOGS) else COVERAGE[entry.status]
+
+
+_LOGS = (sources.WORKER_LOG, sources.SERVER_LOG, sources.SIP_LOG)
+_NO_LINE = "read, no line names this call"
+"""A log that is not empty, of which other lines may have told something, such as who was registered."""
 
 
 def percent(share: float) -> str:

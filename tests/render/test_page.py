@@ -126,3 +126,12 @@ def test_no_gap_follows_another() -> None:
         page.line("c")
 
     assert page_of(write) == "a\n\nb\n\nc\n"
+
+
+def test_a_traceback_keeps_its_lines() -> None:
+    traceback = 'worker log: Traceback (most recent call last):\n  File "/app/agent.py", line 8\nKeyError: 0'
+    assert page_of(lambda page: page.quoted("because", traceback)).splitlines() == [
+        "  because      worker log: Traceback (most recent call last):",
+        '                   File "/app/agent.py", line 8',
+        "                 KeyError: 0",
+    ]

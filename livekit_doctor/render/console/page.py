@@ -93,6 +93,13 @@ class Page:
         for number, text in enumerate(texts):
             self.field(label if number == 0 else "", text, style=style)
 
+    def quoted(self, label: str, text: str) -> None:
+        """A text under a label, and the lines of a traceback in it as they are."""
+        first, *lines = text.strip().splitlines() or [""]
+        self.field(label, first)
+        for line in lines:
+            self.line(" " * (LABEL + 3), printable(line))
+
     def commands(self, label: str, texts: Iterable[str]) -> None:
         """Several texts under one label. A command at the end of one is not wrapped."""
         for number, text in enumerate(texts):

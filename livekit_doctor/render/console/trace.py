@@ -151,7 +151,8 @@ def _broken(page: Page, item: Broken, report: TraceReport, detail: Detail, *, pr
         f"   {item.confidence.value}",
     )
     page.field("", entry.title)
-    page.fields("because", map(report.mask, map(because_line, item.because)))
+    for number, because in enumerate(item.because):
+        page.quoted("because" if number == 0 else "", report.mask(because_line(because)))
     page.candidates(item.candidates, detail)
     if primary:
         ruled_out = report.diagnosis.ruled_out
