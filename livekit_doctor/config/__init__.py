@@ -66,12 +66,14 @@ def load(
     environ: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     check_ids: Collection[str] | None = None,
+    unwritten: bool = False,
 ) -> Loaded:
     """The effective configuration.
 
     `path` is the file named by --config; without one, `$LIVEKIT_DOCTOR_CONFIG` of the real
     environment, then checks.yaml in `cwd` and upwards. `overrides` are the options of the command
     line by dotted key; None means not given. With `check_ids`, other ids under `checks` are refused.
+    `unwritten` is for a `path` that is yet to be written: as if nothing stood in that file.
 
     Raises ConfigError with every mistake of the file and the other sources.
     """
@@ -87,6 +89,7 @@ def load(
     origins: dict[str, str] = {}
     plain = Reader(issues, origins, check_ids=check_ids)
     settings = plain.settings(_fallbacks(env), Settings())
+    file = None if unwritten else file
     if file is not None:
         name = _display(file, folder)
         entry, found = document.parse(_read(file, name), name)

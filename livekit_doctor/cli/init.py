@@ -1,0 +1,244 @@
+"""livekit-doctor init."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from livekit_doctor.cli import options
+from livekit_doctor.cli.exits import Exit
+from livekit_doctor.errors import UserError
+
+if TYPE_CHECKING:
+    from livekit_doctor.config import Loaded
+    from livekit_doctor.evidence.observations import OutboundTrunk, Problem
+    from livekit_doctor.init.proposal import Answers, Proposal
+    from livekit_doctor.init.tables import TableSeen
+
+
+def init(
+    file: Annotated[Path, typer.Option("--file", help="The file to write.", metavar="FILE", show_default=True)] = Path(
+        "checks.yaml"
+    ),
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Ask nothing: take the likeliest, and say which and why.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if there is one.")] = False,
+    no_check: Annotated[bool, typer.Option("--no-check", help="Do not run check on the file.")] = False,
+    agent_name: options.AgentOption = None,
+    url: options.UrlOption = None,
+    debug: options.DebugOption = False,
+) -> int:
+    """Find out what is there, write checks.yaml, and run check on it.
+
+    Needs LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the environment or in .env; with
+    CALL_LOGS_DATABASE_URL it finds the log table too. Changes nothing but the file, and writes no
+    secret into it. Where there is no terminal to ask on it does as with --yes.
+
+    Exit status: that of check; 2 wrong usage, credentials missing or rejected; 3 LiveKit can't be reached.
+    """
+    from livekit_doctor.config import load
+    from livekit_doctor.init.save import refuse_unusable, save
+
+    shown, path = str(file), Path(os.path.abspath(file))
+    # Without a terminal nothing needs an answer: of several candidates the likeliest is taken and
+    # said, nothing is overwritten, and what is a guess stays a comment in the file.
+    asks = not yes and _somebody_is_there()
+    loaded = load(path, {"livekit.url": url, "agent.name": agent_name}, unwritten=True)
+    _require_credentials(loaded)
+    replace = force or (asks and path.is_file() and _confirmed(f"{shown} exists. Replace it?"))
+    refuse_unusable(path, shown, replace=replace)
+
+    proposal = _discovered(loaded)
+    answers = _asked(proposal) if asks else _best(proposal)
+
+    from livekit_doctor.evidence.livekit_client import utc_now
+    from livekit_doctor.init.draft import render
+    from livekit_doctor.render import init_console
+
+    init_console.render(proposal, answers, options.console())
+    save(render(proposal, answers, utc_now()), path, shown, replace=replace, accept=_loads)
+    print(f"wrote {shown}\n", flush=True)
+    command = _command(path, shown)
+    if no_check:
+        print(f"next: {command}")
+        return Exit.OK
+    status = _check(file, debug=debug)
+    print(f"\nnext: {_next(status, command, shown, answers)}")
+    return status
+
+
+def _check(file: Path, *, debug: bool) -> int:
+    """`check` as it is run by itself, on this file."""
+    from livekit_doctor.cli.check import check
+
+    return check(config=file, debug=debug)
+
+
+def _loads(path: Path) -> None:
+    """Raises RuntimeError for a file that the tool could not read back: that is its own fault."""
+    from livekit_doctor.checks import CHECK_IDS
+    from livekit_doctor.config import ConfigError, load
+
+    try:
+        load(path, check_ids=CHECK_IDS)
+    except ConfigError as error:
+        raise RuntimeError(f"what would be written is not valid, so nothing was: {error.message}") from error
+
+
+def _somebody_is_there() -> bool:
+    return bool(sys.stdin and sys.stdin.isatty() and sys.stderr and sys.stderr.isatty())
+
+
+def _require_credentials(loaded: "Loaded") -> None:
+    """Raises UserError that says what to put into .env."""
+    examples = {
+        "LIVEKIT_URL": "wss://my-project.livekit.cloud",
+        "LIVEKIT_API_KEY": "...",
+        "LIVEKIT_API_SECRET": "...",
+    }
+    missing = loaded.settings.livekit.missing
+    if missing:
+        names = f"{', '.join(missing[:-1])} and {missing[-1]} are" if missing[1:] else f"{missing[0]} is"
+        lines = [f"{name}={examples[name]}" for name in missing]
+        fix = "\n".join(("put into .env in this folder, then livekit-doctor init:", *lines))
+        raise UserError("LKD002", f"{names} not set: LiveKit can't be asked what is there", fix, Exit.USAGE)
+
+
+def _discovered(loaded: "Loaded") -> "Proposal":
+    """What is there; raises UserError where LiveKit can't be asked."""
+    from livekit_doctor.init.discover import discover
+    from livekit_doctor.init.proposal import propose
+
+    try:
+        found = options.run(discover(loaded.settings, progress=options.progress))
+    finally:
+        options.end_progress()
+    if found.unreached:
+        raise _unreached(found.unreached, loaded)
+    origins = loaded.origins
+    return propose(
+        found,
+        url_from=_said_by("LIVEKIT_URL", origins.get("livekit.url", "")),
+        database_from=_said_by("CALL_LOGS_DATABASE_URL", origins.get("call_logs.dsn", "")),
+        agent_from=_said_by("LIVEKIT_AGENT_NAME", origins.get("agent.name", "")),
+    )
+
+
+def _said_by(variable: str, origin: str) -> str:
+    """Where a setting comes from: a variable, one in .env, or the command line."""
+    return f"{variable} in {origin}" if origin.endswith(".env") else origin
+
+
+def _unreached(problem: "Problem", loaded: "Loaded") -> UserError:
+    from livekit_doctor import catalogue
+
+    values = {**options.fix_values(loaded), **problem.values}
+    fix = catalogue.render_fix(catalogue.get(problem.code), values)
+    status = Exit.USAGE if problem.code in ("LKD002", "LKD004") else Exit.UNDECIDED
+    return UserError(problem.code, f"{problem.message}; nothing was written", fix, status)
+
+
+# What can't be found out
+
+
+def _best(proposal: "Proposal") -> "Answers":
+    from livekit_doctor.init.proposal import best
+
+    return best(proposal)
+
+
+def _asked(proposal: "Proposal") -> "Answers":
+    """The likeliest candidates, but for what a person was asked."""
+    from dataclasses import replace
+
+    from livekit_doctor.init.proposal import questions_about_states
+
+    answers = _best(proposal)
+    if not proposal.given_agent:
+        answers = replace(answers, agent=_ask_agent(proposal))
+    if len(proposal.tables) > 1:
+        answers = replace(answers, table=_ask_table(proposal.tables))
+    if len(proposal.sip.outbound) > 1:
+        answers = replace(answers, trunks=_ask_trunks(proposal))
+    if guessed := questions_about_states(answers.table):
+        _say("These states of the log have other names than the steps that they may stand for:")
+        for state in guessed:
+            _say(f"  {state.name}: {state.guess}")
+        answers = replace(answers, guesses=_confirmed("Is that what they mean? (no: they stay comments in the file)"))
+    return answers
+
+
+def _ask_agent(proposal: "Proposal") -> str | None:
+    agents = proposal.agents
+    if len(agents) == 1:
+        return agents[0].name
+    if agents:
+        labels = [f"{agent.label}  ({agent.where})" for agent in agents]
+        chosen = _choice("Which agent takes your outbound calls?", [*labels, "another one"])
+        if chosen < len(agents):
+            return agents[chosen].name
+    name: str = typer.prompt(
+        "What is the agent_name of your worker? (empty: I don't know)", default="", show_default=False, err=True
+    )
+    return name or None
+
+
+def _ask_table(tables: "tuple[TableSeen, ...]") -> "TableSeen | None":
+    labels = [f"{table.name}  ({table.problem or f'{len(table.rows)} rows read'})" for table in tables]
+    chosen = _choice("Which table is the log of your calls' states?", [*labels, "none of them"])
+    return tables[chosen] if chosen < len(tables) else None
+
+
+def _ask_trunks(proposal: "Proposal") -> "tuple[OutboundTrunk, ...]":
+    trunks, used = proposal.sip.outbound, proposal.sip.used
+    uses = dict(proposal.sip.uses)
+    labels = [f"{trunk.id}  {trunk.name}" + (f"  ({uses[trunk.id]})" if trunk.id in uses else "") for trunk in trunks]
+    likeliest = trunks.index(used[0]) if len(used) == 1 else len(trunks)
+    chosen = _choice("Which outbound trunk do your calls use?", [*labels, "all of them"], likeliest)
+    return (trunks[chosen],) if chosen < len(trunks) else trunks
+
+
+def _choice(question: str, labels: list[str], likeliest: int = 0) -> int:
+    """The place of what was chosen, from 0."""
+    _say(question)
+    for place, label in enumerate(labels, 1):
+        _say(f"  {place}) {label}")
+    while True:
+        number: int = typer.prompt("Number", default=likeliest + 1, type=int, err=True)
+        if 1 <= number <= len(labels):
+            return number - 1
+        _say(f"There is no {number} in the list.")
+
+
+def _confirmed(question: str) -> bool:
+    return typer.confirm(question, err=True)
+
+
+def _say(text: str) -> None:
+    from livekit_doctor.redact import printable
+
+    print(printable(text), file=sys.stderr)
+
+
+# What to do next
+
+
+def _command(path: Path, shown: str) -> str:
+    """`livekit-doctor check`, with --config where it would not find this file by itself."""
+    import shlex
+
+    from livekit_doctor.config import CONFIG_VARIABLE, FILE_NAME
+
+    found = path == Path.cwd() / FILE_NAME and not os.environ.get(CONFIG_VARIABLE)
+    return "livekit-doctor check" if found else f"livekit-doctor check --config {shlex.quote(shown)}"
+
+
+def _next(status: int, command: str, shown: str, answers: "Answers") -> str:
+    if answers.agent is None:
+        return f"set agent.name in {shown}, then {command}"
+    if status == Exit.OK:
+        return f"{command} --probe (runs your agent once), then commit {shown}"
+    return f"do what the fixes above say, then {command}"
