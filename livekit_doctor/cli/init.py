@@ -58,8 +58,10 @@ def init(
     from livekit_doctor.init.draft import render
     from livekit_doctor.render import init_console
 
-    init_console.render(proposal, answers, options.console())
-    save(render(proposal, answers, utc_now()), path, shown, replace=replace, accept=_loads)
+    init_console.render(proposal, answers, options.console(), asked=asks)
+    text = render(proposal, answers, utc_now())
+    _refuse_secrets(text, loaded)
+    save(text, path, shown, replace=replace, accept=_loads)
     print(f"wrote {shown}\n", flush=True)
     command = _command(path, shown)
     if no_check:
@@ -86,6 +88,23 @@ def _loads(path: Path) -> None:
         load(path, check_ids=CHECK_IDS)
     except ConfigError as error:
         raise RuntimeError(f"what would be written is not valid, so nothing was: {error.message}") from error
+
+
+def _refuse_secrets(text: str, loaded: "Loaded") -> None:
+    """Nothing that was found should quote a secret. Where something does, there is no file."""
+    from livekit_doctor.evidence.call_logs.dsn import parse_dsn
+    from livekit_doctor.evidence.call_logs.problems import LogsUnreadable
+
+    livekit, dsn = loaded.settings.livekit, loaded.settings.call_logs.dsn
+    try:
+        passwords = parse_dsn(dsn).passwords if dsn else ()
+    except LogsUnreadable:
+        passwords = ()
+    for secret in (livekit.api_key, livekit.api_secret, *passwords):
+        # Shorter ones, such as postgres, are words that stand in the file anyway.
+        if secret and len(secret) >= 12 and secret in text:
+            message = "a name that was found has one of your secrets in it, so nothing was written"
+            raise UserError("LKD001", message, "rename what has a key, secret or password in its name", Exit.USAGE)
 
 
 def _somebody_is_there() -> bool:
@@ -173,7 +192,7 @@ def _asked(proposal: "Proposal") -> "Answers":
 
 def _ask_agent(proposal: "Proposal") -> str | None:
     agents = proposal.agents
-    if len(agents) == 1:
+    if len(agents) == 1 and agents[0].proven:
         return agents[0].name
     if agents:
         labels = [f"{agent.label}  ({agent.where})" for agent in agents]
@@ -187,7 +206,7 @@ def _ask_agent(proposal: "Proposal") -> str | None:
 
 
 def _ask_table(tables: "tuple[TableSeen, ...]") -> "TableSeen | None":
-    labels = [f"{table.name}  ({table.problem or f'{len(table.rows)} rows read'})" for table in tables]
+    labels = [f"{table.name}  ({table.summary})" for table in tables]
     chosen = _choice("Which table is the log of your calls' states?", [*labels, "none of them"])
     return tables[chosen] if chosen < len(tables) else None
 

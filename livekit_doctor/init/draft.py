@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from livekit_doctor.evidence.observations import OutboundTrunk, SipDispatchRule
-from livekit_doctor.flow import Step
 from livekit_doctor.init.keys import EXPLAINED
 from livekit_doctor.init.proposal import Answers, LogFacts, Proposal, log_facts, other_agents, why_table
 from livekit_doctor.init.sheet import Sheet
@@ -123,8 +122,8 @@ def _states(sheet: Sheet, facts: LogFacts, *, guesses: bool) -> None:
     if active or guessed:
         sheet.open("states", 1, off=None if active else 1)
     for state in active:
-        step = state.step or state.guess or Step.CALL_REQUESTED
-        sheet.put(state.name, step, 2, f"in {counted(state.rows, 'row')}")
+        step, why = (state.step, "but for its spelling known") if state.step else (state.guess, "confirmed")
+        sheet.put(state.name, step, 2, f"{why}; in {counted(state.rows, 'row')}")
     if not guesses:
         for state in guessed:
             where = f"a guess by its name; in {counted(state.rows, 'row')}"
@@ -152,8 +151,7 @@ def _call_logs(sheet: Sheet, proposal: Proposal, table: TableSeen | None, facts:
         sheet.put("table", "call_state_logs", 1, off=1)
         return
     _explain(sheet, "call_logs.schema")
-    what = table.problem or (f"{counted(len(table.rows), 'row')} read" if table.rows else "it has no rows")
-    sheet.put("schema", table.table.schema, 1, f"found in the database; {what}")
+    sheet.put("schema", table.table.schema, 1, f"found in the database; {table.summary}")
     sheet.put("table", table.table.name, 1, why_table(proposal, table))
     others = [other.name for other in proposal.tables if other.name != table.name]
     if others:
@@ -238,6 +236,7 @@ def _sip(sheet: Sheet, proposal: Proposal, answers: Answers) -> None:
 def _outbound(sheet: Sheet, proposal: Proposal, answers: Answers) -> None:
     trunks = answers.trunks
     if trunks and len(trunks) <= PINNED:
+        sheet.remark(f"numbers: {EXPLAINED['sip.outbound_trunks.numbers']}; in the clear, to be compared.", 1)
         sheet.open("outbound_trunks", 1)
         for trunk in trunks:
             _trunk(sheet, trunk, dict(proposal.sip.uses).get(trunk.id, ""))
@@ -255,7 +254,6 @@ def _trunk(sheet: Sheet, trunk: OutboundTrunk, use: str) -> None:
     sheet.put("id", trunk.id, 2, f"{listed}; {use}" if use else listed, item=True)
     numbers = [number for number in trunk.numbers if number and number != "*" and can_be_written(number)]
     if numbers and len(numbers) <= PINNED:
-        sheet.remark(f"The {EXPLAINED['sip.outbound_trunks.numbers']}: in the clear, since they are compared.", 3)
         sheet.put("numbers", numbers, 3, "the trunk's own")
 
 

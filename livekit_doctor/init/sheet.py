@@ -102,7 +102,7 @@ class Sheet:
             return
         self._lines.append(line)
         if found:
-            self.remark(f"found: {found}", (depth if off is None else off) + text.startswith("- "))
+            self.remark(f"found: {found}", depth + text.startswith("- ") if off is None else off)
 
 
 def _comment(text: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from livekit_doctor.evidence.call_logs.near_names import folded
 from livekit_doctor.evidence.call_logs.search import SeenColumn, SeenTable
 from livekit_doctor.evidence.observations import LogRow
-from livekit_doctor.init.texts import can_be_written
+from livekit_doctor.init.texts import can_be_written, counted
 from livekit_doctor.settings import Columns
 
 LEAST = 10
@@ -61,6 +61,11 @@ class TableSeen:
     @property
     def name(self) -> str:
         return self.table.plain_name
+
+    @property
+    def summary(self) -> str:
+        """Why it could not be read, or how many rows were."""
+        return self.problem or (f"{counted(len(self.rows), 'row')} read" if self.rows else "it has no rows")
 
 
 def likely_tables(tables: Iterable[SeenTable]) -> tuple[TableSeen, ...]:

@@ -9,8 +9,8 @@ from livekit_doctor.render.page import MARKS, Page
 _WIDTH = 18
 
 
-def render(proposal: Proposal, answers: Answers, console: Console) -> None:
-    """Prints it. Phone numbers are only counted."""
+def render(proposal: Proposal, answers: Answers, console: Console, *, asked: bool) -> None:
+    """Prints it. Phone numbers are only counted. `asked`: a person chose, and knows why."""
     page = Page(console)
     _found(page, "LiveKit", f"{proposal.url}, {counted(len(proposal.live), 'live room')}")
     name = answers.agent
@@ -25,7 +25,7 @@ def render(proposal: Proposal, answers: Answers, console: Console) -> None:
     _logs(page, proposal, answers)
     for problem in proposal.problems:
         _line(page, "warned", "not read", problem)
-    for reason in reasons(proposal, answers):
+    for reason in () if asked else reasons(proposal, answers):
         _line(page, "warned", "of several", reason)
 
 
@@ -49,8 +49,7 @@ def _logs(page: Page, proposal: Proposal, answers: Answers) -> None:
     elif table is None:
         _missing(page, "call logs", "no table that looks like a log of calls' states")
     else:
-        what = table.problem or f"{counted(len(table.rows), 'row')} read"
-        _found(page, "call logs", f"{table.name}  ({what})")
+        _line(page, "warned" if table.problem else "ok", "call logs", f"{table.name}  ({table.summary})")
 
 
 def _found(page: Page, label: str, text: str) -> None:
