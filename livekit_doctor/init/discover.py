@@ -10,7 +10,7 @@ from msgspec import structs
 
 from livekit_doctor.diagnosis.rules.rooms import SCRATCH_PREFIX
 from livekit_doctor.diagnosis.setup import Setup
-from livekit_doctor.evidence import gather, sources, worker_endpoint
+from livekit_doctor.evidence import gather, worker_endpoint
 from livekit_doctor.evidence.livekit_client import LiveKitClient, utc_now
 from livekit_doctor.evidence.observations import Evidence, LogRow, Problem, Reading, Room, RoomList
 from livekit_doctor.init.logs import mapped_states
@@ -39,6 +39,8 @@ class Discovered:
     setup: Setup
     tables: tuple[TableSeen, ...] = ()
     problems: tuple[str, ...] = ()
+    no_tables: str = ""
+    """Why the database could not be searched."""
     unreached: Problem | None = None
     """Why LiveKit itself could not be asked."""
 
@@ -56,24 +58,20 @@ async def discover(
     )
     evidence = Evidence(now=utc_now())
     problems: list[str] = []
-    unreached = None
     for found in (rooms, sip, local):
         if isinstance(found, str):
             problems.append(found)
             continue
         evidence = evidence.plus(found, now=utc_now())
-        faults = [entry for entry in found.coverage if entry.problem and entry is not None]
-        for entry in faults:
-            if entry.problem and not entry.source.startswith(sources.WORKER_ENDPOINT):
-                problems.append(entry.problem.message)
-    if isinstance(rooms, Reading) and not any(isinstance(item, RoomList) for item in rooms.observations):
-        unreached = next((entry.problem for entry in rooms.coverage if entry.problem), None)
+        if found is not local:
+            problems += [entry.problem.message for entry in found.coverage if entry.problem]
+    unreached = None
     if isinstance(rooms, str):
         unreached = Problem(code="LKD003", message=rooms, values={"kind": "timeout"})
-    candidates, problem = ((), tables) if isinstance(tables, str) else tables
-    if problem:
-        problems.append(problem)
-    return Discovered(Setup(evidence, settings), candidates, tuple(dict.fromkeys(problems)), unreached)
+    elif not any(isinstance(item, RoomList) for item in rooms.observations):
+        unreached = next((entry.problem for entry in rooms.coverage if entry.problem), None)
+    candidates, no_tables = ((), tables) if isinstance(tables, str) else tables
+    return Discovered(Setup(evidence, settings), candidates, tuple(dict.fromkeys(problems)), no_tables, unreached)
 
 
 async def _within(source: Awaitable[T], name: str) -> T | str:

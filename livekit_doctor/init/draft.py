@@ -140,11 +140,13 @@ def _call_logs(sheet: Sheet, proposal: Proposal, table: TableSeen | None, facts:
     _section(sheet, "call_logs")
     _explain(sheet, "call_logs.dsn")
     if proposal.database_from:
-        sheet.put_variable("dsn", "CALL_LOGS_DATABASE_URL", 1, f"read with {proposal.database_from}")
+        sheet.put_variable("dsn", "CALL_LOGS_DATABASE_URL", 1, f"asked with {proposal.database_from}")
     else:
         sheet.put_variable("dsn", "CALL_LOGS_DATABASE_URL", 1, "not set; without it the log rows are not read")
     if table is None or facts is None:
-        if proposal.database_from:
+        if proposal.no_tables:
+            sheet.remark(f"The database could not be searched: {proposal.no_tables}", 1)
+        elif proposal.database_from:
             sheet.remark("No table was found that looks like a log of calls' states.", 1)
         _explain(sheet, "call_logs.schema")
         sheet.put("schema", "public", 1, off=1)

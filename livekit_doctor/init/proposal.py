@@ -32,6 +32,8 @@ class Proposal:
     calls: tuple[str, ...]
     """Live rooms with an outbound call's phone in them."""
     problems: tuple[str, ...]
+    no_tables: str = ""
+    """Why the database could not be searched; empty where it was, or none is configured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def propose(found: Discovered, *, url_from: str, database_from: str, agent_from:
             if any(one.kind == "SIP" and not one.attributes.get("sip.ruleID") for one in listing.participants)
         ),
         problems=found.problems,
+        no_tables=found.no_tables,
     )
 
 

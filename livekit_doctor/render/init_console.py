@@ -4,6 +4,7 @@ from rich.console import Console
 
 from livekit_doctor.init.proposal import Answers, Proposal, reasons
 from livekit_doctor.init.texts import counted, quoted, some
+from livekit_doctor.redact import redact_text
 from livekit_doctor.render.page import MARKS, Page
 
 _WIDTH = 18
@@ -12,7 +13,7 @@ _WIDTH = 18
 def render(proposal: Proposal, answers: Answers, console: Console, *, asked: bool) -> None:
     """Prints it. Phone numbers are only counted. `asked`: a person chose, and knows why."""
     page = Page(console)
-    _found(page, "LiveKit", f"{proposal.url}, {counted(len(proposal.live), 'live room')}")
+    _found(page, "LiveKit", f"{redact_text(proposal.url)}, {counted(len(proposal.live), 'live room')}")
     name = answers.agent
     if name is None:
         _missing(page, "agent", "no name found; set agent.name in the file")
@@ -46,6 +47,8 @@ def _logs(page: Page, proposal: Proposal, answers: Answers) -> None:
     table = answers.table
     if not proposal.database_from:
         _missing(page, "call logs", "no database is configured; put CALL_LOGS_DATABASE_URL into .env to have them read")
+    elif proposal.no_tables:
+        _line(page, "warned", "call logs", proposal.no_tables)
     elif table is None:
         _missing(page, "call logs", "no table that looks like a log of calls' states")
     else:
