@@ -21,8 +21,6 @@ from livekit_doctor.evidence.observations import Component, LogFile, LogLine
 if TYPE_CHECKING:
     from livekit_doctor.diagnosis.call import Call
 
-_AGENT_NAME = re.compile(r'"agentName": ?"([^"\\]+)"')
-
 AROUND_DISPATCH = (timedelta(seconds=-2), timedelta(seconds=15))
 """When a line without room or job may be about a dispatch: the server answers it 0 to 5 s later, and a
 request that hangs is given up after 3 s a worker."""
@@ -71,6 +69,8 @@ class Said(StrEnum):
     """No longer full."""
     DRAINING = auto()
     REQUEST_RAISED = auto()
+    REQUEST_UNANSWERED = auto()
+    """The request_fnc ended, and had neither accepted nor rejected."""
     ASSIGNMENT_LATE = auto()
     NO_PROCESS = auto()
     RAISED = auto()
@@ -136,6 +136,7 @@ _MEANINGS = (
     _Meaning("worker", "worker is below capacity", Said.FREE),
     _Meaning("worker", "draining worker", Said.DRAINING),
     _Meaning("worker", "job_request_fnc failed", Said.REQUEST_RAISED),
+    _Meaning("worker", "no answer was given inside the job_request_fnc", Said.REQUEST_UNANSWERED),
     _Meaning("worker", "assignment for job", Said.ASSIGNMENT_LATE, lambda line: "timed out" in line.message),
     _Meaning("worker", "error initializing process", Said.NO_PROCESS),
     _Meaning("worker", "unhandled exception while running the job task", Said.RAISED, _of_job),
