@@ -9,7 +9,9 @@ import typer
 
 from livekit_doctor.cli import options
 from livekit_doctor.cli.exits import Exit
+from livekit_doctor.cli.screen import QuietOption, Screen, VerboseOption
 from livekit_doctor.errors import UserError
+from livekit_doctor.redact import printable
 
 if TYPE_CHECKING:
     from livekit_doctor.config import Loaded
@@ -29,6 +31,8 @@ def init(
     no_check: Annotated[bool, typer.Option("--no-check", help="Do not run check on the file.")] = False,
     agent_name: options.AgentOption = None,
     url: options.UrlOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
     debug: options.DebugOption = False,
 ) -> int:
     """Find out what is there, write checks.yaml, and run check on it.
@@ -40,43 +44,45 @@ def init(
     Exit status: that of check; 2 wrong usage, credentials missing or rejected; 3 LiveKit can't be reached.
     """
     from livekit_doctor.config import load
-    from livekit_doctor.init.save import refuse_unusable, save
+    from livekit_doctor.whole_file import WholeFile
 
-    shown, path = str(file), Path(os.path.abspath(file))
+    screen = Screen(quiet=quiet, verbose=verbose)
     # Without a terminal nothing needs an answer: of several candidates the likeliest is taken and
     # said, nothing is overwritten, and what is a guess stays a comment in the file.
     asks = not yes and _somebody_is_there()
-    loaded = load(path, {"livekit.url": url, "agent.name": agent_name}, unwritten=True)
+    loaded = load(file, {"livekit.url": url, "agent.name": agent_name}, unwritten=True)
     _require_credentials(loaded)
-    replace = force or (asks and path.is_file() and _confirmed(f"{shown} exists. Replace it?"))
-    refuse_unusable(path, shown, replace=replace)
+    replace = force or (asks and file.is_file() and _confirmed(f"{file} exists. Replace it?"))
+    with WholeFile(str(file), "--file", force=replace, public=True) as written:
+        if file.exists() and not file.is_file():
+            raise UserError("LKD001", f"{file}: not a file that could be replaced", "name another file")
+        proposal = _discovered(loaded, screen)
+        answers = _asked(proposal) if asks else _best(proposal)
 
-    proposal = _discovered(loaded)
-    answers = _asked(proposal) if asks else _best(proposal)
+        from livekit_doctor.evidence.livekit_client import utc_now
+        from livekit_doctor.init.draft import render
+        from livekit_doctor.render.console import init as found
+        from livekit_doctor.render.console.page import Output
 
-    from livekit_doctor.evidence.livekit_client import utc_now
-    from livekit_doctor.init.draft import render
-    from livekit_doctor.render import init_console
-
-    init_console.render(proposal, answers, options.console(), asked=asks)
-    text = render(proposal, answers, utc_now())
-    _refuse_secrets(text, loaded)
-    save(text, path, shown, replace=replace, accept=_loads)
-    print(f"wrote {shown}\n", flush=True)
-    command = _command(path, shown)
+        found.render(proposal, answers, Output(), screen.detail, asked=asks)
+        text = render(proposal, answers, utc_now())
+        _refuse_secrets(text, loaded)
+        written.write(text.encode(), _loads)
+    print(printable(f"wrote {file}") + "\n", flush=True)
+    command = _command(file)
     if no_check:
         print(f"next: {command}")
         return Exit.OK
-    status = _check(file, debug=debug)
-    print(f"\nnext: {_next(status, command, shown, answers)}")
+    status = _check(file, quiet=quiet, verbose=verbose, debug=debug)
+    print(f"\nnext: {_next(status, command, file, answers)}")
     return status
 
 
-def _check(file: Path, *, debug: bool) -> int:
+def _check(file: Path, *, quiet: bool, verbose: bool, debug: bool) -> int:
     """`check` as it is run by itself, on this file."""
     from livekit_doctor.cli.check import check
 
-    return check(config=file, debug=debug)
+    return check(config=file, quiet=quiet, verbose=verbose, debug=debug)
 
 
 def _loads(path: Path) -> None:
@@ -126,15 +132,13 @@ def _require_credentials(loaded: "Loaded") -> None:
         raise UserError("LKD002", f"{names} not set: LiveKit can't be asked what is there", fix, Exit.USAGE)
 
 
-def _discovered(loaded: "Loaded") -> "Proposal":
+def _discovered(loaded: "Loaded", screen: Screen) -> "Proposal":
     """What is there; raises UserError where LiveKit can't be asked."""
     from livekit_doctor.init.discover import discover
     from livekit_doctor.init.proposal import propose
 
-    try:
-        found = options.run(discover(loaded.settings, progress=options.progress))
-    finally:
-        options.end_progress()
+    with screen:
+        found = options.run(discover(loaded.settings, progress=screen.progress), screen.progress)
     if found.unreached:
         raise _unreached(found.unreached, loaded)
     origins = loaded.origins
@@ -237,27 +241,25 @@ def _confirmed(question: str) -> bool:
 
 
 def _say(text: str) -> None:
-    from livekit_doctor.redact import printable
-
     print(printable(text), file=sys.stderr)
 
 
 # What to do next
 
 
-def _command(path: Path, shown: str) -> str:
+def _command(file: Path) -> str:
     """`livekit-doctor check`, with --config where it would not find this file by itself."""
     import shlex
 
     from livekit_doctor.config import CONFIG_VARIABLE, FILE_NAME
 
-    found = path == Path.cwd() / FILE_NAME and not os.environ.get(CONFIG_VARIABLE)
-    return "livekit-doctor check" if found else f"livekit-doctor check --config {shlex.quote(shown)}"
+    found = os.path.abspath(file) == os.path.abspath(FILE_NAME) and not os.environ.get(CONFIG_VARIABLE)
+    return "livekit-doctor check" if found else f"livekit-doctor check --config {shlex.quote(str(file))}"
 
 
-def _next(status: int, command: str, shown: str, answers: "Answers") -> str:
+def _next(status: int, command: str, file: Path, answers: "Answers") -> str:
     if answers.agent is None:
-        return f"set agent.name in {shown}, then {command}"
+        return f"set agent.name in {file}, then {command}"
     if status == Exit.OK:
-        return f"{command} --probe (runs your agent once), then commit {shown}"
+        return f"{command} --probe (runs your agent once), then commit {file}"
     return f"do what the fixes above say, then {command}"

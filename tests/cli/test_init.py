@@ -85,7 +85,7 @@ def test_the_one_that_is_there_need_not_be_valid_to_be_replaced(tmp_path: Path, 
     assert agent_in(tmp_path) == "Night Agent"
 
 
-@pytest.mark.parametrize(("file", "message"), [(".", "is a folder"), ("no/where.yaml", "there is no folder")])
+@pytest.mark.parametrize(("file", "message"), [(".", "a folder"), ("no/where.yaml", "there is no folder")])
 def test_places_where_no_file_can_be(tmp_path: Path, file: str, message: str) -> None:
     ran = run("init", "--file", file, cwd=tmp_path, env=KEYS)
     assert ran.status == 2
