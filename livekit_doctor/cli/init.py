@@ -15,9 +15,8 @@ from livekit_doctor.redact import printable
 
 if TYPE_CHECKING:
     from livekit_doctor.config import Loaded
-    from livekit_doctor.evidence.observations import OutboundTrunk, Problem
+    from livekit_doctor.evidence.observations import Problem
     from livekit_doctor.init.proposal import Answers, Proposal
-    from livekit_doctor.init.tables import TableSeen
 
 
 def init(
@@ -38,8 +37,8 @@ def init(
     """Find out what is there, write checks.yaml, and run check on it.
 
     Needs LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the environment or in .env; with
-    CALL_LOGS_DATABASE_URL it finds the log table too. Changes nothing but the file, and writes no
-    secret into it. Where there is no terminal to ask on it does as with --yes.
+    CALL_LOGS_DATABASE_URL it finds the log table too. Creates nothing but the file, and writes no
+    secret into it; then check runs as usual. Where there is no terminal to ask on it does as with --yes.
 
     Exit status: that of check; 2 wrong usage, credentials missing or rejected; 3 LiveKit can't be reached.
     """
@@ -52,12 +51,15 @@ def init(
     asks = not yes and _somebody_is_there()
     loaded = load(file, {"livekit.url": url, "agent.name": agent_name}, unwritten=True)
     _require_credentials(loaded)
-    replace = force or (asks and file.is_file() and _confirmed(f"{file} exists. Replace it?"))
+    replace = force or (asks and file.is_file() and typer.confirm(f"{file} exists. Replace it?", err=True))
     with WholeFile(str(file), "--file", force=replace, public=True) as written:
         if file.exists() and not file.is_file():
             raise UserError("LKD001", f"{file}: not a file that could be replaced", "name another file")
+        from livekit_doctor.cli.init_questions import asked
+        from livekit_doctor.init.proposal import best
+
         proposal = _discovered(loaded, screen)
-        answers = _asked(proposal) if asks else _best(proposal)
+        answers = asked(proposal) if asks else best(proposal)
 
         from livekit_doctor.evidence.livekit_client import utc_now
         from livekit_doctor.init.draft import render
@@ -164,86 +166,6 @@ def _unreached(problem: "Problem", loaded: "Loaded") -> UserError:
     return UserError(problem.code, f"{problem.message}; nothing was written", fix, status)
 
 
-# What can't be found out
-
-
-def _best(proposal: "Proposal") -> "Answers":
-    from livekit_doctor.init.proposal import best
-
-    return best(proposal)
-
-
-def _asked(proposal: "Proposal") -> "Answers":
-    """The likeliest candidates, but for what a person was asked."""
-    from dataclasses import replace
-
-    from livekit_doctor.init.proposal import questions_about_states
-
-    answers = _best(proposal)
-    if not proposal.given_agent:
-        answers = replace(answers, agent=_ask_agent(proposal))
-    if len(proposal.tables) > 1:
-        answers = replace(answers, table=_ask_table(proposal.tables))
-    if len(proposal.sip.outbound) > 1:
-        answers = replace(answers, trunks=_ask_trunks(proposal))
-    if guessed := questions_about_states(answers.table):
-        _say("These states of the log have other names than the steps that they may stand for:")
-        for state in guessed:
-            _say(f"  {state.name}: {state.guess}")
-        answers = replace(answers, guesses=_confirmed("Is that what they mean? (no: they stay comments in the file)"))
-    return answers
-
-
-def _ask_agent(proposal: "Proposal") -> str | None:
-    agents = proposal.agents
-    if len(agents) == 1 and agents[0].proven:
-        return agents[0].name
-    if agents:
-        labels = [f"{agent.label}  ({agent.where})" for agent in agents]
-        chosen = _choice("Which agent takes your outbound calls?", [*labels, "another one"])
-        if chosen < len(agents):
-            return agents[chosen].name
-    name: str = typer.prompt(
-        "What is the agent_name of your worker? (empty: I don't know)", default="", show_default=False, err=True
-    )
-    return name or None
-
-
-def _ask_table(tables: "tuple[TableSeen, ...]") -> "TableSeen | None":
-    labels = [f"{table.name}  ({table.summary})" for table in tables]
-    chosen = _choice("Which table is the log of your calls' states?", [*labels, "none of them"])
-    return tables[chosen] if chosen < len(tables) else None
-
-
-def _ask_trunks(proposal: "Proposal") -> "tuple[OutboundTrunk, ...]":
-    trunks, used = proposal.sip.outbound, proposal.sip.used
-    uses = dict(proposal.sip.uses)
-    labels = [f"{trunk.id}  {trunk.name}" + (f"  ({uses[trunk.id]})" if trunk.id in uses else "") for trunk in trunks]
-    likeliest = trunks.index(used[0]) if len(used) == 1 else len(trunks)
-    chosen = _choice("Which outbound trunk do your calls use?", [*labels, "all of them"], likeliest)
-    return (trunks[chosen],) if chosen < len(trunks) else trunks
-
-
-def _choice(question: str, labels: list[str], likeliest: int = 0) -> int:
-    """The place of what was chosen, from 0."""
-    _say(question)
-    for place, label in enumerate(labels, 1):
-        _say(f"  {place}) {label}")
-    while True:
-        number: int = typer.prompt("Number", default=likeliest + 1, type=int, err=True)
-        if 1 <= number <= len(labels):
-            return number - 1
-        _say(f"There is no {number} in the list.")
-
-
-def _confirmed(question: str) -> bool:
-    return typer.confirm(question, err=True)
-
-
-def _say(text: str) -> None:
-    print(printable(text), file=sys.stderr)
-
-
 # What to do next
 
 
@@ -261,5 +183,5 @@ def _next(status: int, command: str, file: Path, answers: "Answers") -> str:
     if answers.agent is None:
         return f"set agent.name in {file}, then {command}"
     if status == Exit.OK:
-        return f"{command} --probe (runs your agent once), then commit {file}"
+        return f"{command} --probe, then commit {file}"
     return f"do what the fixes above say, then {command}"

@@ -1,6 +1,7 @@
 """`init` at the command line: what it refuses, what it asks, what it leaves behind. No real server is needed."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,7 +74,7 @@ def test_a_file_that_is_there_stays_also_with_yes(tmp_path: Path) -> None:
     (tmp_path / "checks.yaml").write_text("agent: {name: Mine}\n")
     ran = run("init", "--yes", cwd=tmp_path, env=KEYS)
     assert ran.status == 2
-    assert "checks.yaml exists already, and is not overwritten" in ran.stderr
+    assert "checks.yaml: exists already, and is not overwritten" in ran.stderr
     assert "--force" in ran.stderr
     assert agent_in(tmp_path) == "Mine"
 
@@ -185,13 +186,20 @@ def test_what_is_given_needs_not_be_found(tmp_path: Path, server: OddServer) -> 
     environment = {**server.environment, "LIVEKIT_AGENT_NAME": "From Outside"}
     ran = run("init", "--no-check", cwd=tmp_path, env=environment)
     assert ran.status == 0, ran.stderr
-    assert "LIVEKIT_AGENT_NAME" in ran.stdout
+    assert '"From Outside"  (LIVEKIT_AGENT_NAME)' in ran.stdout
+    assert 'nothing that was found has this name; seen: "Night Agent"' in ran.stdout
     assert agent_in(tmp_path) == "From Outside"
     ran = run("init", "--no-check", "--force", "--agent-name", "007", cwd=tmp_path, env=environment)
     assert agent_in(tmp_path) == "007"
 
 
 # What it asks
+
+
+def test_quiet_says_only_what_is_open_and_what_is_next(tmp_path: Path, server: OddServer) -> None:
+    ran = run("init", "--no-check", "--quiet", cwd=tmp_path, env=server.environment)
+    lines = [line for line in ran.stdout.splitlines() if line]
+    assert [line.split()[0] for line in lines] == ["??", "??", "wrote", "next:"]
 
 
 def test_in_a_terminal_it_asks_which_of_several(tmp_path: Path, server: OddServer) -> None:
@@ -220,7 +228,7 @@ def test_nothing_is_asked_where_nothing_is_open(tmp_path: Path, server: OddServe
     trunks(server, "ST_one")
     status, seen = run_in_terminal("init", "--no-check", cwd=tmp_path, env=server.environment)
     assert status == 0, seen
-    assert "?" not in seen.replace("??", "")
+    assert not re.search(r"Which|What|Replace|Number|\[y/N\]", seen), seen
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,9 @@ def render(proposal: Proposal, answers: Answers, console: Console, detail: Detai
         given = proposal.given_agent[1] if proposal.given_agent else ""
         where = "; ".join(filter(None, (given, seen.where if seen else ""))) or "typed"
         lines.found("agent", f"{quoted(name) if name else 'without a name'}  ({where})")
+        if seen is None and proposal.agents:
+            others = some(f"{agent.label} ({agent.where})" for agent in proposal.agents)
+            lines.line("warned", "agent", f"nothing that was found has this name; seen: {others}")
     _sip(lines, proposal, answers)
     _logs(lines, proposal, answers)
     for problem in proposal.problems:
