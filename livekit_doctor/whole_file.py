@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -49,8 +50,9 @@ class WholeFile:
             with suppress(OSError):
                 self._unfinished.unlink(missing_ok=True)
 
-    def write(self, data: bytes) -> None:
-        """Writes it all. Raises UserError, and then there is no such file, or the one from before."""
+    def write(self, data: bytes, accept: Callable[[Path], None] = lambda _: None) -> None:
+        """Writes it all. Raises UserError, and then there is no such file, or the one from before; the same
+        holds for what `accept` raises, which is given the file before it has its name."""
         try:
             if self._unfinished is None:
                 self.path.write_bytes(data)
@@ -59,6 +61,7 @@ class WholeFile:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
+            accept(self._unfinished)
             self._refuse_unusable()
             self._unfinished.replace(self.path)
         except OSError as error:

@@ -7,7 +7,7 @@ from typer.exceptions import TyperException
 from typer.main import get_group
 
 from livekit_doctor import __version__
-from livekit_doctor.cli import check, completion, demo, explain, probe, test_call, trace
+from livekit_doctor.cli import check, completion, demo, explain, init, probe, test_call, trace
 from livekit_doctor.cli.exits import Exit
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ def _root(
     pass
 
 
+app.command("init", short_help="In an empty folder: write checks.yaml from what is there, and check it.")(init.init)
 app.command("check", short_help="Before a deploy: would an outbound call work now?")(check.check)
 app.command("trace", short_help="In an incident: the step at which one call broke.")(trace.trace)
 app.command("probe", short_help="Many dispatches of your agent: how many get it, how soon.")(probe.probe)

@@ -67,6 +67,7 @@ def load(
     cwd: Path | None = None,
     check_ids: Collection[str] | None = None,
     given_in: str = COMMAND_LINE,
+    unwritten: bool = False,
 ) -> Loaded:
     """The effective configuration.
 
@@ -74,6 +75,7 @@ def load(
     environment, then checks.yaml in `cwd` and upwards. `overrides` are the options of the command
     line by dotted key; None means not given; messages say that they were `given_in`. With `check_ids`,
     other ids under `checks` are refused.
+    `unwritten` is for a `path` that is yet to be written: as if nothing stood in that file.
 
     Raises ConfigError with every mistake of the file and the other sources.
     """
@@ -89,6 +91,7 @@ def load(
     origins: dict[str, str] = {}
     plain = Reader(issues, origins, check_ids=check_ids)
     settings = plain.settings(_fallbacks(env), Settings())
+    file = None if unwritten else file
     if file is not None:
         name = _display(file, folder)
         entry, found = document.parse(_read(file, name), name)

@@ -78,7 +78,17 @@ def export(folder: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["-h"], ["--version"], ["check", "--help"], ["trace", "--help"], ["probe", "--help"], []]
+    "arguments",
+    [
+        ["--help"],
+        ["-h"],
+        ["--version"],
+        ["check", "--help"],
+        ["trace", "--help"],
+        ["probe", "--help"],
+        ["init", "--help"],
+        [],
+    ],
 )
 def test_help_and_version_import_nothing_slow(folder: Path, arguments: list[str]) -> None:
     program = (
