@@ -1,7 +1,7 @@
 """Results as Prometheus metrics: a file for node_exporter's textfile collector, or to push.
 
 - Names have the prefix `livekit_doctor_`, and the unit in them. All are gauges, but for a probe's
-  histogram: a file tells of one run, and nothing in it has been counted since an earlier one.
+  latencies: a file tells of one run, and nothing in it has been counted since an earlier one.
 - Labels are bounded: check ids, categories, steps, statuses, codes. Messages are in none of them.
 - The label `command` keeps the files of several commands apart in one folder.
 - A call id or a room is new with every call, so they are on one series only, `call_info`. In a file

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import get_args
 
-from prometheus_client.core import HistogramMetricFamily, Metric
+from prometheus_client.core import HistogramMetricFamily, Metric, SummaryMetricFamily
 
 from livekit_doctor.checks.check import CheckResult, Status
 from livekit_doctor.diagnosis.probing import Judged, Outcome
@@ -138,14 +138,7 @@ def probe_families(judged: Judged) -> Iterator[Metric]:
         [] if rate is None else [({}, rate)],
     )
     yield _latencies(judged)
-    seen = judged.latency
-    quantiles = {"0": seen.min, "0.5": seen.p50, "0.95": seen.p95, "1": seen.max} if seen else {}
-    yield gauge(
-        "probe_join_quantile_seconds",
-        "How soon agents joined after their dispatch: measured values, by nearest rank.",
-        (({"quantile": key}, value) for key, value in quantiles.items()),
-        ("quantile",),
-    )
+    yield _quantiles(judged)
     yield state_set(
         "probe_criterion_status",
         "1 for the status that each criterion has, 0 for the others.",
@@ -161,8 +154,22 @@ def probe_families(judged: Judged) -> Iterator[Metric]:
 
 
 def _latencies(judged: Judged) -> Metric:
-    values = [trial.latency for trial in judged.trials if trial.latency is not None]
+    values = _joined(judged)
     family = HistogramMetricFamily(PREFIX + "probe_join_seconds", "How soon agents joined after their dispatch.")
     bounds = [(f"{bound:g}", sum(value <= bound for value in values)) for bound in BUCKETS]
     family.add_metric([], [*bounds, ("+Inf", len(values))], sum(values))
     return family
+
+
+def _quantiles(judged: Judged) -> Metric:
+    name, seen = PREFIX + "probe_join_quantiles_seconds", judged.latency
+    family = SummaryMetricFamily(name, "How soon agents joined: measured values, by nearest rank.")
+    if seen is not None:
+        for quantile, value in (("0", seen.min), ("0.5", seen.p50), ("0.95", seen.p95), ("1", seen.max)):
+            family.add_sample(name, {"quantile": quantile}, value)
+        family.add_metric([], seen.count, sum(_joined(judged)))
+    return family
+
+
+def _joined(judged: Judged) -> list[float]:
+    return [trial.latency for trial in judged.trials if trial.latency is not None]

@@ -94,7 +94,7 @@ def test_conventions(name: str) -> None:
     for family in families.values():
         assert re.fullmatch(r"livekit_doctor_[a-z_]+", family.name)
         assert not re.search(r"_(ms|milliseconds|minutes|percent)\b", family.name)
-        assert family.type in ("gauge", "histogram")
+        assert family.type in ("gauge", "histogram", "summary")
         assert family.documentation.endswith(".")
         for sample in family.samples:
             assert sample.labels.keys() <= LABELS
@@ -160,19 +160,20 @@ def test_probe_of_dispatches() -> None:
     assert value(text, "probe_dispatches", outcome="undecided") == 1
     assert value(text, "probe_join_ratio") == pytest.approx(20 / 23)
     assert joined.latency
-    assert value(text, "probe_join_quantile_seconds", quantile="0.95") == joined.latency.p95
+    assert value(text, "probe_join_quantiles_seconds", quantile="0.95") == joined.latency.p95
     assert value(text, "probe_join_seconds_bucket", le="5") == 19
     assert value(text, "probe_join_seconds_bucket", le="+Inf") == 20
     assert value(text, "probe_join_seconds_count") == 20
     total = sum(trial.latency for trial in joined.trials if trial.latency is not None)
     assert value(text, "probe_join_seconds_sum") == pytest.approx(total)
+    assert value(text, "probe_join_quantiles_seconds_sum") == pytest.approx(total)
     assert value(text, "probe_criterion_status", criterion="min_join_rate", status="failed") == 1
     assert value(text, "probe_endings", outcome="declined", code="LKD404") == 1
 
 
 def test_what_was_not_measured_is_not_there() -> None:
     text = prometheus.probe(probes.down(), NOW)
-    assert not {"probe_join_ratio", "probe_join_quantile_seconds"} & parsed(text).keys()
+    assert not {"probe_join_ratio", "probe_join_quantiles_seconds"} & parsed(text).keys()
     assert value(text, "probe_join_seconds_count") == 0
 
 
