@@ -15,6 +15,8 @@ from livekit_doctor.watch import CATEGORY, Change, Run, Standing, Watched
 
 WIDE = 100
 """From so many columns on, the table says when the last change was, and from what."""
+IN_FULL = 2
+"""So many messages are shown in full under the table."""
 
 
 def change_line(change: Change) -> Text:
@@ -89,25 +91,27 @@ class Screen:
 
     def _feet(self) -> list[Text]:
         watched, run = self.watched, self.watched.last
-        feet = [Text()]
-        if run is None:
-            feet.append(Text("first run"))
-        else:
-            said = outcome(run)
-            style = "bold green" if run.outcome == "passed" else "bold red"
-            feet.append(
-                Text.assemble((said, style), f"   run {run.number}, {run.began_at:%H:%M:%S} UTC, {run.took:.1f} s")
-            )
+        feet = [Text(), *self._in_full(), Text("first run") if run is None else _heading(run)]
+        moment = f"run {run.number} at {run.began_at:%H:%M:%S} UTC took {run.took:.1f} s   " if run else ""
+        feet.append(Text(moment))
         if watched.running_since is not None:
-            going = f"running for {self.clock - watched.running_since:.0f} s"
-            feet[-1].append(f"   {going}{f': {printable(self.doing)}' if self.doing else ''}", "cyan")
+            doing = f": {printable(self.doing)}" if self.doing else ""
+            feet[-1].append(f"running for {self.clock - watched.running_since:.0f} s{doing}", "cyan")
         elif watched.next_at is not None:
-            feet[-1].append(f"   next in {max(0.0, watched.next_at - self.clock):.0f} s", "cyan")
-        if run is not None and run.outcome == "failed":
-            feet.append(Text("livekit-doctor check says how to fix it", "dim"))
+            feet[-1].append(f"next in {max(0.0, watched.next_at - self.clock):.0f} s", "cyan")
         if self.where:
             feet.append(Text(self.where, "dim"))
         return feet
+
+    def _in_full(self) -> list[Text]:
+        """The messages that matter and may be cut off in the table, and where there is more."""
+        failed = [standing.result for standing in self.watched.standings if standing.result.status == "failed"]
+        said = [Text(f"{result.code or ''} {printable(result.message)}".strip()) for result in failed[:IN_FULL]]
+        return [*said, Text("livekit-doctor check says how to fix it", "dim"), Text()] if said else []
+
+
+def _heading(run: Run) -> Text:
+    return Text(outcome(run), "bold green" if run.outcome == "passed" else "bold red")
 
 
 def age(seconds: float) -> str:
