@@ -1,5 +1,6 @@
 """livekit-doctor watch."""
 
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,10 +25,24 @@ LISTEN = "127.0.0.1:7889"
 CREDENTIALS = ("LKD002", "LKD004")
 
 
+def _finite(seconds: float) -> float:
+    """`nan` and `inf` are numbers to Python."""
+    if not math.isfinite(seconds):
+        raise typer.BadParameter(f"{seconds} is no number of seconds")
+    return seconds
+
+
 def watch(
     interval: Annotated[
         float,
-        typer.Option("--interval", min=1, max=86_400, help="From one run's start to the next's.", metavar="SECONDS"),
+        typer.Option(
+            "--interval",
+            min=1,
+            max=86_400,
+            callback=_finite,
+            help="From one run's start to the next's.",
+            metavar="SECONDS",
+        ),
     ] = 60,
     listen: Annotated[
         str,
@@ -48,7 +63,9 @@ def watch(
         bool, typer.Option("--probe", help="Dispatch your own agent in every run: it runs its code each time.")
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
-    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="For each run.", metavar="SECONDS")] = 60,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.1, max=86_400, callback=_finite, help="For each run.", metavar="SECONDS")
+    ] = 60,
     call_logs: options.CallLogsOption = None,
     agent_name: options.AgentOption = None,
     url: options.UrlOption = None,

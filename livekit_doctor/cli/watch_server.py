@@ -52,7 +52,7 @@ def address_of(given: str) -> Address | None:
     is_bracketed = host.startswith("[") and host.endswith("]")
     host = host[1:-1] if is_bracketed else host
     is_port = port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535
-    if not is_port or (":" in host and not (is_bracketed and _is_address(host))):
+    if not is_port or (not _is_address(host) if is_bracketed else ":" in host):
         raise _wrong(f'--listen "{given}" is not HOST:PORT')
     if not host:
         raise _wrong(f'--listen "{given}" names no host; 0.0.0.0:{port} is all of them')
