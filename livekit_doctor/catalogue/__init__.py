@@ -220,9 +220,17 @@ def fill(line: str, values: Mapping[str, str]) -> str:
 
     They are inserted as they are in the sentence, and quoted for a shell in the command that follows it.
     """
+    line = _of_room(line, values)
     command = _COMMAND.search(line)
     end = command.start() if command else len(line)
     return _fill(line[:end], values, _plain) + _fill(line[end:], values, _shell_quoted)
+
+
+def _of_room(text: str, values: Mapping[str, str]) -> str:
+    """Traces the room where that is all that is known of the call."""
+    if values.get("call_id") or not values.get("room"):
+        return text
+    return text.replace("livekit-doctor trace {{call_id}}", "livekit-doctor trace --room {{room}}")
 
 
 def _lowered(sentence: str) -> str:
@@ -234,7 +242,7 @@ def _render(fix: Fix, values: Mapping[str, str]) -> str:
     say = _fill(fix.say, values, _plain)
     if fix.code is None or fix.language is None:
         return say
-    code = fix.code.rstrip("\n")
+    code = _of_room(fix.code.rstrip("\n"), values)
     if "lkapi" in code:
         code = _with_client(code)
     code = _fill(code, values, _QUOTING[fix.language])

@@ -40,11 +40,12 @@ def report_of(name: str, *, show_numbers: bool) -> "TraceReport":
 
     Raises BundleRefused.
     """
-    from livekit_doctor.bundle.files import STDIN, read
+    from livekit_doctor.bundle.files import read
     from livekit_doctor.cli.trace import exit_status
     from livekit_doctor.diagnosis.core import diagnose
     from livekit_doctor.render.masking import mask_of, names_in
     from livekit_doctor.render.report import BundleNote, TraceReport
+    from livekit_doctor.whole_file import STDIN
 
     bundle = read(name)
     diagnosis = diagnose(bundle.evidence, bundle.settings, bundle.subject)

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livekit_doctor.cli import options
+from livekit_doctor.cli import options, outputs
 from livekit_doctor.cli.exits import WRONG_NAMES, Exit
-from livekit_doctor.cli.options import Format
+from livekit_doctor.cli.screen import QuietOption, Screen, VerboseOption
 
 if TYPE_CHECKING:
     from livekit_doctor.checks.check import Check, CheckResult
@@ -32,7 +32,10 @@ def check(
     config: options.ConfigOption = None,
     read_only: options.ReadOnlyOption = False,
     show_numbers: options.ShowNumbersOption = False,
-    output_format: options.FormatOption = Format.CONSOLE,
+    output_format: outputs.FormatOption = None,
+    output: outputs.OutputOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
     debug: options.DebugOption = False,
 ) -> int:
     """Would an outbound call work now? If not, what is wrong, and what to type.
@@ -40,38 +43,31 @@ def check(
     Exit status: 0 all passed (warnings too, unless --strict), 1 a check failed, 2 wrong usage,
     configuration, credentials, table or column, 3 a check could not be decided.
     """
+    screen = Screen(quiet=quiet, verbose=verbose)
     loaded = options.load(config, url=url, agent_name=agent_name, call_logs=call_logs)
     selected = select(only or [], skip or [])
+    with outputs.opened(output_format, output, screen) as printed:
+        from livekit_doctor.hearts.check import Options
+        from livekit_doctor.hearts.check import check as run_check
+        from livekit_doctor.render.masking import mask_of
+        from livekit_doctor.render.report import CheckReport
 
-    from livekit_doctor.check import Options
-    from livekit_doctor.check import check as run_check
-    from livekit_doctor.render.masking import mask_of
-    from livekit_doctor.render.report import CheckReport
-
-    settings = loaded.settings
-    how = Options(probe=probe, read_only=read_only, timeout=timeout)
-    try:
-        checked = options.run(run_check(settings, selected, how, options.progress))
-    finally:
-        options.end_progress()
-    report = CheckReport(
-        results=checked.results,
-        mask=mask_of(checked.evidence, show=show_numbers),
-        values=options.fix_values(loaded),
-        server=settings.livekit.url,
-        configuration=loaded.describe(),
-        exit_status=exit_status(checked.results, strict=strict),
-        left_behind=checked.left_behind,
-    )
-    if output_format is Format.JSON:
-        from livekit_doctor.render import check_json
-
-        options.print_json(check_json.render(report))
-    else:
-        from livekit_doctor.render import check_console
-
-        check_console.render(report, options.console())
-    return report.exit_status
+        settings = loaded.settings
+        how = Options(probe=probe, read_only=read_only, timeout=timeout)
+        with screen:
+            checked = options.run(run_check(settings, selected, how, screen.progress), screen.progress)
+        return printed.write(
+            CheckReport(
+                results=checked.results,
+                mask=mask_of(checked.evidence, show=show_numbers),
+                values=options.fix_values(loaded),
+                server=settings.livekit.url,
+                configuration=loaded.describe(),
+                exit_status=exit_status(checked.results, strict=strict),
+                left_behind=checked.left_behind,
+                strict=strict,
+            )
+        )
 
 
 def select(only: list[str], skip: list[str]) -> "tuple[Check, ...]":

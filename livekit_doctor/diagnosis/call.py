@@ -442,7 +442,15 @@ class Call:
         logged = self.component_logs.dispatched_names
         if logged and self.agent_name not in logged:
             return logged[-1]
-        return self.agent_name if self.agent_name is not None else self._pasted_agent
+        if self.agent_name is not None:
+            return self.agent_name
+        return self._pasted_agent or self._asked_agent
+
+    @property
+    def _asked_agent(self) -> str | None:
+        """The one agent whose worker was asked for a job in the call's room, by the worker's own log."""
+        named = {line.fields.get("agent_name", "") for line in self.component_logs.said(Said.ASKED)} - {""}
+        return named.pop() if len(named) == 1 else None
 
     @property
     def _pasted_agent(self) -> str | None:

@@ -73,6 +73,8 @@ class Said(StrEnum):
     """No longer full."""
     DRAINING = auto()
     REQUEST_RAISED = auto()
+    REQUEST_UNANSWERED = auto()
+    """The request_fnc ended, and had neither accepted nor rejected."""
     ASSIGNMENT_LATE = auto()
     INIT_FAILED = auto()
     """A process that should run jobs did not come up; for which job it was the line does not say."""
@@ -153,6 +155,7 @@ _MEANINGS = (
     _Meaning("worker", "worker is below capacity", Said.FREE),
     _Meaning("worker", "draining worker", Said.DRAINING),
     _Meaning("worker", "job_request_fnc failed", Said.REQUEST_RAISED),
+    _Meaning("worker", "no answer was given inside the job_request_fnc", Said.REQUEST_UNANSWERED),
     _Meaning("worker", "assignment for job", Said.ASSIGNMENT_LATE, lambda line: "timed out" in line.message),
     _Meaning("worker", "error initializing process", Said.INIT_FAILED),
     _Meaning("worker", "failed to acquire process for job", Said.NO_PROCESS, _of_job),

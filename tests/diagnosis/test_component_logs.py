@@ -188,6 +188,38 @@ def test_a_job_without_an_agent(lines: list[LogLine], step: str, code: str) -> N
     assert found(afterwards(lines)) == [(step, code, "proven")]
 
 
+@pytest.mark.parametrize(
+    ("message", "seconds", "expected"),
+    [
+        ("job_request_fnc failed", 0.3, [(JOB, "LKD404", "likely")]),
+        ("no answer was given inside the job_request_fnc", 0.3, [(JOB, "LKD404", "likely")]),
+        ("job_request_fnc failed", 4, []),
+        ("job_request_fnc failed", 0.1, []),
+    ],
+)
+def test_a_request_that_failed_by_the_workers_log_alone(
+    message: str, seconds: float, expected: list[tuple[str, str, str]]
+) -> None:
+    """The line has no room: it is this call's right after its request, and may be another's later."""
+    failed = worker_line(seconds, message, **OF_WORKER)
+    for settings in (HERE, Settings()):
+        diagnosis = judge(900, log_file("worker"), ASKED, failed, settings=settings, subject=Subject(room=ROOM))
+        assert found(diagnosis) == expected
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (RAISED, "raised"),
+        (worker_line(0.5, "process exited with non-zero exit code -9"), "killed"),
+        (worker_line(0.5, "process exited with non-zero exit code 3"), "exited"),
+    ],
+)
+def test_how_the_entrypoint_failed(failure: LogLine, kind: str) -> None:
+    """The fix is another where there is no traceback to read."""
+    assert broken(jobless(failure), "LKD405").values["kind"] == kind
+
+
 def test_the_traceback_is_attached() -> None:
     diagnosis = jobless([ASKED, RAISED])
     assert "KeyError: 'user_id'" in because(diagnosis, "LKD405")
@@ -232,6 +264,79 @@ def test_a_crash_while_the_phone_is_on_the_line() -> None:
     lines = [ASKED, ASSIGNED, ACTIVE, replace(RAISED, at=worker_line(12, "").at)]
     assert found(afterwards(lines, left)) == [(CONNECTED, "LKD407", "likely")]
     assert afterwards(lines, replace(left, at=worker_line(11.5, "").at)).verdict is Verdict.HEALTHY
+
+
+LEFT = server_line(5, "participant closing", participant="agent-AJ_uN4vB8sK1rTy", kind="AGENT", agent_name="")
+PHONE_LEFT = server_line(40, "participant closing", participant="sip_1", kind="SIP", agent_name="")
+
+
+def test_an_agent_that_left_the_phone_alone() -> None:
+    """Without a traceback: the entrypoint disconnected, or shut itself down."""
+    lines = [ASKED, ASSIGNED, ACTIVE, LEFT]
+    assert found(afterwards(lines, PHONE_LEFT)) == [(CONNECTED, "LKD407", "possible")]
+    assert broken(afterwards(lines, PHONE_LEFT), "LKD407").candidates == ("LKD206",)
+    answered = row(3, "sip_answered")
+    assert found(afterwards(lines, PHONE_LEFT, answered)) == [(CONNECTED, "LKD407", "likely")]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param([replace(PHONE_LEFT, at=LEFT.at)], id="both at once"),
+        pytest.param([server_line(12, "participant closing", participant="sip_1", kind="SIP")], id="a hang-up"),
+        pytest.param([replace(ACTIVE, at=server_line(9, "").at, number=99), PHONE_LEFT], id="another came"),
+        pytest.param([server_line(4, "participant active", participant="supervisor"), PHONE_LEFT], id="handed over"),
+        pytest.param([row(5, "call_ended"), PHONE_LEFT], id="the call had ended"),
+    ],
+)
+def test_an_agent_that_may_leave(lines: list[Observation]) -> None:
+    assert afterwards(ASKED, ASSIGNED, ACTIVE, LEFT, *lines).verdict is Verdict.HEALTHY
+
+
+CALLEE_ACTIVE = server_line(1.5, "participant active", participant="sip_1", agent_name="")
+
+
+def test_an_agent_that_left_while_the_phone_is_still_there() -> None:
+    """The log goes on, and has no line of the phone leaving."""
+    diagnosis = afterwards(ASKED, ASSIGNED, ACTIVE, CALLEE_ACTIVE, LEFT)
+    assert found(diagnosis) == [(CONNECTED, "LKD407", "possible")]
+    assert 'neither has "sip_1" left' in because(diagnosis, "LKD407")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param([server_line(9, "room closed")], id="the room closed"),
+        pytest.param([server_line(9, "closing idle room")], id="it was idle"),
+        pytest.param([row(6, "call_ended")], id="the call had ended"),
+        pytest.param([server_line(4, "participant active", participant="supervisor")], id="handed over"),
+        pytest.param([server_line(5.1, "participant closing", participant="sip_1")], id="a hang-up"),
+        pytest.param([replace(ACTIVE, at=server_line(9, "").at, number=99)], id="another came"),
+    ],
+)
+def test_an_agent_that_may_leave_first(lines: list[Observation]) -> None:
+    assert afterwards(ASKED, ASSIGNED, ACTIVE, CALLEE_ACTIVE, LEFT, *lines).verdict is Verdict.HEALTHY
+
+
+def test_an_agent_that_left_as_the_log_ends() -> None:
+    lines = [ASKED, ASSIGNED, ACTIVE, CALLEE_ACTIVE, LEFT]
+    ending = log_file("server", last=9)
+    diagnosis = judge(900, ending, log_file("worker"), lines, settings=HERE, subject=Subject(room=ROOM))
+    assert diagnosis.verdict is Verdict.HEALTHY
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (replace(RAISED, at=worker_line(3, "").at), "LKD405"),
+        (worker_line(3, "process exited with non-zero exit code -9"), "LKD405"),
+        (worker_line(60, "process is unresponsive, killing process"), "LKD415"),
+    ],
+)
+def test_the_workers_log_alone_does_not_tell_whether_the_agent_was_there(failure: LogLine, code: str) -> None:
+    diagnosis = judge(900, log_file("worker"), ASKED, failure, settings=HERE, subject=Subject(room=ROOM))
+    assert [(item.code, item.confidence.value) for item in diagnosis.broken] == [(code, "possible")]
+    assert "LKD407" in broken(diagnosis, code).candidates
 
 
 def test_no_process_for_the_job() -> None:

@@ -25,6 +25,9 @@ PROVEN, LIKELY, POSSIBLE = Confidence.PROVEN, Confidence.LIKELY, Confidence.POSS
 LEFT = "agent worker left the room"
 """The server's word for every agent that leaves, after a hang-up too (fact 12)."""
 
+ALONE = timedelta(seconds=10)
+"""A callee whom the agent has said goodbye to hangs up within this time."""
+
 
 def entrypoint_failed(call: Call, proofs: Proofs) -> Finding | None:
     """LKD405: the entrypoint raised, or its process died, before the agent was in the room."""
@@ -38,8 +41,9 @@ def entrypoint_failed(call: Call, proofs: Proofs) -> Finding | None:
         texts = list(tracebacks(lines))[-1:]
         shown = [because(line) for line in lines[:2]]
         shown += [Because(source="worker log", at=lines[0].at, text=text) for text in texts]
-        detail = texts[0].strip().splitlines()[-1] if texts else lines[-1].message.splitlines()[0]
-        return _finding(call, "LKD405", Step.ENTRYPOINT_CALLED, sure, shown, detail=detail)
+        detail = texts[0].strip().splitlines()[-1] if texts else None
+        kind = "raised" if raised else "killed" if _killed(exited) else "exited"
+        return _finding(call, "LKD405", Step.ENTRYPOINT_CALLED, sure, shown, detail=detail, kind=kind)
     ended = _failed_by_server(call)
     if ended and not unresponsive and not call.component_logs.has("worker"):
         shown = [because(ended[-1], "the job failed, and no agent had been in the room")]
@@ -57,12 +61,14 @@ def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
         return None
     if returned:
         shown = [because(returned[-1])]
-        return _finding(call, "LKD415", Step.AGENT_CONNECTED, PROVEN, shown)
+        return _finding(call, "LKD415", Step.AGENT_CONNECTED, PROVEN, shown, kind="returned")
     lines = (*logs.said(Said.SLOW_TO_CONNECT), *unresponsive)
     if not lines:
         return None
-    sure = PROVEN if _never_seen(call) else LIKELY if unresponsive else POSSIBLE
-    return _finding(call, "LKD415", Step.AGENT_CONNECTED, sure, [because(line) for line in lines[:2]])
+    # A loop that is blocked in mid-call leaves the same lines in the worker's log.
+    sure = PROVEN if _never_seen(call) else POSSIBLE
+    kind = "blocked" if unresponsive else ""
+    return _finding(call, "LKD415", Step.AGENT_CONNECTED, sure, [because(line) for line in lines[:2]], kind=kind)
 
 
 def agent_media_failed(call: Call, proofs: Proofs) -> Finding | None:
@@ -125,6 +131,60 @@ def crashed_in_the_room(call: Call, proofs: Proofs) -> Finding | None:
     shown = [because(joined[-1], "the agent was there"), *(because(line) for line in failed[:2])]
     shown += [Because(source="worker log", at=when, text=text) for text in list(tracebacks(failed))[-1:]]
     return _finding(call, "LKD407", Step.AGENT_CONNECTED, LIKELY, shown)
+
+
+def left_the_phone_alone(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD407: by the server's log the agent left, and the phone stayed in the room, with nobody else.
+
+    Likely where the phone is known to have answered: an agent may as well leave a phone that only rings.
+    """
+    logs = call.component_logs
+    active, left = logs.said(Said.PARTICIPANT_ACTIVE), logs.said(Said.PARTICIPANT_LEFT)
+    joined, gone = ([line for line in lines if logs.is_agent(line)] for lines in (active, left))
+    phones = [line for line in left if line.fields.get("kind") == "SIP"]
+    if call.agents or call.inbound or not joined or not gone or len(phones) != 1:
+        return None
+    agent, phone, when = gone[-1], phones[0], gone[-1].at
+    ended = call.logged.get(Step.CALL_ENDED)
+    if when is None or phone.at is None or phone.at - when <= ALONE or (ended and ended.at <= phone.at - ALONE):
+        return None
+    others = [line for line in active if not logs.is_agent(line)]
+    others = [line for line in others if line.fields.get("participant") != phone.fields.get("participant")]
+    if others or any(line.at and line.at > when for line in joined):
+        return None
+    seconds = (phone.at - when).total_seconds()
+    shown = [
+        because(joined[-1], "the agent was there"),
+        because(agent, "it left"),
+        because(phone, f"the phone stayed for {seconds:.0f} s more"),
+    ]
+    if Step.SIP_ANSWERED in proofs:
+        return finding(call, "LKD407", Step.AGENT_CONNECTED, LIKELY, shown, [])
+    return finding(call, "LKD407", Step.AGENT_CONNECTED, POSSIBLE, shown, ["LKD206"])
+
+
+def left_and_nobody_followed(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD407: by the server's log the agent left, and for long after neither the other participant did,
+    nor was the room closed. No more than possible: who stayed may be no phone."""
+    logs = call.component_logs
+    active, left = logs.said(Said.PARTICIPANT_ACTIVE), logs.said(Said.PARTICIPANT_LEFT)
+    joined, gone = ([line for line in lines if logs.is_agent(line)] for lines in (active, left))
+    others = {line.fields.get("participant", "") for line in active if not logs.is_agent(line)}
+    closed = logs.said(Said.ROOM_CLOSED, Said.ROOM_DELETED, Said.ROOM_IDLE) or call.logged.get(Step.CALL_ENDED)
+    if call.agents or call.inbound or closed or len(others) != 1 or len(left) > len(gone) or not joined or not gone:
+        return None
+    when = gone[-1].at
+    if when is None or any(line.at and line.at > when for line in active) or not logs.covers("server", when + ALONE):
+        return None
+    stayed = (
+        f'neither has "{others.pop()}" left, nor was the room closed, in the {ALONE.total_seconds():.0f} s after it'
+    )
+    shown = [
+        because(joined[-1], "the agent was there"),
+        because(gone[-1], "it left"),
+        Because(source="server log", text=stayed),
+    ]
+    return finding(call, "LKD407", Step.AGENT_CONNECTED, POSSIBLE, shown, ["LKD206"])
 
 
 def job_taken_by_stray_worker(call: Call, proofs: Proofs) -> Finding | None:
@@ -211,7 +271,17 @@ RULES = (
     job_never_launched,
     job_failed,
     crashed_in_the_room,
+    left_the_phone_alone,
+    left_and_nobody_followed,
 )
+
+
+def _killed(exited: tuple[LogLine, ...]) -> bool:
+    """A signal that the process did not ask for ended it: Python reports signal 9 as exit code -9."""
+    return any(_SIGNAL.search(line.message) for line in exited)
+
+
+_SIGNAL = re.compile(r"exit code (?:-\d+|137|139|134)\b")
 
 
 def _agent_was_there(call: Call, proofs: Proofs) -> bool:
@@ -219,7 +289,10 @@ def _agent_was_there(call: Call, proofs: Proofs) -> bool:
 
 
 def _sure(call: Call, line: LogLine) -> Confidence | None:
-    """How sure it is that the job's process failed before its agent was in the room."""
+    """How sure it is that the job's process failed before its agent was in the room.
+
+    By the worker's log alone that is no more than possible: an agent joins within half a second.
+    """
     if _never_seen(call):
         return PROVEN
     asked = call.component_logs.said(Said.ASKED, Said.ASSIGNED)
@@ -227,7 +300,7 @@ def _sure(call: Call, line: LogLine) -> Confidence | None:
         # Of a line that a person picked nothing says when the job began: the agent may have been there.
         return POSSIBLE if line.read.excerpt else None
     allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
-    return LIKELY if line.at - asked[-1].at <= allowed else None
+    return POSSIBLE if line.at - asked[-1].at <= allowed else None
 
 
 def _media_failures(call: Call) -> list[LogLine]:
@@ -267,7 +340,7 @@ def _failed_by_server(call: Call) -> tuple[LogLine, ...]:
 
 
 def _finding(
-    call: Call, code: str, step: Step, confidence: Confidence, shown: list[Because], detail: str | None = None
+    call: Call, code: str, step: Step, confidence: Confidence, shown: list[Because], **values: str | None
 ) -> Finding:
     candidates = [] if confidence is PROVEN else list(catalogue.get(code).candidates)
-    return finding(call, code, step, confidence, shown, candidates, detail=detail)
+    return finding(call, code, step, confidence, shown, candidates, [], **values)

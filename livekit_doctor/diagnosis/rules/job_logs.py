@@ -184,17 +184,21 @@ def job_declined(call: Call, proofs: Proofs) -> Finding | None:
     if _has_job(call, proofs) or call.declined_jobs or logs.said(Said.TIMED_OUT, Said.ASSIGNMENT_LATE):
         return None
     raised = tuple(line for line in logs.anywhere(Said.REQUEST_RAISED) if _about_dispatch(call, line))
-    if any(line.read.excerpt for line in raised) and not declined:
-        shown = [*map(because, asked[-1:]), because(raised[-1], "a request_fnc that raises declines the job")]
-        shown += [Because(source="worker log", at=raised[-1].at, text=text) for text in list(tracebacks(raised))[-1:]]
-        return _finding(call, "LKD404", LIKELY, shown)
-    if not declined and not (asked and asked[-1].at and logs.covers("server", asked[-1].at + ANSWERED_WITHIN)):
+    silent = tuple(line for line in logs.anywhere(Said.REQUEST_UNANSWERED) if _about_dispatch(call, line))
+    texts = list(tracebacks(raised))[-1:]
+    shown = [because(line) for line in (*asked[-1:], *declined)][:3]
+    shown += [because(line, "a request_fnc that raises declines the job") for line in raised[-1:]]
+    shown += [because(line, "a request_fnc without an answer declines the job") for line in silent[-1:] if not raised]
+    shown += [Because(source="worker log", at=raised[-1].at, text=text) for text in texts]
+    kind = "call " + ("raised" if texts else "unanswered" if silent and not raised else "rejected")
+    detail = texts[0].strip().splitlines()[-1] if texts else None
+    if declined or raised or silent:
+        sure = PROVEN if asked and declined else LIKELY
+        return _finding(call, "LKD404", sure, shown, kind=kind, detail=detail)
+    if not (asked and asked[-1].at and logs.covers("server", asked[-1].at + ANSWERED_WITHIN)):
         return None
-    shown = [because(line) for line in (*asked, *declined)][:3]
-    if not declined:
-        shown.append(Because(source="server log", text="it was never assigned, and nothing was wrong with the request"))
-    shown += [Because(source="worker log", at=raised[-1].at, text=text) for text in list(tracebacks(raised))[-1:]]
-    return _finding(call, "LKD404", PROVEN if asked and declined else LIKELY, shown)
+    shown.append(Because(source="server log", text="it was never assigned, and nothing was wrong with the request"))
+    return _finding(call, "LKD404", LIKELY, shown, kind=kind)
 
 
 RULES = (
@@ -286,7 +290,9 @@ def _about_dispatch(call: Call, line: LogLine) -> bool:
         return False
     if line.read.excerpt and not asked:
         return True
-    return any(one.at and line.at and 0 <= (line.at - one.at).total_seconds() <= 5 for one in asked)
+    # Another call's request that fails within a few seconds would leave the same line.
+    allowed = 5 if call.component_logs.said(Said.DECLINED) else 1
+    return any(one.at and line.at and 0 <= (line.at - one.at).total_seconds() <= allowed for one in asked)
 
 
 def _gone(call: Call, registration: LogLine) -> bool:

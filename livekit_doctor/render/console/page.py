@@ -2,6 +2,8 @@
 
 import textwrap
 from collections.abc import Iterable
+from enum import Enum, auto
+from typing import IO
 
 from rich.console import Console
 from rich.text import Text
@@ -33,11 +35,19 @@ MARKS: dict[str, tuple[str, str]] = {
 """The mark and the style of each status."""
 
 
-class Output(Console):
-    """Standard output: plain when it is no terminal; honours NO_COLOR and the width."""
+class Detail(Enum):
+    """How much is shown: with QUIET only what is wrong and the answer, with VERBOSE all that was seen."""
 
-    def __init__(self) -> None:
-        super().__init__(highlight=False, markup=False, emoji=False)
+    QUIET = auto()
+    NORMAL = auto()
+    VERBOSE = auto()
+
+
+class Output(Console):
+    """Standard output, or a `file`: plain when it is no terminal; honours NO_COLOR and the width."""
+
+    def __init__(self, file: IO[str] | None = None) -> None:
+        super().__init__(file=file, highlight=False, markup=False, emoji=False)
 
     def on_broken_pipe(self) -> None:
         """Leaves the exit status to the command line; rich would exit with 1."""
@@ -83,6 +93,13 @@ class Page:
         for number, text in enumerate(texts):
             self.field(label if number == 0 else "", text, style=style)
 
+    def quoted(self, label: str, text: str) -> None:
+        """A text under a label, and the lines of a traceback in it as they are."""
+        first, *lines = text.strip().splitlines() or [""]
+        self.field(label, first)
+        for line in lines:
+            self.line(" " * (LABEL + 3), printable(line))
+
     def commands(self, label: str, texts: Iterable[str]) -> None:
         """Several texts under one label. A command at the end of one is not wrapped."""
         for number, text in enumerate(texts):
@@ -91,12 +108,13 @@ class Page:
             if command:
                 self.line(" " * CODE, (printable(command), "bold"))
 
-    def candidates(self, codes: Iterable[str]) -> None:
-        """What it may turn out to be: the first by name, the others counted."""
+    def candidates(self, codes: Iterable[str], detail: Detail = Detail.NORMAL) -> None:
+        """What it may turn out to be: the first by name, the others counted unless VERBOSE."""
         named = [f"{code} {catalogue.get(code).name}" for code in codes]
+        shown = len(named) if detail is Detail.VERBOSE else SHOWN_CANDIDATES
         if named:
-            more = f", and {len(named) - SHOWN_CANDIDATES} more" if len(named) > SHOWN_CANDIDATES else ""
-            self.field("could be", ", ".join(named[:SHOWN_CANDIDATES]) + more)
+            more = f", and {len(named) - shown} more" if len(named) > shown else ""
+            self.field("could be", ", ".join(named[:shown]) + more)
 
     def fix(self, text: str) -> None:
         """A fix as the catalogue renders it: sentences wrap, code lines do not."""

@@ -5,34 +5,31 @@ from rich.console import Console
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.probing import FEWEST_FOR_P95, Bar, Criterion, Ending, Outcome
 from livekit_doctor.redact import printable
-from livekit_doctor.render.page import MARKS, Page
+from livekit_doctor.render.console.page import MARKS, Detail, Page
 from livekit_doctor.render.report import ProbeReport
-from livekit_doctor.render.trace_console import because_line
+from livekit_doctor.render.words import ENDINGS, because_line, percent
 
 WIDEST_BAR = 40
 
-NAMES = {
-    Outcome.NO_JOB: "no job",
-    Outcome.DECLINED: "declined",
-    Outcome.JOB_WITHOUT_AGENT: "job without agent",
-    Outcome.UNDECIDED: "undecided",
-}
 _COLUMN = 22
 
 
-def render(report: ProbeReport, console: Console) -> None:
+def render(report: ProbeReport, console: Console, detail: Detail = Detail.NORMAL) -> None:
     """Prints the report of one run."""
     page = Page(console)
-    _header(page, report)
-    _counts(page, report)
-    _latency(page, report)
+    if detail is not Detail.QUIET:
+        _header(page, report)
+        _counts(page, report)
+        _latency(page, report)
     for ending in report.judged.endings:
-        page.line()
-        _ending(page, ending, report)
+        page.gap()
+        _ending(page, ending, report, detail)
+    if detail is Detail.VERBOSE:
+        _dispatches(page, report)
     for item in report.left_behind:
         page.line()
         page.line(("Left behind: ", "bold red"), printable(item))
-    page.line()
+    page.gap()
     for criterion in report.judged.criteria:
         _criterion(page, criterion, report)
 
@@ -59,7 +56,7 @@ def _counts(page: Page, report: ProbeReport) -> None:
         status = "unknown" if judged.number_of(Outcome.UNDECIDED) == judged.count else "failed"
     mark, style = MARKS[status]
     page.line((f"  {mark}  ", style), f"{_got(report):<{_COLUMN}}{joined} of {judged.count}")
-    for outcome, name in NAMES.items():
+    for outcome, name in ENDINGS.items():
         if number := judged.number_of(outcome):
             mark, style = MARKS["unknown" if outcome is Outcome.UNDECIDED else "failed"]
             page.line((f"  {mark}  ", style), f"{name:<{_COLUMN}}{number}")
@@ -91,18 +88,25 @@ def _bar(bar: Bar, widest: int) -> str:
     return f"{bar.start:>5g} - {bar.end:<5g} {'#' * length:<{min(widest, WIDEST_BAR)}} {bar.count}"
 
 
-def _ending(page: Page, ending: Ending, report: ProbeReport) -> None:
+def _dispatches(page: Page, report: ProbeReport) -> None:
+    page.gap()
+    for trial in report.judged.trials:
+        took = f"{trial.latency:.2f} s" if trial.latency is not None else f"waited {trial.waited:.2f} s"
+        page.field(f"dispatch {trial.number}", f"{trial.room} {trial.dispatch_id}: {trial.outcome.value}, {took}")
+
+
+def _ending(page: Page, ending: Ending, report: ProbeReport, detail: Detail) -> None:
     finding = ending.finding
     entry = catalogue.get(finding.code)
     mark, style = MARKS["unknown" if ending.outcome is Outcome.UNDECIDED else "failed"]
     page.line(
-        (f"{mark}  {ending.count} {NAMES.get(ending.outcome, ending.outcome.value)}", style),
+        (f"{mark}  {ending.count} {ENDINGS.get(ending.outcome, ending.outcome.value)}", style),
         (f"   {finding.code} {entry.name}", "bold"),
         f"   {finding.confidence.value}",
     )
     page.field("", entry.title)
     page.fields("because", map(because_line, finding.because))
-    page.candidates(finding.candidates)
+    page.candidates(finding.candidates, detail)
     page.fields("ruled out", (f"{r.code} {catalogue.get(r.code).name}: {r.because}" for r in finding.ruled_out))
     page.commands("settle by", finding.would_settle)
     page.fix(report.fix_of(finding))
@@ -111,14 +115,10 @@ def _ending(page: Page, ending: Ending, report: ProbeReport) -> None:
 def _criterion(page: Page, criterion: Criterion, report: ProbeReport) -> None:
     words = {"passed": ("ok", "bold green"), "failed": ("not ok", "bold red"), "undecided": ("unknown", "bold yellow")}
     if criterion.name == "min_join_rate":
-        must = "all" if criterion.limit == 1 else f"at least {_percent(criterion.limit)}"
-        got = "of no dispatch it is known" if criterion.value is None else f"{_percent(criterion.value)} {_got(report)}"
+        must = "all" if criterion.limit == 1 else f"at least {percent(criterion.limit)}"
+        got = "of no dispatch it is known" if criterion.value is None else f"{percent(criterion.value)} {_got(report)}"
         text = f"{got}; {must} must"
     else:
         p95 = "no p95, since no agent joined" if criterion.value is None else f"p95 {criterion.value:.2f} s"
         text = f"{p95}; at most {criterion.limit:g} s are allowed"
     page.line(words[criterion.status], f": {text}")
-
-
-def _percent(share: float) -> str:
-    return f"{share * 100:.4g} %"

@@ -3,12 +3,12 @@
 from rich.console import Console
 
 from livekit_doctor.redact import printable
-from livekit_doctor.render import trace_console
-from livekit_doctor.render.page import Page
+from livekit_doctor.render.console import trace as trace_console
+from livekit_doctor.render.console.page import Detail, Page
 from livekit_doctor.render.report import PlacedCallReport
 
 
-def render(report: PlacedCallReport, console: Console) -> None:
+def render(report: PlacedCallReport, console: Console, detail: Detail = Detail.NORMAL) -> None:
     """Prints the report of one test call."""
     page = Page(console)
     trunk = report.trunk
@@ -16,4 +16,4 @@ def render(report: PlacedCallReport, console: Console) -> None:
     page.line((printable(f"test call to {report.trace.mask(report.number)}  trunk {through}"), "bold"))
     for text in report.left_behind:
         page.field("left behind", text, style="bold yellow")
-    trace_console.render(report.trace, console)
+    trace_console.render(report.trace, console, detail)

@@ -5,7 +5,7 @@ from typing import Any
 from livekit_doctor.catalogue.sip_statuses import sip_status
 from livekit_doctor.evidence.observations import SipCallResult
 from livekit_doctor.redact import printable
-from livekit_doctor.render import trace_json
+from livekit_doctor.render.json import trace as trace_json
 from livekit_doctor.render.report import PlacedCallReport
 
 SCHEMA = "livekit-doctor/test-call/v1"

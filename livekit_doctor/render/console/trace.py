@@ -1,52 +1,53 @@
 """A diagnosis for a person: the two legs as a ladder, where it broke, why, and what to type."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from itertools import groupby
 
 from rich.console import Console
 
 from livekit_doctor import catalogue
-from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.result import Broken, Diagnosis, RoomResult, StepResult
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import Coverage
-from livekit_doctor.flow import SPEC, Leg, Status, Step, Verdict
+from livekit_doctor.flow import SPEC, Leg, Status, Verdict
 from livekit_doctor.redact import printable
+from livekit_doctor.render.console.page import MARKS, Detail, Page
 from livekit_doctor.render.masking import Mask
-from livekit_doctor.render.page import MARKS, Page
 from livekit_doctor.render.report import BundleNote, TraceReport
+from livekit_doctor.render.words import LEGS, VERDICTS, because_line, covered, verdict_sentence
 
 COLUMN = 26
+EVIDENCE = 19
+"""How far the evidence of a step is indented."""
 TIMELINE_ROWS = 40
-"""The console shows this many entries; JSON has them all."""
+"""The console shows this many entries unless it is verbose; JSON has them all."""
 
-NAMES = {Leg.CALL: "call", Leg.AGENT: "agent leg", Leg.PHONE: "phone leg"}
-
-VERDICTS = {
-    Verdict.HEALTHY: ("Healthy", "bold green"),
-    Verdict.IN_PROGRESS: ("In progress", "bold cyan"),
-    Verdict.UNKNOWN: ("Unknown", "bold yellow"),
+STYLES = {
+    Verdict.HEALTHY: "bold green",
+    Verdict.IN_PROGRESS: "bold cyan",
+    Verdict.UNKNOWN: "bold yellow",
 }
 
 
-def render(report: TraceReport, console: Console) -> None:
+def render(report: TraceReport, console: Console, detail: Detail = Detail.NORMAL) -> None:
     """Prints the report of one call."""
     page, diagnosis, mask = Page(console), report.diagnosis, report.mask
     _header(page, report)
-    for leg in (Leg.CALL, Leg.AGENT, Leg.PHONE):
-        _leg(page, leg, diagnosis, mask)
-    page.line()
+    if detail is not Detail.QUIET:
+        for leg in (Leg.CALL, Leg.AGENT, Leg.PHONE):
+            _leg(page, leg, diagnosis, mask, detail)
+        page.line()
     for number, item in enumerate(diagnosis.broken):
-        _broken(page, item, report, primary=number == 0)
+        _broken(page, item, report, detail, primary=number == 0)
     if not diagnosis.broken:
         _verdict(page, diagnosis, mask)
     unread = _unread(page, report)
     page.commands("settle by", map(mask.advice, diagnosis.would_settle))
     _warnings(page, diagnosis, mask, shown=unread)
-    _attempts(page, diagnosis)
-    _timeline(page, diagnosis, mask)
-    _coverage(page, diagnosis)
+    if detail is not Detail.QUIET:
+        _attempts(page, diagnosis)
+        _timeline(page, diagnosis, mask, len(diagnosis.timeline) if detail is Detail.VERBOSE else TIMELINE_ROWS)
+        _coverage(page, diagnosis)
 
 
 def _header(page: Page, report: TraceReport) -> None:
@@ -93,11 +94,11 @@ def _state(room: RoomResult, diagnosis: Diagnosis) -> str:
     return f"open for {room.age:.0f} s" if room.age is not None else "open"
 
 
-def _leg(page: Page, leg: Leg, diagnosis: Diagnosis, mask: Mask) -> None:
+def _leg(page: Page, leg: Leg, diagnosis: Diagnosis, mask: Mask, detail: Detail) -> None:
     results = [result for result in diagnosis.steps if result.leg is leg]
     if leg is Leg.CALL:
         results = [result for result in results if result.status is not Status.UNKNOWN]
-    label = NAMES[leg]
+    label = LEGS[leg]
     for status, group in groupby(results, key=lambda result: result.status):
         together = list(group)
         if status in (Status.UNKNOWN, Status.SKIPPED, Status.PENDING):
@@ -108,6 +109,8 @@ def _leg(page: Page, leg: Leg, diagnosis: Diagnosis, mask: Mask) -> None:
         for result in together:
             _rung(page, label, status, SPEC[result.step].title, _remark(result, mask))
             label = ""
+            for because in result.evidence if detail is Detail.VERBOSE else ():
+                page.hanging([" " * EVIDENCE], mask(because_line(because)), style="dim")
 
 
 _REMARK = {
@@ -139,7 +142,7 @@ def clock(at: datetime) -> str:
     return f"{at:%H:%M:%S}.{at.microsecond // 100_000}"
 
 
-def _broken(page: Page, item: Broken, report: TraceReport, *, primary: bool) -> None:
+def _broken(page: Page, item: Broken, report: TraceReport, detail: Detail, *, primary: bool) -> None:
     entry = catalogue.get(item.code)
     head = "Broke at" if primary else "Also broke at"
     page.line(
@@ -148,8 +151,9 @@ def _broken(page: Page, item: Broken, report: TraceReport, *, primary: bool) -> 
         f"   {item.confidence.value}",
     )
     page.field("", entry.title)
-    page.fields("because", map(report.mask, map(because_line, item.because)))
-    page.candidates(item.candidates)
+    for number, because in enumerate(item.because):
+        page.quoted("because" if number == 0 else "", report.mask(because_line(because)))
+    page.candidates(item.candidates, detail)
     if primary:
         ruled_out = report.diagnosis.ruled_out
         page.fields(
@@ -160,30 +164,12 @@ def _broken(page: Page, item: Broken, report: TraceReport, *, primary: bool) -> 
     page.line()
 
 
-def because_line(because: Because) -> str:
-    when = f", {because.at:%Y-%m-%d %H:%M:%S}" if because.at else ""
-    return f"{because.source}{when}: {because.text}"
-
-
 def _verdict(page: Page, diagnosis: Diagnosis, mask: Mask) -> None:
-    word, style = VERDICTS[diagnosis.verdict]
-    page.hanging([(f"{word}: ", style)], mask(_sentence(diagnosis)))
+    head = (f"{VERDICTS[diagnosis.verdict]}: ", STYLES[diagnosis.verdict])
+    page.hanging([head], mask(verdict_sentence(diagnosis)))
     if diagnosis.verdict is Verdict.HEALTHY:
         steps = ", ".join(SPEC[step].title for step in diagnosis.not_covered)
         page.field("not covered", (f"{steps}; " if steps else "") + "whether sound travels: no API shows it")
-
-
-def _sentence(diagnosis: Diagnosis) -> str:
-    titles = [SPEC[r.step].title for r in diagnosis.steps if r.status is Status.PENDING]
-    if diagnosis.verdict is Verdict.HEALTHY:
-        if Step.SIP_ANSWERED in diagnosis.not_covered:
-            return "the agent's leg; whether the phone was answered, no source could tell"
-        return "every step that a source could show has happened"
-    if diagnosis.verdict is Verdict.IN_PROGRESS:
-        return f"nothing is broken; {', '.join(titles)} may still come"
-    if not diagnosis.evidence_found:
-        return "nothing is known of this call"
-    return "the evidence does not tell whether this call broke"
 
 
 def _unread(page: Page, report: TraceReport) -> set[tuple[str, str]]:
@@ -224,15 +210,15 @@ def _attempts(page: Page, diagnosis: Diagnosis) -> None:
         page.field(str(attempt.number), f"{when}  {attempt.room or 'room unknown'}  {what}")
 
 
-def _timeline(page: Page, diagnosis: Diagnosis, mask: Mask) -> None:
+def _timeline(page: Page, diagnosis: Diagnosis, mask: Mask, rows: int) -> None:
     if not diagnosis.timeline:
         return
     page.gap()
     first = diagnosis.timeline[0].at
     page.line(("Timeline", "bold"), (f"   {first:%Y-%m-%d}, UTC", "dim"))
-    shown = diagnosis.timeline[-TIMELINE_ROWS:]
+    shown = diagnosis.timeline[-rows:]
     if len(shown) < len(diagnosis.timeline):
-        page.field("", f"{len(diagnosis.timeline) - len(shown)} earlier entries: --format json shows all")
+        page.field("", f"{len(diagnosis.timeline) - len(shown)} earlier entries: --verbose shows all")
     for entry in shown:
         text = f"{entry.source}: {entry.event}" + (f" ({entry.detail})" if entry.detail else "")
         page.field(clock(entry.at), mask(text))
@@ -240,10 +226,4 @@ def _timeline(page: Page, diagnosis: Diagnosis, mask: Mask) -> None:
 
 def _coverage(page: Page, diagnosis: Diagnosis) -> None:
     page.gap()
-    page.hanging([("Read   ", "bold")], ", ".join(_covered(diagnosis)), style="dim")
-
-
-def _covered(diagnosis: Diagnosis) -> Iterator[str]:
-    words = {"read": "read", "empty": "empty", "unread": "NOT READ", "not_configured": "not configured"}
-    for entry in diagnosis.coverage:
-        yield f"{entry.source}: {words[entry.status]}"
+    page.hanging([("Read   ", "bold")], covered(diagnosis), style="dim")
