@@ -787,12 +787,6 @@ def place_no_worker_and_no_response(call: PlacedCall) -> None:
 
 
 @pytest.fixture(scope="module")
-def forks() -> Iterator[ForkServer]:
-    with ForkServer() as forks:
-        yield forks
-
-
-@pytest.fixture(scope="module")
 def stages(
     lab_folder: Path, livekit: LiveKitServer, livekit_without_redis: LiveKitServer, database: Database
 ) -> Iterator[dict[bool, Stage]]:
