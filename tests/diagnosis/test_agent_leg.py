@@ -513,6 +513,15 @@ def test_an_agent_that_tries_again_to_get_its_media() -> None:
     assert judge(17, looks[0], look(17, dispatch(0, job()), phone(), other)).verdict is Verdict.IN_PROGRESS
 
 
+def test_between_two_tries_it_is_not_gone() -> None:
+    tries = [agent(8, state="JOINED", sid="PA_try1"), agent(24, state="JOINED", sid="PA_try2")]
+    looks = [look(t, dispatch(0, job()), phone(), tries[0]) for t in (9, 13, 17, 22)]
+    gap = look(23.5, dispatch(0, job()), phone())
+    assert judge(23.5, *looks, gap).verdict is not Verdict.BROKEN
+    again = look(24.5, dispatch(0, job()), phone(), tries[1])
+    assert found(judge(24.5, *looks, gap, again)) == [("agent_connected", "LKD416", "proven")]
+
+
 def test_an_agent_that_left_without_ever_having_media() -> None:
     joined = agent(1, state="JOINED")
     gone = [look(t, dispatch(0, job()), phone()) for t in (32, 36)]

@@ -74,6 +74,8 @@ def agent_media_failed(call: Call, proofs: Proofs) -> Finding | None:
         return finding(call, "LKD416", Step.AGENT_CONNECTED, Confidence.PROVEN, [seen_in_room(call, text)], [])
     if not call.joining_seen or not _job_has_no_agent(call, proofs) or not call.phone_present:
         return None
+    if call.watched(_looks_without_late_agent(call)) < SECOND_LOOK:
+        return None  # it may be about to join again
     agent = call.joining_seen[-1]
     began, last = first_joined(call, agent), _last_joining(call, agent)
     if began is None or last - began < MEDIA_TAKES:
@@ -236,12 +238,18 @@ def _left(call: Call) -> list[LogLine]:
 
 
 def _looks_without_late_agent(call: Call) -> list[ParticipantList]:
-    """The looks at which the agent had had its allowance."""
+    """The looks at which the agent had had its allowance, since one was last seen to join."""
     started = [job.started_at for job in call.jobs if job.started_at is not None]
     dispatched = [dispatch.created_at for dispatch in call.dispatches if dispatch.created_at is not None]
     allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
     due = max((*started, *dispatched), default=call.livekit_now) + allowed
-    return [listing for listing in call.participant_lists if listing.read.now > due]
+    looks: list[ParticipantList] = []
+    for listing in call.participant_lists:
+        if any(p.kind == "AGENT" for p in listing.participants):
+            looks.clear()
+        elif listing.read.now > due:
+            looks.append(listing)
+    return looks
 
 
 def _may_be_handed_over(listing: ParticipantList) -> bool:
