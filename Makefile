@@ -5,19 +5,25 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_WORKERS ?= 3
 
-.PHONY: demo test lint lock bench clean
+.PHONY: demo test lint lock bench docs clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/livekit-doctor demo
 
 test: $(VENV)/.dev
 	$(BIN)/python -m tests.lab.install
+	$(BIN)/python -m tests.browser.install
+	-@$(BIN)/python -m tests.cli.install_shells
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The documentation, into site/; to look at it while writing: .venv/bin/python -m mkdocs serve
+docs: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.lab.install
@@ -51,4 +57,4 @@ lock: | $(BIN)/python
 		--no-header --all-extras -c requirements/runtime.lock --upgrade pyproject.toml -o requirements/dev.lock
 
 clean:
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis

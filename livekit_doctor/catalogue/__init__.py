@@ -32,6 +32,7 @@ __all__ = [
     "UnknownCodeError",
     "codes",
     "fill",
+    "fill_fix",
     "find",
     "get",
     "render_fix",
@@ -220,9 +221,17 @@ def fill(line: str, values: Mapping[str, str]) -> str:
 
     They are inserted as they are in the sentence, and quoted for a shell in the command that follows it.
     """
+    line = _of_room(line, values)
     command = _COMMAND.search(line)
     end = command.start() if command else len(line)
     return _fill(line[:end], values, _plain) + _fill(line[end:], values, _shell_quoted)
+
+
+def _of_room(text: str, values: Mapping[str, str]) -> str:
+    """Traces the room where that is all that is known of the call."""
+    if values.get("call_id") or not values.get("room"):
+        return text
+    return text.replace("livekit-doctor trace {{call_id}}", "livekit-doctor trace --room {{room}}")
 
 
 def _lowered(sentence: str) -> str:
@@ -231,14 +240,21 @@ def _lowered(sentence: str) -> str:
 
 
 def _render(fix: Fix, values: Mapping[str, str]) -> str:
+    say, code = fill_fix(fix, values)
+    if code is None:
+        return say
+    return "\n".join([f"{say}:", *(f"  {line}".rstrip() for line in code.split("\n"))])
+
+
+def fill_fix(fix: Fix, values: Mapping[str, str]) -> tuple[str, str | None]:
+    """The sentence of one fix, and what to type for it, with their values; Python is complete, as in `render_fix`."""
     say = _fill(fix.say, values, _plain)
     if fix.code is None or fix.language is None:
-        return say
-    code = fix.code.rstrip("\n")
+        return say, None
+    code = _of_room(fix.code.rstrip("\n"), values)
     if "lkapi" in code:
         code = _with_client(code)
-    code = _fill(code, values, _QUOTING[fix.language])
-    return "\n".join([f"{say}:", *(f"  {line}".rstrip() for line in code.split("\n"))])
+    return say, _fill(code, values, _QUOTING[fix.language])
 
 
 def _with_client(code: str) -> str:

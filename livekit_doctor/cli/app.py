@@ -1,16 +1,14 @@
 """The command line as Typer reads it."""
 
-import re
 from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
-from typer.main import get_command
+from typer.main import get_group
 
 from livekit_doctor import __version__
-from livekit_doctor.cli import check, demo, probe, test_call, trace, watch
+from livekit_doctor.cli import check, completion, demo, explain, init, probe, test_call, trace, watch
 from livekit_doctor.cli.exits import Exit
-from livekit_doctor.errors import UserError
 
 app = typer.Typer(
     name="livekit-doctor",
@@ -37,12 +35,15 @@ def _root(
     pass
 
 
+app.command("init", short_help="In an empty folder: write checks.yaml from what is there, and check it.")(init.init)
 app.command("check", short_help="Before a deploy: would an outbound call work now?")(check.check)
 app.command("trace", short_help="In an incident: the step at which one call broke.")(trace.trace)
 app.command("probe", short_help="Many dispatches of your agent: how many get it, how soon.")(probe.probe)
 app.command("test-call", short_help="One real outbound call, followed on both legs.")(test_call.place_call)
 app.command("watch", short_help="Repeats check; shows changes; serves metrics and health.")(watch.watch)
+app.command("explain", short_help="What a diagnosis code or a SIP status means, and the fix.")(explain.explain)
 app.command("demo", short_help="The incidents behind this tool, from a recording.")(demo.demo)
+app.command("completion", short_help="A script, by which your shell completes what you type.")(completion.completion)
 
 
 def execute(arguments: list[str]) -> int:
@@ -53,7 +54,7 @@ def execute(arguments: list[str]) -> int:
     if not arguments:
         execute(["--help"])
         return Exit.USAGE
-    command = get_command(app)
+    command = get_group(app)
     try:
         with command.make_context("livekit-doctor", list(arguments)) as context:
             return int(command.invoke(context) or Exit.OK)
@@ -62,18 +63,6 @@ def execute(arguments: list[str]) -> int:
     except typer.Abort:
         raise KeyboardInterrupt from None
     except TyperException as error:
-        raise _wrong_usage(error) from error
+        from livekit_doctor.cli.wrong_usage import wrong_usage
 
-
-def _wrong_usage(error: TyperException) -> UserError:
-    """What is wrong with the command line, and what was probably meant."""
-    message = error.format_message()
-    context = getattr(error, "ctx", None)
-    command = context.command_path if context else "livekit-doctor"
-    message = re.sub(r" \(Possible options?: (.+)\)$", r"; did you mean \1?", message)
-    if choice := re.search(r"'([^']*)' is not one of (.+)\.$", message):
-        from livekit_doctor.config.issues import nearest
-
-        meant = nearest(choice[1], re.findall(r"'(.+?)'", choice[2]))
-        message += f" Did you mean '{meant}'?" if meant else ""
-    return UserError("LKD001", message, f"{command} --help", Exit.USAGE)
+        raise wrong_usage(error, arguments, command) from error

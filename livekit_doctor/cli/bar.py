@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from livekit_doctor.cli import options
+from livekit_doctor.cli.screen import Screen
 from livekit_doctor.redact import printable
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ class Bar:
 
 
 @contextmanager
-def progress_bar(total: int, what: str) -> Iterator[Bar]:
+def progress_bar(total: int, what: str, screen: Screen) -> Iterator[Bar]:
     """A bar of `total` things, gone when it is left."""
-    if not options.is_watched():
+    if not screen.is_live:
         yield Bar()
         return
     from rich.console import Console

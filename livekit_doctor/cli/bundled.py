@@ -40,11 +40,12 @@ def report_of(name: str, *, show_numbers: bool) -> "TraceReport":
 
     Raises BundleRefused.
     """
-    from livekit_doctor.bundle.files import STDIN, read
-    from livekit_doctor.cli.trace import exit_status
+    from livekit_doctor.bundle.files import read
+    from livekit_doctor.cli.exits import exit_status_of_trace
     from livekit_doctor.diagnosis.core import diagnose
     from livekit_doctor.render.masking import mask_of, names_in
     from livekit_doctor.render.report import BundleNote, TraceReport
+    from livekit_doctor.whole_file import STDIN
 
     bundle = read(name)
     diagnosis = diagnose(bundle.evidence, bundle.settings, bundle.subject)
@@ -54,7 +55,7 @@ def report_of(name: str, *, show_numbers: bool) -> "TraceReport":
         mask=mask_of(bundle.evidence, show=show_numbers and not masked, names=names_in(diagnosis)),
         values=options.fix_values_of(bundle.settings, bundle.config_file),
         server=bundle.settings.livekit.url,
-        exit_status=exit_status(diagnosis),
+        exit_status=exit_status_of_trace(diagnosis),
         bundle=BundleNote("standard input" if name == STDIN else name, bundle.created_at, bundle.version, masked),
     )
 

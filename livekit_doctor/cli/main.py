@@ -9,9 +9,8 @@ import sys
 import threading
 import traceback
 import warnings
-from itertools import pairwise
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from livekit_doctor.cli.exits import Exit
 from livekit_doctor.errors import UserError
@@ -50,6 +49,11 @@ def run(arguments: list[str]) -> int:
 
 def _ended(arguments: list[str]) -> int:
     try:
+        if arguments[:1] == ["__complete"]:
+            from livekit_doctor.cli.completing import answer
+
+            answer(arguments[1:])
+            return Exit.OK
         from livekit_doctor.cli.app import execute
 
         return execute(arguments)
@@ -95,61 +99,11 @@ def _fail(arguments: list[str], status: int, code: str | None, message: str, fix
     print(f"{f'{code} ' if code else ''}{message}", file=sys.stderr)
     for number, line in enumerate(fix.splitlines()):
         print(f"  {'fix:' if number == 0 else '    '} {printable(line)}", file=sys.stderr)
-    if _wants_json(arguments):
-        from livekit_doctor.cli.options import print_json
+    from livekit_doctor.cli.outputs import asked_for, write_error
 
-        print_json(_error(arguments, status, code, message, fix))
+    forms, names = asked_for(arguments)
+    if forms or names:
+        from livekit_doctor.render.report import ErrorReport
+
+        write_error(forms, names, ErrorReport(next(iter(arguments), ""), code, message, fix, status))
     return status
-
-
-def _wants_json(arguments: list[str]) -> bool:
-    pairs = set(pairwise(arguments))
-    return bool({"--format=json", "-fjson"} & set(arguments) or {("--format", "json"), ("-f", "json")} & pairs)
-
-
-def _error(arguments: list[str], status: int, code: str | None, message: str, fix: str) -> dict[str, Any]:
-    """A result with every key of the schema, and nothing in it but the error."""
-    error = {"code": code, "message": message, "fix": fix}
-    if "trace" in arguments[:1]:
-        nothing = dict.fromkeys(("call_id", "room", "room_details", "server", "bundle", "direction"))
-        lists = ("attempts", "broken", "steps", "not_covered", "ruled_out", "would_settle", "timeline", "coverage")
-        return {
-            "schema": "livekit-doctor/trace/v1",
-            **nothing,
-            "verdict": "unknown",
-            "exit_status": status,
-            **{key: [] for key in lists},
-            "warnings": [{"code": code, "message": message}],
-            "error": error,
-        }
-    if "probe" in arguments[:1]:
-        return {
-            "schema": "livekit-doctor/probe/v1",
-            "ok": False,
-            "exit_status": status,
-            **dict.fromkeys(("server", "agent_name", "canary", "summary", "latency")),
-            **{key: [] for key in ("histogram", "criteria", "endings", "dispatches", "left_behind")},
-            "error": error,
-        }
-    if "test-call" in arguments[:1]:
-        nothing = dict.fromkeys(("number", "trunk_id", "agent_name", "answer", "trace"))
-        return {
-            "schema": "livekit-doctor/test-call/v1",
-            "exit_status": status,
-            **nothing,
-            "verdict": "unknown",
-            "left_behind": [],
-            "error": error,
-        }
-    return {
-        "schema": "livekit-doctor/check/v1",
-        "ok": False,
-        "exit_status": status,
-        "server": None,
-        "configuration": None,
-        "summary": dict.fromkeys(("passed", "warned", "failed", "skipped", "errored"), 0),
-        "not_tested": None,
-        "checks": [],
-        "left_behind": [],
-        "error": error,
-    }

@@ -1,34 +1,20 @@
 """Options that several commands share, and what they have in common to do."""
 
-import json
-import os
-import sys
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
-from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from livekit_doctor.redact import printable
-
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from livekit_doctor.config import Loaded
     from livekit_doctor.settings import Settings
 
 T = TypeVar("T")
 
 
-class Format(StrEnum):
-    CONSOLE = "console"
-    JSON = "json"
-
-
-FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to print the result.")]
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="The checks.yaml to use; default: the nearest one upwards.", metavar="FILE"),
@@ -107,15 +93,9 @@ def fix_values(loaded: "Loaded") -> dict[str, str]:
 
 
 def fix_values_of(settings: "Settings", config_file: str) -> dict[str, str]:
-    values = {
-        "agent_name": settings.agent.name,
-        "url": settings.livekit.url,
-        "schema": settings.call_logs.schema,
-        "table": settings.call_logs.table,
-        "column": settings.call_logs.columns.call_id,
-        "config_file": config_file,
-    }
-    return {key: value for key, value in values.items() if value}
+    from livekit_doctor.render.report import fix_values_of
+
+    return fix_values_of(settings, config_file)
 
 
 def config_file(loaded: "Loaded") -> str:
@@ -129,9 +109,9 @@ def config_file(loaded: "Loaded") -> str:
 STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
-def run(work: Coroutine[Any, Any, T], say: Callable[[str], None] | None = None) -> T:
+def run(work: Coroutine[Any, Any, T], say: Callable[[str], None]) -> T:
     """Runs to the end; a signal to stop cancels it, so that experiments clean up, and then raises
-    KeyboardInterrupt. `say` is told so, in place of `progress`."""
+    KeyboardInterrupt. `say` is told so."""
     import asyncio
     import signal
 
@@ -145,7 +125,7 @@ def run(work: Coroutine[Any, Any, T], say: Callable[[str], None] | None = None) 
             loop.call_soon_threadsafe(cancel)
 
         def cancel() -> None:
-            (say or progress)("stopping, and removing what was created")
+            say("stopping, and removing what was created")
             task.cancel()
 
         # Not the loop's add_signal_handler: closing the loop leaves a moment without any handler.
@@ -170,40 +150,3 @@ def run(work: Coroutine[Any, Any, T], say: Callable[[str], None] | None = None) 
 
 async def _wait_for_no_thread(*_: object) -> None:
     """A thread that waits for a name server, or for a file without end, holds up nobody."""
-
-
-def console() -> "Console":
-    """Standard output. Plain when it is no terminal; honours NO_COLOR and the width."""
-    from livekit_doctor.render.page import Output
-
-    return Output()
-
-
-def progress(message: str) -> None:
-    """Progress goes to stderr, and only where somebody sits at it."""
-    if is_watched():
-        columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
-        print(f"\r\x1b[2K{printable(f'… {message}')[: columns - 1]}", end="", file=sys.stderr, flush=True)
-
-
-def end_progress() -> None:
-    if is_watched():
-        print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
-
-
-def is_watched() -> bool:
-    """Whether somebody sees what is printed on stderr while it is."""
-    return sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-
-
-def print_json(value: dict[str, Any]) -> None:
-    """Characters that could steer a terminal, or that stdout can't encode, are printed as escapes."""
-    import msgspec
-
-    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-    is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-    print("".join(c if c == "\n" or (c.isprintable() and (is_unicode or c.isascii())) else _escaped(c) for c in text))
-
-
-def _escaped(char: str) -> str:
-    return json.dumps(char)[1:-1]

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livekit_doctor.cli import options
+from livekit_doctor.cli import options, outputs
 from livekit_doctor.cli.exits import Exit
-from livekit_doctor.cli.options import Format
+from livekit_doctor.cli.screen import QuietOption, Screen, VerboseOption
 from livekit_doctor.errors import UserError
 
 if TYPE_CHECKING:
@@ -55,7 +55,10 @@ def probe(
     url: options.UrlOption = None,
     config: options.ConfigOption = None,
     read_only: options.ReadOnlyOption = False,
-    output_format: options.FormatOption = Format.CONSOLE,
+    output_format: outputs.FormatOption = None,
+    output: outputs.OutputOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
     debug: options.DebugOption = False,
 ) -> int:
     """Dispatches your agent many times into scratch rooms: how many get it, and how soon.
@@ -64,6 +67,7 @@ def probe(
 
     Exit status: 0 criteria met, 1 not met, 2 wrong usage, configuration or credentials, 3 undecided.
     """
+    screen = Screen(quiet=quiet, verbose=verbose)
     if read_only:
         message = "a probe creates scratch rooms and runs the agent, which --read-only forbids"
         raise UserError("LKD001", message, "livekit-doctor probe, without --read-only", Exit.USAGE)
@@ -75,34 +79,28 @@ def probe(
 
     from livekit_doctor.cli.bar import progress_bar
     from livekit_doctor.diagnosis.probing import Limits
-    from livekit_doctor.probe import Options
-    from livekit_doctor.probe import probe as run_probe
+    from livekit_doctor.hearts.probe import Options
+    from livekit_doctor.hearts.probe import probe as run_probe
     from livekit_doctor.render.report import ProbeReport
 
     how = Options(count=count, concurrency=concurrency, canary=canary)
     limits = Limits(min_join_rate=min_join_rate, max_p95=max_p95)
-    with progress_bar(count, "canaries" if canary else "dispatches") as bar:
-        probed = options.run(
-            run_probe(settings, how, limits, lambda seen: bar.update(seen.done, f"{seen.joined} joined")), bar.say
+    with outputs.opened(output_format, output, screen) as printed:
+        with progress_bar(count, "canaries" if canary else "dispatches", screen) as bar:
+            probed = options.run(
+                run_probe(settings, how, limits, lambda seen: bar.update(seen.done, f"{seen.joined} joined")), bar.say
+            )
+        return printed.write(
+            ProbeReport(
+                judged=probed.judged,
+                agent_name=None if canary else settings.agent.name,
+                canary=canary,
+                values=values,
+                server=settings.livekit.url,
+                exit_status=exit_status(probed.judged),
+                left_behind=probed.left_behind,
+            )
         )
-    report = ProbeReport(
-        judged=probed.judged,
-        agent_name=None if canary else settings.agent.name,
-        canary=canary,
-        values=values,
-        server=settings.livekit.url,
-        exit_status=exit_status(probed.judged),
-        left_behind=probed.left_behind,
-    )
-    if output_format is Format.JSON:
-        from livekit_doctor.render import probe_json
-
-        options.print_json(probe_json.render(report))
-    else:
-        from livekit_doctor.render import probe_console
-
-        probe_console.render(report, options.console())
-    return report.exit_status
 
 
 def exit_status(judged: "Judged") -> Exit:

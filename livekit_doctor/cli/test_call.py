@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livekit_doctor.cli import options
-from livekit_doctor.cli.exits import Exit
-from livekit_doctor.cli.options import Format
+from livekit_doctor.cli import options, outputs
+from livekit_doctor.cli.exits import Exit, exit_status_of_trace
+from livekit_doctor.cli.screen import QuietOption, Screen, VerboseOption
 from livekit_doctor.errors import UserError
 
 if TYPE_CHECKING:
     from livekit_doctor.diagnosis.result import Diagnosis
-    from livekit_doctor.test_call import Prepared
+    from livekit_doctor.hearts.test_call import Prepared
 
 MOST_RINGING = 75
 """Seconds. livekit-server 1.13.5 itself gives up waiting for the answer after 80 s."""
@@ -47,7 +47,10 @@ def place_call(
     config: options.ConfigOption = None,
     read_only: options.ReadOnlyOption = False,
     show_numbers: options.ShowNumbersOption = False,
-    output_format: options.FormatOption = Format.CONSOLE,
+    output_format: outputs.FormatOption = None,
+    output: outputs.OutputOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
     debug: options.DebugOption = False,
 ) -> int:
     """Places one real outbound call, follows both legs, hangs up, and says where it broke.
@@ -58,6 +61,7 @@ def place_call(
     Exit status: 0 healthy, 1 broken, 2 wrong usage, configuration or credentials, or not confirmed,
     3 undecided for want of evidence.
     """
+    screen = Screen(quiet=quiet, verbose=verbose)
     dialled = callee(number)
     if read_only:
         raise UserError("LKD001", "--read-only and a test call exclude each other: it rings a phone", "leave one out")
@@ -70,49 +74,40 @@ def place_call(
     loaded = options.load(config, url=url, agent_name=agent_name)
     settings = loaded.settings
 
-    from livekit_doctor import test_call as heart
     from livekit_doctor.evidence.gather import missing_credentials
     from livekit_doctor.experiments.test_call import Order
+    from livekit_doctor.hearts import test_call as heart
     from livekit_doctor.render.masking import mask_of
     from livekit_doctor.render.report import PlacedCallReport, TraceReport
 
     if problem := missing_credentials(settings.livekit):
         raise UserError(problem.code, problem.message, "livekit-doctor check --only configuration", Exit.USAGE)
     agent = None if no_agent else heart.agent_to_dispatch(settings)
-    try:
-        prepared = options.run(heart.prepare(settings, trunk, options.progress))
-        options.end_progress()
+    with outputs.opened(output_format, output, screen) as printed:
+        with screen:
+            prepared = options.run(heart.prepare(settings, trunk, screen.progress), screen.progress)
         if not yes:
             _ask(number, prepared, agent)
         order = Order(dialled, prepared.trunk_id, agent, settings.probe.metadata or "", ringing_timeout, hold)
-        called = options.run(heart.place(settings, order, prepared.evidence, options.progress))
-    finally:
-        options.end_progress()
-    mask = mask_of(called.evidence, show=show_numbers, numbers=(dialled,))
-    report = PlacedCallReport(
-        trace=TraceReport(
-            diagnosis=called.diagnosis,
-            mask=mask,
-            values=options.fix_values(loaded),
-            server=settings.livekit.url,
-            exit_status=exit_status(called.diagnosis),
-        ),
-        number=dialled,
-        trunk_id=prepared.trunk_id,
-        trunk=prepared.trunk,
-        agent_name=agent,
-        answer=called.answer,
-        left_behind=called.left_behind,
-    )
-    if output_format is Format.JSON:
-        from livekit_doctor.render import test_call_json
-
-        options.print_json(test_call_json.render(report))
-    else:
-        from livekit_doctor.render import test_call_console
-
-        test_call_console.render(report, options.console())
-    return report.trace.exit_status
+        with screen:
+            called = options.run(heart.place(settings, order, prepared.evidence, screen.progress), screen.progress)
+        return printed.write(
+            PlacedCallReport(
+                trace=TraceReport(
+                    diagnosis=called.diagnosis,
+                    mask=mask_of(called.evidence, show=show_numbers, numbers=(dialled,)),
+                    values=options.fix_values(loaded),
+                    server=settings.livekit.url,
+                    exit_status=exit_status(called.diagnosis),
+                ),
+                number=dialled,
+                trunk_id=prepared.trunk_id,
+                trunk=prepared.trunk,
+                agent_name=agent,
+                answer=called.answer,
+                left_behind=called.left_behind,
+            )
+        )
 
 
 def callee(number: str) -> str:
@@ -155,9 +150,8 @@ def _ask(number: str, prepared: "Prepared", agent: str | None) -> None:
 def exit_status(diagnosis: "Diagnosis") -> Exit:
     """As trace's; 2 where LiveKit refused the credentials for dialling, and 3 where something was
     still on its way when the call was ended."""
-    from livekit_doctor.cli.trace import exit_status
     from livekit_doctor.flow import Verdict
 
     if any(item.code in ("LKD002", "LKD004") for item in diagnosis.broken):
         return Exit.USAGE
-    return Exit.UNDECIDED if diagnosis.verdict is Verdict.IN_PROGRESS else exit_status(diagnosis)
+    return Exit.UNDECIDED if diagnosis.verdict is Verdict.IN_PROGRESS else exit_status_of_trace(diagnosis)

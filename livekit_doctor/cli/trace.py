@@ -5,13 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livekit_doctor.cli import options
-from livekit_doctor.cli.exits import WRONG_NAMES, Exit
-from livekit_doctor.cli.options import Format
+from livekit_doctor.cli import options, outputs
+from livekit_doctor.cli.exits import Exit, exit_status_of_trace
+from livekit_doctor.cli.screen import QuietOption, Screen, VerboseOption
 
 if TYPE_CHECKING:
-    from livekit_doctor.diagnosis.result import Diagnosis
-    from livekit_doctor.render.report import TraceReport
     from livekit_doctor.settings import Settings
 
 
@@ -47,7 +45,10 @@ def trace(
     ] = None,
     read_only: options.ReadOnlyOption = False,
     show_numbers: options.ShowNumbersOption = False,
-    output_format: options.FormatOption = Format.CONSOLE,
+    output_format: outputs.FormatOption = None,
+    output: outputs.OutputOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
     debug: options.DebugOption = False,
 ) -> int:
     """Names the step at which one call broke, with evidence and fix.
@@ -57,6 +58,7 @@ def trace(
     """
     from livekit_doctor.cli import bundled
 
+    screen = Screen(quiet=quiet, verbose=verbose)
     if bundle is not None:
         bundled.refuse_beside_bundle(
             {
@@ -75,27 +77,31 @@ def trace(
                 "--force": force,
             }
         )
-        return _print(bundled.report_of(bundle, show_numbers=show_numbers), output_format)
+        with outputs.opened(output_format, output, screen) as printed:
+            return printed.write(bundled.report_of(bundle, show_numbers=show_numbers))
     given = {"logs.worker": worker_log, "logs.server": server_log, "logs.sip": sip_log}
     logs = {key: list(files) for key, files in given.items() if files}
     loaded = options.load(config, url=url, agent_name=agent_name, call_logs=call_logs, further=logs)
     settings = loaded.settings
     if not evidence:
-        _require_a_source(settings)
+        from livekit_doctor.hearts.inputs import require_a_source
+
+        require_a_source(settings)
     _require_one_stdin(settings, evidence or ())
     if call is None and room is None and not evidence:
         from livekit_doctor.cli.recent import recent
 
         if save is not None:
             raise bundled.save_without_call()
-        return recent(loaded, output_format, show_numbers=show_numbers)
+        with outputs.opened(output_format, output, screen) as printed:
+            return printed.write(recent(loaded, screen, show_numbers=show_numbers))
 
     from livekit_doctor.diagnosis.correlation import parse_subject
     from livekit_doctor.evidence.logs import require_readable, sources_of
+    from livekit_doctor.hearts.trace import Options
+    from livekit_doctor.hearts.trace import trace as run_trace
     from livekit_doctor.render.masking import mask_of, names_in
     from livekit_doctor.render.report import TraceReport
-    from livekit_doctor.trace import Options
-    from livekit_doctor.trace import trace as run_trace
 
     subject = parse_subject(options.as_unicode(call), options.as_unicode(room))
     pasted = None
@@ -105,63 +111,21 @@ def trace(
         pasted = read_pasted(evidence, settings, subject)
     how = Options(wait=wait, read_only=read_only, pasted=pasted)
     require_readable(sources_of(settings.logs))
-    with bundled.saving(save, force=force, show_numbers=show_numbers) as saved:
-        try:
-            traced = options.run(run_trace(settings, subject, how, options.progress))
-        finally:
-            options.end_progress()
+    with (
+        outputs.opened(output_format, output, screen) as printed,
+        bundled.saving(save, force=force, show_numbers=show_numbers) as saved,
+    ):
+        with screen:
+            traced = options.run(run_trace(settings, subject, how, screen.progress), screen.progress)
         is_saved = saved(traced.evidence, settings, subject, options.config_file(loaded))
-    report = TraceReport(
-        diagnosis=traced.diagnosis,
-        mask=mask_of(traced.evidence, show=show_numbers, names=names_in(traced.diagnosis)),
-        values=options.fix_values(loaded),
-        server=settings.livekit.url,
-        exit_status=exit_status(traced.diagnosis) if is_saved else Exit.USAGE,
-    )
-    return _print(report, output_format)
-
-
-def _print(report: "TraceReport", output_format: Format) -> int:
-    if output_format is Format.JSON:
-        from livekit_doctor.render import trace_json
-
-        options.print_json(trace_json.render(report))
-    else:
-        from livekit_doctor.render import trace_console
-
-        trace_console.render(report, options.console())
-    return report.exit_status
-
-
-def exit_status(diagnosis: "Diagnosis") -> Exit:
-    """2 where the configuration is at fault, else by the verdict."""
-    from livekit_doctor.flow import Verdict
-
-    for entry in diagnosis.coverage:
-        problem = entry.problem
-        if problem is not None and (problem.code in ("LKD002", "LKD004") or problem.values.get("kind") in WRONG_NAMES):
-            return Exit.USAGE
-    match diagnosis.verdict:
-        case Verdict.BROKEN:
-            return Exit.FAILED
-        case Verdict.HEALTHY | Verdict.IN_PROGRESS:
-            return Exit.OK
-        case _:
-            return Exit.UNDECIDED
-
-
-def _require_a_source(settings: "Settings") -> None:
-    from livekit_doctor.errors import UserError
-
-    rows, logs = settings.call_logs, settings.logs
-    if settings.livekit.missing and not (rows.dsn or rows.file or logs.worker or logs.server or logs.sip):
-        raise UserError(
-            "LKD002",
-            f"nothing to read: {', '.join(settings.livekit.missing)} not set, and no call logs are configured",
-            "set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the environment or in .env,\n"
-            "set CALL_LOGS_DATABASE_URL, or give an export with --call-logs FILE,\n"
-            "or give logs with --worker-log, --server-log and --sip-log FILE, or what you have with --evidence FILE",
-            Exit.USAGE,
+        return printed.write(
+            TraceReport(
+                diagnosis=traced.diagnosis,
+                mask=mask_of(traced.evidence, show=show_numbers, names=names_in(traced.diagnosis)),
+                values=options.fix_values(loaded),
+                server=settings.livekit.url,
+                exit_status=exit_status_of_trace(traced.diagnosis) if is_saved else Exit.USAGE,
+            )
         )
 
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livekit_doctor.cli import check as check_command
 from livekit_doctor.cli import options
-from livekit_doctor.cli.exits import Exit
+from livekit_doctor.cli.exits import Exit, exit_status_of_check
+from livekit_doctor.cli.screen import Screen
 from livekit_doctor.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
-    from livekit_doctor.check import Options
     from livekit_doctor.checks.check import Check, CheckResult
     from livekit_doctor.config import Loaded
+    from livekit_doctor.hearts.check import Options
+    from livekit_doctor.hearts.watch import Plan, Result
     from livekit_doctor.render.report import CheckReport
-    from livekit_doctor.watch import Plan, Result
 
 LISTEN = "127.0.0.1:7889"
 """Not 9464, OpenTelemetry's: an agent on the same machine may well have that."""
@@ -82,7 +82,9 @@ def watch(
     Exit status: 0, 1, 3 with --count: that of the last run, as check has it; 2 wrong usage,
     configuration or credentials at the start; 130 interrupted.
     """
-    selected = check_command.select(only or [], skip or [])
+    from livekit_doctor.checks.selection import select
+
+    selected = select(only or [], skip or [])
 
     def load(known: Path | None) -> "Loaded":
         return options.load(known or config, url=url, agent_name=agent_name, call_logs=call_logs)
@@ -92,8 +94,8 @@ def watch(
         message = "standard input can be read once only, and watch reads the call logs in every run"
         raise UserError("LKD001", message, "livekit-doctor watch --call-logs FILE", Exit.USAGE)
 
-    from livekit_doctor.check import Options
-    from livekit_doctor.watch import Plan
+    from livekit_doctor.hearts.check import Options
+    from livekit_doctor.hearts.watch import Plan
 
     how = Options(probe=probe, read_only=read_only, timeout=timeout)
     rounds = Rounds(load, loaded, selected, how, strict=strict, show_numbers=show_numbers)
@@ -108,12 +110,12 @@ def _watch(rounds: "Rounds", plan: "Plan", listen: str) -> int:
     from livekit_doctor.cli.watch_display import display
     from livekit_doctor.cli.watch_server import address_of, serving
     from livekit_doctor.evidence.livekit_client import utc_now
-    from livekit_doctor.watch import Watched
-    from livekit_doctor.watch import watch as run_watch
+    from livekit_doctor.hearts.watch import Watched
+    from livekit_doctor.hearts.watch import watch as run_watch
 
     address = address_of(listen)
     now = Watched(plan, started_at=utc_now())
-    say: Callable[[str], None] = options.progress
+    say: Callable[[str], None] = Screen().progress
 
     async def work() -> Watched:
         nonlocal now, say
@@ -160,15 +162,15 @@ class Rounds:
         self._load, self._loaded, self._selected, self._how = load, loaded, selected, how
         self._strict, self._show_numbers = strict, show_numbers
         self._is_first = True
-        self.progress: Callable[[str], None] = options.progress
+        self.progress: Callable[[str], None] = Screen().progress
 
     async def __call__(self) -> "Result":
         from msgspec import structs
 
-        from livekit_doctor.check import check
+        from livekit_doctor.hearts.check import check
+        from livekit_doctor.hearts.watch import Result
         from livekit_doctor.render.masking import mask_of
         from livekit_doctor.render.report import CheckReport
-        from livekit_doctor.watch import Result
 
         problem = await self._reload()
         loaded = self._loaded
@@ -180,8 +182,9 @@ class Rounds:
             values=options.fix_values(loaded),
             server=loaded.settings.livekit.url,
             configuration=loaded.describe(),
-            exit_status=check_command.exit_status(checked.results, strict=self._strict),
+            exit_status=exit_status_of_check(checked.results, strict=self._strict),
             left_behind=checked.left_behind,
+            strict=self._strict,
         )
         if self._is_first:
             _require_credentials(report)
@@ -193,7 +196,7 @@ class Rounds:
         """In a thread: a file may hang, too."""
         import asyncio
 
-        from livekit_doctor.watch import CONFIGURATION, own
+        from livekit_doctor.hearts.watch import CONFIGURATION, own
 
         try:
             self._loaded = await asyncio.to_thread(self._load, self._loaded.path)

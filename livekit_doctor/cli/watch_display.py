@@ -8,10 +8,10 @@ from typing import Protocol
 from rich.console import Console
 from rich.live import Live
 
-from livekit_doctor.cli import options
 from livekit_doctor.evidence.livekit_client import utc_now
-from livekit_doctor.render.watch_console import Screen, change_line, run_line
-from livekit_doctor.watch import Outcome, Watched
+from livekit_doctor.hearts.watch import Outcome, Watched
+from livekit_doctor.render.console.page import Output
+from livekit_doctor.render.console.watch import Screen, change_line, run_line
 
 REFRESHED = 4
 """Times a second, for the countdown."""
@@ -83,7 +83,7 @@ class Table:
 @contextmanager
 def display(clock: Callable[[], float], where: str) -> Iterator[Display]:
     """As it fits standard output."""
-    console = options.console()
+    console = Output()
     if not console.is_terminal or console.is_dumb_terminal:
         yield Lines(console)
         return

@@ -14,9 +14,10 @@ from aiohttp import web
 
 from livekit_doctor.cli.exits import Exit
 from livekit_doctor.errors import UserError
-from livekit_doctor.render import health, prometheus_watch
-from livekit_doctor.render.exposition import CONTENT_TYPE
-from livekit_doctor.watch import Watched
+from livekit_doctor.hearts.watch import Watched
+from livekit_doctor.render.json import health
+from livekit_doctor.render.prometheus import watch as prometheus_watch
+from livekit_doctor.render.prometheus.exposition import CONTENT_TYPE
 
 CLOSING = 0.5
 """Seconds that a request under way at the end has."""

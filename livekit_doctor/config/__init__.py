@@ -66,12 +66,16 @@ def load(
     environ: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     check_ids: Collection[str] | None = None,
+    given_in: str = COMMAND_LINE,
+    unwritten: bool = False,
 ) -> Loaded:
     """The effective configuration.
 
     `path` is the file named by --config; without one, `$LIVEKIT_DOCTOR_CONFIG` of the real
     environment, then checks.yaml in `cwd` and upwards. `overrides` are the options of the command
-    line by dotted key; None means not given. With `check_ids`, other ids under `checks` are refused.
+    line by dotted key; None means not given; messages say that they were `given_in`. With `check_ids`,
+    other ids under `checks` are refused.
+    `unwritten` is for a `path` that is yet to be written: as if nothing stood in that file.
 
     Raises ConfigError with every mistake of the file and the other sources.
     """
@@ -87,6 +91,7 @@ def load(
     origins: dict[str, str] = {}
     plain = Reader(issues, origins, check_ids=check_ids)
     settings = plain.settings(_fallbacks(env), Settings())
+    file = None if unwritten else file
     if file is not None:
         name = _display(file, folder)
         entry, found = document.parse(_read(file, name), name)
@@ -94,12 +99,12 @@ def load(
         settings = Reader(issues, origins, env, check_ids).settings(entry, settings)
         settings = _from_folder(settings, origins, file.parent, name)
     settings = plain.settings(_variables(env, VARIABLES), settings)
-    settings = plain.settings(_overrides(overrides), settings)
+    settings = plain.settings(_overrides(overrides, given_in), settings)
     raise_for(issues)
 
     settings = whole.with_cloud_defaults(settings, origins)
     raise_for(whole.contradictions(settings, origins))
-    return Loaded(settings, file, MappingProxyType(origins), _sources(file, folder, env, origins))
+    return Loaded(settings, file, MappingProxyType(origins), _sources(file, folder, env, origins, given_in))
 
 
 def _find(path: Path | None, process: Mapping[str, str], folder: Path) -> Path | None:
@@ -146,10 +151,10 @@ def _variables(env: Environment, variables: Mapping[str, str]) -> Entry:
     return document.nest(entries, "environment")
 
 
-def _overrides(overrides: Mapping[str, object]) -> Entry:
+def _overrides(overrides: Mapping[str, object], given_in: str) -> Entry:
     given = [(key, value) for key, value in overrides.items() if value is not None]
-    entries = [(key_path(key), document.from_value(value, COMMAND_LINE)) for key, value in given]
-    return document.nest(entries, COMMAND_LINE)
+    entries = [(key_path(key), document.from_value(value, given_in)) for key, value in given]
+    return document.nest(entries, given_in)
 
 
 def _from_folder(settings: Settings, origins: Mapping[str, str], folder: Path, name: str) -> Settings:
@@ -165,7 +170,9 @@ def _from_folder(settings: Settings, origins: Mapping[str, str], folder: Path, n
     return structs.replace(settings, logs=structs.replace(logs, **files))
 
 
-def _sources(file: Path | None, folder: Path, env: Environment, origins: Mapping[str, str]) -> tuple[str, ...]:
+def _sources(
+    file: Path | None, folder: Path, env: Environment, origins: Mapping[str, str], given_in: str
+) -> tuple[str, ...]:
     """The file, the variables that took effect and where they stand, the command line."""
     sources = []
     if file is not None:
@@ -181,6 +188,6 @@ def _sources(file: Path | None, folder: Path, env: Environment, origins: Mapping
             *others, last = names.values()
             listed = f"{', '.join(others)} and {last}" if others else last
             sources.append(f"{listed} from {place}")
-    if COMMAND_LINE in origins.values():
-        sources.append(f"the {COMMAND_LINE}")
+    if given_in in origins.values():
+        sources.append(f"the {given_in}" if given_in == COMMAND_LINE else given_in)
     return tuple(sources)

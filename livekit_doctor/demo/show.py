@@ -17,7 +17,7 @@ from livekit_doctor.demo import recording as recordings
 from livekit_doctor.demo import story
 from livekit_doctor.demo.recording import Recording
 from livekit_doctor.demo.stage import Stage
-from livekit_doctor.render.page import Output, Page
+from livekit_doctor.render.console.page import Output, Page
 
 NEXT = (
     "export LIVEKIT_URL=wss://YOUR-PROJECT.livekit.cloud LIVEKIT_API_KEY=... LIVEKIT_API_SECRET=...",

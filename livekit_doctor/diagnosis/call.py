@@ -238,6 +238,19 @@ class Call:
         return tuple(p for p in there if p.kind == "AGENT" and p.state in ("JOINING", "JOINED"))
 
     @cached_property
+    def joining_seen(self) -> tuple[Participant, ...]:
+        """Every agent that some look has shown without media and none with it, as it was last seen. One
+        that tries again has another sid."""
+        active = {p.sid for p in self.agents_seen}
+        seen = {
+            p.sid: p
+            for listing in self.participant_lists
+            for p in listing.participants
+            if p.kind == "AGENT" and p.state in ("JOINING", "JOINED") and p.sid not in active
+        }
+        return tuple(seen.values())
+
+    @cached_property
     def agents_seen(self) -> tuple[Participant, ...]:
         """Every agent that any look has shown, as it was last seen."""
         seen = {p.sid: p for listing in self.participant_lists for p in self.agents_in(listing)}
@@ -429,7 +442,15 @@ class Call:
         logged = self.component_logs.dispatched_names
         if logged and self.agent_name not in logged:
             return logged[-1]
-        return self.agent_name if self.agent_name is not None else self._pasted_agent
+        if self.agent_name is not None:
+            return self.agent_name
+        return self._pasted_agent or self._asked_agent
+
+    @property
+    def _asked_agent(self) -> str | None:
+        """The one agent whose worker was asked for a job in the call's room, by the worker's own log."""
+        named = {line.fields.get("agent_name", "") for line in self.component_logs.said(Said.ASKED)} - {""}
+        return named.pop() if len(named) == 1 else None
 
     @property
     def _pasted_agent(self) -> str | None:

@@ -20,6 +20,7 @@ from msgspec import Struct
 from livekit_doctor.diagnosis.component_logs import Said
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.evidence.observations import SipCallResult
+from livekit_doctor.flow import LEGS, Leg, Step
 
 if TYPE_CHECKING:
     from livekit_doctor.diagnosis.call import Call
@@ -52,12 +53,15 @@ class Kind(StrEnum):
 DIALED = frozenset({Kind.REJECTED, Kind.AUTH_FAILED, Kind.UNREACHABLE, Kind.MEDIA_FAILED, Kind.TIMED_OUT})
 """What can only come of a call whose SIP participant was in the room."""
 
+_NO_ANSWERS = frozenset({Step.CALL_REQUESTED, Step.ROOM_CREATED, Step.SIP_DIALING, *LEGS[Leg.AGENT]})
+"""The steps that a row reports before any answer, or of the other leg."""
+
 DATE_RESOLUTION = timedelta(seconds=1)
 """By how much a `Date` header may be early."""
 
 _SIP_STATUS = re.compile(r"sip status:? (\d{3})\b", re.IGNORECASE)
 
-_LOGGED_STATUS = re.compile(r"sip_?status_?code\W{1,6}(\d{3})\b", re.IGNORECASE)
+_LOGGED_STATUS = re.compile(r"sip_?status_?code[^\w\[\]{}]{1,6}(\d{3})\b", re.IGNORECASE)
 
 _TEXTS: tuple[tuple[Kind, str], ...] = (
     (Kind.TRUNK_MISSING, r"requested sip trunk does not exist"),
@@ -215,6 +219,9 @@ def _from_rows(call: "Call") -> Iterator[CarrierAnswer]:
     """The errors that a component logged with a row. Only those that name a SIP status: other words
     in a row's metadata may be about anything."""
     for row in call.rows:
+        step = call.step_of_state[row.state]
+        if step in _NO_ANSWERS:
+            continue  # what such a row tells of an answer is about an earlier attempt, or the configuration
         found = _LOGGED_STATUS.search(row.metadata) or _SIP_STATUS.search(row.metadata)
         if found is None or not 300 <= int(found[1]) <= 699:
             continue
@@ -235,6 +242,8 @@ def _from_sip_log(call: "Call") -> Iterator[CarrierAnswer]:
         error = line.fields["error"]
         if line.at is None or error in seen:
             continue
+        if _ends_calls_too(error) and not line.read.excerpt and not call.component_logs.said(Said.SIP_CREATING):
+            continue  # the log begins in the middle of the call, which may have been answered
         seen.add(error)
         yield CarrierAnswer(
             kind=kind_of(error),
@@ -244,6 +253,11 @@ def _from_sip_log(call: "Call") -> Iterator[CarrierAnswer]:
             number=line.fields.get("to_user", ""),
             trunk_id=line.fields.get("sip_trunk", ""),
         )
+
+
+def _ends_calls_too(error: str) -> bool:
+    """Whether a call that was answered may end with this error, too."""
+    return kind_of(error) is Kind.MEDIA_FAILED and "timeout" in error.lower()
 
 
 SOURCES: list[Callable[["Call"], Iterable[CarrierAnswer]]] = [_from_api, _from_rows, _from_sip_log]

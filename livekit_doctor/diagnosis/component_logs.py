@@ -21,8 +21,6 @@ from livekit_doctor.evidence.observations import Component, LogFile, LogLine
 if TYPE_CHECKING:
     from livekit_doctor.diagnosis.call import Call
 
-_AGENT_NAME = re.compile(r'"agentName": ?"([^"\\]+)"')
-
 AROUND_DISPATCH = (timedelta(seconds=-2), timedelta(seconds=15))
 """When a line without room or job may be about a dispatch: the server answers it 0 to 5 s later, and a
 request that hangs is given up after 3 s a worker."""
@@ -59,8 +57,12 @@ class Said(StrEnum):
     ROOM_DELETED = auto()
     DISPATCH_CREATED = auto()
     DISPATCH_DELETED = auto()
+    SESSION_STARTED = auto()
+    """A participant's signalling is there; its media is to come."""
     PARTICIPANT_ACTIVE = auto()
     PARTICIPANT_LEFT = auto()
+    NEVER_HAD_MEDIA = auto()
+    """A participant was removed that never was ACTIVE."""
     # the worker
     ASKED = auto()
     """The job request reached the worker."""
@@ -71,8 +73,15 @@ class Said(StrEnum):
     """No longer full."""
     DRAINING = auto()
     REQUEST_RAISED = auto()
+    REQUEST_UNANSWERED = auto()
+    """The request_fnc ended, and had neither accepted nor rejected."""
     ASSIGNMENT_LATE = auto()
+    INIT_FAILED = auto()
+    """A process that should run jobs did not come up; for which job it was the line does not say."""
     NO_PROCESS = auto()
+    """The worker gave up launching a process for a job."""
+    MEDIA_TIMED_OUT = auto()
+    """The RTC library gave up a media connection, after 15 s, and may try again."""
     RAISED = auto()
     EXITED = auto()
     """A job's process ended with an exit code other than 0."""
@@ -108,6 +117,14 @@ def _of_job(line: LogLine) -> bool:
     return bool(line.fields.get("job_id"))
 
 
+def _gave_up(line: LogLine) -> bool:
+    """After its last attempt: before that it tries again."""
+    return _of_job(line) and "retrying" not in line.message
+
+
+_NO_MEDIA = "wait_pc_connection timed out"
+
+
 _MEANINGS = (
     _Meaning("server", "not dispatching agent job since no worker", Said.NO_WORKER),
     _Meaning("server", "failed to send job request", Said.NO_ANSWER, _error("no response from servers")),
@@ -126,7 +143,9 @@ _MEANINGS = (
     _Meaning("server", "API RoomService.DeleteRoom", Said.ROOM_DELETED),
     _Meaning("server", "API AgentDispatchService.CreateDispatch", Said.DISPATCH_CREATED),
     _Meaning("server", "API AgentDispatchService.DeleteDispatch", Said.DISPATCH_DELETED),
+    _Meaning("server", "starting RTC session", Said.SESSION_STARTED),
     _Meaning("server", "participant active", Said.PARTICIPANT_ACTIVE),
+    _Meaning("server", "removing participant without connection", Said.NEVER_HAD_MEDIA),
     _Meaning("server", "participant closing", Said.PARTICIPANT_LEFT),
     _Meaning("worker", "received job request", Said.ASKED),
     _Meaning("worker", "registered worker", Said.REGISTERED),
@@ -136,8 +155,12 @@ _MEANINGS = (
     _Meaning("worker", "worker is below capacity", Said.FREE),
     _Meaning("worker", "draining worker", Said.DRAINING),
     _Meaning("worker", "job_request_fnc failed", Said.REQUEST_RAISED),
+    _Meaning("worker", "no answer was given inside the job_request_fnc", Said.REQUEST_UNANSWERED),
     _Meaning("worker", "assignment for job", Said.ASSIGNMENT_LATE, lambda line: "timed out" in line.message),
-    _Meaning("worker", "error initializing process", Said.NO_PROCESS),
+    _Meaning("worker", "error initializing process", Said.INIT_FAILED),
+    _Meaning("worker", "failed to acquire process for job", Said.NO_PROCESS, _of_job),
+    _Meaning("worker", "failed to launch job on process", Said.NO_PROCESS, _gave_up),
+    _Meaning("worker", "livekit::rtc_engine", Said.MEDIA_TIMED_OUT, lambda line: _NO_MEDIA in line.message),
     _Meaning("worker", "unhandled exception while running the job task", Said.RAISED, _of_job),
     _Meaning("worker", "process exited with non-zero exit code", Said.EXITED, _of_job),
     _Meaning("worker", "job crashed", Said.EXITED, _of_job),
@@ -181,7 +204,7 @@ class ComponentLogs:
     def covers(self, log: Component, at: datetime | None) -> bool:
         """Whether a log of this kind spans this moment, so that a line that is not there was not written."""
         return at is not None and any(
-            file.log == log and file.first_at and file.last_at and file.first_at <= at <= file.last_at
+            file.log == log and file.zoned and file.first_at and file.last_at and file.first_at <= at <= file.last_at
             for file in self.given
         )
 
@@ -194,14 +217,30 @@ class ComponentLogs:
     @cached_property
     def own(self) -> tuple[LogLine, ...]:
         """The lines that carry the call's room, job, dispatch or the identity of its agent."""
-        return tuple(line for _, line in self._lines if self._is_own(line))
+        return tuple(line for _, line in self._own)
+
+    @cached_property
+    def _own(self) -> tuple[tuple[Said | None, LogLine], ...]:
+        return tuple((said, line) for said, line in self._lines if self._is_own(line))
 
     @cached_property
     def job_ids(self) -> frozenset[str]:
         """The call's jobs: those that the API listed, and those that a line puts into its room."""
         listed = {job.id for job in (*self.call.jobs, *self.call.declined_jobs)}
-        logged = {line.fields.get("job_id", "") for _, line in self._lines if self._in_room(line)}
-        return frozenset((listed | logged) - {""})
+        return frozenset((listed | self._logged_jobs) - {""})
+
+    @cached_property
+    def _logged_jobs(self) -> set[str]:
+        """The jobs that lines put into the call's room; not those of another agent beside its own."""
+        names: dict[str, set[str]] = {}
+        for _, line in self._lines:
+            if self._in_room(line) and "job_id" in line.fields:
+                names.setdefault(line.fields["job_id"], set()).add(line.fields.get("agent_name", ""))
+        others = set(self.call.settings.agent.others)
+        own = self.call.agent_name
+        if own and any(own in found for found in names.values()):
+            others |= set().union(*names.values()) - {own, ""}
+        return {job_id for job_id, found in names.items() if not found & others}
 
     @cached_property
     def agent_names(self) -> frozenset[str]:
@@ -213,7 +252,7 @@ class ComponentLogs:
 
     def said(self, *what: Said) -> tuple[LogLine, ...]:
         """The call's own lines that say this."""
-        return tuple(line for said, line in self._lines if said in what and self._is_own(line))
+        return tuple(line for said, line in self._own if said in what)
 
     def anywhere(self, *what: Said) -> tuple[LogLine, ...]:
         """All lines that say this, about whichever call."""
@@ -238,8 +277,25 @@ class ComponentLogs:
     def is_agent(self, line: LogLine) -> bool:
         """Whether a line about a participant is about the call's agent."""
         identity = line.fields.get("participant", "")
+        if not identity:
+            return False
         listed = {job.participant_identity for job in self.call.jobs}
-        return identity in listed or any(identity == f"agent-{job_id}" for job_id in self.job_ids)
+        if identity in listed or any(identity == f"agent-{job_id}" for job_id in self.job_ids):
+            return True
+        # Its request_fnc gave it an identity of its own; those of other jobs are other agents.
+        return self._kinds.get(identity) == "AGENT" and not identity.startswith("agent-AJ_")
+
+    def may_be_agent(self, line: LogLine) -> bool:
+        """Whether nothing shows that a line about a participant is not about the call's agent: it may have
+        any identity, and only the line of its leaving says of which kind it was."""
+        return self.is_agent(line) or self._kinds.get(line.fields.get("participant", "")) is None
+
+    @cached_property
+    def _kinds(self) -> dict[str, str]:
+        """The kind of each participant by its identity, as the API and the lines of their leaving have it."""
+        listed = {p.identity: p.kind for listing in self.call.participant_lists for p in listing.participants}
+        left = {line.fields.get("participant", ""): line.fields for line in self.said(Said.PARTICIPANT_LEFT)}
+        return listed | {identity: fields["kind"] for identity, fields in left.items() if fields.get("kind")}
 
     @cached_property
     def dispatched_names(self) -> tuple[str, ...]:
@@ -282,11 +338,41 @@ class ComponentLogs:
         if room is None or line.fields.get("room") != room.name:
             return False
         info = self.call.room_info
-        sid, own = line.fields.get("room_id", ""), info.sid if info else room.sid
+        own = info.sid if info else room.sid or self._sid_of_lines
+        sid = line.fields.get("room_id", "")
         if sid and own:
             return sid == own
+        if info is None and not room.sid and line.zoned and line.at is not None:
+            return self._sid_at(line.at) in ("", own)
         tolerance = timedelta(seconds=self.call.settings.call_logs.clock_tolerance)
         return info is None or line.at is None or line.at >= info.created_at - tolerance
+
+    @cached_property
+    def _openings(self) -> tuple[tuple[datetime, str], ...]:
+        """When each of the rooms that had the call's name was first heard of, oldest first."""
+        first: dict[str, datetime] = {}
+        room = self.call.room
+        for _, line in self._lines:
+            sid = line.fields.get("room_id")
+            if room and sid and line.fields.get("room") == room.name and line.zoned and line.at is not None:
+                first.setdefault(sid, line.at)
+        return tuple(sorted((at, sid) for sid, at in first.items()))
+
+    @cached_property
+    def _sid_of_lines(self) -> str:
+        """Of several rooms of one name that the lines name, the one that was there at the time of the call's
+        rows; without rows the latest."""
+        if not self._openings:
+            return ""
+        return self._sid_at(self.call.rows[-1].at) or self._openings[0][1] if self.call.rows else self._openings[-1][1]
+
+    def _sid_at(self, at: datetime) -> str:
+        """Which of the rooms of the call's name was the one at this moment; empty before the first."""
+        if len(self._openings) < 2:
+            return ""
+        tolerance = timedelta(seconds=self.call.settings.call_logs.clock_tolerance)
+        begun = [sid for opened, sid in self._openings if opened - tolerance <= at]
+        return begun[-1] if begun else ""
 
 
 def because(line: LogLine, text: str | None = None) -> Because:

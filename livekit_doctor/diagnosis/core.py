@@ -139,21 +139,30 @@ def _break_of_each_leg(call: Call, findings: Iterable[Finding]) -> tuple[Broken,
         first = min((finding.step for finding in of_leg if finding.step), key=order)
         here = sorted((f for f in of_leg if f.step is first), key=_surest_and_narrowest)
         best, others = here[0], here[1:]
+        confidence = _unless_contradicted(best, others)
         candidates: list[str] = []
-        if best.confidence is not Confidence.PROVEN:
+        if confidence is not Confidence.PROVEN:
             candidates = [*best.candidates, *(other.code for other in others)]
         breaks.append(
             Broken(
                 step=first,
                 leg=leg,
                 code=best.code,
-                confidence=best.confidence,
+                confidence=confidence,
                 candidates=tuple(dict.fromkeys(c for c in candidates if c != best.code)),
                 because=best.because,
                 values=values_of(call, best.values),
             )
         )
     return tuple(breaks)
+
+
+def _unless_contradicted(best: Finding, others: Iterable[Finding]) -> Confidence:
+    """The confidence of a finding: of two codes that are as sure as each other one is wrong, and nothing
+    says which."""
+    rivals = [other for other in others if other.code != best.code and not catalogue.get(other.code).broad]
+    rivalled = any(other.confidence is best.confidence for other in rivals)
+    return Confidence.POSSIBLE if rivalled and not catalogue.get(best.code).broad else best.confidence
 
 
 def _surest_and_narrowest(finding: Finding) -> tuple[int, bool]:

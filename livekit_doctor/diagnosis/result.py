@@ -42,7 +42,7 @@ class TimelineEntry(Struct, frozen=True, kw_only=True):
     clock: str = ""
 
 
-class Warning(Struct, frozen=True, kw_only=True):
+class WarningResult(Struct, frozen=True, kw_only=True):
     code: str
     message: str
 
@@ -83,7 +83,7 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
     ruled_out: tuple[RuledOut, ...]
     would_settle: tuple[str, ...]
     timeline: tuple[TimelineEntry, ...]
-    warnings: tuple[Warning, ...]
+    warnings: tuple[WarningResult, ...]
     attempts: tuple[AttemptResult, ...]
     coverage: tuple[Coverage, ...]
     inbound: bool = False

@@ -13,7 +13,7 @@ from livekit_doctor.flow import SPEC
 def timeline(call: Call, proofs: Proofs) -> tuple[TimelineEntry, ...]:
     """Log rows, what LiveKit dated, and lines of the components' logs, oldest first. Clocks may differ:
     each entry names its own."""
-    entries = [*_rows(call), *_dated(proofs), *_jobs(call), *_phone(call), *_log_lines(call)]
+    entries = [*_rows(call), *_dated(proofs), *_jobs(call), *_phone(call), *_left(call), *_log_lines(call)]
     return tuple(sorted(dict.fromkeys(entries), key=lambda entry: entry.at))
 
 
@@ -72,6 +72,21 @@ def _phone(call: Call) -> Iterator[TimelineEntry]:
             detail=answer.because.text,
             clock=Clock.LIVEKIT if answer.by_livekits_clock else answer.because.source,
         )
+
+
+def _left(call: Call) -> Iterator[TimelineEntry]:
+    """Who left the room, by pasted webhooks: it proves no step, and is where the story ends."""
+    for item in call.sightings:
+        if item.at is None or item.event != "participant_left":
+            continue
+        for participant in item.participants:
+            yield TimelineEntry(
+                at=item.at,
+                source=f"webhook {item.event}",
+                event=f"{participant.identity} left",
+                detail=item.left_because,
+                clock=Clock.LIVEKIT,
+            )
 
 
 _DETAILS = ("agent_name", "job_id", "job_type", "worker_id", "participant", "status", "reason", "error")

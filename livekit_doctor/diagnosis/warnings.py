@@ -7,7 +7,7 @@ from livekit_doctor.diagnosis.call import Call, agent_name_of
 from livekit_doctor.diagnosis.component_logs import Said
 from livekit_doctor.diagnosis.names import written_alike
 from livekit_doctor.diagnosis.proofs import Proof, Proofs, age, waited
-from livekit_doctor.diagnosis.result import StepResult, Warning
+from livekit_doctor.diagnosis.result import StepResult, WarningResult
 from livekit_doctor.diagnosis.rules.agent_logs import stray_worker
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import LeftBehind, LogTable, RecentCalls
@@ -17,7 +17,7 @@ ROW_WRITTEN_AFTER = timedelta(seconds=10)
 """An agent that has just connected may not have logged it yet."""
 
 
-def warnings(call: Call, proofs: Proofs, steps: tuple[StepResult, ...]) -> tuple[Warning, ...]:
+def warnings(call: Call, proofs: Proofs, steps: tuple[StepResult, ...]) -> tuple[WarningResult, ...]:
     found = [
         *_unread(call),
         *_not_found(call),
@@ -32,14 +32,14 @@ def warnings(call: Call, proofs: Proofs, steps: tuple[StepResult, ...]) -> tuple
     return tuple(dict.fromkeys(found))
 
 
-def _unread(call: Call) -> Iterator[Warning]:
+def _unread(call: Call) -> Iterator[WarningResult]:
     """What could not be read is said, and never turned into a diagnosis."""
     for entry in call.setup.evidence.coverage:
         if entry.status == "unread" and entry.problem is not None:
-            yield Warning(code=entry.problem.code, message=entry.problem.message)
+            yield WarningResult(code=entry.problem.code, message=entry.problem.message)
 
 
-def _not_found(call: Call) -> Iterator[Warning]:
+def _not_found(call: Call) -> Iterator[WarningResult]:
     """LKD601: no row of this id and no room that belongs to it."""
     call_id = call.subject.call_id or call.subject.livekit_id
     if call.rows or call.room_info is not None or call_id is None:
@@ -53,16 +53,16 @@ def _not_found(call: Call) -> Iterator[Warning]:
     nearest = call.setup.latest(RecentCalls)
     similar = ", ".join(recent.call_id for recent in nearest.calls[:3]) if nearest else ""
     hint = f"; nearest ids: {similar}" if similar else ""
-    yield Warning(code="LKD601", message=f"call {call_id} is not known {' nor '.join(looked)}{hint}")
+    yield WarningResult(code="LKD601", message=f"call {call_id} is not known {' nor '.join(looked)}{hint}")
 
 
-def _contradictions(call: Call, proofs: Proofs) -> Iterator[Warning]:
+def _contradictions(call: Call, proofs: Proofs) -> Iterator[WarningResult]:
     """A row says one thing, the room another: both are shown."""
     if not call.api_covers:
         return
     row = call.logged.get(Step.AGENT_DISPATCHED)
     if row is not None and not call.dispatches and call.agent_name != "":
-        yield Warning(
+        yield WarningResult(
             code="LKD413",
             message=f"contradiction: {row.source or 'a component'} logged {row.state}, and the room has no such "
             "dispatch",
@@ -71,23 +71,23 @@ def _contradictions(call: Call, proofs: Proofs) -> Iterator[Warning]:
     names = " / ".join(call.settings.call_logs.always_logged)
     since = age(call, proofs, Step.AGENT_CONNECTED)
     if call.agents and call.rows and names and not logged and since is not None and since > ROW_WRITTEN_AFTER:
-        yield Warning(
+        yield WarningResult(
             code="LKD602",
             message=f"contradiction: the agent is in the room, and {names} was not logged: the agent does not "
             "write to this log, or under another call id",
         )
 
 
-def _agents(call: Call) -> Iterator[Warning]:
+def _agents(call: Call) -> Iterator[WarningResult]:
     """LKD410: two agents of one name talk over each other. And an agent of an unexpected name."""
     names = [name for agent in call.agents if (name := agent_name_of(agent)) is not None]
     for name in sorted({name for name in names if names.count(name) > 1}):
         who = ", ".join(agent.identity for agent in call.agents if agent_name_of(agent) == name)
-        yield Warning(code="LKD410", message=f'{names.count(name)} agents "{name}" are in the room: {who}')
+        yield WarningResult(code="LKD410", message=f'{names.count(name)} agents "{name}" are in the room: {who}')
     for dispatch in call.dispatches:
         how = written_alike(dispatch.agent_name, call.agent_name or dispatch.agent_name)
         if how and not call.agents_seen:
-            yield Warning(
+            yield WarningResult(
                 code="LKD102",
                 message=f'the dispatch is for "{dispatch.agent_name}", {call.agent_name_from} says '
                 f'"{call.agent_name}": they differ in {how}',
@@ -95,13 +95,13 @@ def _agents(call: Call) -> Iterator[Warning]:
     expected = {call.agent_name, *call.settings.agent.others}
     if call.agent_name is not None:
         for name in sorted(set(names) - expected):
-            yield Warning(
+            yield WarningResult(
                 code="LKD102",
                 message=f'the agent in the room is "{name}", {call.agent_name_from} says "{call.agent_name}"',
             )
 
 
-def _slow(call: Call, proofs: Proofs, steps: tuple[StepResult, ...]) -> Iterator[Warning]:
+def _slow(call: Call, proofs: Proofs, steps: tuple[StepResult, ...]) -> Iterator[WarningResult]:
     """LKD604: a step took, or has so far taken, longer than its `slow_after`. Steps that are broken,
     or were never reached, are not slow."""
     for result in steps:
@@ -117,12 +117,12 @@ def _slow(call: Call, proofs: Proofs, steps: tuple[StepResult, ...]) -> Iterator
         by_one_clock = len({dated.clock for base in (step, *allowance.after) if (dated := _dated(proofs, base))}) == 1
         if happened is not None and by_one_clock and so_far - happened > limit:
             took = (so_far - happened).total_seconds()
-            yield Warning(
+            yield WarningResult(
                 code="LKD604",
                 message=f"{SPEC[step].title} took {took:.1f} s (slow after {allowance.slow_after:g} s)",
             )
         elif step not in proofs and call.api_covers and so_far > limit:
-            yield Warning(
+            yield WarningResult(
                 code="LKD604",
                 message=f"{SPEC[step].title}: not there after {so_far.total_seconds():.0f} s "
                 f"(slow after {allowance.slow_after:g} s)",
@@ -133,9 +133,9 @@ def _dated(proofs: Proofs, step: Step) -> Proof | None:
     return next((proof for proof in proofs.get(step, ()) if proof.at is not None), None)
 
 
-def _rows(call: Call) -> Iterator[Warning]:
+def _rows(call: Call) -> Iterator[WarningResult]:
     for state in call.unmapped:
-        yield Warning(
+        yield WarningResult(
             code="LKD603",
             message=f'state "{state}" is not mapped to a step; map it under flow.states if it is one',
         )
@@ -145,17 +145,19 @@ def _rows(call: Call) -> Iterator[Warning]:
     if table.skipped_lines:
         first = "; ".join(table.skipped_lines[:3])
         more = f" and {len(table.skipped_lines) - 3} more" if len(table.skipped_lines) > 3 else ""
-        yield Warning(code="LKD602", message=f"{table.name}: {first}{more}")
+        yield WarningResult(code="LKD602", message=f"{table.name}: {first}{more}")
     if table.row_security:
-        yield Warning(
+        yield WarningResult(
             code="LKD602",
             message=f"row-level security applies to {table.name} for this role: rows may be hidden",
         )
     if table.indexed is False:
-        yield Warning(code="LKD605", message=f"{table.name} has no index on the call id: every trace reads it all")
+        yield WarningResult(
+            code="LKD605", message=f"{table.name} has no index on the call id: every trace reads it all"
+        )
 
 
-def _clocks(call: Call) -> Iterator[Warning]:
+def _clocks(call: Call) -> Iterator[WarningResult]:
     """LKD005: rows of two components contradict the flow's order by more than the tolerance."""
     tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
     for later, row in call.logged.items():
@@ -163,23 +165,23 @@ def _clocks(call: Call) -> Iterator[Warning]:
             before = call.logged.get(earlier)
             if before is not None and before.source != row.source and before.at - row.at > tolerance:
                 gap = (before.at - row.at).total_seconds()
-                yield Warning(
+                yield WarningResult(
                     code="LKD005",
                     message=f"{row.source} logged {row.state} {gap:.0f} s before {before.source} logged "
                     f"{before.state}: their clocks differ",
                 )
 
 
-def _worker_logs(call: Call) -> Iterator[Warning]:
+def _worker_logs(call: Call) -> Iterator[WarningResult]:
     """LKD701: prewarm never ran. LKD111: a healthy call's job is with a worker that is not the team's."""
     for line in call.component_logs.anywhere(Said.ASYNC_PREWARM):
-        yield Warning(code="LKD701", message=f"{line.message.splitlines()[0]} (not why an agent does not join)")
+        yield WarningResult(code="LKD701", message=f"{line.message.splitlines()[0]} (not why an agent does not join)")
     worker_id = stray_worker(call)
     if worker_id is not None and call.agents_seen:
         message = f"the job is with worker {worker_id}, which is in none of the worker logs that were given"
-        yield Warning(code="LKD111", message=message)
+        yield WarningResult(code="LKD111", message=message)
 
 
-def _left_behind(call: Call) -> Iterator[Warning]:
+def _left_behind(call: Call) -> Iterator[WarningResult]:
     for item in call.setup.all(LeftBehind):
-        yield Warning(code="LKD003", message=f"left behind: {item.what}: {item.error}")
+        yield WarningResult(code="LKD003", message=f"left behind: {item.what}: {item.error}")

@@ -9,11 +9,25 @@ from livekit_doctor.checks.check import CheckResult
 from livekit_doctor.diagnosis.findings import Finding
 from livekit_doctor.diagnosis.probing import Judged
 from livekit_doctor.diagnosis.result import Broken, Diagnosis
-from livekit_doctor.evidence.observations import Coverage, OutboundTrunk, SipCallResult
+from livekit_doctor.evidence.observations import Coverage, OutboundTrunk, RecentCall, SipCallResult
 from livekit_doctor.render.masking import Mask
+from livekit_doctor.settings import Settings
 
-QUOTED = ("LKD405", "LKD411")
+QUOTED = ("LKD404", "LKD405", "LKD411")
 """Codes whose fix quotes what a server or an agent said; there is nothing in it to be typed."""
+
+
+def fix_values_of(settings: Settings, config_file: str) -> dict[str, str]:
+    """What the configuration has to fill into a fix; `config_file` is what fixes call it."""
+    values = {
+        "agent_name": settings.agent.name,
+        "url": settings.livekit.url,
+        "schema": settings.call_logs.schema,
+        "table": settings.call_logs.table,
+        "column": settings.call_logs.columns.call_id,
+        "config_file": config_file,
+    }
+    return {key: value for key, value in values.items() if value}
 
 
 def _told(code: str, values: Mapping[str, str], mask: Mask) -> Mapping[str, str]:
@@ -75,6 +89,10 @@ class PlacedCallReport:
     answer: SipCallResult | None
     left_behind: tuple[str, ...] = ()
 
+    @property
+    def exit_status(self) -> int:
+        return self.trace.exit_status
+
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
@@ -87,6 +105,8 @@ class CheckReport:
     configuration: str
     exit_status: int
     left_behind: tuple[str, ...] = ()
+    strict: bool = False
+    """Whether a warning is a failure."""
 
     @property
     def not_tested(self) -> str:
@@ -123,3 +143,24 @@ class ProbeReport:
     def fix_of(self, finding: Finding) -> str:
         """The fix to type for how dispatches ended, its placeholders filled."""
         return catalogue.render_fix(catalogue.get(finding.code), {**self.values, **finding.values})
+
+
+@dataclass(frozen=True, slots=True)
+class RecentReport:
+    """The recent calls, newest first."""
+
+    calls: tuple[RecentCall, ...]
+    mask: Mask
+    exit_status: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReport:
+    """Why a command came to no result. `command` is as typed, such as test-call; empty where it is not known.
+    `code` is None for what is no diagnosis: an interrupt, an internal error."""
+
+    command: str
+    code: str | None
+    message: str
+    fix: str
+    exit_status: int

@@ -28,7 +28,7 @@ from livekit_doctor.evidence.observations import (
     Problem,
 )
 from livekit_doctor.flow import Step
-from livekit_doctor.render import trace_json
+from livekit_doctor.render.json import trace as trace_json
 from livekit_doctor.render.masking import mask_of
 from livekit_doctor.render.report import TraceReport
 from livekit_doctor.settings import Agent, CallLogs, ExpectedRule, Flow, LiveKit, Rooms, Settings, Sip, Worker

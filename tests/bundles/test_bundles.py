@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from livekit_doctor.cli.bundled import report_of
-from livekit_doctor.render import trace_json
+from livekit_doctor.render.json import trace as trace_json
 from tests.bundles.keeping import FOLDER, LARGEST, Expected, kept
 from tests.bundles.matrix import render
 

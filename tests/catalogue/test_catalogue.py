@@ -341,6 +341,13 @@ def test_fill_quotes_in_the_command_only() -> None:
     assert catalogue.fill(line, values) == "Trace it's again: livekit-doctor trace 'it'\"'\"'s' --room YOUR_ROOM"
 
 
+def test_a_call_of_which_only_the_room_is_known_is_traced_by_it() -> None:
+    line = "Give the log: livekit-doctor trace {{call_id}} --server-log FILE"
+    assert catalogue.fill(line, {"room": "a b"}) == "Give the log: livekit-doctor trace --room 'a b' --server-log FILE"
+    assert "trace c-1 --server" in catalogue.fill(line, {"room": "a b", "call_id": "c-1"})
+    assert "trace YOUR_CALL_ID --server" in catalogue.fill(line, {})
+
+
 @pytest.mark.parametrize("value", HOSTILE)
 def test_commands_of_settled_by_keep_their_words(value: str) -> None:
     for line in (line for code in CODES for line in catalogue.get(code).settled_by if "{{" in line):

@@ -38,6 +38,11 @@ def test_logs_alone_are_enough(folder: Path) -> None:
     assert ran.stderr == ""
 
 
+def test_a_log_without_a_line_of_the_call_is_not_called_empty(folder: Path) -> None:
+    ran = run("trace", "--room", "another", "--worker-log", "worker.log", cwd=folder)
+    assert "worker_log worker.log: read, no line names this call" in ran.stdout
+
+
 def test_one_option_several_times(folder: Path) -> None:
     (folder / "older.log").write_text("\n".join((WORKER, WORKER.replace("received job request", "process exiting"))))
     logs = ("--worker-log", "worker.log", "--worker-log", "older.log")

@@ -13,7 +13,7 @@ from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import LogLine, Observation
 from livekit_doctor.flow import Status, Step, Verdict
-from livekit_doctor.settings import Agent, LiveKit, Settings
+from livekit_doctor.settings import Agent, LiveKit, Settings, Worker
 from tests.diagnosis.factories import (
     AGENT,
     ROOM,
@@ -119,7 +119,7 @@ DISPATCHED = Step.AGENT_DISPATCHED.value
         ),
         ([server_line(0.3, "failed to assign job to worker", error="worker not available")], "LKD404", "likely"),
         ([ASKED, server_line(0.3, "failed to assign job to worker", error="worker not available")], "LKD404", "proven"),
-        ([ASKED], "LKD404", "likely"),
+        ([ASKED, server_registered(-60)], "LKD404", "likely"),
     ],
 )
 def test_no_worker_has_the_job(lines: list[LogLine], code: str, confidence: str) -> None:
@@ -188,6 +188,38 @@ def test_a_job_without_an_agent(lines: list[LogLine], step: str, code: str) -> N
     assert found(afterwards(lines)) == [(step, code, "proven")]
 
 
+@pytest.mark.parametrize(
+    ("message", "seconds", "expected"),
+    [
+        ("job_request_fnc failed", 0.3, [(JOB, "LKD404", "likely")]),
+        ("no answer was given inside the job_request_fnc", 0.3, [(JOB, "LKD404", "likely")]),
+        ("job_request_fnc failed", 4, []),
+        ("job_request_fnc failed", 0.1, []),
+    ],
+)
+def test_a_request_that_failed_by_the_workers_log_alone(
+    message: str, seconds: float, expected: list[tuple[str, str, str]]
+) -> None:
+    """The line has no room: it is this call's right after its request, and may be another's later."""
+    failed = worker_line(seconds, message, **OF_WORKER)
+    for settings in (HERE, Settings()):
+        diagnosis = judge(900, log_file("worker"), ASKED, failed, settings=settings, subject=Subject(room=ROOM))
+        assert found(diagnosis) == expected
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (RAISED, "raised"),
+        (worker_line(0.5, "process exited with non-zero exit code -9"), "killed"),
+        (worker_line(0.5, "process exited with non-zero exit code 3"), "exited"),
+    ],
+)
+def test_how_the_entrypoint_failed(failure: LogLine, kind: str) -> None:
+    """The fix is another where there is no traceback to read."""
+    assert broken(jobless(failure), "LKD405").values["kind"] == kind
+
+
 def test_the_traceback_is_attached() -> None:
     diagnosis = jobless([ASKED, RAISED])
     assert "KeyError: 'user_id'" in because(diagnosis, "LKD405")
@@ -234,11 +266,135 @@ def test_a_crash_while_the_phone_is_on_the_line() -> None:
     assert afterwards(lines, replace(left, at=worker_line(11.5, "").at)).verdict is Verdict.HEALTHY
 
 
+LEFT = server_line(5, "participant closing", participant="agent-AJ_uN4vB8sK1rTy", kind="AGENT", agent_name="")
+PHONE_LEFT = server_line(40, "participant closing", participant="sip_1", kind="SIP", agent_name="")
+
+
+def test_an_agent_that_left_the_phone_alone() -> None:
+    """Without a traceback: the entrypoint disconnected, or shut itself down."""
+    lines = [ASKED, ASSIGNED, ACTIVE, LEFT]
+    assert found(afterwards(lines, PHONE_LEFT)) == [(CONNECTED, "LKD407", "possible")]
+    assert broken(afterwards(lines, PHONE_LEFT), "LKD407").candidates == ("LKD206",)
+    answered = row(3, "sip_answered")
+    assert found(afterwards(lines, PHONE_LEFT, answered)) == [(CONNECTED, "LKD407", "likely")]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param([replace(PHONE_LEFT, at=LEFT.at)], id="both at once"),
+        pytest.param([server_line(12, "participant closing", participant="sip_1", kind="SIP")], id="a hang-up"),
+        pytest.param([replace(ACTIVE, at=server_line(9, "").at, number=99), PHONE_LEFT], id="another came"),
+        pytest.param([server_line(4, "participant active", participant="supervisor"), PHONE_LEFT], id="handed over"),
+        pytest.param([row(5, "call_ended"), PHONE_LEFT], id="the call had ended"),
+    ],
+)
+def test_an_agent_that_may_leave(lines: list[Observation]) -> None:
+    assert afterwards(ASKED, ASSIGNED, ACTIVE, LEFT, *lines).verdict is Verdict.HEALTHY
+
+
+CALLEE_ACTIVE = server_line(1.5, "participant active", participant="sip_1", agent_name="")
+
+
+def test_an_agent_that_left_while_the_phone_is_still_there() -> None:
+    """The log goes on, and has no line of the phone leaving."""
+    diagnosis = afterwards(ASKED, ASSIGNED, ACTIVE, CALLEE_ACTIVE, LEFT)
+    assert found(diagnosis) == [(CONNECTED, "LKD407", "possible")]
+    assert 'neither has "sip_1" left' in because(diagnosis, "LKD407")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param([server_line(9, "room closed")], id="the room closed"),
+        pytest.param([server_line(9, "closing idle room")], id="it was idle"),
+        pytest.param([row(6, "call_ended")], id="the call had ended"),
+        pytest.param([server_line(4, "participant active", participant="supervisor")], id="handed over"),
+        pytest.param([server_line(5.1, "participant closing", participant="sip_1")], id="a hang-up"),
+        pytest.param([replace(ACTIVE, at=server_line(9, "").at, number=99)], id="another came"),
+    ],
+)
+def test_an_agent_that_may_leave_first(lines: list[Observation]) -> None:
+    assert afterwards(ASKED, ASSIGNED, ACTIVE, CALLEE_ACTIVE, LEFT, *lines).verdict is Verdict.HEALTHY
+
+
+def test_an_agent_that_left_as_the_log_ends() -> None:
+    lines = [ASKED, ASSIGNED, ACTIVE, CALLEE_ACTIVE, LEFT]
+    ending = log_file("server", last=9)
+    diagnosis = judge(900, ending, log_file("worker"), lines, settings=HERE, subject=Subject(room=ROOM))
+    assert diagnosis.verdict is Verdict.HEALTHY
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (replace(RAISED, at=worker_line(3, "").at), "LKD405"),
+        (worker_line(3, "process exited with non-zero exit code -9"), "LKD405"),
+        (worker_line(60, "process is unresponsive, killing process"), "LKD415"),
+    ],
+)
+def test_the_workers_log_alone_does_not_tell_whether_the_agent_was_there(failure: LogLine, code: str) -> None:
+    diagnosis = judge(900, log_file("worker"), ASKED, failure, settings=HERE, subject=Subject(room=ROOM))
+    assert [(item.code, item.confidence.value) for item in diagnosis.broken] == [(code, "possible")]
+    assert "LKD407" in broken(diagnosis, code).candidates
+
+
 def test_no_process_for_the_job() -> None:
     lines = [ASKED, ASSIGNED, worker_line(9, "error initializing process", **OF_WORKER)]
     assert found(jobless(lines)) == [(ENTRYPOINT, "LKD417", "likely")]
     before = [ASKED, worker_line(-9, "error initializing process", **OF_WORKER)]
     assert found(jobless(before)) == [(ENTRYPOINT, "LKD406", "likely")]
+
+
+def test_no_process_for_the_job_after_all_attempts() -> None:
+    gave_up = worker_line(9, "failed to acquire process for job after 3 attempts")
+    assert found(jobless([ASKED, ASSIGNED, gave_up])) == [(ENTRYPOINT, "LKD417", "proven")]
+    assert found(afterwards([ASKED, ASSIGNED, gave_up])) == [(ENTRYPOINT, "LKD417", "proven")]
+    again = worker_line(9, "failed to launch job on process, retrying with a new process")
+    other = replace(gave_up, fields=gave_up.fields | {"job_id": "AJ_another", "room": "another"})
+    for line_ in (again, other):
+        assert "LKD417" not in [item.code for item in jobless([ASKED, ASSIGNED, line_]).broken]
+
+
+MEDIA_TIMED_OUT = worker_line(
+    15.5,
+    'livekit::rtc_engine:562:livekit::rtc_engine - failed to connect: Connection("wait_pc_connection timed out"), '
+    "retrying... (1/3)",
+)
+
+
+def session(seconds: float, message: str) -> LogLine:
+    """A line about the agent's participant."""
+    fields = {"participant": "agent-AJ_uN4vB8sK1rTy", "participant_id": "PA_try1", "kind": "AGENT"}
+    return server_line(seconds, message, **fields)
+
+
+def test_media_that_never_connects() -> None:
+    """What the worker says after it, as that the entrypoint raised, follows from it."""
+    began = session(0.6, "starting RTC session")
+    removed = [session(15.6, "participant closing"), session(15.6, "removing participant without connection")]
+    returned = worker_line(30, "The job task completed without establishing a connection")
+    late = replace(RAISED, at=returned.at)
+    slow = worker_line(10.5, "The room connection was not established within 10 seconds")
+    for lines in ([MEDIA_TIMED_OUT], [began, *removed], [slow, MEDIA_TIMED_OUT, returned], [MEDIA_TIMED_OUT, late]):
+        for diagnosis in (jobless([ASKED, ASSIGNED, *lines]), afterwards([ASKED, ASSIGNED, *lines])):
+            assert found(diagnosis) == [(CONNECTED, "LKD416", "proven")]
+
+
+def test_media_that_connected_in_the_end() -> None:
+    diagnosis = afterwards([ASKED, ASSIGNED, MEDIA_TIMED_OUT, replace(ACTIVE, at=worker_line(17, "").at)])
+    assert diagnosis.verdict is Verdict.HEALTHY
+
+
+def test_a_process_that_died_as_it_joined_is_no_failure_of_its_media() -> None:
+    """The server removes its participant in the same words. The agent was never connected, and so has not left."""
+    lines = [
+        session(0.6, "starting RTC session"),
+        session(0.9, "participant closing"),
+        session(0.9, "removing participant without connection"),
+    ]
+    assert found(jobless([ASSIGNED, *lines])) == [(CONNECTED, "LKD406", "likely")]
+    assert found(jobless([ASKED, ASSIGNED, *lines, RAISED])) == [(ENTRYPOINT, "LKD405", "proven")]
 
 
 def test_the_servers_own_word_of_a_failed_job() -> None:
@@ -250,9 +406,14 @@ def test_the_servers_own_word_of_a_failed_job() -> None:
 
 def test_a_stray_worker() -> None:
     own = registered(-60, worker_id="AW_ours00000000")
-    assert ("entrypoint_called", "LKD111", "possible") in [
-        (item.step.value, item.code, item.confidence.value) for item in jobless([own]).broken
-    ] or "LKD111" in broken(jobless([own]), "LKD406").candidates
+    assert "LKD111" in broken(jobless([own]), "LKD406").candidates
+    one_worker = replace(HERE, workers=(Worker(url="http://192.0.2.8:8081"),))
+    assert found(jobless([own], settings=one_worker)) == [(ENTRYPOINT, "LKD111", "likely")]
+    assert "LKD406" in broken(jobless([own], settings=one_worker), "LKD111").candidates
+    two_workers = replace(HERE, workers=(*one_worker.workers, Worker(url="http://192.0.2.9:8081")))
+    assert found(jobless([own], settings=two_workers))[0][1] == "LKD406"
+    assert found(jobless([own, ASKED], settings=one_worker))[0][1] == "LKD406"
+    assert found(afterwards([created(0.1), own, ASSIGNED]))[0][1:] == ("LKD111", "possible")
     there = look(30, dispatch(0, job()), phone(), agent(1, audio()))
     assert "LKD111" in warned(judge(30, there, *LOGS, own))
     assert "LKD111" not in warned(judge(30, there, *LOGS, own, registered(-60)))
@@ -368,7 +529,7 @@ def test_a_room_that_closed_by_itself() -> None:
 
 def test_a_room_that_was_never_created() -> None:
     requested = row(0, "call_requested")
-    never = judge(900, log_file("server"), requested, settings=SETTINGS)
+    never = judge(900, log_file("server"), server_registered(-60), requested, settings=SETTINGS)
     assert ("room_created", "LKD501", "proven") in found(never)
     short = judge(900, log_file("server", last=5), requested, settings=SETTINGS)
     assert ("room_created", "LKD501", "proven") not in found(short)

@@ -10,8 +10,8 @@ from livekit_doctor.evidence.call_logs import files
 from livekit_doctor.evidence.gather import combine
 from livekit_doctor.evidence.logs.scan import Scan
 from livekit_doctor.evidence.observations import Coverage, Evidence, Problem, Reading
+from livekit_doctor.hearts.trace import Options, trace
 from livekit_doctor.settings import CallLogs, Logs, Settings
-from livekit_doctor.trace import Options, trace
 from tests.diagnosis.factories import at, rooms
 
 BEFORE = Evidence(now=at(0))

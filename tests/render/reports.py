@@ -14,7 +14,7 @@ from livekit_doctor.diagnosis.result import (
     RoomResult,
     StepResult,
     TimelineEntry,
-    Warning,
+    WarningResult,
 )
 from livekit_doctor.evidence.observations import Coverage, Problem
 from livekit_doctor.flow import SPEC, Confidence, Leg, Step, Verdict
@@ -161,7 +161,7 @@ def broken() -> Diagnosis:
         broken=(NOT_DISPATCHED,),
         ruled_out=(RuledOut(code="LKD409", because="no dispatch in 3 other live rooms"),),
         would_settle=("Trace the call while its room is open: livekit-doctor trace call-5b1f --wait 30",),
-        warnings=(Warning(code="LKD603", message='state "edge_function_called" is not mapped to a step'),),
+        warnings=(WarningResult(code="LKD603", message='state "edge_function_called" is not mapped to a step'),),
     )
 
 
@@ -174,7 +174,7 @@ def healthy() -> Diagnosis:
 def in_progress() -> Diagnosis:
     pending = {step.value: PENDING for step in (*AGENT_LEG[1:], Step.SIP_ANSWERED)}
     begun = {**BEGUN, **ANSWERED, "agent_dispatched": JOINED["agent_dispatched"], **pending}
-    slow = Warning(code="LKD604", message="job assigned: not there after 6 s (slow after 3 s)")
+    slow = WarningResult(code="LKD604", message="job assigned: not there after 6 s (slow after 3 s)")
     return diagnosis(Verdict.IN_PROGRESS, steps(**begun), warnings=(slow,))
 
 
@@ -196,7 +196,10 @@ def unknown() -> Diagnosis:
         room=None,
         timeline=(),
         attempts=(),
-        warnings=(Warning(code=livekit.code, message=livekit.message), Warning(code=logs.code, message=logs.message)),
+        warnings=(
+            WarningResult(code=livekit.code, message=livekit.message),
+            WarningResult(code=logs.code, message=logs.message),
+        ),
         would_settle=("name the room with --room ROOM",),
         coverage=(
             Coverage(source="livekit_api", status="unread", problem=livekit),

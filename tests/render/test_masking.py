@@ -19,7 +19,10 @@ from livekit_doctor.evidence.observations import (
     SipDispatchRuleList,
 )
 from livekit_doctor.flow import Confidence
-from livekit_doctor.render import check_console, check_json, trace_console, trace_json
+from livekit_doctor.render.console import check as check_console
+from livekit_doctor.render.console import trace as trace_console
+from livekit_doctor.render.json import check as check_json
+from livekit_doctor.render.json import trace as trace_json
 from livekit_doctor.render.masking import Mask, mask_of
 from tests.render.reports import (
     CALLEE,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from livekit_doctor.redact import printable
-from livekit_doctor.render.page import Output, Page
+from livekit_doctor.render.console.page import Output, Page
 from tests.render.reports import printed, terminal
 
 FIX = """\
@@ -126,3 +126,12 @@ def test_no_gap_follows_another() -> None:
         page.line("c")
 
     assert page_of(write) == "a\n\nb\n\nc\n"
+
+
+def test_a_traceback_keeps_its_lines() -> None:
+    traceback = 'worker log: Traceback (most recent call last):\n  File "/app/agent.py", line 8\nKeyError: 0'
+    assert page_of(lambda page: page.quoted("because", traceback)).splitlines() == [
+        "  because      worker log: Traceback (most recent call last):",
+        '                   File "/app/agent.py", line 8',
+        "                 KeyError: 0",
+    ]

@@ -13,7 +13,8 @@ from syrupy.extensions.json import JSONSnapshotExtension
 from livekit_doctor.diagnosis.probing import Limits, Trial, judge, trial_of
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence.observations import Canary, Coverage, Evidence, ProbeResult, Problem, Read
-from livekit_doctor.render import probe_console, probe_json
+from livekit_doctor.render.console import probe as probe_console
+from livekit_doctor.render.json import probe as probe_json
 from livekit_doctor.render.report import ProbeReport
 from livekit_doctor.settings import Settings
 from tests.render.reports import AGENT, VALUES, printed, terminal

@@ -16,6 +16,7 @@ from syrupy.assertion import SnapshotAssertion
 from livekit_doctor import __version__
 from livekit_doctor.evidence.observations import Coverage
 from livekit_doctor.render import prometheus
+from livekit_doctor.render.report import ErrorReport
 from tests.render import test_probe as probes
 from tests.render.reports import CALLEE, TRACES, both_legs, broken, check_report, checked, diagnosis, trace_report
 from tests.render.test_test_call import report as placed_call
@@ -53,7 +54,9 @@ EXPOSITIONS: dict[str, Callable[[], str]] = {
     **{f"probe {name}": lambda made=made: prometheus.probe(made(), NOW) for name, made in probes.REPORTS.items()},  # type: ignore[misc]
     "test-call refused": lambda: prometheus.test_call(placed_call("rejected-486-wait"), NOW),
     "test-call answered": lambda: prometheus.test_call(placed_call("answered-wait"), NOW),
-    "error": lambda: prometheus.error("check", "LKD001", "checks.yaml:3: unknown key", "correct it", 2, NOW),
+    "error": lambda: prometheus.error(
+        ErrorReport("check", "LKD001", "checks.yaml:3: unknown key", "correct it", 2), NOW
+    ),
 }
 
 
@@ -186,7 +189,9 @@ def test_test_call() -> None:
 
 
 def test_error() -> None:
-    text = prometheus.error("trace", "LKD004", "rejected: api_secret=hunter2hunter2", "set it\nthen again", 2, NOW)
+    text = prometheus.error(
+        ErrorReport("trace", "LKD004", "rejected: api_secret=hunter2hunter2", "set it\nthen again", 2), NOW
+    )
     assert text.splitlines()[:3] == ["# error: rejected: api_secret=***", "# fix: set it", "# fix: then again"]
     assert value(text, "up", command="trace") == 0
     assert value(text, "success", command="trace") == 0
@@ -194,10 +199,10 @@ def test_error() -> None:
     assert value(text, "error", command="trace", code="LKD004") == 1
 
 
-def test_an_error_without_a_code_or_a_status() -> None:
-    text = prometheus.error("check", None, "interrupted", "", now=NOW)
+def test_an_error_without_a_code() -> None:
+    text = prometheus.error(ErrorReport("check", None, "interrupted", "", 130), NOW)
     assert value(text, "error", command="check", code="none") == 1
-    assert value(text, "exit_status", command="check") is None
+    assert value(text, "exit_status", command="check") == 130
 
 
 def test_no_phone_number_and_no_message_gets_in() -> None:
@@ -233,7 +238,7 @@ def test_hostile_text_stays_in_its_label(call_id: str, message: str) -> None:
     (info,) = parsed(text)["call_info"].samples
     assert info.labels["call_id"].isprintable()
 
-    failed = parsed(prometheus.error("check", "LKD001", message, message, 2, NOW))
+    failed = parsed(prometheus.error(ErrorReport("check", "LKD001", message, message, 2), NOW))
     assert failed.keys() == parsed(EXPOSITIONS["error"]()).keys()
 
 

@@ -12,7 +12,10 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
-from livekit_doctor.render import check_console, check_json, trace_console, trace_json
+from livekit_doctor.render.console import check as check_console
+from livekit_doctor.render.console import trace as trace_console
+from livekit_doctor.render.json import check as check_json
+from livekit_doctor.render.json import trace as trace_json
 from tests.render.reports import TRACES, check_report, printed, terminal, trace_report
 
 

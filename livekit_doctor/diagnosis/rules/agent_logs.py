@@ -1,5 +1,5 @@
 """entrypoint_called and agent_connected, by the components' logs: why there is a job and no agent.
-LKD405, 407, 411, 415, 417.
+LKD111, 405, 407, 411, 415, 416, 417.
 
 The worker's own lines name what happened in the job's process. They do not say whether the agent had
 been in the room before: that no agent ever was there must be known from the API or the server's log,
@@ -7,14 +7,15 @@ or else the line must have come soon after the job.
 """
 
 import re
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import Said, because, tracebacks
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs
-from livekit_doctor.diagnosis.rules.agents import agent_is_late
+from livekit_doctor.diagnosis.rules.agents import MEDIA_TAKES, agent_is_late
 from livekit_doctor.diagnosis.rules.looks import finding
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Confidence, Step
@@ -24,10 +25,13 @@ PROVEN, LIKELY, POSSIBLE = Confidence.PROVEN, Confidence.LIKELY, Confidence.POSS
 LEFT = "agent worker left the room"
 """The server's word for every agent that leaves, after a hang-up too (fact 12)."""
 
+ALONE = timedelta(seconds=10)
+"""A callee whom the agent has said goodbye to hangs up within this time."""
+
 
 def entrypoint_failed(call: Call, proofs: Proofs) -> Finding | None:
     """LKD405: the entrypoint raised, or its process died, before the agent was in the room."""
-    if _agent_was_there(call, proofs):
+    if _agent_was_there(call, proofs) or _media_failures(call):
         return None
     unresponsive = call.component_logs.said(Said.UNRESPONSIVE)
     raised = call.component_logs.said(Said.RAISED)
@@ -37,8 +41,9 @@ def entrypoint_failed(call: Call, proofs: Proofs) -> Finding | None:
         texts = list(tracebacks(lines))[-1:]
         shown = [because(line) for line in lines[:2]]
         shown += [Because(source="worker log", at=lines[0].at, text=text) for text in texts]
-        detail = texts[0].strip().splitlines()[-1] if texts else lines[-1].message.splitlines()[0]
-        return _finding(call, "LKD405", Step.ENTRYPOINT_CALLED, sure, shown, detail=detail)
+        detail = texts[0].strip().splitlines()[-1] if texts else None
+        kind = "raised" if raised else "killed" if _killed(exited) else "exited"
+        return _finding(call, "LKD405", Step.ENTRYPOINT_CALLED, sure, shown, detail=detail, kind=kind)
     ended = _failed_by_server(call)
     if ended and not unresponsive and not call.component_logs.has("worker"):
         shown = [because(ended[-1], "the job failed, and no agent had been in the room")]
@@ -48,7 +53,7 @@ def entrypoint_failed(call: Call, proofs: Proofs) -> Finding | None:
 
 def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
     """LKD415: the entrypoint ran and did not connect: it returned, hangs, or blocks its event loop."""
-    if _agent_was_there(call, proofs) or call.component_logs.said(Said.RAISED):
+    if _agent_was_there(call, proofs) or call.component_logs.said(Said.RAISED) or _media_failures(call):
         return None
     logs = call.component_logs
     returned, unresponsive = logs.said(Said.RETURNED), logs.said(Said.UNRESPONSIVE)
@@ -56,12 +61,25 @@ def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
         return None
     if returned:
         shown = [because(returned[-1])]
-        return _finding(call, "LKD415", Step.AGENT_CONNECTED, PROVEN, shown)
+        return _finding(call, "LKD415", Step.AGENT_CONNECTED, PROVEN, shown, kind="returned")
     lines = (*logs.said(Said.SLOW_TO_CONNECT), *unresponsive)
     if not lines:
         return None
-    sure = PROVEN if _never_seen(call) else LIKELY if unresponsive else POSSIBLE
-    return _finding(call, "LKD415", Step.AGENT_CONNECTED, sure, [because(line) for line in lines[:2]])
+    # A loop that is blocked in mid-call leaves the same lines in the worker's log.
+    sure = PROVEN if _never_seen(call) else POSSIBLE
+    kind = "blocked" if unresponsive else ""
+    return _finding(call, "LKD415", Step.AGENT_CONNECTED, sure, [because(line) for line in lines[:2]], kind=kind)
+
+
+def agent_media_failed(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD416: the worker's RTC library, or the server, says that the agent's media never connected. What
+    the worker says after that, as that the entrypoint raised or did not connect, follows from it."""
+    failures = _media_failures(call)
+    if not failures or _agent_was_there(call, proofs):
+        return None
+    ended = call.component_logs.said(Said.RAISED, Said.RETURNED)
+    sure = PROVEN if _never_seen(call) and agent_is_late(call, proofs) else LIKELY if ended else POSSIBLE
+    return _finding(call, "LKD416", Step.AGENT_CONNECTED, sure, [because(line) for line in failures[:2]])
 
 
 def job_never_launched(call: Call, proofs: Proofs) -> Finding | None:
@@ -71,15 +89,16 @@ def job_never_launched(call: Call, proofs: Proofs) -> Finding | None:
         return None
     failed = [
         line
-        for line in call.component_logs.anywhere(Said.NO_PROCESS)
+        for line in call.component_logs.anywhere(Said.INIT_FAILED)
         if line.file == asked[-1].file and line.number > asked[-1].number
     ]
-    if not failed or not _never_seen(call):
+    gave_up = call.component_logs.said(Said.NO_PROCESS)
+    if not gave_up and not (failed and _never_seen(call)):
         return None
-    shown = [because(asked[-1]), because(failed[0], "no process came up for it")]
+    shown = [because(asked[-1]), because((*gave_up, *failed)[0], "no process came up for it")]
     texts = list(tracebacks(tuple(failed)))[-1:]
     shown += [Because(source="worker log", at=failed[0].at, text=text) for text in texts]
-    return _finding(call, "LKD417", Step.ENTRYPOINT_CALLED, LIKELY, shown)
+    return _finding(call, "LKD417", Step.ENTRYPOINT_CALLED, PROVEN if gave_up else LIKELY, shown)
 
 
 def job_failed(call: Call, proofs: Proofs) -> Finding | None:
@@ -106,33 +125,135 @@ def crashed_in_the_room(call: Call, proofs: Proofs) -> Finding | None:
     if not joined or not failed or joined[-1].at is None:
         return None
     when = failed[0].at
-    stayed = [line for line in phones if when and line.at and line.at - when > timedelta(seconds=1)]
-    if not when or when < joined[-1].at or (phones and not stayed) or not (phones or call.phone_present):
+    tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
+    stayed = [line for line in phones if when and line.at and line.at - when > tolerance]
+    if (
+        not when
+        or not failed[0].zoned
+        or when < joined[-1].at
+        or (phones and not stayed)
+        or not (phones or call.phone_present)
+    ):
         return None
     shown = [because(joined[-1], "the agent was there"), *(because(line) for line in failed[:2])]
     shown += [Because(source="worker log", at=when, text=text) for text in list(tracebacks(failed))[-1:]]
     return _finding(call, "LKD407", Step.AGENT_CONNECTED, LIKELY, shown)
 
 
+def left_the_phone_alone(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD407: by the server's log the agent left, and the phone stayed in the room, with nobody else.
+
+    Likely where the phone is known to have answered: an agent may as well leave a phone that only rings.
+    """
+    logs = call.component_logs
+    active, left = logs.said(Said.PARTICIPANT_ACTIVE), logs.said(Said.PARTICIPANT_LEFT)
+    joined, gone = ([line for line in lines if logs.is_agent(line)] for lines in (active, left))
+    phones = [line for line in left if line.fields.get("kind") == "SIP"]
+    if call.agents or call.inbound or not joined or not gone or len(phones) != 1:
+        return None
+    agent, phone, when = gone[-1], phones[0], gone[-1].at
+    ended = call.logged.get(Step.CALL_ENDED)
+    if when is None or phone.at is None or phone.at - when <= ALONE or (ended and ended.at <= phone.at - ALONE):
+        return None
+    others = [line for line in active if not logs.is_agent(line)]
+    others = [line for line in others if line.fields.get("participant") != phone.fields.get("participant")]
+    if others or any(line.at and line.at > when for line in joined):
+        return None
+    seconds = (phone.at - when).total_seconds()
+    shown = [
+        because(joined[-1], "the agent was there"),
+        because(agent, "it left"),
+        because(phone, f"the phone stayed for {seconds:.0f} s more"),
+    ]
+    if Step.SIP_ANSWERED in proofs:
+        return finding(call, "LKD407", Step.AGENT_CONNECTED, LIKELY, shown, [])
+    return finding(call, "LKD407", Step.AGENT_CONNECTED, POSSIBLE, shown, ["LKD206"])
+
+
+def left_and_nobody_followed(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD407: by the server's log the agent left, and for long after neither the other participant did,
+    nor was the room closed. No more than possible: who stayed may be no phone."""
+    logs = call.component_logs
+    active, left = logs.said(Said.PARTICIPANT_ACTIVE), logs.said(Said.PARTICIPANT_LEFT)
+    joined, gone = ([line for line in lines if logs.is_agent(line)] for lines in (active, left))
+    others = {line.fields.get("participant", "") for line in active if not logs.is_agent(line)}
+    closed = logs.said(Said.ROOM_CLOSED, Said.ROOM_DELETED, Said.ROOM_IDLE) or call.logged.get(Step.CALL_ENDED)
+    if call.agents or call.inbound or closed or len(others) != 1 or len(left) > len(gone) or not joined or not gone:
+        return None
+    when = gone[-1].at
+    if when is None or any(line.at and line.at > when for line in active) or not logs.covers("server", when + ALONE):
+        return None
+    stayed = (
+        f'neither has "{others.pop()}" left, nor was the room closed, in the {ALONE.total_seconds():.0f} s after it'
+    )
+    shown = [
+        because(joined[-1], "the agent was there"),
+        because(gone[-1], "it left"),
+        Because(source="server log", text=stayed),
+    ]
+    return finding(call, "LKD407", Step.AGENT_CONNECTED, POSSIBLE, shown, ["LKD206"])
+
+
 def job_taken_by_stray_worker(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD111: a worker has the job that is in none of the workers' logs, and its agent does not come."""
-    worker_id = stray_worker(call)
-    if worker_id is None or _agent_was_there(call, proofs) or not agent_is_late(call, proofs):
+    """LKD111: a worker has the job that is in none of the workers' logs, and its agent does not come.
+
+    Nobody can prove that the logs are those of all the team's workers. It is likely where there is one
+    for each worker that is configured.
+    """
+    worker_id, taken = stray_worker(call), _taken(call)
+    if worker_id is None or taken is None or _agent_was_there(call, proofs) or not agent_is_late(call, proofs):
         return None
     known = sorted({line.fields["worker_id"] for line in _registered_workers(call)})
-    text = f"{call.jobs[-1].id} is with {worker_id}; the workers of the logs are {', '.join(known)}"
-    shown = [Because(source="ListDispatch", at=call.jobs[-1].started_at, text=text)]
-    return _finding(call, "LKD111", Step.ENTRYPOINT_CALLED, POSSIBLE, shown, detail=worker_id)
+    text = f"{taken.job_id} is with {worker_id}; the workers of the logs are {', '.join(known)}"
+    shown = [Because(source=taken.source, at=taken.at, text=text)]
+    configured, sure = len(call.settings.workers), POSSIBLE
+    if 0 < configured <= len(_logs_spanning_job(call)):
+        text = "each worker that is configured has its log here, and none of them was asked"
+        shown.append(Because(source="configuration", text=text))
+        sure = LIKELY
+    return _finding(call, "LKD111", Step.ENTRYPOINT_CALLED, sure, shown, detail=worker_id)
+
+
+def _logs_spanning_job(call: Call) -> set[str]:
+    """The logs of workers under the agent's name that span the start of the job."""
+    taken = _taken(call)
+    started = taken.at if taken else None
+    spanning = {
+        file.name
+        for file in call.component_logs.given
+        if started and file.first_at and file.last_at and file.first_at <= started <= file.last_at
+    }
+    return spanning & {line.file for line in _registered_workers(call)}
 
 
 def stray_worker(call: Call) -> str | None:
     """The worker that has the job, where worker logs that span the job's start know nothing of it."""
-    started = call.jobs[-1].started_at if call.jobs else None
-    known = _registered_workers(call)
-    if not known or not call.component_logs.covers("worker", started) or call.component_logs.said(Said.ASKED):
+    taken, known = _taken(call), _registered_workers(call)
+    if taken is None or not known or call.component_logs.said(Said.ASKED):
         return None
-    worker_id = call.jobs[-1].worker_id
-    return worker_id if worker_id and all(line.fields["worker_id"] != worker_id for line in known) else None
+    if not call.component_logs.covers("worker", taken.at):
+        return None
+    return taken.worker_id if all(line.fields["worker_id"] != taken.worker_id for line in known) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """Which worker took the last job, and who says so."""
+
+    job_id: str
+    worker_id: str
+    at: datetime | None
+    source: str
+
+
+def _taken(call: Call) -> _Taken | None:
+    if call.jobs:
+        job = call.jobs[-1]
+        return _Taken(job.id, job.worker_id, job.started_at, "ListDispatch") if job.worker_id else None
+    for line in reversed(call.component_logs.said(Said.ASSIGNED)):
+        if line.fields.get("worker_id") and line.fields.get("agent_name") == call.wanted_agent:
+            return _Taken(line.fields.get("job_id", "the job"), line.fields["worker_id"], line.at, "server log")
+    return None
 
 
 def _registered_workers(call: Call) -> list[LogLine]:
@@ -153,10 +274,21 @@ RULES = (
     job_taken_by_stray_worker,
     entrypoint_failed,
     agent_never_connected,
+    agent_media_failed,
     job_never_launched,
     job_failed,
     crashed_in_the_room,
+    left_the_phone_alone,
+    left_and_nobody_followed,
 )
+
+
+def _killed(exited: tuple[LogLine, ...]) -> bool:
+    """A signal that the process did not ask for ended it: Python reports signal 9 as exit code -9."""
+    return any(_SIGNAL.search(line.message) for line in exited)
+
+
+_SIGNAL = re.compile(r"exit code (?:-\d+|137|139|134)\b")
 
 
 def _agent_was_there(call: Call, proofs: Proofs) -> bool:
@@ -164,28 +296,49 @@ def _agent_was_there(call: Call, proofs: Proofs) -> bool:
 
 
 def _sure(call: Call, line: LogLine) -> Confidence | None:
-    """How sure it is that the job's process failed before its agent was in the room."""
+    """How sure it is that the job's process failed before its agent was in the room.
+
+    By the worker's log alone that is no more than possible: an agent joins within half a second.
+    """
     if _never_seen(call):
         return PROVEN
-    asked = call.component_logs.said(Said.ASKED, Said.ASSIGNED)
+    asked = [one for one in call.component_logs.said(Said.ASKED, Said.ASSIGNED) if _by_one_clock(one, line)]
     if not asked or asked[-1].at is None or line.at is None:
         # Of a line that a person picked nothing says when the job began: the agent may have been there.
         return POSSIBLE if line.read.excerpt else None
     allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
-    return LIKELY if line.at - asked[-1].at <= allowed else None
+    return POSSIBLE if line.at - asked[-1].at <= allowed else None
+
+
+def _by_one_clock(line: LogLine, other: LogLine) -> bool:
+    """Whether how long it was from one line to the other can be said."""
+    return (line.log, line.file) == (other.log, other.file) or (line.zoned and other.zoned)
+
+
+def _media_failures(call: Call) -> list[LogLine]:
+    """The lines of connections of the agent's media that failed. A participant whose process died as it
+    joined is removed in the same words, only earlier."""
+    logs = call.component_logs
+    began = {line.fields.get("participant_id"): line.at for line in logs.said(Said.SESSION_STARTED)}
+    failures = list(logs.said(Said.MEDIA_TIMED_OUT))
+    for line in logs.said(Said.NEVER_HAD_MEDIA):
+        since = began.get(line.fields.get("participant_id"))
+        if logs.is_agent(line) and line.at and since and line.at - since >= MEDIA_TAKES:
+            failures.append(line)
+    return failures
 
 
 def _never_seen(call: Call) -> bool:
     """Whether no agent ever was in the room: nobody is there while the room lives and its phone waits, or
     the server's log spans the agent's allowance and does not have it."""
     logs = call.component_logs
-    asked = logs.said(Said.ASKED, Said.ASSIGNED)
+    asked = [line for line in logs.said(Said.ASKED, Said.ASSIGNED) if line.zoned]
     began = asked[-1].at if asked else call.dispatched_at
     allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
     if began is None:
         return False
     if logs.covers("server", began) and logs.covers("server", began + allowed):
-        return not any(logs.is_agent(line) for line in logs.said(Said.PARTICIPANT_ACTIVE))
+        return not any(logs.may_be_agent(line) for line in logs.said(Said.PARTICIPANT_ACTIVE))
     looked = call.api_covers and call.livekit_now - began > timedelta(seconds=1)
     return looked and not call.agents_seen and call.phone_present
 
@@ -199,7 +352,7 @@ def _failed_by_server(call: Call) -> tuple[LogLine, ...]:
 
 
 def _finding(
-    call: Call, code: str, step: Step, confidence: Confidence, shown: list[Because], detail: str | None = None
+    call: Call, code: str, step: Step, confidence: Confidence, shown: list[Because], **values: str | None
 ) -> Finding:
     candidates = [] if confidence is PROVEN else list(catalogue.get(code).candidates)
-    return finding(call, code, step, confidence, shown, candidates, detail=detail)
+    return finding(call, code, step, confidence, shown, candidates, [], **values)

@@ -18,6 +18,9 @@ _STEPS = {
 }
 """The step that a request is for."""
 
+_OWN_WORDS = ("invalid API key", "invalid token", "permissions denied", "no permissions to access the room", "livekit")
+"""What LiveKit's servers say, and hardly another one."""
+
 _OF_TIME = ("token is expired", "not valid yet", "used before issued")
 
 
@@ -76,10 +79,12 @@ def _finding(
     words = " ".join(filter(None, (http, refusal.twirp_code.removeprefix("unknown"))))
     text = ": ".join(filter(None, (words, refusal.message)))
     sure = refusal.method in _STEPS and not candidates
+    # Other services answer with the same codes; LiveKit's SDKs print the status with them.
+    of_livekit = bool(refusal.method or refusal.status) or any(words in refusal.message for words in _OWN_WORDS)
     return Finding(
         code=code,
         step=step,
-        confidence=Confidence.PROVEN if sure else Confidence.LIKELY,
+        confidence=Confidence.PROVEN if sure else Confidence.LIKELY if of_livekit else Confidence.POSSIBLE,
         because=(Because(source=refusal.method or "LiveKit API, pasted", at=refusal.at, text=text or "refused"),),
         candidates=candidates or (() if sure else catalogue.get(code).candidates),
         ruled_out=ruled_out,

@@ -7,7 +7,7 @@ that would show the fault was not read.
 import re
 from datetime import timedelta
 
-from livekit_doctor.diagnosis.call import ANSWERED, Call
+from livekit_doctor.diagnosis.call import ANSWERED, JOB_LISTED_AFTER, Call
 from livekit_doctor.diagnosis.correlation import call_id_in, live_rooms, mentions
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.names import near_miss, written_alike
@@ -64,6 +64,7 @@ def agent_not_dispatched(call: Call, proofs: Proofs) -> Finding | None:
         placer_is_past(call)
         and not call.inbound
         and not _room_existed_before(call)
+        and not _listed_before(call)
         and _others_searched(call)
         and not stray_dispatches(call)
     ):
@@ -97,17 +98,16 @@ def dispatch_deleted(call: Call, proofs: Proofs) -> Finding | None:
     """
     if not _dispatch_missing(call, proofs):
         return None
-    seen = {
-        d.id: d
-        for listing in call.dispatch_lists
-        for d in listing.dispatches
-        if d.agent_name and call.agent_name in (None, d.agent_name)
-    }
+    seen = _listed_before(call)
     logged = _logged_dispatch_id(call)
     if seen:
-        dispatch = list(seen.values())[-1]
+        dispatch = seen[-1]
         text = f'dispatch {dispatch.id} for "{dispatch.agent_name}" was listed before and is gone'
         because, confidence = [listed_dispatches(call, text), dispatches_listed(call)], Confidence.PROVEN
+        if _led_to_nothing(call, dispatch):
+            return finding(
+                call, "LKD413", Step.AGENT_DISPATCHED, Confidence.POSSIBLE, because, ["LKD402"], dispatch_id=dispatch.id
+            )
     elif not call.listed:
         text = "no dispatch at all; a room without agents always lists the automatic one"
         because, confidence = [listed_dispatches(call, text)], Confidence.PROVEN
@@ -117,6 +117,20 @@ def dispatch_deleted(call: Call, proofs: Proofs) -> Finding | None:
     else:
         return None
     return finding(call, "LKD413", Step.AGENT_DISPATCHED, confidence, because, [], dispatch_id=logged)
+
+
+def _listed_before(call: Call) -> list[Dispatch]:
+    """The agent's dispatches that any look has shown, as they were last listed."""
+    listed = [d for listing in call.dispatch_lists for d in listing.dispatches if d.agent_name]
+    return list({d.id: d for d in listed if call.agent_name in (None, d.agent_name)}.values())
+
+
+def _led_to_nothing(call: Call, dispatch: Dispatch) -> bool:
+    """No worker had its job when it should long have had one: whoever deleted it then tidied up."""
+    allowed = timedelta(seconds=call.settings.flow.allowances.job_assigned.broken_after)
+    seen = [listing.read.now for listing in call.dispatch_lists if dispatch.id in {d.id for d in listing.dispatches}]
+    created = dispatch.created_at
+    return not dispatch.jobs and created is not None and max(seen) - created > max(JOB_LISTED_AFTER, allowed)
 
 
 def dispatched_to_other_room(call: Call, proofs: Proofs) -> Finding | None:

@@ -5,12 +5,14 @@ Where only one of the two was read, what the other would have told apart stays a
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.component_logs import Said, because, meaning, tracebacks
+from livekit_doctor.diagnosis.component_logs import AROUND_DISPATCH, Said, because, meaning, tracebacks
+from livekit_doctor.diagnosis.correlation import Subject, pasted_rooms
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.diagnosis.proofs import Proofs
@@ -34,12 +36,13 @@ def worker_on_other_server(call: Call, proofs: Proofs) -> Finding | None:
     lines = [line for line in _own_registrations(call) if line.log == "worker" and line.fields.get("url")]
     here = [line for line in lines if _server(line.fields["url"]) == own]
     elsewhere = [line for line in lines if _server(line.fields["url"]) != own]
-    if here or not elsewhere:
+    if here or not elsewhere or _is_known_to_server(call, elsewhere):
         return None
     line, refused = elsewhere[-1], _no_worker(call)
     url = line.fields["url"]
     shown = [because(line, f"the worker is registered with {url}, the call is placed on {call.settings.livekit.url}")]
-    return _finding(call, "LKD104", PROVEN if refused else LIKELY, [*shown, *map(because, refused)], other_name=url)
+    confidence = POSSIBLE if _may_be_one_server(url, call.settings.livekit.url) else PROVEN if refused else LIKELY
+    return _finding(call, "LKD104", confidence, [*shown, *map(because, refused)], other_name=url)
 
 
 def worker_not_connected(call: Call, proofs: Proofs) -> Finding | None:
@@ -49,7 +52,8 @@ def worker_not_connected(call: Call, proofs: Proofs) -> Finding | None:
         return None
     refused = _no_worker(call)
     shown = [because(failing, "the worker does not reach its server"), *map(because, refused)]
-    return _finding(call, "LKD105", PROVEN if refused else LIKELY, shown, detail=failing.fields.get("error"))
+    confidence = POSSIBLE if not _is_dated(failing) else PROVEN if refused else LIKELY
+    return _finding(call, "LKD105", confidence, shown, detail=failing.fields.get("error"))
 
 
 def dispatched_before_worker(call: Call, proofs: Proofs) -> Finding | None:
@@ -60,7 +64,10 @@ def dispatched_before_worker(call: Call, proofs: Proofs) -> Finding | None:
     began = call.dispatched_at or (refused[0].at if refused else None)
     if began is None:
         return None
-    lines = [line for line in _own_registrations(call) if line.at is not None and _is_here(call, line)]
+    registrations = [line for line in _own_registrations(call) if _is_here(call, line)]
+    lines = [line for line in registrations if line.at and line.zoned]
+    if len(lines) < len(registrations):
+        return None  # of those nobody knows whether they were before the dispatch
     before = [line for line in lines if line.at and line.at <= began]
     after = [line for line in lines if line.at and line.at > began]
     if not after or (before and not _gone(call, before[-1])):
@@ -70,7 +77,7 @@ def dispatched_before_worker(call: Call, proofs: Proofs) -> Finding | None:
         return None
     seconds = (after[0].at - began).total_seconds() if after[0].at else 0.0
     shown = [*map(because, refused), because(after[0], f"a worker registered {seconds:.1f} s after the dispatch")]
-    return _finding(call, "LKD109", PROVEN if _no_worker(call) else LIKELY, shown)
+    return _finding(call, "LKD109", PROVEN if _no_worker(call) else _by_name(call), shown)
 
 
 def worker_of_other_kind(call: Call, proofs: Proofs) -> Finding | None:
@@ -80,18 +87,22 @@ def worker_of_other_kind(call: Call, proofs: Proofs) -> Finding | None:
     refused = _no_worker(call) or _no_answer(call)
     wanted = _TYPES[call.settings.agent.job_type]
     deployment = call.dispatches[-1].deployment if call.dispatches else ""
-    for line in reversed(_own_registrations(call)):
+    others: list[tuple[LogLine, str, str]] = []
+    for line in _own_registrations(call):
         kind, runs_as = line.fields.get("job_type"), line.fields.get("deployment")
         if kind and kind != wanted:
-            shown, detail = f"the worker takes jobs of type {kind}, and the room's opening is one of {wanted}", kind
+            text = f"the worker takes jobs of type {kind}, and the room's opening is one of {wanted}"
+            others.append((line, text, kind))
         elif runs_as is not None and line.log == "worker" and runs_as != deployment:
-            shown = f'the worker runs as deployment "{runs_as}", the dispatch is for "{deployment}"'
-            detail = f'deployment "{runs_as}"'
-        else:
-            continue
-        confidence = LIKELY if refused else POSSIBLE
-        return _finding(call, "LKD110", confidence, [because(line, shown), *map(because, refused)], detail=detail)
-    return None
+            text = f'the worker runs as deployment "{runs_as}", the dispatch is for "{deployment}"'
+            others.append((line, text, f'deployment "{runs_as}"'))
+        elif runs_as is not None and _is_here(call, line):
+            return None  # there is a worker of the right kind, too
+    if not others:
+        return None
+    line, text, detail = others[-1]
+    confidence = LIKELY if refused and (_knows_deployment(call) or "deployment" not in detail) else POSSIBLE
+    return _finding(call, "LKD110", confidence, [because(line, text), *map(because, refused)], detail=detail)
 
 
 def worker_under_other_name(call: Call, proofs: Proofs) -> Finding | None:
@@ -129,7 +140,7 @@ def no_worker_registered(call: Call, proofs: Proofs) -> Finding | None:
             return None
         return _finding(call, "LKD101", POSSIBLE, list(map(because, refused)))
     shown = [because(gone[-1], "the last worker under this name had left"), *map(because, refused or _no_answer(call))]
-    return _finding(call, "LKD101", PROVEN if refused else LIKELY, shown)
+    return _finding(call, "LKD101", PROVEN if refused else _by_name(call), shown)
 
 
 def worker_draining(call: Call, proofs: Proofs) -> Finding | None:
@@ -142,16 +153,19 @@ def worker_draining(call: Call, proofs: Proofs) -> Finding | None:
     back = [line for line in _own_registrations(call) if _after(line, draining[-1]) and _is_here(call, line)]
     if back:
         return None
+    if call.component_logs.said(*_DECISIVE):
+        return None
     busy = _nobody_free(call) or _no_answer(call)
     shown = [because(draining[-1], "the worker was draining"), *map(because, busy)]
-    return _finding(call, "LKD108", PROVEN if busy else LIKELY, shown)
+    confidence = PROVEN if busy and _by_name(call, draining[-1].at) is LIKELY else LIKELY
+    return _finding(call, "LKD108", confidence if _is_dated(draining[-1]) else POSSIBLE, shown)
 
 
 def worker_at_capacity(call: Call, proofs: Proofs) -> Finding | None:
     """LKD103: workers answered that they take no more jobs, or the worker's log says that it was full."""
     if _has_job(call, proofs) or Step.AGENT_DISPATCHED not in proofs or call.component_logs.said(Said.ASKED):
         return None
-    if _draining(call):
+    if _draining(call) or call.component_logs.said(*_DECISIVE):
         return None
     busy = _nobody_free(call)
     state = [line for line in call.component_logs.of_workers(Said.FULL, Said.FREE) if _before_dispatch(call, line)]
@@ -159,7 +173,7 @@ def worker_at_capacity(call: Call, proofs: Proofs) -> Finding | None:
     if not busy and not full:
         return None
     shown = [*map(because, busy), *(because(line, "the worker was full") for line in full)]
-    return _finding(call, "LKD103", LIKELY if busy else POSSIBLE, shown)
+    return _finding(call, "LKD103", _by_name(call) if busy else POSSIBLE, shown)
 
 
 def job_request_too_slow(call: Call, proofs: Proofs) -> Finding | None:
@@ -184,17 +198,21 @@ def job_declined(call: Call, proofs: Proofs) -> Finding | None:
     if _has_job(call, proofs) or call.declined_jobs or logs.said(Said.TIMED_OUT, Said.ASSIGNMENT_LATE):
         return None
     raised = tuple(line for line in logs.anywhere(Said.REQUEST_RAISED) if _about_dispatch(call, line))
-    if any(line.read.excerpt for line in raised) and not declined:
-        shown = [*map(because, asked[-1:]), because(raised[-1], "a request_fnc that raises declines the job")]
-        shown += [Because(source="worker log", at=raised[-1].at, text=text) for text in list(tracebacks(raised))[-1:]]
-        return _finding(call, "LKD404", LIKELY, shown)
-    if not declined and not (asked and asked[-1].at and logs.covers("server", asked[-1].at + ANSWERED_WITHIN)):
+    silent = tuple(line for line in logs.anywhere(Said.REQUEST_UNANSWERED) if _about_dispatch(call, line))
+    texts = list(tracebacks(raised))[-1:]
+    shown = [because(line) for line in (*asked[-1:], *declined)][:3]
+    shown += [because(line, "a request_fnc that raises declines the job") for line in raised[-1:]]
+    shown += [because(line, "a request_fnc without an answer declines the job") for line in silent[-1:] if not raised]
+    shown += [Because(source="worker log", at=raised[-1].at, text=text) for text in texts]
+    kind = "call " + ("raised" if texts else "unanswered" if silent and not raised else "rejected")
+    detail = texts[0].strip().splitlines()[-1] if texts else None
+    if declined or raised or silent:
+        sure = PROVEN if asked and declined else LIKELY
+        return _finding(call, "LKD404", sure, shown, kind=kind, detail=detail)
+    if not _was_not_assigned(call, asked):
         return None
-    shown = [because(line) for line in (*asked, *declined)][:3]
-    if not declined:
-        shown.append(Because(source="server log", text="it was never assigned, and nothing was wrong with the request"))
-    shown += [Because(source="worker log", at=raised[-1].at, text=text) for text in list(tracebacks(raised))[-1:]]
-    return _finding(call, "LKD404", PROVEN if asked and declined else LIKELY, shown)
+    shown.append(Because(source="server log", text="it was never assigned, and nothing was wrong with the request"))
+    return _finding(call, "LKD404", LIKELY if _known_to_server(call) else POSSIBLE, shown, kind=kind)
 
 
 RULES = (
@@ -245,12 +263,62 @@ def _no_worker(call: Call) -> tuple[LogLine, ...]:
     return lines if len(lines) >= max(1, len(call.dispatches)) else ()
 
 
+_DECISIVE = (Said.DECLINED, Said.TIMED_OUT)
+"""What the server says of this job itself: then a line with the agent's name alone is about another one."""
+
+
 def _no_answer(call: Call) -> tuple[LogLine, ...]:
-    return call.component_logs.by_name(Said.NO_ANSWER)
+    return () if call.component_logs.said(*_DECISIVE) else call.component_logs.by_name(Said.NO_ANSWER)
 
 
 def _nobody_free(call: Call) -> tuple[LogLine, ...]:
-    return call.component_logs.by_name(Said.NOBODY_FREE)
+    return () if call.component_logs.said(*_DECISIVE) else call.component_logs.by_name(Said.NOBODY_FREE)
+
+
+def _knows_deployment(call: Call) -> bool:
+    """Whether the dispatch was seen: in the API, or in the request that made it, which has none then."""
+    requests = [line.fields.get("request", "") for line in call.component_logs.said(Said.DISPATCH_CREATED)]
+    return bool(call.dispatches) or any("deployment" not in text for text in requests)
+
+
+def _by_name(call: Call, since: datetime | None = None) -> Confidence:
+    """What a line is worth that has the agent's name only: little, where the same agent was dispatched into
+    another room at that time, and `since` then."""
+    began, name = call.dispatched_at, call.wanted_agent
+    first, last = (began + offset for offset in (-AROUND_DISPATCH[1], AROUND_DISPATCH[1])) if began else (None, None)
+    for line in call.component_logs.anywhere(Said.DISPATCH_CREATED, Said.ASKED, Said.ASSIGNED, Said.DECLINED):
+        other = call.room is not None and line.fields.get("room", call.room.name) != call.room.name
+        named = line.fields.get("agent_name") == name or f'"{name}"' in line.fields.get("request", "")
+        if not line.at or (since is not None and line.at < since):
+            continue
+        if other and named and first and last and first <= line.at <= last:
+            return POSSIBLE
+    return LIKELY
+
+
+def _was_not_assigned(call: Call, asked: tuple[LogLine, ...]) -> bool:
+    """A worker was asked, and the server's log spans the time in which it would have assigned the job. Where
+    the API does not miss the job, that log must at least know the room: a cluster has a log a node."""
+    if not asked or asked[-1].at is None or not asked[-1].zoned:
+        return False
+    knows_room = call.api_read or any(line.log == "server" for line in call.component_logs.own)
+    return knows_room and call.component_logs.covers("server", asked[-1].at + ANSWERED_WITHIN)
+
+
+def _known_to_server(call: Call) -> bool:
+    """Whether the server's log is that of the node with which the agent's worker is registered."""
+    return any(line.log == "server" for line in _own_registrations(call))
+
+
+def _is_known_to_server(call: Call, registrations: list[LogLine]) -> bool:
+    """Whether the server that was asked logged one of these registrations itself, whatever the worker calls it."""
+    ids = {line.fields["worker_id"] for line in registrations if line.fields.get("worker_id")}
+    return any(line.log == "server" and line.fields.get("worker_id") in ids for line in _own_registrations(call))
+
+
+def _is_dated(line: LogLine) -> bool:
+    """Whether the line's time can be held against another clock's; what a person picked was picked for its time."""
+    return line.read.excerpt or (line.at is not None and line.zoned)
 
 
 def _own_registrations(call: Call) -> tuple[LogLine, ...]:
@@ -285,8 +353,11 @@ def _about_dispatch(call: Call, line: LogLine) -> bool:
     if line.fields.get("agent_name") not in (None, call.wanted_agent):
         return False
     if line.read.excerpt and not asked:
-        return True
-    return any(one.at and line.at and 0 <= (line.at - one.at).total_seconds() <= 5 for one in asked)
+        rooms = set(pasted_rooms(Subject(), call.setup.evidence.observations))
+        return rooms <= ({call.room.name} if call.room else set())
+    # Another call's request that fails within a few seconds would leave the same line.
+    allowed = 5 if call.component_logs.said(Said.DECLINED) else 1
+    return any(one.at and line.at and 0 <= (line.at - one.at).total_seconds() <= allowed for one in asked)
 
 
 def _gone(call: Call, registration: LogLine) -> bool:
@@ -301,7 +372,21 @@ def _gone(call: Call, registration: LogLine) -> bool:
 def _is_here(call: Call, line: LogLine) -> bool:
     """Registered with the server that the call is placed on, as far as the line tells."""
     url, own = line.fields.get("url"), call.settings.livekit.url
-    return not url or not own or _server(url) == _server(own)
+    return not url or not own or _server(url) == _server(own) or _may_be_one_server(url, own)
+
+
+def _may_be_one_server(url: str, other: str) -> bool:
+    """Whether two addresses that differ may lead to one server: a worker beside it knows it by a name or an
+    address of the private network, and others by its public one."""
+    hosts = [_server(one)[0] or "" for one in (url, other)]
+    return hosts[0] != hosts[1] and any(map(_is_private, hosts))
+
+
+def _is_private(host: str) -> bool:
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.endswith((".local", ".internal", ".svc", ".lan", ".home.arpa"))
 
 
 def _server(url: str) -> tuple[str | None, int | None]:

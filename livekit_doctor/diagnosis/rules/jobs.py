@@ -129,7 +129,7 @@ def job_declined(call: Call, proofs: Proofs) -> Finding | None:
     job = call.declined_jobs[-1]
     text = f"job {job.id} ended {job.status} and was never given a participant: worker {job.worker_id} declined it"
     because = [Because(source="ListDispatch", at=job.ended_at, text=text)]
-    return finding(call, "LKD404", Step.JOB_ASSIGNED, Confidence.PROVEN, because, [], kind="call")
+    return finding(call, "LKD404", Step.JOB_ASSIGNED, Confidence.PROVEN, because, [], kind="call rejected")
 
 
 def all_declined(call: Call, proofs: Proofs) -> bool:

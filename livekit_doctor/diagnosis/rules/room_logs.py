@@ -27,6 +27,8 @@ def dispatch_deleted(call: Call, proofs: Proofs) -> Finding | None:
     made = _dispatches(call, call.component_logs.said(Said.DISPATCH_CREATED))
     if _reached(proofs) or not deleted or call.dispatches or len(made) > len(deleted):
         return None
+    if _job_was_lost(call, before=deleted[-1].at) or _had_its_time(call, made, deleted):
+        return None  # it was cleaned up after it had led to nothing
     dispatch_id = deleted[-1].fields.get("dispatch_id")
     shown = [because(deleted[-1], f"dispatch {dispatch_id or 'of this room'} was deleted")]
     return _finding(call, "LKD413", PROVEN, shown, dispatch_id=dispatch_id)
@@ -39,8 +41,8 @@ def agents_ignored(call: Call, proofs: Proofs) -> Finding | None:
     opened = call.component_logs.said(Said.ROOM_OPENED)
     asked = [line for line in _succeeded(call, Said.ROOM_ASKED_FOR) if _names_agent(call, line)]
     late = [line for line in asked if opened and line.at and opened[0].at and line.at - opened[0].at > _AT_ONCE]
-    if not late:
-        return None
+    if not late or len(late) < len(asked) or _job_was_lost(call):
+        return None  # the one that opened the room had named the agent, or else the agent was dispatched
     shown = [
         because(opened[0], "the room was opened"),
         because(late[0], "and was there when CreateRoom was called with agents"),
@@ -82,10 +84,13 @@ def agent_not_dispatched(call: Call, proofs: Proofs) -> Finding | None:
         file.log == "server" and file.last_at and file.last_at >= until - _LAG for file in logs.given
     ):
         return None
-    if logs.said(Said.NO_WORKER, Said.DECLINED, Said.TIMED_OUT) and any(
-        line.fields.get("agent_name") == call.agent_name for line in logs.said(Said.NO_WORKER, Said.DECLINED)
-    ):
+    if _job_was_lost(call):
         return None
+    if any(
+        line.fields.get("agent_name") == call.agent_name and line.at and opened[0].at <= line.at <= until
+        for line in logs.anywhere(Said.NO_ANSWER, Said.NOBODY_FREE)
+    ):
+        return None  # it may be about this room, and then the agent was dispatched, by another node
     if any(_names_agent(call, line) for line in logs.said(Said.ROOM_ASKED_FOR)):
         return None
     elsewhere = [
@@ -111,8 +116,8 @@ def room_closed_early(call: Call, proofs: Proofs) -> Finding | None:
     if any(order(step) > order(Step.AGENT_DISPATCHED) for step in proofs if step is not Step.CALL_ENDED):
         return None
     opened = logs.said(Said.ROOM_OPENED)
-    if not opened:
-        return None
+    if not opened or _job_was_lost(call) or call.answers:
+        return None  # nobody came, since the agent's or the phone's leg was broken before
     line = (idle or closed)[-1]
     why = "it was deleted" if logs.said(Said.ROOM_DELETED) else "nobody had come"
     shown = [because(opened[-1], "the room was opened"), because(line, f"and closed: {why}")]
@@ -131,7 +136,9 @@ def room_never_created(call: Call, proofs: Proofs) -> Finding | None:
         return None
     text = f'the log spans {first:%H:%M:%S} to {last:%H:%M:%S} and does not name room "{call.room.name}"'
     shown = [Because(source="server log", at=first, text=text)]
-    return _finding(call, "LKD501", PROVEN, shown, step=Step.ROOM_CREATED)
+    # A log of warnings only has no rooms at all.
+    tells = any(line.log == "server" and line.level == "info" for line in call.setup.all(LogLine))
+    return _finding(call, "LKD501", PROVEN if tells else POSSIBLE, shown, step=Step.ROOM_CREATED)
 
 
 RULES = (
@@ -156,6 +163,29 @@ def _all_dispatches_kept(call: Call, opened: datetime) -> bool:
         return True
     times = [line.at for line in call.component_logs.anywhere(Said.DISPATCH_CREATED) if line.at is not None]
     return bool(times) and min(times) <= opened - PLACING and max(times) >= opened + PLACING
+
+
+def _job_was_lost(call: Call, before: datetime | None = None) -> bool:
+    """The agent was dispatched into the room, and its job came to nothing: what was done later, or happened
+    to the room, is a consequence."""
+    logs = call.component_logs
+    of_room = logs.said(Said.NO_WORKER, Said.DECLINED, Said.TIMED_OUT, Said.ASKED, Said.ASSIGNED)
+    name = call.wanted_agent
+    lost = [line for line in of_room if name and line.fields.get("agent_name") == name and _is_of_room_job(line)]
+    lost += logs.by_name(Said.NO_ANSWER, Said.NOBODY_FREE)
+    return any(before is None or (line.at is not None and line.at < before) for line in lost)
+
+
+def _is_of_room_job(line: LogLine) -> bool:
+    """Not the lookups for jobs of other types, which fail in healthy calls too (fact 12)."""
+    return line.fields.get("job_type", "JT_ROOM") == "JT_ROOM"
+
+
+def _had_its_time(call: Call, made: list[LogLine], deleted: list[LogLine]) -> bool:
+    """The dispatch was deleted only after a worker should long have had its job."""
+    allowed = timedelta(seconds=call.settings.flow.allowances.job_assigned.broken_after)
+    first, last = (made[-1].at if made else _began(call)), deleted[-1].at
+    return first is not None and last is not None and last - first > allowed
 
 
 def _reached(proofs: Proofs) -> bool:

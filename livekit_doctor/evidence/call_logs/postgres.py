@@ -87,6 +87,17 @@ async def inspect(settings: CallLogs, now: datetime) -> Reading:
     return await _read(settings, now, read)
 
 
+async def read_latest(settings: CallLogs, now: datetime) -> Reading:
+    """The latest rows of any call, as many as `inspect` takes the states from."""
+
+    async def read(session: Session) -> Reading:
+        query = queries.latest(session.table, session.columns, STATES_FROM_ROWS)
+        rows, notes = _dated(await session.fetch(query), session)
+        return _rows_reading(rows, notes, session)
+
+    return await _read(settings, now, read)
+
+
 async def _read(settings: CallLogs, now: datetime, work: Callable[[Session], Awaitable[Reading]]) -> Reading:
     try:
         async with open_session(settings, now) as session:

@@ -56,9 +56,8 @@ class Session:
     async def begin(self, now: datetime, started: float) -> None:
         """Raises LogsUnreadable where the table can't be read as configured."""
         settings = self._settings
-        begin = sql.SQL(_BEGIN).format(timeout=sql.Literal(int(settings.timeout * 1000)))
         names = {"schema": settings.schema, "table": settings.table}
-        rows = await self.fetch(begin + sql.SQL(DESCRIBE), names)
+        rows = await self.fetch(self._begin() + sql.SQL(DESCRIBE), names)
         self.table = table_from(rows, settings)
         clock = datetime.fromtimestamp(float(self.table.clock), UTC)
         at = now + timedelta(seconds=monotonic() - started)
@@ -68,6 +67,13 @@ class Session:
         if not self.table.exists:
             raise no_table(self.table, await self._names())
         self.columns = chosen(self.table, settings)
+
+    async def begin_reading(self) -> None:
+        """The transaction without any table."""
+        await self.fetch(self._begin() + sql.SQL("SELECT 1 AS one"))
+
+    def _begin(self) -> sql.Composed:
+        return sql.SQL(_BEGIN).format(timeout=sql.Literal(int(self._settings.timeout * 1000)))
 
     async def fetch(self, query: sql.SQL | sql.Composed, values: Mapping[str, Any] | None = None) -> list[Row]:
         """The rows of the last statement in `query`."""
@@ -98,6 +104,14 @@ class Session:
 async def open_session(settings: CallLogs, now: datetime) -> AsyncIterator[Session]:
     """Raises LogsUnreadable, and nothing else, for whatever keeps the table from being read."""
     started = monotonic()
+    async with connected(settings) as session:
+        await session.begin(now, started)
+        yield session
+
+
+@asynccontextmanager
+async def connected(settings: CallLogs) -> AsyncIterator[Session]:
+    """A connection, before any statement. Raises LogsUnreadable for what goes wrong until it is closed."""
     dsn = parse_dsn(settings.dsn or "")
     try:
         async with asyncio.timeout(settings.timeout):
@@ -112,7 +126,6 @@ async def open_session(settings: CallLogs, now: datetime) -> AsyncIterator[Sessi
         raise refused(error, dsn, settings.timeout) from None
     session = Session(connection, settings)
     try:
-        await session.begin(now, started)
         yield session
     except FAILURES as error:
         place = f"{settings.schema}.{settings.table}"

@@ -67,6 +67,13 @@ _DIALS = re.compile(r"(?:creat\w+|add\w*)[ -]SIP[ -]participant|lk sip participa
 _ROOM = re.compile(r"[\"']?room(?:_name|Name)?[\"']?\s?[:=]\s?[\"']([^\"'\n]{1,200})[\"']")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
 
+_MAKES = re.compile(r"\b(?:raise|throw|return|new|side_effect\s?=)\s{1,4}(?:new )?(?:\w+\.){0,3}$")
+
+_COMPARES = re.compile(
+    r"(?:[=!]=|\bin|\b(?:includes|contains|startsWith|startswith|match|search|indexOf)\(|"
+    r"\b(?:raise|throw|return|new)\b[^\n]{0,80}\([^\n()]{0,40})\s?[rbf]?[\"'`/]$"
+)
+
 _OF_SIP = re.compile(
     r"sip status|sip trunk|outbound trunk|trunk address|sip request|\bINVITE\b|transaction failed to complete|"
     r"auth retry attempts|audio codec|encryption profiles|media[- ]timeout",
@@ -151,6 +158,8 @@ def _bodies(value: object, depth: int = 0) -> Iterator[dict[str, object]]:
 def _in_text(text: str) -> Iterator[_Error]:
     starts = _Lines(text)
     for match in _FIELDS.finditer(text):
+        if _is_code(text, match):
+            continue
         yield _Error(
             match["name"],
             *starts.of(match),
@@ -163,13 +172,35 @@ def _in_text(text: str) -> Iterator[_Error]:
         meta = {"sip_status_code": match["sip"], "sip_status": (match["text"] or "").strip()}
         yield _Error("SipCallError", *starts.of(match), code=match["code"], message=match[0], meta=meta)
     for match in _ARGUMENTS.finditer(text):
+        if _is_code(text, match):
+            continue
         yield _Error(match["name"], *starts.of(match), code=match["code"], message=match["message"])
     for match in _NODE.finditer(text):
         yield _node(text, match, starts)
     for match in _GO.finditer(text):
         yield _Error("twirp error", *starts.of(match), code=match["code"], message=match["message"].rstrip("'`”) \\"))
     for match in _PLAIN.finditer(text):
+        if _is_compared(text, match):
+            continue
         yield _Error("API error message", *starts.of(match), message=match[0])
+
+
+def _is_code(text: str, match: re.Match[str]) -> bool:
+    """Whether a program makes the error there, in place of printing one that it got."""
+    return _MAKES.search(_before(text, match)) is not None
+
+
+def _before(text: str, match: re.Match[str]) -> str:
+    """What stands before a match in its line, as far as it may say what the match is."""
+    return text[max(0, match.start() - 160) : match.start()].rpartition("\n")[2]
+
+
+def _is_compared(text: str, match: re.Match[str]) -> bool:
+    """Whether a program looks for these words, or makes an error of them."""
+    return _COMPARES.search(_before(text, match)) is not None or text[match.end() : match.end() + 5] in (
+        '" in ',
+        "' in ",
+    )
 
 
 def _node(text: str, match: re.Match[str], starts: "_Lines") -> _Error:

@@ -13,7 +13,10 @@ _SPACES = dict.fromkeys(map(ord, "\u00a0\u202f\u2007\u3000"), " ")
 _QUOTES = {ord(char): '"' for char in "“”„‟″«»"} | {ord(char): "'" for char in "‘’‚‛′"}
 _QUOTED = re.compile(r"[ \t]{0,8}(?:[>|│][ \t]?){1,9}")
 _BULLET = re.compile(r"[ \t]{0,8}(?:[*•·▪◦‣–—]|-(?!-))[ \t]+")
-_FENCE = re.compile(r"\s*(?:`{3,}|~{3,}|\{(?:code|noformat|quote)(?::[^}\n]{0,40})?\}|</?(?:pre|code|blockquote)>)\s*")
+_FENCE = re.compile(
+    r"\s*(?:`{3,}|~{3,}(?![~^])|\{(?:code|noformat|quote)(?::[^}\n]{0,40})?\}|</?(?:pre|code|blockquote)>)\s*"
+)
+"""Not the ~~~~^^^^ under a line of a Python traceback."""
 _NAMED_FENCE = re.compile(r"\s*(?:`{3,}|~{3,})\w{0,20}\s*$")
 
 _MOST_WRAPPED = 60

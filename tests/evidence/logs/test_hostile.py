@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from livekit_doctor.diagnosis.correlation import Subject
+from livekit_doctor.hearts.trace import Options, trace
 from livekit_doctor.settings import Agent, CallLogs, Logs, Settings
-from livekit_doctor.trace import Options, trace
 from tests.evidence.logs.support import AT, Ids, read_text, zap_console, zap_json
 
 IDS = Ids(31)

@@ -51,7 +51,7 @@ NOISES: tuple[Callable[[str], str], ...] = (str, quoted, in_chat, in_ticket, as_
         (NO_WORKER, JOB, "LKD101", "possible"),
         (NO_WORKER_TEXT, JOB, "LKD101", "possible"),
         (RAISES, JOB, "LKD404", "likely"),
-        (CRASH, ENTRYPOINT, "LKD405", "likely"),
+        (CRASH, ENTRYPOINT, "LKD405", "possible"),
         (RAISED, ENTRYPOINT, "LKD405", "possible"),
     ],
 )
@@ -69,6 +69,19 @@ def test_a_traceback_in_the_noise(text: str, step: str, code: str, noise: Callab
     shown = " ".join(because.text for because in diagnosis.broken[0].because)
     assert "agent.py" in shown, "the team's own frame"
     assert "site-packages" not in shown
+
+
+@pytest.mark.parametrize("anchors", ["^^^^^^^", "~~~~~~~^^^^^", "~~~~~~~~~~~~~^^^~~~~"])
+def test_a_traceback_with_anchors(anchors: str) -> None:
+    """Python 3.11 and newer mark the place under a line; ~~~ alone would be a fence."""
+    frame = '  File "/app/agent.py", line 8, in load\n    return json.loads(text)["customer"]'
+    assert "RuntimeError" in RAISED_TEXT
+    before, after = RAISED_TEXT.rsplit("RuntimeError", 1)
+    diagnosis = pasted(f"{before}{frame}\n           {anchors}\nRuntimeError{after}")
+    assert [item.code for item in diagnosis.broken] == ["LKD405"]
+    shown = diagnosis.broken[0].because[-1].text
+    assert "in load" in shown
+    assert shown.strip().splitlines()[-1].startswith("RuntimeError")
 
 
 @pytest.mark.parametrize("spoil", [smart, without_tabs, wrapped, lambda text: text[:-60]])
@@ -199,6 +212,7 @@ def test_why_the_phone_left(reason: str, code: str, confidence: str) -> None:
     body["participant"]["attributes"]["sip.callStatus"] = "dialing"
     diagnosis = pasted(json.dumps(body))
     assert [(item.code, item.confidence.value) for item in diagnosis.broken] == ([(code, confidence)] if code else [])
+    assert ("callee left", reason) in [(entry.event, entry.detail) for entry in diagnosis.timeline]
 
 
 @pytest.mark.parametrize(
@@ -288,3 +302,38 @@ def test_the_call_that_is_asked_for() -> None:
     by_id = pasted(everything, subject=Subject(livekit_id=job))
     assert by_id.room
     assert by_id.room.name == room["entrypoint-crashes"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "await create_sip_participant(r)\n    raise TwirpError('not_found', 'requested sip trunk does not exist')",
+        'lkapi.sip.create_sip_participant.side_effect = TwirpError("resource_exhausted", "quota")',
+        'if "requested sip trunk does not exist" in str(error):\n    pass',
+        'if (err.message.includes("requested sip trunk does not exist")) {',
+        "assert str(error) == 'requested sip trunk does not exist'",
+        "I think it was 486 Busy, or maybe 503. We use SIP status 403 for blocked ones.",
+        "Fehler: Verbindung abgelehnt. SIP-Status: 486 Besetzt.",
+    ],
+)
+def test_code_and_chatter_are_no_answer(code: str) -> None:
+    assert pasted(code).verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "billing: twirp error permission_denied: user may not read invoice",
+        '{"error": {"code": "unauthenticated", "message": "invalid session cookie"}}',
+    ],
+)
+def test_another_service_may_have_refused(text: str) -> None:
+    assert found(pasted(text)) == [("room_created", "LKD004", "possible")]
+
+
+def test_a_request_that_was_declined_in_another_call() -> None:
+    """The line of what request_fnc raised names no room; the text has several."""
+    every = "\n".join(lines("worker.jsonl"))
+    for room in ("outbound-nobody-1cfc", "outbound-health"):
+        assert pasted(every, subject=Subject(room=room)).verdict is Verdict.UNKNOWN
+    assert pasted(every).verdict is Verdict.UNKNOWN

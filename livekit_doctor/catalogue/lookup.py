@@ -1,0 +1,85 @@
+"""What somebody means who asks for an explanation: a diagnosis code or a SIP status.
+
+A bare number such as 404 can be either. Diagnosis codes come first, since they are what this tool
+prints; the SIP status is named beside it, and `sip-404` asks for that alone.
+"""
+
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from livekit_doctor import catalogue
+from livekit_doctor.catalogue import Entry, UnknownCodeError
+from livekit_doctor.catalogue.sip_statuses import SipStatus, registered, sip_status
+
+_SIP = re.compile(r"sip(?:/2\.0)?[\s_-]*(?:status)?[\s:_-]*(\d{3})")
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What is explained, and the SIP status that the same number stands for, if any."""
+
+    page: Entry | SipStatus
+    also: SipStatus | None = None
+
+
+class UnknownTopicError(LookupError):
+    """Nothing is called so. `nearest` are words to ask for instead, best first, with what they are."""
+
+    def __init__(self, message: str, nearest: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.nearest = nearest
+
+
+def look_up(text: str) -> Topic:
+    """The page for a code or name (LKD401, 401, agent-not-dispatched) or a SIP status (486, sip-486, Busy Here).
+
+    Raises UnknownTopicError.
+    """
+    wanted = " ".join(text.split()).casefold()
+    if explicit := _SIP.fullmatch(wanted):
+        return Topic(_final(int(explicit[1])))
+    status = int(wanted) if wanted in map(str, registered()) else None
+    try:
+        return Topic(catalogue.find(text), also=sip_status(status) if status else None)
+    except UnknownCodeError as error:
+        named = {_dashed(sip_status(code).name): code for code in registered()}
+        status = status or named.get(_dashed(wanted))
+        if status is not None:
+            return Topic(sip_status(status))
+        raise _unknown(text, wanted, error.nearest, named) from None
+
+
+def report_code(status: SipStatus) -> str:
+    """The diagnosis code under which a call that was refused so is reported."""
+    return "LKD208" if status.code in (401, 407) else "LKD204"
+
+
+def _final(code: int) -> SipStatus:
+    try:
+        return sip_status(code)
+    except ValueError:
+        near = min(registered(), key=lambda known: abs(known - code))
+        message = f"SIP {code} is no final answer that refuses a call; those are 300 to 699"
+        raise UnknownTopicError(message, ((f"sip-{near}", sip_status(near).name),)) from None
+
+
+def _unknown(text: str, wanted: str, codes: tuple[str, ...], named: dict[str, int]) -> UnknownTopicError:
+    nearest = [(code, catalogue.get(code).name) for code in codes]
+    statuses = [named[name] for name in get_close_matches(_dashed(wanted), named, n=2, cutoff=0.7)]
+    if re.fullmatch(r"\d{3}", wanted) and 300 <= int(wanted) <= 699:
+        nearest = [(code, catalogue.get(code).name) for code in _near(int(wanted))]
+        nearest.append((f"sip-{wanted}", sip_status(int(wanted)).name))
+    nearest += [(f"sip-{code}", sip_status(code).name) for code in statuses]
+    return UnknownTopicError(f"no diagnosis code, name or SIP status {text!r}", tuple(nearest))
+
+
+def _near(number: int) -> list[str]:
+    """The two codes of the same group whose numbers come nearest."""
+    group = [code for code in catalogue.codes() if int(code[3:]) // 100 == number // 100]
+    return sorted(group, key=lambda code: abs(int(code[3:]) - number))[:2]
+
+
+def _dashed(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.casefold()).strip("-")

@@ -1,0 +1,202 @@
+"""`--format` and `--output`: where the result goes, and in which format."""
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from livekit_doctor.cli.exits import Exit
+from livekit_doctor.errors import UserError
+from livekit_doctor.render.formats import ENDINGS, FormatName, load, of_file
+
+if TYPE_CHECKING:
+    from livekit_doctor.cli.screen import Screen
+    from livekit_doctor.render.interface import Format, Report
+    from livekit_doctor.whole_file import WholeFile
+
+STDOUT = "-"
+
+FormatOption = Annotated[
+    list[FormatName] | None,
+    typer.Option("--format", "-f", help="How to print the result; repeatable, with an --output each."),
+]
+OutputOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="A file for the result; repeatable. Its format is said by --format or by its ending "
+        f"({', '.join(ENDINGS)}).",
+        metavar="FILE",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """`name` is a file's, or - for standard output."""
+
+    form: FormatName
+    name: str = STDOUT
+
+
+def destinations(forms: Sequence[FormatName], names: Sequence[str]) -> tuple[Destination, ...]:
+    """Which format goes where.
+
+    A file gets the format that was asked for and that its ending stands for; one whose ending says
+    nothing gets what was asked for and has no file yet; any other what its ending stands for. What is
+    left goes to standard output, where the console's text is printed if nothing else is. Raises UserError.
+    """
+    left = list(dict.fromkeys(forms))
+    for name in names:
+        if names.count(name) > 1:
+            raise _wrong(f"--output {name} is given {names.count(name)} times", "a file each")
+    found: dict[str, FormatName] = {}
+    for name in names:
+        form = of_file(name)
+        if form in left:
+            left.remove(form)
+            found[name] = form
+    for name in names:
+        if name not in found and of_file(name) is None:
+            if not left and name != STDOUT:
+                fix = f"--format FORMAT, or a name that ends in one of {', '.join(ENDINGS)}"
+                raise _wrong(f"--output {name}: nothing says its format", fix)
+            found[name] = left.pop(0) if left else FormatName.CONSOLE
+    for name in names:
+        found.setdefault(name, of_file(name) or FormatName.CONSOLE)
+    if len(left) > (STDOUT not in found):
+        listed = " and ".join(f"--format {form}" for form in left)
+        fix = " ".join(f"--format {form} --output FILE" for form in left)
+        raise _wrong(f"{listed}: standard output takes one format, and has {len(left) + (STDOUT in found)}", fix)
+    chosen = [Destination(found[name], name) for name in names]
+    if STDOUT not in found:
+        chosen.append(Destination(left[0] if left else FormatName.CONSOLE))
+    return tuple(chosen)
+
+
+class Outputs:
+    """Where the result of a command goes."""
+
+    def __init__(self, files: "Sequence[tuple[WholeFile, Format]]", stdout: FormatName, screen: "Screen") -> None:
+        self._files, self._stdout, self._screen = files, stdout, screen
+
+    def write(self, report: "Report") -> int:
+        """Writes all files, then prints; returns the exit status, that for wrong usage where a file could
+        not be written. The answer is worth printing all the same."""
+        from livekit_doctor.render.interface import text_of
+
+        status = report.exit_status
+        for file, form in self._files:
+            try:
+                file.write(text_of(report, form).encode(errors="backslashreplace"))
+            except UserError as error:
+                print(f"{error.code} {error.message}\n  fix: {error.fix}", file=sys.stderr)
+                status = Exit.USAGE
+        text = text_of(report, self._on_stdout())
+        _print(text, self._stdout)
+        if self._stdout is FormatName.GITHUB:
+            _append_to_job_summary(report)
+        return status
+
+    def _on_stdout(self) -> "Format":
+        if self._stdout is FormatName.CONSOLE:
+            from livekit_doctor.render.console import ConsoleFormat
+            from livekit_doctor.render.console.page import Output
+
+            return ConsoleFormat(Output(), self._screen.detail)
+        if self._stdout is FormatName.JSON:
+            from livekit_doctor.render.json import JsonFormat
+
+            return JsonFormat(ascii_only=not _is_unicode())
+        return load(self._stdout)
+
+
+@contextmanager
+def opened(forms: Sequence[FormatName] | None, names: Sequence[str] | None, screen: "Screen") -> Iterator[Outputs]:
+    """The outputs of a command. That a file can't be written is said before anything is done.
+
+    Raises UserError.
+    """
+    from livekit_doctor.whole_file import WholeFile
+
+    chosen = destinations(forms or (), names or ())
+    with ExitStack() as stack:
+        files = [
+            (stack.enter_context(WholeFile(one.name, "--output", force=True, public=True)), load(one.form))
+            for one in chosen
+            if one.name != STDOUT
+        ]
+        yield Outputs(files, next(one.form for one in chosen if one.name == STDOUT), screen)
+
+
+def _is_unicode() -> bool:
+    return (sys.stdout.encoding or "").lower().startswith("utf")
+
+
+def _print(text: str, form: FormatName) -> None:
+    if form in (FormatName.CONSOLE, FormatName.JSON) or _is_unicode():
+        sys.stdout.write(text)
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode(errors="backslashreplace"))
+
+
+def _append_to_job_summary(report: "Report") -> None:
+    """The file that GitHub Actions shows with the job."""
+    name = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not name:
+        return
+    from livekit_doctor.render.interface import text_of
+
+    try:
+        with open(name, "a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text_of(report, load(FormatName.MARKDOWN)) + "\n")
+    except OSError as error:
+        print(f"the job summary was not written: {name}: {error.strerror}", file=sys.stderr)
+
+
+def _wrong(message: str, fix: str) -> UserError:
+    return UserError("LKD001", message, fix, Exit.USAGE)
+
+
+# What failed before there was a result
+
+
+def asked_for(arguments: Sequence[str]) -> tuple[list[FormatName], list[str]]:
+    """The values of --format and --output, of a command line that may be wrong elsewhere."""
+    forms: list[FormatName] = []
+    names: list[str] = []
+    for number, argument in enumerate(arguments):
+        if argument == "--":
+            break
+        found = _OPTION.fullmatch(argument)
+        if not found:
+            continue
+        inside = found["long_value"] if found["long_value"] is not None else found["short_value"] or None
+        value = inside if inside is not None else "".join(arguments[number + 1 : number + 2])
+        if (found["long"] or found["short"]) in ("output", "o"):
+            names.append(value)
+        elif value in set(FormatName):
+            forms.append(FormatName(value))
+    return forms, names
+
+
+_OPTION = re.compile(r"--(?P<long>format|output)(=(?P<long_value>.*))?|-(?P<short>[fo])(?P<short_value>.*)", re.DOTALL)
+
+
+def write_error(forms: Sequence[FormatName], names: Sequence[str], report: "Report") -> None:
+    """Prints an error in these formats. Where that can't be written the error has been said on standard error."""
+    from livekit_doctor.cli.screen import Screen
+
+    try:
+        with opened(forms, names, Screen()) as printed:
+            printed.write(report)
+    except UserError:
+        if FormatName.JSON in forms:
+            Outputs((), FormatName.JSON, Screen()).write(report)

@@ -1,0 +1,139 @@
+"""Asks LiveKit, the database and a worker on this machine, all at once; none can break the others."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import aiohttp
+from msgspec import structs
+
+from livekit_doctor.diagnosis.rules.rooms import SCRATCH_PREFIX
+from livekit_doctor.diagnosis.setup import Setup
+from livekit_doctor.evidence import gather, worker_endpoint
+from livekit_doctor.evidence.livekit_client import LiveKitClient, utc_now
+from livekit_doctor.evidence.observations import Evidence, LogRow, Problem, Reading, Room, RoomList
+from livekit_doctor.init.logs import mapped_states
+from livekit_doctor.init.tables import TableSeen, clear_choice, likely_tables
+from livekit_doctor.redact import redact_text
+from livekit_doctor.settings import CallLogs, Settings, Worker
+
+T = TypeVar("T")
+Progress = Callable[[str], None]
+
+LOCAL_WORKERS = ("http://localhost:8081",)
+"""Where the agents SDK serves a worker's endpoint unless told otherwise."""
+ROOMS_LOOKED_INTO = 50
+"""Live rooms, newest first."""
+TABLES_READ = 5
+"""Candidates of which rows are read."""
+PATIENCE = 20.0
+"""Seconds for all requests to one source."""
+LOCAL_PATIENCE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """What is there. `problems` are sources that could not be read, each in a line of its own."""
+
+    setup: Setup
+    tables: tuple[TableSeen, ...] = ()
+    problems: tuple[str, ...] = ()
+    no_tables: str = ""
+    """Why the database could not be searched."""
+    unreached: Problem | None = None
+    """Why LiveKit itself could not be asked."""
+
+
+async def discover(
+    settings: Settings, workers: tuple[str, ...] = LOCAL_WORKERS, progress: Progress = lambda _: None
+) -> Discovered:
+    """Reads all sources at once. `settings` have the credentials; nothing is created or changed."""
+    progress("asking LiveKit, the database and this machine")
+    rooms, sip, tables, local = await asyncio.gather(
+        _within(_rooms(settings), "live rooms"),
+        _within(_sip(settings), "SIP trunks and SIP dispatch rules"),
+        _within(_tables(settings.call_logs), "database"),
+        _within(_workers(workers), "local worker"),
+    )
+    evidence = Evidence(now=utc_now())
+    problems: list[str] = []
+    for found in (rooms, sip, local):
+        if isinstance(found, str):
+            problems.append(found)
+            continue
+        evidence = evidence.plus(found, now=utc_now())
+        if found is not local:
+            problems += [entry.problem.message for entry in found.coverage if entry.problem]
+    unreached = None
+    if isinstance(rooms, str):
+        unreached = Problem(code="LKD003", message=rooms, values={"kind": "timeout"})
+    elif not any(isinstance(item, RoomList) for item in rooms.observations):
+        unreached = next((entry.problem for entry in rooms.coverage if entry.problem), None)
+    candidates, no_tables = ((), tables) if isinstance(tables, str) else tables
+    return Discovered(Setup(evidence, settings), candidates, tuple(dict.fromkeys(problems)), no_tables, unreached)
+
+
+async def _within(source: Awaitable[T], name: str) -> T | str:
+    """What the source says, or why it says nothing, in one line."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await source
+    except TimeoutError:
+        return f"{name}: not read within {PATIENCE:g} s"
+    except Exception as error:
+        return redact_text(f"{name}: {type(error).__name__}: {' '.join(str(error).split())}")
+
+
+async def _rooms(settings: Settings) -> Reading:
+    """The live rooms, and what is inside of the newest."""
+    async with LiveKitClient(settings.livekit) as client:
+        listing = await gather.rooms(client)
+        found = [room for item in listing.observations if isinstance(item, RoomList) for room in item.rooms]
+        newest = sorted(filter(_is_teams, found), key=lambda room: room.created_at, reverse=True)
+        return gather.combine((listing, await gather.inside(client, newest[:ROOMS_LOOKED_INTO])))
+
+
+def _is_teams(room: Room) -> bool:
+    return not room.name.startswith(SCRATCH_PREFIX)
+
+
+async def _sip(settings: Settings) -> Reading:
+    async with LiveKitClient(settings.livekit) as client:
+        return await gather.sip_objects(client)
+
+
+async def _workers(urls: tuple[str, ...]) -> Reading:
+    async with aiohttp.ClientSession() as session:
+        reads = (worker_endpoint.read(Worker(url=url, timeout=LOCAL_PATIENCE), session) for url in urls)
+        return gather.combine(await asyncio.gather(*reads))
+
+
+async def _tables(settings: CallLogs) -> tuple[tuple[TableSeen, ...], str]:
+    """The tables that look like the log, likeliest first, and why there are none."""
+    if not settings.dsn:
+        return (), ""
+    from livekit_doctor.evidence.call_logs.problems import LogsUnreadable
+    from livekit_doctor.evidence.call_logs.search import search
+
+    try:
+        found = likely_tables(await search(settings))
+    except LogsUnreadable as error:
+        return (), error.message
+    read = [await _with_rows(table, settings) for table in found[:TABLES_READ]]
+    return tuple(clear_choice(tuple(read), mapped_states)), ""
+
+
+async def _with_rows(table: TableSeen, settings: CallLogs) -> TableSeen:
+    from livekit_doctor.evidence.call_logs.postgres import read_latest
+
+    place = structs.replace(
+        settings, schema=table.table.schema, table=table.table.name, columns=table.columns, file=None
+    )
+    reading = await read_latest(place, utc_now())
+    problem = next((entry.problem.message for entry in reading.coverage if entry.problem), "")
+    rows = tuple(item for item in reading.observations if isinstance(item, LogRow))
+    seen = replace(table, rows=rows, problem=problem)
+    if table.columns.room and rows and not any(row.room for row in rows):
+        return replace(seen, columns=structs.replace(table.columns, room=None))
+    return seen

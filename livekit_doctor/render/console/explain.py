@@ -1,0 +1,67 @@
+"""The catalogue for a person: pages that wrap, and code that does not."""
+
+import textwrap
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.text import Text
+
+from livekit_doctor.catalogue import Entry
+from livekit_doctor.redact import printable
+from livekit_doctor.render.explained import Explained, Item
+
+WIDEST = 100
+"""Text of a page is not wider than this: long lines read badly."""
+
+
+def render(pages: Iterable[Explained], console: Console) -> None:
+    """Prints pages, an empty line between two. Wraps where it is piped, too: COLUMNS or 80."""
+    for number, page in enumerate(pages):
+        if number:
+            console.print()
+        _page(page, console)
+
+
+def render_list(entries: Iterable[Entry], console: Console) -> None:
+    """Prints code, name and title; a code is one line where it is piped, for grep."""
+    entries = tuple(entries)
+    longest = max(len(entry.name) for entry in entries)
+    for entry in entries:
+        style = "yellow" if entry.severity == "warning" else "red"
+        head = [("  ", ""), (entry.code, style), (f"  {entry.name:<{longest}}  ", "bold")]
+        if console.is_terminal:
+            _hanging(console, head, entry.title)
+        else:
+            console.print(Text.assemble(*head, entry.title), soft_wrap=True)
+    console.print()
+    _hanging(console, [], "The page of one: livekit-doctor explain LKD401")
+    _hanging(console, [], "A SIP status: livekit-doctor explain sip-486")
+
+
+def _page(page: Explained, console: Console) -> None:
+    _hanging(console, [(page.label, "bold"), ("  ", "")], page.name, style="bold")
+    _hanging(console, [], page.title)
+    _hanging(console, [], page.facts, style="dim")
+    if page.note:
+        _hanging(console, [], page.note, style="yellow")
+    for section in page.sections:
+        console.print()
+        _hanging(console, [], section.title, style="bold")
+        for item in section.items:
+            _item(item, console)
+
+
+def _item(item: Item, console: Console) -> None:
+    if item.text:
+        _hanging(console, [("  - " if item.marked else "  ", "dim")], item.text)
+    for line in (item.code or "").splitlines():
+        console.print(Text(f"    {printable(line)}".rstrip(), style="cyan"), soft_wrap=True)
+
+
+def _hanging(console: Console, head: list[tuple[str, str]], text: str, *, style: str = "") -> None:
+    used = sum(len(part) for part, _ in head)
+    width = max(20, min(console.width, WIDEST) - used)
+    wrapped = textwrap.wrap(printable(text), width, break_long_words=False, break_on_hyphens=False)
+    for number, line in enumerate(wrapped):
+        start = head if number == 0 else [(" " * used, "")]
+        console.print(Text.assemble(*start, (line, style)), soft_wrap=True)

@@ -1,0 +1,134 @@
+"""Lines of a console page: marks, labels with hanging text, and code that is never wrapped."""
+
+import textwrap
+from collections.abc import Iterable
+from enum import Enum, auto
+from typing import IO
+
+from rich.console import Console
+from rich.text import Text
+
+from livekit_doctor import catalogue
+from livekit_doctor.redact import printable
+from livekit_doctor.render.masking import split_command
+
+LABEL = 14
+"""Width of the label column."""
+
+CODE = 4
+"""How far code is indented: little and always the same, so that it is easily taken whole."""
+
+SHOWN_CANDIDATES = 6
+"""The console names this many; JSON has them all."""
+
+MARKS: dict[str, tuple[str, str]] = {
+    "ok": ("ok", "green"),
+    "passed": ("ok", "green"),
+    "broken": ("XX", "bold red"),
+    "failed": ("XX", "bold red"),
+    "warned": ("!!", "yellow"),
+    "errored": ("EE", "bold magenta"),
+    "pending": ("..", "cyan"),
+    "unknown": ("??", "yellow"),
+    "skipped": ("--", "dim"),
+}
+"""The mark and the style of each status."""
+
+
+class Detail(Enum):
+    """How much is shown: with QUIET only what is wrong and the answer, with VERBOSE all that was seen."""
+
+    QUIET = auto()
+    NORMAL = auto()
+    VERBOSE = auto()
+
+
+class Output(Console):
+    """Standard output, or a `file`: plain when it is no terminal; honours NO_COLOR and the width."""
+
+    def __init__(self, file: IO[str] | None = None) -> None:
+        super().__init__(file=file, highlight=False, markup=False, emoji=False)
+
+    def on_broken_pipe(self) -> None:
+        """Leaves the exit status to the command line; rich would exit with 1."""
+        raise BrokenPipeError
+
+
+class Page:
+    """Writes to a console; wraps at its width on a terminal, and never elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._width = console.width if console.is_terminal else 100_000
+        self._after_gap = True
+
+    def line(self, *parts: tuple[str, str] | str) -> None:
+        """One line of parts, each a text or a text with a style."""
+        text = Text()
+        for part in parts:
+            text.append(*((part, "") if isinstance(part, str) else part))
+        text.rstrip()
+        self._after_gap = not text
+        self.console.print(text, soft_wrap=True)
+
+    def gap(self) -> None:
+        """An empty line, unless one has just been printed."""
+        if not self._after_gap:
+            self.line()
+
+    def field(self, label: str, text: str, *, style: str = "", indent: int = 2) -> None:
+        """A label and its text, which hangs under itself when it is long."""
+        self.hanging([(f"{' ' * indent}{label:<{LABEL - 1}}", "dim")], text, style=style)
+
+    def hanging(self, head: list[tuple[str, str] | str], text: str, *, style: str = "") -> None:
+        """A head, and a text that hangs under itself when it is long."""
+        used = sum(len(part if isinstance(part, str) else part[0]) for part in head)
+        wrapped = self._wrap(printable(text), used) or [""]
+        self.line(*head, (wrapped[0], style))
+        for more in wrapped[1:]:
+            self.line(" " * used, (more, style))
+
+    def fields(self, label: str, texts: Iterable[str], *, style: str = "") -> None:
+        """Several texts under one label."""
+        for number, text in enumerate(texts):
+            self.field(label if number == 0 else "", text, style=style)
+
+    def quoted(self, label: str, text: str) -> None:
+        """A text under a label, and the lines of a traceback in it as they are."""
+        first, *lines = text.strip().splitlines() or [""]
+        self.field(label, first)
+        for line in lines:
+            self.line(" " * (LABEL + 3), printable(line))
+
+    def commands(self, label: str, texts: Iterable[str]) -> None:
+        """Several texts under one label. A command at the end of one is not wrapped."""
+        for number, text in enumerate(texts):
+            said, command = split_command(text)
+            self.field(label if number == 0 else "", said)
+            if command:
+                self.line(" " * CODE, (printable(command), "bold"))
+
+    def candidates(self, codes: Iterable[str], detail: Detail = Detail.NORMAL) -> None:
+        """What it may turn out to be: the first by name, the others counted unless VERBOSE."""
+        named = [f"{code} {catalogue.get(code).name}" for code in codes]
+        shown = len(named) if detail is Detail.VERBOSE else SHOWN_CANDIDATES
+        if named:
+            more = f", and {len(named) - shown} more" if len(named) > shown else ""
+            self.field("could be", ", ".join(named[:shown]) + more)
+
+    def fix(self, text: str) -> None:
+        """A fix as the catalogue renders it: sentences wrap, code lines do not."""
+        lines = text.splitlines()
+        sentences = [line for line in lines if line and not line.startswith("  ")]
+        bullet = "- " if len(sentences) > 1 else ""
+        for number, line in enumerate(lines):
+            if line.startswith("  "):
+                self.line(" " * CODE, (printable(line[2:]), "bold"))
+            elif line:
+                label = f"  {'fix' if number == 0 else '':<{LABEL - 1}}"
+                self.hanging([(label, "dim"), bullet], line)
+            else:
+                self.line()
+
+    def _wrap(self, text: str, used: int) -> list[str]:
+        return textwrap.wrap(text, max(20, self._width - used), break_long_words=False, break_on_hyphens=False)

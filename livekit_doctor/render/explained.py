@@ -1,0 +1,121 @@
+"""A page of the catalogue as sections, which the console and Markdown both print."""
+
+from dataclasses import dataclass
+
+from livekit_doctor import catalogue
+from livekit_doctor.catalogue import Entry, Fix
+from livekit_doctor.catalogue.lookup import Topic, report_code
+from livekit_doctor.catalogue.sip_statuses import SipStatus
+from livekit_doctor.flow import SPEC, Step
+from livekit_doctor.render.masking import split_command
+
+WHO = {"carrier": "the carrier", "callee": "the callee", "network": "the network between carrier and callee"}
+
+LOGIN_ASKED = (401, 407)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A sentence, and what to type or a picture for it; `code` is never wrapped."""
+
+    text: str
+    code: str | None = None
+    language: str = "text"
+    marked: bool = True
+    """Whether it is one of several, each with a mark of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    title: str
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One page: `label` and `name` identify it, `facts` are what is known of it in a few words."""
+
+    label: str
+    name: str
+    title: str
+    facts: str
+    sections: tuple[Section, ...]
+    note: str = ""
+    """What else the word could have meant, and how to ask for that."""
+
+
+def explained(topic: Topic) -> Explained:
+    """The page of what was asked for."""
+    if isinstance(topic.page, SipStatus):
+        return _status(topic.page)
+    also = topic.also
+    note = f"{also.code} is a SIP status too, {also.name}: livekit-doctor explain sip-{also.code}" if also else ""
+    return _entry(topic.page, note)
+
+
+def _entry(entry: Entry, note: str) -> Explained:
+    step = f"breaks the step {step_title(entry.step)!r}" if entry.step else "breaks no step by itself"
+    broad = ", broad: it is narrowed down to one of its candidates where evidence allows it" if entry.broad else ""
+    sections = [
+        Section("What it means", (_paragraph(entry.meaning),)),
+        Section("How it is concluded", (_paragraph(entry.concluded),)),
+        Section("What rules it out", (_paragraph(entry.ruled_out_by),)),
+    ]
+    if entry.candidates:
+        items = tuple(Item(f"{code} {catalogue.get(code).name}") for code in entry.candidates)
+        sections.append(Section("What it can turn out to be" if entry.broad else "What looks the same", items))
+    sections += [
+        Section("What settles it", tuple(_settles(line) for line in entry.settled_by)),
+        Section("Fix", tuple(_fix(fix) for fix in entry.fix)),
+        Section("Example", (Item("", entry.example.rstrip("\n"), marked=False),)),
+    ]
+    return Explained(entry.code, entry.name, entry.title, f"{entry.severity}; {step}{broad}", tuple(sections), note)
+
+
+def _status(status: SipStatus) -> Explained:
+    known = "" if status.registered else f"not registered, so what its class says: {status.code // 100}xx; "
+    report = catalogue.get(report_code(status))
+    arrives = (
+        f"CreateSIPParticipant with wait_until_answered fails with the Twirp code {status.twirp}, which is HTTP "
+        f"{status.http}; sip_status_code in the error's meta is {status.code}. Without wait_until_answered it has "
+        "returned success long before, and all that is seen is that the SIP participant leaves within 0.4 s."
+    )
+    if status.code in LOGIN_ASKED:
+        arrives += (
+            " livekit-sip answers a request for a login by itself; where that fails the error has no SIP status, and "
+            "its message says so (LKD208)."
+        )
+    meanings = []
+    for meaning in status.meanings:
+        say, code = catalogue.fill_fix(meaning.fix, {})
+        text = f"{meaning.means} ({WHO[meaning.who]} says no). Fix: {say}{':' if code else ''}"
+        meanings.append(Item(text[0].upper() + text[1:], code, meaning.fix.language or "text"))
+    return Explained(
+        f"SIP {status.code}",
+        status.name,
+        "An answer that refuses an outbound call",
+        f"{known}reported as {report.code} {report.name}",
+        (
+            Section("What it can mean, the likeliest first, and what to do", tuple(meanings)),
+            Section("How it reaches your code", (Item(arrives, marked=False),)),
+        ),
+    )
+
+
+def step_title(step: str) -> str:
+    """A step's title, such as "agent dispatched"."""
+    return SPEC[Step(step)].title
+
+
+def _paragraph(text: str) -> Item:
+    return Item(" ".join(text.split()), marked=False)
+
+
+def _settles(line: str) -> Item:
+    said, command = split_command(catalogue.fill(line, {}))
+    return Item(said, command or None, "shell")
+
+
+def _fix(fix: Fix) -> Item:
+    say, code = catalogue.fill_fix(fix, {})
+    return Item(f"{say}:" if code else say, code, fix.language or "text")

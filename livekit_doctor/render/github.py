@@ -1,0 +1,89 @@
+"""GitHub Actions: what the console shows, and an annotation for each thing that failed or warns.
+
+The console's text is put where no workflow command in it is obeyed. The job summary is Markdown's.
+"""
+
+import secrets
+from collections.abc import Iterator
+from io import StringIO
+
+from rich.console import Console
+
+from livekit_doctor.redact import printable
+from livekit_doctor.render import outline
+from livekit_doctor.render.console import ConsoleFormat
+from livekit_doctor.render.outline import Outline
+from livekit_doctor.render.report import (
+    CheckReport,
+    ErrorReport,
+    PlacedCallReport,
+    ProbeReport,
+    RecentReport,
+    TraceReport,
+)
+
+_LEVELS = {"failed": "error", "errored": "error", "warned": "warning"}
+
+
+def check(report: CheckReport) -> str:
+    return _log(_console().check(report), outline.of_check(report))
+
+
+def trace(report: TraceReport) -> str:
+    return _log(_console().trace(report), outline.of_trace(report))
+
+
+def probe(report: ProbeReport) -> str:
+    return _log(_console().probe(report), outline.of_probe(report))
+
+
+def test_call(report: PlacedCallReport) -> str:
+    return _log(_console().test_call(report), outline.of_test_call(report))
+
+
+def recent(report: RecentReport) -> str:
+    return _log(_console().recent(report), outline.of_recent(report))
+
+
+def error(report: ErrorReport) -> str:
+    return _log("", outline.of_error(report))
+
+
+def _console() -> ConsoleFormat:
+    return ConsoleFormat(Console(file=StringIO(), highlight=False, markup=False, emoji=False, no_color=True))
+
+
+def _log(page: str, report: Outline) -> str:
+    word = secrets.token_hex(16)
+    stopped = f"::stop-commands::{word}\n{page.rstrip()}\n::{word}::\n" if page else ""
+    return stopped + "".join(f"{line}\n" for line in _annotations(report))
+
+
+def _annotations(report: Outline) -> Iterator[str]:
+    for point in report.points:
+        level = _LEVELS.get(point.status)
+        if level is None:
+            continue
+        if not point.problems:
+            yield _annotation(level, f"livekit-doctor {report.command}: {point.title}", [point.message])
+        for problem in point.problems:
+            title = f"{problem.code} {problem.name}: {point.title}"
+            yield _annotation(level, title, [problem.title, *problem.because, *_fix(problem.fix)])
+
+
+def _fix(text: str) -> list[str]:
+    return [f"fix: {line}" if number == 0 else line for number, line in enumerate(text.splitlines())]
+
+
+def _annotation(level: str, title: str, lines: list[str]) -> str:
+    message = "\n".join(map(printable, lines))
+    return f"::{level} title={_property(printable(title))}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    """As the Actions runner reads the message of a workflow command."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,42 @@
+"""One self-contained page a report: no network, both themes, keyboard, screen reader and paper."""
+
+from livekit_doctor.render.html import check_page, error_page, probe_page, recent_page, test_call_page, trace_page
+from livekit_doctor.render.html.page import rendered
+from livekit_doctor.render.report import (
+    CheckReport,
+    ErrorReport,
+    PlacedCallReport,
+    ProbeReport,
+    RecentReport,
+    TraceReport,
+)
+
+
+def check(report: CheckReport, /) -> str:
+    """The page of a run of checks."""
+    return rendered("check.html", check_page.of(report))
+
+
+def trace(report: TraceReport, /) -> str:
+    """The page of a diagnosed call."""
+    return rendered("trace.html", trace_page.of(report))
+
+
+def probe(report: ProbeReport, /) -> str:
+    """The page of several probes."""
+    return rendered("probe.html", probe_page.of(report))
+
+
+def test_call(report: PlacedCallReport, /) -> str:
+    """The page of a test call: what was answered, and its diagnosis."""
+    return rendered("test_call.html", test_call_page.of(report))
+
+
+def recent(report: RecentReport, /) -> str:
+    """The page of the recent calls."""
+    return rendered("recent.html", recent_page.of(report))
+
+
+def error(report: ErrorReport, /) -> str:
+    """The page that says why there is no result."""
+    return rendered("error.html", error_page.of(report))

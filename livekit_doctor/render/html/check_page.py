@@ -1,0 +1,123 @@
+"""What the page of a run of checks says."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from livekit_doctor.checks.check import CheckResult
+from livekit_doctor.render.html.parts import MARKS, Evidence, Fault, Shown, evidence, fault_of
+from livekit_doctor.render.json import JsonFormat
+from livekit_doctor.render.json import check as check_json
+from livekit_doctor.render.report import CheckReport
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    id: str
+    title: str
+    shown: Shown
+    code: str
+    message: str
+    took: str
+    evidence: tuple[Evidence, ...]
+    """Of a check without a fault; a fault has its own."""
+    faults: tuple[Fault, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    title: str
+    rows: tuple[CheckRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPage:
+    """All that is said of the checks, masked as JSON is."""
+
+    title: str
+    tone: Shown
+    kicker: str
+    headline: str
+    counts: tuple[tuple[Shown, int], ...]
+    facts: tuple[tuple[str, str], ...]
+    not_tested: str
+    left_behind: tuple[str, ...]
+    categories: tuple[Category, ...]
+    exit_status: int
+    document: str
+
+    @property
+    def at_fault(self) -> tuple[CheckRow, ...]:
+        """The checks that found something."""
+        return tuple(row for row in self.not_passed if row.faults)
+
+    @property
+    def not_passed(self) -> tuple[CheckRow, ...]:
+        """These, and those that could not be decided."""
+        rows = (row for category in self.categories for row in category.rows)
+        return tuple(row for row in rows if row.faults or row.shown.mark in ("bad", "odd", "warn"))
+
+
+def of(report: CheckReport) -> CheckPage:
+    """The page's content."""
+    counts = {status: number for status, number in check_json.summary(report.results).items() if number}
+    ok = report.exit_status == 0
+    said = ", ".join(f"{number} {status}" for status, number in counts.items())
+    return CheckPage(
+        title=f"{'ok' if ok else 'not ok'}: {said or 'no check was run'} · livekit-doctor check",
+        tone=MARKS["ok" if ok else "errored" if report.exit_status == 3 else "failed"],
+        kicker="ok" if ok else "not ok",
+        headline=_headline(report, counts),
+        counts=tuple((MARKS[status], number) for status, number in counts.items()),
+        facts=tuple(_facts(report)),
+        not_tested=report.not_tested,
+        left_behind=tuple(map(report.mask, report.left_behind)),
+        categories=tuple(
+            Category(
+                category.replace("_", " ").replace("sip", "SIP"), tuple(_row(result, report) for result in results)
+            )
+            for category, results in groupby(report.results, key=lambda result: result.category)
+        ),
+        exit_status=report.exit_status,
+        document=JsonFormat().check(report),
+    )
+
+
+def _headline(report: CheckReport, counts: dict[str, int]) -> str:
+    total = len(report.results)
+    if not total:
+        return "No check was run"
+    if report.exit_status == 0 and not counts.get("warned"):
+        return "No check found a fault"
+    if report.exit_status == 0:
+        return "No check failed, with warnings"
+    failed, errored = counts.get("failed", 0), counts.get("errored", 0)
+    if failed:
+        return f"{failed} of {total} checks failed"
+    if errored:
+        return f"{errored} of {total} checks could not be decided"
+    return f"{counts.get('warned', 0)} of {total} checks warn"
+
+
+def _facts(report: CheckReport) -> Iterator[tuple[str, str]]:
+    if report.server:
+        yield "server", report.server
+    label, _, text = report.configuration.partition(": ")
+    yield (label, text) if text else ("configuration", report.configuration)
+
+
+def _row(result: CheckResult, report: CheckReport) -> CheckRow:
+    return CheckRow(
+        id=result.id,
+        title=result.title,
+        shown=MARKS[result.status],
+        code=result.code or "",
+        message=report.mask(result.message),
+        took=_took(result.duration),
+        evidence=() if result.findings else evidence(result.evidence, report.mask),
+        faults=tuple(fault_of(finding, report.fix_of(finding), report.mask) for finding in result.findings),
+    )
+
+
+def _took(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.1f} ms"

@@ -1,0 +1,187 @@
+"""What every page is made of: a status, a fault with its evidence, and what to type."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from livekit_doctor import catalogue
+from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
+from livekit_doctor.flow import Confidence
+from livekit_doctor.render.masking import Mask, split_command
+
+SURENESS: Mapping[Confidence, str] = {
+    Confidence.PROVEN: "the evidence excludes every other code",
+    Confidence.LIKELY: "it fits best; the evidence does not exclude all others",
+    Confidence.POSSIBLE: "the evidence allows it, and allows others too",
+}
+
+PLAIN = Mask(show=True)
+"""For what has no phone numbers in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How a status is shown: the name of its shape and colour, and its word."""
+
+    mark: str
+    word: str
+
+
+MARKS: Mapping[str, Shown] = {
+    "ok": Shown("ok", "ok"),
+    "passed": Shown("ok", "passed"),
+    "healthy": Shown("ok", "healthy"),
+    "broken": Shown("bad", "broken"),
+    "failed": Shown("bad", "failed"),
+    "warned": Shown("warn", "warning"),
+    "errored": Shown("odd", "not decided"),
+    "undecided": Shown("odd", "not decided"),
+    "unknown": Shown("odd", "unknown"),
+    "pending": Shown("wait", "may still come"),
+    "in_progress": Shown("wait", "in progress"),
+    "skipped": Shown("none", "skipped"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One thing to do, in words, and what to type for it; empty where the words are all."""
+
+    say: str
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    source: str
+    at: datetime | None
+    text: str
+
+    @property
+    def long(self) -> bool:
+        """Whether it has lines of its own, as a traceback has."""
+        return "\n" in self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A code by its name; `text` is what is to be said of it."""
+
+    code: str
+    name: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A code that was found, how that is known, and what to do."""
+
+    code: str
+    name: str
+    title: str
+    meaning: str
+    confidence: Confidence
+    sureness: str
+    because: tuple[Evidence, ...]
+    candidates: tuple[Named, ...]
+    ruled_out: tuple[Named, ...]
+    settle_by: tuple[Move, ...]
+    followed_by: tuple[Named, ...]
+    fix: tuple[Move, ...]
+
+
+def fault(
+    code: str,
+    confidence: Confidence,
+    because: Iterable[Because],
+    fix: str,
+    mask: Mask,
+    *,
+    candidates: Iterable[str] = (),
+    ruled_out: Iterable[RuledOut] = (),
+    settle_by: Iterable[str] = (),
+    followed_by: Iterable[str] = (),
+) -> Fault:
+    entry = catalogue.get(code)
+    return Fault(
+        code=code,
+        name=entry.name,
+        title=entry.title,
+        meaning=entry.meaning,
+        confidence=confidence,
+        sureness=SURENESS[confidence],
+        because=evidence(because, mask),
+        candidates=tuple(named(other) for other in candidates),
+        ruled_out=tuple(named(item.code, mask(item.because)) for item in ruled_out),
+        settle_by=advice(settle_by, mask),
+        followed_by=tuple(named(other) for other in followed_by),
+        fix=moves(fix),
+    )
+
+
+def fault_of(finding: Finding, fix: str, mask: Mask) -> Fault:
+    return fault(
+        finding.code,
+        finding.confidence,
+        finding.because,
+        fix,
+        mask,
+        candidates=finding.candidates,
+        ruled_out=finding.ruled_out,
+        settle_by=finding.would_settle,
+    )
+
+
+def evidence(because: Iterable[Because], mask: Mask) -> tuple[Evidence, ...]:
+    return tuple(Evidence(one.source, one.at, mask(one.text)) for one in because)
+
+
+def named(code: str, text: str = "") -> Named:
+    return Named(code, catalogue.get(code).name, text)
+
+
+def advice(texts: Iterable[str], mask: Mask) -> tuple[Move, ...]:
+    """What would settle it; the command at the end of a text is what to type."""
+    return tuple(Move(said.removesuffix(":"), command) for said, command in map(split_command, map(mask.advice, texts)))
+
+
+def moves(fix: str) -> tuple[Move, ...]:
+    """A fix as the catalogue renders it: each sentence, and the indented code that follows it."""
+    return tuple(_moves(fix.splitlines()))
+
+
+def _moves(lines: Sequence[str]) -> Iterator[Move]:
+    say, code = "", list[str]()
+    for line in lines:
+        if line and not line.startswith("  "):
+            if say:
+                yield _move(say, code)
+            say, code = line, []
+        else:
+            code.append(line[2:])
+    if say or any(code):
+        yield _move(say, code)
+
+
+def _move(say: str, code: Sequence[str]) -> Move:
+    text = "\n".join(code).strip("\n")
+    return Move(say.removesuffix(":") if text else say, text)
+
+
+def clock(at: datetime | None) -> str:
+    """The time of day in UTC, to a tenth of a second; empty where it is not known."""
+    return f"{at:%H:%M:%S}.{at.microsecond // 100_000}" if at else ""
+
+
+def offset(at: datetime | None, start: datetime | None) -> str:
+    """How long after the start, such as +0.4 s."""
+    if at is None or start is None:
+        return ""
+    after = at - start
+    sign, after = ("+", after) if after >= timedelta() else ("−", -after)
+    seconds = after.total_seconds()
+    if seconds < 100:
+        return f"{sign}{seconds:.1f} s"
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{sign}{hours} h {minutes} min" if hours else f"{sign}{minutes} min {seconds} s"

@@ -1,0 +1,189 @@
+"""What the page of several probes says."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from livekit_doctor.diagnosis.probing import FEWEST_FOR_P95, Criterion, Outcome, Trial
+from livekit_doctor.render.html.parts import MARKS, PLAIN, Fault, Shown, fault_of
+from livekit_doctor.render.json import JsonFormat
+from livekit_doctor.render.report import ProbeReport
+from livekit_doctor.render.words import ENDINGS, percent
+
+COLUMN, GAP, TALLEST, HEAD, FOOT, LEFT = 64, 10, 150, 26, 44, 12
+"""Lengths in the histogram, in its own units."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One bar of the histogram, and where it is drawn. `x` is its left edge, `y` its top."""
+
+    label: str
+    count: int
+    x: int
+    y: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    width: int
+    height: int
+    base: int
+    columns: tuple[Column, ...]
+
+    @property
+    def description(self) -> str:
+        return ", ".join(f"{column.label} s: {column.count}" for column in self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    shown: Shown
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndingCard:
+    shown: Shown
+    count: int
+    name: str
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRow:
+    number: int
+    shown: Shown
+    outcome: str
+    seconds: str
+    room: str
+    dispatch_id: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbePage:
+    """All that is said of the probes."""
+
+    title: str
+    tone: Shown
+    kicker: str
+    headline: str
+    facts: tuple[tuple[str, str], ...]
+    criteria: tuple[Judgement, ...]
+    counts: tuple[tuple[Shown, str, int], ...]
+    latencies: tuple[tuple[str, str], ...]
+    measured: str
+    too_few: str
+    histogram: Histogram | None
+    endings: tuple[EndingCard, ...]
+    trials: tuple[TrialRow, ...]
+    left_behind: tuple[str, ...]
+    exit_status: int
+    document: str
+
+
+def of(report: ProbeReport) -> ProbePage:
+    """The page's content."""
+    judged, latency = report.judged, report.judged.latency
+    joined = judged.number_of(Outcome.JOINED)
+    headline = f"{joined} of {judged.count} {'dispatches' if judged.count > 1 else 'dispatch'} {_got(report)}"
+    until = "the job request" if report.canary else "the agent being ACTIVE"
+    few = latency is not None and latency.count < FEWEST_FOR_P95
+    kicker = {0: "ok", 3: "not decided"}.get(report.exit_status, "not ok")
+    spread = (("min", latency.min), ("p50", latency.p50), ("p95", latency.p95), ("max", latency.max)) if latency else ()
+    return ProbePage(
+        title=f"{kicker}: {headline} · livekit-doctor probe",
+        tone=MARKS[{0: "ok", 3: "undecided"}.get(report.exit_status, "failed")],
+        kicker=kicker,
+        headline=headline,
+        facts=tuple(_facts(report)),
+        criteria=tuple(_criterion(one, report) for one in judged.criteria),
+        counts=tuple(_counts(report)),
+        latencies=tuple((name, f"{value:.2f} s") for name, value in spread),
+        measured=f"from the dispatch to {until}; percentiles by nearest rank",
+        too_few=f"of {latency.count} the p95 is the slowest one: it means something from --count {FEWEST_FOR_P95} on"
+        if latency and few
+        else "",
+        histogram=_histogram(report) if judged.histogram else None,
+        endings=tuple(
+            EndingCard(
+                _mark(ending.outcome),
+                ending.count,
+                ENDINGS.get(ending.outcome, ending.outcome.value),
+                fault_of(ending.finding, report.fix_of(ending.finding), PLAIN),
+            )
+            for ending in judged.endings
+        ),
+        trials=tuple(map(_trial, judged.trials)),
+        left_behind=report.left_behind,
+        exit_status=report.exit_status,
+        document=JsonFormat().probe(report),
+    )
+
+
+def _got(report: ProbeReport) -> str:
+    return "got their job" if report.canary else "got their agent"
+
+
+def _facts(report: ProbeReport) -> Iterator[tuple[str, str]]:
+    if report.canary:
+        yield "dispatched", "a canary each"
+    else:
+        yield "agent", report.agent_name or "the unnamed worker"
+    if report.server:
+        yield "server", report.server
+
+
+def _mark(outcome: Outcome) -> Shown:
+    if outcome is Outcome.JOINED:
+        return MARKS["ok"]
+    return MARKS["undecided" if outcome is Outcome.UNDECIDED else "failed"]
+
+
+def _counts(report: ProbeReport) -> Iterator[tuple[Shown, str, int]]:
+    yield _mark(Outcome.JOINED), _got(report), report.judged.number_of(Outcome.JOINED)
+    for outcome, name in ENDINGS.items():
+        if number := report.judged.number_of(outcome):
+            yield _mark(outcome), name, number
+
+
+def _criterion(criterion: Criterion, report: ProbeReport) -> Judgement:
+    if criterion.name == "min_join_rate":
+        must = "all" if criterion.limit == 1 else f"at least {percent(criterion.limit)}"
+        got = "of no dispatch it is known" if criterion.value is None else f"{percent(criterion.value)} {_got(report)}"
+        text = f"{got}; {must} must"
+    else:
+        p95 = "no p95, since no agent joined" if criterion.value is None else f"p95 {criterion.value:.2f} s"
+        text = f"{p95}; at most {criterion.limit:g} s are allowed"
+    return Judgement(MARKS[criterion.status], text)
+
+
+def _histogram(report: ProbeReport) -> Histogram:
+    bars = report.judged.histogram
+    most = max(bar.count for bar in bars)
+    base = HEAD + TALLEST
+    columns = tuple(
+        Column(
+            label=f"{bar.start:g} to {bar.end:g}",
+            count=bar.count,
+            x=LEFT + place * (COLUMN + GAP),
+            y=base - (height := round(bar.count * TALLEST / most)),
+            height=height,
+        )
+        for place, bar in enumerate(bars)
+    )
+    return Histogram(2 * LEFT - GAP + len(bars) * (COLUMN + GAP), base + FOOT, base, columns)
+
+
+def _trial(trial: Trial) -> TrialRow:
+    took = f"{trial.latency:.2f} s" if trial.latency is not None else f"waited {trial.waited:.2f} s"
+    return TrialRow(
+        number=trial.number,
+        shown=_mark(trial.outcome),
+        outcome="joined" if trial.outcome is Outcome.JOINED else ENDINGS[trial.outcome],
+        seconds=took,
+        room=trial.room,
+        dispatch_id=trial.dispatch_id,
+        code=trial.finding.code if trial.finding else "",
+    )

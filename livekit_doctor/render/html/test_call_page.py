@@ -1,0 +1,81 @@
+"""What the page of a test call says: the number dialled, its answer, and the diagnosis."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from livekit_doctor.catalogue.sip_statuses import sip_status
+from livekit_doctor.evidence.observations import SipCallResult
+from livekit_doctor.render.html import trace_page
+from livekit_doctor.render.html.trace_page import TracePage
+from livekit_doctor.render.json import JsonFormat
+from livekit_doctor.render.report import PlacedCallReport
+
+
+@dataclass(frozen=True, slots=True)
+class SipStatusShown:
+    """The carrier's answer; each meaning is who says no, and what it means."""
+
+    code: int
+    name: str
+    text: str
+    meanings: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TestCallPage:
+    """All that is said of a test call. `answer` is empty where nothing was dialled."""
+
+    __test__ = False
+
+    trace: TracePage
+    number: str
+    answer: tuple[tuple[str, str], ...]
+    sip_status: SipStatusShown | None
+    left_behind: tuple[str, ...]
+
+
+def of(report: PlacedCallReport) -> TestCallPage:
+    """The page's content."""
+    mask = report.trace.mask
+    trace = trace_page.of(report.trace)
+    number = mask(report.number)
+    return TestCallPage(
+        trace=replace(
+            trace,
+            title=trace.title.replace("livekit-doctor trace", f"test call to {number}"),
+            facts=(*_facts(report), *trace.facts),
+            document=JsonFormat().test_call(report),
+        ),
+        number=number,
+        answer=tuple(_answer(report.answer, report)) if report.answer else (),
+        sip_status=_sip_status(report.answer) if report.answer else None,
+        left_behind=tuple(map(mask, report.left_behind)),
+    )
+
+
+def _facts(report: PlacedCallReport) -> Iterator[tuple[str, str]]:
+    trunk = report.trunk
+    yield "dialled", report.trace.mask(report.number)
+    yield "trunk", f'{trunk.id} "{trunk.name}" {trunk.address}' if trunk else report.trunk_id
+    yield "agent", report.agent_name or "none dispatched"
+
+
+def _answer(answer: SipCallResult, report: PlacedCallReport) -> Iterator[tuple[str, str]]:
+    yield "answered", f"{answer.read.now:%Y-%m-%d %H:%M:%S} UTC, after {answer.took:.1f} s"
+    if answer.status:
+        yield "HTTP status", str(answer.status) + (f" {answer.twirp_code}" if answer.twirp_code else "")
+    if answer.message:
+        yield "message", report.trace.mask(answer.message)
+    if answer.participant_id:
+        yield "SIP participant", answer.participant_id
+    if answer.sip_call_id:
+        yield "SIP call", answer.sip_call_id
+
+
+def _sip_status(answer: SipCallResult) -> SipStatusShown | None:
+    code = answer.sip_status_code
+    if code is None or not 300 <= code <= 699:
+        return None
+    status = sip_status(code)
+    meanings = tuple((meaning.who, meaning.means) for meaning in status.meanings)
+    return SipStatusShown(code, status.name, answer.sip_status, meanings)

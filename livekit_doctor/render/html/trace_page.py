@@ -1,0 +1,353 @@
+"""What the page of a diagnosed call says."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from livekit_doctor import catalogue
+from livekit_doctor.diagnosis.findings import Because
+from livekit_doctor.diagnosis.result import Broken, Diagnosis, RoomResult, TimelineEntry
+from livekit_doctor.evidence import sources
+from livekit_doctor.evidence.observations import Coverage
+from livekit_doctor.flow import SPEC, Status, Verdict
+from livekit_doctor.render.html.ladder import NARROW, WIDE, Ladder, groups, ladder, start_of
+from livekit_doctor.render.html.parts import (
+    MARKS,
+    Evidence,
+    Fault,
+    Move,
+    Named,
+    Shown,
+    advice,
+    clock,
+    evidence,
+    fault,
+    moves,
+    named,
+    offset,
+)
+from livekit_doctor.render.json import JsonFormat
+from livekit_doctor.render.report import TraceReport
+from livekit_doctor.render.words import VERDICTS, verdict_sentence
+
+MOST_SOURCES = 12
+"""The filter has a box for so many sources; the rarer ones share the last."""
+LONG = 30
+"""From so many entries on the timeline scrolls by itself."""
+
+_READ: Mapping[str, Shown] = {
+    "read": Shown("ok", "read"),
+    "empty": Shown("none", "read, and empty"),
+    "unread": Shown("bad", "not read"),
+    "not_configured": Shown("none", "not configured"),
+}
+_REMARKS = {
+    Status.UNKNOWN: "no source could tell",
+    Status.SKIPPED: "not reached, or does not apply",
+    Status.PENDING: "may still come",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    title: str
+    shown: Shown
+    time: str
+    after: str
+    evidence: tuple[Evidence, ...]
+    remark: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegRows:
+    title: str
+    steps: tuple[StepRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A fault at a step of the flow."""
+
+    step: str
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Sources that could not be read for one reason, and what to type so that they can."""
+
+    sources: str
+    problem: Named
+    fix: tuple[Move, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    number: int
+    latest: bool
+    shown: Shown
+    started: datetime | None
+    room: str
+    came_of_it: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`source_number` is the box of the filter that it belongs to."""
+
+    at: datetime
+    time: str
+    after: str
+    source: str
+    source_number: int
+    event: str
+    detail: str
+    is_evidence: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    entries: tuple[Entry, ...]
+    boxes: tuple[tuple[str, int], ...]
+    """The sources, most frequent first, and how many entries each has."""
+    evidence: int
+    day: str
+    clocks: str
+    long: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageRow:
+    source: str
+    shown: Shown
+    remark: str
+
+
+@dataclass(frozen=True, slots=True)
+class TracePage:
+    """All that is said of a call, masked as JSON is."""
+
+    title: str
+    tone: Shown
+    kicker: str
+    headline: str
+    facts: tuple[tuple[str, str], ...]
+    legs: tuple[LegRows, ...]
+    breaks: tuple[Break, ...]
+    not_covered: str
+    unread: tuple[Unread, ...]
+    settle_by: tuple[Move, ...]
+    ruled_out: tuple[Named, ...]
+    warnings: tuple[Named, ...]
+    attempts: tuple[Attempt, ...]
+    ladders: tuple[Ladder, ...]
+    inbound: bool
+    timeline: Timeline
+    coverage: tuple[CoverageRow, ...]
+    exit_status: int
+    document: str
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether there is anything to say of what else it may be, or is not."""
+        first = self.breaks[0].fault if self.breaks else None
+        return bool(self.ruled_out or self.settle_by or (first and (first.candidates or first.followed_by)))
+
+
+def of(report: TraceReport) -> TracePage:
+    """The page's content."""
+    diagnosis, mask = report.diagnosis, report.mask
+    primary = diagnosis.broken[0] if diagnosis.broken else None
+    headline = catalogue.get(primary.code).title if primary else mask(verdict_sentence(diagnosis))
+    kicker = f"Broke at: {SPEC[primary.step].title}" if primary else VERDICTS[diagnosis.verdict]
+    unread = tuple(_unread(report))
+    return TracePage(
+        title=_title(diagnosis, kicker),
+        tone=MARKS[diagnosis.verdict.value],
+        kicker=kicker,
+        headline=headline[:1].upper() + headline[1:],
+        facts=tuple(_facts(report)),
+        legs=_legs(report),
+        breaks=tuple(Break(SPEC[item.step].title, _fault(item, report)) for item in diagnosis.broken),
+        not_covered=_not_covered(diagnosis),
+        unread=unread,
+        settle_by=advice(diagnosis.would_settle, mask),
+        ruled_out=tuple(named(item.code, mask(item.because)) for item in diagnosis.ruled_out),
+        warnings=tuple(_warnings(report)),
+        attempts=tuple(_attempts(diagnosis)),
+        ladders=tuple(ladder(diagnosis, geometry) for geometry in (WIDE, NARROW)),
+        inbound=diagnosis.inbound,
+        timeline=_timeline(report),
+        coverage=tuple(_coverage(entry, report) for entry in diagnosis.coverage),
+        exit_status=report.exit_status,
+        document=JsonFormat().trace(report),
+    )
+
+
+def _title(diagnosis: Diagnosis, kicker: str) -> str:
+    what = diagnosis.call_id or (diagnosis.room.name if diagnosis.room else "")
+    code = f", {diagnosis.broken[0].code}" if diagnosis.broken else ""
+    return " · ".join(filter(None, (f"{kicker}{code}", what, "livekit-doctor trace")))
+
+
+def _fault(item: Broken, report: TraceReport) -> Fault:
+    return fault(
+        item.code,
+        item.confidence,
+        item.because,
+        report.fix(item),
+        report.mask,
+        candidates=item.candidates,
+        followed_by=item.consequences,
+    )
+
+
+def _facts(report: TraceReport) -> Iterator[tuple[str, str]]:
+    diagnosis = report.diagnosis
+    if diagnosis.call_id:
+        yield "call", diagnosis.call_id
+    room = diagnosis.room
+    yield "room", f"{room.name} ({_state(room, diagnosis)})" if room else "unknown"
+    if report.server:
+        yield "server", report.server
+    if diagnosis.inbound:
+        yield "direction", "inbound"
+    if bundle := report.bundle:
+        numbers = ", phone numbers masked" if bundle.masked else ""
+        saved = f"saved {bundle.created_at:%Y-%m-%d %H:%M:%S} UTC by livekit-doctor {bundle.version}"
+        yield "bundle", f"{bundle.name}, {saved}{numbers}"
+
+
+def _state(room: RoomResult, diagnosis: Diagnosis) -> str:
+    if room.open is None:
+        unread = any(entry.source == sources.LIVEKIT_API and entry.problem for entry in diagnosis.coverage)
+        return "LiveKit could not be asked" if unread else "LiveKit not asked"
+    if not room.open:
+        return "closed, or never there"
+    return f"open for {room.age:.0f} s" if room.age is not None else "open"
+
+
+def _legs(report: TraceReport) -> tuple[LegRows, ...]:
+    start = start_of(report.diagnosis)
+    return tuple(
+        LegRows(
+            title,
+            tuple(
+                StepRow(
+                    title=SPEC[step.step].title,
+                    shown=MARKS[step.status.value],
+                    time=clock(step.at),
+                    after=offset(step.at, start),
+                    evidence=evidence(step.evidence, report.mask),
+                    remark="" if step.evidence else _REMARKS.get(step.status, ""),
+                )
+                for step in steps
+            ),
+        )
+        for title, steps in groups(report.diagnosis)
+    )
+
+
+def _not_covered(diagnosis: Diagnosis) -> str:
+    if diagnosis.verdict is not Verdict.HEALTHY:
+        return ""
+    steps = ", ".join(SPEC[step].title for step in diagnosis.not_covered)
+    return (f"{steps}; " if steps else "") + "whether sound travels: no API shows it"
+
+
+def _unread(report: TraceReport) -> Iterator[Unread]:
+    if report.diagnosis.verdict is not Verdict.UNKNOWN:
+        return
+    for (code, message), entries in _problems(report.diagnosis).items():
+        yield Unread(
+            sources=", ".join(entry.source for entry in entries),
+            problem=named(code, report.mask(message)),
+            fix=moves(report.fix_of_unread(entries[0])),
+        )
+
+
+def _problems(diagnosis: Diagnosis) -> dict[tuple[str, str], list[Coverage]]:
+    found: dict[tuple[str, str], list[Coverage]] = {}
+    for entry in diagnosis.coverage:
+        if entry.problem:
+            found.setdefault((entry.problem.code, entry.problem.message), []).append(entry)
+    return found
+
+
+def _warnings(report: TraceReport) -> Iterator[Named]:
+    """What is not said already among what could not be read."""
+    said = _problems(report.diagnosis) if report.diagnosis.verdict is Verdict.UNKNOWN else {}
+    for item in report.diagnosis.warnings:
+        if (item.code, item.message) not in said:
+            yield named(item.code, report.mask(item.message))
+
+
+def _attempts(diagnosis: Diagnosis) -> Iterator[Attempt]:
+    if len(diagnosis.attempts) < 2:
+        return
+    for attempt in diagnosis.attempts:
+        at = f" at {SPEC[attempt.step].title}, {attempt.code}" if attempt.step else ""
+        yield Attempt(
+            number=attempt.number,
+            latest=attempt is diagnosis.attempts[-1],
+            shown=MARKS[attempt.verdict.value],
+            started=attempt.started_at,
+            room=attempt.room or "room unknown",
+            came_of_it=f"{VERDICTS[attempt.verdict].lower()}{at}",
+        )
+
+
+def _timeline(report: TraceReport) -> Timeline:
+    told, mask = report.diagnosis.timeline, report.mask
+    proving = [one for item in report.diagnosis.broken for one in item.because if one.at]
+    counts = Counter(entry.source for entry in told).most_common()
+    boxes = tuple(counts)
+    if len(counts) > MOST_SOURCES:
+        kept, rest = counts[: MOST_SOURCES - 1], counts[MOST_SOURCES - 1 :]
+        boxes = (*kept, (f"{len(rest)} other sources", sum(count for _, count in rest)))
+    number = {source: min(place, len(boxes) - 1) for place, (source, _) in enumerate(counts)}
+    days = sorted({f"{entry.at:%Y-%m-%d}" for entry in told})
+    start = told[0].at if told else None
+    entries = tuple(
+        Entry(
+            at=entry.at,
+            time=clock(entry.at) if len(days) == 1 else f"{entry.at:%m-%d} {clock(entry.at)}",
+            after=offset(entry.at, start),
+            source=entry.source,
+            source_number=number[entry.source],
+            event=mask(entry.event),
+            detail=mask(entry.detail),
+            is_evidence=any(_is_from(one, entry) for one in proving),
+        )
+        for entry in told
+    )
+    clocks = sorted({entry.clock.replace("_", " ") for entry in told if entry.clock})
+    return Timeline(
+        entries=entries,
+        boxes=boxes,
+        evidence=sum(entry.is_evidence for entry in entries),
+        day=" to ".join(dict.fromkeys((days[0], days[-1]))) if days else "",
+        clocks=", ".join(clocks) if len(clocks) > 1 else "",
+        long=len(entries) > LONG,
+    )
+
+
+def _is_from(because: Because, entry: TimelineEntry) -> bool:
+    """Whether this piece of evidence is that entry."""
+    return (because.source, because.at) == (entry.source, entry.at) and entry.event in because.text
+
+
+def _coverage(entry: Coverage, report: TraceReport) -> CoverageRow:
+    remark = ""
+    if entry.problem:
+        name = catalogue.get(entry.problem.code).name
+        remark = f"{entry.problem.code} {name}: {report.mask(entry.problem.message)}"
+    if entry.not_recognised is not None:
+        remark = "; ".join(filter(None, (remark, _recognised(entry))))
+    return CoverageRow(entry.source, _READ[entry.status], remark)
+
+
+def _recognised(entry: Coverage) -> str:
+    counts = ", ".join(f"{kind}: {count}" for kind, count in entry.recognised.items())
+    return f"recognised: {counts or 'nothing'}; lines not recognised: {entry.not_recognised}"

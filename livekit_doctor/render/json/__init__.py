@@ -1,0 +1,53 @@
+"""JSON documents with published schemas. Every document of a command has the same keys, an error's too."""
+
+import json
+from typing import Any
+
+import msgspec
+
+from livekit_doctor.render.json import check as _check
+from livekit_doctor.render.json import error as _error
+from livekit_doctor.render.json import probe as _probe
+from livekit_doctor.render.json import recent as _recent
+from livekit_doctor.render.json import test_call as _test_call
+from livekit_doctor.render.json import trace as _trace
+from livekit_doctor.render.report import (
+    CheckReport,
+    ErrorReport,
+    PlacedCallReport,
+    ProbeReport,
+    RecentReport,
+    TraceReport,
+)
+
+
+class JsonFormat:
+    """Characters that could steer a terminal are written as escapes; with `ascii_only` all beyond ASCII."""
+
+    def __init__(self, *, ascii_only: bool = False) -> None:
+        self._ascii_only = ascii_only
+
+    def check(self, report: CheckReport, /) -> str:
+        return self._text(_check.render(report))
+
+    def trace(self, report: TraceReport, /) -> str:
+        return self._text(_trace.render(report))
+
+    def probe(self, report: ProbeReport, /) -> str:
+        return self._text(_probe.render(report))
+
+    def test_call(self, report: PlacedCallReport, /) -> str:
+        return self._text(_test_call.render(report))
+
+    def recent(self, report: RecentReport, /) -> str:
+        return self._text(_recent.render(report))
+
+    def error(self, report: ErrorReport, /) -> str:
+        return self._text(_error.render(report))
+
+    def _text(self, value: dict[str, Any]) -> str:
+        text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+        return "".join(char if self._is_plain(char) else json.dumps(char)[1:-1] for char in text) + "\n"
+
+    def _is_plain(self, char: str) -> bool:
+        return char == "\n" or (char.isprintable() and (char.isascii() or not self._ascii_only))

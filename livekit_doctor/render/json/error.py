@@ -1,0 +1,60 @@
+"""What a command prints in place of its result: every key of its schema, and nothing in it but the error."""
+
+from typing import Any
+
+from livekit_doctor.render.json import check, explain, probe, test_call, trace
+from livekit_doctor.render.report import ErrorReport
+
+
+def render(report: ErrorReport) -> dict[str, Any]:
+    """The document of the command that was typed; that of `check` where it is none that has one."""
+    error = {"code": report.code, "message": report.message, "fix": report.fix}
+    empty = _EMPTY.get(report.command, _EMPTY["check"])
+    document = {**empty, "exit_status": report.exit_status, "error": error}
+    if report.command == "trace":
+        document["warnings"] = [{"code": report.code, "message": report.message}]
+    return document
+
+
+_EMPTY: dict[str, dict[str, Any]] = {
+    "trace": {
+        "schema": trace.SCHEMA,
+        **dict.fromkeys(("call_id", "room", "room_details", "server", "bundle", "direction")),
+        "attempts": [],
+        "verdict": "unknown",
+        "exit_status": None,
+        **{key: [] for key in ("broken", "steps", "not_covered", "ruled_out", "would_settle", "timeline")},
+        **{key: [] for key in ("warnings", "coverage")},
+    },
+    "probe": {
+        "schema": probe.SCHEMA,
+        "ok": False,
+        "exit_status": None,
+        **dict.fromkeys(("server", "agent_name", "canary", "summary", "latency")),
+        **{key: [] for key in ("histogram", "criteria", "endings", "dispatches", "left_behind")},
+    },
+    "test-call": {
+        "schema": test_call.SCHEMA,
+        "exit_status": None,
+        **dict.fromkeys(("number", "trunk_id", "agent_name", "answer", "trace")),
+        "verdict": "unknown",
+        "left_behind": [],
+    },
+    "explain": {
+        "schema": explain.SCHEMA,
+        "exit_status": None,
+        "explained": [],
+        "codes": [],
+    },
+    "check": {
+        "schema": check.SCHEMA,
+        "ok": False,
+        "exit_status": None,
+        "server": None,
+        "configuration": None,
+        "summary": dict.fromkeys(check.STATUSES, 0),
+        "not_tested": None,
+        "checks": [],
+        "left_behind": [],
+    },
+}

@@ -1,0 +1,152 @@
+"""Markdown, to paste into a ticket, a merge request or an incident channel: CommonMark with GitHub's tables.
+
+What was read stays text: characters that Markdown would read as marks are escaped.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from livekit_doctor.diagnosis.result import Diagnosis
+from livekit_doctor.redact import printable
+from livekit_doctor.render import outline
+from livekit_doctor.render.outline import Outline, Point, Problem, Standing
+from livekit_doctor.render.report import (
+    CheckReport,
+    ErrorReport,
+    PlacedCallReport,
+    ProbeReport,
+    RecentReport,
+    TraceReport,
+)
+
+MARKS: dict[Standing, str] = {
+    "passed": "✅ ok",
+    "warned": "⚠️ warning",
+    "failed": "❌ failed",
+    "errored": "❓ not decided",
+    "skipped": "➖",
+}
+TIMELINE_ROWS = 60
+
+_SPECIAL = re.compile(r"([\\`*{}\[\]<>|~#&@]|(?<![^\W_])_|_(?![^\W_]))")
+_LIST = re.compile(r"^(\s*)(\d+)([.)])|^(\s*)([-+=])")
+
+
+def check(report: CheckReport) -> str:
+    return _page(outline.of_check(report))
+
+
+def trace(report: TraceReport) -> str:
+    return _page(outline.of_trace(report), _timeline(report))
+
+
+def probe(report: ProbeReport) -> str:
+    return _page(outline.of_probe(report))
+
+
+def test_call(report: PlacedCallReport) -> str:
+    return _page(outline.of_test_call(report), _timeline(report.trace))
+
+
+def recent(report: RecentReport) -> str:
+    return _page(outline.of_recent(report))
+
+
+def error(report: ErrorReport) -> str:
+    return _page(outline.of_error(report))
+
+
+def _page(report: Outline, further: Iterable[str] = ()) -> str:
+    lines = [f"### {escape(f'livekit-doctor {report.command}'.strip())}: {escape(report.headline)}", ""]
+    if report.subject:
+        lines += [escape(report.subject), ""]
+    for point in report.points:
+        for problem in point.problems:
+            lines += [*_problem(point, problem), ""]
+    lines += [*_table(report.points), ""]
+    lines += [f"- {escape(note)}" for note in report.notes]
+    lines += ["", *further]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"
+
+
+def _problem(point: Point, problem: Problem) -> Iterator[str]:
+    head = f"{problem.code} {problem.name}"
+    yield f"**{escape(point.title)}: {escape(head)}** ({escape(problem.confidence)}): {escape(problem.title)}"
+    yield ""
+    for text in problem.because:
+        yield f"- because: {escape(text)}"
+    if problem.candidates:
+        yield f"- could be: {escape(', '.join(problem.candidates))}"
+    for text in problem.ruled_out:
+        yield f"- ruled out: {escape(text)}"
+    for text in problem.settle_by:
+        yield f"- settle by: {escape(text)}"
+    yield ""
+    yield from _fix(problem.fix)
+
+
+def _fix(text: str) -> Iterator[str]:
+    """Sentences as text, code between fences."""
+    code: list[str] = []
+    for line in [*text.splitlines(), ""]:
+        if line.startswith("  ") or (code and not line):
+            code.append(printable(line[2:]))
+            continue
+        if code:
+            yield from _fenced(code)
+            code = []
+        if line:
+            yield f"**Fix**: {escape(line)}"
+            yield ""
+    if any(code):
+        yield from _fenced(code)
+
+
+def _fenced(code: list[str]) -> Iterator[str]:
+    """Between marks that are longer than any in the code."""
+    while code and not code[-1]:
+        code.pop()
+    longest = max((len(run) for line in code for run in re.findall(r"`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    yield from (fence, *code, fence, "")
+
+
+def _table(points: tuple[Point, ...]) -> Iterator[str]:
+    if not points:
+        return
+    timed = any(point.at for point in points)
+    yield "| | what |" + (" when (UTC) |" if timed else "") + " seen |"
+    yield "|---|---|" + ("---|" if timed else "") + "---|"
+    group = None
+    for point in points:
+        what = escape(point.title if point.group == group else f"{point.group}: {point.title}")
+        group = point.group
+        when = (f" {point.at:%Y-%m-%d %H:%M:%S} |" if point.at else " |") if timed else ""
+        yield f"| {MARKS[point.status]} | {what} |{when} {escape(point.message)} |"
+
+
+def _timeline(report: TraceReport) -> Iterator[str]:
+    diagnosis: Diagnosis = report.diagnosis
+    if not diagnosis.timeline:
+        return
+    shown = diagnosis.timeline[-TIMELINE_ROWS:]
+    earlier = len(diagnosis.timeline) - len(shown)
+    yield f"<details><summary>Timeline, {len(diagnosis.timeline)} entries (UTC)</summary>"
+    yield ""
+    if earlier:
+        yield f"{earlier} earlier entries are left out."
+        yield ""
+    yield "| when | source | what |"
+    yield "|---|---|---|"
+    for entry in shown:
+        text = report.mask(entry.event + (f" ({entry.detail})" if entry.detail else ""))
+        yield f"| {entry.at:%Y-%m-%d %H:%M:%S.%f} | {escape(entry.source)} | {escape(text)} |"
+    yield ""
+    yield "</details>"
+
+
+def escape(text: str) -> str:
+    """The text on one line, with nothing in it that Markdown would read as a mark, a link or HTML."""
+    text = _SPECIAL.sub(r"\\\1", printable(text).strip())
+    text = re.sub(r"(?i)\b(https?|wss?|ftp|www)(:|\.)(?=\S)", r"\1\\\2", text)
+    return _LIST.sub(lambda m: f"{m[1]}{m[2]}\\{m[3]}" if m[2] else f"{m[4]}\\{m[5]}", text)

@@ -1,0 +1,326 @@
+"""A report as a list of points with a status each: what formats are made of that know no command.
+
+JUnit, GitHub's annotations and Markdown print an outline, so a new command needs one function here,
+and a new format of this kind none.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from livekit_doctor import catalogue
+from livekit_doctor.catalogue.sip_statuses import sip_status
+from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
+from livekit_doctor.diagnosis.probing import Criterion, Ending, Outcome
+from livekit_doctor.diagnosis.result import Broken, StepResult
+from livekit_doctor.flow import SPEC, Leg, Status
+from livekit_doctor.render.report import (
+    CheckReport,
+    ErrorReport,
+    PlacedCallReport,
+    ProbeReport,
+    RecentReport,
+    TraceReport,
+)
+from livekit_doctor.render.words import ENDINGS, LEGS, because_line, covered, percent, verdict_of
+
+Standing = Literal["passed", "warned", "failed", "errored", "skipped"]
+"""`errored`: it could not be decided."""
+
+_OF_STEP: Mapping[Status, Standing] = {
+    Status.OK: "passed",
+    Status.BROKEN: "failed",
+    Status.UNKNOWN: "skipped",
+    Status.PENDING: "skipped",
+    Status.SKIPPED: "skipped",
+}
+_REMARKS = {
+    Status.UNKNOWN: "no source could tell",
+    Status.PENDING: "may still come",
+    Status.SKIPPED: "not reached, or does not apply",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A fault, in words. `fix` is as the catalogue renders it: sentences, and code that is indented."""
+
+    code: str
+    name: str
+    title: str
+    confidence: str
+    because: tuple[str, ...]
+    candidates: tuple[str, ...]
+    ruled_out: tuple[str, ...]
+    settle_by: tuple[str, ...]
+    fix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One thing that was looked at: a check, a step of the flow, a criterion. `duration` is seconds."""
+
+    id: str
+    group: str
+    title: str
+    status: Standing
+    message: str
+    at: datetime | None = None
+    duration: float | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A report of any command. That a point failed or errored, and that `exit_status` is not 0, go together.
+
+    `command` is as typed; `subject` what was looked at; `headline` the answer in one line; `notes` what
+    else is to be known.
+    """
+
+    command: str
+    subject: str
+    headline: str
+    exit_status: int
+    points: tuple[Point, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return self.exit_status == 0
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """All there are, in the order of the points."""
+        return tuple(problem for point in self.points for problem in point.problems)
+
+
+def of_check(report: CheckReport) -> Outline:
+    """The checks in their order. With --strict a warning has failed."""
+    mask = report.mask
+    points = tuple(
+        Point(
+            id=result.id,
+            group=result.category,
+            title=result.title,
+            status="failed" if report.strict and result.status == "warned" else result.status,
+            message=mask(result.message),
+            duration=result.duration,
+            problems=tuple(_problem(finding, mask, mask.advice, report.fix_of) for finding in result.findings),
+        )
+        for result in report.results
+    )
+    counts = {status: sum(result.status == status for result in report.results) for status in _COUNTED}
+    counted = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
+    not_tested = (f"not tested: {report.not_tested} (add --probe: it runs your agent's code)",) * bool(
+        report.not_tested
+    )
+    return _agreed(
+        Outline(
+            command="check",
+            subject=" ".join(filter(None, (report.server, report.configuration))),
+            headline=f"{'ok' if report.exit_status == 0 else 'not ok'}: {counted or 'no check was run'}",
+            exit_status=report.exit_status,
+            points=points,
+            notes=(*(f"left behind: {mask(item)}" for item in report.left_behind), *not_tested),
+        )
+    )
+
+
+_COUNTED = ("passed", "warned", "failed", "skipped", "errored")
+
+
+def of_trace(report: TraceReport) -> Outline:
+    """The steps of the flow in their order, each broken one with its fault."""
+    diagnosis, mask = report.diagnosis, report.mask
+    broken = {item.step: item for item in diagnosis.broken}
+    ruled_out = diagnosis.ruled_out
+
+    def problems(step: StepResult) -> tuple[Problem, ...]:
+        item = broken.get(step.step)
+        if item is None:
+            return ()
+        primary = item is diagnosis.broken[0]
+        settle_by = tuple(map(mask.advice, diagnosis.would_settle)) if primary else ()
+        return (_break(item, report, ruled_out if primary else (), settle_by),)
+
+    points = tuple(
+        Point(
+            id=step.step.value,
+            group=LEGS[step.leg],
+            title=SPEC[step.step].title,
+            status=_OF_STEP[step.status],
+            message=mask(step.evidence[0].text) if step.evidence else _REMARKS.get(step.status, ""),
+            at=step.at,
+            problems=problems(step),
+        )
+        for step in sorted(diagnosis.steps, key=lambda step: _LEGS.index(step.leg))
+    )
+    unread = tuple(
+        f"not read: {entry.source}: {entry.problem.code} {mask(entry.problem.message)}"
+        for entry in diagnosis.coverage
+        if entry.problem
+    )
+    warnings = tuple(f"{w.code} {catalogue.get(w.code).name}: {mask(w.message)}" for w in diagnosis.warnings)
+    settle = () if diagnosis.broken else tuple(f"settle by: {mask.advice(text)}" for text in diagnosis.would_settle)
+    return _agreed(
+        Outline(
+            command="trace",
+            subject=subject_of(report),
+            headline=mask(verdict_of(diagnosis)),
+            exit_status=report.exit_status,
+            points=points,
+            notes=(*dict.fromkeys((*unread, *warnings, *settle)), f"read: {covered(diagnosis)}"),
+        ),
+        *unread,
+    )
+
+
+_LEGS = (Leg.CALL, Leg.AGENT, Leg.PHONE)
+
+
+def subject_of(report: TraceReport) -> str:
+    """The call, its room and the server asked, as far as they are known."""
+    diagnosis = report.diagnosis
+    call = f"call {diagnosis.call_id}" if diagnosis.call_id else ""
+    room = f"room {diagnosis.room.name}" if diagnosis.room else "room unknown"
+    return "  ".join(filter(None, (call, room, report.server)))
+
+
+def of_test_call(report: PlacedCallReport) -> Outline:
+    """That of its diagnosis, and what the carrier answered."""
+    outline = of_trace(report.trace)
+    answer = report.answer.sip_status_code if report.answer else None
+    told = (f"the carrier answered {answer} {sip_status(answer).name}",) if answer and 300 <= answer <= 699 else ()
+    left = tuple(f"left behind: {report.trace.mask(item)}" for item in report.left_behind)
+    return replace(
+        outline,
+        command="test-call",
+        subject=f"test call to {report.trace.mask(report.number)}  {outline.subject}",
+        notes=(*told, *left, *outline.notes),
+    )
+
+
+def of_probe(report: ProbeReport) -> Outline:
+    """The criteria, and how the dispatches ended that got no agent."""
+    judged = report.judged
+    who = (
+        "a canary each" if report.canary else f'agent "{report.agent_name}"' if report.agent_name else "unnamed worker"
+    )
+    endings = tuple(_ending(ending, report) for ending in judged.endings)
+    latency = judged.latency
+    values = (("min", latency.min), ("p50", latency.p50), ("p95", latency.p95), ("max", latency.max)) if latency else ()
+    spread = "   ".join(f"{name} {value:.2f} s" for name, value in values)
+    left = tuple(f"left behind: {item}" for item in report.left_behind)
+    return _agreed(
+        Outline(
+            command="probe",
+            subject=" ".join(filter(None, (f"{judged.count} dispatches, {who}", report.server))),
+            headline=f"{judged.number_of(Outcome.JOINED)} of {judged.count} dispatches got "
+            f"{'their job' if report.canary else 'their agent'}",
+            exit_status=report.exit_status,
+            points=(*map(_criterion, judged.criteria), *endings),
+            notes=(f"latency: {spread}", *left) if spread else left,
+        )
+    )
+
+
+def _criterion(criterion: Criterion) -> Point:
+    standing: Mapping[str, Standing] = {"passed": "passed", "failed": "failed", "undecided": "errored"}
+    if criterion.name == "min_join_rate":
+        shown = percent
+        title = "share of dispatches that got their agent"
+    else:
+        shown = "{:.2f} s".format
+        title = "p95 of the time to join"
+    value = "not known" if criterion.value is None else shown(criterion.value)
+    word = "at least" if criterion.name == "min_join_rate" else "at most"
+    message = f"{value}; {word} {shown(criterion.limit)} must"
+    return Point(criterion.name, "criteria", title, standing[criterion.status], message)
+
+
+def _ending(ending: Ending, report: ProbeReport) -> Point:
+    """A loss that the criteria allow is a warning: they alone decide."""
+    problem = _problem(ending.finding, str, str, report.fix_of)
+    name = ENDINGS.get(ending.outcome, ending.outcome.value)
+    status: Standing = "warned" if report.exit_status == 0 else "failed"
+    if ending.outcome is Outcome.UNDECIDED:
+        status = "warned" if report.exit_status == 0 else "errored"
+    return Point(
+        ending.outcome.value, "endings", name, status, f"{ending.count} of them: {problem.title}", problems=(problem,)
+    )
+
+
+def of_recent(report: RecentReport) -> Outline:
+    """A point a call, of which nothing is judged. A call id is to be typed, and not masked."""
+    points = tuple(
+        Point(call.call_id, "recent", call.call_id, "skipped", report.mask(f"{call.source}: {call.state}"), at=call.at)
+        for call in report.calls
+    )
+    headline = "the recent calls, with their last state" if points else "the call logs are empty"
+    return Outline("trace", "", headline, report.exit_status, points)
+
+
+def of_error(report: ErrorReport) -> Outline:
+    """One point that errored."""
+    point = Point("command", "livekit-doctor", "the command", "errored", report.message)
+    if report.code:
+        entry = catalogue.get(report.code)
+        problem = Problem(report.code, entry.name, entry.title, "proven", (report.message,), (), (), (), report.fix)
+        point = replace(point, problems=(problem,))
+    return Outline(report.command, "", report.message, report.exit_status, (point,))
+
+
+def _agreed(outline: Outline, *why: str) -> Outline:
+    """With a point for the exit status, where no other one says that something is wrong."""
+    wrong = any(point.status in ("failed", "errored") for point in outline.points)
+    if outline.ok or wrong:
+        return outline
+    verdict = Point("verdict", outline.command, "verdict", "errored", "; ".join((outline.headline, *why)))
+    return replace(outline, points=(*outline.points, verdict))
+
+
+def _problem(
+    finding: Finding, mask: Callable[[str], str], advice: Callable[[str], str], fix: Callable[[Finding], str]
+) -> Problem:
+    entry = catalogue.get(finding.code)
+    return Problem(
+        code=finding.code,
+        name=entry.name,
+        title=entry.title,
+        confidence=finding.confidence.value,
+        because=_told(finding.because, mask),
+        candidates=tuple(map(named, finding.candidates)),
+        ruled_out=_excluded(finding.ruled_out, mask),
+        settle_by=tuple(map(advice, finding.would_settle)),
+        fix=fix(finding),
+    )
+
+
+def _break(item: Broken, report: TraceReport, ruled_out: Iterable[RuledOut], settle_by: tuple[str, ...]) -> Problem:
+    entry = catalogue.get(item.code)
+    return Problem(
+        code=item.code,
+        name=entry.name,
+        title=entry.title,
+        confidence=item.confidence.value,
+        because=_told(item.because, report.mask),
+        candidates=tuple(map(named, item.candidates)),
+        ruled_out=_excluded(ruled_out, report.mask),
+        settle_by=settle_by,
+        fix=report.fix(item),
+    )
+
+
+def _told(because: Iterable[Because], mask: Callable[[str], str]) -> tuple[str, ...]:
+    return tuple(mask(because_line(one)) for one in because)
+
+
+def _excluded(ruled_out: Iterable[RuledOut], mask: Callable[[str], str]) -> tuple[str, ...]:
+    return tuple(mask(f"{named(one.code)}: {one.because}") for one in ruled_out)
+
+
+def named(code: str) -> str:
+    """A code with its name."""
+    return f"{code} {catalogue.get(code).name}"

@@ -1,0 +1,87 @@
+"""A report of every kind that a command can end with, by name."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import msgspec
+
+from livekit_doctor.evidence.observations import RecentCall
+from livekit_doctor.flow import Verdict
+from livekit_doctor.render.interface import Report
+from livekit_doctor.render.masking import Mask
+from livekit_doctor.render.report import ErrorReport, RecentReport
+from tests.render import test_probe, test_test_call
+from tests.render.reports import CALLEE, TRACES, check_report, trace_report
+
+STATUSES = {Verdict.BROKEN: 1, Verdict.HEALTHY: 0, Verdict.IN_PROGRESS: 0, Verdict.UNKNOWN: 3}
+
+HOSTILE = (
+    "</script><script>alert(1)</script> ]]> <!-- & \"quoted\" 'single' `code` ``` **bold** _it_ [a](javascript:b) | c\n"
+    "::error title=x::y\n# head\n1. one\n- two\n\x1b[31mred\x1b[0m \x00\x07\ufffe\u202egnp.exe {{x}} {% y %} %0A https://x.example"
+)
+"""Text that a log could hold, with something in it for each format."""
+
+
+def every_report() -> dict[str, Report]:
+    """By a name that says what it is of."""
+    reports: dict[str, Report] = {}
+    for name, make in TRACES.items():
+        found = make()
+        reports[f"trace {name}"] = replace(trace_report(found), exit_status=STATUSES[found.verdict])
+    reports["check"] = check_report()
+    passed = tuple(result for result in check_report().results if result.status in ("passed", "skipped", "warned"))
+    reports["check passed"] = replace(check_report(*passed), exit_status=0, left_behind=())
+    reports["check strict"] = replace(check_report(*passed), exit_status=1, strict=True)
+    reports |= {f"probe {name}": make() for name, make in test_probe.REPORTS.items()}
+    reports |= {f"test-call {name}": make() for name, make in test_test_call.REPORTS.items()}
+    call = RecentCall(call_id="call-5b1f", at=datetime(2031, 2, 3, tzinfo=UTC), source="agent", state=f"to {CALLEE}")
+    reports["recent"] = RecentReport((call,), Mask([CALLEE]))
+    reports["recent empty"] = RecentReport((), Mask())
+    reports["error"] = ErrorReport("check", "LKD002", "LIVEKIT_URL is not set", "set LIVEKIT_URL\nin .env", 2)
+    reports["interrupted"] = ErrorReport("trace", None, "interrupted", "", 130)
+    return reports
+
+
+def hostile_reports() -> dict[str, Report]:
+    """Reports with hostile text wherever what was read is printed."""
+    return {name: _hostile(report) for name, report in every_report().items() if name in ("trace broken", "check")}
+
+
+def _hostile(report: Report) -> Report:
+    """The same with hostile text in each piece of evidence and each message."""
+    import livekit_doctor.diagnosis.findings as findings
+    import livekit_doctor.render.report as kinds
+
+    def evil(because: findings.Because) -> findings.Because:
+        return msgspec.structs.replace(because, text=HOSTILE, source=because.source)
+
+    match report:
+        case kinds.TraceReport(diagnosis=diagnosis):
+            broken = tuple(
+                msgspec.structs.replace(item, because=tuple(map(evil, item.because))) for item in diagnosis.broken
+            )
+            steps = tuple(
+                msgspec.structs.replace(step, evidence=tuple(map(evil, step.evidence))) for step in diagnosis.steps
+            )
+            timeline = tuple(
+                msgspec.structs.replace(entry, event=HOSTILE, detail=HOSTILE, source=HOSTILE)
+                for entry in diagnosis.timeline
+            )
+            found = msgspec.structs.replace(
+                diagnosis, broken=broken, steps=steps, timeline=timeline, call_id=HOSTILE, would_settle=(HOSTILE,)
+            )
+            return replace(report, diagnosis=found)
+        case kinds.CheckReport(results=results):
+            evil_results = tuple(
+                msgspec.structs.replace(
+                    result,
+                    message=HOSTILE,
+                    findings=tuple(
+                        msgspec.structs.replace(one, because=tuple(map(evil, one.because))) for one in result.findings
+                    ),
+                )
+                for result in results
+            )
+            return replace(report, results=evil_results, left_behind=(HOSTILE,))
+        case _:
+            raise AssertionError(report)

@@ -1,0 +1,1 @@
+"""The generated part of the documentation: `hook` puts it in while MkDocs builds."""
