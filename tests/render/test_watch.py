@@ -9,9 +9,10 @@ from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
 from livekit_doctor.checks.check import CheckResult, Status
-from livekit_doctor.render import health, prometheus_watch
-from livekit_doctor.render.watch_console import Screen, age, change_line, run_line
-from livekit_doctor.watch import CONFIGURATION, RUN, Plan, Result, Run, Watched, noted, own
+from livekit_doctor.hearts.watch import CONFIGURATION, RUN, Plan, Result, Run, Watched, noted, own
+from livekit_doctor.render.console.watch import Screen, age, change_line, run_line
+from livekit_doctor.render.json import health
+from livekit_doctor.render.prometheus import watch as prometheus_watch
 from tests.render.reports import every_status, printed, terminal
 
 START = datetime(2031, 2, 3, 4, 5, 6, tzinfo=UTC)
