@@ -238,6 +238,19 @@ class Call:
         return tuple(p for p in there if p.kind == "AGENT" and p.state in ("JOINING", "JOINED"))
 
     @cached_property
+    def joining_seen(self) -> tuple[Participant, ...]:
+        """Every agent that some look has shown without media and none with it, as it was last seen. One
+        that tries again has another sid."""
+        active = {p.sid for p in self.agents_seen}
+        seen = {
+            p.sid: p
+            for listing in self.participant_lists
+            for p in listing.participants
+            if p.kind == "AGENT" and p.state in ("JOINING", "JOINED") and p.sid not in active
+        }
+        return tuple(seen.values())
+
+    @cached_property
     def agents_seen(self) -> tuple[Participant, ...]:
         """Every agent that any look has shown, as it was last seen."""
         seen = {p.sid: p for listing in self.participant_lists for p in self.agents_in(listing)}

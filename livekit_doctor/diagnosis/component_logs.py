@@ -57,8 +57,12 @@ class Said(StrEnum):
     ROOM_DELETED = auto()
     DISPATCH_CREATED = auto()
     DISPATCH_DELETED = auto()
+    SESSION_STARTED = auto()
+    """A participant's signalling is there; its media is to come."""
     PARTICIPANT_ACTIVE = auto()
     PARTICIPANT_LEFT = auto()
+    NEVER_HAD_MEDIA = auto()
+    """A participant was removed that never was ACTIVE."""
     # the worker
     ASKED = auto()
     """The job request reached the worker."""
@@ -72,7 +76,12 @@ class Said(StrEnum):
     REQUEST_UNANSWERED = auto()
     """The request_fnc ended, and had neither accepted nor rejected."""
     ASSIGNMENT_LATE = auto()
+    INIT_FAILED = auto()
+    """A process that should run jobs did not come up; for which job it was the line does not say."""
     NO_PROCESS = auto()
+    """The worker gave up launching a process for a job."""
+    MEDIA_TIMED_OUT = auto()
+    """The RTC library gave up a media connection, after 15 s, and may try again."""
     RAISED = auto()
     EXITED = auto()
     """A job's process ended with an exit code other than 0."""
@@ -108,6 +117,14 @@ def _of_job(line: LogLine) -> bool:
     return bool(line.fields.get("job_id"))
 
 
+def _gave_up(line: LogLine) -> bool:
+    """After its last attempt: before that it tries again."""
+    return _of_job(line) and "retrying" not in line.message
+
+
+_NO_MEDIA = "wait_pc_connection timed out"
+
+
 _MEANINGS = (
     _Meaning("server", "not dispatching agent job since no worker", Said.NO_WORKER),
     _Meaning("server", "failed to send job request", Said.NO_ANSWER, _error("no response from servers")),
@@ -126,7 +143,9 @@ _MEANINGS = (
     _Meaning("server", "API RoomService.DeleteRoom", Said.ROOM_DELETED),
     _Meaning("server", "API AgentDispatchService.CreateDispatch", Said.DISPATCH_CREATED),
     _Meaning("server", "API AgentDispatchService.DeleteDispatch", Said.DISPATCH_DELETED),
+    _Meaning("server", "starting RTC session", Said.SESSION_STARTED),
     _Meaning("server", "participant active", Said.PARTICIPANT_ACTIVE),
+    _Meaning("server", "removing participant without connection", Said.NEVER_HAD_MEDIA),
     _Meaning("server", "participant closing", Said.PARTICIPANT_LEFT),
     _Meaning("worker", "received job request", Said.ASKED),
     _Meaning("worker", "registered worker", Said.REGISTERED),
@@ -138,7 +157,10 @@ _MEANINGS = (
     _Meaning("worker", "job_request_fnc failed", Said.REQUEST_RAISED),
     _Meaning("worker", "no answer was given inside the job_request_fnc", Said.REQUEST_UNANSWERED),
     _Meaning("worker", "assignment for job", Said.ASSIGNMENT_LATE, lambda line: "timed out" in line.message),
-    _Meaning("worker", "error initializing process", Said.NO_PROCESS),
+    _Meaning("worker", "error initializing process", Said.INIT_FAILED),
+    _Meaning("worker", "failed to acquire process for job", Said.NO_PROCESS, _of_job),
+    _Meaning("worker", "failed to launch job on process", Said.NO_PROCESS, _gave_up),
+    _Meaning("worker", "livekit::rtc_engine", Said.MEDIA_TIMED_OUT, lambda line: _NO_MEDIA in line.message),
     _Meaning("worker", "unhandled exception while running the job task", Said.RAISED, _of_job),
     _Meaning("worker", "process exited with non-zero exit code", Said.EXITED, _of_job),
     _Meaning("worker", "job crashed", Said.EXITED, _of_job),

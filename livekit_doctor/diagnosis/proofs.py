@@ -82,7 +82,7 @@ def _from_component_logs(call: Call) -> Iterator[Proof]:
         for line in logs.said(said):
             if step is Step.AGENT_DISPATCHED and line.log == "server" and not _dispatches_agent(call, line):
                 continue
-            if step is Step.AGENT_CONNECTED and not logs.is_agent(line):
+            if said in (Said.SESSION_STARTED, Said.PARTICIPANT_ACTIVE) and not logs.is_agent(line):
                 continue
             yield _by_line(step, line)
     for line in logs.own:
@@ -101,6 +101,8 @@ _STEP_OF_LINE = (
     (Step.ENTRYPOINT_CALLED, Said.SLOW_TO_CONNECT),
     (Step.ENTRYPOINT_CALLED, Said.RETURNED),
     (Step.ENTRYPOINT_CALLED, Said.UNRESPONSIVE),
+    (Step.ENTRYPOINT_CALLED, Said.MEDIA_TIMED_OUT),
+    (Step.ENTRYPOINT_CALLED, Said.SESSION_STARTED),
     (Step.AGENT_CONNECTED, Said.PARTICIPANT_ACTIVE),
     (Step.SIP_PARTICIPANT_CREATED, Said.SIP_CREATING),
     (Step.SIP_RINGING, Said.SIP_RANG),
@@ -135,7 +137,7 @@ def _from_api(call: Call) -> Iterator[Proof]:
     for job in call.jobs:
         text = f"job {job.id} {job.status}, worker {job.worker_id or 'unknown'}"
         yield proof(Step.JOB_ASSIGNED, "ListDispatch", text, job.started_at)
-    for agent in call.joining_agents:
+    for agent in call.joining_seen:
         text = f"agent {agent.identity} {agent.state}"
         yield proof(Step.ENTRYPOINT_CALLED, "ListParticipants", text, agent.joined_at)
     for agent in call.agents_seen:

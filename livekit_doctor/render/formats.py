@@ -16,6 +16,7 @@ class FormatName(StrEnum):
     GITHUB = "github"
     MARKDOWN = "markdown"
     HTML = "html"
+    PROMETHEUS = "prometheus"
 
 
 ENDINGS = {
@@ -27,6 +28,7 @@ ENDINGS = {
     ".markdown": FormatName.MARKDOWN,
     ".html": FormatName.HTML,
     ".htm": FormatName.HTML,
+    ".prom": FormatName.PROMETHEUS,
 }
 """What the ending of a file's name says of its format."""
 
@@ -64,3 +66,7 @@ def load(name: FormatName) -> "Format":
             from livekit_doctor.render import html
 
             return html
+        case FormatName.PROMETHEUS:
+            from livekit_doctor.render import prometheus
+
+            return prometheus

@@ -9,8 +9,10 @@ from tests.lab.test_lab_faults import FAULTS, Fault
 
 EVIDENCE = {
     "api": "API alone, live",
+    "followed": "API alone, `--wait`",
     "logs": "API and logs, live",
     "database": "rows alone, room closed",
+    "all": "rows and logs, room closed",
     "after": "logs alone, room closed",
 }
 
@@ -35,11 +37,9 @@ ELSEWHERE = {
     "LKD303": "tests/lab/test_lab_sip.py",
     "LKD304": "tests/lab/test_lab_sip.py",
     "LKD305": "tests/lab/test_lab_sip.py",
-    "LKD411": "a self-hosted server never lists a failed job (design fact 11); tests/diagnosis/test_component_logs.py",
+    "LKD411": "livekit-server 1.13.5 lists a job as it was when a worker took it, whatever the worker reports later "
+    "(measured, and its source); tests/diagnosis/test_component_logs.py",
     "LKD414": "tests/experiments/test_test_call.py: listed under the refusal that it follows from",
-    "LKD416": "tests/diagnosis/test_agent_leg.py; the fact: tests/lab/test_lab_facts_faults.py",
-    "LKD417": "no worker could be made to accept a job and launch no process; tests/diagnosis/test_component_logs.py",
-    "LKD501": "tests/lab/test_lab_room_of_a_call.py; tests/diagnosis/test_component_logs.py with the server's log",
     "LKD502": "tests/diagnosis/test_component_logs.py, with lines of the lab's server",
     "LKD601": "tests/lab/test_lab_errors.py",
     "LKD602": "tests/lab/test_lab_errors.py: each way a table, a role or a file cannot be read",

@@ -503,6 +503,35 @@ def test_an_agent_that_never_gets_active_has_not_connected() -> None:
     assert judge(24, *looks, there).verdict is Verdict.HEALTHY
 
 
+def test_an_agent_that_tries_again_to_get_its_media() -> None:
+    """livekit's SDKs give up after 15 s, and join again under the same identity (measured)."""
+    tries = [agent(1, state="JOINED", sid="PA_try1"), agent(16, state="JOINED", sid="PA_try2")]
+    looks = [look(t, dispatch(0, job()), phone(), tries[t > 16]) for t in (3, 16, 17)]
+    assert found(judge(17, *looks)) == [("agent_connected", "LKD416", "proven")]
+    assert judge(17, looks[-1]).verdict is Verdict.IN_PROGRESS  # it may have joined for the first time
+    other = agent(16, state="JOINED", sid="PA_other", identity="agent-AJ_other")
+    assert judge(17, looks[0], look(17, dispatch(0, job()), phone(), other)).verdict is Verdict.IN_PROGRESS
+
+
+def test_between_two_tries_it_is_not_gone() -> None:
+    tries = [agent(8, state="JOINED", sid="PA_try1"), agent(24, state="JOINED", sid="PA_try2")]
+    looks = [look(t, dispatch(0, job()), phone(), tries[0]) for t in (9, 13, 17, 22)]
+    gap = look(23.5, dispatch(0, job()), phone())
+    assert judge(23.5, *looks, gap).verdict is not Verdict.BROKEN
+    again = look(24.5, dispatch(0, job()), phone(), tries[1])
+    assert found(judge(24.5, *looks, gap, again)) == [("agent_connected", "LKD416", "proven")]
+
+
+def test_an_agent_that_left_without_ever_having_media() -> None:
+    joined = agent(1, state="JOINED")
+    gone = [look(t, dispatch(0, job()), phone()) for t in (32, 36)]
+    long = judge(36, *(look(t, dispatch(0, job()), phone(), joined) for t in (2, 14)), *gone)
+    assert found(long) == [("agent_connected", "LKD416", "likely")]
+    assert {"LKD405", "LKD406"} <= set(long.broken[0].candidates)
+    glimpse = judge(36, look(2, dispatch(0, job()), phone(), joined), *gone)
+    assert found(glimpse) == [("agent_connected", "LKD406", "likely")]  # its process may have died as it joined
+
+
 @pytest.mark.parametrize("second", [human(30, audio()), phone("active", 30, sid="PA_2", identity="sip_2")])
 def test_a_warm_transfer_is_no_break(second: Participant) -> None:
     before = look(20, dispatch(0, job()), agent(1, audio()), phone())

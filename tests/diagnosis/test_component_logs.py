@@ -13,7 +13,7 @@ from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import LogLine, Observation
 from livekit_doctor.flow import Status, Step, Verdict
-from livekit_doctor.settings import Agent, LiveKit, Settings
+from livekit_doctor.settings import Agent, LiveKit, Settings, Worker
 from tests.diagnosis.factories import (
     AGENT,
     ROOM,
@@ -346,6 +346,57 @@ def test_no_process_for_the_job() -> None:
     assert found(jobless(before)) == [(ENTRYPOINT, "LKD406", "likely")]
 
 
+def test_no_process_for_the_job_after_all_attempts() -> None:
+    gave_up = worker_line(9, "failed to acquire process for job after 3 attempts")
+    assert found(jobless([ASKED, ASSIGNED, gave_up])) == [(ENTRYPOINT, "LKD417", "proven")]
+    assert found(afterwards([ASKED, ASSIGNED, gave_up])) == [(ENTRYPOINT, "LKD417", "proven")]
+    again = worker_line(9, "failed to launch job on process, retrying with a new process")
+    other = replace(gave_up, fields=gave_up.fields | {"job_id": "AJ_another", "room": "another"})
+    for line_ in (again, other):
+        assert "LKD417" not in [item.code for item in jobless([ASKED, ASSIGNED, line_]).broken]
+
+
+MEDIA_TIMED_OUT = worker_line(
+    15.5,
+    'livekit::rtc_engine:562:livekit::rtc_engine - failed to connect: Connection("wait_pc_connection timed out"), '
+    "retrying... (1/3)",
+)
+
+
+def session(seconds: float, message: str) -> LogLine:
+    """A line about the agent's participant."""
+    fields = {"participant": "agent-AJ_uN4vB8sK1rTy", "participant_id": "PA_try1", "kind": "AGENT"}
+    return server_line(seconds, message, **fields)
+
+
+def test_media_that_never_connects() -> None:
+    """What the worker says after it, as that the entrypoint raised, follows from it."""
+    began = session(0.6, "starting RTC session")
+    removed = [session(15.6, "participant closing"), session(15.6, "removing participant without connection")]
+    returned = worker_line(30, "The job task completed without establishing a connection")
+    late = replace(RAISED, at=returned.at)
+    slow = worker_line(10.5, "The room connection was not established within 10 seconds")
+    for lines in ([MEDIA_TIMED_OUT], [began, *removed], [slow, MEDIA_TIMED_OUT, returned], [MEDIA_TIMED_OUT, late]):
+        for diagnosis in (jobless([ASKED, ASSIGNED, *lines]), afterwards([ASKED, ASSIGNED, *lines])):
+            assert found(diagnosis) == [(CONNECTED, "LKD416", "proven")]
+
+
+def test_media_that_connected_in_the_end() -> None:
+    diagnosis = afterwards([ASKED, ASSIGNED, MEDIA_TIMED_OUT, replace(ACTIVE, at=worker_line(17, "").at)])
+    assert diagnosis.verdict is Verdict.HEALTHY
+
+
+def test_a_process_that_died_as_it_joined_is_no_failure_of_its_media() -> None:
+    """The server removes its participant in the same words. The agent was never connected, and so has not left."""
+    lines = [
+        session(0.6, "starting RTC session"),
+        session(0.9, "participant closing"),
+        session(0.9, "removing participant without connection"),
+    ]
+    assert found(jobless([ASSIGNED, *lines])) == [(CONNECTED, "LKD406", "likely")]
+    assert found(jobless([ASKED, ASSIGNED, *lines, RAISED])) == [(ENTRYPOINT, "LKD405", "proven")]
+
+
 def test_the_servers_own_word_of_a_failed_job() -> None:
     failed = job(status="JS_FAILED", error="worker lost", identity="")
     assert found(judge(30, look(30, dispatch(0, failed), phone()))) == [(JOB, "LKD411", "proven")]
@@ -355,9 +406,14 @@ def test_the_servers_own_word_of_a_failed_job() -> None:
 
 def test_a_stray_worker() -> None:
     own = registered(-60, worker_id="AW_ours00000000")
-    assert ("entrypoint_called", "LKD111", "possible") in [
-        (item.step.value, item.code, item.confidence.value) for item in jobless([own]).broken
-    ] or "LKD111" in broken(jobless([own]), "LKD406").candidates
+    assert "LKD111" in broken(jobless([own]), "LKD406").candidates
+    one_worker = replace(HERE, workers=(Worker(url="http://192.0.2.8:8081"),))
+    assert found(jobless([own], settings=one_worker)) == [(ENTRYPOINT, "LKD111", "likely")]
+    assert "LKD406" in broken(jobless([own], settings=one_worker), "LKD111").candidates
+    two_workers = replace(HERE, workers=(*one_worker.workers, Worker(url="http://192.0.2.9:8081")))
+    assert found(jobless([own], settings=two_workers))[0][1] == "LKD406"
+    assert found(jobless([own, ASKED], settings=one_worker))[0][1] == "LKD406"
+    assert found(afterwards([created(0.1), own, ASSIGNED]))[0][1:] == ("LKD111", "possible")
     there = look(30, dispatch(0, job()), phone(), agent(1, audio()))
     assert "LKD111" in warned(judge(30, there, *LOGS, own))
     assert "LKD111" not in warned(judge(30, there, *LOGS, own, registered(-60)))

@@ -23,6 +23,8 @@ class Mode(StrEnum):
     """Joins and publishes nothing."""
     MUTED = "muted"
     """Joins and publishes a muted audio track."""
+    NO_MEDIA = "no_media"
+    """Joins by relays alone, of which the lab has none: it stays JOINED, and is never ACTIVE."""
     LEAVES_EARLY = "leaves_early"
     """Joins with audio, and leaves after `seconds`."""
     ENTRYPOINT_RAISES = "entrypoint_raises"
@@ -43,6 +45,8 @@ class Mode(StrEnum):
     REQUEST_HANGS = "request_hangs"
     REQUEST_SLOW = "request_slow"
     """Accepts the job request after `seconds`, and is then healthy."""
+    NO_PROCESS = "no_process"
+    """Accepts the job request; its prewarm raises, so that no process comes up."""
     AT_CAPACITY = "at_capacity"
     """Its load is 1.0, over the threshold of 0.7."""
     ASYNC_PREWARM = "async_prewarm"
@@ -74,6 +78,8 @@ class WorkerSettings:
     job_kind: JobKind = JobKind.ROOM
     deployment: str = ""
     log_format: LogFormat = LogFormat.JSON
+    full_while: str = ""
+    """A file: as long as it is there a worker AT_CAPACITY is full. Without one it is for ever."""
     load_threshold: float = math.inf
     """Load from which it is full: livekit-agents' own is 0.7, which AT_CAPACITY uses too."""
     call_logs_dsn: str = ""

@@ -37,6 +37,8 @@ class Server(Logged):
 
     name: str
     stop_signal = signal.SIGTERM
+    stop_grace = 10.0
+    """Seconds that it may take for its end."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / f"{self.name}-{secrets.token_hex(3)}"
@@ -79,7 +81,7 @@ class Server(Logged):
 
     def stop(self) -> None:
         if self._process:
-            self._process.stop(first=self.stop_signal)
+            self._process.stop(first=self.stop_signal, grace=self.stop_grace)
 
     def _launch(self) -> ChildProcess:
         raise NotImplementedError
@@ -134,6 +136,7 @@ class LiveKitServer(Server):
     """
 
     name = "livekit-server"
+    stop_grace = 1.0  # it would wait for participants to leave
 
     def __init__(
         self,

@@ -19,6 +19,8 @@ from livekit_doctor.demo.server import RecordedServer
 from tests.lab.record_demo import Scene, ask, bad_tokens, every_question, live_scene, refused, token_for
 from tests.lab.support import until
 
+pytestmark = pytest.mark.xdist_group("lab_demo")  # the scene takes longer than the tests
+
 
 @dataclass(frozen=True)
 class Embedded:

@@ -117,6 +117,7 @@ FAULTS = (
     Fault(
         "room_closed_by_its_empty_timeout",
         "LKD502",
+        all="room_created LKD502 proven",
         after="room_created LKD502 proven",
     ),
     Fault(
@@ -143,7 +144,8 @@ FAULTS = (
         "stray_worker",
         "LKD111 LKD415",
         api="entrypoint_called LKD406 likely",
-        logs="entrypoint_called LKD406 likely",
+        logs="entrypoint_called LKD111 likely",
+        after="entrypoint_called LKD111 likely",
     ),
     Fault(
         "entrypoint_raises",
@@ -173,6 +175,26 @@ FAULTS = (
         after="agent_connected LKD415 proven",
         **NO_AGENT,
     ),
+    Fault(
+        "no_media",
+        "LKD416",
+        followed="agent_connected LKD416 proven",
+        api="entrypoint_called LKD406 likely",
+        logs="agent_connected LKD416 proven",
+        after="agent_connected LKD416 proven",
+        rows="agent_connected LKD406 likely",
+        closed="agent_connected LKD406 possible",
+    ),
+    Fault(
+        "no_process",
+        "LKD417",
+        logs="entrypoint_called LKD417 proven",
+        after="entrypoint_called LKD417 proven",
+        api="entrypoint_called LKD406 likely",
+        rows="entrypoint_called LKD406 likely",
+        closed="job_assigned LKD402 possible",
+    ),
+    Fault("room_never_created", "LKD501", all="room_created LKD501 proven", closed="room_created LKD501 possible"),
     Fault("blocks_loop", "LKD415", logs="agent_connected LKD415 proven", **NO_AGENT),
     Fault(
         "leaves_early",
@@ -319,7 +341,7 @@ LOOK_PATIENCE = 150.0
 STATUS = {"broken": 1, "healthy": 0, "in_progress": 0, "unknown": 3}
 LOOKS = [
     (fault, look)
-    for look in ("followed", "followed_late", "api", "logs", "rows", "closed", "database", "after")
+    for look in ("followed", "followed_late", "api", "logs", "rows", "all", "closed", "database", "after")
     for fault in FAULTS
 ]
 
@@ -400,7 +422,7 @@ class PlacedCall:
     def follow(self, look: str = "followed") -> None:
         """Starts a trace with --wait, and returns once it has looked into the room."""
         before = self._times_looked_into()
-        self.ran[look] = Running(self.doctor.trace, "--room", self.room, "--wait", "90", **API_ONLY)
+        self.ran[look] = Running(self.look, look)
         every(0.3, lambda: self._times_looked_into() >= before + 2, f"--wait to look into {self.room} twice")
 
     def _times_looked_into(self) -> int:
@@ -424,7 +446,7 @@ class PlacedCall:
         for room in (self.room, *self.other_rooms):
             if self.edge.rooms(room):
                 self.edge.delete_room(room)
-        for look in ("closed", "database", "after"):
+        for look in ("all", "closed", "database", "after"):
             if look in self.fault.looks:
                 self.ran[look] = self.decided(look)
 
@@ -437,10 +459,13 @@ class PlacedCall:
 
     def look(self, look: str) -> Ran:
         arguments, options = {
+            "followed": (["--room", self.room, "--wait", "90"], API_ONLY),
+            "followed_late": (["--room", self.room, "--wait", "90"], API_ONLY),
             "api": (["--room", self.room], API_ONLY),
             "logs": (["--room", self.room, *self.logs()], API_ONLY),
             "after": (["--room", self.room, *self.logs()], LOGS_ONLY),
             "rows": ([self.call_id, "--room", self.room], {}),
+            "all": ([self.call_id, "--room", self.room, *self.logs()], {}),
             "closed": ([self.call_id], {}),
             "database": ([self.call_id], ROWS_ONLY),
         }[look]
@@ -463,7 +488,7 @@ class PlacedCall:
         return name
 
 
-KEPT_LOOKS = ("api", "logs", "database", "after")
+KEPT_LOOKS = ("followed", "api", "logs", "all", "database", "after")
 """What each scenario is kept of as a bundle, for the fast tests."""
 
 API_ONLY: Any = {"env": {"CALL_LOGS_DATABASE_URL": ""}}
@@ -595,12 +620,35 @@ def place_worker_frozen(call: PlacedCall) -> None:
 
 
 def place_stray_worker(call: PlacedCall) -> None:
-    """Somebody else's worker runs under the name, and the team's own is full."""
+    """Somebody else's worker runs under the name, and the team's own is full at that moment."""
     call.without_worker()
     start_worker(call, Mode.NEVER_CONNECTS)
-    full = start_worker(call, Mode.AT_CAPACITY)
-    full.wait_for_log("worker is at full capacity, marking as unavailable")
+    busy = call.doctor.folder / "busy"
+    busy.touch()
+    own = start_worker(call, Mode.AT_CAPACITY, full_while=str(busy))
+    own.wait_for_log("worker is at full capacity, marking as unavailable")
+    call.configure(workers=[{"url": own.http_url}])
     call.place()
+    assert call.edge.wait_for_job(call.room).state.worker_id != own.worker_id
+    busy.unlink()
+    own.wait_for_log("worker is below capacity, marking as available")
+
+
+def place_no_media(call: PlacedCall) -> None:
+    call.place(Mode.NO_MEDIA)
+    call.follow()
+
+
+def place_no_process(call: PlacedCall) -> None:
+    call.without_worker()
+    start_worker(call, Mode.NO_PROCESS)
+    call.place()
+
+
+def place_room_never_created(call: PlacedCall) -> None:
+    """The edge function fails before its CreateRoom. It would not wait for an answer of the phone."""
+    call.configure(flow={"allowances": {"sip_answered": {"slow_after": 1, "broken_after": 2}}})
+    call.log("call_requested", room_name=call.room)
 
 
 def place_blocks_loop(call: PlacedCall) -> None:
@@ -736,12 +784,6 @@ def place_no_worker_and_no_response(call: PlacedCall) -> None:
 
 
 # All of them at once
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[ForkServer]:
-    with ForkServer() as forks:
-        yield forks
 
 
 @pytest.fixture(scope="module")

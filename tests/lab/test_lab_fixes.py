@@ -30,6 +30,7 @@ from tests.cli.skew import clock_ahead_by
 from tests.experiments.proxy import Proxy
 from tests.lab.doctor import Doctor
 from tests.lab.edge import Edge, log_row
+from tests.lab.forked import ForkedDoctor, ForkServer
 from tests.lab.modes import Mode, job_metadata
 from tests.lab.names import Names
 from tests.lab.phone import JoinPhone
@@ -209,15 +210,15 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def reader(tmp_path: Path, livekit: LiveKitServer) -> Reader:
-    return Reader(Doctor(tmp_path, livekit))
+def reader(forks: ForkServer, tmp_path: Path, livekit: LiveKitServer) -> Reader:
+    return Reader(ForkedDoctor(forks, tmp_path, livekit))
 
 
 @pytest.fixture
-def logs_reader(tmp_path: Path, database: Database, names: Names) -> Reader:
+def logs_reader(forks: ForkServer, tmp_path: Path, database: Database, names: Names) -> Reader:
     """With a database that has a row; LiveKit is not asked."""
     log_row(database, names.call_id(), "call_requested")
-    return Reader(Doctor(tmp_path, None, database), database)
+    return Reader(ForkedDoctor(forks, tmp_path, None, database), database)
 
 
 @pytest.fixture
@@ -338,8 +339,9 @@ def test_wrong_address(reader: Reader, livekit: LiveKitServer, redis: Redis, fau
 
 @fails("connection.clock")
 @pytest.mark.parametrize("seconds", [30, -30])
-def test_clock_skew(reader: Reader, seconds: float) -> None:
-    """A test can't set the clock of the machine: it sets that of the tool's process."""
+def test_clock_skew(tmp_path: Path, livekit: LiveKitServer, seconds: float) -> None:
+    """A test can't set the clock of the machine: it sets that of the tool's process, as Python starts."""
+    reader = Reader(Doctor(tmp_path, livekit))
     wrong = clock_ahead_by(seconds, reader.doctor.folder)
     reader.doctor.env |= wrong
     where = "ahead of" if seconds > 0 else "behind"

@@ -476,12 +476,6 @@ def database(postgres: Postgres) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="module")
-def forks() -> Iterator[ForkServer]:
-    with ForkServer() as forks:
-        yield forks
-
-
-@pytest.fixture(scope="module")
 def crews(lab_folder: Path, livekit: LiveKitServer, database: Database) -> Iterator[list[Crew]]:
     """Two workers for most styles, and one that waits for a phone that publishes."""
     names = Names(secrets.token_hex(4))

@@ -14,11 +14,13 @@ from livekit import api
 from tests.bundles.keeping import keep
 from tests.lab.doctor import Doctor, Ran
 from tests.lab.edge import Edge, log_row
+from tests.lab.forked import ForkedDoctor, ForkServer
 from tests.lab.modes import job_metadata
 from tests.lab.names import Names
 from tests.lab.phone import Call, JoinPhone
 from tests.lab.servers import Database, LiveKitServer
 from tests.lab.support import until
+from tests.lab.together import every
 from tests.lab.worker import StartWorker
 
 ALLOWANCE = 15
@@ -26,8 +28,8 @@ ALLOWANCE = 15
 
 
 @pytest.fixture
-def doctor(tmp_path: Path, livekit: LiveKitServer, database: Database) -> Doctor:
-    return Doctor(tmp_path, livekit, database)
+def doctor(forks: ForkServer, tmp_path: Path, livekit: LiveKitServer, database: Database) -> Doctor:
+    return ForkedDoctor(forks, tmp_path, livekit, database)
 
 
 def trace_until_decided(doctor: Doctor, bundle: str, call_id: str, room: str) -> Ran:
@@ -44,7 +46,7 @@ def trace_until_decided(doctor: Doctor, bundle: str, call_id: str, room: str) ->
             assert ran.status == 0
         return ran if verdict != "in_progress" else None
 
-    until(decided, timeout=ALLOWANCE * 3, what="a verdict")
+    every(1, decided, "a verdict", ALLOWANCE * 3)
     return keep(doctor, bundle, call_id, "--room", room)
 
 

@@ -55,12 +55,6 @@ def database(postgres: Postgres) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="module")
-def forks() -> Iterator[ForkServer]:
-    with ForkServer() as forks:
-        yield forks
-
-
-@pytest.fixture(scope="module")
 def live(livekit: LiveKitServer, database: Database, agent: Worker) -> Iterator[Live]:
     names = random_names()(__name__)
     edge = Edge(livekit)

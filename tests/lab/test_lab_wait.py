@@ -1,7 +1,6 @@
 """--wait follows a call: from before its room to its end, and no longer than it must."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,12 +23,6 @@ WAIT = 90
 
 SOON = 15
 """Seconds within which a decided trace has ended, also on a busy machine."""
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[ForkServer]:
-    with ForkServer() as forks:
-        yield forks
 
 
 @dataclass

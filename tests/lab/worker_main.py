@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 from livekit.agents import AgentServer, JobContext, JobProcess, JobRequest
 from livekit.protocol import agent
+from livekit.rtc import IceTransportType, RtcConfiguration
 
 from tests.lab.audio import publish_silence
 from tests.lab.modes import SETTINGS_VARIABLE, Mode, WorkerSettings, call_id_of
@@ -19,12 +20,13 @@ SETTINGS = WorkerSettings.from_json(os.environ[SETTINGS_VARIABLE])
 CRASH_STATUS = 3
 NEVER_RUN_A_JOB = {
     Mode.AT_CAPACITY,
+    Mode.NO_PROCESS,
     Mode.REQUEST_HANGS,
     Mode.REQUEST_RAISES,
     Mode.REQUEST_REJECTS,
     Mode.REQUEST_REJECTS_NO_TERMINATE,
 }
-"""Modes that need no warm process: such a worker registers in half the time."""
+"""Modes that need no warm process, or cannot have one: such a worker registers in half the time."""
 
 _asked = itertools.count()
 
@@ -66,6 +68,9 @@ async def entrypoint(job: JobContext) -> None:
                 time.sleep(1)  # noqa: ASYNC251
         case Mode.SLOW_JOIN:
             await asyncio.sleep(settings.seconds)
+        case Mode.NO_MEDIA:
+            await job.connect(rtc_config=RtcConfiguration(ice_transport_type=IceTransportType.TRANSPORT_RELAY))
+            return
     await job.connect()
     await log_row(job, "agent_connected")
     if settings.mode is not Mode.SILENT:
@@ -97,8 +102,16 @@ async def async_prewarm(process: JobProcess) -> None:
     prewarm(process)
 
 
+def raising_prewarm(process: JobProcess) -> None:
+    raise RuntimeError("the lab's prewarm raises")
+
+
+PREWARM = {Mode.ASYNC_PREWARM: async_prewarm, Mode.NO_PROCESS: raising_prewarm}
+
+
 def load() -> float:
-    return 1.0 if SETTINGS.mode is Mode.AT_CAPACITY else 0.0
+    full = SETTINGS.mode is Mode.AT_CAPACITY and (not SETTINGS.full_while or os.path.exists(SETTINGS.full_while))
+    return 1.0 if full else 0.0
 
 
 job_type: Any = SimpleNamespace(value=agent.JobType.Value(SETTINGS.job_kind))
@@ -110,7 +123,7 @@ server = AgentServer(
     num_idle_processes=0 if SETTINGS.mode in NEVER_RUN_A_JOB else 1,
     load_fnc=load,
     load_threshold=0.7 if SETTINGS.mode is Mode.AT_CAPACITY else SETTINGS.load_threshold,
-    setup_fnc=async_prewarm if SETTINGS.mode is Mode.ASYNC_PREWARM else prewarm,
+    setup_fnc=PREWARM.get(SETTINGS.mode, prewarm),
 )
 server.rtc_session(
     entrypoint,

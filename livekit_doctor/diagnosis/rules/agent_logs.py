@@ -1,5 +1,5 @@
 """entrypoint_called and agent_connected, by the components' logs: why there is a job and no agent.
-LKD405, 407, 411, 415, 417.
+LKD111, 405, 407, 411, 415, 416, 417.
 
 The worker's own lines name what happened in the job's process. They do not say whether the agent had
 been in the room before: that no agent ever was there must be known from the API or the server's log,
@@ -7,14 +7,15 @@ or else the line must have come soon after the job.
 """
 
 import re
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import Said, because, tracebacks
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs
-from livekit_doctor.diagnosis.rules.agents import agent_is_late
+from livekit_doctor.diagnosis.rules.agents import MEDIA_TAKES, agent_is_late
 from livekit_doctor.diagnosis.rules.looks import finding
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Confidence, Step
@@ -30,7 +31,7 @@ ALONE = timedelta(seconds=10)
 
 def entrypoint_failed(call: Call, proofs: Proofs) -> Finding | None:
     """LKD405: the entrypoint raised, or its process died, before the agent was in the room."""
-    if _agent_was_there(call, proofs):
+    if _agent_was_there(call, proofs) or _media_failures(call):
         return None
     unresponsive = call.component_logs.said(Said.UNRESPONSIVE)
     raised = call.component_logs.said(Said.RAISED)
@@ -52,7 +53,7 @@ def entrypoint_failed(call: Call, proofs: Proofs) -> Finding | None:
 
 def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
     """LKD415: the entrypoint ran and did not connect: it returned, hangs, or blocks its event loop."""
-    if _agent_was_there(call, proofs) or call.component_logs.said(Said.RAISED):
+    if _agent_was_there(call, proofs) or call.component_logs.said(Said.RAISED) or _media_failures(call):
         return None
     logs = call.component_logs
     returned, unresponsive = logs.said(Said.RETURNED), logs.said(Said.UNRESPONSIVE)
@@ -70,6 +71,17 @@ def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
     return _finding(call, "LKD415", Step.AGENT_CONNECTED, sure, [because(line) for line in lines[:2]], kind=kind)
 
 
+def agent_media_failed(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD416: the worker's RTC library, or the server, says that the agent's media never connected. What
+    the worker says after that, as that the entrypoint raised or did not connect, follows from it."""
+    failures = _media_failures(call)
+    if not failures or _agent_was_there(call, proofs):
+        return None
+    ended = call.component_logs.said(Said.RAISED, Said.RETURNED)
+    sure = PROVEN if _never_seen(call) and agent_is_late(call, proofs) else LIKELY if ended else POSSIBLE
+    return _finding(call, "LKD416", Step.AGENT_CONNECTED, sure, [because(line) for line in failures[:2]])
+
+
 def job_never_launched(call: Call, proofs: Proofs) -> Finding | None:
     """LKD417: the worker accepted the job and had no process for it."""
     asked = call.component_logs.said(Said.ASKED)
@@ -77,15 +89,16 @@ def job_never_launched(call: Call, proofs: Proofs) -> Finding | None:
         return None
     failed = [
         line
-        for line in call.component_logs.anywhere(Said.NO_PROCESS)
+        for line in call.component_logs.anywhere(Said.INIT_FAILED)
         if line.file == asked[-1].file and line.number > asked[-1].number
     ]
-    if not failed or not _never_seen(call):
+    gave_up = call.component_logs.said(Said.NO_PROCESS)
+    if not gave_up and not (failed and _never_seen(call)):
         return None
-    shown = [because(asked[-1]), because(failed[0], "no process came up for it")]
+    shown = [because(asked[-1]), because((*gave_up, *failed)[0], "no process came up for it")]
     texts = list(tracebacks(tuple(failed)))[-1:]
     shown += [Because(source="worker log", at=failed[0].at, text=text) for text in texts]
-    return _finding(call, "LKD417", Step.ENTRYPOINT_CALLED, LIKELY, shown)
+    return _finding(call, "LKD417", Step.ENTRYPOINT_CALLED, PROVEN if gave_up else LIKELY, shown)
 
 
 def job_failed(call: Call, proofs: Proofs) -> Finding | None:
@@ -182,24 +195,65 @@ def left_and_nobody_followed(call: Call, proofs: Proofs) -> Finding | None:
 
 
 def job_taken_by_stray_worker(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD111: a worker has the job that is in none of the workers' logs, and its agent does not come."""
-    worker_id = stray_worker(call)
-    if worker_id is None or _agent_was_there(call, proofs) or not agent_is_late(call, proofs):
+    """LKD111: a worker has the job that is in none of the workers' logs, and its agent does not come.
+
+    Nobody can prove that the logs are those of all the team's workers. It is likely where there is one
+    for each worker that is configured.
+    """
+    worker_id, taken = stray_worker(call), _taken(call)
+    if worker_id is None or taken is None or _agent_was_there(call, proofs) or not agent_is_late(call, proofs):
         return None
     known = sorted({line.fields["worker_id"] for line in _registered_workers(call)})
-    text = f"{call.jobs[-1].id} is with {worker_id}; the workers of the logs are {', '.join(known)}"
-    shown = [Because(source="ListDispatch", at=call.jobs[-1].started_at, text=text)]
-    return _finding(call, "LKD111", Step.ENTRYPOINT_CALLED, POSSIBLE, shown, detail=worker_id)
+    text = f"{taken.job_id} is with {worker_id}; the workers of the logs are {', '.join(known)}"
+    shown = [Because(source=taken.source, at=taken.at, text=text)]
+    configured, sure = len(call.settings.workers), POSSIBLE
+    if 0 < configured <= len(_logs_spanning_job(call)):
+        text = "each worker that is configured has its log here, and none of them was asked"
+        shown.append(Because(source="configuration", text=text))
+        sure = LIKELY
+    return _finding(call, "LKD111", Step.ENTRYPOINT_CALLED, sure, shown, detail=worker_id)
+
+
+def _logs_spanning_job(call: Call) -> set[str]:
+    """The logs of workers under the agent's name that span the start of the job."""
+    taken = _taken(call)
+    started = taken.at if taken else None
+    spanning = {
+        file.name
+        for file in call.component_logs.given
+        if started and file.first_at and file.last_at and file.first_at <= started <= file.last_at
+    }
+    return spanning & {line.file for line in _registered_workers(call)}
 
 
 def stray_worker(call: Call) -> str | None:
     """The worker that has the job, where worker logs that span the job's start know nothing of it."""
-    started = call.jobs[-1].started_at if call.jobs else None
-    known = _registered_workers(call)
-    if not known or not call.component_logs.covers("worker", started) or call.component_logs.said(Said.ASKED):
+    taken, known = _taken(call), _registered_workers(call)
+    if taken is None or not known or call.component_logs.said(Said.ASKED):
         return None
-    worker_id = call.jobs[-1].worker_id
-    return worker_id if worker_id and all(line.fields["worker_id"] != worker_id for line in known) else None
+    if not call.component_logs.covers("worker", taken.at):
+        return None
+    return taken.worker_id if all(line.fields["worker_id"] != taken.worker_id for line in known) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """Which worker took the last job, and who says so."""
+
+    job_id: str
+    worker_id: str
+    at: datetime | None
+    source: str
+
+
+def _taken(call: Call) -> _Taken | None:
+    if call.jobs:
+        job = call.jobs[-1]
+        return _Taken(job.id, job.worker_id, job.started_at, "ListDispatch") if job.worker_id else None
+    for line in reversed(call.component_logs.said(Said.ASSIGNED)):
+        if line.fields.get("worker_id") and line.fields.get("agent_name") == call.wanted_agent:
+            return _Taken(line.fields.get("job_id", "the job"), line.fields["worker_id"], line.at, "server log")
+    return None
 
 
 def _registered_workers(call: Call) -> list[LogLine]:
@@ -220,6 +274,7 @@ RULES = (
     job_taken_by_stray_worker,
     entrypoint_failed,
     agent_never_connected,
+    agent_media_failed,
     job_never_launched,
     job_failed,
     crashed_in_the_room,
@@ -258,6 +313,19 @@ def _sure(call: Call, line: LogLine) -> Confidence | None:
 def _by_one_clock(line: LogLine, other: LogLine) -> bool:
     """Whether how long it was from one line to the other can be said."""
     return (line.log, line.file) == (other.log, other.file) or (line.zoned and other.zoned)
+
+
+def _media_failures(call: Call) -> list[LogLine]:
+    """The lines of connections of the agent's media that failed. A participant whose process died as it
+    joined is removed in the same words, only earlier."""
+    logs = call.component_logs
+    began = {line.fields.get("participant_id"): line.at for line in logs.said(Said.SESSION_STARTED)}
+    failures = list(logs.said(Said.MEDIA_TIMED_OUT))
+    for line in logs.said(Said.NEVER_HAD_MEDIA):
+        since = began.get(line.fields.get("participant_id"))
+        if logs.is_agent(line) and line.at and since and line.at - since >= MEDIA_TAKES:
+            failures.append(line)
+    return failures
 
 
 def _never_seen(call: Call) -> bool:

@@ -1,6 +1,6 @@
 """entrypoint_called, agent_connected, agent_audio: is the agent there, and heard? LKD406, 407, 408, 416."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
@@ -19,7 +19,7 @@ from livekit_doctor.diagnosis.rules.looks import (
     present,
     seen_in_room,
 )
-from livekit_doctor.evidence.observations import LogLine, ParticipantList
+from livekit_doctor.evidence.observations import LogLine, Participant, ParticipantList
 from livekit_doctor.flow import Confidence, Step
 
 
@@ -53,20 +53,56 @@ def job_without_agent(call: Call, proofs: Proofs) -> Finding | None:
         return None
     if step is Step.AGENT_CONNECTED:
         candidates = [code for code in candidates if code != "LKD417"]
-        because.append(logged_row(call, Step.ENTRYPOINT_CALLED, "the entrypoint ran"))
+        ran = proofs[Step.ENTRYPOINT_CALLED][0]
+        because.append(Because(source=ran.source, at=ran.at, text=f"{ran.text}: the entrypoint ran"))
     return finding(call, "LKD406", step, Confidence.LIKELY, because, candidates)
 
 
 def agent_media_failed(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD416: the agent has joined and its media never connects: it stays JOINED past its allowance."""
-    if not call.api_covers or not call.joining_agents or call.agents_seen or Step.AGENT_CONNECTED in proofs:
+    """LKD416: the agent has joined and its media never connects: it stays JOINED past its allowance.
+
+    Its SDK gives up after 15 s and joins again, under the same identity and with another time of joining;
+    and the server, for which the agent has left by then, ends the job 15 s later (livekit-agents 1.8.9).
+    """
+    if not call.api_covers or call.agents_seen or Step.AGENT_CONNECTED in proofs or not agent_is_late(call, proofs):
         return None
-    if not agent_is_late(call, proofs):
+    if call.joining_agents:
+        agent = call.joining_agents[-1]
+        began = first_joined(call, agent)
+        since = f" {(call.livekit_now - began).total_seconds():.0f} s after it joined" if began else ""
+        text = f"agent {agent.identity} is {agent.state}, not ACTIVE{since}"
+        return finding(call, "LKD416", Step.AGENT_CONNECTED, Confidence.PROVEN, [seen_in_room(call, text)], [])
+    if not call.joining_seen or not _job_has_no_agent(call, proofs) or not call.phone_present:
         return None
-    agent = call.joining_agents[-1]
-    since = f" {(call.livekit_now - agent.joined_at).total_seconds():.0f} s after it joined" if agent.joined_at else ""
-    text = f"agent {agent.identity} is {agent.state}, not ACTIVE{since}"
-    return finding(call, "LKD416", Step.AGENT_CONNECTED, Confidence.PROVEN, [seen_in_room(call, text)], [])
+    if call.watched(_looks_without_late_agent(call)) < SECOND_LOOK:
+        return None  # it may be about to join again
+    agent = call.joining_seen[-1]
+    began, last = first_joined(call, agent), _last_joining(call, agent)
+    if began is None or last - began < MEDIA_TAKES:
+        return None
+    text = f"agent {agent.identity} was {agent.state} from {began:%H:%M:%S} to {last:%H:%M:%S} and never ACTIVE"
+    return finding(
+        call, "LKD416", Step.AGENT_CONNECTED, Confidence.LIKELY, [seen_in_room(call, text), no_agent(call)], ["LKD405"]
+    )
+
+
+MEDIA_TAKES = timedelta(seconds=10)
+"""Media connects within 1 or 2 s of the joining, over TURN and TCP within a few more."""
+
+
+def first_joined(call: Call, agent: Participant) -> datetime | None:
+    """When an agent joined under this identity for the first time, as far as any look has shown."""
+    tries = [p.joined_at for p in call.joining_seen if p.identity == agent.identity and p.joined_at is not None]
+    return min(tries, default=agent.joined_at)
+
+
+def _last_joining(call: Call, agent: Participant) -> datetime:
+    """The last look that showed it, which was without media."""
+    return max(
+        listing.read.now
+        for listing in call.participant_lists
+        if any(p.sid == agent.sid and p.state == agent.state for p in listing.participants)
+    )
 
 
 def _job_has_no_agent(call: Call, proofs: Proofs) -> bool:
@@ -84,7 +120,7 @@ def agent_is_late(call: Call, proofs: Proofs) -> bool:
     """The agent's allowance is over, counted from when a worker took the last job, or its agent joined
     without media: a job may come long after its dispatch, when the phone joins, or in place of one that failed."""
     started = [job.started_at for job in call.jobs if job.started_at is not None]
-    started += [agent.joined_at for agent in call.joining_agents if agent.joined_at is not None]
+    started += [joined for agent in call.joining_agents if (joined := first_joined(call, agent)) is not None]
     allowance = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
     young = bool(started) and call.livekit_now - max(started) <= allowance
     return not young and overdue(call, proofs, Step.AGENT_CONNECTED)
@@ -191,18 +227,29 @@ def _looks_after_connected(call: Call) -> list[ParticipantList]:
 
 
 def _left(call: Call) -> list[LogLine]:
-    """The server's lines of the agent's leaving."""
+    """The server's lines of the agent's leaving, after it had been connected."""
     logs = call.component_logs
-    return [line for line in logs.said(Said.PARTICIPANT_LEFT) if logs.is_agent(line)]
+    unconnected = {line.fields.get("participant_id") for line in logs.said(Said.NEVER_HAD_MEDIA)}
+    return [
+        line
+        for line in logs.said(Said.PARTICIPANT_LEFT)
+        if logs.is_agent(line) and line.fields.get("participant_id", "") not in unconnected
+    ]
 
 
 def _looks_without_late_agent(call: Call) -> list[ParticipantList]:
-    """The looks at which the agent had had its allowance."""
+    """The looks at which the agent had had its allowance, since one was last seen to join."""
     started = [job.started_at for job in call.jobs if job.started_at is not None]
     dispatched = [dispatch.created_at for dispatch in call.dispatches if dispatch.created_at is not None]
     allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
     due = max((*started, *dispatched), default=call.livekit_now) + allowed
-    return [listing for listing in call.participant_lists if listing.read.now > due]
+    looks: list[ParticipantList] = []
+    for listing in call.participant_lists:
+        if any(p.kind == "AGENT" for p in listing.participants):
+            looks.clear()
+        elif listing.read.now > due:
+            looks.append(listing)
+    return looks
 
 
 def _may_be_handed_over(listing: ParticipantList) -> bool:

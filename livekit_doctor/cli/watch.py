@@ -1,0 +1,213 @@
+"""livekit-doctor watch."""
+
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from livekit_doctor.cli import options
+from livekit_doctor.cli.exits import Exit, exit_status_of_check
+from livekit_doctor.cli.screen import Screen
+from livekit_doctor.errors import ConfigError, UserError
+
+if TYPE_CHECKING:
+    from livekit_doctor.checks.check import Check, CheckResult
+    from livekit_doctor.config import Loaded
+    from livekit_doctor.hearts.check import Options
+    from livekit_doctor.hearts.watch import Plan, Result
+    from livekit_doctor.render.report import CheckReport
+
+LISTEN = "127.0.0.1:7889"
+"""Not 9464, OpenTelemetry's: an agent on the same machine may well have that."""
+CREDENTIALS = ("LKD002", "LKD004")
+
+
+def _finite(seconds: float) -> float:
+    """`nan` and `inf` are numbers to Python."""
+    if not math.isfinite(seconds):
+        raise typer.BadParameter(f"{seconds} is no number of seconds")
+    return seconds
+
+
+def watch(
+    interval: Annotated[
+        float,
+        typer.Option(
+            "--interval",
+            min=1,
+            max=86_400,
+            callback=_finite,
+            help="From one run's start to the next's.",
+            metavar="SECONDS",
+        ),
+    ] = 60,
+    listen: Annotated[
+        str,
+        typer.Option(
+            "--listen", help="Where /metrics, /healthz and /livez are served; off for nowhere.", metavar="HOST:PORT"
+        ),
+    ] = LISTEN,
+    count: Annotated[int | None, typer.Option("--count", min=1, help="Stop after so many runs.", metavar="N")] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="Only these categories or check ids; repeatable.", metavar="ID"),
+    ] = None,
+    skip: Annotated[
+        list[str] | None,
+        typer.Option("--skip", help="Not these categories or check ids; repeatable.", metavar="ID"),
+    ] = None,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Dispatch your own agent in every run: it runs its code each time.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.1, max=86_400, callback=_finite, help="For each run.", metavar="SECONDS")
+    ] = 60,
+    call_logs: options.CallLogsOption = None,
+    agent_name: options.AgentOption = None,
+    url: options.UrlOption = None,
+    config: options.ConfigOption = None,
+    read_only: options.ReadOnlyOption = False,
+    show_numbers: options.ShowNumbersOption = False,
+    debug: options.DebugOption = False,
+) -> int:
+    """Repeats check, shows what changes, and serves it to Prometheus and to health checks.
+
+    /healthz answers 200 while the last run passed and is recent, else 503; /livez while watch itself is
+    well. Each run makes a scratch room or two and removes them; --read-only makes none.
+
+    Exit status: 130 interrupted; with --count that of the last run, as check has it; 2 wrong usage,
+    configuration or credentials at the start.
+    """
+    from livekit_doctor.checks.selection import select
+
+    selected = select(only or [], skip or [])
+
+    def load(known: Path | None) -> "Loaded":
+        return options.load(known or config, url=url, agent_name=agent_name, call_logs=call_logs)
+
+    loaded = load(None)
+    if loaded.settings.call_logs.file == "-":
+        message = "standard input can be read once only, and watch reads the call logs in every run"
+        raise UserError("LKD001", message, "livekit-doctor watch --call-logs FILE", Exit.USAGE)
+
+    from livekit_doctor.hearts.check import Options
+    from livekit_doctor.hearts.watch import Plan
+
+    how = Options(probe=probe, read_only=read_only, timeout=timeout)
+    rounds = Rounds(load, loaded, selected, how, strict=strict, show_numbers=show_numbers)
+    return _watch(rounds, Plan(interval, timeout, count), listen)
+
+
+def _watch(rounds: "Rounds", plan: "Plan", listen: str) -> int:
+    """Serves, shows and runs, until it is told to stop."""
+    import asyncio
+    from contextlib import AsyncExitStack
+
+    from livekit_doctor.cli.watch_display import display
+    from livekit_doctor.cli.watch_server import address_of, serving
+    from livekit_doctor.evidence.livekit_client import utc_now
+    from livekit_doctor.hearts.watch import Watched
+    from livekit_doctor.hearts.watch import watch as run_watch
+
+    address = address_of(listen)
+    now = Watched(plan, started_at=utc_now())
+    say: Callable[[str], None] = Screen().progress
+
+    async def work() -> Watched:
+        nonlocal now, say
+        clock = asyncio.get_running_loop().time
+        now = Watched(plan, started_at=utc_now(), touched=clock())
+        async with AsyncExitStack() as stack:
+            where = await stack.enter_async_context(serving(address, lambda: now)) if address else None
+            if where is not None:
+                print(f"listening on {where}", file=sys.stderr)
+                if not where.is_local:
+                    note = "note: other machines can ask too, without a password, and see which checks fail"
+                    print(note, file=sys.stderr)
+            shown = stack.enter_context(display(clock, str(where or "")))
+            rounds.progress = say = shown.say
+
+            def tell(watched: Watched) -> None:
+                nonlocal now
+                now = watched
+                shown.tell(watched)
+
+            return await run_watch(rounds, plan, tell)
+
+    watched = options.run(work(), lambda message: say(message))
+    return watched.last.exit_status if watched.last else Exit.OK
+
+
+class Rounds:
+    """Makes one check of everything, with the configuration as it is on disk at that moment.
+
+    A configuration that can't be read is said, and the last good one is used; the same file is read
+    again and again, so that one that is gone for a moment is not taken for none.
+    """
+
+    def __init__(
+        self,
+        load: "Callable[[Path | None], Loaded]",
+        loaded: "Loaded",
+        selected: "tuple[Check, ...]",
+        how: "Options",
+        *,
+        strict: bool,
+        show_numbers: bool,
+    ) -> None:
+        self._load, self._loaded, self._selected, self._how = load, loaded, selected, how
+        self._strict, self._show_numbers = strict, show_numbers
+        self._is_first = True
+        self.progress: Callable[[str], None] = Screen().progress
+
+    async def __call__(self) -> "Result":
+        from msgspec import structs
+
+        from livekit_doctor.hearts.check import check
+        from livekit_doctor.hearts.watch import Result
+        from livekit_doctor.render.masking import mask_of
+        from livekit_doctor.render.report import CheckReport
+
+        problem = await self._reload()
+        loaded = self._loaded
+        checked = await check(loaded.settings, self._selected, self._how, self.progress)
+        mask = mask_of(checked.evidence, show=self._show_numbers)
+        report = CheckReport(
+            results=tuple(structs.replace(result, message=mask(result.message)) for result in checked.results),
+            mask=mask,
+            values=options.fix_values(loaded),
+            server=loaded.settings.livekit.url,
+            configuration=loaded.describe(),
+            exit_status=exit_status_of_check(checked.results, strict=self._strict),
+            left_behind=checked.left_behind,
+            strict=self._strict,
+        )
+        if self._is_first:
+            _require_credentials(report)
+        self._is_first = False
+        notes = (problem,) if problem else ()
+        return Result((*notes, *report.results), report.exit_status, report.server, report.left_behind)
+
+    async def _reload(self) -> "CheckResult | None":
+        """In a thread: a file may hang, too."""
+        import asyncio
+
+        from livekit_doctor.hearts.watch import CONFIGURATION, own
+
+        try:
+            self._loaded = await asyncio.to_thread(self._load, self._loaded.path)
+        except ConfigError as error:
+            message = f"{error.message.partition(chr(10))[0]}; the last good one is used"
+            return own(CONFIGURATION, "warned", message, error.code)
+        return None
+
+
+def _require_credentials(report: "CheckReport") -> None:
+    """Raises UserError where they are missing or rejected."""
+    for result in report.results:
+        if result.status == "failed" and result.code in CREDENTIALS:
+            raise UserError(result.code, result.message, report.fix(result) or "", Exit.USAGE)

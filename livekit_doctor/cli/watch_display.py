@@ -1,0 +1,93 @@
+"""How `watch` is seen: as a live table where somebody sits at a terminal, else as a line a change."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Protocol
+
+from rich.console import Console
+from rich.live import Live
+
+from livekit_doctor.evidence.livekit_client import utc_now
+from livekit_doctor.hearts.watch import Outcome, Watched
+from livekit_doctor.render.console.page import Output
+from livekit_doctor.render.console.watch import Screen, change_line, run_line
+
+REFRESHED = 4
+"""Times a second, for the countdown."""
+
+
+class Display(Protocol):
+    def tell(self, watched: Watched) -> None:
+        """A run begins, or has ended."""
+
+    def say(self, doing: str) -> None:
+        """What is under way."""
+
+
+class Lines:
+    """A line for each change, and one when what comes of the runs is another."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._outcome: Outcome | None = None
+
+    def tell(self, watched: Watched) -> None:
+        run = watched.last
+        if run is None or watched.running_since is not None:
+            return
+        lines = [change_line(change) for change in watched.latest]
+        if run.outcome != self._outcome:
+            lines.append(run_line(run))
+        self._outcome = run.outcome
+        for line in lines:
+            self._console.print(line, soft_wrap=True)
+
+    def say(self, doing: str) -> None:
+        """Nobody waits at a pipe."""
+
+
+class Table:
+    """The table of the moment, and above it the changes, one under the other."""
+
+    def __init__(self, console: Console, clock: Callable[[], float], where: str) -> None:
+        self._clock, self._where = clock, where
+        self._watched: Watched | None = None
+        self._doing = ""
+        self.live = Live(console=console, get_renderable=self._screen, refresh_per_second=REFRESHED)
+
+    def tell(self, watched: Watched) -> None:
+        is_first = watched.last is not None and watched.last.number == 1
+        self._watched, self._doing = watched, ""
+        if watched.running_since is None and not is_first:
+            for change in watched.latest:
+                self.live.console.print(change_line(change))
+        self.live.refresh()
+
+    def say(self, doing: str) -> None:
+        self._doing = doing
+
+    def end(self) -> None:
+        """The last state stays, without a countdown."""
+        if self._watched is not None:
+            self._watched = replace(self._watched, running_since=None, next_at=None)
+
+    def _screen(self) -> Screen | str:
+        if self._watched is None:
+            return ""
+        return Screen(self._watched, self._clock(), utc_now(), self._where, self._doing)
+
+
+@contextmanager
+def display(clock: Callable[[], float], where: str) -> Iterator[Display]:
+    """As it fits standard output."""
+    console = Output()
+    if not console.is_terminal or console.is_dumb_terminal:
+        yield Lines(console)
+        return
+    table = Table(console, clock, where)
+    with table.live:
+        try:
+            yield table
+        finally:
+            table.end()

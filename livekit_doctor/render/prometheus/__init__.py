@@ -1,0 +1,105 @@
+"""Results as Prometheus metrics: a file for node_exporter's textfile collector, or to push.
+
+- Names have the prefix `livekit_doctor_`, and the unit in them. All are gauges, but for a probe's
+  latencies: a file tells of one run, and nothing in it has been counted since an earlier one.
+- Labels are bounded: check ids, categories, steps, statuses, codes. Messages are in none of them.
+- The label `command` keeps the files of several commands apart in one folder.
+- A call id or a room is new with every call, so they are on one series only, `call_info`. In a file
+  that the next run replaces this is one series at a time, and the verdict's own series stay the same
+  ones; for a history of many calls use JSON.
+"""
+
+import time
+from collections.abc import Iterator
+
+from prometheus_client.core import Metric
+
+from livekit_doctor import __version__
+from livekit_doctor.redact import printable, redact_text
+from livekit_doctor.render.prometheus import families
+from livekit_doctor.render.prometheus.exposition import gauge, text
+from livekit_doctor.render.report import (
+    CheckReport,
+    ErrorReport,
+    PlacedCallReport,
+    ProbeReport,
+    RecentReport,
+    TraceReport,
+)
+
+
+def check(report: CheckReport, now: float | None = None) -> str:
+    """`now` (seconds since 1970) is when the run ended; without it, the time of the call."""
+    ran = run_families("check", report.exit_status, report.server, now, left_behind=len(report.left_behind))
+    return text((*ran, *families.check_families(report.results)))
+
+
+def trace(report: TraceReport, now: float | None = None) -> str:
+    return text(
+        (*run_families("trace", report.exit_status, report.server, now), *families.call_families("trace", report))
+    )
+
+
+def probe(report: ProbeReport, now: float | None = None) -> str:
+    ran = run_families("probe", report.exit_status, report.server, now, left_behind=len(report.left_behind))
+    info = {"agent_name": report.agent_name or "", "canary": str(report.canary).lower()}
+    about = gauge("probe_info", "Which agent was dispatched.", [(info, 1)], tuple(info))
+    return text((*ran, about, *families.probe_families(report.judged)))
+
+
+def test_call(report: PlacedCallReport, now: float | None = None) -> str:  # noqa: PT028
+    told = report.trace
+    ran = run_families("test-call", told.exit_status, told.server, now, left_behind=len(report.left_behind))
+    answer = families.answer_families(report.answer) if report.answer else ()
+    return text((*ran, *families.call_families("test-call", told), *answer))
+
+
+def recent(report: RecentReport, now: float | None = None) -> str:
+    """Of the calls nothing is judged, and their ids are no labels."""
+    counted = gauge("recent_calls", "How many recent calls the log lists.", [({}, len(report.calls))], ())
+    return text((*run_families("trace", report.exit_status, None, now), counted))
+
+
+def error(report: ErrorReport, now: float | None = None) -> str:
+    """What is left of a run that came to no result: `livekit_doctor_up` is 0. What went wrong stands in
+    comments, for a person: in a label it would be a new series for each message."""
+    told = [("error", report.message), *(("fix", line) for line in report.fix.splitlines())]
+    comments = "".join(f"# {what}: {printable(redact_text(words))}\n" for what, words in told)
+    failed = gauge(
+        "error",
+        "The code of what kept the command from a result.",
+        [({"command": report.command, "code": report.code or "none"}, 1)],
+        ("command", "code"),
+    )
+    return comments + text((*run_families(report.command, report.exit_status, None, now, up=False), failed))
+
+
+# What is said of every run
+
+
+def run_families(
+    command: str,
+    exit_status: int | None,
+    server: str | None,
+    now: float | None,
+    *,
+    up: bool = True,
+    left_behind: int | None = None,
+) -> Iterator[Metric]:
+    """How the command ended. What is None is not known, and left out."""
+    label = {"command": command}
+
+    def one(name: str, help: str, value: float | None) -> Metric:
+        return gauge(name, help, [] if value is None else [(label, value)], ("command",))
+
+    info = {**label, "version": __version__, "server": server or ""}
+    yield gauge("run_info", "Which version ran, and which LiveKit it asked.", [(info, 1)], tuple(info))
+    yield one("up", "Whether the last run came to a result, good or bad.", float(up))
+    yield one("success", "Whether the last run ended with exit status 0.", float(exit_status == 0))
+    yield one("exit_status", "Exit status of the last run.", exit_status)
+    yield one(
+        "last_run_timestamp_seconds",
+        "When the last run ended, in seconds since 1970.",
+        time.time() if now is None else now,
+    )
+    yield one("left_behind", "Scratch rooms and the like that could not be removed again.", left_behind)
