@@ -69,6 +69,7 @@ class Act:
         event.write_text(json.dumps({"ref": "refs/heads/main"}))
         given: dict[str, Any] = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
         # The configuration of pip is the machine's, and act's own folders are the test's.
+        given["PIP_CACHE_DIR"] = str(Path.home() / ".cache" / "pip")
         given |= {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_"))}
         pip = Path.home() / ".config" / "pip" / "pip.conf"
         if pip.is_file():
