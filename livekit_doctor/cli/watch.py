@@ -77,10 +77,10 @@ def watch(
     """Repeats check, shows what changes, and serves it to Prometheus and to health checks.
 
     /healthz answers 200 while the last run passed and is recent, else 503; /livez while watch itself is
-    well. Each run makes a scratch room or two and removes them; --read-only makes none.
+    well. Each run makes a scratch room and removes it; --read-only makes none.
 
-    Exit status: 130 interrupted; with --count that of the last run, as check has it; 2 wrong usage,
-    configuration or credentials at the start.
+    Exit status: 0, 1, 3 with --count: that of the last run, as check has it; 2 wrong usage,
+    configuration or credentials at the start; 130 interrupted.
     """
     from livekit_doctor.checks.selection import select
 

@@ -68,8 +68,10 @@ class Table:
         self._doing = doing
 
     def end(self) -> None:
-        """The last state stays, without a countdown."""
-        if self._watched is not None:
+        """The last state stays, without a countdown; where there is none, nothing does."""
+        if self._watched is None or self._watched.last is None:
+            self.live.transient = True
+        else:
             self._watched = replace(self._watched, running_since=None, next_at=None)
 
     def _screen(self) -> Screen | str:

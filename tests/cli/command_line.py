@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jsonschema import Draft202012Validator
+
+from livekit_doctor.render.json.schemas import schema_of
+
 COMPILED = {
     "PYTHONDONTWRITEBYTECODE": "",
     "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "livekit-doctor-pycache"),
@@ -34,7 +38,10 @@ class Ran:
 
     @property
     def json(self) -> Any:
-        return json.loads(self.stdout)
+        """What was printed, which keeps to the schema that it names."""
+        document = json.loads(self.stdout)
+        Draft202012Validator(schema_of(document["schema"])).validate(document)
+        return document
 
 
 def start(*arguments: str, cwd: Path) -> "subprocess.Popen[str]":

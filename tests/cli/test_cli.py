@@ -19,7 +19,17 @@ from livekit_doctor.checks import CATEGORIES, CHECK_IDS
 from tests.cli.command_line import CLEAN, PATIENCE, run, run_in_terminal, start
 from tests.cli.schemas import PROBE_KEYS
 
-HEAVY = {"livekit", "aiohttp", "psycopg", "google.protobuf", "msgspec", "yaml", "rich.console", "asyncio"}
+HEAVY = {
+    "livekit",
+    "aiohttp",
+    "psycopg",
+    "google.protobuf",
+    "msgspec",
+    "yaml",
+    "rich.console",
+    "asyncio",
+    "prometheus_client",
+}
 CHECK_KEYS = {
     "schema",
     "ok",
@@ -86,6 +96,7 @@ def export(folder: Path) -> str:
         ["check", "--help"],
         ["trace", "--help"],
         ["probe", "--help"],
+        ["watch", "--help"],
         ["init", "--help"],
         [],
     ],
@@ -120,7 +131,7 @@ def test_version(folder: Path) -> None:
 
 def test_every_command_has_help_with_its_exit_statuses(folder: Path) -> None:
     overview = run("--help", cwd=folder).stdout
-    for command in ("check", "trace", "probe", "demo"):
+    for command in ("check", "trace", "probe", "watch", "demo"):
         assert re.search(rf"^  {command} +[A-Z]", overview, re.MULTILINE)
         ran = run(command, "--help", cwd=folder)
         assert ran.status == 0

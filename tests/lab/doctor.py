@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from jsonschema import Draft202012Validator
 
+from livekit_doctor.render.json.schemas import schema_of
 from tests.lab.servers import Database, LiveKitServer
 
 OWN_VARIABLES = ("LIVEKIT_", "CALL_LOGS_", "DATABASE_URL", "FORCE_COLOR", "COLUMNS")
@@ -27,7 +29,9 @@ class Ran:
 
     @property
     def json(self) -> dict[str, Any]:
+        """What was printed, which keeps to the schema that it names."""
         parsed: dict[str, Any] = json.loads(self.stdout)
+        Draft202012Validator(schema_of(parsed["schema"])).validate(parsed)
         return parsed
 
     @property

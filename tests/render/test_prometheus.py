@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 from prometheus_client.metrics_core import Metric
@@ -227,6 +227,7 @@ HOSTILE = st.text(
 )
 
 
+@settings(deadline=None)
 @given(call_id=HOSTILE, message=HOSTILE)
 def test_hostile_text_stays_in_its_label(call_id: str, message: str) -> None:
     verdict = broken().verdict

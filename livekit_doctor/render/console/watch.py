@@ -16,7 +16,8 @@ from livekit_doctor.render.json.check import STATUSES, summary
 WIDE = 100
 """From so many columns on, the table says when the last change was, and from what."""
 IN_FULL = 2
-"""So many messages are shown in full under the table."""
+"""So many messages are shown in full under the table, in a terminal of TALL lines or more."""
+TALL = 20
 
 
 def change_line(change: Change) -> Text:
@@ -54,9 +55,10 @@ class Screen:
         self.watched, self.clock, self.now, self.where, self.doing = watched, clock, now, where, doing
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        feet = list(self._feet())
+        feet = self._feet(in_full=console.height >= TALL)
         room = max(3, console.height - 2 - sum(len(foot.wrap(console, options.max_width)) for foot in feet))
-        yield Group(self._table(room, wide=options.max_width >= WIDE), *feet)
+        table = [self._table(room, wide=options.max_width >= WIDE)] if self.watched.standings else []
+        yield Group(*table, *feet)
 
     def _table(self, room: int, *, wide: bool) -> RenderableType:
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, expand=True, header_style="dim")
@@ -89,9 +91,11 @@ class Screen:
             Text(printable(result.message), quiet),
         ]
 
-    def _feet(self) -> list[Text]:
+    def _feet(self, *, in_full: bool) -> list[Text]:
         watched, run = self.watched, self.watched.last
-        feet = [Text(), *self._in_full(), Text("first run") if run is None else _heading(run)]
+        feet = [Text()] if watched.standings else []
+        feet += self._in_full() if in_full else []
+        feet.append(Text("first run") if run is None else _heading(run))
         moment = f"run {run.number} at {run.began_at:%H:%M:%S} UTC took {run.took:.1f} s   " if run else ""
         feet.append(Text(moment))
         if watched.running_since is not None:
@@ -105,13 +109,15 @@ class Screen:
 
     def _in_full(self) -> list[Text]:
         """The messages that matter and may be cut off in the table, and where there is more."""
-        failed = [standing.result for standing in self.watched.standings if standing.result.status == "failed"]
+        results = [standing.result for standing in self.watched.standings]
+        failed = [result for status in ("failed", "errored") for result in results if result.status == status]
         said = [Text(f"{result.code or ''} {printable(result.message)}".strip()) for result in failed[:IN_FULL]]
         return [*said, Text("livekit-doctor check says how to fix it", "dim"), Text()] if said else []
 
 
 def _heading(run: Run) -> Text:
-    return Text(outcome(run), "bold green" if run.outcome == "passed" else "bold red")
+    as_before = "" if run.result else "; the checks are as they were last seen"
+    return Text(outcome(run) + as_before, "bold green" if run.outcome == "passed" else "bold red")
 
 
 def age(seconds: float) -> str:

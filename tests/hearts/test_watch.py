@@ -13,7 +13,7 @@ from aiohttp import web
 
 from livekit_doctor import config
 from livekit_doctor.checks.check import CheckResult, Status
-from livekit_doctor.cli.check import select
+from livekit_doctor.checks.selection import select
 from livekit_doctor.cli.watch import Rounds
 from livekit_doctor.errors import UserError
 from livekit_doctor.hearts.check import Options

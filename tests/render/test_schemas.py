@@ -1,0 +1,70 @@
+"""The published JSON Schemas: each is one, and each document keeps to its own."""
+
+import json
+from copy import deepcopy
+from importlib import resources
+
+import msgspec
+import pytest
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import validator_for
+
+from livekit_doctor import catalogue
+from livekit_doctor.catalogue.lookup import look_up
+from livekit_doctor.render.interface import Format, text_of
+from livekit_doctor.render.json import JsonFormat, explain, schemas
+from livekit_doctor.render.json.schemas import schema_of
+from livekit_doctor.render.report import ErrorReport
+from tests.render.every_report import every_report, hostile_reports
+
+NAMES = [file.name.removesuffix(".json") for file in resources.files(schemas).iterdir() if file.name.endswith(".json")]
+FORM: Format = JsonFormat()
+
+
+def validated(text: str) -> dict[str, object]:
+    document: dict[str, object] = json.loads(text)
+    schema = schema_of(str(document["schema"]))
+    Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(document)
+    return document
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_is_a_schema_that_names_itself(name: str) -> None:
+    schema = schema_of(f"livekit-doctor/{name.replace('.', '/')}")
+    validator_for(schema).check_schema(schema)
+    assert schema["$id"] == schema["properties"]["schema"]["const"]
+
+
+@pytest.mark.parametrize("name", every_report())
+def test_each_report_keeps_to_its_schema(name: str) -> None:
+    validated(text_of(every_report()[name], FORM))
+
+
+@pytest.mark.parametrize("name", hostile_reports())
+def test_hostile_text_changes_no_document(name: str) -> None:
+    validated(text_of(hostile_reports()[name], FORM))
+
+
+def test_every_page_that_can_be_explained() -> None:
+    codes, statuses = catalogue.codes(), [f"sip-{number}" for number in range(300, 700)]
+    topics = [look_up(word) for word in (*codes, *statuses)]
+    document = explain.render(topics, [catalogue.get(code) for code in codes])
+    validated(msgspec.json.encode(document).decode())
+
+
+@pytest.mark.parametrize("command", ["check", "trace", "probe", "test-call", "explain", "watch", "chekc", ""])
+def test_an_error_has_the_document_of_its_command(command: str) -> None:
+    document = validated(text_of(ErrorReport(command, "LKD001", "wrong", "right", 2), FORM))
+    named = command if command in ("check", "trace", "probe", "test-call", "explain") else "check"
+    assert document["schema"] == f"livekit-doctor/{named}/v1"
+
+
+def test_a_document_with_another_key_or_without_one_is_refused() -> None:
+    document = json.loads(text_of(every_report()["check"], FORM))
+    schema = schema_of("livekit-doctor/check/v1")
+    more, less = deepcopy(document), deepcopy(document)
+    more["checks"][0]["new"] = 1
+    del less["checks"][0]["id"]
+    for changed in (more, less):
+        with pytest.raises(ValidationError):
+            Draft202012Validator(schema).validate(changed)

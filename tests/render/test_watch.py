@@ -1,0 +1,163 @@
+"""How `watch` shows a moment: the table at two widths and when there is little room, lines, metrics, health."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from rich.console import Console
+from syrupy.assertion import SnapshotAssertion
+
+from livekit_doctor.checks.check import CheckResult, Status
+from livekit_doctor.hearts.watch import CONFIGURATION, RUN, Plan, Result, Run, Watched, noted, own
+from livekit_doctor.render.console.watch import Screen, age, change_line, run_line
+from livekit_doctor.render.json import health
+from livekit_doctor.render.prometheus import watch as prometheus_watch
+from tests.render.reports import every_status, printed, terminal
+
+START = datetime(2031, 2, 3, 4, 5, 6, tzinfo=UTC)
+WHERE = "http://127.0.0.1:7889 /metrics /healthz /livez"
+
+
+def run(number: int, *results: CheckResult, exit_status: int = 1) -> Run:
+    return Run(number, START + timedelta(minutes=number), 0.34, 60.0 * number, Result(results, exit_status, "wss://lk"))
+
+
+def nothing(number: int) -> Run:
+    return replace(run(number), result=None, failure=own(RUN, "errored", "RuntimeError: no"))
+
+
+def well() -> tuple[CheckResult, ...]:
+    return tuple(
+        CheckResult(id=one.id, category=one.category, title=one.title, status="passed", message="well")
+        for one in every_status()
+    )
+
+
+def at(*runs: Run) -> Watched:
+    """30 s after the last run, the next 30 s away."""
+    watched = Watched(Plan(), START)
+    for one in runs:
+        watched = noted(watched, one)
+    return replace(watched, touched=60.0 * len(runs), next_at=60.0 * (len(runs) + 1))
+
+
+MOMENTS = {
+    "first": replace(Watched(Plan(), START), running_since=28.0),
+    "well": at(run(1, *well(), exit_status=0)),
+    "failing": at(run(1, *well(), exit_status=0), run(2, *every_status())),
+    "recovered": at(run(1, *every_status()), run(2, *well(), exit_status=0)),
+    "no result": at(run(1, *well(), exit_status=0), nothing(2)),
+    "bad edit": at(run(1, own(CONFIGURATION, "warned", "checks.yaml:1: x: unknown key", "LKD001"), *well())),
+}
+
+
+def clock_of(watched: Watched) -> float:
+    return watched.last.ended + 30 if watched.last else 30.0
+
+
+def screen(watched: Watched, console: Console) -> str:
+    clock = clock_of(watched)
+    console.print(Screen(watched, clock, START + timedelta(seconds=clock), WHERE, "looking at 2 rooms a second time"))
+    return printed(console)
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+@pytest.mark.parametrize("name", MOMENTS)
+def test_table(name: str, width: int, snapshot: SnapshotAssertion) -> None:
+    text = screen(MOMENTS[name], terminal(width))
+    assert all(len(line) <= width for line in text.splitlines())
+    assert text == snapshot
+
+
+@pytest.mark.parametrize("height", [12, 16, 24])
+def test_what_failed_is_seen_in_a_low_terminal(height: int) -> None:
+    console = terminal(80)
+    console.height = height
+    lines = screen(MOMENTS["failing"], console).splitlines()
+    assert len(lines) <= height
+    shown = [line for line in lines if line.startswith("XX")]
+    assert len(shown) == 2
+    assert lines[-1] == WHERE
+
+
+@pytest.mark.parametrize("name", MOMENTS)
+def test_lines(name: str, snapshot: SnapshotAssertion) -> None:
+    watched = MOMENTS[name]
+    lines = [change_line(change).plain for change in watched.latest]
+    assert [*lines, *([run_line(watched.last).plain] if watched.last else [])] == snapshot
+
+
+def test_hostile_text_stays_on_its_line() -> None:
+    status: Status = "failed"
+    hostile = CheckResult(id="x.y", category="x", title="", status=status, message="a\x1b[2J\nb\u202e[bold]c")
+    watched = at(run(1, hostile))
+    for text in (change_line(watched.latest[0]).plain, screen(watched, terminal(120))):
+        assert "\x1b" not in text
+        assert "[bold]c" in text
+    assert "\n" not in change_line(watched.latest[0]).plain
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(-1, "0 s"), (59.9, "59 s"), (60, "1 min"), (3599, "59 min"), (3600, "1 h"), (200_000, "2 d")]
+)
+def test_ages(seconds: float, said: str) -> None:
+    assert age(seconds) == said
+
+
+# Health
+
+
+@pytest.mark.parametrize(
+    ("name", "ok", "status"),
+    [
+        ("first", False, "starting"),
+        ("well", True, "ok"),
+        ("failing", False, "failing"),
+        ("recovered", True, "ok"),
+        ("no result", False, "no_result"),
+    ],
+)
+def test_health(name: str, ok: bool, status: str, snapshot: SnapshotAssertion) -> None:
+    said, body = health.health(MOMENTS[name], clock_of(MOMENTS[name]))
+    assert (said, body["status"]) == (ok, status)
+    assert body == snapshot
+    assert health.life(MOMENTS[name], clock_of(MOMENTS[name]))[0]
+
+
+def test_what_is_stale_is_not_well() -> None:
+    watched = MOMENTS["well"]
+    said, body = health.health(watched, clock_of(watched) + 1000)
+    assert (said, body["status"]) == (False, "stale")
+    assert health.life(watched, clock_of(watched) + 1000)[0] is False
+
+
+def test_undecided_is_not_well() -> None:
+    assert health.health(at(run(1, *well(), exit_status=3)), 60)[1]["status"] == "undecided"
+
+
+def test_messages_are_not_in_a_health_check() -> None:
+    """They have names and addresses in them."""
+    assert "caller id" not in str(health.health(MOMENTS["failing"], 150))
+
+
+# Metrics
+
+
+@pytest.mark.parametrize("name", MOMENTS)
+def test_metrics(name: str) -> None:
+    families = {
+        family.name: family for family in text_string_to_metric_families(prometheus_watch.render(MOMENTS[name]))
+    }
+    counter = families["livekit_doctor_watch_runs"]
+    assert counter.type == "counter"
+    last = MOMENTS[name].last
+    assert sum(sample.value for sample in counter.samples) == (last.number if last else 0)
+    assert ("livekit_doctor_up" in families) is (last is not None)
+
+
+def test_of_a_run_without_a_result_no_check_is_exposed_as_it_was() -> None:
+    families = {f.name: f for f in text_string_to_metric_families(prometheus_watch.render(MOMENTS["no result"]))}
+    assert {s.labels["check"] for s in families["livekit_doctor_check_status"].samples} == {RUN}
+    assert [s.value for s in families["livekit_doctor_up"].samples] == [0]
+    assert [s.value for s in families["livekit_doctor_success"].samples] == [0]
