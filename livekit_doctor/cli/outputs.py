@@ -198,5 +198,5 @@ def write_error(forms: Sequence[FormatName], names: Sequence[str], report: "Repo
         with opened(forms, names, Screen()) as printed:
             printed.write(report)
     except UserError:
-        if FormatName.JSON in forms:
-            Outputs((), FormatName.JSON, Screen()).write(report)
+        for form in forms[:1]:
+            Outputs((), form, Screen()).write(report)

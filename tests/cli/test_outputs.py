@@ -118,6 +118,12 @@ def test_a_file_that_cant_be_is_said_before_anything_is_done(folder: Path, name:
     assert ran.json["error"]["code"] == "LKD001"
 
 
+def test_a_file_that_cant_be_is_an_annotation_too(folder: Path) -> None:
+    ran = run(*TRACE, "-o", "nowhere/x.json", "-f", "github", cwd=folder)
+    assert ran.status == 2
+    assert ran.stdout.startswith("::error title=LKD001 ")
+
+
 def test_a_pipe_is_written_as_it_is(folder: Path) -> None:
     ran = run(*TRACE, "-o", "/dev/stderr", "-f", "json", cwd=folder)
     assert json.loads(ran.stderr)["schema"] == "livekit-doctor/trace/v1"
