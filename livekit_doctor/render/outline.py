@@ -15,6 +15,7 @@ from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.probing import Criterion, Ending, Outcome
 from livekit_doctor.diagnosis.result import Broken, StepResult
 from livekit_doctor.flow import SPEC, Leg, Status
+from livekit_doctor.render.json.check import summary
 from livekit_doctor.render.report import (
     CheckReport,
     ErrorReport,
@@ -23,7 +24,7 @@ from livekit_doctor.render.report import (
     RecentReport,
     TraceReport,
 )
-from livekit_doctor.render.words import ENDINGS, LEGS, because_line, covered, percent, verdict_of
+from livekit_doctor.render.words import ENDINGS, LEGS, REMARKS, because_line, covered, percent, verdict_of
 
 Standing = Literal["passed", "warned", "failed", "errored", "skipped"]
 """`errored`: it could not be decided."""
@@ -34,11 +35,6 @@ _OF_STEP: Mapping[Status, Standing] = {
     Status.UNKNOWN: "skipped",
     Status.PENDING: "skipped",
     Status.SKIPPED: "skipped",
-}
-_REMARKS = {
-    Status.UNKNOWN: "no source could tell",
-    Status.PENDING: "may still come",
-    Status.SKIPPED: "not reached, or does not apply",
 }
 
 
@@ -111,7 +107,7 @@ def of_check(report: CheckReport) -> Outline:
         )
         for result in report.results
     )
-    counts = {status: sum(result.status == status for result in report.results) for status in _COUNTED}
+    counts = summary(report.results)
     counted = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
     not_tested = (f"not tested: {report.not_tested} (add --probe: it runs your agent's code)",) * bool(
         report.not_tested
@@ -126,9 +122,6 @@ def of_check(report: CheckReport) -> Outline:
             notes=(*(f"left behind: {mask(item)}" for item in report.left_behind), *not_tested),
         )
     )
-
-
-_COUNTED = ("passed", "warned", "failed", "skipped", "errored")
 
 
 def of_trace(report: TraceReport) -> Outline:
@@ -151,7 +144,7 @@ def of_trace(report: TraceReport) -> Outline:
             group=LEGS[step.leg],
             title=SPEC[step.step].title,
             status=_OF_STEP[step.status],
-            message=mask(step.evidence[0].text) if step.evidence else _REMARKS.get(step.status, ""),
+            message=mask(step.evidence[0].text) if step.evidence else REMARKS.get(step.status, ""),
             at=step.at,
             problems=problems(step),
         )

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 from livekit_doctor.diagnosis.findings import Because
-from livekit_doctor.diagnosis.probing import Outcome
-from livekit_doctor.diagnosis.result import Diagnosis
+from livekit_doctor.diagnosis.probing import Criterion, Outcome, Trial
+from livekit_doctor.diagnosis.result import Diagnosis, RoomResult
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import Coverage
 from livekit_doctor.flow import SPEC, Leg, Status, Step, Verdict
+from livekit_doctor.render.report import BundleNote, ProbeReport
 
 LEGS: Mapping[Leg, str] = {Leg.CALL: "call", Leg.AGENT: "agent leg", Leg.PHONE: "phone leg"}
 
@@ -25,6 +26,14 @@ ENDINGS: Mapping[Outcome, str] = {
     Outcome.UNDECIDED: "undecided",
 }
 """How dispatches end that get no agent."""
+
+
+REMARKS: Mapping[Status, str] = {
+    Status.UNKNOWN: "no source could tell",
+    Status.SKIPPED: "not reached, or does not apply",
+    Status.PENDING: "may still come",
+}
+"""Of a step that neither happened nor broke."""
 
 
 def because_line(because: Because) -> str:
@@ -75,3 +84,46 @@ def verdict_sentence(diagnosis: Diagnosis) -> str:
     if not diagnosis.evidence_found:
         return "nothing is known of this call"
     return "the evidence does not tell whether this call broke"
+
+
+def room_state(room: RoomResult, diagnosis: Diagnosis) -> str:
+    """Whether the room is open, and for how long; or why that is not known."""
+    if room.open is None:
+        unread = any(entry.source == sources.LIVEKIT_API and entry.problem for entry in diagnosis.coverage)
+        return "LiveKit could not be asked" if unread else "LiveKit not asked"
+    if not room.open:
+        return "closed, or never there"
+    return f"open for {room.age:.0f} s" if room.age is not None else "open"
+
+
+def bundle_note(bundle: BundleNote) -> str:
+    """Which bundle was diagnosed."""
+    numbers = ", phone numbers masked" if bundle.masked else ""
+    return f"{bundle.name}, saved {bundle.created_at:%Y-%m-%d %H:%M:%S} UTC by livekit-doctor {bundle.version}{numbers}"
+
+
+def not_covered(diagnosis: Diagnosis) -> str:
+    """What a healthy verdict does not say."""
+    steps = ", ".join(SPEC[step].title for step in diagnosis.not_covered)
+    return (f"{steps}; " if steps else "") + "whether sound travels: no API shows it"
+
+
+def got_their(report: ProbeReport) -> str:
+    """What a dispatch of this probe is to bring about."""
+    return "got their job" if report.canary else "got their agent"
+
+
+def criterion_sentence(criterion: Criterion, report: ProbeReport) -> str:
+    """What was measured, and what it had to be."""
+    if criterion.name == "min_join_rate":
+        must = "all" if criterion.limit == 1 else f"at least {percent(criterion.limit)}"
+        value = criterion.value
+        got = "of no dispatch it is known" if value is None else f"{percent(value)} {got_their(report)}"
+        return f"{got}; {must} must"
+    p95 = "no p95, since no agent joined" if criterion.value is None else f"p95 {criterion.value:.2f} s"
+    return f"{p95}; at most {criterion.limit:g} s are allowed"
+
+
+def took(trial: Trial) -> str:
+    """How soon its agent joined, or how long it was waited for."""
+    return f"{trial.latency:.2f} s" if trial.latency is not None else f"waited {trial.waited:.2f} s"

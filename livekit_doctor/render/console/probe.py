@@ -7,7 +7,7 @@ from livekit_doctor.diagnosis.probing import FEWEST_FOR_P95, Bar, Criterion, End
 from livekit_doctor.redact import printable
 from livekit_doctor.render.console.page import MARKS, Detail, Page
 from livekit_doctor.render.report import ProbeReport
-from livekit_doctor.render.words import ENDINGS, because_line, percent
+from livekit_doctor.render.words import ENDINGS, because_line, criterion_sentence, got_their, took
 
 WIDEST_BAR = 40
 
@@ -55,15 +55,11 @@ def _counts(page: Page, report: ProbeReport) -> None:
     else:
         status = "unknown" if judged.number_of(Outcome.UNDECIDED) == judged.count else "failed"
     mark, style = MARKS[status]
-    page.line((f"  {mark}  ", style), f"{_got(report):<{_COLUMN}}{joined} of {judged.count}")
+    page.line((f"  {mark}  ", style), f"{got_their(report):<{_COLUMN}}{joined} of {judged.count}")
     for outcome, name in ENDINGS.items():
         if number := judged.number_of(outcome):
             mark, style = MARKS["unknown" if outcome is Outcome.UNDECIDED else "failed"]
             page.line((f"  {mark}  ", style), f"{name:<{_COLUMN}}{number}")
-
-
-def _got(report: ProbeReport) -> str:
-    return "got their job" if report.canary else "got their agent"
 
 
 def _latency(page: Page, report: ProbeReport) -> None:
@@ -91,8 +87,9 @@ def _bar(bar: Bar, widest: int) -> str:
 def _dispatches(page: Page, report: ProbeReport) -> None:
     page.gap()
     for trial in report.judged.trials:
-        took = f"{trial.latency:.2f} s" if trial.latency is not None else f"waited {trial.waited:.2f} s"
-        page.field(f"dispatch {trial.number}", f"{trial.room} {trial.dispatch_id}: {trial.outcome.value}, {took}")
+        page.field(
+            f"dispatch {trial.number}", f"{trial.room} {trial.dispatch_id}: {trial.outcome.value}, {took(trial)}"
+        )
 
 
 def _ending(page: Page, ending: Ending, report: ProbeReport, detail: Detail) -> None:
@@ -114,11 +111,4 @@ def _ending(page: Page, ending: Ending, report: ProbeReport, detail: Detail) -> 
 
 def _criterion(page: Page, criterion: Criterion, report: ProbeReport) -> None:
     words = {"passed": ("ok", "bold green"), "failed": ("not ok", "bold red"), "undecided": ("unknown", "bold yellow")}
-    if criterion.name == "min_join_rate":
-        must = "all" if criterion.limit == 1 else f"at least {percent(criterion.limit)}"
-        got = "of no dispatch it is known" if criterion.value is None else f"{percent(criterion.value)} {_got(report)}"
-        text = f"{got}; {must} must"
-    else:
-        p95 = "no p95, since no agent joined" if criterion.value is None else f"p95 {criterion.value:.2f} s"
-        text = f"{p95}; at most {criterion.limit:g} s are allowed"
-    page.line(words[criterion.status], f": {text}")
+    page.line(words[criterion.status], f": {criterion_sentence(criterion, report)}")

@@ -6,15 +6,24 @@ from itertools import groupby
 from rich.console import Console
 
 from livekit_doctor import catalogue
-from livekit_doctor.diagnosis.result import Broken, Diagnosis, RoomResult, StepResult
-from livekit_doctor.evidence import sources
+from livekit_doctor.diagnosis.result import Broken, Diagnosis, StepResult
 from livekit_doctor.evidence.observations import Coverage
 from livekit_doctor.flow import SPEC, Leg, Status, Verdict
 from livekit_doctor.redact import printable
 from livekit_doctor.render.console.page import MARKS, Detail, Page
 from livekit_doctor.render.masking import Mask
-from livekit_doctor.render.report import BundleNote, TraceReport
-from livekit_doctor.render.words import LEGS, VERDICTS, because_line, covered, verdict_sentence
+from livekit_doctor.render.report import TraceReport
+from livekit_doctor.render.words import (
+    LEGS,
+    REMARKS,
+    VERDICTS,
+    because_line,
+    bundle_note,
+    covered,
+    not_covered,
+    room_state,
+    verdict_sentence,
+)
 
 COLUMN = 26
 EVIDENCE = 19
@@ -53,10 +62,10 @@ def render(report: TraceReport, console: Console, detail: Detail = Detail.NORMAL
 def _header(page: Page, report: TraceReport) -> None:
     diagnosis = report.diagnosis
     if report.bundle:
-        page.hanging([("bundle ", "bold")], _bundle(report.bundle))
+        page.hanging([("bundle ", "bold")], bundle_note(report.bundle))
     head = [f"call {diagnosis.call_id}"] if diagnosis.call_id else []
     room = diagnosis.room
-    head.append(f"room {room.name} ({_state(room, diagnosis)})" if room else "room unknown")
+    head.append(f"room {room.name} ({room_state(room, diagnosis)})" if room else "room unknown")
     if report.server:
         head.append(report.server)
     page.hanging([], "  ".join(head), style="bold")
@@ -64,11 +73,6 @@ def _header(page: Page, report: TraceReport) -> None:
         if entry.not_recognised is not None:
             page.hanging([(f"{printable(entry.source)}  ", "bold")], recognised(entry), style="dim")
     page.line()
-
-
-def _bundle(bundle: BundleNote) -> str:
-    numbers = ", phone numbers masked" if bundle.masked else ""
-    return f"{bundle.name}, saved {bundle.created_at:%Y-%m-%d %H:%M:%S} UTC by livekit-doctor {bundle.version}{numbers}"
 
 
 def recognised(entry: Coverage) -> str:
@@ -85,15 +89,6 @@ def _counted(count: int, word: str) -> str:
     return f"{count} {word}{'es' if word.endswith('ch') else 's'}"
 
 
-def _state(room: RoomResult, diagnosis: Diagnosis) -> str:
-    if room.open is None:
-        unread = any(entry.source == sources.LIVEKIT_API and entry.problem for entry in diagnosis.coverage)
-        return "LiveKit could not be asked" if unread else "LiveKit not asked"
-    if not room.open:
-        return "closed, or never there"
-    return f"open for {room.age:.0f} s" if room.age is not None else "open"
-
-
 def _leg(page: Page, leg: Leg, diagnosis: Diagnosis, mask: Mask, detail: Detail) -> None:
     results = [result for result in diagnosis.steps if result.leg is leg]
     if leg is Leg.CALL:
@@ -103,7 +98,7 @@ def _leg(page: Page, leg: Leg, diagnosis: Diagnosis, mask: Mask, detail: Detail)
         together = list(group)
         if status in (Status.UNKNOWN, Status.SKIPPED, Status.PENDING):
             titles = ", ".join(SPEC[result.step].title for result in together)
-            _rung(page, label, status, titles, _REMARK[status])
+            _rung(page, label, status, titles, REMARKS[status])
             label = ""
             continue
         for result in together:
@@ -111,13 +106,6 @@ def _leg(page: Page, leg: Leg, diagnosis: Diagnosis, mask: Mask, detail: Detail)
             label = ""
             for because in result.evidence if detail is Detail.VERBOSE else ():
                 page.hanging([" " * EVIDENCE], mask(because_line(because)), style="dim")
-
-
-_REMARK = {
-    Status.UNKNOWN: "no source could tell",
-    Status.SKIPPED: "not reached, or does not apply",
-    Status.PENDING: "may still come",
-}
 
 
 def _rung(page: Page, label: str, status: Status, title: str, remark: str) -> None:
@@ -168,8 +156,7 @@ def _verdict(page: Page, diagnosis: Diagnosis, mask: Mask) -> None:
     head = (f"{VERDICTS[diagnosis.verdict]}: ", STYLES[diagnosis.verdict])
     page.hanging([head], mask(verdict_sentence(diagnosis)))
     if diagnosis.verdict is Verdict.HEALTHY:
-        steps = ", ".join(SPEC[step].title for step in diagnosis.not_covered)
-        page.field("not covered", (f"{steps}; " if steps else "") + "whether sound travels: no API shows it")
+        page.field("not covered", not_covered(diagnosis))
 
 
 def _unread(page: Page, report: TraceReport) -> set[tuple[str, str]]:

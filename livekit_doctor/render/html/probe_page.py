@@ -7,7 +7,7 @@ from livekit_doctor.diagnosis.probing import FEWEST_FOR_P95, Criterion, Outcome,
 from livekit_doctor.render.html.parts import MARKS, PLAIN, Fault, Shown, fault_of
 from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.report import ProbeReport
-from livekit_doctor.render.words import ENDINGS, percent
+from livekit_doctor.render.words import ENDINGS, criterion_sentence, got_their, took
 
 COLUMN, GAP, TALLEST, HEAD, FOOT, LEFT = 64, 10, 150, 26, 44, 12
 """Lengths in the histogram, in its own units."""
@@ -87,7 +87,7 @@ def of(report: ProbeReport) -> ProbePage:
     """The page's content."""
     judged, latency = report.judged, report.judged.latency
     joined = judged.number_of(Outcome.JOINED)
-    headline = f"{joined} of {judged.count} {'dispatches' if judged.count > 1 else 'dispatch'} {_got(report)}"
+    headline = f"{joined} of {judged.count} {'dispatches' if judged.count > 1 else 'dispatch'} {got_their(report)}"
     until = "the job request" if report.canary else "the agent being ACTIVE"
     few = latency is not None and latency.count < FEWEST_FOR_P95
     kicker = {0: "ok", 3: "not decided"}.get(report.exit_status, "not ok")
@@ -122,10 +122,6 @@ def of(report: ProbeReport) -> ProbePage:
     )
 
 
-def _got(report: ProbeReport) -> str:
-    return "got their job" if report.canary else "got their agent"
-
-
 def _facts(report: ProbeReport) -> Iterator[tuple[str, str]]:
     if report.canary:
         yield "dispatched", "a canary each"
@@ -142,21 +138,14 @@ def _mark(outcome: Outcome) -> Shown:
 
 
 def _counts(report: ProbeReport) -> Iterator[tuple[Shown, str, int]]:
-    yield _mark(Outcome.JOINED), _got(report), report.judged.number_of(Outcome.JOINED)
+    yield _mark(Outcome.JOINED), got_their(report), report.judged.number_of(Outcome.JOINED)
     for outcome, name in ENDINGS.items():
         if number := report.judged.number_of(outcome):
             yield _mark(outcome), name, number
 
 
 def _criterion(criterion: Criterion, report: ProbeReport) -> Judgement:
-    if criterion.name == "min_join_rate":
-        must = "all" if criterion.limit == 1 else f"at least {percent(criterion.limit)}"
-        got = "of no dispatch it is known" if criterion.value is None else f"{percent(criterion.value)} {_got(report)}"
-        text = f"{got}; {must} must"
-    else:
-        p95 = "no p95, since no agent joined" if criterion.value is None else f"p95 {criterion.value:.2f} s"
-        text = f"{p95}; at most {criterion.limit:g} s are allowed"
-    return Judgement(MARKS[criterion.status], text)
+    return Judgement(MARKS[criterion.status], criterion_sentence(criterion, report))
 
 
 def _histogram(report: ProbeReport) -> Histogram:
@@ -177,12 +166,11 @@ def _histogram(report: ProbeReport) -> Histogram:
 
 
 def _trial(trial: Trial) -> TrialRow:
-    took = f"{trial.latency:.2f} s" if trial.latency is not None else f"waited {trial.waited:.2f} s"
     return TrialRow(
         number=trial.number,
         shown=_mark(trial.outcome),
         outcome="joined" if trial.outcome is Outcome.JOINED else ENDINGS[trial.outcome],
-        seconds=took,
+        seconds=took(trial),
         room=trial.room,
         dispatch_id=trial.dispatch_id,
         code=trial.finding.code if trial.finding else "",

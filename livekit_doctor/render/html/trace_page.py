@@ -7,10 +7,9 @@ from datetime import datetime
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.findings import Because
-from livekit_doctor.diagnosis.result import Broken, Diagnosis, RoomResult, TimelineEntry
-from livekit_doctor.evidence import sources
+from livekit_doctor.diagnosis.result import Broken, Diagnosis, TimelineEntry
 from livekit_doctor.evidence.observations import Coverage
-from livekit_doctor.flow import SPEC, Status, Verdict
+from livekit_doctor.flow import SPEC, Verdict
 from livekit_doctor.render.html.ladder import NARROW, WIDE, Ladder, groups, ladder, start_of
 from livekit_doctor.render.html.parts import (
     MARKS,
@@ -29,7 +28,7 @@ from livekit_doctor.render.html.parts import (
 )
 from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.report import TraceReport
-from livekit_doctor.render.words import VERDICTS, verdict_sentence
+from livekit_doctor.render.words import REMARKS, VERDICTS, bundle_note, not_covered, room_state, verdict_sentence
 
 MOST_SOURCES = 12
 """The filter has a box for so many sources; the rarer ones share the last."""
@@ -41,11 +40,6 @@ _READ: Mapping[str, Shown] = {
     "empty": Shown("none", "read, and empty"),
     "unread": Shown("bad", "not read"),
     "not_configured": Shown("none", "not configured"),
-}
-_REMARKS = {
-    Status.UNKNOWN: "no source could tell",
-    Status.SKIPPED: "not reached, or does not apply",
-    Status.PENDING: "may still come",
 }
 
 
@@ -170,7 +164,7 @@ def of(report: TraceReport) -> TracePage:
         facts=tuple(_facts(report)),
         legs=_legs(report),
         breaks=tuple(Break(SPEC[item.step].title, _fault(item, report)) for item in diagnosis.broken),
-        not_covered=_not_covered(diagnosis),
+        not_covered=not_covered(diagnosis) if diagnosis.verdict is Verdict.HEALTHY else "",
         unread=unread,
         settle_by=advice(diagnosis.would_settle, mask),
         ruled_out=tuple(named(item.code, mask(item.because)) for item in diagnosis.ruled_out),
@@ -208,24 +202,13 @@ def _facts(report: TraceReport) -> Iterator[tuple[str, str]]:
     if diagnosis.call_id:
         yield "call", diagnosis.call_id
     room = diagnosis.room
-    yield "room", f"{room.name} ({_state(room, diagnosis)})" if room else "unknown"
+    yield "room", f"{room.name} ({room_state(room, diagnosis)})" if room else "unknown"
     if report.server:
         yield "server", report.server
     if diagnosis.inbound:
         yield "direction", "inbound"
     if bundle := report.bundle:
-        numbers = ", phone numbers masked" if bundle.masked else ""
-        saved = f"saved {bundle.created_at:%Y-%m-%d %H:%M:%S} UTC by livekit-doctor {bundle.version}"
-        yield "bundle", f"{bundle.name}, {saved}{numbers}"
-
-
-def _state(room: RoomResult, diagnosis: Diagnosis) -> str:
-    if room.open is None:
-        unread = any(entry.source == sources.LIVEKIT_API and entry.problem for entry in diagnosis.coverage)
-        return "LiveKit could not be asked" if unread else "LiveKit not asked"
-    if not room.open:
-        return "closed, or never there"
-    return f"open for {room.age:.0f} s" if room.age is not None else "open"
+        yield "bundle", bundle_note(bundle)
 
 
 def _legs(report: TraceReport) -> tuple[LegRows, ...]:
@@ -240,20 +223,13 @@ def _legs(report: TraceReport) -> tuple[LegRows, ...]:
                     time=clock(step.at),
                     after=offset(step.at, start),
                     evidence=evidence(step.evidence, report.mask),
-                    remark="" if step.evidence else _REMARKS.get(step.status, ""),
+                    remark="" if step.evidence else REMARKS.get(step.status, ""),
                 )
                 for step in steps
             ),
         )
         for title, steps in groups(report.diagnosis)
     )
-
-
-def _not_covered(diagnosis: Diagnosis) -> str:
-    if diagnosis.verdict is not Verdict.HEALTHY:
-        return ""
-    steps = ", ".join(SPEC[step].title for step in diagnosis.not_covered)
-    return (f"{steps}; " if steps else "") + "whether sound travels: no API shows it"
 
 
 def _unread(report: TraceReport) -> Iterator[Unread]:
