@@ -38,6 +38,7 @@ from livekit_doctor.flow import Confidence, Leg, Status, Step, Verdict
 from livekit_doctor.hearts import check as check_heart
 from livekit_doctor.hearts import trace as trace_heart
 from livekit_doctor.hearts.inputs import require_a_source
+from livekit_doctor.progress import Progress, beginnings
 from livekit_doctor.render.masking import mask_of, names_in
 from livekit_doctor.render.report import CheckReport, TraceReport, fix_values_of
 from livekit_doctor.settings import Settings
@@ -248,7 +249,7 @@ async def check(
     settings = settings if settings is not None else load_settings()
     options = check_heart.Options(probe=probe, read_only=read_only, timeout=timeout)
     selected = select(_names(only), _names(skip))
-    checked = await check_heart.check(settings, selected, options, progress or _nobody)
+    checked = await check_heart.check(settings, selected, options, _told(progress))
     return CheckRun(checked.results, checked.left_behind, strict, settings, checked.evidence)
 
 
@@ -277,7 +278,7 @@ async def trace(
     require_a_source(settings)
     subject = parse_subject(call or None, room or None)
     options = trace_heart.Options(wait=wait, read_only=read_only)
-    traced = await trace_heart.trace(settings, subject, options, progress or _nobody)
+    traced = await trace_heart.trace(settings, subject, options, _told(progress))
     return TraceRun(traced.diagnosis, subject, settings, traced.evidence)
 
 
@@ -291,8 +292,9 @@ def _names(given: str | Iterable[str]) -> Iterable[str]:
     return (given,) if isinstance(given, str) else given
 
 
-def _nobody(_: str) -> None:
-    pass
+def _told(progress: Callable[[str], None] | None) -> Progress:
+    """What begins, in words, to who asked to be told."""
+    return Progress(beginnings(lambda doing: progress(doing.what))) if progress else Progress()
 
 
 def _status(status: int) -> Literal[0, 1, 2, 3]:

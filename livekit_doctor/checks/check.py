@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum
 from typing import Literal
 
 from msgspec import Struct
@@ -16,16 +16,16 @@ Status = Literal["passed", "warned", "failed", "skipped", "errored"]
 
 
 class Need(Enum):
-    """What is gathered for checks."""
+    """What is gathered for checks, in words."""
 
-    CONFIGURATION = auto()
-    ROOMS = auto()
-    SIP = auto()
-    ENDPOINTS = auto()
-    CANARY = auto()
-    PROBE = auto()
-    INSIDE_ROOMS = auto()
-    CALL_LOGS = auto()
+    CONFIGURATION = "the configuration"
+    ROOMS = "the connection to LiveKit"
+    SIP = "SIP trunks and SIP dispatch rules"
+    ENDPOINTS = "the workers' endpoints"
+    CANARY = "agent dispatch, with a canary worker"
+    PROBE = "your own agent, in a scratch room"
+    INSIDE_ROOMS = "the live rooms"
+    CALL_LOGS = "the call logs"
 
 
 @dataclass(frozen=True, slots=True)

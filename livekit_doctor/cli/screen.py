@@ -2,12 +2,13 @@
 
 import os
 import sys
-import time
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
 from livekit_doctor.errors import UserError
+from livekit_doctor.progress import Doing, Progress, beginnings
 from livekit_doctor.redact import printable
 
 if TYPE_CHECKING:
@@ -23,19 +24,20 @@ VerboseOption = Annotated[
 
 _REFRESHES = 8
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_BAR = 24
 
 
 class Screen:
-    """Progress on standard error: a line that is overwritten where somebody sits at it, a line each when
+    """Progress on standard error: lines that are overwritten where somebody sits at it, a line each when
     verbose, else nothing. Raises UserError for quiet and verbose at once."""
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
         if quiet and verbose:
             raise UserError("LKD001", "--quiet and --verbose exclude each other", "leave one out")
         self._quiet, self._verbose = quiet, verbose
-        self._message, self._since = "", 0.0
-        self._until: float | None = None
+        self._under_way: tuple[Doing, ...] = ()
         self._live: Live | None = None
+        self.progress = Progress(beginnings(_print) if verbose else self._show)
 
     @property
     def detail(self) -> "Detail":
@@ -49,35 +51,28 @@ class Screen:
         """Whether somebody sees what is printed on stderr while it is."""
         return not self._quiet and not self._verbose and is_terminal()
 
-    def progress(self, message: str, seconds: float | None = None) -> None:
-        """What is being done now; `seconds` is how long it takes at the most, and is counted down."""
-        now = time.monotonic()
-        if message != self._message:
-            self._since = now
-        self._message = message
-        self._until = None if seconds is None else now + seconds
-        if self._verbose and self._live is None:
-            most = "" if seconds is None else f" (at most {seconds:.0f} s)"
-            print(printable(f"… {message}{most}"), file=sys.stderr, flush=True)
-        elif self.is_live and self._live is None:
-            self._live = self._started()
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Removes the line."""
+        """Removes the lines."""
         live, self._live = self._live, None
         if live is not None:
             live.stop()
+
+    def _show(self, under_way: tuple[Doing, ...]) -> None:
+        self._under_way = under_way
+        if self._live is None and self.is_live:
+            self._live = self._started()
 
     def _started(self) -> "Live":
         from rich.console import Console
         from rich.live import Live
 
+        console = Console(stderr=True, highlight=False)
         live = Live(
-            console=Console(stderr=True, highlight=False),
-            get_renderable=self._line,
+            console=console,
+            get_renderable=lambda: lines(self._under_way, monotonic(), console.width),
             refresh_per_second=_REFRESHES,
             transient=True,
             redirect_stdout=False,
@@ -86,16 +81,39 @@ class Screen:
         live.start()
         return live
 
-    def _line(self) -> "Text":
-        from rich.text import Text
 
-        now = time.monotonic()
-        frame = _SPINNER[int(now * _REFRESHES) % len(_SPINNER)]
-        left = None if self._until is None else max(0.0, self._until - now)
-        shown = f"{left:.0f} s left" if left is not None else f"{now - self._since:.0f} s"
-        line = Text(no_wrap=True, overflow="ellipsis")
-        line.append(f"{frame} ", "cyan").append(printable(self._message)).append(f"  {shown}", "dim")
-        return line
+def lines(under_way: tuple[Doing, ...], now: float, width: int) -> "Text":
+    """A line for each thing, no wider than `width`: how much of it is done, and for how long it has been under
+    way, or will be at the most; `now` is on time.monotonic()'s clock."""
+    from rich.text import Text
+
+    frame = _SPINNER[int(now * _REFRESHES) % len(_SPINNER)]
+    text = Text(no_wrap=True, overflow="ellipsis")
+    for number, doing in enumerate(under_way):
+        tail = f"{_done(doing)}  {_time(doing, now)}"
+        what = Text(printable(doing.what))
+        what.truncate(max(8, width - len(tail) - 2), overflow="ellipsis")
+        text.append("\n" if number else "").append(f"{frame} ", "cyan").append(what).append(tail, "dim")
+    return text
+
+
+def _done(doing: Doing) -> str:
+    if doing.share is None:
+        return f"  {doing.amount}" if doing.amount else ""
+    share = min(1.0, doing.share)
+    return f"  [{'#' * round(share * _BAR):.<{_BAR}}] {share:4.0%} of {doing.amount}"
+
+
+def _time(doing: Doing, now: float) -> str:
+    """What takes longer than it should counts upwards again."""
+    if doing.until is not None and doing.until > now:
+        return f"{doing.until - now:.0f} s left"
+    return f"{now - doing.since:.0f} s"
+
+
+def _print(doing: Doing) -> None:
+    most = "" if doing.until is None else f" (at most {doing.until - monotonic():.0f} s)"
+    print(printable(f"… {doing.what}{most}"), file=sys.stderr, flush=True)
 
 
 def is_terminal() -> bool:

@@ -12,6 +12,7 @@ from livekit_doctor.cli import options
 from livekit_doctor.cli.exits import Exit, exit_status_of_check
 from livekit_doctor.cli.screen import Screen
 from livekit_doctor.errors import ConfigError, UserError
+from livekit_doctor.progress import Progress
 
 if TYPE_CHECKING:
     from livekit_doctor.checks.check import Check, CheckResult
@@ -129,7 +130,8 @@ def _watch(rounds: "Rounds", plan: "Plan", listen: str) -> int:
                     note = "note: other machines can ask too, without a password, and see which checks fail"
                     print(note, file=sys.stderr)
             shown = stack.enter_context(display(clock, str(where or "")))
-            rounds.progress = say = shown.say
+            say = shown.say
+            rounds.progress = Progress(lambda under_way: shown.say(", ".join(doing.what for doing in under_way)))
 
             def tell(watched: Watched) -> None:
                 nonlocal now
@@ -162,7 +164,7 @@ class Rounds:
         self._load, self._loaded, self._selected, self._how = load, loaded, selected, how
         self._strict, self._show_numbers = strict, show_numbers
         self._is_first = True
-        self.progress: Callable[[str], None] = Screen().progress
+        self.progress = Progress()
 
     async def __call__(self) -> "Result":
         from msgspec import structs

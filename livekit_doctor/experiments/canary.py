@@ -39,6 +39,7 @@ from livekit_doctor.evidence.observations import (
     ScratchDispatch,
 )
 from livekit_doctor.experiments.scratch import PREFIX, ScratchRoom
+from livekit_doctor.progress import Progress
 
 WAIT = 5.0
 PONG = 1.0
@@ -51,7 +52,7 @@ LISTED = 1.0
 """Seconds for ListDispatch to show what CreateDispatch and DeleteDispatch did."""
 
 
-async def run(client: LiveKitClient, *, wait: float = WAIT) -> Reading:
+async def run(client: LiveKitClient, *, wait: float = WAIT, progress: Progress | None = None) -> Reading:
     """Registers, gets a job within `wait` seconds and declines it; makes, lists and deletes a
     dispatch. Yields a Canary and a ScratchDispatch, as far as they could be made, and coverage.
 
@@ -64,6 +65,8 @@ async def run(client: LiveKitClient, *, wait: float = WAIT) -> Reading:
     trial = _Trial(client, room, agent_name, wait)
     try:
         async with _registered(client, agent_name) as worker, room:
+            if progress:
+                progress("waiting for the job of a canary worker", wait)
             await trial.run(worker)
     except (_SocketFailed, ApiError) as error:
         trial.failed(error.problem)

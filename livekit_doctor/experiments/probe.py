@@ -7,7 +7,6 @@ proof; a job shows in ListDispatch only after up to 5 s (fact 10).
 import asyncio
 import re
 import secrets
-from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 
@@ -19,6 +18,7 @@ from livekit_doctor.evidence.livekit_api import list_dispatches, list_participan
 from livekit_doctor.evidence.livekit_client import ApiError, LiveKitClient, utc_now
 from livekit_doctor.evidence.observations import Coverage, Dispatch, Job, Participant, ProbeResult, Read, Reading
 from livekit_doctor.experiments.scratch import PREFIX, ScratchRoom
+from livekit_doctor.progress import Progress
 from livekit_doctor.settings import Settings
 
 MARK = {"livekit_doctor.probe": "true"}
@@ -35,8 +35,6 @@ SLOW_POLL = 0.5
 """Seconds between two looks; slow once the time that a healthy agent takes has passed."""
 
 _PLACEHOLDER = re.compile(r"\{(call_id|room)\}")
-
-Progress = Callable[[str], None]
 
 
 class ProbeRefused(UserError):
@@ -55,7 +53,7 @@ async def run(client: LiveKitClient, settings: Settings, *, progress: Progress |
     the automatic dispatch, but with metadata and the mark of a probe.
     """
     agent_name = agent_to_probe(settings)
-    probe = _Probe(client, agent_name, settings.probe.timeout, progress or (lambda _: None))
+    probe = _Probe(client, agent_name, settings.probe.timeout, progress or Progress())
     dispatch = RoomAgentDispatch(agent_name=agent_name, attributes=MARK)
     room = ScratchRoom(client, [dispatch], lifetime=max(settings.probe.timeout, NO_JOB_AFTER) + ON_ITS_WAY)
     dispatch.metadata = fill_in(settings.probe.metadata or "", call_id=_call_id(), room=room.name)
@@ -115,7 +113,7 @@ class _Probe:
         self.room = room
         room.before_removal = self.finish
         who = f'agent "{self.agent_name}"' if self.agent_name else "the unnamed worker"
-        self.progress(f"dispatched {who} into scratch room {room.name}, waiting up to {self.timeout:g} s for it")
+        self.progress(f"dispatched {who} into scratch room {room.name}, waiting for it", self.timeout)
 
     async def result(self) -> ProbeResult:
         joined_after = await self._joined()
@@ -143,8 +141,9 @@ class _Probe:
 
         Where nobody can see whether it has arrived, it is given the time all the same.
         """
-        if not self._over() and self.age < ON_ITS_WAY:
-            self.progress("waiting for the agent that may be on its way, to remove the scratch room")
+        left = ON_ITS_WAY - self.age
+        if not self._over() and left > 0:
+            self.progress("waiting for the agent that may be on its way, to remove the scratch room", left)
         while not self._over() and self.age < ON_ITS_WAY:
             for look in (self._look_at_agent, self._look_at_job):
                 with suppress(ApiError):

@@ -29,6 +29,7 @@ from livekit_doctor.evidence.observations import (
 )
 from livekit_doctor.experiments.probe import fill_in
 from livekit_doctor.experiments.scratch import ScratchRoom
+from livekit_doctor.progress import Progress
 
 IDENTITY = "callee"
 
@@ -51,7 +52,6 @@ ANSWER_AFTER = 10.0
 HANGING_UP = 6.0
 """Seconds that a call which is being set up has to end, once its participant was removed."""
 
-Progress = Callable[[str], None]
 Enough = Callable[[Evidence, str, float], bool]
 """Whether the evidence, of a call in this room, decides both legs; or so many seconds after
 CreateSIPParticipant answered were too many."""
@@ -71,7 +71,7 @@ class Order:
 
 
 async def run(
-    client: LiveKitClient, order: Order, known: Evidence, enough: Enough, progress: Progress = lambda _: None
+    client: LiveKitClient, order: Order, known: Evidence, enough: Enough, progress: Progress | None = None
 ) -> tuple[Evidence, str]:
     """Places the call, follows it until that is `enough`, and ends it. Returns everything that is
     known then, `known` included, and the name of the room.
@@ -84,7 +84,7 @@ async def run(
     lifetime = order.ringing_timeout + ANSWER_AFTER + order.hold
     room = ScratchRoom(client, [dispatch], lifetime=lifetime, departure_timeout=DEPARTURE_TIMEOUT)
     dispatch.metadata = fill_in(order.metadata, call_id=room.name, room=room.name)
-    call = _Call(client, order, room, known, progress)
+    call = _Call(client, order, room, known, progress or Progress())
     try:
         async with room:
             await call.follow(enough)
@@ -103,8 +103,9 @@ class _Call:
         self.client, self.order, self.room, self.progress = client, order, room, progress
         self.evidence = known
         self.result: SipCallResult | None = None
+        self.began = monotonic()
         self.over_at: float | None = None
-        """When CreateSIPParticipant ended in any way, on time.monotonic()'s clock."""
+        """When CreateSIPParticipant ended in any way; both on time.monotonic()'s clock."""
 
     def add(self, reading: Reading) -> None:
         self.evidence = self.evidence.plus(reading, now=utc_now())
@@ -118,7 +119,7 @@ class _Call:
             await self._look()
             if self._is_over(enough):
                 break
-            self.progress(self._state())
+            self.progress(self._state(), self._seconds_left())
             if dialing.done():
                 await asyncio.sleep(POLL)
             else:
@@ -146,7 +147,7 @@ class _Call:
             ringing_timeout=Duration(seconds=ceil(order.ringing_timeout)),
             max_call_duration=Duration(seconds=ceil(order.ringing_timeout + order.hold) + DEPARTURE_TIMEOUT),
         )
-        began = monotonic()
+        self.began = monotonic()
         try:
             reply = await self.client.call(
                 "SIP/CreateSIPParticipant",
@@ -155,10 +156,10 @@ class _Call:
                 patience=order.ringing_timeout + ANSWER_AFTER,
                 sip_call=True,
             )
-            self._read(_answered(reply.message), reply.read, monotonic() - began)
+            self._read(_answered(reply.message), reply.read, monotonic() - self.began)
         except ApiError as error:
             if error.answer is not None and error.answer.twirp_code:
-                self._read(_refused(error.answer), error.answer.read, monotonic() - began)
+                self._read(_refused(error.answer), error.answer.read, monotonic() - self.began)
             else:
                 self.add(gather.unread(sources.TEST_CALL, error.problem))
         finally:
@@ -215,6 +216,13 @@ class _Call:
         agents = [p for p in next(listings).participants if p.kind == "AGENT" and p.state == "ACTIVE"]
         agent = "" if self.order.agent_name is None else f", agent {'in the room' if agents else 'not there yet'}"
         return f"phone {self._phone_status() or 'not there'}{agent}"
+
+    def _seconds_left(self) -> float | None:
+        """How long it may ring, and once it is answered, how long the call is held."""
+        if self.over_at is None:
+            return max(0.0, self.began + self.order.ringing_timeout - monotonic())
+        answered = self.result is not None and self.result.status == 200
+        return max(0.0, self.over_at + self.order.hold - monotonic()) if answered else None
 
 
 class _Answer(TypedDict, total=False):

@@ -23,12 +23,11 @@ from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence import call_logs, gather, sources, worker_endpoint
 from livekit_doctor.evidence.livekit_client import LiveKitClient, utc_now
 from livekit_doctor.evidence.observations import Evidence, Reading
+from livekit_doctor.progress import Progress
 from livekit_doctor.settings import Settings
 
 JUDGED_ROOMS = 200
 """How many live rooms are looked into, newest first."""
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +52,14 @@ async def check(
     settings: Settings,
     selected: Iterable[Check] = CHECKS,
     options: Options | None = None,
-    progress: Progress = lambda _: None,
+    progress: Progress | None = None,
 ) -> Checked:
     """Gathers what the selected checks need, and judges them in order.
 
     Raises ProbeRefused, before anything is asked, where a probe could do harm.
     """
     wanted, options = tuple(selected), options or Options()
-    gatherer = _Gatherer(settings, options, progress)
+    gatherer = _Gatherer(settings, options, progress or Progress())
     needs = needs_of(wanted, settings) - gatherer.left_out.keys()
     if Need.PROBE in needs:
         from livekit_doctor.experiments import probe
@@ -112,7 +111,6 @@ class _Gatherer:
         In task groups, since a cancelled `asyncio.gather` is over with the first task that ends:
         the others could not finish cleaning up.
         """
-        self.progress("asking LiveKit, the call logs and the workers")
         first = {Need.ROOMS: self._rooms, Need.ENDPOINTS: self._endpoints, Need.CALL_LOGS: self._call_logs}
         connected = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
@@ -127,8 +125,8 @@ class _Gatherer:
         await connected.wait()
         if self.client is None or self._unconnected():
             return
-        second: dict[Need, Callable[[LiveKitClient], Coroutine[object, object, Reading]]] = {
-            Need.SIP: gather.sip_objects,
+        second: dict[Need, Callable[[LiveKitClient, Progress], Coroutine[object, object, Reading]]] = {
+            Need.SIP: self._sip,
             Need.CANARY: self._canary,
             Need.PROBE: self._probe,
             Need.INSIDE_ROOMS: self._inside_rooms,
@@ -142,12 +140,13 @@ class _Gatherer:
     async def _one(
         self,
         need: Need,
-        read: Callable[[], Coroutine[object, object, Reading]],
+        read: Callable[[Progress], Coroutine[object, object, Reading]],
         connected: asyncio.Event | None = None,
     ) -> None:
         began = time.monotonic()
         try:
-            reading = await read()
+            with self.progress.beside(f"checking {need.value}") as progress:
+                reading = await read(progress)
             self.evidence = self.evidence.plus(reading, now=utc_now())
         except Exception as error:
             self.without[need] = one_line(error)
@@ -161,28 +160,31 @@ class _Gatherer:
         unread = any(entry.status != "read" for entry in setup.coverage(sources.LIVEKIT_API))
         return unread or Need.ROOMS in self.without
 
-    async def _rooms(self) -> Reading:
+    async def _rooms(self, _: Progress) -> Reading:
         return await gather.rooms(self.client) if self.client else Reading()
 
-    async def _endpoints(self) -> Reading:
+    async def _endpoints(self, _: Progress) -> Reading:
         async with aiohttp.ClientSession() as session:
             reads = (worker_endpoint.read(worker, session) for worker in self.settings.workers)
             return gather.combine(await asyncio.gather(*reads))
 
-    async def _call_logs(self) -> Reading:
+    async def _call_logs(self, _: Progress) -> Reading:
         return await call_logs.inspect(self.settings.call_logs)
 
-    async def _canary(self, client: LiveKitClient) -> Reading:
+    async def _sip(self, client: LiveKitClient, _: Progress) -> Reading:
+        return await gather.sip_objects(client)
+
+    async def _canary(self, client: LiveKitClient, progress: Progress) -> Reading:
         from livekit_doctor.experiments import canary
 
-        return await canary.run(client)
+        return await canary.run(client, progress=progress)
 
-    async def _probe(self, client: LiveKitClient) -> Reading:
+    async def _probe(self, client: LiveKitClient, progress: Progress) -> Reading:
         from livekit_doctor.experiments import probe
 
-        return await probe.run(client, self.settings, progress=self.progress)
+        return await probe.run(client, self.settings, progress=progress)
 
-    async def _inside_rooms(self, client: LiveKitClient) -> Reading:
+    async def _inside_rooms(self, client: LiveKitClient, progress: Progress) -> Reading:
         """The live rooms; those whose verdict hangs on a second look are looked at twice."""
         setup = Setup(self.evidence, self.settings)
         rooms = matching_rooms(setup)[:JUDGED_ROOMS]
@@ -190,8 +192,9 @@ class _Gatherer:
         seen = replace(setup, evidence=setup.evidence.plus(reading))
         again = {d.room.sid: d.look_again for d in judged_rooms(seen) if d.room and d.look_again}
         if again:
-            self.progress(f"looking at {counted(len(again), 'room')} a second time")
-            await asyncio.sleep(max(filter(None, again.values())))
+            settling = max(filter(None, again.values()))
+            progress(f"{counted(len(again), 'live room')} to be looked at a second time", settling)
+            await asyncio.sleep(settling)
             listing = await gather.rooms(client)
             second = await gather.inside(client, [room for room in rooms if room.sid in again])
             reading = gather.combine((reading, listing, second))

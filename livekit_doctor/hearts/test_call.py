@@ -1,6 +1,5 @@
 """The heart of `test-call`: choose the trunk, place one real call, and diagnose it like any other."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import aiohttp
@@ -19,6 +18,7 @@ from livekit_doctor.evidence.observations import Evidence, OutboundTrunk, Outbou
 from livekit_doctor.experiments import test_call as experiment
 from livekit_doctor.experiments.test_call import NOBODY, Order
 from livekit_doctor.flow import LEGS, Leg, Status, Step
+from livekit_doctor.progress import Progress
 from livekit_doctor.settings import Settings
 
 SETTLING = 5.0
@@ -26,8 +26,6 @@ SETTLING = 5.0
 
 _STATUS = {"LKD002": 2, "LKD004": 2, "LKD203": 1}
 """The exit statuses of what keeps the trunks from being listed; any other leaves it undecided."""
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ class Called:
     left_behind: tuple[str, ...] = ()
 
 
-async def prepare(settings: Settings, trunk_id: str | None, progress: Progress = lambda _: None) -> Prepared:
+async def prepare(settings: Settings, trunk_id: str | None, progress: Progress) -> Prepared:
     """Reads SIP objects and worker endpoints, and chooses the trunk: the one given, the only one that
     is configured, else the only one there is.
 
@@ -71,7 +69,7 @@ async def prepare(settings: Settings, trunk_id: str | None, progress: Progress =
     return Prepared(evidence, chosen, next((trunk for trunk in trunks if trunk.id == chosen), None))
 
 
-async def place(settings: Settings, order: Order, known: Evidence, progress: Progress = lambda _: None) -> Called:
+async def place(settings: Settings, order: Order, known: Evidence, progress: Progress) -> Called:
     """Places the call, follows both legs until they are decided, ends it, and says where it broke."""
     own = settings_of(settings, order)
     allowances = own.flow.allowances

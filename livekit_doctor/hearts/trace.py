@@ -5,7 +5,7 @@ and only where the diagnosis leaves it open the other live rooms, a canary, a se
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,7 +23,8 @@ from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence import call_logs, gather, logs, sources, worker_endpoint
 from livekit_doctor.evidence.livekit_client import LiveKitClient, utc_now
 from livekit_doctor.evidence.observations import DispatchList, Evidence, Reading, RoomList
-from livekit_doctor.flow import SPEC, Status, Step, Verdict
+from livekit_doctor.flow import SPEC, Leg, Status, Step, Verdict
+from livekit_doctor.progress import Progress
 from livekit_doctor.settings import Settings
 
 SEARCHED_ROOMS = 50
@@ -34,8 +35,6 @@ POLL = 1.0
 
 YOUNG = timedelta(minutes=1)
 """Rooms that are searched again and again with --wait, for a call whose room is not known yet."""
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +53,10 @@ class Traced:
     diagnosis: Diagnosis
 
 
-async def trace(settings: Settings, subject: Subject, options: Options, progress: Progress = lambda _: None) -> Traced:
+async def trace(settings: Settings, subject: Subject, options: Options, progress: Progress | None = None) -> Traced:
     """Gathers what can be read of the call and says where it broke."""
     async with AsyncExitStack() as stack:
-        tracer = _Tracer(settings, subject, options, progress)
+        tracer = _Tracer(settings, subject, options, progress or Progress())
         if gather.missing_credentials(settings.livekit) is None:
             tracer.client = await stack.enter_async_context(LiveKitClient(settings.livekit))
         evidence = await tracer.further_looks(await tracer.first_look())
@@ -71,8 +70,12 @@ class _Tracer:
 
     async def first_look(self) -> Evidence:
         """Rows, rooms, SIP objects and worker endpoints, concurrently; then the call's room."""
-        self.progress("reading call logs, rooms, SIP objects and worker endpoints")
-        evidence = await gather.together(self._rows(), self._rooms(), self._sip(), self._endpoints())
+        evidence = await gather.together(
+            self._beside("reading the call logs", self._rows()),
+            self._beside("asking LiveKit for its rooms", self._rooms()),
+            self._beside("asking LiveKit for SIP trunks and SIP dispatch rules", self._sip()),
+            self._beside("asking the workers' endpoints", self._endpoints()),
+        )
         if self.options.pasted is not None:
             evidence = evidence.plus(self.options.pasted)
         if self._call(evidence).room is None:
@@ -85,19 +88,23 @@ class _Tracer:
         deadline = monotonic() + self.options.wait
         evidence = await self._logs(evidence)
         evidence = await self._search_for_dispatch(evidence)
-        while monotonic() < deadline and not self._decided(evidence):
+        while monotonic() < deadline and not self._decided(evidence, deadline):
             await asyncio.sleep(min(POLL, max(0.0, deadline - monotonic())))
             evidence = await self._look_again(evidence)
         if self.options.wait:
             evidence = await self._logs(evidence, again=True)
         again = self._diagnose(evidence).look_again
         if again is not None:
-            self.progress(f"looking a second time in {again:.0f} s")
+            self.progress("one look is not enough: looking a second time", again)
             await asyncio.sleep(again)
             evidence = await self._look_again(evidence)
         return await self._canary(await self._search_for_dispatch(evidence))
 
     # The sources
+
+    async def _beside(self, what: str, reading: Awaitable[Reading]) -> Reading:
+        with self.progress.beside(what):
+            return await reading
 
     async def _rows(self, call_id: str | None = None) -> Reading:
         call_id = call_id or self.subject.call_id
@@ -173,7 +180,8 @@ class _Tracer:
         return evidence
 
     def _bar(self, name: str, done: int, size: int | None) -> None:
-        self.progress(f"reading {name} {logs.bar(done, size)}")
+        share = done / size if size else None
+        self.progress(f"reading {name}", share=share, amount=f"{(size or done) / 1e6:.0f} MB")
 
     async def _look_again(self, evidence: Evidence) -> Evidence:
         call = self._call(evidence)
@@ -212,8 +220,7 @@ class _Tracer:
             return evidence
         from livekit_doctor.experiments import canary
 
-        self.progress("testing the dispatch pipeline with a canary")
-        return evidence.plus(await canary.run(self.client), now=utc_now())
+        return evidence.plus(await canary.run(self.client, progress=self.progress), now=utc_now())
 
     # What is known so far
 
@@ -223,11 +230,11 @@ class _Tracer:
     def _call(self, evidence: Evidence) -> Call:
         return calls_of(Setup(evidence, self.settings), self.subject)[-1]
 
-    def _decided(self, evidence: Evidence) -> bool:
+    def _decided(self, evidence: Evidence, deadline: float) -> bool:
         """Both legs are decided: nothing pending, and either broken or healthy to the answer."""
         diagnosis = self._diagnose(evidence)
         status = {result.step: result.status for result in diagnosis.steps}
-        self.progress(_watching(diagnosis))
+        self.progress(_watching(diagnosis), max(0.0, deadline - monotonic()))
         if diagnosis.look_again is not None or Status.PENDING in status.values():
             return False
         if diagnosis.verdict is Verdict.BROKEN:
@@ -238,5 +245,9 @@ class _Tracer:
 
 
 def _watching(diagnosis: Diagnosis) -> str:
-    open_steps = [SPEC[result.step].title for result in diagnosis.steps if result.status is Status.PENDING]
-    return f"watching: {', '.join(open_steps)}" if open_steps else f"watching: {diagnosis.verdict.value}"
+    """The next step of each leg that is still to come."""
+    coming: dict[Leg, str] = {}
+    for result in diagnosis.steps:
+        if result.status is Status.PENDING:
+            coming.setdefault(SPEC[result.step].leg, SPEC[result.step].title)
+    return f"waiting for: {', '.join(coming.values())}" if coming else f"following the call: {diagnosis.verdict.value}"

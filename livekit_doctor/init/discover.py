@@ -1,7 +1,7 @@
 """Asks LiveKit, the database and a worker on this machine, all at once; none can break the others."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -15,11 +15,11 @@ from livekit_doctor.evidence.livekit_client import LiveKitClient, utc_now
 from livekit_doctor.evidence.observations import Evidence, LogRow, Problem, Reading, Room, RoomList
 from livekit_doctor.init.logs import mapped_states
 from livekit_doctor.init.tables import TableSeen, clear_choice, likely_tables
+from livekit_doctor.progress import Progress
 from livekit_doctor.redact import redact_text
 from livekit_doctor.settings import CallLogs, Settings, Worker
 
 T = TypeVar("T")
-Progress = Callable[[str], None]
 
 LOCAL_WORKERS = ("http://localhost:8081",)
 """Where the agents SDK serves a worker's endpoint unless told otherwise."""
@@ -46,15 +46,15 @@ class Discovered:
 
 
 async def discover(
-    settings: Settings, workers: tuple[str, ...] = LOCAL_WORKERS, progress: Progress = lambda _: None
+    settings: Settings, workers: tuple[str, ...] = LOCAL_WORKERS, progress: Progress | None = None
 ) -> Discovered:
     """Reads all sources at once. `settings` have the credentials; nothing is created or changed."""
-    progress("asking LiveKit, the database and this machine")
+    progress = progress or Progress()
     rooms, sip, tables, local = await asyncio.gather(
-        _within(_rooms(settings), "live rooms"),
-        _within(_sip(settings), "SIP trunks and SIP dispatch rules"),
-        _within(_tables(settings.call_logs), "database"),
-        _within(_workers(workers), "local worker"),
+        _within(_rooms(settings), "live rooms", progress),
+        _within(_sip(settings), "SIP trunks and SIP dispatch rules", progress),
+        _within(_tables(settings.call_logs), "database", progress),
+        _within(_workers(workers), "local worker", progress),
     )
     evidence = Evidence(now=utc_now())
     problems: list[str] = []
@@ -74,11 +74,12 @@ async def discover(
     return Discovered(Setup(evidence, settings), candidates, tuple(dict.fromkeys(problems)), no_tables, unreached)
 
 
-async def _within(source: Awaitable[T], name: str) -> T | str:
+async def _within(source: Awaitable[T], name: str, progress: Progress) -> T | str:
     """What the source says, or why it says nothing, in one line."""
     try:
-        async with asyncio.timeout(PATIENCE):
-            return await source
+        with progress.beside(f"looking for: {name}"):
+            async with asyncio.timeout(PATIENCE):
+                return await source
     except TimeoutError:
         return f"{name}: not read within {PATIENCE:g} s"
     except Exception as error:

@@ -1,6 +1,7 @@
 """The options for the components' logs, by the command line alone."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -97,7 +98,7 @@ def test_a_log_that_breaks_midway_is_said(folder: Path) -> None:
 def test_progress_is_for_those_who_watch(folder: Path) -> None:
     status, seen = run_in_terminal("trace", "--room", CALL.room, "--worker-log", "worker.log", cwd=folder)
     assert status == 3
-    assert "reading worker.log [" in seen
+    assert re.search(r"reading worker\.log\x1b\[2m  \[#", seen)
     ran = run("trace", "--room", CALL.room, "--worker-log", "worker.log", cwd=folder)
     assert ran.stderr == ""
 

@@ -10,6 +10,7 @@ from livekit_doctor.evidence.livekit_client import LiveKitClient
 from livekit_doctor.evidence.observations import ProbeResult, Reading
 from livekit_doctor.experiments import probe
 from livekit_doctor.experiments.probe import ProbeRefused, fill_in
+from livekit_doctor.progress import Doing, Progress, beginnings
 from livekit_doctor.settings import Agent, Flow, Probe, Settings
 from tests.experiments.proxy import Proxy
 from tests.experiments.support import WithClient, of_kind
@@ -45,13 +46,13 @@ def test_healthy_worker(edge: Edge, with_client: WithClient, agent: Worker) -> N
     listed: list[Any] = []
     told: list[str] = []
 
-    def progress(text: str) -> None:
-        told.append(text)
+    def tell(doing: Doing) -> None:
+        told.append(doing.what)
         if not listed:
             listed.extend(edge.dispatches(edge.rooms()[0].name))
 
     async def work(client: LiveKitClient) -> Reading:
-        return await probe.run(client, settings_of(agent.agent_name, template), progress=progress)
+        return await probe.run(client, settings_of(agent.agent_name, template), progress=Progress(beginnings(tell)))
 
     seen = result_of(with_client(work))
     assert seen.agent_name == agent.agent_name

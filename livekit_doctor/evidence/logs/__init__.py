@@ -17,7 +17,7 @@ from livekit_doctor.evidence.observations import Component, Coverage, Observatio
 from livekit_doctor.redact import redact_text
 from livekit_doctor.settings import Logs
 
-__all__ = ["SOURCES", "LogSource", "Needles", "bar", "read", "require_readable", "sources_of"]
+__all__ = ["SOURCES", "LogSource", "Needles", "read", "require_readable", "sources_of"]
 
 Progress = Callable[[str, int, int | None], None]
 """Called now and then with a log's name, the bytes read of it, and its size where that is known."""
@@ -107,11 +107,3 @@ def _problem(source: LogSource, why: str, verb: str = "read to its end") -> Prob
     message = f"{source.name} can't be {verb}: {why}"
     values = {"kind": "file_unreadable", "file": source.name, "detail": message}
     return Problem(code="LKD602", message=message, values=values)
-
-
-def bar(done: int, size: int | None, width: int = 24) -> str:
-    """How much of a log has been read, as a bar; in megabytes where its size is not known."""
-    if not size:
-        return f"{done / 1e6:.0f} MB"
-    part = min(1.0, done / size)
-    return f"[{'#' * round(part * width):.<{width}}] {part:4.0%} of {size / 1e6:.0f} MB"
