@@ -45,6 +45,15 @@ class _Observation(Struct, frozen=True, kw_only=True, tag=True):
 # LiveKit API
 
 
+SCRATCH_PREFIX = "livekit-doctor-"
+"""What the names of experiments' rooms begin with; they are nobody's calls."""
+
+
+def is_scratch(room: str) -> bool:
+    """Whether a room of this name is an experiment's."""
+    return room.startswith(SCRATCH_PREFIX)
+
+
 class Room(_Value, frozen=True):
     sid: str
     name: str

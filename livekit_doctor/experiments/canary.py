@@ -30,6 +30,7 @@ from livekit_doctor.evidence.livekit_client import (
     websocket_url,
 )
 from livekit_doctor.evidence.observations import (
+    SCRATCH_PREFIX,
     Canary,
     Coverage,
     Observation,
@@ -38,7 +39,7 @@ from livekit_doctor.evidence.observations import (
     Reading,
     ScratchDispatch,
 )
-from livekit_doctor.experiments.scratch import PREFIX, ScratchRoom
+from livekit_doctor.experiments.scratch import ScratchRoom
 from livekit_doctor.progress import Progress
 
 WAIT = 5.0
@@ -58,7 +59,7 @@ async def run(client: LiveKitClient, *, wait: float = WAIT, progress: Progress |
 
     Leaves nothing behind, also when cancelled; what could not be removed is a LeftBehind.
     """
-    agent_name = f"{PREFIX}canary-{secrets.token_hex(8)}"
+    agent_name = f"{SCRATCH_PREFIX}canary-{secrets.token_hex(8)}"
     room = ScratchRoom(
         client, [agent_dispatch.RoomAgentDispatch(agent_name=agent_name)], lifetime=wait + FIRST_JOB + SECOND_JOB
     )
@@ -265,7 +266,7 @@ async def _refused(client: LiveKitClient, url: str, error: aiohttp.WSServerHands
         try:
             await client.call(
                 "RoomService/ListRooms",
-                room_service.ListRoomsRequest(names=[PREFIX]),
+                room_service.ListRoomsRequest(names=[SCRATCH_PREFIX]),
                 room_service.ListRoomsResponse,
                 room_list=True,
             )

@@ -16,8 +16,17 @@ from livekit_doctor.errors import UserError
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.livekit_api import list_dispatches, list_participants
 from livekit_doctor.evidence.livekit_client import ApiError, LiveKitClient, utc_now
-from livekit_doctor.evidence.observations import Coverage, Dispatch, Job, Participant, ProbeResult, Read, Reading
-from livekit_doctor.experiments.scratch import PREFIX, ScratchRoom
+from livekit_doctor.evidence.observations import (
+    SCRATCH_PREFIX,
+    Coverage,
+    Dispatch,
+    Job,
+    Participant,
+    ProbeResult,
+    Read,
+    Reading,
+)
+from livekit_doctor.experiments.scratch import ScratchRoom
 from livekit_doctor.progress import Progress
 from livekit_doctor.settings import Settings
 
@@ -74,7 +83,7 @@ def fill_in(template: str, *, call_id: str, room: str) -> str:
 
 
 def _call_id() -> str:
-    return f"{PREFIX}probe-{secrets.token_hex(6)}"
+    return f"{SCRATCH_PREFIX}probe-{secrets.token_hex(6)}"
 
 
 def agent_to_probe(settings: Settings) -> str:

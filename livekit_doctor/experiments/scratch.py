@@ -22,11 +22,10 @@ from livekit.protocol.agent_dispatch import RoomAgentDispatch
 
 from livekit_doctor.evidence.livekit_api import list_rooms
 from livekit_doctor.evidence.livekit_client import ApiError, LiveKitClient, utc_now
-from livekit_doctor.evidence.observations import LeftBehind, Read, Room
+from livekit_doctor.evidence.observations import SCRATCH_PREFIX, LeftBehind, Read, Room
 
 T = TypeVar("T")
 
-PREFIX = "livekit-doctor-"
 SAFETY_NET = 30
 """Seconds beyond its planned life after which the server itself closes an empty scratch room."""
 DEPARTURE_TIMEOUT = 5
@@ -60,7 +59,7 @@ class ScratchRoom:
     ) -> None:
         if not agents:
             raise ValueError("a scratch room without agents would start unnamed workers")
-        self.name = f"{PREFIX}{secrets.token_hex(6)}"
+        self.name = f"{SCRATCH_PREFIX}{secrets.token_hex(6)}"
         self.left_behind: tuple[LeftBehind, ...] = ()
         self.before_removal: Callable[[], Awaitable[None]] | None = None
         """Has BEFORE_REMOVAL seconds. An ApiError of it is dropped."""

@@ -17,7 +17,7 @@ from msgspec import structs
 from livekit_doctor.checks import CHECKS
 from livekit_doctor.checks.check import Check, CheckResult, Need, counted
 from livekit_doctor.checks.judgement import Gathered, judge, one_line, with_prerequisites
-from livekit_doctor.diagnosis.rules.rooms import judged_rooms, matching_rooms
+from livekit_doctor.diagnosis.room_presence import judged_rooms, matching_rooms
 from livekit_doctor.diagnosis.rules.workers import left_behind
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence import call_logs, gather, sources, worker_endpoint

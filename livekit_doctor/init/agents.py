@@ -3,7 +3,6 @@
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from livekit_doctor.diagnosis.rules.rooms import SCRATCH_PREFIX
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence.observations import (
     DispatchList,
@@ -11,6 +10,7 @@ from livekit_doctor.evidence.observations import (
     ParticipantList,
     SipDispatchRuleList,
     WorkerEndpoint,
+    is_scratch,
 )
 from livekit_doctor.init.texts import can_be_written, quoted, some
 
@@ -47,7 +47,7 @@ def agents_in_use(setup: Setup) -> tuple[AgentSeen, ...]:
     seen: dict[str, _Sightings] = defaultdict(_Sightings)
     in_rooms = {listing.room: listing.participants for listing in setup.all(ParticipantList)}
     for room, participants in in_rooms.items():
-        if room.startswith(SCRATCH_PREFIX):
+        if is_scratch(room):
             continue
         for participant in participants:
             if participant.kind == "AGENT" and (name := _name_of(participant)):
@@ -56,7 +56,7 @@ def agents_in_use(setup: Setup) -> tuple[AgentSeen, ...]:
                     seen[name].outbound.append(room)
     for listing in setup.all(DispatchList):
         for dispatch in listing.dispatches:
-            if listing.room.startswith(SCRATCH_PREFIX):
+            if is_scratch(listing.room):
                 continue
             if dispatch.jobs:
                 seen[dispatch.agent_name].took_job.append(listing.room)

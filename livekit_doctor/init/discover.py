@@ -8,11 +8,10 @@ from typing import TypeVar
 import aiohttp
 from msgspec import structs
 
-from livekit_doctor.diagnosis.rules.rooms import SCRATCH_PREFIX
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence import gather, worker_endpoint
 from livekit_doctor.evidence.livekit_client import LiveKitClient, utc_now
-from livekit_doctor.evidence.observations import Evidence, LogRow, Problem, Reading, Room, RoomList
+from livekit_doctor.evidence.observations import Evidence, LogRow, Problem, Reading, Room, RoomList, is_scratch
 from livekit_doctor.init.logs import mapped_states
 from livekit_doctor.init.tables import TableSeen, clear_choice, likely_tables
 from livekit_doctor.progress import Progress
@@ -96,7 +95,7 @@ async def _rooms(settings: Settings) -> Reading:
 
 
 def _is_teams(room: Room) -> bool:
-    return not room.name.startswith(SCRATCH_PREFIX)
+    return not is_scratch(room.name)
 
 
 async def _sip(settings: Settings) -> Reading:

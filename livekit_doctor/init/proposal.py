@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from livekit_doctor.diagnosis.names import near_miss
-from livekit_doctor.diagnosis.rules.rooms import SCRATCH_PREFIX
-from livekit_doctor.evidence.observations import OutboundTrunk, ParticipantList, RoomList, WorkerEndpoint
+from livekit_doctor.evidence.observations import OutboundTrunk, ParticipantList, RoomList, WorkerEndpoint, is_scratch
 from livekit_doctor.flow import Step
 from livekit_doctor.init import logs, rooms
 from livekit_doctor.init.agents import AgentSeen, agents_in_use
@@ -63,7 +62,7 @@ def propose(found: Discovered, *, url_from: str, database_from: str, agent_from:
     """The candidates of what was discovered; `..._from` say where settings come from."""
     settings = found.setup.settings
     listing = found.setup.latest(RoomList)
-    live = tuple(room.name for room in listing.rooms if not room.name.startswith(SCRATCH_PREFIX)) if listing else ()
+    live = tuple(room.name for room in listing.rooms if not is_scratch(room.name)) if listing else ()
     given = settings.agent.name
     return Proposal(
         url=settings.livekit.url or "",

@@ -21,7 +21,6 @@ from livekit_doctor.diagnosis.rules.looks import (
     nobody_ever_joined,
     phones_in,
 )
-from livekit_doctor.diagnosis.rules.rooms import SCRATCH_PREFIX
 from livekit_doctor.evidence.observations import (
     Dispatch,
     DispatchList,
@@ -29,6 +28,7 @@ from livekit_doctor.evidence.observations import (
     Room,
     SipDispatchRuleList,
     WorkerEndpoint,
+    is_scratch,
 )
 from livekit_doctor.flow import Confidence, Step
 
@@ -372,7 +372,7 @@ def rooms_to_search(call: Call, rooms: tuple[Room, ...]) -> tuple[Room, ...]:
         if own is not None
         and room.sid != own.sid
         and abs(room.created_at - own.created_at) < timedelta(minutes=2)
-        and not room.name.startswith(SCRATCH_PREFIX)
+        and not is_scratch(room.name)
     )
 
 

@@ -3,15 +3,13 @@
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
+from livekit_doctor.diagnosis.core import diagnose
 from livekit_doctor.diagnosis.correlation import Subject, live_rooms
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.diagnosis.setup import Setup
-from livekit_doctor.evidence.observations import ParticipantList, Room
+from livekit_doctor.evidence.observations import ParticipantList, Room, is_scratch
 from livekit_doctor.flow import SPEC
-
-SCRATCH_PREFIX = "livekit-doctor-"
-"""Rooms of experiments; they are nobody's calls."""
 
 
 def matching_rooms(setup: Setup) -> tuple[Room, ...]:
@@ -19,14 +17,12 @@ def matching_rooms(setup: Setup) -> tuple[Room, ...]:
     return tuple(
         room
         for room in live_rooms(setup.evidence)
-        if fnmatchcase(room.name, setup.settings.rooms.pattern) and not room.name.startswith(SCRATCH_PREFIX)
+        if fnmatchcase(room.name, setup.settings.rooms.pattern) and not is_scratch(room.name)
     )
 
 
 def judged_rooms(setup: Setup) -> tuple[Diagnosis, ...]:
     """The diagnosis of each matching room that was looked into."""
-    from livekit_doctor.diagnosis.core import diagnose
-
     looked_into = {listing.room_sid for listing in setup.all(ParticipantList)}
     return tuple(
         diagnose(setup.evidence, setup.settings, Subject(room=room.name))

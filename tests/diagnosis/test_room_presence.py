@@ -1,6 +1,6 @@
 """Every live room of a call, judged by the rules of a trace."""
 
-from livekit_doctor.diagnosis.rules.rooms import broken_rooms, judged_rooms, matching_rooms
+from livekit_doctor.diagnosis.room_presence import broken_rooms, judged_rooms, matching_rooms
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence.observations import Evidence, Observation
 from livekit_doctor.flow import Verdict
