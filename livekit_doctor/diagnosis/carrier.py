@@ -106,6 +106,8 @@ class CarrierAnswer(Struct, frozen=True, kw_only=True):
     """Seconds."""
     trunk_id: str = ""
     number: str = ""
+    quoted: bool = False
+    """Somebody's sentence quotes it: it may be another call's, and proves nothing of this one."""
 
     @property
     def when(self) -> datetime | None:
@@ -157,9 +159,11 @@ def own_words(text: str) -> str:
 
 
 def answers(call: "Call") -> tuple[CarrierAnswer, ...]:
-    """Every answer to this call's attempts to dial, from all sources, oldest first."""
+    """Every answer to this call's attempts to dial, from all sources, oldest first. What a sentence quotes
+    counts where there is nothing else."""
     found = [answer for source in SOURCES for answer in source(call)]
-    return tuple(sorted(found, key=lambda answer: answer.at))
+    own = [answer for answer in found if not answer.quoted]
+    return tuple(sorted(own or found, key=lambda answer: answer.at))
 
 
 def _from_api(call: "Call") -> Iterator[CarrierAnswer]:
@@ -194,6 +198,7 @@ def _from_api(call: "Call") -> Iterator[CarrierAnswer]:
             ringing_timeout=result.ringing_timeout,
             trunk_id=result.trunk_id,
             number=result.number,
+            quoted=result.quoted,
         )
 
 

@@ -156,6 +156,8 @@ def _from_api(call: Call) -> Iterator[Proof]:
 def _from_answers(call: Call, *, proof: "_MakeProof") -> Iterator[Proof]:
     """What the answer to an attempt to dial proves of the steps before it."""
     for answer in call.answers:
+        if answer.quoted:
+            continue
         source, text = answer.because.source, answer.because.text
         at = answer.at if answer.by_livekits_clock else None
         started_at = answer.started_at if answer.by_livekits_clock else None

@@ -379,6 +379,8 @@ class SipCallResult(_Observation, frozen=True):
     sip_status: str = ""
     participant_id: str = ""
     sip_call_id: str = ""
+    quoted: bool = False
+    """Somebody's sentence quotes it: it may be another call's."""
 
     @property
     def started_at(self) -> datetime:
@@ -422,6 +424,8 @@ class ApiRefusal(_Observation, frozen=True):
     twirp_code: str = ""
     message: str = ""
     """The server's own words, secrets removed."""
+    quoted: bool = False
+    """Somebody's sentence quotes it: it may be another call's."""
 
 
 class LeftBehind(_Observation, frozen=True):

@@ -8,6 +8,7 @@ from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.diagnosis.rules.carrier_answers import QUOTED
 from livekit_doctor.evidence.observations import ApiRefusal
 from livekit_doctor.flow import Confidence, Step
 
@@ -78,14 +79,16 @@ def _finding(
     http = f"HTTP {refusal.status}" if refusal.status else ""
     words = " ".join(filter(None, (http, refusal.twirp_code.removeprefix("unknown"))))
     text = ": ".join(filter(None, (words, refusal.message)))
-    sure = refusal.method in _STEPS and not candidates
+    sure = refusal.method in _STEPS and not candidates and not refusal.quoted
     # Other services answer with the same codes; LiveKit's SDKs print the status with them.
     of_livekit = bool(refusal.method or refusal.status) or any(words in refusal.message for words in _OWN_WORDS)
+    because = Because(source=refusal.method or "LiveKit API, pasted", at=refusal.at, text=text or "refused")
+    likely = of_livekit and not refusal.quoted
     return Finding(
         code=code,
         step=step,
-        confidence=Confidence.PROVEN if sure else Confidence.LIKELY if of_livekit else Confidence.POSSIBLE,
-        because=(Because(source=refusal.method or "LiveKit API, pasted", at=refusal.at, text=text or "refused"),),
+        confidence=Confidence.PROVEN if sure else Confidence.LIKELY if likely else Confidence.POSSIBLE,
+        because=(because, QUOTED) if refusal.quoted else (because,),
         candidates=candidates or (() if sure else catalogue.get(code).candidates),
         ruled_out=ruled_out,
         values={"detail": refusal.message or f"HTTP {refusal.status}"} | {k: v for k, v in values.items() if v},

@@ -31,6 +31,8 @@ CODES = {
 }
 """The answers that say by themselves what is wrong."""
 
+QUOTED = Because(source="evidence", text="it is quoted in a sentence, and may be about another call")
+
 
 def last_answer(call: Call, proofs: Proofs, *kinds: Kind) -> CarrierAnswer | None:
     """The answer that ended the call, if it is one of these kinds. None where the phone was answered
@@ -234,14 +236,16 @@ def _exact(
     ruled_out: list[RuledOut] | None = None,
     **values: str,
 ) -> Finding:
-    """What the answer says, proven; where another attempt was answered otherwise, only likely."""
+    """What the answer says, proven; where another attempt was answered otherwise, only likely; where it is
+    no more than quoted, possible."""
     code = CODES[answer.kind]
     others = {CODES[other.kind] for other in call.answers if other.kind in CODES} - {code}
+    quoted = (QUOTED,) if answer.quoted else ()
     return Finding(
         code=code,
         step=step,
-        confidence=Confidence.LIKELY if others else Confidence.PROVEN,
-        because=(answer.because, *(because or ())),
+        confidence=Confidence.POSSIBLE if answer.quoted else Confidence.LIKELY if others else Confidence.PROVEN,
+        because=(answer.because, *quoted, *(because or ())),
         candidates=tuple(sorted(others)),
         values={key: value for key, value in values.items() if value} | _dialled(answer),
         ruled_out=tuple(item for item in ruled_out or () if item.code not in others),

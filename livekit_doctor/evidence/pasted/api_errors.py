@@ -2,8 +2,9 @@
 
 Forms (livekit-api 1.2.2 and 1.0, livekit-server-sdk 2.x for Node, twirp v8 for Go):
 `ServerError(code=..., message=..., status=503, metadata={...})`, `TwirpError('not_found', '...')`,
-`SipCallError: SIP call failed: 486 Busy Here (resource_exhausted)`, Node's object with `status`, `code` and
-`metadata`, `twirp error unavailable: ...`, and Twirp's body {"code": ..., "msg": ..., "meta": {...}}.
+`SipCallError: SIP call failed: 486 Busy Here (resource_exhausted)`, also cut off behind the status, Node's
+object with `status`, `code` and `metadata`, `twirp error unavailable: ...`, and Twirp's body
+{"code": ..., "msg": ..., "meta": {...}}.
 """
 
 import re
@@ -37,8 +38,9 @@ _ARGUMENTS = re.compile(
     rf"{_NAMES}(?:: )?\((?P<q>['\"])(?P<code>{_CODES})(?P=q), (?P<r>['\"])(?P<message>[^\n]{{0,2000}}?)(?P=r),?\s?\)"
 )
 _SIP_CALL = re.compile(
-    r"SIP (?:call|transfer) failed: (?:STR_\w+, )?(?P<sip>\d{3})(?: (?P<text>[^\n(]{0,80}?))? "
-    rf"\((?P<code>{_CODES})\)"
+    r"SIP (?:call|transfer) failed: (?:STR_\w+, )?(?P<sip>\d{3})\b(?: (?P<text>[^\n(`'\"]{0,80}?))?"
+    rf"(?: \((?P<code>{_CODES})\)|(?=\s*$|[`'\"”’).,;]))",
+    re.MULTILINE,
 )
 _GO = re.compile(rf"twirp error (?P<code>{_CODES}): (?P<message>[^\n\"]{{1,2000}})")
 _NODE = re.compile(rf"^\s*(?:code|\[code\]): ['\"](?P<code>{_CODES})['\"],?", re.MULTILINE)
@@ -74,6 +76,11 @@ _COMPARES = re.compile(
     r"\b(?:raise|throw|return|new)\b[^\n]{0,80}\([^\n()]{0,40})\s?[rbf]?[\"'`/]$"
 )
 
+_WORD = r"(?<![^\s(])[A-Za-z][a-z]*(?:'[a-z]+)?,?"
+_SENTENCE_BEFORE = re.compile(rf"(?:{_WORD} ){{3}}$|{_WORD} [`\"'“‘(]+$")
+_SENTENCE_AFTER = re.compile(rf"[`\"'”’)]*[,;.]?(?: {_WORD}){{3}}")
+"""A log puts a colon before an error, and nothing behind it."""
+
 _OF_SIP = re.compile(
     r"sip status|sip trunk|outbound trunk|trunk address|sip request|\bINVITE\b|transaction failed to complete|"
     r"auth retry attempts|audio codec|encryption profiles|media[- ]timeout",
@@ -98,6 +105,8 @@ class _Error:
     message: str = ""
     status: int = 0
     meta: dict[str, str] = field(default_factory=dict)
+    quoted: bool = False
+    """Whether a sentence goes on around it."""
 
 
 def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
@@ -139,6 +148,7 @@ def _in_json(excerpt: Excerpt) -> Iterator[_Error]:
                 if isinstance(status, int | str) and str(status).isdecimal() and len(str(status)) == 3
                 else 0,
                 meta={str(key): str(item) for key, item in meta.items()} if isinstance(meta, dict) else {},
+                quoted=_SENTENCE_BEFORE.search(f"{document.label} ") is not None,
             )
 
 
@@ -167,22 +177,32 @@ def _in_text(text: str) -> Iterator[_Error]:
             message=match["message"],
             status=int(match["status"] or 0),
             meta=dict(_META.findall(match["meta"] or "")),
+            quoted=_is_quoted(text, match),
         )
     for match in _SIP_CALL.finditer(text):
         meta = {"sip_status_code": match["sip"], "sip_status": (match["text"] or "").strip()}
-        yield _Error("SipCallError", *starts.of(match), code=match["code"], message=match[0], meta=meta)
+        yield _Error(
+            "SipCallError",
+            *starts.of(match),
+            code=match["code"] or "",
+            message=match[0],
+            meta=meta,
+            quoted=_is_quoted(text, match),
+        )
     for match in _ARGUMENTS.finditer(text):
         if _is_code(text, match):
             continue
-        yield _Error(match["name"], *starts.of(match), code=match["code"], message=match["message"])
+        quoted = _is_quoted(text, match)
+        yield _Error(match["name"], *starts.of(match), code=match["code"], message=match["message"], quoted=quoted)
     for match in _NODE.finditer(text):
         yield _node(text, match, starts)
     for match in _GO.finditer(text):
-        yield _Error("twirp error", *starts.of(match), code=match["code"], message=match["message"].rstrip("'`”) \\"))
+        message, quoted = match["message"].rstrip("'`”) \\"), _is_quoted(text, match)
+        yield _Error("twirp error", *starts.of(match), code=match["code"], message=message, quoted=quoted)
     for match in _PLAIN.finditer(text):
         if _is_compared(text, match):
             continue
-        yield _Error("API error message", *starts.of(match), message=match[0])
+        yield _Error("API error message", *starts.of(match), message=match[0], quoted=_is_quoted(text, match))
 
 
 def _is_code(text: str, match: re.Match[str]) -> bool:
@@ -193,6 +213,12 @@ def _is_code(text: str, match: re.Match[str]) -> bool:
 def _before(text: str, match: re.Match[str]) -> str:
     """What stands before a match in its line, as far as it may say what the match is."""
     return text[max(0, match.start() - 160) : match.start()].rpartition("\n")[2]
+
+
+def _is_quoted(text: str, match: re.Match[str]) -> bool:
+    """Whether it stands in somebody's sentence: "last week they saw `SIP call failed: 486 ...`, but not here"."""
+    after = text[match.end() : match.end() + 160].partition("\n")[0]
+    return bool(_SENTENCE_BEFORE.search(_before(text, match)) or _SENTENCE_AFTER.match(after))
 
 
 def _is_compared(text: str, match: re.Match[str]) -> bool:
@@ -247,7 +273,13 @@ def _observation(error: _Error, excerpt: Excerpt, context: Context) -> Observati
     at = _time(error, excerpt)
     if method != _DIAL and sip_code is None and not _OF_SIP.search(message):
         return ApiRefusal(
-            read=context.read, at=at, method=method, status=status, twirp_code=error.code, message=message
+            read=context.read,
+            at=at,
+            method=method,
+            status=status,
+            twirp_code=error.code,
+            message=message,
+            quoted=error.quoted,
         )
     return SipCallResult(
         read=_dated(context, at),
@@ -257,6 +289,7 @@ def _observation(error: _Error, excerpt: Excerpt, context: Context) -> Observati
         message=message,
         sip_status_code=sip_code,
         sip_status=shortened(redact_text(error.meta.get("sip_status", "")), 80),
+        quoted=error.quoted,
     )
 
 

@@ -331,6 +331,41 @@ def test_another_service_may_have_refused(text: str) -> None:
     assert found(pasted(text)) == [("room_created", "LKD004", "possible")]
 
 
+REFUSED = "SIP call failed: 486 Busy Here (resource_exhausted)"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"It never rang. Last week on another call they saw `{REFUSED}`, but that was a different customer.",
+        f'support says "{REFUSED}" means that the line is busy',
+        f"is this the same as {REFUSED}?",
+        'On another call we once got {"code": "resource_exhausted", "msg": "x", "meta": {"sip_status_code": "486"}}',
+    ],
+)
+def test_what_a_sentence_quotes_may_be_about_another_call(text: str) -> None:
+    diagnosis = pasted(text)
+    assert found(diagnosis) == [(RINGING, "LKD204", "possible")]
+    assert "quoted in a sentence" in diagnosis.broken[0].because[1].text
+    status = {result.step: result.status for result in diagnosis.steps}
+    assert status[Step.SIP_DIALING] is Status.UNKNOWN, "nothing shows that this call was dialled"
+    own = found(pasted(f"{text}\n2031-02-03 04:05:06 dial: SIP call failed: 403 Forbidden (permission_denied)"))
+    assert own == [(RINGING, "LKD204", "proven")], "the call's own line counts, and nothing else"
+
+
+@pytest.mark.parametrize(
+    "text", [f"SipCallError: {REFUSED}", "dial failed: SIP call failed: 486 Busy Here", REFUSED[:20]]
+)
+def test_an_error_on_a_line_of_its_own(text: str) -> None:
+    assert found(pasted(in_chat(text))) == [(RINGING, "LKD204", "proven")]
+
+
+def test_a_quoted_refusal_of_the_api() -> None:
+    error = "TwirpError(code=permission_denied, message=permissions denied, status=403)"
+    assert found(pasted(f"create_dispatch: {error}"))[0][2] == "proven"
+    assert found(pasted(f"does create_dispatch say {error} when the grant is missing?"))[0][2] == "possible"
+
+
 def test_a_request_that_was_declined_in_another_call() -> None:
     """The line of what request_fnc raised names no room; the text has several."""
     every = "\n".join(lines("worker.jsonl"))
