@@ -26,6 +26,9 @@ AROUND_DISPATCH = (timedelta(seconds=-2), timedelta(seconds=15))
 request that hangs is given up after 3 s a worker."""
 
 
+ANSWERED_WITHIN = timedelta(seconds=3)
+"""The longest that the server waits for a worker's answer to a job request (design fact 11)."""
+
 _AGENT_NAME = re.compile(r'"agentName": ?"((?:[^"\\]|\\.)+)"')
 
 
@@ -303,6 +306,25 @@ class ComponentLogs:
         asked = self.said(Said.DISPATCH_CREATED, Said.ROOM_ASKED_FOR)
         found = [name for line in asked for name in _AGENT_NAME.findall(line.fields.get("request", ""))]
         return tuple(map(_unescaped, dict.fromkeys(found)))
+
+    def by_one_clock(self, line: LogLine, other: LogLine) -> bool:
+        """Whether how long it was from one line to the other can be said."""
+        if (line.log, line.file) == (other.log, other.file):
+            return True
+        return line.zoned and other.zoned and (line.log == other.log or self._clocks_agree)
+
+    @cached_property
+    def _clocks_agree(self) -> bool:
+        """Whether worker and server write the same job at the same time: the worker when it is asked, the
+        server once it has the answer. Not known to differ where one of them does not write it."""
+        asked = {line.fields.get("job_id"): line.at for line in self.said(Said.ASKED) if line.at}
+        tolerance = timedelta(seconds=self.call.settings.call_logs.clock_tolerance)
+        took = [
+            line.at - asked[line.fields["job_id"]]
+            for line in self.said(Said.ASSIGNED)
+            if line.at and line.fields.get("job_id") in asked
+        ]
+        return all(-tolerance <= each <= ANSWERED_WITHIN + tolerance for each in took)
 
     def registrations(self, name: str | None = None) -> tuple[LogLine, ...]:
         """When workers registered, under this name or any."""

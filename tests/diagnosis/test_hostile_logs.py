@@ -88,6 +88,23 @@ def test_a_crash_next_to_the_hang_up() -> None:
     assert afterwards(ASKED, ASSIGNED, ACTIVE, replace(RAISED, at=at(36.5)), left).verdict is Verdict.HEALTHY
 
 
+def by_slow_clock(one: LogLine, seconds: float) -> LogLine:
+    assert one.at is not None
+    return replace(one, at=one.at - timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize("slow", [20, 3600])
+def test_a_crash_after_the_hang_up_by_a_clock_that_is_wrong(slow: float) -> None:
+    """The line of the job, which worker and server both write, shows that their clocks differ."""
+    left = server_line(4000, "participant closing", participant="sip_1", kind="SIP", agent_name="")
+    raised = replace(RAISED, at=at(4001))
+    lines = (ASSIGNED, ACTIVE, left)
+    wrong = [by_slow_clock(one, slow) for one in (ASKED, raised)]
+    assert codes(judge(5000, log_file("server"), log_file("worker"), *lines, *wrong, settings=HERE)) == []
+    early = replace(RAISED, at=at(4001 - slow))
+    assert codes(judge(5000, log_file("server"), log_file("worker"), *lines, ASKED, early, settings=HERE)) == ["LKD407"]
+
+
 # Another call in a room of this name
 
 

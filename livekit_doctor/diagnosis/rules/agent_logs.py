@@ -129,7 +129,7 @@ def crashed_in_the_room(call: Call, proofs: Proofs) -> Finding | None:
     stayed = [line for line in phones if when and line.at and line.at - when > tolerance]
     if (
         not when
-        or not failed[0].zoned
+        or not logs.by_one_clock(failed[0], joined[-1])
         or when < joined[-1].at
         or (phones and not stayed)
         or not (phones or call.phone_present)
@@ -302,17 +302,16 @@ def _sure(call: Call, line: LogLine) -> Confidence | None:
     """
     if _never_seen(call):
         return PROVEN
-    asked = [one for one in call.component_logs.said(Said.ASKED, Said.ASSIGNED) if _by_one_clock(one, line)]
+    asked = [
+        one
+        for one in call.component_logs.said(Said.ASKED, Said.ASSIGNED)
+        if call.component_logs.by_one_clock(one, line)
+    ]
     if not asked or asked[-1].at is None or line.at is None:
         # Of a line that a person picked nothing says when the job began: the agent may have been there.
         return POSSIBLE if line.read.excerpt else None
     allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
     return POSSIBLE if line.at - asked[-1].at <= allowed else None
-
-
-def _by_one_clock(line: LogLine, other: LogLine) -> bool:
-    """Whether how long it was from one line to the other can be said."""
-    return (line.log, line.file) == (other.log, other.file) or (line.zoned and other.zoned)
 
 
 def _media_failures(call: Call) -> list[LogLine]:
