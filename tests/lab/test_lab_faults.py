@@ -194,7 +194,7 @@ FAULTS = (
         rows="entrypoint_called LKD406 likely",
         closed="job_assigned LKD402 possible",
     ),
-    Fault("room_never_created", "LKD501", all="room_created LKD501 proven", closed="room_created LKD501 possible"),
+    Fault("room_never_created", "LKD501", all="room_created LKD501 likely", closed="room_created LKD501 possible"),
     Fault("blocks_loop", "LKD415", logs="agent_connected LKD415 proven", **NO_AGENT),
     Fault(
         "leaves_early",

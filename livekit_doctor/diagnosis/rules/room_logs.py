@@ -125,7 +125,8 @@ def room_closed_early(call: Call, proofs: Proofs) -> Finding | None:
 
 
 def room_never_created(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD501: the call was requested, and the server's log spans that time and never names its room."""
+    """LKD501: the call was requested, and the server's log spans that time and never names its room. Never
+    proven, since another node of the cluster may have had the room: nobody can know that all logs are here."""
     if call.room is None or call.room_info is not None or not call.rows or call.component_logs.own:
         return None
     if any(order(step) > order(Step.ROOM_CREATED) for step in proofs) or Step.ROOM_CREATED in call.logged:
@@ -138,7 +139,7 @@ def room_never_created(call: Call, proofs: Proofs) -> Finding | None:
     shown = [Because(source="server log", at=first, text=text)]
     # A log of warnings only has no rooms at all.
     tells = any(line.log == "server" and line.level == "info" for line in call.setup.all(LogLine))
-    return _finding(call, "LKD501", PROVEN if tells else POSSIBLE, shown, step=Step.ROOM_CREATED)
+    return _finding(call, "LKD501", LIKELY if tells else POSSIBLE, shown, step=Step.ROOM_CREATED)
 
 
 RULES = (
