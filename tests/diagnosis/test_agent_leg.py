@@ -272,7 +272,10 @@ def test_a_dispatch_that_was_there_and_is_gone_was_deleted() -> None:
 
 
 def test_a_room_without_any_dispatch_had_one() -> None:
-    assert found(judge(16, look(16, phone()), PLACED)) == [("agent_dispatched", "LKD413", "proven")]
+    """Likely: it may have been deleted because no worker had taken its job."""
+    diagnosis = judge(16, look(16, phone()), PLACED)
+    assert found(diagnosis) == [("agent_dispatched", "LKD413", "likely")]
+    assert diagnosis.broken[0].candidates == ("LKD402",)
     assert not codes(judge(14, look(14, phone()), PLACED))
 
 

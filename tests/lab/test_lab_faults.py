@@ -256,10 +256,10 @@ FAULTS = (
     Fault(
         "only_dispatch_deleted",
         "LKD413",
-        api="agent_dispatched LKD413 proven",
+        api="agent_dispatched LKD413 likely",
         logs="agent_dispatched LKD413 proven",
         after="agent_dispatched LKD413 proven",
-        rows="agent_dispatched LKD413 proven",
+        rows="agent_dispatched LKD413 likely",
         closed="job_assigned LKD402 possible",
     ),
     Fault(

@@ -100,6 +100,7 @@ def dispatch_deleted(call: Call, proofs: Proofs) -> Finding | None:
         return None
     seen = _listed_before(call)
     logged = _logged_dispatch_id(call)
+    candidates: list[str] = []
     if seen:
         dispatch = seen[-1]
         text = f'dispatch {dispatch.id} for "{dispatch.agent_name}" was listed before and is gone'
@@ -110,13 +111,14 @@ def dispatch_deleted(call: Call, proofs: Proofs) -> Finding | None:
             )
     elif not call.listed:
         text = "no dispatch at all; a room without agents always lists the automatic one"
-        because, confidence = [listed_dispatches(call, text)], Confidence.PROVEN
+        # Whether it was deleted because no worker had taken its job, nobody saw.
+        because, confidence, candidates = [listed_dispatches(call, text)], Confidence.LIKELY, ["LKD402"]
     elif logged is not None and _others_searched(call):
         text = f"dispatch {logged}, which the log names, is in no live room"
         because, confidence = [listed_dispatches(call, text), dispatches_listed(call)], Confidence.LIKELY
     else:
         return None
-    return finding(call, "LKD413", Step.AGENT_DISPATCHED, confidence, because, [], dispatch_id=logged)
+    return finding(call, "LKD413", Step.AGENT_DISPATCHED, confidence, because, candidates, dispatch_id=logged)
 
 
 def _listed_before(call: Call) -> list[Dispatch]:
