@@ -16,6 +16,7 @@ from livekit_doctor.render.outline import Outline
 from livekit_doctor.render.report import (
     CheckReport,
     ErrorReport,
+    ExplainReport,
     PlacedCallReport,
     ProbeReport,
     RecentReport,
@@ -43,6 +44,10 @@ def test_call(report: PlacedCallReport) -> str:
 
 def recent(report: RecentReport) -> str:
     return _log(_console().recent(report), outline.of_recent(report))
+
+
+def explain(report: ExplainReport) -> str:
+    return _log(_console().explain(report), outline.of_explain(report))
 
 
 def error(report: ErrorReport) -> str:

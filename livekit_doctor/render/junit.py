@@ -12,6 +12,7 @@ from livekit_doctor.render.outline import Outline, Point, Problem
 from livekit_doctor.render.report import (
     CheckReport,
     ErrorReport,
+    ExplainReport,
     PlacedCallReport,
     ProbeReport,
     RecentReport,
@@ -37,6 +38,10 @@ def test_call(report: PlacedCallReport) -> str:
 
 def recent(report: RecentReport) -> str:
     return _document(outline.of_recent(report))
+
+
+def explain(report: ExplainReport) -> str:
+    return _document(outline.of_explain(report))
 
 
 def error(report: ErrorReport) -> str:
@@ -82,7 +87,7 @@ def _case(name: str, point: Point) -> xml.Element:
             xml.SubElement(case, "skipped", message=message)
         case "warned" | "passed":
             said = f"warning: {message}" if point.status == "warned" else message
-            xml.SubElement(case, "system-out").text = _text(filter(None, (said, details)))
+            xml.SubElement(case, "system-out").text = _text([*filter(None, (said, details)), *point.text])
     return case
 
 

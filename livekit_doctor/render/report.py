@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from livekit_doctor import catalogue
+from livekit_doctor.catalogue import Entry
+from livekit_doctor.catalogue.lookup import Topic
 from livekit_doctor.checks.check import CheckResult
 from livekit_doctor.diagnosis.findings import Finding
 from livekit_doctor.diagnosis.probing import Judged
@@ -152,6 +154,21 @@ class RecentReport:
     calls: tuple[RecentCall, ...]
     mask: Mask
     exit_status: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainReport:
+    """The pages that were asked for, in that order, or the codes that were listed."""
+
+    topics: tuple[Topic, ...] = ()
+    listed: tuple[Entry, ...] = ()
+    exit_status: int = 0
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The codes in it, with or without their pages."""
+        pages = (topic.page for topic in self.topics)
+        return (*(page for page in pages if isinstance(page, Entry)), *self.listed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from livekit_doctor import catalogue
+from livekit_doctor.catalogue.lookup import look_up
 from livekit_doctor.evidence.observations import RecentCall
 from livekit_doctor.flow import Verdict
 from livekit_doctor.render.interface import Report
 from livekit_doctor.render.masking import Mask
-from livekit_doctor.render.report import ErrorReport, RecentReport
+from livekit_doctor.render.report import ErrorReport, ExplainReport, RecentReport
 from tests.render import test_probe, test_test_call
 from tests.render.reports import CALLEE, TRACES, check_report, trace_report
 
@@ -37,6 +39,9 @@ def every_report() -> dict[str, Report]:
     call = RecentCall(call_id="call-5b1f", at=datetime(2031, 2, 3, tzinfo=UTC), source="agent", state=f"to {CALLEE}")
     reports["recent"] = RecentReport((call,), Mask([CALLEE]))
     reports["recent empty"] = RecentReport((), Mask())
+    reports["explain one"] = ExplainReport((look_up("404"),))
+    reports["explain several"] = ExplainReport(tuple(map(look_up, ("401", "LKD402", "LKD603", "sip-486"))))
+    reports["explain list"] = ExplainReport(listed=tuple(map(catalogue.get, catalogue.codes())))
     reports["error"] = ErrorReport("check", "LKD002", "LIVEKIT_URL is not set", "set LIVEKIT_URL\nin .env", 2)
     reports["interrupted"] = ErrorReport("trace", None, "interrupted", "", 130)
     return reports

@@ -4,7 +4,6 @@ import json
 from copy import deepcopy
 from importlib import resources
 
-import msgspec
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import validator_for
@@ -12,9 +11,9 @@ from jsonschema.validators import validator_for
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue.lookup import look_up
 from livekit_doctor.render.interface import Format, text_of
-from livekit_doctor.render.json import JsonFormat, explain, schemas
+from livekit_doctor.render.json import JsonFormat, schemas
 from livekit_doctor.render.json.schemas import schema_of
-from livekit_doctor.render.report import ErrorReport
+from livekit_doctor.render.report import ErrorReport, ExplainReport
 from tests.render.every_report import every_report, hostile_reports
 
 NAMES = [file.name.removesuffix(".json") for file in resources.files(schemas).iterdir() if file.name.endswith(".json")]
@@ -47,9 +46,8 @@ def test_hostile_text_changes_no_document(name: str) -> None:
 
 def test_every_page_that_can_be_explained() -> None:
     codes, statuses = catalogue.codes(), [f"sip-{number}" for number in range(300, 700)]
-    topics = [look_up(word) for word in (*codes, *statuses)]
-    document = explain.render(topics, [catalogue.get(code) for code in codes])
-    validated(msgspec.json.encode(document).decode())
+    topics = tuple(look_up(word) for word in (*codes, *statuses))
+    validated(text_of(ExplainReport(topics, tuple(map(catalogue.get, codes))), FORM))
 
 
 @pytest.mark.parametrize("command", ["check", "trace", "probe", "test-call", "explain", "watch", "chekc", ""])

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Iterator
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.redact import printable
 from livekit_doctor.render import outline
+from livekit_doctor.render.markdown import explain_page
 from livekit_doctor.render.outline import Outline, Point, Problem, Standing
 from livekit_doctor.render.report import (
     CheckReport,
     ErrorReport,
+    ExplainReport,
     PlacedCallReport,
     ProbeReport,
     RecentReport,
@@ -50,6 +52,10 @@ def test_call(report: PlacedCallReport) -> str:
 
 def recent(report: RecentReport) -> str:
     return _page(outline.of_recent(report))
+
+
+def explain(report: ExplainReport) -> str:
+    return explain_page.render(report)
 
 
 def error(report: ErrorReport) -> str:
