@@ -17,6 +17,7 @@ from livekit_doctor.render.report import (
     CheckReport,
     ErrorReport,
     ExplainReport,
+    InitReport,
     PlacedCallReport,
     ProbeReport,
     RecentReport,
@@ -44,6 +45,10 @@ def test_call(report: PlacedCallReport) -> str:
 
 def recent(report: RecentReport) -> str:
     return _log(_console().recent(report), outline.of_recent(report))
+
+
+def init(report: InitReport) -> str:
+    return _log(_console().init(report), outline.of_init(report))
 
 
 def explain(report: ExplainReport) -> str:

@@ -6,13 +6,16 @@ from livekit_doctor.render.report import (
     CheckReport,
     ErrorReport,
     ExplainReport,
+    InitReport,
     PlacedCallReport,
     ProbeReport,
     RecentReport,
     TraceReport,
 )
 
-Report = CheckReport | TraceReport | ProbeReport | PlacedCallReport | RecentReport | ExplainReport | ErrorReport
+Report = (
+    CheckReport | TraceReport | ProbeReport | PlacedCallReport | RecentReport | InitReport | ExplainReport | ErrorReport
+)
 
 
 class Format(Protocol):
@@ -30,6 +33,8 @@ class Format(Protocol):
     def test_call(self, report: PlacedCallReport, /) -> str: ...
 
     def recent(self, report: RecentReport, /) -> str: ...
+
+    def init(self, report: InitReport, /) -> str: ...
 
     def explain(self, report: ExplainReport, /) -> str: ...
 
@@ -49,6 +54,8 @@ def text_of(report: Report, form: Format) -> str:
             return form.test_call(report)
         case RecentReport():
             return form.recent(report)
+        case InitReport():
+            return form.init(report)
         case ExplainReport():
             return form.explain(report)
         case ErrorReport():

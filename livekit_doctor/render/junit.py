@@ -13,6 +13,7 @@ from livekit_doctor.render.report import (
     CheckReport,
     ErrorReport,
     ExplainReport,
+    InitReport,
     PlacedCallReport,
     ProbeReport,
     RecentReport,
@@ -38,6 +39,10 @@ def test_call(report: PlacedCallReport) -> str:
 
 def recent(report: RecentReport) -> str:
     return _document(outline.of_recent(report))
+
+
+def init(report: InitReport) -> str:
+    return _document(outline.of_init(report))
 
 
 def explain(report: ExplainReport) -> str:

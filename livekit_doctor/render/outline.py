@@ -21,6 +21,7 @@ from livekit_doctor.render.report import (
     CheckReport,
     ErrorReport,
     ExplainReport,
+    InitReport,
     PlacedCallReport,
     ProbeReport,
     RecentReport,
@@ -257,6 +258,20 @@ def of_recent(report: RecentReport) -> Outline:
     )
     headline = "the recent calls, with their last state" if points else "the call logs are empty"
     return Outline("trace", "", headline, report.exit_status, points)
+
+
+def of_init(report: InitReport) -> Outline:
+    """That of the check, or one point for the file where none has run; in the notes what was found."""
+    wrote = f"wrote {report.file}"
+    if report.check:
+        checked = of_check(report.check)
+        outline = replace(checked, command="init", headline=f"{wrote}; check {checked.headline}")
+    else:
+        point = Point("init", "init", "the file", "passed", wrote)
+        outline = Outline("init", report.server, wrote, report.exit_status, (point,))
+    found = (f"{item.label}: {item.text}" for item in report.found)
+    taken = (f"of several: {reason}" for reason in report.taken)
+    return replace(outline, notes=(*found, *taken, *outline.notes, f"next: {report.next}"))
 
 
 def of_explain(report: ExplainReport) -> Outline:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue import Entry
@@ -154,6 +155,47 @@ class RecentReport:
     calls: tuple[RecentCall, ...]
     mask: Mask
     exit_status: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One thing that `init` looked for. `unknown`: it is not there; `warned`: it is, and something is wrong."""
+
+    label: str
+    status: Literal["ok", "unknown", "warned"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What to type next, and in words what to do before and after that."""
+
+    command: str
+    before: str = ""
+    after: str = ""
+
+    def __str__(self) -> str:
+        return ", then ".join(filter(None, (self.before, self.command, self.after)))
+
+
+@dataclass(frozen=True, slots=True)
+class InitReport:
+    """The file that was written, from what. Phone numbers are only counted.
+
+    `taken` says of what there were several which was taken, and why. `check` is None where it has not run;
+    `next` is None as long as it is still to run.
+    """
+
+    file: str
+    server: str
+    found: tuple[Found, ...]
+    taken: tuple[str, ...] = ()
+    check: CheckReport | None = None
+    next: NextStep | None = None
+
+    @property
+    def exit_status(self) -> int:
+        return self.check.exit_status if self.check else 0
 
 
 @dataclass(frozen=True, slots=True)

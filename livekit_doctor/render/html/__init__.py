@@ -4,6 +4,7 @@ from livekit_doctor.render.html import (
     check_page,
     error_page,
     explain_page,
+    init_page,
     probe_page,
     recent_page,
     test_call_page,
@@ -14,6 +15,7 @@ from livekit_doctor.render.report import (
     CheckReport,
     ErrorReport,
     ExplainReport,
+    InitReport,
     PlacedCallReport,
     ProbeReport,
     RecentReport,
@@ -44,6 +46,11 @@ def test_call(report: PlacedCallReport, /) -> str:
 def recent(report: RecentReport, /) -> str:
     """The page of the recent calls."""
     return rendered("recent.html", recent_page.of(report))
+
+
+def init(report: InitReport, /) -> str:
+    """The page of a checks.yaml that was written, and of the check that ran on it."""
+    return rendered("init.html", init_page.of(report))
 
 
 def explain(report: ExplainReport, /) -> str:

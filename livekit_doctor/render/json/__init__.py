@@ -8,6 +8,7 @@ import msgspec
 from livekit_doctor.render.json import check as _check
 from livekit_doctor.render.json import error as _error
 from livekit_doctor.render.json import explain as _explain
+from livekit_doctor.render.json import init as _init
 from livekit_doctor.render.json import probe as _probe
 from livekit_doctor.render.json import recent as _recent
 from livekit_doctor.render.json import test_call as _test_call
@@ -16,6 +17,7 @@ from livekit_doctor.render.report import (
     CheckReport,
     ErrorReport,
     ExplainReport,
+    InitReport,
     PlacedCallReport,
     ProbeReport,
     RecentReport,
@@ -43,6 +45,9 @@ class JsonFormat:
 
     def recent(self, report: RecentReport, /) -> str:
         return self._text(_recent.render(report))
+
+    def init(self, report: InitReport, /) -> str:
+        return self._text(_init.render(report))
 
     def explain(self, report: ExplainReport, /) -> str:
         return self._text(_explain.render(report))

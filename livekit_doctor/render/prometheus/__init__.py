@@ -23,6 +23,7 @@ from livekit_doctor.render.report import (
     CheckReport,
     ErrorReport,
     ExplainReport,
+    InitReport,
     PlacedCallReport,
     ProbeReport,
     RecentReport,
@@ -60,6 +61,14 @@ def recent(report: RecentReport, now: float | None = None) -> str:
     """Of the calls nothing is judged, and their ids are no labels."""
     counted = gauge("recent_calls", "How many recent calls the log lists.", [({}, len(report.calls))], ())
     return text((*run_families("trace", report.exit_status, None, now), counted))
+
+
+def init(report: InitReport, now: float | None = None) -> str:
+    """The check's, if one has run."""
+    checked = report.check
+    left_behind = len(checked.left_behind) if checked else None
+    ran = run_families("init", report.exit_status, report.server, now, left_behind=left_behind)
+    return text((*ran, *families.check_families(checked.results if checked else ())))
 
 
 def explain(report: ExplainReport, now: float | None = None) -> str:
