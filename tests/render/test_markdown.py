@@ -96,6 +96,9 @@ def test_code_with_fences_in_it_does_not_leave_its_fence() -> None:
     assert "echo '```'\n````\ndone" in html(text)
 
 
-@pytest.mark.parametrize("name", ["check", "trace both legs", "probe dropped", "test-call refused", "recent", "error"])
+@pytest.mark.parametrize(
+    "name",
+    ["check", "trace both legs", "probe dropped", "test-call refused", "recent", "init", "init unchecked", "error"],
+)
 def test_as_a_whole(name: str, snapshot: SnapshotAssertion) -> None:
     assert text_of(every_report()[name], FORM) == snapshot

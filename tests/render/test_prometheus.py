@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
@@ -19,6 +20,7 @@ from livekit_doctor.evidence.observations import Coverage
 from livekit_doctor.render import prometheus
 from livekit_doctor.render.report import ErrorReport, ExplainReport
 from tests.render import test_probe as probes
+from tests.render.every_report import init_report
 from tests.render.reports import CALLEE, TRACES, both_legs, broken, check_report, checked, diagnosis, trace_report
 from tests.render.test_test_call import report as placed_call
 
@@ -61,6 +63,7 @@ EXPOSITIONS: dict[str, Callable[[], str]] = {
     **{f"probe {name}": lambda made=made: prometheus.probe(made(), NOW) for name, made in probes.REPORTS.items()},  # type: ignore[misc]
     "test-call refused": lambda: prometheus.test_call(placed_call("rejected-486-wait"), NOW),
     "test-call answered": lambda: prometheus.test_call(placed_call("answered-wait"), NOW),
+    "init": lambda: prometheus.init(init_report(), NOW),
     "explain": lambda: prometheus.explain(ExplainReport((look_up("LKD402"), look_up("486"))), NOW),
     "error": lambda: prometheus.error(
         ErrorReport("check", "LKD001", "checks.yaml:3: unknown key", "correct it", 2), NOW
@@ -194,6 +197,20 @@ def test_test_call() -> None:
     assert value(text, "test_call_http_status") == 429
     assert value(text, "call_verdict", command="test-call", verdict="broken") == 1
     assert value(prometheus.test_call(placed_call("answered-wait"), NOW), "test_call_sip_status") is None
+
+
+def test_init_has_the_checks() -> None:
+    report = init_report()
+    checked = check_report()
+    text = prometheus.init(replace(report, check=checked), NOW)
+    families = parsed(prometheus.check(checked, NOW))
+    assert {name for name in parsed(text) if name.startswith("check_")} == {
+        n for n in families if n.startswith("check_")
+    }
+    assert value(text, "exit_status", command="init") == 1
+    alone = parsed(prometheus.init(report, NOW))
+    assert not [name for name in alone if name.startswith("check_")]
+    assert value(prometheus.init(report, NOW), "success", command="init") == 1
 
 
 def test_explain() -> None:

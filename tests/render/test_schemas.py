@@ -50,11 +50,20 @@ def test_every_page_that_can_be_explained() -> None:
     validated(text_of(ExplainReport(topics, tuple(map(catalogue.get, codes))), FORM))
 
 
-@pytest.mark.parametrize("command", ["check", "trace", "probe", "test-call", "explain", "watch", "chekc", ""])
+@pytest.mark.parametrize("command", ["check", "trace", "probe", "test-call", "explain", "init", "watch", "chekc", ""])
 def test_an_error_has_the_document_of_its_command(command: str) -> None:
     document = validated(text_of(ErrorReport(command, "LKD001", "wrong", "right", 2), FORM))
-    named = command if command in ("check", "trace", "probe", "test-call", "explain") else "check"
+    named = command if command in ("check", "trace", "probe", "test-call", "explain", "init") else "check"
     assert document["schema"] == f"livekit-doctor/{named}/v1"
+
+
+@pytest.mark.parametrize(("outer", "at", "inner"), [("test-call", "trace", "trace"), ("init", "check", "check")])
+def test_a_document_inside_of_another_is_the_one_that_is_published(outer: str, at: str, inner: str) -> None:
+    whole, published = schema_of(f"livekit-doctor/{outer}/v1"), schema_of(f"livekit-doctor/{inner}/v1")
+    name = whole["properties"][at]["anyOf"][0]["$ref"].removeprefix("#/$defs/")
+    embedded = whole["$defs"][name]
+    assert embedded == {key: published[key] for key in embedded}
+    assert {key: whole["$defs"][key] for key in published["$defs"]} == published["$defs"]
 
 
 def test_a_document_with_another_key_or_without_one_is_refused() -> None:
