@@ -24,6 +24,7 @@ from typing import Final, Literal
 import msgspec
 
 __all__ = [
+    "GROUPS",
     "PLACEHOLDERS",
     "UNKNOWN",
     "VALUES",
@@ -74,6 +75,18 @@ UNKNOWN: Final = {
     "worker_url": "http://YOUR-WORKER:8081",
 }
 """What is shown for values that are not known, where YOUR_ and the name does not say it."""
+
+GROUPS: Final = {
+    "0": "Configuration, connection, credentials",
+    "1": "Workers",
+    "2": "SIP trunks and the phone's leg",
+    "3": "SIP dispatch rules (inbound)",
+    "4": "Agent dispatches and the agent's leg",
+    "5": "Rooms",
+    "6": "Call logs and times",
+    "7": "Agent code",
+}
+"""The groups of codes by the first digit of their number."""
 
 _PLACEHOLDER: Final = re.compile(r"\{\{(\w+)(?:\|([^{}]*))?\}\}")
 _API_IMPORT: Final = re.compile(r"^from livekit\.api import (\([^)]*\)|.+)\n", re.MULTILINE)
@@ -135,6 +148,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     fix: tuple[Fix, ...]
     """In the order to try."""
     example: str
+
+    @property
+    def group(self) -> str:
+        """The title of its group."""
+        return GROUPS[self.code.removeprefix("LKD")[0]]
 
 
 class UnknownCodeError(LookupError):

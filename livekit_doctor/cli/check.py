@@ -1,12 +1,20 @@
 """livekit-doctor check."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from livekit_doctor.cli import options, outputs
 from livekit_doctor.cli.exits import exit_status_of_check
 from livekit_doctor.cli.screen import QuietOption, Screen, VerboseOption
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from livekit_doctor.checks.check import Check
+    from livekit_doctor.config import Loaded
+    from livekit_doctor.hearts.check import Options
+    from livekit_doctor.render.report import CheckReport
 
 
 def check(
@@ -48,23 +56,35 @@ def check(
     selected = select(only or [], skip or [])
     with outputs.opened(output_format, output, screen) as printed:
         from livekit_doctor.hearts.check import Options
-        from livekit_doctor.hearts.check import check as run_check
-        from livekit_doctor.render.masking import mask_of
-        from livekit_doctor.render.report import CheckReport
 
-        settings = loaded.settings
         how = Options(probe=probe, read_only=read_only, timeout=timeout)
-        with screen:
-            checked = options.run(run_check(settings, selected, how, screen.progress), screen.progress)
-        return printed.write(
-            CheckReport(
-                results=checked.results,
-                mask=mask_of(checked.evidence, show=show_numbers),
-                values=options.fix_values(loaded),
-                server=settings.livekit.url,
-                configuration=loaded.describe(),
-                exit_status=exit_status_of_check(checked.results, strict=strict),
-                left_behind=checked.left_behind,
-                strict=strict,
-            )
-        )
+        return printed.write(report_of(loaded, selected, how, screen, strict=strict, show_numbers=show_numbers))
+
+
+def report_of(
+    loaded: "Loaded",
+    selected: "Iterable[Check]",
+    how: "Options",
+    screen: Screen,
+    *,
+    strict: bool = False,
+    show_numbers: bool = False,
+) -> "CheckReport":
+    """Runs these checks, and makes a report of what they came to."""
+    from livekit_doctor.hearts.check import check as run_check
+    from livekit_doctor.render.masking import mask_of
+    from livekit_doctor.render.report import CheckReport
+
+    settings = loaded.settings
+    with screen:
+        checked = options.run(run_check(settings, selected, how, screen.progress), screen.progress)
+    return CheckReport(
+        results=checked.results,
+        mask=mask_of(checked.evidence, show=show_numbers),
+        values=options.fix_values(loaded),
+        server=settings.livekit.url,
+        configuration=loaded.describe(),
+        exit_status=exit_status_of_check(checked.results, strict=strict),
+        left_behind=checked.left_behind,
+        strict=strict,
+    )

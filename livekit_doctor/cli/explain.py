@@ -1,22 +1,15 @@
 """livekit-doctor explain."""
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livekit_doctor.cli import options
+from livekit_doctor.cli import options, outputs
 from livekit_doctor.cli.exits import Exit
+from livekit_doctor.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from livekit_doctor.catalogue import Entry
     from livekit_doctor.catalogue.lookup import Topic
-
-
-class Format(StrEnum):
-    CONSOLE = "console"
-    JSON = "json"
-    MARKDOWN = "markdown"
 
 
 def explain(
@@ -30,7 +23,8 @@ def explain(
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="The pages of all diagnosis codes.")] = False,
     listed: Annotated[bool, typer.Option("--list", help="All diagnosis codes with their titles.")] = False,
-    output_format: Annotated[Format, typer.Option("--format", "-f", help="How to print it.")] = Format.CONSOLE,
+    output_format: outputs.FormatOption = None,
+    output: outputs.OutputOption = None,
     debug: options.DebugOption = False,
 ) -> int:
     """What a diagnosis code or a SIP status means, how it is concluded, and what to type.
@@ -48,11 +42,13 @@ def explain(
     if everything:
         words = list(catalogue.codes())
     topics = _looked_up(words or [])
-    _print(topics, tuple(map(catalogue.get, () if words else catalogue.codes())), output_format)
-    return Exit.OK
+    with outputs.opened(output_format, output, Screen()) as printed:
+        from livekit_doctor.render.report import ExplainReport
+
+        return printed.write(ExplainReport(topics, tuple(map(catalogue.get, () if topics else catalogue.codes()))))
 
 
-def _looked_up(words: list[str]) -> "list[Topic]":
+def _looked_up(words: list[str]) -> "tuple[Topic, ...]":
     """Each page once; raises UserError for all words that mean nothing."""
     from contextlib import suppress
 
@@ -60,7 +56,7 @@ def _looked_up(words: list[str]) -> "list[Topic]":
     from livekit_doctor.errors import UserError
 
     with suppress(UnknownTopicError):  # Busy Here, SIP 486
-        return [look_up(" ".join(words))]
+        return (look_up(" ".join(words)),)
     topics: dict[object, Topic] = {}
     unknown = []
     for word in words:
@@ -70,7 +66,7 @@ def _looked_up(words: list[str]) -> "list[Topic]":
         except UnknownTopicError as error:
             unknown.append(error)
     if not unknown:
-        return list(topics.values())
+        return tuple(topics.values())
     lines = []
     for one in unknown:
         meant = ", ".join(f"{word} {name}" for word, name in one.nearest)
@@ -78,29 +74,3 @@ def _looked_up(words: list[str]) -> "list[Topic]":
     nearest = [one.nearest[0][0] for one in unknown if one.nearest]
     fix = f"livekit-doctor explain {' '.join(nearest) or '--list'}"
     raise UserError("LKD001", "\n".join(lines), fix, Exit.USAGE)
-
-
-def _print(topics: "list[Topic]", listed: "tuple[Entry, ...]", output_format: Format) -> None:
-    if output_format is Format.JSON:
-        import msgspec
-
-        from livekit_doctor.render.json import explain as explain_json
-
-        document = explain_json.render(topics, listed)
-        print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
-        return
-    from livekit_doctor.render.explained import explained
-
-    pages = [explained(topic) for topic in topics]
-    if output_format is Format.MARKDOWN:
-        from livekit_doctor.render import explain_markdown
-
-        print(explain_markdown.table(listed) if listed else explain_markdown.render(pages), end="")
-        return
-    from livekit_doctor.render.console import explain as explain_console
-    from livekit_doctor.render.console.page import Output
-
-    if listed:
-        explain_console.render_list(listed, Output())
-    else:
-        explain_console.render(pages, Output())

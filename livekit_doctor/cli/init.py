@@ -2,21 +2,22 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livekit_doctor.cli import options
+from livekit_doctor.cli import options, outputs
 from livekit_doctor.cli.exits import Exit
 from livekit_doctor.cli.screen import QuietOption, Screen, VerboseOption
 from livekit_doctor.errors import UserError
-from livekit_doctor.redact import printable
 
 if TYPE_CHECKING:
     from livekit_doctor.config import Loaded
     from livekit_doctor.evidence.observations import Problem
     from livekit_doctor.init.proposal import Answers, Proposal
+    from livekit_doctor.render.report import CheckReport, InitReport, NextStep
 
 
 def init(
@@ -30,6 +31,8 @@ def init(
     no_check: Annotated[bool, typer.Option("--no-check", help="Do not run check on the file.")] = False,
     agent_name: options.AgentOption = None,
     url: options.UrlOption = None,
+    output_format: outputs.FormatOption = None,
+    output: outputs.OutputOption = None,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
     debug: options.DebugOption = False,
@@ -43,7 +46,6 @@ def init(
     Exit status: that of check; 2 wrong usage, credentials missing or rejected; 3 LiveKit can't be reached.
     """
     from livekit_doctor.config import load
-    from livekit_doctor.whole_file import WholeFile
 
     screen = Screen(quiet=quiet, verbose=verbose)
     # Without a terminal nothing needs an answer: of several candidates the likeliest is taken and
@@ -51,8 +53,27 @@ def init(
     asks = not yes and _somebody_is_there()
     loaded = load(file, {"livekit.url": url, "agent.name": agent_name}, unwritten=True)
     _require_credentials(loaded)
-    replace = force or (asks and file.is_file() and typer.confirm(f"{file} exists. Replace it?", err=True))
-    with WholeFile(str(file), "--file", force=replace, public=True) as written:
+    _refuse_same_file(file, output or [])
+    with outputs.opened(output_format, output, screen) as printed:
+        proposal, answers = _written(file, loaded, screen, asks=asks, force=force)
+
+        from livekit_doctor.render.report import NextStep
+
+        command = _command(file)
+        report = _report(file, proposal, answers, asked=asks)
+        if no_check:
+            return printed.write(replace(report, next=NextStep(command)))
+        printed.begin(report)
+        check = _check(file, screen)
+        return printed.write(replace(report, check=check, next=_next(check.exit_status, command, file, answers)))
+
+
+def _written(file: Path, loaded: "Loaded", screen: Screen, *, asks: bool, force: bool) -> "tuple[Proposal, Answers]":
+    """What is there, and what of it was taken, once it is in the file."""
+    from livekit_doctor.whole_file import WholeFile
+
+    force = force or (asks and file.is_file() and typer.confirm(f"{file} exists. Replace it?", err=True))
+    with WholeFile(str(file), "--file", force=force, public=True) as written:
         if file.exists() and not file.is_file():
             raise UserError("LKD001", f"{file}: not a file that could be replaced", "name another file")
         from livekit_doctor.cli.init_questions import asked
@@ -63,28 +84,42 @@ def init(
 
         from livekit_doctor.evidence.livekit_client import utc_now
         from livekit_doctor.init.draft import render
-        from livekit_doctor.render.console import init as found
-        from livekit_doctor.render.console.page import Output
 
-        found.render(proposal, answers, Output(), screen.detail, asked=asks)
         text = render(proposal, answers, utc_now())
         _refuse_secrets(text, loaded)
         written.write(text.encode(), _loads)
-    print(printable(f"wrote {file}") + "\n", flush=True)
-    command = _command(file)
-    if no_check:
-        print(f"next: {command}")
-        return Exit.OK
-    status = _check(file, quiet=quiet, verbose=verbose, debug=debug)
-    print(f"\nnext: {_next(status, command, file, answers)}")
-    return status
+    return proposal, answers
 
 
-def _check(file: Path, *, quiet: bool, verbose: bool, debug: bool) -> int:
+def _report(file: Path, proposal: "Proposal", answers: "Answers", *, asked: bool) -> "InitReport":
+    """What is known before `check` has run. `asked`: a person chose, and knows why."""
+    from livekit_doctor.init.proposal import reasons
+    from livekit_doctor.redact import redact_text
+    from livekit_doctor.render.found import found
+    from livekit_doctor.render.report import InitReport
+
+    return InitReport(
+        file=str(file),
+        server=redact_text(proposal.url),
+        found=tuple(found(proposal, answers)),
+        taken=() if asked else tuple(reasons(proposal, answers)),
+    )
+
+
+def _refuse_same_file(file: Path, names: list[str]) -> None:
+    """Raises UserError for a report that would take the place of the file."""
+    for name in names:
+        if name != outputs.STDOUT and os.path.realpath(name) == os.path.realpath(file):
+            raise UserError("LKD001", f"--output {name}: init writes its configuration there", "name another file")
+
+
+def _check(file: Path, screen: Screen) -> "CheckReport":
     """`check` as it is run by itself, on this file."""
-    from livekit_doctor.cli.check import check
+    from livekit_doctor.checks import CHECKS
+    from livekit_doctor.cli.check import report_of
+    from livekit_doctor.hearts.check import Options
 
-    return check(config=file, quiet=quiet, verbose=verbose, debug=debug)
+    return report_of(options.load(file, url=None, agent_name=None), CHECKS, Options(), screen)
 
 
 def _loads(path: Path) -> None:
@@ -179,9 +214,11 @@ def _command(file: Path) -> str:
     return "livekit-doctor check" if found else f"livekit-doctor check --config {shlex.quote(str(file))}"
 
 
-def _next(status: int, command: str, file: Path, answers: "Answers") -> str:
+def _next(status: int, command: str, file: Path, answers: "Answers") -> "NextStep":
+    from livekit_doctor.render.report import NextStep
+
     if answers.agent is None:
-        return f"set agent.name in {file}, then {command}"
+        return NextStep(command, before=f"set agent.name in {file}")
     if status == Exit.OK:
-        return f"{command} --probe, then commit {file}"
-    return f"do what the fixes above say, then {command}"
+        return NextStep(f"{command} --probe", after=f"commit {file}")
+    return NextStep(command, before="do what the fixes above say")

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -85,6 +86,17 @@ class Outputs:
 
     def __init__(self, files: "Sequence[tuple[WholeFile, Format]]", stdout: FormatName, screen: "Screen") -> None:
         self._files, self._stdout, self._screen = files, stdout, screen
+        self._begun = ""
+
+    def begin(self, report: "Report") -> None:
+        """Prints on the console what is known of a report so far, for who waits for the rest. The text of the
+        whole, which `write` is given, must begin with it."""
+        from livekit_doctor.render.interface import text_of
+
+        if self._stdout is FormatName.CONSOLE:
+            self._begun = text_of(report, self._on_stdout)
+            _print(self._begun, self._stdout)
+            sys.stdout.flush()
 
     def write(self, report: "Report") -> int:
         """Writes all files, then prints; returns the exit status, that for wrong usage where a file could
@@ -98,18 +110,20 @@ class Outputs:
             except UserError as error:
                 print(f"{error.code} {error.message}\n  fix: {error.fix}", file=sys.stderr)
                 status = Exit.USAGE
-        text = text_of(report, self._on_stdout())
-        _print(text, self._stdout)
+        _print(text_of(report, self._on_stdout).removeprefix(self._begun), self._stdout)
         if self._stdout is FormatName.GITHUB:
             _append_to_job_summary(report)
         return status
 
+    @cached_property
     def _on_stdout(self) -> "Format":
         if self._stdout is FormatName.CONSOLE:
             from livekit_doctor.render.console import ConsoleFormat
             from livekit_doctor.render.console.page import Output
 
-            return ConsoleFormat(Output(), self._screen.detail)
+            console = Output()
+            console.width = console.width  # what has begun goes on at this width, whatever the window's is by then
+            return ConsoleFormat(console, self._screen.detail)
         if self._stdout is FormatName.JSON:
             from livekit_doctor.render.json import JsonFormat
 

@@ -1,5 +1,6 @@
-"""A page of the catalogue as sections, which the console and Markdown both print."""
+"""A page of the catalogue as sections, which all formats print that are read by a person."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from livekit_doctor import catalogue
@@ -100,6 +101,20 @@ def _status(status: SipStatus) -> Explained:
             Section("How it reaches your code", (Item(arrives, marked=False),)),
         ),
     )
+
+
+def lines_of(page: Explained) -> Iterator[str]:
+    """The page as plain text, without its head. Nothing is wrapped."""
+    yield page.facts
+    if page.note:
+        yield page.note
+    for section in page.sections:
+        yield ""
+        yield section.title
+        for item in section.items:
+            if item.text:
+                yield f"  {'- ' if item.marked else ''}{item.text}"
+            yield from (f"    {line}".rstrip() for line in (item.code or "").splitlines())
 
 
 def step_title(step: str) -> str:

@@ -16,6 +16,8 @@ from livekit_doctor.render.outline import Outline
 from livekit_doctor.render.report import (
     CheckReport,
     ErrorReport,
+    ExplainReport,
+    InitReport,
     PlacedCallReport,
     ProbeReport,
     RecentReport,
@@ -43,6 +45,14 @@ def test_call(report: PlacedCallReport) -> str:
 
 def recent(report: RecentReport) -> str:
     return _log(_console().recent(report), outline.of_recent(report))
+
+
+def init(report: InitReport) -> str:
+    return _log(_console().init(report), outline.of_init(report))
+
+
+def explain(report: ExplainReport) -> str:
+    return _log(_console().explain(report), outline.of_explain(report))
 
 
 def error(report: ErrorReport) -> str:

@@ -5,13 +5,17 @@ from typing import Protocol
 from livekit_doctor.render.report import (
     CheckReport,
     ErrorReport,
+    ExplainReport,
+    InitReport,
     PlacedCallReport,
     ProbeReport,
     RecentReport,
     TraceReport,
 )
 
-Report = CheckReport | TraceReport | ProbeReport | PlacedCallReport | RecentReport | ErrorReport
+Report = (
+    CheckReport | TraceReport | ProbeReport | PlacedCallReport | RecentReport | InitReport | ExplainReport | ErrorReport
+)
 
 
 class Format(Protocol):
@@ -30,6 +34,10 @@ class Format(Protocol):
 
     def recent(self, report: RecentReport, /) -> str: ...
 
+    def init(self, report: InitReport, /) -> str: ...
+
+    def explain(self, report: ExplainReport, /) -> str: ...
+
     def error(self, report: ErrorReport, /) -> str: ...
 
 
@@ -46,5 +54,9 @@ def text_of(report: Report, form: Format) -> str:
             return form.test_call(report)
         case RecentReport():
             return form.recent(report)
+        case InitReport():
+            return form.init(report)
+        case ExplainReport():
+            return form.explain(report)
         case ErrorReport():
             return form.error(report)

@@ -12,6 +12,8 @@ from livekit_doctor.render.outline import Outline, Point, Problem
 from livekit_doctor.render.report import (
     CheckReport,
     ErrorReport,
+    ExplainReport,
+    InitReport,
     PlacedCallReport,
     ProbeReport,
     RecentReport,
@@ -37,6 +39,14 @@ def test_call(report: PlacedCallReport) -> str:
 
 def recent(report: RecentReport) -> str:
     return _document(outline.of_recent(report))
+
+
+def init(report: InitReport) -> str:
+    return _document(outline.of_init(report))
+
+
+def explain(report: ExplainReport) -> str:
+    return _document(outline.of_explain(report))
 
 
 def error(report: ErrorReport) -> str:
@@ -82,7 +92,7 @@ def _case(name: str, point: Point) -> xml.Element:
             xml.SubElement(case, "skipped", message=message)
         case "warned" | "passed":
             said = f"warning: {message}" if point.status == "warned" else message
-            xml.SubElement(case, "system-out").text = _text(filter(None, (said, details)))
+            xml.SubElement(case, "system-out").text = _text([*filter(None, (said, details)), *point.text])
     return case
 
 

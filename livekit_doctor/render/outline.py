@@ -15,10 +15,13 @@ from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.probing import Criterion, Ending, Outcome
 from livekit_doctor.diagnosis.result import Broken, StepResult
 from livekit_doctor.flow import SPEC, Leg, Status
+from livekit_doctor.render.explained import explained, lines_of
 from livekit_doctor.render.json.check import summary
 from livekit_doctor.render.report import (
     CheckReport,
     ErrorReport,
+    ExplainReport,
+    InitReport,
     PlacedCallReport,
     ProbeReport,
     RecentReport,
@@ -55,7 +58,8 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One thing that was looked at: a check, a step of the flow, a criterion. `duration` is seconds."""
+    """One thing that was looked at: a check, a step of the flow, a criterion. `duration` is seconds; `text`
+    are the lines of what is to be read under it."""
 
     id: str
     group: str
@@ -65,6 +69,7 @@ class Point:
     at: datetime | None = None
     duration: float | None = None
     problems: tuple[Problem, ...] = ()
+    text: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +258,32 @@ def of_recent(report: RecentReport) -> Outline:
     )
     headline = "the recent calls, with their last state" if points else "the call logs are empty"
     return Outline("trace", "", headline, report.exit_status, points)
+
+
+def of_init(report: InitReport) -> Outline:
+    """That of the check, or one point for the file where none has run; in the notes what was found."""
+    wrote = f"wrote {report.file}"
+    if report.check:
+        checked = of_check(report.check)
+        outline = replace(checked, command="init", headline=f"{wrote}; check {checked.headline}")
+    else:
+        point = Point("init", "init", "the file", "passed", wrote)
+        outline = Outline("init", report.server, wrote, report.exit_status, (point,))
+    found = (f"{item.label}: {item.text}" for item in report.found)
+    taken = (f"of several: {reason}" for reason in report.taken)
+    return replace(outline, notes=(*found, *taken, *outline.notes, f"next: {report.next}"))
+
+
+def of_explain(report: ExplainReport) -> Outline:
+    """A point a page, with the page's text, or a point a listed code. Nothing is judged."""
+    points = tuple(
+        Point(f"{page.label} {page.name}", "page", page.name, "passed", page.title, text=tuple(lines_of(page)))
+        for page in map(explained, report.topics)
+    ) or tuple(
+        Point(f"{entry.code} {entry.name}", "code", entry.name, "passed", entry.title) for entry in report.listed
+    )
+    headline = points[0].id if len(points) == 1 else f"{len(points)} {'pages' if report.topics else 'diagnosis codes'}"
+    return Outline("explain", "", headline, report.exit_status, points)
 
 
 def of_error(report: ErrorReport) -> Outline:

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from livekit_doctor import catalogue
+from livekit_doctor.catalogue import Entry
+from livekit_doctor.catalogue.lookup import Topic
 from livekit_doctor.checks.check import CheckResult
 from livekit_doctor.diagnosis.findings import Finding
 from livekit_doctor.diagnosis.probing import Judged
@@ -152,6 +155,62 @@ class RecentReport:
     calls: tuple[RecentCall, ...]
     mask: Mask
     exit_status: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One thing that `init` looked for. `unknown`: it is not there; `warned`: it is, and something is wrong."""
+
+    label: str
+    status: Literal["ok", "unknown", "warned"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What to type next, and in words what to do before and after that."""
+
+    command: str
+    before: str = ""
+    after: str = ""
+
+    def __str__(self) -> str:
+        return ", then ".join(filter(None, (self.before, self.command, self.after)))
+
+
+@dataclass(frozen=True, slots=True)
+class InitReport:
+    """The file that was written, from what. Phone numbers are only counted.
+
+    `taken` says of what there were several which was taken, and why. `check` is None where it has not run;
+    `next` is None as long as it is still to run.
+    """
+
+    file: str
+    server: str
+    found: tuple[Found, ...]
+    taken: tuple[str, ...] = ()
+    check: CheckReport | None = None
+    next: NextStep | None = None
+
+    @property
+    def exit_status(self) -> int:
+        return self.check.exit_status if self.check else 0
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainReport:
+    """The pages that were asked for, in that order, or the codes that were listed."""
+
+    topics: tuple[Topic, ...] = ()
+    listed: tuple[Entry, ...] = ()
+    exit_status: int = 0
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The codes in it, with or without their pages."""
+        pages = (topic.page for topic in self.topics)
+        return (*(page for page in pages if isinstance(page, Entry)), *self.listed)
 
 
 @dataclass(frozen=True, slots=True)

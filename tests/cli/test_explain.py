@@ -1,13 +1,16 @@
 """livekit-doctor explain, as a command."""
 
+import json
 import re
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import pytest
 
 from livekit_doctor import catalogue
+from livekit_doctor.render.formats import ENDINGS, FormatName
 from tests.cli.command_line import CLEAN, PATIENCE, run, run_in_terminal
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -73,7 +76,7 @@ def test_no_color_leaves_weight_only(tmp_path: Path) -> None:
     assert set(ESCAPE.findall(seen)) <= {"\x1b[0m", "\x1b[1m", "\x1b[2m"}
 
 
-@pytest.mark.parametrize("form", ["console", "json", "markdown"])
+@pytest.mark.parametrize("form", FormatName)
 @pytest.mark.parametrize(
     ("words", "says", "fix"),
     [
@@ -84,16 +87,16 @@ def test_no_color_leaves_weight_only(tmp_path: Path) -> None:
         (["--all", "LKD401"], "give codes, or --all, or --list", "explain --help"),
     ],
 )
-def test_what_is_unknown(tmp_path: Path, words: list[str], says: str, fix: str, form: str) -> None:
+def test_what_is_unknown(tmp_path: Path, words: list[str], says: str, fix: str, form: FormatName) -> None:
     ran = run("explain", *words, "-f", form, cwd=tmp_path)
     assert ran.status == 2
     assert says in ran.stderr
     assert f"  fix: livekit-doctor {fix}\n" in ran.stderr
-    if form == "json":
+    if form is FormatName.JSON:
         assert ran.json["error"]["fix"] == f"livekit-doctor {fix}"
         assert set(ran.json) - {"error"} == set(run("explain", "LKD401", "-f", "json", cwd=tmp_path).json)
     else:
-        assert (says in ran.stdout.replace("\\", "")) is (form == "markdown")
+        assert (says in unescape(ran.stdout).replace("\\", "")) is (form is not FormatName.CONSOLE)
 
 
 def test_the_nearest_is_what_the_fix_explains(tmp_path: Path) -> None:
@@ -132,6 +135,37 @@ def test_markdown(tmp_path: Path) -> None:
     assert "\n# SIP 486 Busy Here\n" in ran.stdout
     assert "    lk dispatch create --room YOUR_ROOM --agent-name YOUR_AGENT_NAME\n" in ran.stdout
     assert "| LKD401 | agent-not-dispatched |" in run("explain", "-f", "markdown", cwd=tmp_path).stdout
+
+
+def test_every_format_at_once(tmp_path: Path) -> None:
+    """In a file each, and the console's text on standard output as without them."""
+    files = [word for ending in (".json", ".xml", ".md", ".html", ".prom", ".txt") for word in ("-o", f"codes{ending}")]
+    ran = run("explain", "LKD401", "486", *files, cwd=tmp_path)
+    assert (ran.status, ran.stderr) == (0, "")
+    assert ran.stdout == run("explain", "LKD401", "486", cwd=tmp_path).stdout
+    assert (tmp_path / "codes.txt").read_text() == ran.stdout
+    assert len(json.loads((tmp_path / "codes.json").read_text())["explained"]) == 2
+    assert {ENDINGS[path.suffix] for path in tmp_path.iterdir()} == {*FormatName} - {FormatName.GITHUB}
+    for path in tmp_path.iterdir():
+        assert "agent-not-dispatched" in path.read_text()
+        assert "Busy Here" in path.read_text()
+
+
+def test_a_manual_to_print(tmp_path: Path) -> None:
+    ran = run("explain", "--all", "--output", "codes.html", "--format", "prometheus", cwd=tmp_path)
+    manual = (tmp_path / "codes.html").read_text()
+    for code in catalogue.codes():
+        assert f'<a href="#{code}"><b>{code}</b>' in manual
+        assert f' id="{code}">' in manual
+        assert f'livekit_doctor_code_info{{code="{code}",' in ran.stdout
+
+
+def test_githubs_job_summary_has_the_markdown(tmp_path: Path) -> None:
+    summary = tmp_path / "summary"
+    ran = run("explain", "LKD401", "-f", "github", cwd=tmp_path, env={"GITHUB_STEP_SUMMARY": str(summary)})
+    assert ran.status == 0
+    markdown = run("explain", "LKD401", "-f", "markdown", cwd=tmp_path).stdout
+    assert summary.read_text() == f"{markdown}\n"
 
 
 def test_nothing_is_read_but_the_catalogue(tmp_path: Path) -> None:

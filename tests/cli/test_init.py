@@ -1,15 +1,21 @@
 """`init` at the command line: what it refuses, what it asks, what it leaves behind. No real server is needed."""
 
+import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
 import pytest
+from junitparser import JUnitXml
 from livekit.protocol import agent_dispatch, models, sip
 
 from livekit_doctor.config import load
-from tests.cli.command_line import run, run_in_terminal
+from livekit_doctor.render.formats import FormatName
+from tests.cli.command_line import CLEAN, PATIENCE, run, run_in_terminal
 from tests.evidence.odd_server import OddServer, room
 from tests.lab.support import free_port
 
@@ -191,6 +197,90 @@ def test_what_is_given_needs_not_be_found(tmp_path: Path, server: OddServer) -> 
     assert agent_in(tmp_path) == "From Outside"
     ran = run("init", "--no-check", "--force", "--agent-name", "007", cwd=tmp_path, env=environment)
     assert agent_in(tmp_path) == "007"
+
+
+# In other formats
+
+
+@pytest.mark.parametrize("form", FormatName)
+@pytest.mark.parametrize("more", [(), ("--no-check",)], ids=["check", "no check"])
+def test_every_format_has_what_was_found_and_what_is_next(
+    tmp_path: Path, server: OddServer, form: FormatName, more: tuple[str, ...]
+) -> None:
+    """With the exit status of the check, and nothing else on standard output."""
+    ran = run("init", "--format", form, *more, cwd=tmp_path, env=server.environment)
+    assert (ran.status, ran.stderr) == (0 if more else 1, "")
+    assert agent_in(tmp_path) == "Night Agent"
+    assert ("worker.canary" in ran.stdout) is (not more and form is not FormatName.MARKDOWN)
+    match form:
+        case FormatName.JSON:
+            assert ran.json["file"] == "checks.yaml"
+            assert {item["label"]: item["status"] for item in ran.json["found"]}["agent"] == "ok"
+            assert ran.json["next"]["command"] == "livekit-doctor check"
+            assert ran.json["check"] is None if more else ran.json["check"]["exit_status"] == ran.status
+        case FormatName.PROMETHEUS:
+            assert f'livekit_doctor_exit_status{{command="init"}} {ran.status:.1f}' in ran.stdout
+        case FormatName.JUNIT:
+            (suite,) = JUnitXml.fromstring(ran.stdout.encode())
+            assert (suite.failures + suite.errors > 0) is (not more)
+            assert 'agent: "Night Agent"' in ran.stdout
+        case _:
+            text = unescape(ran.stdout)
+            assert '"Night Agent"' in text
+            assert "livekit-doctor check" in text
+
+
+def test_a_file_for_each_format_and_the_console_as_without(tmp_path: Path, server: OddServer) -> None:
+    names = ("a.json", "a.xml", "a.md", "a.html", "a.prom", "a.txt")
+    options = [word for name in names for word in ("--output", name)]
+    ran = run("init", "--no-check", *options, cwd=tmp_path, env=server.environment)
+    assert ran.status == 0, ran.stderr
+    assert sorted(os.listdir(tmp_path)) == sorted([*names, "checks.yaml"])
+    assert (tmp_path / "a.txt").read_text() == ran.stdout
+    assert ran.stdout == run("init", "--no-check", "--force", cwd=tmp_path, env=server.environment).stdout
+
+
+def test_what_was_found_is_read_while_the_check_runs(tmp_path: Path, server: OddServer) -> None:
+    """On the console it is there before the check says what it does; in another format all comes at the end."""
+    for form in ("console", "markdown"):
+        ran = subprocess.run(
+            [sys.executable, "-m", "livekit_doctor", "init", "--force", "--verbose", "--format", form],
+            cwd=tmp_path,
+            env={**CLEAN, **server.environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=PATIENCE,
+        )
+        assert (ran.stdout.rindex("\n… ") > ran.stdout.index("wrote checks.yaml")) is (form == "console")
+        assert ran.stdout.count("wrote checks.yaml") == 1
+
+
+@pytest.mark.parametrize("form", [FormatName.JSON, FormatName.HTML, FormatName.JUNIT, FormatName.MARKDOWN])
+def test_why_nothing_was_written_is_in_each_format(tmp_path: Path, form: FormatName) -> None:
+    ran = run("init", "-f", form, cwd=tmp_path)
+    assert ran.status == 2
+    assert "are not set" in ran.stdout
+    assert os.listdir(tmp_path) == []
+    if form is FormatName.JSON:
+        assert (ran.json["schema"], ran.json["file"]) == ("livekit-doctor/init/v1", None)
+
+
+def test_a_report_does_not_take_the_files_place(tmp_path: Path, server: OddServer) -> None:
+    ran = run("init", "-f", "json", "-o", "./checks.yaml", cwd=tmp_path, env=server.environment)
+    assert ran.status == 2
+    assert "--output ./checks.yaml: init writes its configuration there" in ran.stderr
+
+
+def test_questions_are_no_part_of_the_document(tmp_path: Path, server: OddServer) -> None:
+    in_room(server, "Night Agent", "Day Agent")
+    arguments = ("init", "--no-check", "--format", "json", "--output", "init.json")
+    status, seen = run_in_terminal(*arguments, cwd=tmp_path, env=server.environment, typed="2\n")
+    assert status == 0, seen
+    assert "Which agent takes your outbound calls?" in seen
+    document = json.loads((tmp_path / "init.json").read_text())
+    assert document["taken"] == []
+    assert agent_in(tmp_path) == "Night Agent"
 
 
 # What it asks

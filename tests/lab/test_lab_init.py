@@ -140,6 +140,11 @@ def test_from_an_empty_folder_to_a_green_check(
     (expected,) = settings.sip.dispatch_rules
     assert (expected.id, expected.agent) == (found_rule.sip_dispatch_rule_id, agent.agent_name)
 
+    document = doctor.run("init", "--yes", "--force", "--format", "json").json
+    assert (document["exit_status"], document["check"]["ok"], document["file"]) == (0, True, "checks.yaml")
+    assert {item["status"] for item in document["found"]} == {"ok"}
+    assert document["next"]["command"] == "livekit-doctor check --probe"
+
     again = doctor.check()
     assert again.status == 0
     assert again.json["summary"]["warned"] == again.json["summary"]["failed"] == 0, again.stdout

@@ -5,13 +5,15 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from livekit_doctor import catalogue
+from livekit_doctor.catalogue.lookup import look_up
 from livekit_doctor.evidence.observations import RecentCall
 from livekit_doctor.flow import Verdict
 from livekit_doctor.render.interface import Report
 from livekit_doctor.render.masking import Mask
-from livekit_doctor.render.report import ErrorReport, RecentReport
+from livekit_doctor.render.report import ErrorReport, ExplainReport, Found, InitReport, NextStep, RecentReport
 from tests.render import test_probe, test_test_call
-from tests.render.reports import CALLEE, TRACES, check_report, trace_report
+from tests.render.reports import AGENT, CALLEE, ROOM, TRACES, check_report, trace_report
 
 STATUSES = {Verdict.BROKEN: 1, Verdict.HEALTHY: 0, Verdict.IN_PROGRESS: 0, Verdict.UNKNOWN: 3}
 
@@ -37,14 +39,44 @@ def every_report() -> dict[str, Report]:
     call = RecentCall(call_id="call-5b1f", at=datetime(2031, 2, 3, tzinfo=UTC), source="agent", state=f"to {CALLEE}")
     reports["recent"] = RecentReport((call,), Mask([CALLEE]))
     reports["recent empty"] = RecentReport((), Mask())
+    begun = init_report()
+    reports["init"] = replace(
+        begun, check=check_report(), next=NextStep("livekit-doctor check", before="do what the fixes above say")
+    )
+    reports["init passed"] = replace(
+        begun,
+        taken=(),
+        check=reports["check passed"],
+        next=NextStep("livekit-doctor check --probe", after=f"commit {begun.file}"),
+    )
+    reports["init unchecked"] = replace(begun, next=NextStep("livekit-doctor check"))
+    reports["explain one"] = ExplainReport((look_up("404"),))
+    reports["explain several"] = ExplainReport(tuple(map(look_up, ("401", "LKD402", "LKD603", "sip-486"))))
+    reports["explain list"] = ExplainReport(listed=tuple(map(catalogue.get, catalogue.codes())))
     reports["error"] = ErrorReport("check", "LKD002", "LIVEKIT_URL is not set", "set LIVEKIT_URL\nin .env", 2)
     reports["interrupted"] = ErrorReport("trace", None, "interrupted", "", 130)
     return reports
 
 
+def init_report() -> InitReport:
+    """As it is before the check has run."""
+    return InitReport(
+        file="checks.yaml",
+        server="wss://lk.example.com",
+        found=(
+            Found("LiveKit", "ok", "wss://lk.example.com, 2 live rooms"),
+            Found("agent", "ok", f'"{AGENT}"  (it is in live room "{ROOM}")'),
+            Found("outbound trunks", "unknown", "none listed"),
+            Found("call logs", "warned", "calls.events  (it may not be read)"),
+        ),
+        taken=(f'agent.name is "{AGENT}" (it is in a live room), and not "Night Desk": SIP dispatch rule SDR_1',),
+    )
+
+
 def hostile_reports() -> dict[str, Report]:
     """Reports with hostile text wherever what was read is printed."""
-    return {name: _hostile(report) for name, report in every_report().items() if name in ("trace broken", "check")}
+    told = ("trace broken", "check", "init")
+    return {name: _hostile(report) for name, report in every_report().items() if name in told}
 
 
 def _hostile(report: Report) -> Report:
@@ -83,5 +115,13 @@ def _hostile(report: Report) -> Report:
                 for result in results
             )
             return replace(report, results=evil_results, left_behind=(HOSTILE,))
+        case kinds.InitReport(check=kinds.CheckReport() as check, found=found):
+            evil_found = tuple(replace(item, text=HOSTILE) for item in found)
+            evil_check = _hostile(check)
+            assert isinstance(evil_check, kinds.CheckReport)
+            then = kinds.NextStep(HOSTILE, before=HOSTILE, after=HOSTILE)
+            return replace(
+                report, file=HOSTILE, server=HOSTILE, found=evil_found, taken=(HOSTILE,), check=evil_check, next=then
+            )
         case _:
             raise AssertionError(report)

@@ -2,8 +2,8 @@
 
 import json
 import re
+from collections.abc import Iterable
 
-import msgspec
 import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
@@ -11,46 +11,54 @@ from syrupy.extensions.json import JSONSnapshotExtension
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue.lookup import look_up
 from livekit_doctor.catalogue.sip_statuses import registered
-from livekit_doctor.render import explain_markdown
+from livekit_doctor.render import github, junit, markdown
 from livekit_doctor.render.console import explain as explain_console
-from livekit_doctor.render.explained import explained
-from livekit_doctor.render.json import explain as explain_json
+from livekit_doctor.render.explained import explained, lines_of
+from livekit_doctor.render.json import JsonFormat
+from livekit_doctor.render.markdown.explain_page import page as markdown_page
+from livekit_doctor.render.report import ExplainReport
 from tests.render.reports import printed, terminal
+from tests.render.test_github import obeyed
+from tests.render.test_junit import cases
 
 PAGES = ("401", "LKD602", "LKD402", "sip-403", "sip-499")
 EVERYTHING = (*catalogue.codes(), *(f"sip-{code}" for code in registered()), "sip-499")
+
+
+def report(words: Iterable[str], listed: Iterable[str] = ()) -> ExplainReport:
+    return ExplainReport(tuple(map(look_up, words)), tuple(map(catalogue.get, listed)))
 
 
 @pytest.mark.parametrize("width", [60, 120])
 @pytest.mark.parametrize("word", PAGES)
 def test_console(word: str, width: int, snapshot: SnapshotAssertion) -> None:
     console = terminal(width)
-    explain_console.render([explained(look_up(word))], console)
+    explain_console.render(report([word]), console)
     assert printed(console) == snapshot
 
 
 def test_colours(snapshot: SnapshotAssertion) -> None:
     console = terminal(100, colour=True)
-    explain_console.render([explained(look_up("404"))], console)
-    explain_console.render_list([catalogue.get("LKD401"), catalogue.get("LKD701")], console)
+    explain_console.render(report(["404"]), console)
+    explain_console.render(report([], ["LKD401", "LKD701"]), console)
     assert printed(console) == snapshot
 
 
 @pytest.mark.parametrize("word", PAGES)
 def test_markdown(word: str, snapshot: SnapshotAssertion) -> None:
-    assert explain_markdown.render([explained(look_up(word))]) == snapshot
+    assert markdown.explain(report([word])) == snapshot
 
 
 def test_json(snapshot: SnapshotAssertion) -> None:
-    document = explain_json.render(map(look_up, PAGES), [catalogue.get("LKD401")])
-    assert json.loads(msgspec.json.encode(document)) == snapshot(extension_class=JSONSnapshotExtension)
+    document = JsonFormat().explain(report(PAGES, ["LKD401"]))
+    assert json.loads(document) == snapshot(extension_class=JSONSnapshotExtension)
 
 
 @pytest.mark.parametrize("word", EVERYTHING)
 def test_sentences_wrap_and_code_does_not(word: str) -> None:
     page = explained(look_up(word))
     console = terminal(44)
-    explain_console.render([page], console)
+    explain_console.render(report([word]), console)
     lines = printed(console).splitlines()
     code = [line for section in page.sections for item in section.items for line in (item.code or "").splitlines()]
     for line in code:
@@ -64,7 +72,7 @@ def test_sentences_wrap_and_code_does_not(word: str) -> None:
 @pytest.mark.parametrize("word", EVERYTHING)
 def test_markdown_has_all_the_words_of_the_page(word: str) -> None:
     page = explained(look_up(word))
-    text = re.sub(r"\\([*|`])", r"\1", explain_markdown.page(page).replace("&lt;", "<").replace("&amp;", "&"))
+    text = re.sub(r"\\([*|`])", r"\1", markdown_page(page).replace("&lt;", "<").replace("&amp;", "&"))
     for section in page.sections:
         assert f"\n## {section.title}\n" in text
         for item in section.items:
@@ -72,3 +80,27 @@ def test_markdown_has_all_the_words_of_the_page(word: str) -> None:
             for line in (item.code or "").splitlines():
                 assert line in text
     assert text.count("```") % 2 == 0
+
+
+@pytest.mark.parametrize("word", EVERYTHING)
+def test_junit_has_all_the_words_of_the_page_and_nothing_fails(word: str) -> None:
+    page = explained(look_up(word))
+    (case,) = cases(junit.explain(report([word])))
+    assert (case.name, case.result) == (f"{page.label} {page.name}", [])
+    assert case.system_out.splitlines() == [page.title, *lines_of(page)]
+    text = "\n".join(lines_of(page))
+    for section in page.sections:
+        assert f"\n{section.title}\n" in text
+        assert all(item.text in text for item in section.items)
+
+
+def test_junit_of_the_list_has_a_case_a_code() -> None:
+    found = cases(junit.explain(report([], catalogue.codes())))
+    assert [case.name.split()[0] for case in found] == list(catalogue.codes())
+
+
+def test_github_has_the_consoles_text_and_no_annotation() -> None:
+    console = terminal(80)
+    explain_console.render(report(PAGES), console)
+    assert printed(console).rstrip() in github.explain(report(PAGES))
+    assert obeyed(github.explain(report(PAGES))) == []

@@ -68,6 +68,6 @@ def test_no_command_in_what_was_read_is_obeyed(name: str) -> None:
     assert not any(properties.get("title") == "x" for _, properties, _ in obeyed(text))
 
 
-@pytest.mark.parametrize("name", ["check", "trace both legs", "error"])
+@pytest.mark.parametrize("name", ["check", "trace both legs", "init", "init unchecked", "error"])
 def test_as_a_whole(name: str, snapshot: SnapshotAssertion) -> None:
     assert re.sub(r"\b[0-9a-f]{32}\b", "WORD", text_of(every_report()[name], FORM)) == snapshot

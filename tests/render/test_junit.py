@@ -82,7 +82,7 @@ def test_with_strict_a_warning_is_a_failure() -> None:
     assert isinstance(found["call_logs.readable"].result[0], Failure)
 
 
-@pytest.mark.parametrize("name", ["check", "trace both legs", "probe dropped", "error"])
+@pytest.mark.parametrize("name", ["check", "trace both legs", "probe dropped", "init", "init unchecked", "error"])
 def test_as_a_whole(name: str, snapshot: SnapshotAssertion) -> None:
     assert text_of(every_report()[name], FORM) == snapshot
 

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
@@ -13,11 +14,13 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from syrupy.assertion import SnapshotAssertion
 
-from livekit_doctor import __version__
+from livekit_doctor import __version__, catalogue
+from livekit_doctor.catalogue.lookup import look_up
 from livekit_doctor.evidence.observations import Coverage
 from livekit_doctor.render import prometheus
-from livekit_doctor.render.report import ErrorReport
+from livekit_doctor.render.report import ErrorReport, ExplainReport
 from tests.render import test_probe as probes
+from tests.render.every_report import init_report
 from tests.render.reports import CALLEE, TRACES, both_legs, broken, check_report, checked, diagnosis, trace_report
 from tests.render.test_test_call import report as placed_call
 
@@ -35,18 +38,24 @@ LABELS = {
     "direction",
     "le",
     "leg",
+    "name",
     "outcome",
     "primary",
     "quantile",
     "room",
     "server",
+    "severity",
+    "sip_status",
     "status",
     "step",
+    "title",
     "verdict",
     "version",
 }
 """Every label there is. One with free text in it stands on an info series only."""
-FREE = {"agent_name", "call_id", "room", "server", "version"}
+FREE = {"agent_name", "call_id", "name", "room", "server", "title", "version"}
+
+EVERY_CODE = ExplainReport(listed=tuple(map(catalogue.get, catalogue.codes())))
 
 EXPOSITIONS: dict[str, Callable[[], str]] = {
     "check": lambda: prometheus.check(check_report(), NOW),
@@ -54,6 +63,8 @@ EXPOSITIONS: dict[str, Callable[[], str]] = {
     **{f"probe {name}": lambda made=made: prometheus.probe(made(), NOW) for name, made in probes.REPORTS.items()},  # type: ignore[misc]
     "test-call refused": lambda: prometheus.test_call(placed_call("rejected-486-wait"), NOW),
     "test-call answered": lambda: prometheus.test_call(placed_call("answered-wait"), NOW),
+    "init": lambda: prometheus.init(init_report(), NOW),
+    "explain": lambda: prometheus.explain(ExplainReport((look_up("LKD402"), look_up("486"))), NOW),
     "error": lambda: prometheus.error(
         ErrorReport("check", "LKD001", "checks.yaml:3: unknown key", "correct it", 2), NOW
     ),
@@ -186,6 +197,34 @@ def test_test_call() -> None:
     assert value(text, "test_call_http_status") == 429
     assert value(text, "call_verdict", command="test-call", verdict="broken") == 1
     assert value(prometheus.test_call(placed_call("answered-wait"), NOW), "test_call_sip_status") is None
+
+
+def test_init_has_the_checks() -> None:
+    report = init_report()
+    checked = check_report()
+    text = prometheus.init(replace(report, check=checked), NOW)
+    families = parsed(prometheus.check(checked, NOW))
+    assert {name for name in parsed(text) if name.startswith("check_")} == {
+        n for n in families if n.startswith("check_")
+    }
+    assert value(text, "exit_status", command="init") == 1
+    alone = parsed(prometheus.init(report, NOW))
+    assert not [name for name in alone if name.startswith("check_")]
+    assert value(prometheus.init(report, NOW), "success", command="init") == 1
+
+
+def test_explain() -> None:
+    """A series a code, to join with those that have a code as a label."""
+    text = prometheus.explain(EVERY_CODE, NOW)
+    codes = parsed(text)["code_info"].samples
+    assert [sample.labels["code"] for sample in codes] == list(catalogue.codes())
+    assert {sample.value for sample in codes} == {1}
+    (one,) = (sample.labels for sample in codes if sample.labels["code"] == "LKD402")
+    assert (one["name"], one["step"], one["severity"]) == ("no-worker-took-job", "job_assigned", "error")
+    told = parsed(prometheus.explain(ExplainReport((look_up("486"),)), NOW))
+    assert "code_info" not in told
+    (status,) = told["sip_status_info"].samples
+    assert status.labels == {"sip_status": "486", "name": "Busy Here", "code": "LKD204"}
 
 
 def test_error() -> None:

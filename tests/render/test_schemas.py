@@ -4,7 +4,6 @@ import json
 from copy import deepcopy
 from importlib import resources
 
-import msgspec
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import validator_for
@@ -12,9 +11,9 @@ from jsonschema.validators import validator_for
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue.lookup import look_up
 from livekit_doctor.render.interface import Format, text_of
-from livekit_doctor.render.json import JsonFormat, explain, schemas
+from livekit_doctor.render.json import JsonFormat, schemas
 from livekit_doctor.render.json.schemas import schema_of
-from livekit_doctor.render.report import ErrorReport
+from livekit_doctor.render.report import ErrorReport, ExplainReport
 from tests.render.every_report import every_report, hostile_reports
 
 NAMES = [file.name.removesuffix(".json") for file in resources.files(schemas).iterdir() if file.name.endswith(".json")]
@@ -47,16 +46,24 @@ def test_hostile_text_changes_no_document(name: str) -> None:
 
 def test_every_page_that_can_be_explained() -> None:
     codes, statuses = catalogue.codes(), [f"sip-{number}" for number in range(300, 700)]
-    topics = [look_up(word) for word in (*codes, *statuses)]
-    document = explain.render(topics, [catalogue.get(code) for code in codes])
-    validated(msgspec.json.encode(document).decode())
+    topics = tuple(look_up(word) for word in (*codes, *statuses))
+    validated(text_of(ExplainReport(topics, tuple(map(catalogue.get, codes))), FORM))
 
 
-@pytest.mark.parametrize("command", ["check", "trace", "probe", "test-call", "explain", "watch", "chekc", ""])
+@pytest.mark.parametrize("command", ["check", "trace", "probe", "test-call", "explain", "init", "watch", "chekc", ""])
 def test_an_error_has_the_document_of_its_command(command: str) -> None:
     document = validated(text_of(ErrorReport(command, "LKD001", "wrong", "right", 2), FORM))
-    named = command if command in ("check", "trace", "probe", "test-call", "explain") else "check"
+    named = command if command in ("check", "trace", "probe", "test-call", "explain", "init") else "check"
     assert document["schema"] == f"livekit-doctor/{named}/v1"
+
+
+@pytest.mark.parametrize(("outer", "at", "inner"), [("test-call", "trace", "trace"), ("init", "check", "check")])
+def test_a_document_inside_of_another_is_the_one_that_is_published(outer: str, at: str, inner: str) -> None:
+    whole, published = schema_of(f"livekit-doctor/{outer}/v1"), schema_of(f"livekit-doctor/{inner}/v1")
+    name = whole["properties"][at]["anyOf"][0]["$ref"].removeprefix("#/$defs/")
+    embedded = whole["$defs"][name]
+    assert embedded == {key: published[key] for key in embedded}
+    assert {key: whole["$defs"][key] for key in published["$defs"]} == published["$defs"]
 
 
 def test_a_document_with_another_key_or_without_one_is_refused() -> None:

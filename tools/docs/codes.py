@@ -3,21 +3,9 @@
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue.lookup import look_up
 from livekit_doctor.catalogue.sip_statuses import SipStatus, registered, sip_status
-from livekit_doctor.render import explain_markdown
-from livekit_doctor.render.explain_markdown import escaped
 from livekit_doctor.render.explained import WHO, explained
-
-GROUPS = {
-    "0": "Configuration, connection, credentials",
-    "1": "Workers",
-    "2": "SIP trunks and the phone's leg",
-    "3": "SIP dispatch rules (inbound)",
-    "4": "Agent dispatches and the agent's leg",
-    "5": "Rooms",
-    "6": "Call logs and times",
-    "7": "Agent code",
-}
-"""The groups of codes by the first digit."""
+from livekit_doctor.render.markdown import explain_page
+from livekit_doctor.render.markdown.explain_page import escaped
 
 _CLASSES = {
     3: "3xx: redirected",
@@ -34,14 +22,14 @@ def of_group(digit: str) -> list[str]:
 
 def page(code: str) -> str:
     """The page of one code, as `explain --format markdown` prints it."""
-    text = explain_markdown.page(explained(look_up(code)))
+    text = explain_page.page(explained(look_up(code)))
     return f"{text}\nIn a terminal: `livekit-doctor explain {code}`\n"
 
 
 def table() -> str:
     """All codes, a table a group."""
     parts = []
-    for digit, title in GROUPS.items():
+    for digit, title in catalogue.GROUPS.items():
         entries = [catalogue.get(code) for code in of_group(digit)]
         rows = [f"| {e.code} | `{e.name}` | {escaped(e.title)} | {e.severity} |" for e in entries]
         parts.append("\n".join([f"## {title}", "", "| code | name | | severity |", "|---|---|---|---|", *rows, ""]))

@@ -43,7 +43,7 @@ def on_config(config: Any) -> Any:
         if "Codes" in entry:
             entry["Codes"] += [
                 {title: [{f"{code} {catalogue.get(code).name}": f"codes/{code}.md"} for code in codes.of_group(digit)]}
-                for digit, title in codes.GROUPS.items()
+                for digit, title in catalogue.GROUPS.items()
             ]
     return config
 

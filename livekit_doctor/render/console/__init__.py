@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from livekit_doctor.render.console import check, probe, recent, test_call, trace
+from livekit_doctor.render.console import check, explain, init, probe, recent, test_call, trace
 from livekit_doctor.render.console.page import Detail
 from livekit_doctor.render.report import (
     CheckReport,
     ErrorReport,
+    ExplainReport,
+    InitReport,
     PlacedCallReport,
     ProbeReport,
     RecentReport,
@@ -36,6 +38,12 @@ class ConsoleFormat:
 
     def recent(self, report: RecentReport, /) -> str:
         return self._text(lambda: recent.render(report, self._console))
+
+    def init(self, report: InitReport, /) -> str:
+        return self._text(lambda: init.render(report, self._console, self._detail))
+
+    def explain(self, report: ExplainReport, /) -> str:
+        return self._text(lambda: explain.render(report, self._console))
 
     def error(self, report: ErrorReport, /) -> str:
         """Nothing: standard error has it."""

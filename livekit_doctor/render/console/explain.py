@@ -1,30 +1,32 @@
 """The catalogue for a person: pages that wrap, and code that does not."""
 
 import textwrap
-from collections.abc import Iterable
 
 from rich.console import Console
 from rich.text import Text
 
 from livekit_doctor.catalogue import Entry
 from livekit_doctor.redact import printable
-from livekit_doctor.render.explained import Explained, Item
+from livekit_doctor.render.explained import Explained, Item, explained
+from livekit_doctor.render.report import ExplainReport
 
 WIDEST = 100
 """Text of a page is not wider than this: long lines read badly."""
 
 
-def render(pages: Iterable[Explained], console: Console) -> None:
-    """Prints pages, an empty line between two. Wraps where it is piped, too: COLUMNS or 80."""
-    for number, page in enumerate(pages):
+def render(report: ExplainReport, console: Console) -> None:
+    """Prints the pages, an empty line between two, or the list. Pages wrap where they are piped, too:
+    COLUMNS or 80."""
+    for number, topic in enumerate(report.topics):
         if number:
             console.print()
-        _page(page, console)
+        _page(explained(topic), console)
+    if report.listed:
+        _list(report.listed, console)
 
 
-def render_list(entries: Iterable[Entry], console: Console) -> None:
-    """Prints code, name and title; a code is one line where it is piped, for grep."""
-    entries = tuple(entries)
+def _list(entries: tuple[Entry, ...], console: Console) -> None:
+    """Code, name and title; a code is one line where it is piped, for grep."""
     longest = max(len(entry.name) for entry in entries)
     for entry in entries:
         style = "yellow" if entry.severity == "warning" else "red"

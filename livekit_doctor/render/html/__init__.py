@@ -1,10 +1,21 @@
 """One self-contained page a report: no network, both themes, keyboard, screen reader and paper."""
 
-from livekit_doctor.render.html import check_page, error_page, probe_page, recent_page, test_call_page, trace_page
+from livekit_doctor.render.html import (
+    check_page,
+    error_page,
+    explain_page,
+    init_page,
+    probe_page,
+    recent_page,
+    test_call_page,
+    trace_page,
+)
 from livekit_doctor.render.html.page import rendered
 from livekit_doctor.render.report import (
     CheckReport,
     ErrorReport,
+    ExplainReport,
+    InitReport,
     PlacedCallReport,
     ProbeReport,
     RecentReport,
@@ -35,6 +46,16 @@ def test_call(report: PlacedCallReport, /) -> str:
 def recent(report: RecentReport, /) -> str:
     """The page of the recent calls."""
     return rendered("recent.html", recent_page.of(report))
+
+
+def init(report: InitReport, /) -> str:
+    """The page of a checks.yaml that was written, and of the check that ran on it."""
+    return rendered("init.html", init_page.of(report))
+
+
+def explain(report: ExplainReport, /) -> str:
+    """Pages of the catalogue, as a manual where there are several; or the list of its codes."""
+    return rendered("explain.html", explain_page.of(report))
 
 
 def error(report: ErrorReport, /) -> str:

@@ -7,6 +7,8 @@ import msgspec
 
 from livekit_doctor.render.json import check as _check
 from livekit_doctor.render.json import error as _error
+from livekit_doctor.render.json import explain as _explain
+from livekit_doctor.render.json import init as _init
 from livekit_doctor.render.json import probe as _probe
 from livekit_doctor.render.json import recent as _recent
 from livekit_doctor.render.json import test_call as _test_call
@@ -14,6 +16,8 @@ from livekit_doctor.render.json import trace as _trace
 from livekit_doctor.render.report import (
     CheckReport,
     ErrorReport,
+    ExplainReport,
+    InitReport,
     PlacedCallReport,
     ProbeReport,
     RecentReport,
@@ -41,6 +45,12 @@ class JsonFormat:
 
     def recent(self, report: RecentReport, /) -> str:
         return self._text(_recent.render(report))
+
+    def init(self, report: InitReport, /) -> str:
+        return self._text(_init.render(report))
+
+    def explain(self, report: ExplainReport, /) -> str:
+        return self._text(_explain.render(report))
 
     def error(self, report: ErrorReport, /) -> str:
         return self._text(_error.render(report))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from livekit_doctor.render.json import check, explain, probe, test_call, trace
+from livekit_doctor.render.json import check, explain, init, probe, test_call, trace
 from livekit_doctor.render.report import ErrorReport
 
 
@@ -39,6 +39,13 @@ _EMPTY: dict[str, dict[str, Any]] = {
         **dict.fromkeys(("number", "trunk_id", "agent_name", "answer", "trace")),
         "verdict": "unknown",
         "left_behind": [],
+    },
+    "init": {
+        "schema": init.SCHEMA,
+        "exit_status": None,
+        **dict.fromkeys(("file", "server", "check", "next")),
+        "found": [],
+        "taken": [],
     },
     "explain": {
         "schema": explain.SCHEMA,

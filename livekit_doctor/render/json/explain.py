@@ -1,23 +1,23 @@
 """livekit-doctor/explain/v1."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue import Entry, Fix
 from livekit_doctor.catalogue.lookup import Topic, report_code
 from livekit_doctor.catalogue.sip_statuses import SipStatus
+from livekit_doctor.render.report import ExplainReport
 
 SCHEMA = "livekit-doctor/explain/v1"
 
 
-def render(topics: Iterable[Topic], listed: Iterable[Entry] = ()) -> dict[str, Any]:
+def render(report: ExplainReport) -> dict[str, Any]:
     """The pages that were asked for, and the codes that were listed, as JSON values."""
     return {
         "schema": SCHEMA,
-        "exit_status": 0,
-        "explained": [_topic(topic) for topic in topics],
-        "codes": [_brief(entry) for entry in listed],
+        "exit_status": report.exit_status,
+        "explained": [_topic(topic) for topic in report.topics],
+        "codes": [_brief(entry) for entry in report.listed],
     }
 
 

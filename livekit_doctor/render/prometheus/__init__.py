@@ -15,12 +15,15 @@ from collections.abc import Iterator
 from prometheus_client.core import Metric
 
 from livekit_doctor import __version__
+from livekit_doctor.catalogue.sip_statuses import SipStatus
 from livekit_doctor.redact import printable, redact_text
 from livekit_doctor.render.prometheus import families
 from livekit_doctor.render.prometheus.exposition import gauge, text
 from livekit_doctor.render.report import (
     CheckReport,
     ErrorReport,
+    ExplainReport,
+    InitReport,
     PlacedCallReport,
     ProbeReport,
     RecentReport,
@@ -58,6 +61,21 @@ def recent(report: RecentReport, now: float | None = None) -> str:
     """Of the calls nothing is judged, and their ids are no labels."""
     counted = gauge("recent_calls", "How many recent calls the log lists.", [({}, len(report.calls))], ())
     return text((*run_families("trace", report.exit_status, None, now), counted))
+
+
+def init(report: InitReport, now: float | None = None) -> str:
+    """The check's, if one has run."""
+    checked = report.check
+    left_behind = len(checked.left_behind) if checked else None
+    ran = run_families("init", report.exit_status, report.server, now, left_behind=left_behind)
+    return text((*ran, *families.check_families(checked.results if checked else ())))
+
+
+def explain(report: ExplainReport, now: float | None = None) -> str:
+    """What the codes and SIP statuses in other metrics stand for, to be joined with those."""
+    statuses = (topic.page for topic in report.topics if isinstance(topic.page, SipStatus))
+    ran = run_families("explain", report.exit_status, None, now)
+    return text((*ran, *families.code_families(report.entries), *families.sip_status_families(statuses)))
 
 
 def error(report: ErrorReport, now: float | None = None) -> str:

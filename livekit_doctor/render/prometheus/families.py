@@ -5,6 +5,9 @@ from typing import get_args
 
 from prometheus_client.core import HistogramMetricFamily, Metric, SummaryMetricFamily
 
+from livekit_doctor.catalogue import Entry
+from livekit_doctor.catalogue.lookup import report_code
+from livekit_doctor.catalogue.sip_statuses import SipStatus
 from livekit_doctor.checks.check import CheckResult, Status
 from livekit_doctor.diagnosis.probing import Judged, Outcome
 from livekit_doctor.evidence.observations import SipCallResult
@@ -122,6 +125,32 @@ def answer_families(answer: SipCallResult) -> Iterator[Metric]:
         [] if code is None else [({}, code)],
     )
     yield gauge("test_call_duration_seconds", "How long CreateSIPParticipant took to answer.", [({}, answer.took)])
+
+
+# The catalogue
+
+
+def code_families(entries: Iterable[Entry]) -> Iterator[Metric]:
+    """What each code is called, and the step that it breaks; empty for none."""
+    codes = (
+        {
+            "code": entry.code,
+            "name": entry.name,
+            "title": entry.title,
+            "severity": entry.severity,
+            "step": entry.step or "",
+        }
+        for entry in entries
+    )
+    names = ("code", "name", "title", "severity", "step")
+    yield gauge("code_info", "What each diagnosis code is called.", ((code, 1) for code in codes), names)
+
+
+def sip_status_families(statuses: Iterable[SipStatus]) -> Iterator[Metric]:
+    """What each SIP status is called, and the code under which a call that it refuses is reported."""
+    told = ({"sip_status": str(one.code), "name": one.name, "code": report_code(one)} for one in statuses)
+    names = ("sip_status", "name", "code")
+    yield gauge("sip_status_info", "What each SIP status is called.", ((one, 1) for one in told), names)
 
 
 # Probes

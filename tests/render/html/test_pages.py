@@ -7,11 +7,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from livekit_doctor import catalogue
+from livekit_doctor.catalogue.lookup import look_up
 from livekit_doctor.cli.bundled import report_of
 from livekit_doctor.redact import printable
 from livekit_doctor.render import html
 from livekit_doctor.render.interface import Format, Report, text_of
-from livekit_doctor.render.report import TraceReport
+from livekit_doctor.render.report import ExplainReport, TraceReport
 from tests.render.every_report import HOSTILE, every_report, hostile_reports
 from tests.render.html.opened import NARROW, WIDE, Opener
 from tests.render.reports import CALLEE, trace_report, unknown
@@ -70,7 +72,7 @@ def test_everybody_can_read_it(name: str, opened: Opener) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") == NARROW[0]
 
 
-@pytest.mark.parametrize("name", ["trace broken", "check", "entrypoint_raises-logs"])
+@pytest.mark.parametrize("name", ["trace broken", "check", "init", "explain several", "entrypoint_raises-logs"])
 def test_axe_has_nothing_to_say_on_a_phone(name: str, opened: Opener) -> None:
     page = opened(text_of(REPORTS[name], FORM), size=NARROW, theme="dark")
     unfolded(page)
@@ -236,6 +238,26 @@ def test_paper_has_what_matters_unfolded(opened: Opener) -> None:
     for unwanted in ("#theme", "#filter", ".copy >> nth=0", "nav", "#raw"):
         expect(page.locator(unwanted)).to_be_hidden()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_a_manual_of_all_codes_leads_to_each_and_prints(opened: Opener) -> None:
+    codes = catalogue.codes()
+    page = opened(text_of(ExplainReport(tuple(map(look_up, codes))), FORM))
+    contents = page.get_by_role("navigation", name="Contents")
+    expect(contents.get_by_role("link")).to_have_count(len(codes))
+    expect(page.locator("article")).to_have_count(len(codes))
+    contents.get_by_role("link", name="LKD402").click()
+    entry = page.get_by_role("article", name="LKD402 no-worker-took-job")
+    expect(entry.get_by_role("heading", name="LKD402 no-worker-took-job")).to_be_in_viewport()
+    expect(entry.get_by_text("broken: job assigned")).to_be_visible()
+    entry.get_by_role("link", name="LKD103").click()
+    assert page.url.endswith("#LKD103")
+    unfolded(page)
+    assert violations(page) == []
+    page.emulate_media(media="print")
+    expect(contents).to_be_visible()
+    expect(page.locator(".up").first).to_be_hidden()
     assert page.pdf(format="A4").startswith(b"%PDF")
 
 

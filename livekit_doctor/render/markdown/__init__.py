@@ -9,10 +9,13 @@ from collections.abc import Iterable, Iterator
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.redact import printable
 from livekit_doctor.render import outline
+from livekit_doctor.render.markdown import explain_page
 from livekit_doctor.render.outline import Outline, Point, Problem, Standing
 from livekit_doctor.render.report import (
     CheckReport,
     ErrorReport,
+    ExplainReport,
+    InitReport,
     PlacedCallReport,
     ProbeReport,
     RecentReport,
@@ -26,6 +29,7 @@ MARKS: dict[Standing, str] = {
     "errored": "❓ not decided",
     "skipped": "➖",
 }
+_FOUND = {"ok": MARKS["passed"], "unknown": "➖ not found", "warned": MARKS["warned"]}
 TIMELINE_ROWS = 60
 
 _SPECIAL = re.compile(r"([\\`*{}\[\]<>|~#&@]|(?<![^\W_])_|_(?![^\W_]))")
@@ -52,6 +56,20 @@ def recent(report: RecentReport) -> str:
     return _page(outline.of_recent(report))
 
 
+def init(report: InitReport) -> str:
+    """What was found, then the check's own page."""
+    lines = [f"### livekit-doctor init: {escape(outline.of_init(report).headline)}", "", "**Found**", ""]
+    lines += ["| | what | found |", "|---|---|---|"]
+    lines += [f"| {_FOUND[item.status]} | {escape(item.label)} | {escape(item.text)} |" for item in report.found]
+    lines += ["", *(f"- of several: {escape(reason)}" for reason in report.taken), ""]
+    lines += [_page(outline.of_check(report.check)) if report.check else "", f"**Next**: {escape(str(report.next))}"]
+    return _tidied(lines)
+
+
+def explain(report: ExplainReport) -> str:
+    return explain_page.render(report)
+
+
 def error(report: ErrorReport) -> str:
     return _page(outline.of_error(report))
 
@@ -66,6 +84,10 @@ def _page(report: Outline, further: Iterable[str] = ()) -> str:
     lines += [*_table(report.points), ""]
     lines += [f"- {escape(note)}" for note in report.notes]
     lines += ["", *further]
+    return _tidied(lines)
+
+
+def _tidied(lines: Iterable[str]) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"
 
 

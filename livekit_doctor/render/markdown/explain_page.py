@@ -3,15 +3,17 @@
 from collections.abc import Iterable
 
 from livekit_doctor.catalogue import Entry
-from livekit_doctor.render.explained import Explained, Item
+from livekit_doctor.render.explained import Explained, Item, explained
+from livekit_doctor.render.report import ExplainReport
 
 FENCES = {"shell": "sh"}
 """What a fence calls a language where it is not the catalogue's word."""
 
 
-def render(pages: Iterable[Explained]) -> str:
-    """The pages, each under a heading of the first level."""
-    return "\n".join(page(one) for one in pages)
+def render(report: ExplainReport) -> str:
+    """The pages, each under a heading of the first level, or the list as a table."""
+    pages = "\n".join(page(explained(topic)) for topic in report.topics)
+    return pages + (table(report.listed) if report.listed else "")
 
 
 def page(one: Explained) -> str:

@@ -1,0 +1,177 @@
+"""What the pages of the catalogue say as one page: one to read, several as a manual, or the list of all."""
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal
+
+from livekit_doctor import catalogue
+from livekit_doctor.catalogue import Entry
+from livekit_doctor.catalogue.lookup import Topic
+from livekit_doctor.flow import FLOW, SPEC, Step
+from livekit_doctor.render.explained import Item, Section, explained
+from livekit_doctor.render.html.parts import MARKS, Shown
+from livekit_doctor.render.json import JsonFormat
+from livekit_doctor.render.report import ExplainReport
+from livekit_doctor.render.words import LEGS
+
+SIP = "SIP statuses"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a sentence: text, code between backticks, or a code whose page is on this one."""
+
+    text: str
+    kind: Literal["text", "code", "link"] = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A sentence, and what to type or a picture for it."""
+
+    spans: tuple[Span, ...]
+    code: str
+    marked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    title: str
+    items: tuple[Told, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A code or a SIP status in a table of contents or a list; `id` is that of its page on this one."""
+
+    id: str
+    label: str
+    name: str
+    title: str
+    shown: Shown
+    severity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    title: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A page of the catalogue. `steps` are those of the leg that it breaks, each as it is then."""
+
+    row: Row
+    group: str
+    facts: str
+    note: str
+    leg: str
+    steps: tuple[tuple[str, Shown], ...]
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainPage:
+    """All that is said. `contents` is empty where there is a single page, or none."""
+
+    title: str
+    tone: Shown
+    kicker: str
+    headline: str
+    leaves: tuple[Leaf, ...]
+    contents: tuple[Group, ...]
+    listed: tuple[Group, ...]
+    exit_status: int
+    document: str
+
+
+def of(report: ExplainReport) -> ExplainPage:
+    """The page's content."""
+    ids = {_id(topic) for topic in report.topics}
+    leaves = tuple(_leaf(topic, ids) for topic in report.topics)
+    listed = tuple((entry.group, _row(entry)) for entry in report.listed)
+    several = len(leaves) > 1
+    single = f"{leaves[0].row.label} {leaves[0].row.name}" if len(leaves) == 1 else ""
+    headline = single or _headline(report)
+    return ExplainPage(
+        title=f"{headline} · livekit-doctor explain",
+        tone=leaves[0].row.shown if single else MARKS["skipped"],
+        kicker="What they mean, how they are concluded, and what to type" if several else "Each has a page",
+        headline=headline,
+        leaves=leaves,
+        contents=_grouped((leaf.group, leaf.row) for leaf in leaves) if several else (),
+        listed=_grouped(listed),
+        exit_status=report.exit_status,
+        document=JsonFormat().explain(report),
+    )
+
+
+def _headline(report: ExplainReport) -> str:
+    every = len(report.entries) == len(catalogue.codes())
+    return f"The {len(report.entries)} diagnosis codes" if every else f"{len(report.topics)} pages of the catalogue"
+
+
+def _id(topic: Topic) -> str:
+    page = topic.page
+    return page.code if isinstance(page, Entry) else f"sip-{page.code}"
+
+
+def _row(entry: Entry) -> Row:
+    shown = MARKS["warned" if entry.severity == "warning" else "failed"]
+    return Row(entry.code, entry.code, entry.name, entry.title, shown, entry.severity)
+
+
+def _grouped(rows: Iterable[tuple[str, Row]]) -> tuple[Group, ...]:
+    """In the order in which they come."""
+    return tuple(
+        Group(title, tuple(row for _, row in found)) for title, found in groupby(rows, key=lambda pair: pair[0])
+    )
+
+
+def _leaf(topic: Topic, ids: Collection[str]) -> Leaf:
+    page, told = topic.page, explained(topic)
+    if isinstance(page, Entry):
+        row, group, step = _row(page), page.group, page.step
+    else:
+        row = Row(_id(topic), told.label, told.name, told.title, MARKS["failed"], "refused")
+        group, step = SIP, None
+    others = {one for one in ids if one != row.id}
+    return Leaf(
+        row=row,
+        group=group,
+        facts=told.facts,
+        note=told.note,
+        leg=LEGS[SPEC[Step(step)].leg] if step else "",
+        steps=tuple(_steps(Step(step))) if step else (),
+        parts=tuple(_part(section, others) for section in told.sections),
+    )
+
+
+def _steps(broken: Step) -> Iterator[tuple[str, Shown]]:
+    """The steps of its leg: what comes before has happened, what comes after is not reached."""
+    status = "ok"
+    for spec in FLOW:
+        if spec.leg is SPEC[broken].leg:
+            status = "broken" if spec.step is broken else "skipped" if status == "broken" else status
+            yield spec.title, MARKS[status]
+
+
+def _part(section: Section, others: Collection[str]) -> Part:
+    return Part(section.title, tuple(_told(item, others) for item in section.items))
+
+
+def _told(item: Item, others: Collection[str]) -> Told:
+    return Told(tuple(_spans(item.text, others)), item.code or "", item.marked)
+
+
+def _spans(text: str, others: Collection[str]) -> Iterator[Span]:
+    parts = text.split("`")
+    for number, part in enumerate(parts):
+        if number % 2 and len(parts) % 2:
+            yield Span(part, "code")
+        else:
+            for word in filter(None, re.split(r"\b(LKD\d{3})\b", part)):
+                yield Span(word, "link" if word in others else "text")

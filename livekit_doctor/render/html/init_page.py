@@ -1,0 +1,65 @@
+"""What the page of `init` says: the file, what was found for it, and the check's report."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from livekit_doctor.render.html import check_page
+from livekit_doctor.render.html.check_page import CheckPage
+from livekit_doctor.render.html.parts import MARKS, Shown
+from livekit_doctor.render.json import JsonFormat
+from livekit_doctor.render.report import Found, InitReport, NextStep
+
+_WORDS: Mapping[str, str] = {"ok": "found", "unknown": "not found", "warned": "look at this"}
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRow:
+    label: str
+    shown: Shown
+    word: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class InitPage:
+    """All that is said. `check` is None where none has run; then the `facts` are ours."""
+
+    title: str
+    tone: Shown
+    kicker: str
+    headline: str
+    facts: tuple[tuple[str, str], ...]
+    found: tuple[FoundRow, ...]
+    taken: tuple[str, ...]
+    check: CheckPage | None
+    before: str
+    command: str
+    after: str
+    exit_status: int
+    document: str
+
+
+def of(report: InitReport) -> InitPage:
+    """The page's content."""
+    check = check_page.of(report.check) if report.check else None
+    wrote = f"{report.file} is written"
+    then = report.next or NextStep("livekit-doctor check")
+    return InitPage(
+        title=f"{wrote}{f', check {check.kicker}' if check else ''} · livekit-doctor init",
+        tone=check.tone if check else MARKS["ok"],
+        kicker=f"check: {check.kicker}" if check else "ok",
+        headline=wrote,
+        facts=(("server", report.server),),
+        found=tuple(map(_row, report.found)),
+        taken=report.taken,
+        check=check,
+        before=then.before[:1].upper() + then.before[1:],
+        command=then.command,
+        after=then.after,
+        exit_status=report.exit_status,
+        document=JsonFormat().init(report),
+    )
+
+
+def _row(item: Found) -> FoundRow:
+    return FoundRow(item.label, MARKS[item.status], _WORDS[item.status], item.text)
