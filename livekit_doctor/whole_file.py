@@ -41,7 +41,7 @@ class WholeFile:
         self._unfinished = Path(path)
         try:
             if self.public:
-                os.fchmod(number, self.path.stat().st_mode & 0o777 if self.path.exists() else 0o666 & ~_umask())
+                os.fchmod(number, self.path.stat().st_mode & 0o777 if self.path.exists() else 0o666 & ~umask())
         finally:
             os.close(number)
         return self
@@ -95,7 +95,7 @@ class WholeFile:
         return UserError("LKD001", f"{self.name}: {why}" if self.name else why, fix)
 
 
-def _umask() -> int:
+def umask() -> int:
     """The umask can only be read by setting it: that of the whole process, so by one thread at a time."""
     with _UMASK:
         mask = os.umask(0o077)
