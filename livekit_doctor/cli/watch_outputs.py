@@ -42,11 +42,11 @@ class _File:
         """To replace the file. Nobody may read a pipe, and a pipe can't be replaced."""
         return WholeFile(self.name, "--output", force=True, public=True, special=False)
 
-    def write(self, report: Report) -> str | None:
+    def write(self, text: str) -> str | None:
         """Returns why the file could not be written."""
         try:
             with self.open() as file:
-                file.write(text_of(report, self.form).encode(errors="backslashreplace"))
+                file.write(text.encode(errors="backslashreplace"))
         except UserError as error:
             return error.message
         except Exception as error:
@@ -59,7 +59,8 @@ class ReportFiles:
     can't be written.
 
     Each is written in a thread: a folder of another machine may hang, and then holds up neither the
-    others nor `watch`.
+    others nor `watch`. The texts are made in no thread: msgspec 0.22 crashes where two of them decode
+    their first page of the catalogue at once.
     """
 
     def __init__(self, chosen: Sequence[Destination]) -> None:
@@ -79,13 +80,22 @@ class ReportFiles:
 
     async def write(self, report: Report, within: float = WRITING) -> tuple[str, ...]:
         """Replaces all that can be within so many seconds, and says of each other why not."""
-        loop = asyncio.get_running_loop()
         hanging = [file for file in self._files if file.writing and not file.writing.done()]
         for file in self._files:
             if file not in hanging:
-                file.writing = loop.run_in_executor(self._threads, file.write, report)
+                file.writing = self._started(file, report)
         await self._wait(within, but=hanging)
         return tuple(filter(None, map(_problem, self._files)))
+
+    def _started(self, file: _File, report: Report) -> "asyncio.Future[str | None]":
+        loop = asyncio.get_running_loop()
+        try:
+            text = text_of(report, file.form)
+        except Exception as error:
+            failed: asyncio.Future[str | None] = loop.create_future()
+            failed.set_result(f"{file.name}: {one_line(error)}")
+            return failed
+        return loop.run_in_executor(self._threads, file.write, text)
 
     async def _wait(self, seconds: float, but: Sequence[_File] = ()) -> None:
         writing = [file.writing for file in self._files if file.writing and file not in but]

@@ -69,6 +69,8 @@ def answer(*words: str, cwd: Path, shell: str = "fish", env: dict[str, str] | No
         ("check --skip=room_", ["check", "--skip=room_presence"]),
         ("check --format js", ["check", "--format", "json"]),
         ("check --format=js", ["check", "--format=json"]),
+        ("watch --format js", ["watch", "--format", "json"]),
+        ("watch --output work", ["watch", "--output", "worker.log"]),
         ("completion fi", ["completion", "fish"]),
         ("trace call-", ["trace", "call-0001"]),
         ("trace run", ["trace", "run:7"]),

@@ -197,44 +197,54 @@ def test_what_is_wrong_at_the_start_is_in_the_files(folder: Path, server: OddSer
     assert line["error"]["fix"]
 
 
-class Hanging(Mask):
-    """What is printed through it is not ready before `over` is set."""
+def test_a_disk_that_hangs_holds_up_no_other_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As that of a machine that is gone, on which nothing ever comes to its end."""
+    far, near = tmp_path / "far" / "a.json", tmp_path / "b.prom"
+    far.parent.mkdir()
+    back, fsync = threading.Event(), os.fsync
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.over = threading.Event()
-
-    def __call__(self, text: str) -> str:
-        self.over.wait()
-        return super().__call__(text)
-
-
-def test_a_file_that_hangs_holds_up_no_other(tmp_path: Path) -> None:
-    """As on the disk of a machine that is gone. The metrics are printed without the mask."""
-    mask = Hanging()
-    hangs, good = tmp_path / "a.json", tmp_path / "b.prom"
-    report = check_report()
+    def hangs(number: int) -> None:
+        if "/far/" in os.readlink(f"/proc/self/fd/{number}"):
+            back.wait()
+        fsync(number)
 
     async def runs() -> None:
         before = threading.active_count()
-        async with ReportFiles([Destination(J, str(hangs)), Destination(P, str(good)), Destination(C)]) as files:
+        async with ReportFiles([Destination(J, str(far)), Destination(P, str(near)), Destination(C)]) as files:
             for _ in range(5):
-                (why,) = await files.write(replace(report, mask=mask), 0.3)
-                assert why.startswith(f"{hangs}: not written in time")
-                assert metric_in(good, "up", command="check") == 1
-                assert not hangs.exists()
-                good.unlink()
+                (why,) = await files.write(check_report(), 0.3)
+                assert why.startswith(f"{far}: not written in time")
+                assert metric_in(near, "up", command="check") == 1
+                assert not far.exists()
+                near.unlink()
             assert threading.active_count() - before <= 2, "a thread for each file, and not for each run"
-            mask.over.set()
-            until(hangs.exists, what="what was hanging to be written")
-            left = [await files.write(report) for _ in range(20)]
-            assert left[-1] == (), "none hangs any more"
+            back.set()
+            until(far.exists, what="what was hanging to be written")
+            left = [await files.write(check_report()) for _ in range(20)]
+            assert left[-1] == (), "nothing hangs any more"
 
+    monkeypatch.setattr("os.fsync", hangs)
     try:
         asyncio.run(runs())
     finally:
-        mask.over.set()
-    assert parsed(hangs)["exit_status"] == report.exit_status
+        back.set()
+    assert parsed(far)["exit_status"] == check_report().exit_status
+
+
+def test_a_report_that_a_format_stumbles_over_ends_nothing(tmp_path: Path) -> None:
+    class Stumbles(Mask):
+        def __call__(self, text: str) -> str:
+            raise KeyError(text)
+
+    page, metrics = tmp_path / "a.html", tmp_path / "b.prom"
+
+    async def write() -> tuple[str, ...]:
+        async with ReportFiles([Destination(H, str(page)), Destination(P, str(metrics)), Destination(C)]) as files:
+            return await files.write(replace(check_report(), mask=Stumbles()))
+
+    (why,) = asyncio.run(write())
+    assert why.startswith(f"{page}: KeyError")
+    assert metric_in(metrics, "up", command="check") == 1
 
 
 def test_files_written_at_once_leave_the_umask_as_it_is() -> None:
