@@ -34,6 +34,7 @@ from livekit_doctor.hearts.watch import (
     own,
     watch,
 )
+from livekit_doctor.render.report import CheckReport
 from tests.evidence.odd_server import OddServer, refusal
 from tests.lab.support import free_port
 
@@ -344,12 +345,12 @@ def test_each_run_is_written_down_before_it_is_told() -> None:
 # With the real check
 
 
-def rounds(folder: Path, environ: dict[str, str], *only: str, timeout: float = 5) -> Rounds:
+def rounds(folder: Path, environ: dict[str, str], *only: str, timeout: float = 5, strict: bool = False) -> Rounds:
     def load(known: Path | None) -> config.Loaded:
         return config.load(known, environ=environ, cwd=folder)
 
     how = Options(read_only=True, timeout=timeout)
-    return Rounds(load, load(None), select(list(only), []), how, strict=False, show_numbers=False)
+    return Rounds(load, load(None), select(list(only), []), how, strict=strict, show_numbers=False)
 
 
 def environment(url: str) -> dict[str, str]:
@@ -399,6 +400,32 @@ def test_a_bad_edit_is_said_and_the_last_good_one_is_used(folder: Path) -> None:
     assert all("Front Desk" in one["configuration.file"] for one in messages[:3])
     assert CONFIGURATION not in messages[3]
     assert "Back Desk" in messages[3]["configuration.file"]
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_bad_edit_is_a_warning_in_the_report_too(folder: Path, strict: bool) -> None:
+    """And so it fails with --strict, as others do."""
+    checks = rounds(folder, environment("ws://127.0.0.1:1"), "configuration.file", strict=strict)
+    edits = iter(["agent: {name: Front Desk}\n", "agent: {nmae: X}\n"])
+    reports = []
+
+    async def once() -> Result:
+        (folder / "checks.yaml").write_text(next(edits))
+        return await checks()
+
+    async def write(run: Run) -> tuple[str, ...]:
+        reports.append(checks.report_of(run))
+        return ()
+
+    watched = asyncio.run(watch(once, Plan(FAST, timeout=5, count=2), lambda _: None, write))
+    first, second = reports
+    assert isinstance(first, CheckReport)
+    assert isinstance(second, CheckReport)
+    assert [result.id for result in first.results] == ["configuration.file"]
+    assert [result.id for result in second.results] == [CONFIGURATION, "configuration.file"]
+    assert second.exit_status == (1 if strict else 0)
+    assert watched.last
+    assert watched.last.outcome == ("failed" if strict else "passed")
 
 
 def test_memory_does_not_grow(folder: Path) -> None:
