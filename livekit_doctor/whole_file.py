@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -17,12 +18,14 @@ class WholeFile:
     """A file to be written at the end. Entering raises UserError where that can't be, so that it is known
     before any work is done; leaving removes what is not finished. `option` is what named the file, for
     what errors say. Only its owner can read it, unless `public`; then it also may be something special,
-    such as a pipe.
+    such as a pipe, unless `special` says otherwise.
     """
 
-    def __init__(self, name: str, option: str, *, force: bool = False, public: bool = False) -> None:
+    def __init__(
+        self, name: str, option: str, *, force: bool = False, public: bool = False, special: bool = True
+    ) -> None:
         self.name, self.option, self.force = name, option, force
-        self.public = public
+        self.public, self.special = public, public and special
         # A link to a file stays one; where a link leads that stands for a pipe is no path.
         self.path = Path(name) if "\0" in name or self._is_special_at(Path(name)) else Path(os.path.realpath(name))
         self._unfinished: Path | None = None
@@ -38,7 +41,7 @@ class WholeFile:
         self._unfinished = Path(path)
         try:
             if self.public:
-                os.fchmod(number, self.path.stat().st_mode & 0o777 if self.path.exists() else 0o666 & ~_umask())
+                os.fchmod(number, self.path.stat().st_mode & 0o777 if self.path.exists() else 0o666 & ~umask())
         finally:
             os.close(number)
         return self
@@ -72,7 +75,7 @@ class WholeFile:
         return self._is_special_at(self.path)
 
     def _is_special_at(self, path: Path) -> bool:
-        return self.public and path.exists() and not path.is_file() and not path.is_dir()
+        return self.special and path.exists() and not path.is_file() and not path.is_dir()
 
     def _refuse_unusable(self) -> None:
         folder = self.path.parent
@@ -85,18 +88,22 @@ class WholeFile:
             raise self._refused(f"a folder; {self.option} needs the name of a file", fix)
         if self.path.exists() and not self.force:
             raise self._refused("exists already, and is not overwritten", "name another file, or add --force")
-        if self.path.exists() and not self.path.is_file() and not self.public:
+        if self.path.exists() and not self.path.is_file() and not self.special:
             raise self._refused("not a file that could be replaced", "name another file")
 
     def _refused(self, why: str, fix: str) -> UserError:
         return UserError("LKD001", f"{self.name}: {why}" if self.name else why, fix)
 
 
-def _umask() -> int:
-    """The umask can only be read by setting it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
+def umask() -> int:
+    """The umask can only be read by setting it: that of the whole process, so by one thread at a time."""
+    with _UMASK:
+        mask = os.umask(0o077)
+        os.umask(mask)
     return mask
+
+
+_UMASK = threading.Lock()
 
 
 def reason(error: OSError | ValueError) -> str:

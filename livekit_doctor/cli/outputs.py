@@ -18,9 +18,12 @@ from livekit_doctor.render.formats import ENDINGS, FormatName, load, of_file
 if TYPE_CHECKING:
     from livekit_doctor.cli.screen import Screen
     from livekit_doctor.render.interface import Format, Report
+    from livekit_doctor.render.report import ErrorReport
     from livekit_doctor.whole_file import WholeFile
 
 STDOUT = "-"
+STREAMED = (FormatName.CONSOLE, FormatName.JSON)
+"""Formats that standard output can have of a command that never ends: a line for each thing that happens."""
 
 FormatOption = Annotated[
     list[FormatName] | None,
@@ -46,12 +49,14 @@ class Destination:
     name: str = STDOUT
 
 
-def destinations(forms: Sequence[FormatName], names: Sequence[str]) -> tuple[Destination, ...]:
+def destinations(forms: Sequence[FormatName], names: Sequence[str], *, stream: bool = False) -> tuple[Destination, ...]:
     """Which format goes where.
 
     A file gets the format that was asked for and that its ending stands for; one whose ending says
     nothing gets what was asked for and has no file yet; any other what its ending stands for. What is
-    left goes to standard output, where the console's text is printed if nothing else is. Raises UserError.
+    left goes to standard output, where the console's text is printed if nothing else is. Of a `stream`
+    it is another thing than of a file: one whose ending says its format leaves the same to it. Raises
+    UserError.
     """
     left = list(dict.fromkeys(forms))
     for name in names:
@@ -60,7 +65,7 @@ def destinations(forms: Sequence[FormatName], names: Sequence[str]) -> tuple[Des
     found: dict[str, FormatName] = {}
     for name in names:
         form = of_file(name)
-        if form in left:
+        if form in left and not (stream and form in STREAMED):
             left.remove(form)
             found[name] = form
     for name in names:
@@ -102,6 +107,7 @@ class Outputs:
         """Writes all files, then prints; returns the exit status, that for wrong usage where a file could
         not be written. The answer is worth printing all the same."""
         from livekit_doctor.render.interface import text_of
+        from livekit_doctor.render.report import ErrorReport
 
         status = report.exit_status
         for file, form in self._files:
@@ -110,6 +116,8 @@ class Outputs:
             except UserError as error:
                 print(f"{error.code} {error.message}\n  fix: {error.fix}", file=sys.stderr)
                 status = Exit.USAGE
+        if self._stdout is FormatName.CONSOLE and isinstance(report, ErrorReport):
+            return status  # standard error has it
         _print(text_of(report, self._on_stdout).removeprefix(self._begun), self._stdout)
         if self._stdout is FormatName.GITHUB:
             _append_to_job_summary(report)
@@ -127,7 +135,7 @@ class Outputs:
         if self._stdout is FormatName.JSON:
             from livekit_doctor.render.json import JsonFormat
 
-            return JsonFormat(ascii_only=not _is_unicode())
+            return JsonFormat(ascii_only=not is_unicode())
         return load(self._stdout)
 
 
@@ -149,12 +157,13 @@ def opened(forms: Sequence[FormatName] | None, names: Sequence[str] | None, scre
         yield Outputs(files, next(one.form for one in chosen if one.name == STDOUT), screen)
 
 
-def _is_unicode() -> bool:
+def is_unicode() -> bool:
+    """Whether every character can be printed."""
     return (sys.stdout.encoding or "").lower().startswith("utf")
 
 
 def _print(text: str, form: FormatName) -> None:
-    if form in (FormatName.CONSOLE, FormatName.JSON) or _is_unicode():
+    if form in (FormatName.CONSOLE, FormatName.JSON) or is_unicode():
         sys.stdout.write(text)
     else:
         sys.stdout.flush()
@@ -204,8 +213,13 @@ def asked_for(arguments: Sequence[str]) -> tuple[list[FormatName], list[str]]:
 _OPTION = re.compile(r"--(?P<long>format|output)(=(?P<long_value>.*))?|-(?P<short>[fo])(?P<short_value>.*)", re.DOTALL)
 
 
-def write_error(forms: Sequence[FormatName], names: Sequence[str], report: "Report") -> None:
+def write_error(forms: Sequence[FormatName], names: Sequence[str], report: "ErrorReport") -> None:
     """Prints an error in these formats. Where that can't be written the error has been said on standard error."""
+    if report.command == "watch":
+        from livekit_doctor.cli.watch_outputs import write_error as write_end
+
+        write_end(forms, names, report)
+        return
     from livekit_doctor.cli.screen import Screen
 
     try:

@@ -2,24 +2,25 @@
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livekit_doctor.cli import options
+from livekit_doctor.cli import options, outputs
 from livekit_doctor.cli.exits import Exit, exit_status_of_check
 from livekit_doctor.cli.screen import Screen
 from livekit_doctor.errors import ConfigError, UserError
 from livekit_doctor.progress import Progress
+from livekit_doctor.render.formats import ENDINGS, FormatName
 
 if TYPE_CHECKING:
     from livekit_doctor.checks.check import Check, CheckResult
     from livekit_doctor.config import Loaded
     from livekit_doctor.hearts.check import Options
-    from livekit_doctor.hearts.watch import Plan, Result
-    from livekit_doctor.render.report import CheckReport
+    from livekit_doctor.hearts.watch import Plan, Result, Run
+    from livekit_doctor.render.report import CheckReport, ErrorReport
 
 LISTEN = "127.0.0.1:7889"
 """Not 9464, OpenTelemetry's: an agent on the same machine may well have that."""
@@ -73,6 +74,20 @@ def watch(
     config: options.ConfigOption = None,
     read_only: options.ReadOnlyOption = False,
     show_numbers: options.ShowNumbersOption = False,
+    output_format: Annotated[
+        list[FormatName] | None,
+        typer.Option("--format", "-f", help="How to say what changes: console or json; any other with an --output."),
+    ] = None,
+    output: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="A file that each run replaces by its result, as check has it; repeatable. Its format is said by "
+            f"--format or by its ending ({', '.join(ENDINGS)}).",
+            metavar="FILE",
+        ),
+    ] = None,
     debug: options.DebugOption = False,
 ) -> int:
     """Repeats check, shows what changes, and serves it to Prometheus and to health checks.
@@ -84,7 +99,10 @@ def watch(
     configuration or credentials at the start; 130 interrupted.
     """
     from livekit_doctor.checks.selection import select
+    from livekit_doctor.cli.watch_outputs import streamed
 
+    chosen = outputs.destinations(output_format or (), output or (), stream=True)
+    streamed(chosen)
     selected = select(only or [], skip or [])
 
     def load(known: Path | None) -> "Loaded":
@@ -100,18 +118,19 @@ def watch(
 
     how = Options(probe=probe, read_only=read_only, timeout=timeout)
     rounds = Rounds(load, loaded, selected, how, strict=strict, show_numbers=show_numbers)
-    return _watch(rounds, Plan(interval, timeout, count), listen)
+    return _watch(rounds, Plan(interval, timeout, count), listen, chosen)
 
 
-def _watch(rounds: "Rounds", plan: "Plan", listen: str) -> int:
-    """Serves, shows and runs, until it is told to stop."""
+def _watch(rounds: "Rounds", plan: "Plan", listen: str, chosen: Sequence[outputs.Destination]) -> int:
+    """Serves, shows, writes and runs, until it is told to stop."""
     import asyncio
     from contextlib import AsyncExitStack
 
     from livekit_doctor.cli.watch_display import display
+    from livekit_doctor.cli.watch_outputs import ReportFiles, streamed
     from livekit_doctor.cli.watch_server import address_of, serving
     from livekit_doctor.evidence.livekit_client import utc_now
-    from livekit_doctor.hearts.watch import Watched
+    from livekit_doctor.hearts.watch import Run, Watched
     from livekit_doctor.hearts.watch import watch as run_watch
 
     address = address_of(listen)
@@ -123,13 +142,14 @@ def _watch(rounds: "Rounds", plan: "Plan", listen: str) -> int:
         clock = asyncio.get_running_loop().time
         now = Watched(plan, started_at=utc_now(), touched=clock())
         async with AsyncExitStack() as stack:
+            files = await stack.enter_async_context(ReportFiles(chosen))
             where = await stack.enter_async_context(serving(address, lambda: now)) if address else None
             if where is not None:
                 print(f"listening on {where}", file=sys.stderr)
                 if not where.is_local:
                     note = "note: other machines can ask too, without a password, and see which checks fail"
                     print(note, file=sys.stderr)
-            shown = stack.enter_context(display(clock, str(where or "")))
+            shown = stack.enter_context(display(clock, str(where or ""), streamed(chosen)))
             say = shown.say
             rounds.progress = Progress(lambda under_way: shown.say(", ".join(doing.what for doing in under_way)))
 
@@ -138,7 +158,10 @@ def _watch(rounds: "Rounds", plan: "Plan", listen: str) -> int:
                 now = watched
                 shown.tell(watched)
 
-            return await run_watch(rounds, plan, tell)
+            async def write(run: Run) -> tuple[str, ...]:
+                return await files.write(rounds.report_of(run))
+
+            return await run_watch(rounds, plan, tell, write)
 
     watched = options.run(work(), lambda message: say(message))
     return watched.last.exit_status if watched.last else Exit.OK
@@ -164,6 +187,7 @@ class Rounds:
         self._load, self._loaded, self._selected, self._how = load, loaded, selected, how
         self._strict, self._show_numbers = strict, show_numbers
         self._is_first = True
+        self._report: CheckReport | None = None
         self.progress = Progress()
 
     async def __call__(self) -> "Result":
@@ -177,22 +201,35 @@ class Rounds:
         problem = await self._reload()
         loaded = self._loaded
         checked = await check(loaded.settings, self._selected, self._how, self.progress)
+        notes = (problem,) if problem else ()
+        results = (*notes, *checked.results)
         mask = mask_of(checked.evidence, show=self._show_numbers)
         report = CheckReport(
-            results=tuple(structs.replace(result, message=mask(result.message)) for result in checked.results),
+            results=results,
             mask=mask,
             values=options.fix_values(loaded),
             server=loaded.settings.livekit.url,
             configuration=loaded.describe(),
-            exit_status=exit_status_of_check(checked.results, strict=self._strict),
+            exit_status=exit_status_of_check(results, strict=self._strict),
             left_behind=checked.left_behind,
             strict=self._strict,
         )
         if self._is_first:
             _require_credentials(report)
         self._is_first = False
-        notes = (problem,) if problem else ()
-        return Result((*notes, *report.results), report.exit_status, report.server, report.left_behind)
+        self._report = report
+        shown = tuple(structs.replace(result, message=mask(result.message)) for result in results)
+        return Result(shown, report.exit_status, report.server, report.left_behind)
+
+    def report_of(self, run: "Run") -> "CheckReport | ErrorReport":
+        """What `check` would have said of the run that has just ended; of one that came to nothing, why."""
+        from livekit_doctor.render.report import ErrorReport
+
+        failure = run.failure
+        if failure is not None:
+            return ErrorReport("check", failure.code, failure.message, run.fix, run.exit_status)
+        assert self._report is not None
+        return self._report
 
     async def _reload(self) -> "CheckResult | None":
         """In a thread: a file may hang, too."""
@@ -212,4 +249,4 @@ def _require_credentials(report: "CheckReport") -> None:
     """Raises UserError where they are missing or rejected."""
     for result in report.results:
         if result.status == "failed" and result.code in CREDENTIALS:
-            raise UserError(result.code, result.message, report.fix(result) or "", Exit.USAGE)
+            raise UserError(result.code, report.mask(result.message), report.fix(result) or "", Exit.USAGE)

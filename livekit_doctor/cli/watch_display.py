@@ -1,5 +1,7 @@
-"""How `watch` is seen: as a live table where somebody sits at a terminal, else as a line a change."""
+"""How `watch` is seen: as a live table where somebody sits at a terminal, else as a line a change; for
+programs as JSON Lines."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -8,10 +10,13 @@ from typing import Protocol
 from rich.console import Console
 from rich.live import Live
 
+from livekit_doctor.cli.outputs import is_unicode
 from livekit_doctor.evidence.livekit_client import utc_now
 from livekit_doctor.hearts.watch import Outcome, Watched
 from livekit_doctor.render.console.page import Output
 from livekit_doctor.render.console.watch import Screen, change_line, run_line
+from livekit_doctor.render.formats import FormatName
+from livekit_doctor.render.json.watch import JsonLines, documents
 
 REFRESHED = 4
 """Times a second, for the countdown."""
@@ -80,9 +85,31 @@ class Table:
         return Screen(self._watched, self._clock(), utc_now(), self._where, self._doing)
 
 
+class Stream:
+    """What `Lines` says, for a program: a JSON document a line."""
+
+    def __init__(self) -> None:
+        self._form = JsonLines(ascii_only=not is_unicode())
+        self._outcome: Outcome | None = None
+
+    def tell(self, watched: Watched) -> None:
+        if watched.last is None or watched.running_since is not None:
+            return
+        for document in documents(watched, self._outcome):
+            sys.stdout.write(self._form.line(document))
+        self._outcome = watched.last.outcome
+        sys.stdout.flush()
+
+    def say(self, doing: str) -> None:
+        """Nobody waits at a pipe."""
+
+
 @contextmanager
-def display(clock: Callable[[], float], where: str) -> Iterator[Display]:
+def display(clock: Callable[[], float], where: str, form: FormatName = FormatName.CONSOLE) -> Iterator[Display]:
     """As it fits standard output."""
+    if form is FormatName.JSON:
+        yield Stream()
+        return
     console = Output()
     if not console.is_terminal or console.is_dumb_terminal:
         yield Lines(console)

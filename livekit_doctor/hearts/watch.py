@@ -5,7 +5,7 @@ with time: the last run, a standing for each check, and the latest changes.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
@@ -21,11 +21,14 @@ GRACE = 30.0
 """Seconds beyond its timeout that a run may take to clean up; then it is given up."""
 SLACK = 5.0
 """Seconds that a run may begin or end late before it is called late."""
+WRITING = 10.0
+"""Seconds that it may take to write down what came of a run."""
 
 CATEGORY = "watch"
 RUN, CONFIGURATION, INTERVAL = "watch.run", "watch.configuration", "watch.interval"
+OUTPUT = "watch.output"
 """What `watch` itself can have trouble with, shown among the checks: a run that came to nothing, a
-configuration that can't be read, an interval that is too short."""
+configuration that can't be read, an interval that is too short, a file that can't be written."""
 
 Outcome = Literal["passed", "failed", "undecided", "none"]
 """What came of a run. `none`: it came to no result."""
@@ -60,7 +63,8 @@ class Result:
 @dataclass(frozen=True, slots=True)
 class Run:
     """One run: its number (from 1), when it began (UTC), the seconds that it took; `ended` is on the
-    clock of the event loop. Without a `result` it came to nothing, and `failure` says why."""
+    clock of the event loop. Without a `result` it came to nothing: `failure` says why, and `fix` what to
+    type where that is known. `unwritten` says which files do not have it."""
 
     number: int
     began_at: datetime
@@ -68,6 +72,8 @@ class Run:
     ended: float
     result: Result | None = None
     failure: CheckResult | None = None
+    fix: str = ""
+    unwritten: CheckResult | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -135,15 +141,31 @@ class Watched:
 
     def is_alive(self, now: float) -> bool:
         """Whether runs begin and end as they should."""
-        return now - self.touched <= self.plan.interval + self.plan.limit + SLACK
+        return now - self.touched <= self._longest
 
     def is_fresh(self, now: float) -> bool:
         """Whether the last run ended no longer ago than it may have."""
-        return self.last is not None and now - self.last.ended <= self.plan.interval + self.plan.limit + SLACK
+        return self.last is not None and now - self.last.ended <= self._longest
+
+    @property
+    def _longest(self) -> float:
+        """From the end of one run to that of the next, in seconds."""
+        return self.plan.interval + self.plan.limit + WRITING + SLACK
 
 
-async def watch(once: Callable[[], Awaitable[Result]], plan: Plan, tell: Callable[[Watched], None]) -> Watched:
-    """Runs `once` at each interval, and tells what is known whenever a run begins and ends.
+async def nowhere(_: Run) -> Sequence[str]:
+    """Writes nothing."""
+    return ()
+
+
+async def watch(
+    once: Callable[[], Awaitable[Result]],
+    plan: Plan,
+    tell: Callable[[Watched], None],
+    write: Callable[[Run], Awaitable[Sequence[str]]] = nowhere,
+) -> Watched:
+    """Runs `once` at each interval, and tells what is known whenever a run begins and ends. `write` writes a
+    run down before it is told, never raises, and returns a line for each file that could not be written.
 
     Runs never overlap: where one takes longer than the interval, those that would have begun meanwhile
     are left out. A UserError of the first run is raised: somebody is there to mend it.
@@ -155,6 +177,8 @@ async def watch(once: Callable[[], Awaitable[Result]], plan: Plan, tell: Callabl
         watched = replace(watched, touched=clock(), running_since=clock(), next_at=None)
         tell(watched)
         run = await _run(once, plan, number)
+        if unwritten := await write(run):
+            run = replace(run, unwritten=own(OUTPUT, "warned", "; ".join(unwritten)))
         due += plan.interval * (max(0.0, clock() - due) // plan.interval + 1)
         watched = noted(watched, run)
         is_last = number == plan.count
@@ -175,7 +199,7 @@ def _numbers(count: int | None) -> Iterator[int]:
 async def _run(once: Callable[[], Awaitable[Result]], plan: Plan, number: int) -> Run:
     clock = asyncio.get_running_loop().time
     began_at, began = utc_now(), clock()
-    result, failure = None, None
+    result, failure, fix = None, None, ""
     try:
         async with asyncio.timeout(plan.limit) as limit:
             result = await once()
@@ -183,6 +207,7 @@ async def _run(once: Callable[[], Awaitable[Result]], plan: Plan, number: int) -
         if number == 1:
             raise
         failure = own(RUN, "errored", error.message.partition("\n")[0], error.code)
+        fix = error.fix
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is None or task.cancelling():
@@ -191,7 +216,7 @@ async def _run(once: Callable[[], Awaitable[Result]], plan: Plan, number: int) -
     except Exception as error:
         late = f"not done within {plan.limit:g} s, and given up"
         failure = own(RUN, "errored", late if limit.expired() else one_line(error))
-    return Run(number, began_at, clock() - began, clock(), result, failure)
+    return Run(number, began_at, clock() - began, clock(), result, failure, fix)
 
 
 def own(id: str, status: Status, message: str, code: str | None = None) -> CheckResult:
@@ -206,7 +231,7 @@ def noted(watched: Watched, run: Run) -> Watched:
     before = {standing.result.id: standing for standing in watched.standings}
     after = {result.id: _standing(before.get(result.id), result, at) for result in _results(run, overran)}
     if run.result is None:
-        after = {**{id: standing for id, standing in before.items() if id not in (RUN, INTERVAL)}, **after}
+        after = {**{id: standing for id, standing in before.items() if id not in (RUN, INTERVAL, OUTPUT)}, **after}
     is_first = not any(standing.result.category != CATEGORY for standing in watched.standings)
     changes = tuple(_changes(run, before, after))
     counted = [change.check for change in changes if change.before or not is_first]
@@ -227,6 +252,8 @@ def _results(run: Run, overran: bool) -> Iterator[CheckResult]:
         yield run.failure
     if overran:
         yield own(INTERVAL, "warned", "a run took longer than --interval: those due meanwhile are left out")
+    if run.unwritten is not None:
+        yield run.unwritten
     if run.result is not None:
         yield from run.result.results
 
@@ -239,8 +266,9 @@ def _standing(before: Standing | None, result: CheckResult, at: datetime) -> Sta
     return Standing(result, at, before.result.status)
 
 
-def _state(result: CheckResult) -> tuple[Status, str | None]:
-    return result.status, result.code
+def _state(result: CheckResult) -> tuple[Status, str | None, str]:
+    """What is another state when it is another. Of files it is also which of them: each outage is said."""
+    return result.status, result.code, result.message if result.id == OUTPUT else ""
 
 
 def _changes(run: Run, before: Mapping[str, Standing], after: Mapping[str, Standing]) -> Iterator[Change]:

@@ -71,6 +71,8 @@ def answer(*words: str, cwd: Path, shell: str = "fish", env: dict[str, str] | No
         ("check --format=js", ["check", "--format=json"]),
         ("explain --format ht", ["explain", "--format", "html"]),
         ("init --output work", ["init", "--output", "worker.log"]),
+        ("watch --format js", ["watch", "--format", "json"]),
+        ("watch --output work", ["watch", "--output", "worker.log"]),
         ("completion fi", ["completion", "fish"]),
         ("trace call-", ["trace", "call-0001"]),
         ("trace run", ["trace", "run:7"]),

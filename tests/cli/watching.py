@@ -2,6 +2,7 @@
 
 import json
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -12,8 +13,11 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+from jsonschema import Draft202012Validator
+from junitparser import JUnitXml
 from prometheus_client.parser import text_string_to_metric_families
 
+from livekit_doctor.render.json.schemas import schema_of
 from tests.cli.command_line import CLEAN, PATIENCE
 
 Answer = tuple[int, str, str]
@@ -53,11 +57,7 @@ class Watching:
 
     def metric(self, name: str, **labels: str) -> float | None:
         """The value of one series, read by the official parser."""
-        for family in text_string_to_metric_families(self.get("/metrics")[2]):
-            for sample in family.samples:
-                if sample.name == f"livekit_doctor_{name}" and sample.labels == labels:
-                    return float(sample.value)
-        return None
+        return _sample(self.get("/metrics")[2], name, labels)
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         """Its exit status."""
@@ -65,9 +65,56 @@ class Watching:
         return self.process.wait(PATIENCE)
 
 
+def _sample(exposition: str, name: str, labels: Mapping[str, str]) -> float | None:
+    for family in text_string_to_metric_families(exposition):
+        for sample in family.samples:
+            if sample.name == f"livekit_doctor_{name}" and sample.labels == labels:
+                return float(sample.value)
+    return None
+
+
+def metric_in(file: Path, name: str, **labels: str) -> float | None:
+    """The value of one series in a file of metrics, read by the official parser."""
+    return _sample(file.read_text(), name, labels)
+
+
+def parsed(file: Path) -> Any:
+    """What a file says, read by what reads such files; it fails for one that is not whole or not valid."""
+    text = file.read_text()
+    match file.suffix:
+        case ".json":
+            return valid(text)
+        case ".xml":
+            return JUnitXml.fromstring(text.encode())
+        case ".prom":
+            return list(text_string_to_metric_families(text))
+    raise AssertionError(file)
+
+
+def valid(text: str) -> Any:
+    """A JSON document, which keeps to the schema that it names."""
+    document = json.loads(text)
+    schema = schema_of(document["schema"])
+    Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(document)
+    return document
+
+
+def lines_of(stdout: str) -> list[Any]:
+    """The documents of `--format json`, each on a whole line, and each of its schema."""
+    assert stdout == "" or stdout.endswith("\n")
+    documents = [valid(line) for line in stdout.splitlines()]
+    assert {document["schema"] for document in documents} <= {"livekit-doctor/watch/v1"}
+    return documents
+
+
 @contextmanager
-def watching(folder: Path, env: Mapping[str, str], *arguments: str) -> Iterator[Watching]:
-    """Starts a watch on a free port, and ends it."""
+def watching(folder: Path, env: Mapping[str, str], *arguments: str, largest: int | None = None) -> Iterator[Watching]:
+    """Starts a watch on a free port, and ends it. It can't write files of more than `largest` bytes."""
+
+    def limit() -> None:
+        if largest is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+
     listen = () if "--listen" in arguments else ("--listen", "127.0.0.1:0")
     with (folder / "stdout").open("w") as stdout, (folder / "stderr").open("w") as stderr:
         process = subprocess.Popen(
@@ -78,6 +125,7 @@ def watching(folder: Path, env: Mapping[str, str], *arguments: str) -> Iterator[
             stdout=stdout,
             stderr=stderr,
             text=True,
+            preexec_fn=limit,
         )
     try:
         yield Watching(process, folder)

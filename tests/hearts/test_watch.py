@@ -22,7 +22,10 @@ from livekit_doctor.hearts.watch import (
     GRACE,
     INTERVAL,
     KEPT,
+    OUTPUT,
     RUN,
+    SLACK,
+    WRITING,
     Plan,
     Result,
     Run,
@@ -31,6 +34,7 @@ from livekit_doctor.hearts.watch import (
     own,
     watch,
 )
+from livekit_doctor.render.report import CheckReport
 from tests.evidence.odd_server import OddServer, refusal
 from tests.lab.support import free_port
 
@@ -137,6 +141,33 @@ def test_a_run_longer_than_the_interval_is_said_once() -> None:
     assert changes(noted(watched, run(3, one))) == [(INTERVAL, "warned", None)]
 
 
+def unwritten(number: int, *why: str) -> Run:
+    message = "; ".join(why)
+    return replace(run(number, result(REACHABLE, "passed")), unwritten=own(OUTPUT, "warned", message) if why else None)
+
+
+def test_a_file_that_cant_be_written_is_said_when_that_begins_and_when_it_ends() -> None:
+    lost = "a.json: there is no folder a"
+    watched = after(unwritten(1), unwritten(2, lost), unwritten(3, lost))
+    assert standings(watched) == {REACHABLE: ("passed", 1), OUTPUT: ("warned", 2)}
+    assert changes(watched) == []
+    assert changes(noted(watched, unwritten(4))) == [(OUTPUT, "warned", None)]
+    assert watched.runs == {"passed": 3}
+
+
+def test_another_file_that_cant_be_written_is_said_too() -> None:
+    one, other = "a.json: there is no folder a", "b.html: there is no folder b"
+    watched = after(unwritten(1, one), unwritten(2, one, other))
+    assert changes(watched) == [(OUTPUT, "warned", "warned")]
+    assert watched.latest[0].message == f"{one}; {other}"
+    assert changes(noted(watched, unwritten(3, other))) == [(OUTPUT, "warned", "warned")]
+
+
+def test_a_run_without_a_result_that_could_be_written_ends_the_trouble_with_the_file() -> None:
+    watched = after(unwritten(1, "a.json: there is no folder a"), nothing(2))
+    assert standings(watched) == {REACHABLE: ("passed", 1), RUN: ("errored", 2)}
+
+
 def test_only_the_latest_changes_are_kept() -> None:
     watched = after(*(run(n, result(REACHABLE, "passed" if n % 2 else "failed")) for n in range(1, 500)))
     assert len(watched.changes) == KEPT
@@ -156,7 +187,7 @@ def test_without_a_result_nothing_is_decided() -> None:
 
 def test_alive_and_fresh() -> None:
     watched = replace(after(run(1)), touched=60.0)
-    last_moment = 60.0 + 60.0 + 60.0 + GRACE + 5.0
+    last_moment = 60.0 + 60.0 + 60.0 + GRACE + WRITING + SLACK
     assert watched.is_alive(last_moment)
     assert watched.is_fresh(last_moment)
     assert not watched.is_alive(last_moment + 1)
@@ -291,15 +322,35 @@ def test_it_can_be_cancelled_at_any_moment() -> None:
     asyncio.run(cancelled(ends, 2))
 
 
+def test_each_run_is_written_down_before_it_is_told() -> None:
+    calls = iter([None, UserError("LKD001", "wrong", "right"), None])
+    told: list[Watched] = []
+    written: list[tuple[int, str, str]] = []
+
+    async def once() -> Result:
+        if raised := next(calls):
+            raise raised
+        return Result((result(REACHABLE, "passed"),), 0)
+
+    async def write(run: Run) -> tuple[str, ...]:
+        assert not told or told[-1].running_since is not None
+        written.append((run.number, run.outcome, run.fix))
+        return ("a.json: no",) if run.number == 3 else ()
+
+    last = asyncio.run(watch(once, Plan(FAST, timeout=5, count=3), told.append, write))
+    assert written == [(1, "passed", ""), (2, "none", "right"), (3, "passed", "")]
+    assert (OUTPUT, None, "warned") in changes(last)
+
+
 # With the real check
 
 
-def rounds(folder: Path, environ: dict[str, str], *only: str, timeout: float = 5) -> Rounds:
+def rounds(folder: Path, environ: dict[str, str], *only: str, timeout: float = 5, strict: bool = False) -> Rounds:
     def load(known: Path | None) -> config.Loaded:
         return config.load(known, environ=environ, cwd=folder)
 
     how = Options(read_only=True, timeout=timeout)
-    return Rounds(load, load(None), select(list(only), []), how, strict=False, show_numbers=False)
+    return Rounds(load, load(None), select(list(only), []), how, strict=strict, show_numbers=False)
 
 
 def environment(url: str) -> dict[str, str]:
@@ -349,6 +400,32 @@ def test_a_bad_edit_is_said_and_the_last_good_one_is_used(folder: Path) -> None:
     assert all("Front Desk" in one["configuration.file"] for one in messages[:3])
     assert CONFIGURATION not in messages[3]
     assert "Back Desk" in messages[3]["configuration.file"]
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_bad_edit_is_a_warning_in_the_report_too(folder: Path, strict: bool) -> None:
+    """And so it fails with --strict, as others do."""
+    checks = rounds(folder, environment("ws://127.0.0.1:1"), "configuration.file", strict=strict)
+    edits = iter(["agent: {name: Front Desk}\n", "agent: {nmae: X}\n"])
+    reports = []
+
+    async def once() -> Result:
+        (folder / "checks.yaml").write_text(next(edits))
+        return await checks()
+
+    async def write(run: Run) -> tuple[str, ...]:
+        reports.append(checks.report_of(run))
+        return ()
+
+    watched = asyncio.run(watch(once, Plan(FAST, timeout=5, count=2), lambda _: None, write))
+    first, second = reports
+    assert isinstance(first, CheckReport)
+    assert isinstance(second, CheckReport)
+    assert [result.id for result in first.results] == ["configuration.file"]
+    assert [result.id for result in second.results] == [CONFIGURATION, "configuration.file"]
+    assert second.exit_status == (1 if strict else 0)
+    assert watched.last
+    assert watched.last.outcome == ("failed" if strict else "passed")
 
 
 def test_memory_does_not_grow(folder: Path) -> None:

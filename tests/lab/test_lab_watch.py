@@ -1,13 +1,15 @@
 """`livekit-doctor watch` on real servers that go and come back: each outage is a state, and none ends it."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.command_line import COMPILED
-from tests.cli.watching import Watching, watching
+from tests.cli.watching import Watching, lines_of, metric_in, parsed, watching
 from tests.experiments.proxy import Proxy
 from tests.lab.doctor import Doctor
 from tests.lab.edge import Edge
@@ -134,6 +136,64 @@ def test_the_database_stops_and_starts(
     finally:
         again(own_postgres, monkeypatch)
     well_again(watch)
+
+
+@contextmanager
+def read_all_the_time(files: Sequence[Path]) -> Iterator[list[Path]]:
+    """Reads the files again and again: what has been read so far. Each time each of them is whole and valid."""
+    read: list[Path] = []
+    wrong: list[BaseException] = []
+    over = threading.Event()
+
+    def reader() -> None:
+        try:
+            while not over.is_set():
+                for file in files:
+                    parsed(file)
+                    read.append(file)
+        except BaseException as error:
+            wrong.append(error)
+
+    thread = threading.Thread(target=reader)
+    thread.start()
+    try:
+        yield read
+    finally:
+        over.set()
+        thread.join()
+    if wrong:
+        raise wrong[0]
+
+
+def test_files_are_whole_at_every_moment(
+    tmp_path: Path, own_livekit: LiveKitServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doctor = Doctor(tmp_path, own_livekit)
+    doctor.configure({"livekit": {"timeout": 1}, "agent": {"name": "Front Desk"}})
+    document, junit, metrics = files = [tmp_path / f"status{ending}" for ending in (".json", ".xml", ".prom")]
+    outputs = ["--format", "json", *(word for file in files for word in ("--output", str(file)))]
+    arguments = ("--interval", "1", "--timeout", "20", "--only", "connection", "--only", "worker.canary")
+    with watching(tmp_path, {**doctor.env, **COMPILED}, *arguments, *outputs) as watch:
+        until(lambda: all(file.exists() for file in files) and parsed(document)["ok"], what="a first run that passes")
+        with read_all_the_time(files) as read:
+            own_livekit.stop()
+            try:
+                until(lambda: not parsed(document)["ok"], what="the outage in JSON")
+                until(lambda: metric_in(metrics, "success", command="check") == 0, what="the outage in metrics")
+                until(lambda: parsed(junit).failures, what="the outage in JUnit")
+                failed = {one["id"]: one for one in parsed(document)["checks"]}["connection.reachable"]
+                assert (failed["status"], failed["code"]) == ("failed", "LKD003")
+                assert "livekit" in failed["fix"].lower()
+            finally:
+                again(own_livekit, monkeypatch)
+            until(lambda: parsed(document)["ok"], what="recovery in JSON")
+            until(lambda: metric_in(metrics, "success", command="check") == 1, what="recovery in metrics")
+            until(lambda: not parsed(junit).failures, what="recovery in JUnit")
+        assert {file: read.count(file) > 50 for file in files} == dict.fromkeys(files, True)
+        assert watch.stop() == 130
+    outcomes = [line["after"] for line in lines_of(watch.stdout) if line["event"] == "outcome"]
+    assert outcomes == ["passed", "failed", "passed"]
+    assert parsed(document)["error"]["message"] == "interrupted"
 
 
 @pytest.mark.parametrize("method", ["CreateRoom", "ListRooms"])

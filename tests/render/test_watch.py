@@ -1,18 +1,25 @@
 """How `watch` shows a moment: the table at two widths and when there is little room, lines, metrics, health."""
 
+import json
+from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from jsonschema import ValidationError
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
 from livekit_doctor.checks.check import CheckResult, Status
-from livekit_doctor.hearts.watch import CONFIGURATION, RUN, Plan, Result, Run, Watched, noted, own
+from livekit_doctor.hearts.watch import CONFIGURATION, OUTPUT, RUN, Plan, Result, Run, Watched, noted, own
 from livekit_doctor.render.console.watch import Screen, age, change_line, run_line
 from livekit_doctor.render.json import health
+from livekit_doctor.render.json.watch import JsonLines, documents, ended
 from livekit_doctor.render.prometheus import watch as prometheus_watch
+from livekit_doctor.render.report import ErrorReport
+from tests.cli.watching import lines_of, valid
+from tests.render.every_report import HOSTILE
 from tests.render.reports import every_status, printed, terminal
 
 START = datetime(2031, 2, 3, 4, 5, 6, tzinfo=UTC)
@@ -42,6 +49,11 @@ def at(*runs: Run) -> Watched:
     return replace(watched, touched=60.0 * len(runs), next_at=60.0 * (len(runs) + 1))
 
 
+def unwritten(number: int) -> Run:
+    lost = own(OUTPUT, "warned", "status.html: not saved: No space left on device")
+    return replace(run(number, *well(), exit_status=0), unwritten=lost)
+
+
 MOMENTS = {
     "first": replace(Watched(Plan(), START), running_since=28.0),
     "well": at(run(1, *well(), exit_status=0)),
@@ -49,6 +61,7 @@ MOMENTS = {
     "recovered": at(run(1, *every_status()), run(2, *well(), exit_status=0)),
     "no result": at(run(1, *well(), exit_status=0), nothing(2)),
     "bad edit": at(run(1, own(CONFIGURATION, "warned", "checks.yaml:1: x: unknown key", "LKD001"), *well())),
+    "disk full": at(run(1, *well(), exit_status=0), unwritten(2)),
 }
 
 
@@ -103,6 +116,55 @@ def test_hostile_text_stays_on_its_line() -> None:
 )
 def test_ages(seconds: float, said: str) -> None:
     assert age(seconds) == said
+
+
+# Documents
+
+
+def lines(watched: Watched, before: str | None = None) -> str:
+    form = JsonLines()
+    return "".join(form.line(document) for document in documents(watched, before))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", MOMENTS)
+def test_documents(name: str, snapshot: SnapshotAssertion) -> None:
+    text = lines(MOMENTS[name])
+    assert lines_of(text) or name == "first"
+    assert text.splitlines() == snapshot
+
+
+def test_an_outcome_is_told_where_it_is_another() -> None:
+    watched = MOMENTS["failing"]
+    assert {line["event"] for line in lines_of(lines(watched, "failed"))} == {"state"}
+    assert lines_of(lines(watched, "passed"))[-1]["event"] == "outcome"
+
+
+def test_a_moment_is_told_exactly() -> None:
+    exact = replace(run(1, *well()), began_at=START + timedelta(microseconds=123_456))
+    assert {line["at"] for line in lines_of(lines(at(exact)))} == {"2031-02-03T04:05:06.123456Z"}
+
+
+def test_hostile_text_changes_no_document() -> None:
+    hostile = CheckResult(id="x.y", category="x", title="", status="failed", message=HOSTILE)
+    text = lines(at(run(1, hostile)))
+    assert lines_of(text)[0]["message"] == HOSTILE
+    assert len(text.splitlines()) == 2
+    assert all(char.isprintable() or char == "\n" for char in text)
+
+
+def test_a_document_with_another_key_or_one_of_another_event_is_refused() -> None:
+    state, outcome = lines_of(lines(at(run(1, every_status()[0]))))
+    end = json.loads(JsonLines().line(ended(ErrorReport("watch", "LKD001", "wrong", "right", 2), START)))
+    valid(json.dumps(end))
+    wrong = [{**state, "new": 1}, {**state, "after": "none"}, {**state, "at": "yesterday"}, {**outcome, "check": "x.y"}]
+    wrong += [{**end, "run": 1}, {**outcome, "error": end["error"]}]
+    for key in state:
+        less = deepcopy(state)
+        del less[key]
+        wrong.append(less)
+    for document in wrong:
+        with pytest.raises((ValidationError, KeyError)):
+            valid(json.dumps(document))
 
 
 # Health

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
+from livekit_doctor.redact import printable
 from livekit_doctor.render.console import check, explain, init, probe, recent, test_call, trace
 from livekit_doctor.render.console.page import Detail
 from livekit_doctor.render.report import (
@@ -46,8 +47,10 @@ class ConsoleFormat:
         return self._text(lambda: explain.render(report, self._console))
 
     def error(self, report: ErrorReport, /) -> str:
-        """Nothing: standard error has it."""
-        return ""
+        """As standard error has it."""
+        said = f"{f'{report.code} ' if report.code else ''}{report.message}".splitlines()
+        fix = (f"  {'    ' if number else 'fix:'} {line}" for number, line in enumerate(report.fix.splitlines()))
+        return "".join(f"{printable(line)}\n" for line in (*said, *fix))
 
     def _text(self, render: Callable[[], None]) -> str:
         with self._console.capture() as captured:

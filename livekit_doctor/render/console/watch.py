@@ -7,11 +7,11 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from livekit_doctor.checks.check import CheckResult, counted
+from livekit_doctor.checks.check import counted
 from livekit_doctor.hearts.watch import CATEGORY, Change, Run, Standing, Watched
 from livekit_doctor.redact import printable
 from livekit_doctor.render.console.page import MARKS
-from livekit_doctor.render.json.check import STATUSES, summary
+from livekit_doctor.render.runs import counts, outcome
 
 WIDE = 100
 """From so many columns on, the table says when the last change was, and from what."""
@@ -33,18 +33,6 @@ def change_line(change: Change) -> Text:
 def run_line(run: Run) -> Text:
     """What came of a run, in one line."""
     return Text(f"{_stamp(run.began_at)}  run {run.number}  {outcome(run)}")
-
-
-def outcome(run: Run) -> str:
-    """`ok: 3 passed`, `not ok: ...`, as `check` has it."""
-    if run.result is None:
-        return "no result"
-    return f"{'ok' if run.exit_status == 0 else 'not ok'}: {_counts(run.result.results)}"
-
-
-def _counts(results: Sequence[CheckResult]) -> str:
-    counts = summary(tuple(results))
-    return ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
 
 
 class Screen:
@@ -74,7 +62,7 @@ class Screen:
             table.add_row(*self._cells(standing, wide=wide))
         if not left_out:
             return table
-        more = f"{counted(len(left_out), 'check')} more: {_counts([standing.result for standing in left_out])}"
+        more = f"{counted(len(left_out), 'check')} more: {counts([standing.result for standing in left_out])}"
         return Group(table, Text(f"    and {more}", "dim"))
 
     def _cells(self, standing: Standing, *, wide: bool) -> list[Text]:

@@ -56,8 +56,11 @@ class JsonFormat:
         return self._text(_error.render(report))
 
     def _text(self, value: dict[str, Any]) -> str:
-        text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+        text = self._encoded(value).decode()
         return "".join(char if self._is_plain(char) else json.dumps(char)[1:-1] for char in text) + "\n"
+
+    def _encoded(self, value: dict[str, Any]) -> bytes:
+        return msgspec.json.format(msgspec.json.encode(value), indent=2)
 
     def _is_plain(self, char: str) -> bool:
         return char == "\n" or (char.isprintable() and (char.isascii() or not self._ascii_only))
