@@ -60,7 +60,7 @@ def _agent(sheet: Sheet, proposal: Proposal, answers: Answers) -> None:
         where = "; ".join(filter(None, (given, seen.where if seen else ""))) or "typed when this file was written"
         sheet.put("name", name, 1, where)
     else:
-        sheet.put("name", "My Agent", 1, "not found: no live room, SIP dispatch rule or local worker names one", off=1)
+        sheet.put("name", "My Agent", 1, "no live room, SIP dispatch rule or local worker names one", off=1)
     others = other_agents(proposal, name)
     for agent, wrong in others:
         if wrong:
@@ -180,7 +180,7 @@ def _columns(sheet: Sheet, table: TableSeen, facts: LogFacts) -> None:
     if facts.room:
         sheet.put("room", facts.room.path, 2, f"in {facts.room.rows} of {counted(facts.room.of, 'row')}")
     else:
-        sheet.put("room", "metadata.room", 2, "not found: no row read names a room", off=2)
+        sheet.put("room", "metadata.room", 2, "no row read names a room", off=2)
 
 
 def _rooms(sheet: Sheet, proposal: Proposal, facts: LogFacts | None) -> None:
@@ -198,9 +198,7 @@ def _rooms(sheet: Sheet, proposal: Proposal, facts: LogFacts | None) -> None:
             off=None if needed else 1,
         )
     else:
-        sheet.put(
-            "name_template", "call-{call_id}", 1, "not found: no room's name has a call id of the log in it", off=1
-        )
+        sheet.put("name_template", "call-{call_id}", 1, "no room's name has a call id of the log in it", off=1)
     _explain(sheet, "rooms.pattern")
     pattern = facts.pattern if facts else None
     if pattern:

@@ -195,7 +195,7 @@ def test_a_commands_page_has_every_option_with_its_words(name: str, site: Site) 
 
 
 def shown() -> Iterator[tuple[str, str]]:
-    """Each command line of ours that a page shows in code, and where."""
+    """Each command line of ours that a page shows in code or in a picture, and where."""
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         for block in re.findall(r"^```(?:sh|text)$(.*?)^```$", text, re.MULTILINE | re.DOTALL):
@@ -204,6 +204,9 @@ def shown() -> Iterator[tuple[str, str]]:
                     yield str(page.relative_to(ROOT)), found.strip()
         for found in re.findall(r"`livekit-doctor ([^`]+)`", text):
             yield str(page.relative_to(ROOT)), found.strip()
+    for drawing in (ROOT / "docs" / "images").glob("*.svg"):
+        for found in re.findall(r">\$ livekit-doctor (.+)$", drawing.read_text(encoding="utf-8"), re.MULTILINE):
+            yield str(drawing.relative_to(ROOT)), found
 
 
 @pytest.mark.parametrize(("page", "line"), sorted(set(shown())))
