@@ -336,7 +336,7 @@ def _verdict(call: Call, steps: tuple[StepResult, ...], broken: tuple[Broken, ..
     both_ends = Step.SIP_ANSWERED if Step.AGENT_CONNECTED in call.settings.flow.not_used else Step.AGENT_CONNECTED
     if status[both_ends] is not Status.OK or _phone_is_missing(call, status) or undecided:
         return Verdict.UNKNOWN
-    if call.logged_failures or (call.room_live and not call.api_read):
+    if call.logged_failures or _refused_before(call, status) or (call.room_live and not call.api_read):
         return Verdict.UNKNOWN
     if call.only_excerpts and status[Step.SIP_PARTICIPANT_CREATED] is not Status.OK:
         # Nobody says that the rest went well: the other leg may just not have been pasted.
@@ -351,6 +351,13 @@ def _phone_is_missing(call: Call, status: dict[Step, Status]) -> bool:
     """
     looked = call.api_covers or bool(call.phones_seen)
     return looked and not call.phone_present and status[Step.SIP_ANSWERED] is Status.UNKNOWN
+
+
+def _refused_before(call: Call, status: dict[Step, Status]) -> bool:
+    """An attempt to dial failed, or may have, which was not the last one, and nobody says that the phone was
+    answered."""
+    failed = any(answer.kind not in (Kind.ANSWERED, Kind.STARTED) for answer in call.answers[-1:])
+    return (failed or bool(call.logged_doubts)) and not call.inbound and status[Step.SIP_ANSWERED] is not Status.OK
 
 
 def _not_covered(call: Call, steps: tuple[StepResult, ...]) -> tuple[Step, ...]:
@@ -428,7 +435,7 @@ def _probably_meant(call: Call) -> Iterable[str]:
 
 def _would_tell(call: Call) -> Iterable[str]:
     yield from _probably_meant(call)
-    for row in call.logged_failures:
+    for row in (*call.logged_failures, *call.logged_doubts):
         yield f"what {row.source or 'a component'} meant by {row.state}: its metadata, or its own log of that time"
     if call.api_covers and not call.phone_present and not call.answers:
         yield "what CreateSIPParticipant answered, with wait_until_answered=True, or livekit-sip's log of the call"

@@ -262,6 +262,16 @@ def test_the_end_of_a_call_whose_beginning_is_not_in_the_log() -> None:
     assert codes(afterwards(started)) == ["LKD210"]
 
 
+def test_a_phone_that_is_dialled_again_by_livekit_sips_log() -> None:
+    creating = [sip_line(t, "Creating SIP participant") for t in (0.5, 20)]
+    busy = [sip_line(t, "SIP invite failed", error="INVITE failed: sip status: 486: Busy Here") for t in (5, 25)]
+    assert codes(afterwards(log_file("sip"), creating[0], busy[0])) == ["LKD204"]
+    assert not codes(afterwards(log_file("sip"), creating[0], busy[0], creating[1]))
+    assert codes(afterwards(log_file("sip"), creating, busy)) == ["LKD204"]
+    logged = row(20, "sip_participant_created")
+    assert afterwards(log_file("sip"), ASKED, ASSIGNED, ACTIVE, creating[0], busy[0], logged).verdict is Verdict.UNKNOWN
+
+
 def test_a_room_whose_name_goes_on() -> None:
     other = line("sip", 3, "SIP invite failed", room=f"{ROOM}-2", error="INVITE failed: sip status: 486: Busy Here")
     assert afterwards(other, log_file("sip")).verdict is Verdict.UNKNOWN
