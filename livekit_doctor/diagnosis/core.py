@@ -446,6 +446,8 @@ def _would_tell(call: Call) -> Iterable[str]:
         yield "name the room with --room ROOM, or set call_logs.columns.room or rooms.name_template"
     elif call.room_live is None:
         yield "LiveKit's own view of the room: set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
+    if rows.talked_for(call) is not None:
+        yield "which states your agent writes in every call: set call_logs.always_logged to them, or to [] for none"
     if not call.rows and any(entry.status == "not_configured" for entry in call.setup.coverage(sources.CALL_LOGS)):
         yield "the call's log rows: set CALL_LOGS_DATABASE_URL, or give an export with --call-logs FILE"
     if call.room_live is False:
