@@ -13,7 +13,7 @@ from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import LogLine, Observation
 from livekit_doctor.flow import Status, Step, Verdict
-from livekit_doctor.settings import Agent, LiveKit, Settings, Worker
+from livekit_doctor.settings import Agent, Flow, LiveKit, Settings, Worker
 from tests.diagnosis.factories import (
     AGENT,
     ROOM,
@@ -23,6 +23,7 @@ from tests.diagnosis.factories import (
     automatic,
     because,
     broken,
+    codes,
     dispatch,
     found,
     job,
@@ -337,6 +338,55 @@ def test_the_workers_log_alone_does_not_tell_whether_the_agent_was_there(failure
     diagnosis = judge(900, log_file("worker"), ASKED, failure, settings=HERE, subject=Subject(room=ROOM))
     assert [(item.code, item.confidence.value) for item in diagnosis.broken] == [(code, "possible")]
     assert "LKD407" in broken(diagnosis, code).candidates
+
+
+def raised_by(frame: str, error: str) -> LogLine:
+    return replace(RAISED, traceback=f'  File "agent.py", line 42, in entrypoint\n    await {frame}\n{error}')
+
+
+REFUSED = row(0.4, "sip_call_failed", metadata='{"sip_status_code": 486}')
+DIAL, EGRESS = "lkapi.sip.create_sip_participant(request)", "lkapi.egress.start_room_composite_egress(request)"
+BUSY = "livekit.api.twirp_client.TwirpError: TwirpError(code=resource_exhausted, message=sip status: 486: Busy Here)"
+LIMIT = "livekit.api.twirp_client.TwirpError: TwirpError(code=resource_exhausted, message=limit exceeded)"
+
+
+@pytest.mark.parametrize(
+    ("frame", "error"),
+    [
+        (DIAL, BUSY),
+        (DIAL, LIMIT),
+        ("dial(number)", BUSY),
+        ("dial(number)", "livekit.api.SipCallError: SIP call failed: 486 Busy Here (resource_exhausted)"),
+    ],
+)
+def test_a_refusal_that_the_entrypoint_raised_is_no_crash_of_its_own(frame: str, error: str) -> None:
+    diagnosis = afterwards(ASKED, ASSIGNED, raised_by(frame, error), REFUSED)
+    assert codes(diagnosis) == ["LKD204"]
+    assert broken(diagnosis, "LKD204").consequences == ("LKD405",)
+
+
+@pytest.mark.parametrize(
+    ("frame", "error"),
+    [
+        (EGRESS, LIMIT),
+        ("record(room)", LIMIT),
+        (DIAL, BUSY.replace("486: Busy Here", "404: Not Found")),
+        ("lkapi.sip.transfer_sip_participant(request)", BUSY),
+        (DIAL, "KeyError: 'user_id'"),
+    ],
+)
+def test_a_crash_beside_a_refusal_is_told_as_well(frame: str, error: str) -> None:
+    """The edge function dialled. Every method of the API raises the same exceptions."""
+    diagnosis = afterwards(ASKED, ASSIGNED, raised_by(frame, error), REFUSED)
+    assert codes(diagnosis) == ["LKD405", "LKD204"]
+    assert broken(diagnosis, "LKD204").consequences == ()
+
+
+def test_where_the_agent_dials_its_error_need_not_name_the_method() -> None:
+    dials = replace(HERE, flow=Flow(placed_by="agent"))
+    for frame, expected in (("dial(number)", ["LKD204"]), (EGRESS, ["LKD405", "LKD204"])):
+        lines = (ASKED, ASSIGNED, raised_by(frame, LIMIT), REFUSED)
+        assert codes(judge(900, *LOGS, *lines, settings=dials)) == expected
 
 
 def test_no_process_for_the_job() -> None:
