@@ -66,6 +66,8 @@ class Said(StrEnum):
     PARTICIPANT_LEFT = auto()
     NEVER_HAD_MEDIA = auto()
     """A participant was removed that never was ACTIVE."""
+    TRANSFERRED = auto()
+    """The phone was transferred (REFER), the server's line or livekit-sip's."""
     # the worker
     ASKED = auto()
     """The job request reached the worker."""
@@ -115,6 +117,10 @@ def _error(*texts: str) -> Callable[[LogLine], bool]:
     return lambda line: any(text in line.fields["error"] for text in texts) if "error" in line.fields else False
 
 
+def _succeeded(line: LogLine) -> bool:
+    return line.fields.get("status") == "200"
+
+
 def _of_job(line: LogLine) -> bool:
     """Not the process that a worker keeps warm, which may exit with 255 at any time (fact 12)."""
     return bool(line.fields.get("job_id"))
@@ -150,6 +156,7 @@ _MEANINGS = (
     _Meaning("server", "participant active", Said.PARTICIPANT_ACTIVE),
     _Meaning("server", "removing participant without connection", Said.NEVER_HAD_MEDIA),
     _Meaning("server", "participant closing", Said.PARTICIPANT_LEFT),
+    _Meaning("server", "API SIP.TransferSIPParticipant", Said.TRANSFERRED, _succeeded),
     _Meaning("worker", "received job request", Said.ASKED),
     _Meaning("worker", "registered worker", Said.REGISTERED),
     _Meaning("worker", "failed to connect to livekit", Said.CONNECTION_FAILED),
@@ -174,6 +181,8 @@ _MEANINGS = (
     _Meaning("sip", "closing outbound call with error", Said.SIP_FAILED, _error("")),
     _Meaning("sip", "signaling timestamps", Said.SIP_RANG, lambda line: "invite_to_ringing_ms" in line.fields),
     _Meaning("sip", "outbound sip call established", Said.SIP_ESTABLISHED),
+    _Meaning("sip", "outbound call transferred", Said.TRANSFERRED),
+    _Meaning("sip", "inbound call transferred", Said.TRANSFERRED),
     _Meaning("worker", "the room connection was not established", Said.SLOW_TO_CONNECT),
     _Meaning("worker", "the job task completed without", Said.RETURNED),
 )

@@ -11,6 +11,7 @@ _SERVER_TELLS = (
     "API AgentDispatchService.CreateDispatch",
     "API AgentDispatchService.DeleteDispatch",
     "API SIP.CreateSIPParticipant",
+    "API SIP.TransferSIPParticipant",
     "not dispatching agent job",
     "failed to send job request",
     "failed to assign job to worker",

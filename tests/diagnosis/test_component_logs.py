@@ -319,6 +319,61 @@ def test_an_agent_that_may_leave_first(lines: list[Observation]) -> None:
     assert afterwards(ASKED, ASSIGNED, ACTIVE, CALLEE_ACTIVE, LEFT, *lines).verdict is Verdict.HEALTHY
 
 
+def transferred(seconds: float, status: str = "200", participant: str = "sip_1") -> LogLine:
+    return server_line(
+        seconds, "API SIP.TransferSIPParticipant", status=status, participant=participant, agent_name="", room_id=""
+    )
+
+
+BY_LIVEKIT_SIP = line("sip", 4, "outbound call transferred", room=ROOM, call_id="SCL_9xKd3Fh6")
+
+
+@pytest.mark.parametrize("phone_left", [[PHONE_LEFT], [CALLEE_ACTIVE]], ids=["later", "not yet"])
+@pytest.mark.parametrize(
+    "done",
+    [
+        pytest.param(transferred(4), id="before"),
+        pytest.param(transferred(30), id="it took until after"),
+        pytest.param(BY_LIVEKIT_SIP, id="livekit-sip's word"),
+        pytest.param(row(4, "transfer_completed", "agent"), id="the team's word"),
+        pytest.param(row(4, "call_transferred_to_human", "agent"), id="in other words"),
+    ],
+)
+def test_an_agent_that_left_a_phone_which_was_transferred(done: Observation, phone_left: list[LogLine]) -> None:
+    lines = [ASKED, ASSIGNED, ACTIVE, LEFT, *phone_left]
+    assert afterwards(lines, done).verdict is Verdict.HEALTHY
+    assert codes(afterwards(lines)) == ["LKD407"]
+
+
+@pytest.mark.parametrize(
+    "not_done",
+    [
+        pytest.param(transferred(4, status="503"), id="failed"),
+        pytest.param(transferred(38), id="long after"),
+        pytest.param(transferred(4, participant="sip_2"), id="another phone"),
+        pytest.param(row(4, "transfer_requested", "agent"), id="asked for"),
+        pytest.param(row(4, "transfer_failed", "agent"), id="it failed, the team says"),
+        pytest.param(row(4, "not_transferred", "agent"), id="not, the team says"),
+    ],
+)
+def test_an_agent_that_left_a_phone_which_was_not_transferred(not_done: Observation) -> None:
+    assert codes(afterwards(ASKED, ASSIGNED, ACTIVE, LEFT, PHONE_LEFT, not_done)) == ["LKD407"]
+
+
+def test_a_crash_after_the_transfer() -> None:
+    lines = [ASKED, ASSIGNED, ACTIVE, replace(RAISED, at=worker_line(12, "").at), PHONE_LEFT]
+    assert afterwards(lines, transferred(11)).verdict is Verdict.HEALTHY
+    assert codes(afterwards(lines, transferred(11, status="408"))) == ["LKD407"]
+
+
+def test_an_open_room_whose_phone_was_transferred() -> None:
+    there = look(10, dispatch(0, job()), phone(), agent(1, audio()))
+    alone = [look(t, dispatch(0, job()), phone()) for t in (21, 26)]
+    assert found(judge(26, there, *alone)) == [(CONNECTED, "LKD407", "proven")]
+    for done in (transferred(20), row(20, "transferred", "agent")):
+        assert judge(26, there, *alone, log_file("server"), done).verdict is Verdict.HEALTHY
+
+
 def test_an_agent_that_left_as_the_log_ends() -> None:
     lines = [ASKED, ASSIGNED, ACTIVE, CALLEE_ACTIVE, LEFT]
     ending = log_file("server", last=9)

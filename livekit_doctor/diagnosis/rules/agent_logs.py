@@ -18,6 +18,7 @@ from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.agents import MEDIA_TAKES, agent_is_late
 from livekit_doctor.diagnosis.rules.looks import finding
+from livekit_doctor.diagnosis.transfers import transferred
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Confidence, Step
 
@@ -128,8 +129,10 @@ def crashed_in_the_room(call: Call, proofs: Proofs) -> Finding | None:
     when = failed[0].at
     tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
     stayed = [line for line in phones if when and line.at and line.at - when > tolerance]
+    identity = phones[-1].fields.get("participant", "") if phones else call.phone.identity if call.phone else ""
     if (
         not when
+        or transferred(call, when, identity)
         or not logs.by_one_clock(failed[0], joined[-1])
         or when < joined[-1].at
         or (phones and not stayed)
@@ -160,6 +163,8 @@ def left_the_phone_alone(call: Call, proofs: Proofs) -> Finding | None:
     others = [line for line in others if line.fields.get("participant") != phone.fields.get("participant")]
     if others or any(line.at and line.at > when for line in joined):
         return None
+    if transferred(call, when, phone.fields.get("participant", "")):
+        return None
     seconds = (phone.at - when).total_seconds()
     shown = [
         because(joined[-1], "the agent was there"),
@@ -184,9 +189,10 @@ def left_and_nobody_followed(call: Call, proofs: Proofs) -> Finding | None:
     when = gone[-1].at
     if when is None or any(line.at and line.at > when for line in active) or not logs.covers("server", when + ALONE):
         return None
-    stayed = (
-        f'neither has "{others.pop()}" left, nor was the room closed, in the {ALONE.total_seconds():.0f} s after it'
-    )
+    other = others.pop()
+    if transferred(call, when, other):
+        return None
+    stayed = f'neither has "{other}" left, nor was the room closed, in the {ALONE.total_seconds():.0f} s after it'
     shown = [
         because(joined[-1], "the agent was there"),
         because(gone[-1], "it left"),
