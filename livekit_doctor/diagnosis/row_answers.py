@@ -71,9 +71,9 @@ def _in_text(text: str, *, in_error: bool, depth: int) -> _Found:
     elif isinstance(value, str) and depth < _DEEPEST:
         yield from _in_text(value, in_error=in_error, depth=depth + 1)
     elif value is None:
-        for match in _STATUS_IN_TEXT.finditer(text):
-            if not _ELSEWHERE_IN_TEXT.search(text[: match.start()]):
-                yield int(match[1] or match[2] or match[3]), in_error or _OF_ERROR.search(text) is not None
+        elsewhere, of_error = _ELSEWHERE_IN_TEXT.search(text), in_error or _OF_ERROR.search(text) is not None
+        for match in _STATUS_IN_TEXT.finditer(text, 0, elsewhere.start() if elsewhere else len(text)):
+            yield int(match[1] or match[2] or match[3]), of_error
 
 
 def _in_object(value: dict[str, Any], *, in_error: bool, depth: int) -> _Found:

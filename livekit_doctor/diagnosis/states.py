@@ -39,6 +39,7 @@ def is_of_other_phone(state: str) -> bool:
 
 
 def _plain(state: str) -> str:
-    """In lower case, its words apart with one underscore, without the number at its end."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])|[\W_]+", "_", state.strip()).strip("_").lower()
+    """In lower case, its words apart with one underscore, without the number at its end. A name is not longer than
+    this."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])|[\W_]+", "_", state.strip()[:200]).strip("_").lower()
     return re.sub(r"_?\d+$", "", words)
