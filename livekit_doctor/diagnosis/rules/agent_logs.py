@@ -181,7 +181,7 @@ def left_and_nobody_followed(call: Call, proofs: Proofs) -> Finding | None:
     if call.agents or call.inbound or closed or len(others) != 1 or len(left) > len(gone) or not joined or not gone:
         return None
     when = gone[-1].at
-    if when is None or any(line.at and line.at > when for line in active) or not logs.covers("server", when + ALONE):
+    if when is None or any(line.at and line.at > when for line in active) or not logs.covers_room(when + ALONE):
         return None
     stayed = (
         f'neither has "{others.pop()}" left, nor was the room closed, in the {ALONE.total_seconds():.0f} s after it'
@@ -329,14 +329,14 @@ def _media_failures(call: Call) -> list[LogLine]:
 
 def _never_seen(call: Call) -> bool:
     """Whether no agent ever was in the room: nobody is there while the room lives and its phone waits, or
-    the server's log spans the agent's allowance and does not have it."""
+    the log of the room's node spans the agent's allowance and does not have it."""
     logs = call.component_logs
     asked = [line for line in logs.said(Said.ASKED, Said.ASSIGNED) if line.zoned]
     began = asked[-1].at if asked else call.dispatched_at
     allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
     if began is None:
         return False
-    if logs.covers("server", began) and logs.covers("server", began + allowed):
+    if logs.covers_room(began) and logs.covers_room(began + allowed):
         return not any(logs.may_be_agent(line) for line in logs.said(Said.PARTICIPANT_ACTIVE))
     looked = call.api_covers and call.livekit_now - began > timedelta(seconds=1)
     return looked and not call.agents_seen and call.phone_present
