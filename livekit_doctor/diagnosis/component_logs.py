@@ -51,6 +51,9 @@ class Said(StrEnum):
     REGISTERED = auto()
     """A worker registered: the server's line, or the worker's own."""
     DEREGISTERED = auto()
+    """The last worker of a name and kind left the server."""
+    WORKER_CLOSED = auto()
+    """The server's connection to a worker ended."""
     # livekit-server, of rooms, dispatches and participants
     ROOM_ASKED_FOR = auto()
     """CreateRoom was called: the room may have been there before."""
@@ -75,6 +78,7 @@ class Said(StrEnum):
     FREE = auto()
     """No longer full."""
     DRAINING = auto()
+    SHUT_DOWN = auto()
     REQUEST_RAISED = auto()
     REQUEST_UNANSWERED = auto()
     """The request_fnc ended, and had neither accepted nor rejected."""
@@ -139,6 +143,7 @@ _MEANINGS = (
     _Meaning("server", "job ended", Said.JOB_ENDED),
     _Meaning("server", "worker registered", Said.REGISTERED),
     _Meaning("server", "last worker deregistered", Said.DEREGISTERED),
+    _Meaning("server", "closing worker", Said.WORKER_CLOSED),
     _Meaning("server", "API RoomService.CreateRoom", Said.ROOM_ASKED_FOR),
     _Meaning("server", "selected node for room", Said.ROOM_OPENED),
     _Meaning("server", "closing idle room", Said.ROOM_IDLE),
@@ -157,6 +162,7 @@ _MEANINGS = (
     _Meaning("worker", "worker is at full capacity", Said.FULL),
     _Meaning("worker", "worker is below capacity", Said.FREE),
     _Meaning("worker", "draining worker", Said.DRAINING),
+    _Meaning("worker", "shutting down worker", Said.SHUT_DOWN),
     _Meaning("worker", "job_request_fnc failed", Said.REQUEST_RAISED),
     _Meaning("worker", "no answer was given inside the job_request_fnc", Said.REQUEST_UNANSWERED),
     _Meaning("worker", "assignment for job", Said.ASSIGNMENT_LATE, lambda line: "timed out" in line.message),
@@ -353,12 +359,6 @@ class ComponentLogs:
         """When workers registered, under this name or any."""
         lines = self.anywhere(Said.REGISTERED)
         return tuple(line for line in lines if name is None or line.fields.get("agent_name", "") == name)
-
-    def of_workers(self, *what: Said) -> tuple[LogLine, ...]:
-        """What the workers under the agent's name say of themselves: lines of the logs in which one
-        registered under it."""
-        files = {line.file for line in self.registrations(self.call.wanted_agent) if line.log == "worker"}
-        return tuple(line for line in self.anywhere(*what) if line.file in files)
 
     def _is_own(self, line: LogLine) -> bool:
         fields = line.fields
