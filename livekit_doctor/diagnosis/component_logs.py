@@ -322,6 +322,10 @@ class ComponentLogs:
         any identity, and only the line of its leaving says of which kind it was."""
         return self.is_agent(line) or self._kinds.get(line.fields.get("participant", "")) is None
 
+    def is_user(self, line: LogLine) -> bool:
+        """Whether a line about a participant is about one that joined with a user's token."""
+        return self._kinds.get(line.fields.get("participant", "")) == "STANDARD"
+
     @cached_property
     def _kinds(self) -> dict[str, str]:
         """The kind of each participant by its identity, as the API and the lines of their leaving have it."""
