@@ -186,7 +186,7 @@ def test_the_servers_word_leaves_fewer_candidates() -> None:
     ],
 )
 def test_a_job_without_an_agent(lines: list[LogLine], step: str, code: str) -> None:
-    assert found(jobless(lines)) == [(step, code, "proven")]
+    assert found(jobless(lines, CALLEE_ACTIVE)) == [(step, code, "proven")]
     assert found(afterwards(lines, CLOSED)) == [(step, code, "proven")]
 
 

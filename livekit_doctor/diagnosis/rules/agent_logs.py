@@ -369,13 +369,13 @@ def _user_came_before(call: Call, line: LogLine) -> bool:
 
 def _leaves_no_gap(call: Call, line: LogLine) -> bool:
     """Whether nobody can have come and gone, unseen, between the beginning of the job and this line of its: it
-    came within the agent's allowance, or the server's log spans it."""
+    came within the agent's allowance, or the log of the room's node spans it."""
     logs, began = call.component_logs, _began(call)
     allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
     since = began.at if began and logs.by_one_clock(began, line) else call.dispatched_at
     if line.at is None or since is None or not line.zoned:
         return False
-    return line.at - since <= allowed or (logs.covers("server", since) and logs.covers("server", line.at))
+    return line.at - since <= allowed or (logs.covers_room(since) and logs.covers_room(line.at))
 
 
 def _failed_by_server(call: Call) -> tuple[LogLine, ...]:
