@@ -714,10 +714,10 @@ def place_only_dispatch_deleted(call: PlacedCall) -> None:
     call.without_worker()
     call.open_room(call.agent_name)
     (dispatch,) = call.edge.dispatches(call.room)
+    call.edge.delete_dispatch(dispatch)  # before the server says that it has no worker, 0 to 5 s later
     call.log("room_created", "agent_dispatched")
     call.phone()
     call.log("sip_participant_created")
-    call.edge.delete_dispatch(dispatch)
 
 
 def place_logged_dispatch_deleted(call: PlacedCall) -> None:
