@@ -16,6 +16,7 @@ from livekit_doctor.diagnosis.correlation import RoomRef, Subject, steps_of
 from livekit_doctor.diagnosis.row_answers import Refusal, refusal_in
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.states import says_failed
+from livekit_doctor.diagnosis.workers_over_time import Worker, workers_of
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import (
     Dispatch,
@@ -438,6 +439,11 @@ class Call:
     @cached_property
     def component_logs(self) -> ComponentLogs:
         return ComponentLogs(self)
+
+    @cached_property
+    def workers(self) -> tuple[Worker, ...]:
+        """The workers that the components' logs know, under whichever name."""
+        return workers_of(self.component_logs)
 
     @cached_property
     def wanted_agent(self) -> str | None:

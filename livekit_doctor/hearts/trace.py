@@ -6,7 +6,7 @@ and only where the diagnosis leaves it open the other live rooms, a canary, a se
 
 import asyncio
 from collections.abc import Awaitable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
@@ -70,11 +70,12 @@ class _Tracer:
 
     async def first_look(self) -> Evidence:
         """Rows, rooms, SIP objects and worker endpoints, concurrently; then the call's room."""
+        logged, asked = bool(self.settings.call_logs.dsn or self.settings.call_logs.file), self.client is not None
         evidence = await gather.together(
-            self._beside("reading the call logs", self._rows()),
-            self._beside("asking LiveKit for its rooms", self._rooms()),
-            self._beside("asking LiveKit for SIP trunks and SIP dispatch rules", self._sip()),
-            self._beside("asking the workers' endpoints", self._endpoints()),
+            self._told("reading the call logs", logged, self._rows()),
+            self._told("asking LiveKit for its rooms", asked, self._rooms()),
+            self._told("asking LiveKit for SIP trunks and SIP dispatch rules", asked, self._sip()),
+            self._told("asking the workers' endpoints", bool(self.settings.workers), self._endpoints()),
         )
         if self.options.pasted is not None:
             evidence = evidence.plus(self.options.pasted)
@@ -102,8 +103,8 @@ class _Tracer:
 
     # The sources
 
-    async def _beside(self, what: str, reading: Awaitable[Reading]) -> Reading:
-        with self.progress.beside(what):
+    async def _told(self, what: str, is_configured: bool, reading: Awaitable[Reading]) -> Reading:
+        with self.progress.beside(what) if is_configured else nullcontext():
             return await reading
 
     async def _rows(self, call_id: str | None = None) -> Reading:

@@ -51,6 +51,8 @@ RAISED = replace(
     worker_line(0.5, "unhandled exception while running the job task"),
     traceback="File \"agent.py\", line 42, in entrypoint\nKeyError: 'user_id'",
 )
+CLOSED = server_line(500, "room closed", agent_name="")
+"""The end of the call, in the log of the node that had the room."""
 LOGS = (log_file("server"), log_file("worker"))
 
 
@@ -185,8 +187,8 @@ def test_the_servers_word_leaves_fewer_candidates() -> None:
     ],
 )
 def test_a_job_without_an_agent(lines: list[LogLine], step: str, code: str) -> None:
-    assert found(jobless(lines)) == [(step, code, "proven")]
-    assert found(afterwards(lines)) == [(step, code, "proven")]
+    assert found(jobless(lines, CALLEE_ACTIVE)) == [(step, code, "proven")]
+    assert found(afterwards(lines, CLOSED)) == [(step, code, "proven")]
 
 
 @pytest.mark.parametrize(
@@ -482,7 +484,7 @@ def test_media_that_never_connects() -> None:
     late = replace(RAISED, at=returned.at)
     slow = worker_line(10.5, "The room connection was not established within 10 seconds")
     for lines in ([MEDIA_TIMED_OUT], [began, *removed], [slow, MEDIA_TIMED_OUT, returned], [MEDIA_TIMED_OUT, late]):
-        for diagnosis in (jobless([ASKED, ASSIGNED, *lines]), afterwards([ASKED, ASSIGNED, *lines])):
+        for diagnosis in (jobless([ASKED, ASSIGNED, *lines]), afterwards([ASKED, ASSIGNED, *lines], CLOSED)):
             assert found(diagnosis) == [(CONNECTED, "LKD416", "proven")]
 
 

@@ -54,22 +54,27 @@ def entrypoint_failed(call: Call, proofs: Proofs) -> Finding | None:
 
 
 def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD415: the entrypoint ran and did not connect: it returned, hangs, or blocks its event loop."""
+    """LKD415: the entrypoint ran and did not connect: it returned, hangs, or blocks its event loop.
+
+    An entrypoint that joins with a Room of its own leaves the same lines in a healthy call: nothing is
+    concluded where somebody came with a user's token, who may be the agent (fact 19), and it is proven where
+    nobody but the phone came.
+    """
     if _agent_was_there(call, proofs) or call.component_logs.said(Said.RAISED) or _media_failures(call):
         return None
     logs = call.component_logs
-    returned, unresponsive = logs.said(Said.RETURNED), logs.said(Said.UNRESPONSIVE)
+    returned, unresponsive = logs.said(Said.RETURNED)[-1:], logs.said(Said.UNRESPONSIVE)
     if not unresponsive and logs.said(Said.EXITED):
         return None
-    if returned:
-        shown = [because(returned[-1])]
-        return _finding(call, "LKD415", Step.AGENT_CONNECTED, PROVEN, shown, kind="returned")
-    lines = (*logs.said(Said.SLOW_TO_CONNECT), *unresponsive)
-    if not lines:
+    lines = returned or (*logs.said(Said.SLOW_TO_CONNECT), *unresponsive)
+    if not lines or _user_came_before(call, lines[0]):
         return None
-    # A loop that is blocked in mid-call leaves the same lines in the worker's log.
-    sure = PROVEN if _never_seen(call) else POSSIBLE
-    kind = "blocked" if unresponsive else ""
+    if _never_seen(call) and _leaves_no_gap(call, lines[0]):
+        sure = PROVEN
+    else:
+        # A loop that is blocked in mid-call leaves the same lines in the worker's log.
+        sure = LIKELY if returned and call.api_covers and call.phone_present else POSSIBLE
+    kind = "returned" if returned else "blocked" if unresponsive else ""
     return _finding(call, "LKD415", Step.AGENT_CONNECTED, sure, [because(line) for line in lines[:2]], kind=kind)
 
 
@@ -187,7 +192,7 @@ def left_and_nobody_followed(call: Call, proofs: Proofs) -> Finding | None:
     if call.agents or call.inbound or closed or len(others) != 1 or len(left) > len(gone) or not joined or not gone:
         return None
     when = gone[-1].at
-    if when is None or any(line.at and line.at > when for line in active) or not logs.covers("server", when + ALONE):
+    if when is None or any(line.at and line.at > when for line in active) or not logs.covers_room(when + ALONE):
         return None
     other = others.pop()
     if transferred(call, when, other):
@@ -355,17 +360,48 @@ def _media_failures(call: Call) -> list[LogLine]:
 
 def _never_seen(call: Call) -> bool:
     """Whether no agent ever was in the room: nobody is there while the room lives and its phone waits, or
-    the server's log spans the agent's allowance and does not have it."""
+    the log of the room's node spans the agent's allowance and does not have it."""
     logs = call.component_logs
     asked = [line for line in logs.said(Said.ASKED, Said.ASSIGNED) if line.zoned]
     began = asked[-1].at if asked else call.dispatched_at
     allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
     if began is None:
         return False
-    if logs.covers("server", began) and logs.covers("server", began + allowed):
+    if logs.covers_room(began) and logs.covers_room(began + allowed):
         return not any(logs.may_be_agent(line) for line in logs.said(Said.PARTICIPANT_ACTIVE))
     looked = call.api_covers and call.livekit_now - began > timedelta(seconds=1)
     return looked and not call.agents_seen and call.phone_present
+
+
+def _began(call: Call) -> LogLine | None:
+    """The line by which the job began: the worker's own, else the server's."""
+    asked = call.component_logs.said(Said.ASKED) or call.component_logs.said(Said.ASSIGNED)
+    return asked[-1] if asked else None
+
+
+def _user_came_before(call: Call, line: LogLine) -> bool:
+    """Whether somebody joined with a user's token between the beginning of the job and this line of its."""
+    logs, began = call.component_logs, _began(call)
+    tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
+    first = began.at if began else call.dispatched_at
+    joined = [one.at for one in logs.said(Said.PARTICIPANT_ACTIVE) if logs.is_user(one)]
+    for listing in call.participant_lists:
+        joined += [p.joined_at for p in listing.participants if p.kind == "STANDARD" and p.state == "ACTIVE"]
+    return any(
+        at is None or ((not first or at >= first - tolerance) and (not line.at or at <= line.at + tolerance))
+        for at in joined
+    )
+
+
+def _leaves_no_gap(call: Call, line: LogLine) -> bool:
+    """Whether nobody can have come and gone, unseen, between the beginning of the job and this line of its: it
+    came within the agent's allowance, or the log of the room's node spans it."""
+    logs, began = call.component_logs, _began(call)
+    allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
+    since = began.at if began and logs.by_one_clock(began, line) else call.dispatched_at
+    if line.at is None or since is None or not line.zoned:
+        return False
+    return line.at - since <= allowed or (logs.covers_room(since) and logs.covers_room(line.at))
 
 
 def _failed_by_server(call: Call) -> tuple[LogLine, ...]:
