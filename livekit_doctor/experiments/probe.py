@@ -104,7 +104,7 @@ def agent_to_probe(settings: Settings) -> str:
         raise ProbeRefused(
             f"an agent of job type {settings.agent.job_type} gets no job in a room where nobody else is",
             "agent.job_type",
-            "correct agent.job_type in checks.yaml, or run without --probe: such an agent can't be probed",
+            "correct agent.job_type in checks.yaml, or leave --probe out: such an agent can't be probed",
         )
     return settings.agent.name
 
