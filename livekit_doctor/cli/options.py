@@ -27,6 +27,15 @@ UrlOption = Annotated[str | None, typer.Option("--url", help="LiveKit's URL; def
 AgentOption = Annotated[
     str | None, typer.Option("--agent-name", help='The worker\'s agent_name; "" for none.', metavar="NAME")
 ]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option("--only", help="Only these categories or check ids; repeatable.", metavar="ID"),
+]
+SkipOption = Annotated[
+    list[str] | None,
+    typer.Option("--skip", help="Not these categories or check ids; repeatable.", metavar="ID"),
+]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Warnings fail too.")]
 CallLogsOption = Annotated[
     str | None,
     typer.Option(
