@@ -24,7 +24,9 @@ def check(
         bool, typer.Option("--probe", help="Dispatch your own agent into a scratch room: it runs its code.")
     ] = False,
     strict: options.StrictOption = False,
-    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="For all of it.", metavar="SECONDS")] = 60,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.1, help="How long all of it may take.", metavar="SECONDS")
+    ] = 60,
     call_logs: options.CallLogsOption = None,
     agent_name: options.AgentOption = None,
     url: options.UrlOption = None,

@@ -36,7 +36,7 @@ def init(
     verbose: VerboseOption = False,
     debug: options.DebugOption = False,
 ) -> int:
-    """Find out what is there, write checks.yaml, and run check on it.
+    """Finds out what is there, writes checks.yaml, and runs check on it.
 
     Needs LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the environment or in .env; with
     CALL_LOGS_DATABASE_URL it finds the log table too. Creates nothing but the file, and writes no

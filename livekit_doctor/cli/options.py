@@ -25,15 +25,22 @@ ConfigOption = Annotated[
 ]
 UrlOption = Annotated[str | None, typer.Option("--url", help="LiveKit's URL; default: LIVEKIT_URL.", metavar="WSS_URL")]
 AgentOption = Annotated[
-    str | None, typer.Option("--agent-name", help='The worker\'s agent_name; "" for none.', metavar="NAME")
+    str | None,
+    typer.Option(
+        "--agent-name",
+        help='Your worker\'s agent_name, to the letter; "" if it has none; default: agent.name.',
+        metavar="NAME",
+    ),
 ]
 OnlyOption = Annotated[
     list[str] | None,
-    typer.Option("--only", help="Only these categories or check ids; repeatable.", metavar="ID"),
+    typer.Option(
+        "--only", help="Only this category or check, such as sip_trunks or connection.clock; repeatable.", metavar="ID"
+    ),
 ]
 SkipOption = Annotated[
     list[str] | None,
-    typer.Option("--skip", help="Not these categories or check ids; repeatable.", metavar="ID"),
+    typer.Option("--skip", help="Not this category or check; repeatable.", metavar="ID"),
 ]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Warnings fail too.")]
 CallLogsOption = Annotated[

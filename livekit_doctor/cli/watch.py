@@ -60,7 +60,10 @@ def watch(
     ] = False,
     strict: options.StrictOption = False,
     timeout: Annotated[
-        float, typer.Option("--timeout", min=0.1, max=86_400, callback=_finite, help="For each run.", metavar="SECONDS")
+        float,
+        typer.Option(
+            "--timeout", min=0.1, max=86_400, callback=_finite, help="How long a run may take.", metavar="SECONDS"
+        ),
     ] = 60,
     call_logs: options.CallLogsOption = None,
     agent_name: options.AgentOption = None,

@@ -122,7 +122,7 @@ class _Probe:
         self.room = room
         room.before_removal = self.finish
         who = f'agent "{self.agent_name}"' if self.agent_name else "the unnamed worker"
-        self.progress(f"dispatched {who} into scratch room {room.name}, waiting for it", self.timeout)
+        self.progress(f"waiting for {who}, dispatched into scratch room {room.name}", self.timeout)
 
     async def result(self) -> ProbeResult:
         joined_after = await self._joined()

@@ -204,7 +204,7 @@ class _Gatherer:
         again = {d.room.sid: d.look_again for d in judged_rooms(seen) if d.room and d.look_again}
         if again:
             settling = max(filter(None, again.values()))
-            progress(f"{counted(len(again), 'live room')} to be looked at a second time", settling)
+            progress(f"looking at {counted(len(again), 'live room')} a second time", settling)
             await asyncio.sleep(settling)
             listing = await gather.rooms(client)
             second = await gather.inside(client, [room for room in rooms if room.sid in again])

@@ -13,6 +13,7 @@ from time import monotonic
 
 import aiohttp
 
+from livekit_doctor.checks.check import counted
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.core import calls_of, diagnose
 from livekit_doctor.diagnosis.correlation import Subject, call_id_in, live_rooms
@@ -144,7 +145,7 @@ class _Tracer:
         rooms = [room for room in live_rooms(evidence) if now - room.created_at < young][:SEARCHED_ROOMS]
         if not rooms:
             return evidence
-        self.progress(f"searching {len(rooms)} live room(s) for the call")
+        self.progress(f"searching {counted(len(rooms), 'live room')} for the call")
         return evidence.plus(await gather.inside(self.client, rooms), now=utc_now(), same_look=True)
 
     async def _look_inside(self, evidence: Evidence) -> Evidence:
@@ -208,7 +209,7 @@ class _Tracer:
         rooms = [room for room in others if room.sid not in read][:SEARCHED_ROOMS]
         if not rooms:
             return evidence
-        self.progress(f"searching {len(rooms)} other live room(s) for the dispatch")
+        self.progress(f"searching {counted(len(rooms), 'other live room')} for the dispatch")
         return evidence.plus(await gather.inside(self.client, rooms), now=utc_now(), same_look=True)
 
     async def _canary(self, evidence: Evidence) -> Evidence:
