@@ -193,7 +193,7 @@ class _Probe:
         while not self.declined:
             await self._look_at_agent()
             if self.agent and self.agent.state == "ACTIVE":
-                self.progress(f"the agent joined after {self.age:.1f} s")
+                self.progress(f"agent joined after {self.age:.1f} s, removing its room")
                 return self.age
             if self.age > self.timeout:
                 break
