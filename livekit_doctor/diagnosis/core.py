@@ -9,10 +9,8 @@ from msgspec.structs import replace
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis import correlation, excerpts
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.carrier import Kind
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
-from livekit_doctor.diagnosis.log_lines import is_given
 from livekit_doctor.diagnosis.names import nearest
 from livekit_doctor.diagnosis.proofs import Proofs, age, overdue, prove
 from livekit_doctor.diagnosis.result import (
@@ -24,6 +22,7 @@ from livekit_doctor.diagnosis.result import (
 )
 from livekit_doctor.diagnosis.rules import CALL_RULES, SECOND_LOOKS, agent_logs, agents, jobs, rows
 from livekit_doctor.diagnosis.rules.looks import SECOND_LOOK
+from livekit_doctor.diagnosis.settling import is_done
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.timeline import timeline
 from livekit_doctor.diagnosis.warnings import warnings
@@ -399,8 +398,8 @@ def _would_settle(
     for item in broken:
         if item.confidence is not Confidence.PROVEN:
             values = values_of(call, item.values)
-            lines = (line for line in catalogue.get(item.code).settled_by if not _is_known(call, line))
-            hints.extend(catalogue.fill(line, values) for line in lines if not is_given(call, line))
+            lines = (line for line in catalogue.get(item.code).settled_by if not is_done(call, line))
+            hints.extend(catalogue.fill(line, values) for line in lines)
     if any(item.step is Step.JOB_ASSIGNED for item in broken) and not call.settings.workers:
         hints.append("set the worker's HTTP endpoint (port 8081 unless configured) under workers in checks.yaml")
     if hints and call.wanted_agent is None:
@@ -411,12 +410,6 @@ def _would_settle(
     if verdict is Verdict.UNKNOWN:
         hints.extend(_would_tell(call))
     return tuple(dict.fromkeys(hints))
-
-
-def _is_known(call: Call, hint: str) -> bool:
-    """Whether the hint asks for the carrier's answer, which is there already."""
-    asks = "wait_until_answered" in hint or "test-call" in hint
-    return asks and any(answer.kind is not Kind.STARTED for answer in call.answers)
 
 
 def _probably_meant(call: Call) -> Iterable[str]:

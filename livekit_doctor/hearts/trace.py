@@ -13,6 +13,7 @@ from time import monotonic
 
 import aiohttp
 
+from livekit_doctor.checks.check import counted
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.core import calls_of, diagnose
 from livekit_doctor.diagnosis.correlation import Subject, call_id_in, live_rooms
@@ -145,14 +146,15 @@ class _Tracer:
         rooms = [room for room in live_rooms(evidence) if now - room.created_at < young][:SEARCHED_ROOMS]
         if not rooms:
             return evidence
-        self.progress(f"searching {len(rooms)} live room(s) for the call")
+        self.progress(f"searching {counted(len(rooms), 'live room')} for the call")
         return evidence.plus(await gather.inside(self.client, rooms), now=utc_now(), same_look=True)
 
     async def _look_inside(self, evidence: Evidence) -> Evidence:
         call = self._call(evidence)
         if self.client is None or call.room_info is None or not call.room_live or call.api_read:
             return evidence
-        return evidence.plus(await gather.inside(self.client, (call.room_info,)), now=utc_now())
+        inside = await self._beside("looking into the call's room", gather.inside(self.client, (call.room_info,)))
+        return evidence.plus(inside, now=utc_now())
 
     async def _rows_of_found_call(self, evidence: Evidence) -> Evidence:
         """Where only the room was known, the call id that its metadata carries leads to the rows."""
@@ -209,7 +211,7 @@ class _Tracer:
         rooms = [room for room in others if room.sid not in read][:SEARCHED_ROOMS]
         if not rooms:
             return evidence
-        self.progress(f"searching {len(rooms)} other live room(s) for the dispatch")
+        self.progress(f"searching {counted(len(rooms), 'other live room')} for the dispatch")
         return evidence.plus(await gather.inside(self.client, rooms), now=utc_now(), same_look=True)
 
     async def _canary(self, evidence: Evidence) -> Evidence:

@@ -98,7 +98,17 @@ def test_code_with_fences_in_it_does_not_leave_its_fence() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["check", "trace both legs", "probe dropped", "test-call refused", "recent", "init", "init unchecked", "error"],
+    [
+        "check",
+        "trace both legs",
+        "probe dropped",
+        "test-call refused",
+        "recent",
+        "recent live",
+        "init",
+        "init unchecked",
+        "error",
+    ],
 )
 def test_as_a_whole(name: str, snapshot: SnapshotAssertion) -> None:
     assert text_of(every_report()[name], FORM) == snapshot
