@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis import correlation, excerpts
 from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.carrier import Kind
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.names import nearest

@@ -153,7 +153,8 @@ class _Tracer:
         call = self._call(evidence)
         if self.client is None or call.room_info is None or not call.room_live or call.api_read:
             return evidence
-        inside = await self._beside("looking into the call's room", gather.inside(self.client, (call.room_info,)))
+        with self.progress.beside("looking into the call's room"):
+            inside = await gather.inside(self.client, (call.room_info,))
         return evidence.plus(inside, now=utc_now())
 
     async def _rows_of_found_call(self, evidence: Evidence) -> Evidence:
