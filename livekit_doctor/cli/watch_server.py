@@ -89,7 +89,7 @@ class _OneLine(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
         if not isinstance(error, HttpProcessingError):
-            reason = f": {one_line(error)}" if error else ""
+            reason = f": {one_line(error)}" if isinstance(error, Exception) else ""
             print(f"watch: {record.getMessage()}{reason}", file=sys.stderr)
 
 
