@@ -25,6 +25,9 @@ STDOUT = "-"
 STREAMED = (FormatName.CONSOLE, FormatName.JSON)
 """Formats that standard output can have of a command that never ends: a line for each thing that happens."""
 
+SUMMARY = 1024 * 1024
+"""Bytes of a step's job summary. GitHub Actions refuses a larger one as a whole."""
+
 FormatOption = Annotated[
     list[FormatName] | None,
     typer.Option("--format", "-f", help="How to print the result; repeatable, with an --output each."),
@@ -202,11 +205,24 @@ def _append_to_job_summary(report: "Report") -> None:
         return
     from livekit_doctor.render.interface import text_of
 
+    told = (text_of(report, load(FormatName.MARKDOWN)) + "\n").encode(errors="backslashreplace")
     try:
-        with open(name, "a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text_of(report, load(FormatName.MARKDOWN)) + "\n")
+        with open(name, "ab") as file:
+            file.write(_fitting(told, SUMMARY - file.tell()))
     except OSError as error:
         print(f"the job summary was not written: {name}: {error.strerror}", file=sys.stderr)
+
+
+def _fitting(text: bytes, room: int) -> bytes:
+    """As many of its lines as there is room for; that some are missing is said first, where no fence is open."""
+    if len(text) <= room:
+        return text
+    note = b"**Cut off: GitHub takes no job summary of more than 1 MiB.** --output FILE.md has it all.\n\n"
+    if room < 2 * len(note):
+        print("the job summary was not written: there is no room left in it", file=sys.stderr)
+        return b""
+    kept = text[: room - len(note)]
+    return note + kept[: kept.rfind(b"\n") + 1]
 
 
 def _wrong(message: str, fix: str) -> UserError:

@@ -184,6 +184,33 @@ def test_the_job_summary_of_github(folder: Path) -> None:
     assert "::error " in ran.stdout
 
 
+def test_a_job_summary_that_would_be_refused_as_a_whole(folder: Path) -> None:
+    """GitHub Actions takes none of more than 1 MiB, which several commands of a step share."""
+    summary = folder / "summary"
+    full = 1024 * 1024
+    summary.write_bytes(b"-" * (full - 600))
+    cut = run(*TRACE, "-f", "github", cwd=folder, env={"GITHUB_STEP_SUMMARY": str(summary)})
+    assert full - 200 < summary.stat().st_size <= full
+    told = summary.read_text().lstrip("-")
+    assert told.startswith("**Cut off: GitHub takes no job summary of more than 1 MiB.**")
+    assert "### livekit-doctor trace: " in told
+    assert told.endswith("\n")
+    before = summary.write_bytes(b"-" * (full - 100))
+    none = run(*TRACE, "-f", "github", cwd=folder, env={"GITHUB_STEP_SUMMARY": str(summary)})
+    assert none.stderr == "the job summary was not written: there is no room left in it\n"
+    assert summary.stat().st_size == before
+    assert cut.status == none.status == 1
+
+
+def test_one_row_without_end_makes_no_endless_report(folder: Path) -> None:
+    row = {**ROW, "source": "s" * 1_000_000, "state": "x" * 1_000_000}
+    (folder / "export.jsonl").write_text(json.dumps(row) + "\n")
+    files = [f"a.{ending}" for ending in ("txt", "json", "xml", "md", "html")]
+    run(*TRACE, *(f"-o{file}" for file in files), cwd=folder)
+    assert max((folder / file).stat().st_size for file in files) < 150_000
+    assert "(996000 more characters)" in (folder / "a.json").read_text()
+
+
 def test_a_job_summary_that_cant_be_written_is_no_verdict(folder: Path) -> None:
     without = run(*TRACE, "-f", "github", cwd=folder)
     ran = run(*TRACE, "-f", "github", cwd=folder, env={"GITHUB_STEP_SUMMARY": "/proc/none"})

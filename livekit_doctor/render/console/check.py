@@ -39,7 +39,7 @@ def _check(page: Page, result: CheckResult, report: CheckReport, detail: Detail)
     code = f"{result.code}  " if result.code else ""
     page.hanging(
         [(f"  {mark}  ", style), f"{result.id:<{ID_WIDTH}}"],
-        f"{code}{report.mask(result.message)}",
+        f"{code}{result.message}",
         style="dim" if result.status in ("passed", "skipped") else "",
     )
     if detail is Detail.VERBOSE and result.status != "skipped":
@@ -56,13 +56,13 @@ def _findings(page: Page, result: CheckResult, report: CheckReport, detail: Deta
             f"   {finding.confidence.value}",
         )
         page.field("", entry.title)
-        page.fields("because", (report.mask(because_line(because)) for because in finding.because))
+        page.fields("because", (because_line(because) for because in finding.because))
         page.candidates(finding.candidates, detail)
         page.fields(
             "ruled out",
-            (report.mask(f"{r.code} {catalogue.get(r.code).name}: {r.because}") for r in finding.ruled_out),
+            (f"{r.code} {catalogue.get(r.code).name}: {r.because}" for r in finding.ruled_out),
         )
-        page.commands("settle by", map(report.mask.advice, finding.would_settle))
+        page.commands("settle by", finding.would_settle)
         page.fix(report.fix_of(finding))
 
 

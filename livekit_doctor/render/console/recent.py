@@ -17,7 +17,7 @@ def render(report: RecentReport, console: Console) -> None:
     width = max(map(len, ids))
     page.line((f"{'call id':<{width}}  last row (UTC)       state", "bold"))
     for shown, call in zip(ids, report.calls, strict=True):
-        state = printable(report.mask(f"{call.source}: {call.state}"))
+        state = printable(f"{call.source}: {call.state}")
         page.line(f"{shown:<{width}}  {call.at:%Y-%m-%d %H:%M:%S}  {state}")
     page.line()
     page.line("livekit-doctor trace CALL_ID tells where a call broke")

@@ -13,7 +13,7 @@ def render(report: PlacedCallReport, console: Console, detail: Detail = Detail.N
     page = Page(console)
     trunk = report.trunk
     through = f'{trunk.id} "{trunk.name}" {trunk.address}' if trunk else report.trunk_id
-    page.line((printable(f"test call to {report.trace.mask(report.number)}  trunk {through}"), "bold"))
+    page.line((printable(f"test call to {report.number}  trunk {through}"), "bold"))
     for text in report.left_behind:
         page.field("left behind", text, style="bold yellow")
     trace_console.render(report.trace, console, detail)

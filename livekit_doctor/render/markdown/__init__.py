@@ -164,7 +164,7 @@ def _timeline(report: TraceReport) -> Iterator[str]:
     yield "| when | source | what |"
     yield "|---|---|---|"
     for entry in shown:
-        text = report.mask(entry.event + (f" ({entry.detail})" if entry.detail else ""))
+        text = entry.event + (f" ({entry.detail})" if entry.detail else "")
         yield f"| {entry.at:%Y-%m-%d %H:%M:%S.%f} | {escape(entry.source)} | {escape(text)} |"
     yield ""
     yield "</details>"
