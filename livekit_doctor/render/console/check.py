@@ -6,7 +6,7 @@ from livekit_doctor import catalogue
 from livekit_doctor.checks import CHECK_IDS
 from livekit_doctor.checks.check import CheckResult
 from livekit_doctor.redact import printable
-from livekit_doctor.render.console.page import MARKS, Detail, Page
+from livekit_doctor.render.console.page import MARKS, WARNING, Detail, Page
 from livekit_doctor.render.json.check import STATUSES, summary
 from livekit_doctor.render.report import CheckReport
 from livekit_doctor.render.words import because_line
@@ -72,4 +72,4 @@ def _summary(page: Page, report: CheckReport) -> None:
     word, style = ("ok", "bold green") if report.exit_status == 0 else ("not ok", "bold red")
     page.line((word, style), f": {', '.join(parts)}")
     if report.not_tested:
-        page.hanging([("not tested: ", "yellow")], f"{report.not_tested} (add --probe: it runs your agent's code)")
+        page.hanging([("not tested: ", WARNING)], f"{report.not_tested} (add --probe: it runs your agent's code)")

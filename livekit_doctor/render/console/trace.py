@@ -10,7 +10,7 @@ from livekit_doctor.diagnosis.result import Broken, Diagnosis, StepResult
 from livekit_doctor.evidence.observations import Coverage
 from livekit_doctor.flow import SPEC, Leg, Status, Verdict
 from livekit_doctor.redact import printable
-from livekit_doctor.render.console.page import MARKS, Detail, Page
+from livekit_doctor.render.console.page import MARKS, WARNING, Detail, Page
 from livekit_doctor.render.report import TraceReport
 from livekit_doctor.render.words import (
     LEGS,
@@ -33,7 +33,7 @@ TIMELINE_ROWS = 40
 STYLES = {
     Verdict.HEALTHY: "bold green",
     Verdict.IN_PROGRESS: "bold cyan",
-    Verdict.UNKNOWN: "bold yellow",
+    Verdict.UNKNOWN: f"bold {WARNING}",
 }
 
 
@@ -166,7 +166,7 @@ def _unread(page: Page, report: TraceReport) -> set[tuple[str, str]]:
             unread.setdefault((entry.problem.code, entry.problem.message), entry)
     for (code, message), entry in unread.items():
         text = f"{entry.source}: {code} {catalogue.get(code).name}: {message}"
-        page.field("not read", text, style="yellow")
+        page.field("not read", text, style=WARNING)
         page.fix(report.fix_of_unread(entry))
     return set(unread)
 
@@ -179,7 +179,7 @@ def _warnings(page: Page, diagnosis: Diagnosis, *, shown: set[tuple[str, str]]) 
             for w in diagnosis.warnings
             if (w.code, w.message) not in shown
         ),
-        style="yellow",
+        style=WARNING,
     )
 
 
