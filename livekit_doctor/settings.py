@@ -124,11 +124,16 @@ class Columns(_Settings, frozen=True):
     room: Name | None = None
 
 
+ALWAYS_LOGGED = ("agent_entrypoint_called", "agent_connected")
+"""The states that most teams' agents write in every call (design section 2)."""
+
+
 class CallLogs(_Settings, frozen=True):
     """Where the call state logs are: a Postgres table, or an exported file.
 
     `file` is read instead of the database where both are set. `always_logged` are the states
-    whose absence means something, so each must map to a step.
+    whose absence means something, so each must map to a step; None: nobody has said it, and `ALWAYS_LOGGED`
+    are missed where nothing speaks against it.
     """
 
     dsn: str | None = None
@@ -136,9 +141,14 @@ class CallLogs(_Settings, frozen=True):
     schema: Name = "public"
     table: Name = "call_state_logs"
     columns: Columns = Columns()
-    always_logged: tuple[str, ...] = ("agent_entrypoint_called", "agent_connected")
+    always_logged: tuple[str, ...] | None = None
     timeout: Seconds = 5.0
     clock_tolerance: Seconds = 5.0
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """The states that are missed where they are not there."""
+        return ALWAYS_LOGGED if self.always_logged is None else self.always_logged
 
 
 class Logs(_Settings, frozen=True):

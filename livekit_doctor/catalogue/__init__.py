@@ -38,6 +38,7 @@ __all__ = [
     "fill_fix",
     "find",
     "get",
+    "render",
     "render_fix",
 ]
 
@@ -215,7 +216,7 @@ def render_fix(entry: Entry, values: Mapping[str, str]) -> str:
     kinds = set(values.get("kind", "").split())
     fitting = [fix for fix in entry.fix if not kinds or not fix.when or kinds & set(fix.when)]
     fixes = _of_sip_status(values.get("sip_status", "")) or fitting or entry.fix
-    return "\n".join(_render(fix, values) for fix in fixes)
+    return "\n".join(render(fix, values) for fix in fixes)
 
 
 def _of_sip_status(code: str) -> list[Fix]:
@@ -251,7 +252,8 @@ def _of_room(text: str, values: Mapping[str, str]) -> str:
     """Traces the room where that is all that is known of the call."""
     if values.get("call_id") or not values.get("room"):
         return text
-    return text.replace("livekit-doctor trace {{call_id}}", "livekit-doctor trace --room {{room}}")
+    by_id, by_room = "livekit-doctor trace {{call_id}}", "livekit-doctor trace --room {{room}}"
+    return text.replace(f"{by_id} --room {{{{room}}}}", by_room).replace(by_id, by_room)
 
 
 def _lowered(sentence: str) -> str:
@@ -259,7 +261,8 @@ def _lowered(sentence: str) -> str:
     return sentence if sentence[1:2].isupper() else sentence[:1].lower() + sentence[1:]
 
 
-def _render(fix: Fix, values: Mapping[str, str]) -> str:
+def render(fix: Fix, values: Mapping[str, str]) -> str:
+    """One thing to do, as `render_fix` prints it."""
     say, code = fill_fix(fix, values)
     if code is None:
         return say
@@ -267,10 +270,13 @@ def _render(fix: Fix, values: Mapping[str, str]) -> str:
 
 
 def fill_fix(fix: Fix, values: Mapping[str, str]) -> tuple[str, str | None]:
-    """The sentence of one fix, and what to type for it, with their values; Python is complete, as in `render_fix`."""
+    """The sentence of one fix, and what to type for it, with their values. Python is complete, as in `render_fix`;
+    that it awaits, and so fits into no plain script, is said."""
     say = _fill(fix.say, values, _plain)
     if fix.code is None or fix.language is None:
         return say, None
+    if fix.language == "python":
+        say = f"{say}. In your async Python code"
     code = _of_room(fix.code.rstrip("\n"), values)
     if "lkapi" in code:
         code = _with_client(code)

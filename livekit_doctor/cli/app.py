@@ -12,7 +12,9 @@ from livekit_doctor.cli.exits import Exit
 
 app = typer.Typer(
     name="livekit-doctor",
-    help="Finds the step at which an outbound LiveKit phone call breaks.",
+    help="Finds the step at which an outbound LiveKit phone call breaks.\n\n"
+    "Begin with init. LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET are read from the environment or from .env. "
+    "There is more in COMMAND --help.",
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -18,19 +18,15 @@ if TYPE_CHECKING:
 
 
 def check(
-    only: Annotated[
-        list[str] | None,
-        typer.Option("--only", help="Only these categories or check ids; repeatable.", metavar="ID"),
-    ] = None,
-    skip: Annotated[
-        list[str] | None,
-        typer.Option("--skip", help="Not these categories or check ids; repeatable.", metavar="ID"),
-    ] = None,
+    only: options.OnlyOption = None,
+    skip: options.SkipOption = None,
     probe: Annotated[
         bool, typer.Option("--probe", help="Dispatch your own agent into a scratch room: it runs its code.")
     ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
-    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="For all of it.", metavar="SECONDS")] = 60,
+    strict: options.StrictOption = False,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.1, help="How long all of it may take.", metavar="SECONDS")
+    ] = 60,
     call_logs: options.CallLogsOption = None,
     agent_name: options.AgentOption = None,
     url: options.UrlOption = None,

@@ -4,7 +4,7 @@ from livekit_doctor.cli import options
 
 
 def demo(debug: options.DebugOption = False) -> int:
-    """Shows the main job with nothing else there: recorded incidents, the real check and trace.
+    """Shows check and trace at work on recorded incidents. It needs no LiveKit, no database and no account.
 
     Exit status: 0 where each command says what the recording must lead to, otherwise 1.
     """

@@ -15,7 +15,6 @@ from livekit_doctor.errors import UserError
 
 if TYPE_CHECKING:
     from livekit_doctor.config import Loaded
-    from livekit_doctor.evidence.observations import Problem
     from livekit_doctor.init.proposal import Answers, Proposal
     from livekit_doctor.render.report import CheckReport, InitReport, NextStep
 
@@ -37,7 +36,7 @@ def init(
     verbose: VerboseOption = False,
     debug: options.DebugOption = False,
 ) -> int:
-    """Find out what is there, write checks.yaml, and run check on it.
+    """Finds out what is there, writes checks.yaml, and runs check on it.
 
     Needs LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the environment or in .env; with
     CALL_LOGS_DATABASE_URL it finds the log table too. Creates nothing but the file, and writes no
@@ -59,13 +58,12 @@ def init(
 
         from livekit_doctor.render.report import NextStep
 
-        command = _command(file)
         report = _report(file, proposal, answers, asked=asks)
         if no_check:
-            return printed.write(replace(report, next=NextStep(command)))
+            return printed.write(replace(report, next=NextStep(_command(file, "check"))))
         printed.begin(report)
         check = _check(file, screen)
-        return printed.write(replace(report, check=check, next=_next(check.exit_status, command, file, answers)))
+        return printed.write(replace(report, check=check, next=_next(check, file, answers)))
 
 
 def _written(file: Path, loaded: "Loaded", screen: Screen, *, asks: bool, force: bool) -> "tuple[Proposal, Answers]":
@@ -170,7 +168,7 @@ def _discovered(loaded: "Loaded", screen: Screen) -> "Proposal":
     with screen:
         found = options.run(discover(loaded.settings, progress=screen.progress), screen.progress)
     if found.unreached:
-        raise _unreached(found.unreached, loaded)
+        raise options.unreached(found.unreached, loaded, "; nothing was written")
     origins = loaded.origins
     return propose(
         found,
@@ -185,33 +183,28 @@ def _said_by(variable: str, origin: str) -> str:
     return f"{variable} in {origin}" if origin.endswith(".env") else origin
 
 
-def _unreached(problem: "Problem", loaded: "Loaded") -> UserError:
-    from livekit_doctor import catalogue
-
-    values = {**options.fix_values(loaded), **problem.values}
-    fix = catalogue.render_fix(catalogue.get(problem.code), values)
-    status = Exit.USAGE if problem.code in ("LKD002", "LKD004") else Exit.UNDECIDED
-    return UserError(problem.code, f"{problem.message}; nothing was written", fix, status)
-
-
 # What to do next
 
 
-def _command(file: Path) -> str:
-    """`livekit-doctor check`, with --config where it would not find this file by itself."""
+def _command(file: Path, *words: str) -> str:
+    """A command of the tool, with --config where it would not find this file by itself."""
     import shlex
 
     from livekit_doctor.config import CONFIG_VARIABLE, FILE_NAME
 
     found = os.path.abspath(file) == os.path.abspath(FILE_NAME) and not os.environ.get(CONFIG_VARIABLE)
-    return "livekit-doctor check" if found else f"livekit-doctor check --config {shlex.quote(str(file))}"
+    return shlex.join(["livekit-doctor", *words, *(() if found else ("--config", str(file)))])
 
 
-def _next(status: int, command: str, file: Path, answers: "Answers") -> "NextStep":
+def _next(check: "CheckReport", file: Path, answers: "Answers") -> "NextStep":
+    """A call that is broken now comes before all else that can be typed: its trace reads more of it."""
     from livekit_doctor.render.report import NextStep
 
-    if answers.agent is None:
-        return NextStep(command, before=f"set agent.name in {file}")
-    if status == Exit.OK:
-        return NextStep(f"{command} --probe", after=f"commit {file}")
-    return NextStep(command, before="do what the fixes above say")
+    name_agent = f"set agent.name in {file}" if answers.agent is None else ""
+    if room := check.broken_room:
+        return NextStep(_command(file, "trace", "--room", room), name_agent, "do what its fix says")
+    if name_agent:
+        return NextStep(_command(file, "check"), name_agent)
+    if check.exit_status == Exit.OK:
+        return NextStep(_command(file, "check", "--probe"), after=f"commit {file}")
+    return NextStep(_command(file, "check"), before="do what the fixes above say")

@@ -10,6 +10,12 @@ from livekit_doctor.init.proposal import Answers, Proposal, best, questions_abou
 from livekit_doctor.init.tables import TableSeen
 from livekit_doctor.redact import printable
 
+WHERE_THE_NAME_IS = (
+    'The agent_name is in the worker\'s log, in its line "registered worker", and in its code:',
+    '  @server.rtc_session(agent_name="...") or WorkerOptions(agent_name="..."); or it is LIVEKIT_AGENT_NAME there.',
+)
+"""As livekit-agents 1.8.9 has it."""
+
 
 def asked(proposal: Proposal) -> Answers:
     """The likeliest candidates, but for what a person was asked."""
@@ -39,6 +45,8 @@ def _ask_agent(proposal: Proposal) -> str | None:
         chosen = _choice("Which agent takes your outbound calls?", [*labels, "another one"])
         if chosen < len(agents):
             return agents[chosen].name
+    for line in WHERE_THE_NAME_IS:
+        _say(line)
     name: str = typer.prompt(
         "What is the agent_name of your worker? (empty: I don't know)", default="", show_default=False, err=True
     )

@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from livekit_doctor.cli.exits import Exit
+from livekit_doctor.errors import UserError
+
 if TYPE_CHECKING:
     from livekit_doctor.config import Loaded
+    from livekit_doctor.evidence.observations import Problem
     from livekit_doctor.settings import Settings
 
 T = TypeVar("T")
@@ -21,8 +25,24 @@ ConfigOption = Annotated[
 ]
 UrlOption = Annotated[str | None, typer.Option("--url", help="LiveKit's URL; default: LIVEKIT_URL.", metavar="WSS_URL")]
 AgentOption = Annotated[
-    str | None, typer.Option("--agent-name", help='The worker\'s agent_name; "" for none.', metavar="NAME")
+    str | None,
+    typer.Option(
+        "--agent-name",
+        help='Your worker\'s agent_name, to the letter; "" if it has none; default: agent.name.',
+        metavar="NAME",
+    ),
 ]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only", help="Only this category or check, such as sip_trunks or connection.clock; repeatable.", metavar="ID"
+    ),
+]
+SkipOption = Annotated[
+    list[str] | None,
+    typer.Option("--skip", help="Not this category or check; repeatable.", metavar="ID"),
+]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Warnings fail too.")]
 CallLogsOption = Annotated[
     str | None,
     typer.Option(
@@ -96,6 +116,15 @@ def fix_values_of(settings: "Settings", config_file: str) -> dict[str, str]:
     from livekit_doctor.render.report import fix_values_of
 
     return fix_values_of(settings, config_file)
+
+
+def unreached(problem: "Problem", loaded: "Loaded", so: str = "") -> UserError:
+    """Why LiveKit could not be asked, and what to type; `so` says what follows from it."""
+    from livekit_doctor import catalogue
+
+    fix = catalogue.render_fix(catalogue.get(problem.code), {**fix_values(loaded), **problem.values})
+    status = Exit.USAGE if problem.code in ("LKD002", "LKD004") else Exit.UNDECIDED
+    return UserError(problem.code, f"{problem.message}{so}", fix, status)
 
 
 def config_file(loaded: "Loaded") -> str:

@@ -1,4 +1,4 @@
-"""`trace` without anything: the recent calls with their last state."""
+"""`trace` without anything: the recent calls with their last state, or the live rooms."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -17,7 +17,12 @@ SHOWN = 20
 
 
 def recent(loaded: "Loaded", screen: Screen, *, show_numbers: bool) -> "RecentReport":
-    """The recent calls of the log, newest first. Raises UserError where they can't be known."""
+    """The recent calls of the log, newest first, or the live rooms where no call logs are configured. Raises
+    UserError where they can't be known."""
+    rows = loaded.settings.call_logs
+    if not rows.dsn and not rows.file:
+        return _live(loaded, screen, show_numbers=show_numbers)
+
     from livekit_doctor.diagnosis.setup import Setup
     from livekit_doctor.evidence import call_logs
     from livekit_doctor.evidence.livekit_client import utc_now
@@ -46,10 +51,36 @@ def _require_rows(setup: "Setup", values: dict[str, str]) -> None:
         status = Exit.USAGE if finding.values.get("kind") in WRONG_NAMES else Exit.UNDECIDED
         fix = catalogue.render_fix(catalogue.get(finding.code), {**values, **finding.values})
         raise UserError(finding.code, finding.because[0].text, fix, status)
-    if any(entry.status == "not_configured" for entry in setup.evidence.coverage):
+
+
+def _live(loaded: "Loaded", screen: Screen, *, show_numbers: bool) -> "RecentReport":
+    from livekit_doctor.diagnosis.room_presence import matching_rooms
+    from livekit_doctor.errors import UserError
+    from livekit_doctor.evidence.observations import ParticipantList
+    from livekit_doctor.hearts.live_rooms import live_rooms
+    from livekit_doctor.render.masking import mask_of
+    from livekit_doctor.render.report import LiveRoom, LiveRooms, RecentReport
+
+    settings = loaded.settings
+    if settings.livekit.missing:
+        *others, last = settings.livekit.missing
+        missing = f"{', '.join(others)} and {last}" if others else last
         raise UserError(
             "LKD001",
-            "no call logs are configured, so there are no recent calls to list",
-            "livekit-doctor trace CALL_ID, or livekit-doctor trace --room ROOM, or set CALL_LOGS_DATABASE_URL",
+            f"nothing to list: no call logs are configured, and without {missing} LiveKit can't be asked for its rooms",
+            "livekit-doctor trace CALL_ID, or livekit-doctor trace --room ROOM, or set what is missing",
             Exit.USAGE,
         )
+    with screen:
+        setup = options.run(live_rooms(settings, SHOWN, screen.progress), screen.progress)
+    if problem := next((entry.problem for entry in setup.evidence.coverage if entry.problem), None):
+        raise options.unreached(problem, loaded)
+    inside = {listing.room_sid: listing for listing in setup.all(ParticipantList)}
+    matching = matching_rooms(setup)
+    rooms = tuple(
+        LiveRoom(room.name, room.created_at, tuple(who.kind for who in inside[room.sid].participants))
+        for room in matching
+        if room.sid in inside
+    )
+    live = LiveRooms(settings.livekit.url, rooms, len(matching), settings.rooms.pattern)
+    return RecentReport((), mask_of(setup.evidence, show=show_numbers), live=live)

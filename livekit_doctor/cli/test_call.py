@@ -30,7 +30,11 @@ def place_call(
     ],
     trunk: Annotated[
         str | None,
-        typer.Option("--trunk", help="The outbound trunk to dial through; default: the only one.", metavar="ST_..."),
+        typer.Option(
+            "--trunk",
+            help="The outbound trunk to dial through; default: the configured one, else the only one.",
+            metavar="ST_...",
+        ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Dial without asking.")] = False,
     no_agent: Annotated[bool, typer.Option("--no-agent", help="Test the phone leg alone: dispatch no agent.")] = False,
@@ -40,7 +44,14 @@ def place_call(
     ] = 30,
     hold: Annotated[
         float,
-        typer.Option("--hold", "--max-duration", min=0, max=600, help="How long after the answer.", metavar="SECONDS"),
+        typer.Option(
+            "--hold",
+            "--max-duration",
+            min=0,
+            max=600,
+            help="How long to hold the line after the answer.",
+            metavar="SECONDS",
+        ),
     ] = 10,
     agent_name: options.AgentOption = None,
     url: options.UrlOption = None,

@@ -18,13 +18,18 @@ def trace(
         str | None,
         typer.Argument(
             metavar="[CALL_ID]",
-            help="A call id, or a LiveKit id (RM_, AD_, AJ_, SCL_, PA_, AW_). Without one: the recent calls.",
+            help="A call id of your logs, or a LiveKit id (RM_, AD_, AJ_, SCL_, PA_, AW_). "
+            "Without one: lists the recent calls, or the live rooms.",
         ),
     ] = None,
-    room: Annotated[str | None, typer.Option("--room", help="The call's room.", metavar="ROOM")] = None,
+    room: Annotated[
+        str | None, typer.Option("--room", help="The call's room; enough without a CALL_ID.", metavar="ROOM")
+    ] = None,
     wait: Annotated[
         float,
-        typer.Option("--wait", min=0, help="Follow the call until both legs are decided.", metavar="SECONDS"),
+        typer.Option(
+            "--wait", min=0, help="Follow the call so long, or until both legs are decided.", metavar="SECONDS"
+        ),
     ] = 0,
     call_logs: options.CallLogsOption = None,
     worker_log: options.WorkerLogOption = None,

@@ -53,20 +53,17 @@ def watch(
         ),
     ] = LISTEN,
     count: Annotated[int | None, typer.Option("--count", min=1, help="Stop after so many runs.", metavar="N")] = None,
-    only: Annotated[
-        list[str] | None,
-        typer.Option("--only", help="Only these categories or check ids; repeatable.", metavar="ID"),
-    ] = None,
-    skip: Annotated[
-        list[str] | None,
-        typer.Option("--skip", help="Not these categories or check ids; repeatable.", metavar="ID"),
-    ] = None,
+    only: options.OnlyOption = None,
+    skip: options.SkipOption = None,
     probe: Annotated[
         bool, typer.Option("--probe", help="Dispatch your own agent in every run: it runs its code each time.")
     ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
+    strict: options.StrictOption = False,
     timeout: Annotated[
-        float, typer.Option("--timeout", min=0.1, max=86_400, callback=_finite, help="For each run.", metavar="SECONDS")
+        float,
+        typer.Option(
+            "--timeout", min=0.1, max=86_400, callback=_finite, help="How long a run may take.", metavar="SECONDS"
+        ),
     ] = 60,
     call_logs: options.CallLogsOption = None,
     agent_name: options.AgentOption = None,

@@ -58,6 +58,6 @@ def _always_logged_issues(settings: Settings, origins: Mapping[str, str]) -> lis
             f"{shown(state)} maps to no step; {expected(state, states or DEFAULT_STATES)}",
             f"map {shown(state)} to one of {', '.join(Step)} in flow.states",
         )
-        for state in settings.call_logs.always_logged
+        for state in settings.call_logs.missed
         if state.strip() not in states and state.strip().lower().replace("-", "_") not in DEFAULT_STATES
     ]

@@ -5,7 +5,6 @@ clock: LiveKit's objects against the `Date` of the answer that listed them, log 
 the log store's own time.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +13,10 @@ from functools import cached_property
 from livekit_doctor.diagnosis import carrier
 from livekit_doctor.diagnosis.component_logs import ComponentLogs, Said
 from livekit_doctor.diagnosis.correlation import RoomRef, Subject, steps_of
+from livekit_doctor.diagnosis.row_answers import Refusal, refusal_in
 from livekit_doctor.diagnosis.setup import Setup
+from livekit_doctor.diagnosis.states import says_failed
+from livekit_doctor.diagnosis.workers_over_time import Worker, workers_of
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import (
     Dispatch,
@@ -39,13 +41,6 @@ JOB_LISTED_AFTER = timedelta(seconds=8)
 
 ROOM_AFTER_ROWS = timedelta(minutes=1)
 """A room this much younger than the last row of a call is another call's room of the same name."""
-
-FAILED = re.compile(
-    r"(call|sip|phone|dial|agent|dispatch|room|outbound)\w*(fail|error|reject|declin|busy|timed?_?out|crash)"
-    r"|^(failed|error|busy|rejected|declined|no_?answer|timed?_?out|unreachable)$|not?_?answer",
-    re.IGNORECASE,
-)
-"""States by which components say that a step failed, whatever the team calls it."""
 
 ANSWERED = ("active", "automation")
 RANG = ("ringing", *ANSWERED)
@@ -397,9 +392,20 @@ class Call:
         return tuple(state for state, step in self.step_of_state.items() if step is None)
 
     @cached_property
+    def refusals(self) -> tuple[tuple[LogRow, Refusal], ...]:
+        """The rows that tell of a refusal by its SIP status."""
+        told = ((row, refusal_in(row, self.step_of_state[row.state])) for row in self.rows)
+        return tuple((row, refusal) for row, refusal in told if refusal is not None)
+
+    @cached_property
     def logged_failures(self) -> tuple[LogRow, ...]:
         """The rows whose state no step stands for and which say in plain words that the call failed."""
-        return tuple(row for row in self.rows if row.state in self.unmapped and FAILED.search(row.state))
+        return tuple(row for row in self.rows if row.state in self.unmapped and says_failed(row.state))
+
+    @cached_property
+    def logged_doubts(self) -> tuple[LogRow, ...]:
+        """The rows that have the status of a refusal, and do not say what was refused."""
+        return tuple(row for row, refusal in self.refusals if not refusal.sure)
 
     # What a person pasted
 
@@ -433,6 +439,11 @@ class Call:
     @cached_property
     def component_logs(self) -> ComponentLogs:
         return ComponentLogs(self)
+
+    @cached_property
+    def workers(self) -> tuple[Worker, ...]:
+        """The workers that the components' logs know, under whichever name."""
+        return workers_of(self.component_logs)
 
     @cached_property
     def wanted_agent(self) -> str | None:

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from livekit_doctor.diagnosis.component_logs import Said
+from livekit_doctor.diagnosis.component_logs import Said, meaning
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.evidence.observations import SipCallResult
-from livekit_doctor.flow import LEGS, Leg, Step
+from livekit_doctor.flow import LEGS, Leg
 
 if TYPE_CHECKING:
     from livekit_doctor.diagnosis.call import Call
@@ -53,15 +53,12 @@ class Kind(StrEnum):
 DIALED = frozenset({Kind.REJECTED, Kind.AUTH_FAILED, Kind.UNREACHABLE, Kind.MEDIA_FAILED, Kind.TIMED_OUT})
 """What can only come of a call whose SIP participant was in the room."""
 
-_NO_ANSWERS = frozenset({Step.CALL_REQUESTED, Step.ROOM_CREATED, Step.SIP_DIALING, *LEGS[Leg.AGENT]})
-"""The steps that a row reports before any answer, or of the other leg."""
+_OF_THE_PHONE = frozenset(LEGS[Leg.PHONE])
 
 DATE_RESOLUTION = timedelta(seconds=1)
 """By how much a `Date` header may be early."""
 
 _SIP_STATUS = re.compile(r"sip status:? (\d{3})\b", re.IGNORECASE)
-
-_LOGGED_STATUS = re.compile(r"sip_?status_?code[^\w\[\]{}]{1,6}(\d{3})\b", re.IGNORECASE)
 
 _TEXTS: tuple[tuple[Kind, str], ...] = (
     (Kind.TRUNK_MISSING, r"requested sip trunk does not exist"),
@@ -221,43 +218,55 @@ def _in_words(result: SipCallResult, sip_status: int | None) -> str:
 
 
 def _from_rows(call: "Call") -> Iterator[CarrierAnswer]:
-    """The errors that a component logged with a row. Only those that name a SIP status: other words
+    """The refusals that a component logged with a row. Only those that name a SIP status: other words
     in a row's metadata may be about anything."""
-    for row in call.rows:
-        step = call.step_of_state[row.state]
-        if step in _NO_ANSWERS:
-            continue  # what such a row tells of an answer is about an earlier attempt, or the configuration
-        found = _LOGGED_STATUS.search(row.metadata) or _SIP_STATUS.search(row.metadata)
-        if found is None or not 300 <= int(found[1]) <= 699:
+    for row, refusal in call.refusals:
+        if not refusal.sure or dialled_again(call, row.at, by=row.source):
             continue
-        code = int(found[1])
-        text = f"{row.source or 'a component'} logged {row.state} with SIP status {code}"
+        text = f"{row.source or 'a component'} logged {row.state} with SIP status {refusal.status}"
         yield CarrierAnswer(
-            kind=kind_of("", sip_status=code),
+            kind=kind_of("", sip_status=refusal.status),
             because=Because(source=row.read.source, at=row.at, text=text),
             at=row.at,
-            sip_status=code,
+            sip_status=refusal.status,
         )
 
 
+def dialled_again(call: "Call", at: datetime, by: str | None = None) -> bool:
+    """Whether a row tells of the phone after this moment, `by` the clock of this component. Two clocks have an
+    order only beyond the tolerance (design fact 29)."""
+    tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
+    later = (row for row in call.rows if call.step_of_state[row.state] in _OF_THE_PHONE)
+    return any(row.at - at > (timedelta() if row.source == by else tolerance) for row in later)
+
+
 def _from_sip_log(call: "Call") -> Iterator[CarrierAnswer]:
-    """livekit-sip's errors of this call's room; of the lines of one failure the first."""
+    """livekit-sip's errors of this call's room; of the lines of one failure the first. None where the phone was
+    dialled again after the last of them."""
+    found: list[CarrierAnswer] = []
     seen: set[str] = set()
-    for line in call.component_logs.said(Said.SIP_FAILED):
+    for line in call.component_logs.said(Said.SIP_CREATING, Said.SIP_FAILED):
+        if meaning(line) is Said.SIP_CREATING:
+            seen.clear()
+            continue
         error = line.fields["error"]
         if line.at is None or error in seen:
             continue
         if _ends_calls_too(error) and not line.read.excerpt and not call.component_logs.said(Said.SIP_CREATING):
             continue  # the log begins in the middle of the call, which may have been answered
         seen.add(error)
-        yield CarrierAnswer(
-            kind=kind_of(error),
-            because=Because(source="sip log", at=line.at, text=f"{line.message}: {own_words(error)}"),
-            at=line.at,
-            sip_status=sip_status_in(error),
-            number=line.fields.get("to_user", ""),
-            trunk_id=line.fields.get("sip_trunk", ""),
+        found.append(
+            CarrierAnswer(
+                kind=kind_of(error),
+                because=Because(source="sip log", at=line.at, text=f"{line.message}: {own_words(error)}"),
+                at=line.at,
+                sip_status=sip_status_in(error),
+                number=line.fields.get("to_user", ""),
+                trunk_id=line.fields.get("sip_trunk", ""),
+            )
         )
+    if seen:
+        yield from found
 
 
 def _ends_calls_too(error: str) -> bool:

@@ -51,6 +51,9 @@ class Said(StrEnum):
     REGISTERED = auto()
     """A worker registered: the server's line, or the worker's own."""
     DEREGISTERED = auto()
+    """The last worker of a name and kind left the server."""
+    WORKER_CLOSED = auto()
+    """The server's connection to a worker ended."""
     # livekit-server, of rooms, dispatches and participants
     ROOM_ASKED_FOR = auto()
     """CreateRoom was called: the room may have been there before."""
@@ -66,6 +69,8 @@ class Said(StrEnum):
     PARTICIPANT_LEFT = auto()
     NEVER_HAD_MEDIA = auto()
     """A participant was removed that never was ACTIVE."""
+    TRANSFERRED = auto()
+    """The phone was transferred (REFER), the server's line or livekit-sip's."""
     # the worker
     ASKED = auto()
     """The job request reached the worker."""
@@ -75,6 +80,7 @@ class Said(StrEnum):
     FREE = auto()
     """No longer full."""
     DRAINING = auto()
+    SHUT_DOWN = auto()
     REQUEST_RAISED = auto()
     REQUEST_UNANSWERED = auto()
     """The request_fnc ended, and had neither accepted nor rejected."""
@@ -115,6 +121,10 @@ def _error(*texts: str) -> Callable[[LogLine], bool]:
     return lambda line: any(text in line.fields["error"] for text in texts) if "error" in line.fields else False
 
 
+def _succeeded(line: LogLine) -> bool:
+    return line.fields.get("status") == "200"
+
+
 def _of_job(line: LogLine) -> bool:
     """Not the process that a worker keeps warm, which may exit with 255 at any time (fact 12)."""
     return bool(line.fields.get("job_id"))
@@ -139,6 +149,7 @@ _MEANINGS = (
     _Meaning("server", "job ended", Said.JOB_ENDED),
     _Meaning("server", "worker registered", Said.REGISTERED),
     _Meaning("server", "last worker deregistered", Said.DEREGISTERED),
+    _Meaning("server", "closing worker", Said.WORKER_CLOSED),
     _Meaning("server", "API RoomService.CreateRoom", Said.ROOM_ASKED_FOR),
     _Meaning("server", "selected node for room", Said.ROOM_OPENED),
     _Meaning("server", "closing idle room", Said.ROOM_IDLE),
@@ -150,6 +161,7 @@ _MEANINGS = (
     _Meaning("server", "participant active", Said.PARTICIPANT_ACTIVE),
     _Meaning("server", "removing participant without connection", Said.NEVER_HAD_MEDIA),
     _Meaning("server", "participant closing", Said.PARTICIPANT_LEFT),
+    _Meaning("server", "API SIP.TransferSIPParticipant", Said.TRANSFERRED, _succeeded),
     _Meaning("worker", "received job request", Said.ASKED),
     _Meaning("worker", "registered worker", Said.REGISTERED),
     _Meaning("worker", "failed to connect to livekit", Said.CONNECTION_FAILED),
@@ -157,6 +169,7 @@ _MEANINGS = (
     _Meaning("worker", "worker is at full capacity", Said.FULL),
     _Meaning("worker", "worker is below capacity", Said.FREE),
     _Meaning("worker", "draining worker", Said.DRAINING),
+    _Meaning("worker", "shutting down worker", Said.SHUT_DOWN),
     _Meaning("worker", "job_request_fnc failed", Said.REQUEST_RAISED),
     _Meaning("worker", "no answer was given inside the job_request_fnc", Said.REQUEST_UNANSWERED),
     _Meaning("worker", "assignment for job", Said.ASSIGNMENT_LATE, lambda line: "timed out" in line.message),
@@ -174,9 +187,24 @@ _MEANINGS = (
     _Meaning("sip", "closing outbound call with error", Said.SIP_FAILED, _error("")),
     _Meaning("sip", "signaling timestamps", Said.SIP_RANG, lambda line: "invite_to_ringing_ms" in line.fields),
     _Meaning("sip", "outbound sip call established", Said.SIP_ESTABLISHED),
+    _Meaning("sip", "outbound call transferred", Said.TRANSFERRED),
+    _Meaning("sip", "inbound call transferred", Said.TRANSFERRED),
     _Meaning("worker", "the room connection was not established", Said.SLOW_TO_CONNECT),
     _Meaning("worker", "the job task completed without", Said.RETURNED),
 )
+
+
+_BY_THE_ROOMS_NODE = (
+    Said.SESSION_STARTED,
+    Said.PARTICIPANT_ACTIVE,
+    Said.PARTICIPANT_LEFT,
+    Said.NEVER_HAD_MEDIA,
+    Said.ROOM_IDLE,
+    Said.ROOM_CLOSED,
+    Said.NO_WORKER,
+)
+"""What the node of a room writes of it. Any node may be the one that was called by the API and chose another for
+the room, and the one that has a worker writes of its jobs (measured, two nodes of 1.13.5)."""
 
 
 def meaning(line: LogLine) -> Said | None:
@@ -209,6 +237,16 @@ class ComponentLogs:
         return at is not None and any(
             file.log == log and file.zoned and file.first_at and file.last_at and file.first_at <= at <= file.last_at
             for file in self.given
+        )
+
+    def covers_room(self, at: datetime) -> bool:
+        """Whether the log of the node that had the room spans this moment. Each node of a cluster writes a log
+        of its own: of who was in the room, and how it ended, only that one's says anything."""
+        names = {line.file for line in self.said(*_BY_THE_ROOMS_NODE)}
+        return any(
+            file.name in names and file.zoned and file.first_at and file.last_at and file.first_at <= at <= file.last_at
+            for file in self.given
+            if file.log == "server"
         )
 
     @cached_property
@@ -293,6 +331,10 @@ class ComponentLogs:
         any identity, and only the line of its leaving says of which kind it was."""
         return self.is_agent(line) or self._kinds.get(line.fields.get("participant", "")) is None
 
+    def is_user(self, line: LogLine) -> bool:
+        """Whether a line about a participant is about one that joined with a user's token."""
+        return self._kinds.get(line.fields.get("participant", "")) == "STANDARD"
+
     @cached_property
     def _kinds(self) -> dict[str, str]:
         """The kind of each participant by its identity, as the API and the lines of their leaving have it."""
@@ -330,12 +372,6 @@ class ComponentLogs:
         """When workers registered, under this name or any."""
         lines = self.anywhere(Said.REGISTERED)
         return tuple(line for line in lines if name is None or line.fields.get("agent_name", "") == name)
-
-    def of_workers(self, *what: Said) -> tuple[LogLine, ...]:
-        """What the workers under the agent's name say of themselves: lines of the logs in which one
-        registered under it."""
-        files = {line.file for line in self.registrations(self.call.wanted_agent) if line.log == "worker"}
-        return tuple(line for line in self.anywhere(*what) if line.file in files)
 
     def _is_own(self, line: LogLine) -> bool:
         fields = line.fields

@@ -12,7 +12,6 @@ from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.carrier import Kind
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
-from livekit_doctor.diagnosis.log_lines import is_given
 from livekit_doctor.diagnosis.names import nearest
 from livekit_doctor.diagnosis.proofs import Proofs, age, overdue, prove
 from livekit_doctor.diagnosis.result import (
@@ -24,6 +23,7 @@ from livekit_doctor.diagnosis.result import (
 )
 from livekit_doctor.diagnosis.rules import CALL_RULES, SECOND_LOOKS, agent_logs, agents, jobs, rows
 from livekit_doctor.diagnosis.rules.looks import SECOND_LOOK
+from livekit_doctor.diagnosis.settling import is_done
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.timeline import timeline
 from livekit_doctor.diagnosis.warnings import warnings
@@ -336,7 +336,7 @@ def _verdict(call: Call, steps: tuple[StepResult, ...], broken: tuple[Broken, ..
     both_ends = Step.SIP_ANSWERED if Step.AGENT_CONNECTED in call.settings.flow.not_used else Step.AGENT_CONNECTED
     if status[both_ends] is not Status.OK or _phone_is_missing(call, status) or undecided:
         return Verdict.UNKNOWN
-    if call.logged_failures or (call.room_live and not call.api_read):
+    if call.logged_failures or _refused_before(call, status) or (call.room_live and not call.api_read):
         return Verdict.UNKNOWN
     if call.only_excerpts and status[Step.SIP_PARTICIPANT_CREATED] is not Status.OK:
         # Nobody says that the rest went well: the other leg may just not have been pasted.
@@ -351,6 +351,13 @@ def _phone_is_missing(call: Call, status: dict[Step, Status]) -> bool:
     """
     looked = call.api_covers or bool(call.phones_seen)
     return looked and not call.phone_present and status[Step.SIP_ANSWERED] is Status.UNKNOWN
+
+
+def _refused_before(call: Call, status: dict[Step, Status]) -> bool:
+    """An attempt to dial failed, or may have, which was not the last one, and nobody says that the phone was
+    answered."""
+    failed = any(answer.kind not in (Kind.ANSWERED, Kind.STARTED) for answer in call.answers[-1:])
+    return (failed or bool(call.logged_doubts)) and not call.inbound and status[Step.SIP_ANSWERED] is not Status.OK
 
 
 def _not_covered(call: Call, steps: tuple[StepResult, ...]) -> tuple[Step, ...]:
@@ -392,8 +399,8 @@ def _would_settle(
     for item in broken:
         if item.confidence is not Confidence.PROVEN:
             values = values_of(call, item.values)
-            lines = (line for line in catalogue.get(item.code).settled_by if not _is_known(call, line))
-            hints.extend(catalogue.fill(line, values) for line in lines if not is_given(call, line))
+            lines = (line for line in catalogue.get(item.code).settled_by if not is_done(call, line))
+            hints.extend(catalogue.fill(line, values) for line in lines)
     if any(item.step is Step.JOB_ASSIGNED for item in broken) and not call.settings.workers:
         hints.append("set the worker's HTTP endpoint (port 8081 unless configured) under workers in checks.yaml")
     if hints and call.wanted_agent is None:
@@ -404,12 +411,6 @@ def _would_settle(
     if verdict is Verdict.UNKNOWN:
         hints.extend(_would_tell(call))
     return tuple(dict.fromkeys(hints))
-
-
-def _is_known(call: Call, hint: str) -> bool:
-    """Whether the hint asks for the carrier's answer, which is there already."""
-    asks = "wait_until_answered" in hint or "test-call" in hint
-    return asks and any(answer.kind is not Kind.STARTED for answer in call.answers)
 
 
 def _probably_meant(call: Call) -> Iterable[str]:
@@ -428,7 +429,7 @@ def _probably_meant(call: Call) -> Iterable[str]:
 
 def _would_tell(call: Call) -> Iterable[str]:
     yield from _probably_meant(call)
-    for row in call.logged_failures:
+    for row in (*call.logged_failures, *call.logged_doubts):
         yield f"what {row.source or 'a component'} meant by {row.state}: its metadata, or its own log of that time"
     if call.api_covers and not call.phone_present and not call.answers:
         yield "what CreateSIPParticipant answered, with wait_until_answered=True, or livekit-sip's log of the call"
@@ -439,6 +440,8 @@ def _would_tell(call: Call) -> Iterable[str]:
         yield "name the room with --room ROOM, or set call_logs.columns.room or rooms.name_template"
     elif call.room_live is None:
         yield "LiveKit's own view of the room: set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
+    if rows.talked_for(call) is not None:
+        yield "which states your agent writes in every call: set call_logs.always_logged to them, or to [] for none"
     if not call.rows and any(entry.status == "not_configured" for entry in call.setup.coverage(sources.CALL_LOGS)):
         yield "the call's log rows: set CALL_LOGS_DATABASE_URL, or give an export with --call-logs FILE"
     if call.room_live is False:

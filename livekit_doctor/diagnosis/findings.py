@@ -25,7 +25,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     `candidates` are the codes that the same evidence allows; `values` fill the placeholders
     of the catalogue's fix; `step` is the step of the flow that broke, None for a fault of
-    the set-up that concerns no single call.
+    the set-up that concerns no single call; `room` is the live room that it is about: a trace of it reads more.
     """
 
     code: str
@@ -36,3 +36,4 @@ class Finding(Struct, frozen=True, kw_only=True):
     values: dict[str, str] = field(default_factory=dict)
     ruled_out: tuple[RuledOut, ...] = ()
     would_settle: tuple[str, ...] = ()
+    room: str | None = None

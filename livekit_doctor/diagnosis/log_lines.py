@@ -1,7 +1,6 @@
 """The lines of the components' logs that are about a call, and what to look for in those logs."""
 
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.logs.needles import Needles
 from livekit_doctor.evidence.observations import LogLine
 
@@ -11,6 +10,7 @@ _SERVER_TELLS = (
     "API AgentDispatchService.CreateDispatch",
     "API AgentDispatchService.DeleteDispatch",
     "API SIP.CreateSIPParticipant",
+    "API SIP.TransferSIPParticipant",
     "not dispatching agent job",
     "failed to send job request",
     "failed to assign job to worker",
@@ -69,21 +69,6 @@ def lines_of(call: Call) -> tuple[LogLine, ...]:
             continue
         lines[line.log, line.file, line.number] = line
     return tuple(sorted(lines.values(), key=lambda line: (line.log, line.file, line.number)))
-
-
-def is_given(call: Call, hint: str) -> bool:
-    """Whether a hint asks for logs that have all been read."""
-    asked = [source for option, source in _OPTIONS.items() if f" {option} " in hint]
-    return bool(asked) and all(
-        any(entry.status in ("read", "empty") for entry in call.setup.coverage(source)) for source in asked
-    )
-
-
-_OPTIONS = {
-    "--worker-log": sources.WORKER_LOG,
-    "--server-log": sources.SERVER_LOG,
-    "--sip-log": sources.SIP_LOG,
-}
 
 
 def is_noise(line: LogLine) -> bool:

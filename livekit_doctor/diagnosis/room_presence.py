@@ -46,4 +46,5 @@ def broken_rooms(setup: Setup) -> Iterator[Finding]:
             because=because,
             candidates=broken.candidates,
             values={"room": diagnosis.room.name, **broken.values},
+            room=diagnosis.room.name,
         )

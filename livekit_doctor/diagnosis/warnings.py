@@ -5,9 +5,11 @@ from datetime import timedelta
 
 from livekit_doctor.diagnosis.call import Call, agent_name_of
 from livekit_doctor.diagnosis.component_logs import Said
+from livekit_doctor.diagnosis.correlation import step_of_state
 from livekit_doctor.diagnosis.names import written_alike
 from livekit_doctor.diagnosis.proofs import Proof, Proofs, age, waited
 from livekit_doctor.diagnosis.result import StepResult, WarningResult
+from livekit_doctor.diagnosis.rules import rows
 from livekit_doctor.diagnosis.rules.agent_logs import stray_worker
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import LeftBehind, LogTable, RecentCalls
@@ -25,6 +27,7 @@ def warnings(call: Call, proofs: Proofs, steps: tuple[StepResult, ...]) -> tuple
         *_agents(call),
         *_slow(call, proofs, steps),
         *_rows(call),
+        *_no_row_of_agent(call, proofs),
         *_clocks(call),
         *_left_behind(call),
         *_worker_logs(call),
@@ -68,7 +71,7 @@ def _contradictions(call: Call, proofs: Proofs) -> Iterator[WarningResult]:
             "dispatch",
         )
     logged = call.logged.keys() & {Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED}
-    names = " / ".join(call.settings.call_logs.always_logged)
+    names = " / ".join(call.settings.call_logs.missed)
     since = age(call, proofs, Step.AGENT_CONNECTED)
     if call.agents and call.rows and names and not logged and since is not None and since > ROW_WRITTEN_AFTER:
         yield WarningResult(
@@ -155,6 +158,19 @@ def _rows(call: Call) -> Iterator[WarningResult]:
         yield WarningResult(
             code="LKD605", message=f"{table.name} has no index on the call id: every trace reads it all"
         )
+
+
+def _no_row_of_agent(call: Call, proofs: Proofs) -> Iterator[WarningResult]:
+    """LKD602: the call went well by its rows, and none of them is the agent's."""
+    lasted = rows.talked_for(call)
+    if lasted is None or rows.first_absent(call, proofs) is None:
+        return
+    absent = (name for name in call.settings.call_logs.missed if step_of_state(name, call.settings.flow) not in proofs)
+    message = (
+        f"the call was answered for {lasted.total_seconds():.0f} s, and {' / '.join(absent)} was not logged: the agent "
+        "may not write it to this log"
+    )
+    yield WarningResult(code="LKD602", message=message)
 
 
 def _clocks(call: Call) -> Iterator[WarningResult]:

@@ -63,11 +63,9 @@ async def run(client: LiveKitClient, *, wait: float = WAIT, progress: Progress |
     room = ScratchRoom(
         client, [agent_dispatch.RoomAgentDispatch(agent_name=agent_name)], lifetime=wait + FIRST_JOB + SECOND_JOB
     )
-    trial = _Trial(client, room, agent_name, wait)
+    trial = _Trial(client, room, agent_name, wait, progress or Progress())
     try:
         async with _registered(client, agent_name) as worker, room:
-            if progress:
-                progress("waiting for the job of a canary worker", wait)
             await trial.run(worker)
     except (_SocketFailed, ApiError) as error:
         trial.failed(error.problem)
@@ -83,14 +81,19 @@ class _SocketFailed(Exception):
 class _Trial:
     """What the canary does between registering and leaving, and what became of it."""
 
-    def __init__(self, client: LiveKitClient, room: ScratchRoom, agent_name: str, wait: float) -> None:
+    def __init__(
+        self, client: LiveKitClient, room: ScratchRoom, agent_name: str, wait: float, progress: Progress
+    ) -> None:
         self.client, self.room, self.agent_name, self.wait = client, room, agent_name, wait
+        self.progress = progress
         self.observations: tuple[Observation, ...] = ()
         self.coverage: tuple[Coverage, ...] = ()
 
     async def run(self, worker: "_Worker") -> None:
         start = self.room.created_at
+        self.progress("waiting for a canary worker's job", self.wait)
         first = await worker.decline(start + min(FIRST_JOB, self.wait))
+        self.progress("trying a dispatch of a canary worker")
         await self._scratch_dispatch()
         second = await worker.decline(monotonic() + SECOND_JOB if first else start + self.wait)
         job = first or second
@@ -108,6 +111,7 @@ class _Trial:
                 waited=monotonic() - start,
             ),
         )
+        self.progress("removing the canary's scratch room")
 
     def failed(self, problem: Problem) -> None:
         """The sources that have not been read by now are unread."""

@@ -104,7 +104,7 @@ def agent_to_probe(settings: Settings) -> str:
         raise ProbeRefused(
             f"an agent of job type {settings.agent.job_type} gets no job in a room where nobody else is",
             "agent.job_type",
-            "correct agent.job_type in checks.yaml, or run without --probe: such an agent can't be probed",
+            "correct agent.job_type in checks.yaml, or leave --probe out: such an agent can't be probed",
         )
     return settings.agent.name
 
@@ -122,7 +122,7 @@ class _Probe:
         self.room = room
         room.before_removal = self.finish
         who = f'agent "{self.agent_name}"' if self.agent_name else "the unnamed worker"
-        self.progress(f"dispatched {who} into scratch room {room.name}, waiting for it", self.timeout)
+        self.progress(f"waiting for {who}, dispatched into scratch room {room.name}", self.timeout)
 
     async def result(self) -> ProbeResult:
         joined_after = await self._joined()
@@ -193,7 +193,7 @@ class _Probe:
         while not self.declined:
             await self._look_at_agent()
             if self.agent and self.agent.state == "ACTIVE":
-                self.progress(f"the agent joined after {self.age:.1f} s")
+                self.progress(f"agent joined after {self.age:.1f} s, removing its room")
                 return self.age
             if self.age > self.timeout:
                 break

@@ -82,6 +82,17 @@ def needs_of(wanted: Iterable[Check], settings: Settings) -> set[Need]:
     return {need for item in judged for need in (*item.needs, *item.uses)}
 
 
+def _why_no_probe(settings: Settings) -> str:
+    """What to type for a probe, or what to do before, where it would be refused."""
+    from livekit_doctor.experiments.probe import ProbeRefused, agent_to_probe
+
+    try:
+        agent_to_probe(settings)
+    except ProbeRefused as refused:
+        return f"before --probe, {refused.fix}"
+    return "add --probe: it runs your agent's code"
+
+
 class _Gatherer:
     """Gathers each need once, and keeps what came of it."""
 
@@ -96,7 +107,7 @@ class _Gatherer:
             reason = "--read-only: it would create a scratch room"
             self.left_out = {Need.CANARY: reason, Need.PROBE: reason}
         elif not options.probe:
-            self.left_out = {Need.PROBE: "--probe tests your own agent (runs its code)"}
+            self.left_out = {Need.PROBE: _why_no_probe(settings)}
 
     def gathered(self, needs: Iterable[Need]) -> Gathered:
         """What has not come to an end by now was not done in time."""
@@ -193,7 +204,7 @@ class _Gatherer:
         again = {d.room.sid: d.look_again for d in judged_rooms(seen) if d.room and d.look_again}
         if again:
             settling = max(filter(None, again.values()))
-            progress(f"{counted(len(again), 'live room')} to be looked at a second time", settling)
+            progress(f"looking at {counted(len(again), 'live room')} a second time", settling)
             await asyncio.sleep(settling)
             listing = await gather.rooms(client)
             second = await gather.inside(client, [room for room in rooms if room.sid in again])

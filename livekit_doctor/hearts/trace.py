@@ -6,13 +6,14 @@ and only where the diagnosis leaves it open the other live rooms, a canary, a se
 
 import asyncio
 from collections.abc import Awaitable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
 
 import aiohttp
 
+from livekit_doctor.checks.check import counted
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.core import calls_of, diagnose
 from livekit_doctor.diagnosis.correlation import Subject, call_id_in, live_rooms
@@ -70,11 +71,12 @@ class _Tracer:
 
     async def first_look(self) -> Evidence:
         """Rows, rooms, SIP objects and worker endpoints, concurrently; then the call's room."""
+        logged, asked = bool(self.settings.call_logs.dsn or self.settings.call_logs.file), self.client is not None
         evidence = await gather.together(
-            self._beside("reading the call logs", self._rows()),
-            self._beside("asking LiveKit for its rooms", self._rooms()),
-            self._beside("asking LiveKit for SIP trunks and SIP dispatch rules", self._sip()),
-            self._beside("asking the workers' endpoints", self._endpoints()),
+            self._told("reading the call logs", logged, self._rows()),
+            self._told("asking LiveKit for its rooms", asked, self._rooms()),
+            self._told("asking LiveKit for SIP trunks and SIP dispatch rules", asked, self._sip()),
+            self._told("asking the workers' endpoints", bool(self.settings.workers), self._endpoints()),
         )
         if self.options.pasted is not None:
             evidence = evidence.plus(self.options.pasted)
@@ -102,8 +104,8 @@ class _Tracer:
 
     # The sources
 
-    async def _beside(self, what: str, reading: Awaitable[Reading]) -> Reading:
-        with self.progress.beside(what):
+    async def _told(self, what: str, is_configured: bool, reading: Awaitable[Reading]) -> Reading:
+        with self.progress.beside(what) if is_configured else nullcontext():
             return await reading
 
     async def _rows(self, call_id: str | None = None) -> Reading:
@@ -144,14 +146,16 @@ class _Tracer:
         rooms = [room for room in live_rooms(evidence) if now - room.created_at < young][:SEARCHED_ROOMS]
         if not rooms:
             return evidence
-        self.progress(f"searching {len(rooms)} live room(s) for the call")
+        self.progress(f"searching {counted(len(rooms), 'live room')} for the call")
         return evidence.plus(await gather.inside(self.client, rooms), now=utc_now(), same_look=True)
 
     async def _look_inside(self, evidence: Evidence) -> Evidence:
         call = self._call(evidence)
         if self.client is None or call.room_info is None or not call.room_live or call.api_read:
             return evidence
-        return evidence.plus(await gather.inside(self.client, (call.room_info,)), now=utc_now())
+        with self.progress.beside("looking into the call's room"):
+            inside = await gather.inside(self.client, (call.room_info,))
+        return evidence.plus(inside, now=utc_now())
 
     async def _rows_of_found_call(self, evidence: Evidence) -> Evidence:
         """Where only the room was known, the call id that its metadata carries leads to the rows."""
@@ -208,7 +212,7 @@ class _Tracer:
         rooms = [room for room in others if room.sid not in read][:SEARCHED_ROOMS]
         if not rooms:
             return evidence
-        self.progress(f"searching {len(rooms)} other live room(s) for the dispatch")
+        self.progress(f"searching {counted(len(rooms), 'other live room')} for the dispatch")
         return evidence.plus(await gather.inside(self.client, rooms), now=utc_now(), same_look=True)
 
     async def _canary(self, evidence: Evidence) -> Evidence:

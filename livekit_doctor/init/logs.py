@@ -13,7 +13,7 @@ from livekit_doctor.evidence.observations import LogRow
 from livekit_doctor.flow import DEFAULT_STATES, LEGS, Leg, Step
 from livekit_doctor.init.tables import TableSeen
 from livekit_doctor.init.texts import can_be_written
-from livekit_doctor.settings import CallLogs, Flow
+from livekit_doctor.settings import ALWAYS_LOGGED, Flow
 
 _FOLDED = {folded(state): step for state, step in DEFAULT_STATES.items()}
 _FAILURE = re.compile(r"fail|err|disconn|left|leav|time_?d?out|reject|declin|cancel|abort|miss|drop|lost|no[_ t]|un")
@@ -86,7 +86,7 @@ def always_logged(rows: Iterable[LogRow], steps: Mapping[str, Step]) -> AlwaysLo
     states: list[str] = []
     reasons: list[str] = []
     always: dict[int, list[str]] = {}
-    for default in CallLogs().always_logged:
+    for default in ALWAYS_LOGGED:
         step = DEFAULT_STATES[default]
         later = LEGS[Leg.AGENT][LEGS[Leg.AGENT].index(step) :]
         reached = [call for call in calls if any(_is_agents(row) or steps.get(row.state) in later for row in call)]

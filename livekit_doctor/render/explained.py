@@ -1,7 +1,7 @@
 """A page of the catalogue as sections, which all formats print that are read by a person."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue import Entry, Fix
@@ -9,6 +9,7 @@ from livekit_doctor.catalogue.lookup import Topic, report_code
 from livekit_doctor.catalogue.sip_statuses import SipStatus
 from livekit_doctor.flow import SPEC, Step
 from livekit_doctor.render.masking import split_command
+from livekit_doctor.render.words import LK, uses_lk
 
 WHO = {"carrier": "the carrier", "callee": "the callee", "network": "the network between carrier and callee"}
 
@@ -70,7 +71,8 @@ def _entry(entry: Entry, note: str) -> Explained:
         Section("Fix", tuple(_fix(fix) for fix in entry.fix)),
         Section("Example", (Item("", entry.example.rstrip("\n"), marked=False),)),
     ]
-    return Explained(entry.code, entry.name, entry.title, f"{entry.severity}; {step}{broad}", tuple(sections), note)
+    facts = f"{entry.severity}; {step}{broad}"
+    return Explained(entry.code, entry.name, entry.title, facts, tuple(map(_with_lk, sections)), note)
 
 
 def _status(status: SipStatus) -> Explained:
@@ -129,6 +131,12 @@ def _paragraph(text: str) -> Item:
 def _settles(line: str) -> Item:
     said, command = split_command(catalogue.fill(line, {}))
     return Item(said, command or None, "shell")
+
+
+def _with_lk(section: Section) -> Section:
+    """The section; where its commands need the LiveKit CLI, with what that is."""
+    commands = any(uses_lk(item.code or item.text) for item in section.items)
+    return replace(section, items=(*section.items, Item(f"{LK}."))) if commands else section
 
 
 def _fix(fix: Fix) -> Item:

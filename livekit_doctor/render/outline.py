@@ -27,7 +27,17 @@ from livekit_doctor.render.report import (
     RecentReport,
     TraceReport,
 )
-from livekit_doctor.render.words import ENDINGS, LEGS, REMARKS, because_line, covered, percent, verdict_of
+from livekit_doctor.render.words import (
+    ENDINGS,
+    LEGS,
+    NO_CALL_LOGS,
+    REMARKS,
+    TRACE_ROOM,
+    because_line,
+    covered,
+    percent,
+    verdict_of,
+)
 
 Standing = Literal["passed", "warned", "failed", "errored", "skipped"]
 """`errored`: it could not be decided."""
@@ -113,9 +123,7 @@ def of_check(report: CheckReport) -> Outline:
     )
     counts = summary(report.results)
     counted = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
-    not_tested = (f"not tested: {report.not_tested} (add --probe: it runs your agent's code)",) * bool(
-        report.not_tested
-    )
+    not_tested = (f"not tested: {report.not_tested} ({report.untested_because})",) if report.not_tested else ()
     return _agreed(
         Outline(
             command="check",
@@ -250,13 +258,19 @@ def _ending(ending: Ending, report: ProbeReport) -> Point:
 
 
 def of_recent(report: RecentReport) -> Outline:
-    """A point a call, of which nothing is judged. A call id is to be typed, and not masked."""
+    """A point a call or a live room, of which nothing is judged. Ids and names are to be typed, and not masked."""
+    if live := report.live:
+        points = tuple(
+            Point(room.name, "live", room.name, "skipped", f"participants: {room.who}", at=room.created_at)
+            for room in live.rooms
+        )
+        notes = (f"to diagnose one: {TRACE_ROOM}", NO_CALL_LOGS) if live.rooms else (NO_CALL_LOGS,)
+        return Outline("trace", live.server or "", report.headline, report.exit_status, points, notes)
     points = tuple(
         Point(call.call_id, "recent", call.call_id, "skipped", f"{call.source}: {call.state}", at=call.at)
         for call in report.calls
     )
-    headline = "the recent calls, with their last state" if points else "the call logs are empty"
-    return Outline("trace", "", headline, report.exit_status, points)
+    return Outline("trace", "", report.headline, report.exit_status, points)
 
 
 def of_init(report: InitReport) -> Outline:

@@ -1,12 +1,13 @@
 """What a format is given: the result and what it needs to print it."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from livekit_doctor import catalogue
-from livekit_doctor.catalogue import Entry
+from livekit_doctor.catalogue import Entry, Fix
 from livekit_doctor.catalogue.lookup import Topic
 from livekit_doctor.checks.check import CheckResult
 from livekit_doctor.diagnosis.findings import Finding
@@ -19,6 +20,12 @@ from livekit_doctor.settings import Settings
 
 QUOTED = ("LKD404", "LKD405", "LKD411")
 """Codes whose fix quotes what a server or an agent said; there is nothing in it to be typed."""
+
+
+TRACE = Fix(
+    say="Trace this call first: that reads more of it than check does, and may be surer",
+    shell="livekit-doctor trace --room {{room}}",
+)
 
 
 def fix_values_of(settings: Settings, config_file: str) -> dict[str, str]:
@@ -131,16 +138,33 @@ class CheckReport:
     def not_tested(self) -> str:
         """What passing does not say: no API lists the registered workers, only a real job shows one
         (design fact 16). Empty where a job was tried, or not asked for by --only or --skip."""
-        probe = next((result for result in self.results if result.id == "agent_dispatch.probe"), None)
+        probe = self._probe
         if probe is None or probe.status != "skipped":
             return ""
         name = self.values.get("agent_name")
         return f'whether a worker is registered as "{name}"' if name else "whether your agent's worker is registered"
 
+    @property
+    def untested_because(self) -> str:
+        """Why `not_tested` was not, or what to do for it."""
+        probe = self._probe
+        return probe.message if probe else ""
+
+    @property
+    def _probe(self) -> CheckResult | None:
+        return next((result for result in self.results if result.id == "agent_dispatch.probe"), None)
+
+    @property
+    def broken_room(self) -> str | None:
+        """The live room of a call that is broken, the worst first."""
+        at_fault = (finding for result in self.results for finding in result.findings)
+        return next((finding.room for finding in at_fault if finding.room), None)
+
     def fix_of(self, finding: Finding) -> str:
-        """The fix to type for a finding, its placeholders filled."""
+        """The fix to type for a finding, its placeholders filled. That of a live call begins with its trace."""
         values = {**self.values, **_told(finding.code, finding.values, self.mask)}
-        return catalogue.render_fix(catalogue.get(finding.code), values)
+        fix = catalogue.render_fix(catalogue.get(finding.code), values)
+        return f"{catalogue.render(TRACE, {'room': finding.room})}\n{fix}" if finding.room else fix
 
     def fix(self, result: CheckResult) -> str | None:
         """The fix of a check: that of its worst finding."""
@@ -168,15 +192,54 @@ class ProbeReport:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveRoom:
+    """A room as it is now: since when (UTC), and the kinds of its participants, such as AGENT and SIP, one each."""
+
+    name: str
+    created_at: datetime
+    participants: tuple[str, ...]
+
+    @property
+    def who(self) -> str:
+        """Its participants in a few words."""
+        counts = Counter(self.participants)
+        who = [kind if number == 1 else f"{number} {kind}" for kind, number in sorted(counts.items())]
+        return ", ".join(who) or "none"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRooms:
+    """The newest rooms, newest first, of `total` that are live and match `pattern`; `server` is the URL asked."""
+
+    server: str | None
+    rooms: tuple[LiveRoom, ...]
+    total: int
+    pattern: str = "*"
+
+
+@dataclass(frozen=True, slots=True)
 class RecentReport:
-    """The recent calls, newest first."""
+    """The recent calls, newest first. Where no call logs are configured, the live rooms stand in their place."""
 
     calls: tuple[RecentCall, ...]
     mask: Mask
     exit_status: int = 0
+    live: LiveRooms | None = None
 
     def __post_init__(self) -> None:
         _show(self, self.mask, "calls")
+
+    @property
+    def headline(self) -> str:
+        """What is listed, in one line."""
+        live = self.live
+        if live is None:
+            return "the recent calls, with their last state" if self.calls else "the call logs are empty"
+        if not live.rooms:
+            return "no live room" if live.pattern == "*" else f'no live room matches "{live.pattern}"'
+        if len(live.rooms) < live.total:
+            return f"the {len(live.rooms)} newest of {live.total} live rooms"
+        return "the live rooms, newest first"
 
 
 @dataclass(frozen=True, slots=True)

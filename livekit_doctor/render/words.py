@@ -1,5 +1,6 @@
 """Words that several formats print."""
 
+import re
 from collections.abc import Mapping
 
 from livekit_doctor.diagnosis.findings import Because
@@ -34,6 +35,20 @@ REMARKS: Mapping[Status, str] = {
     Status.PENDING: "may still come",
 }
 """Of a step that neither happened nor broke."""
+
+
+LK = "lk is the LiveKit CLI: https://docs.livekit.io/home/cli"
+
+
+def uses_lk(text: str) -> bool:
+    """Whether a command in it is one of the LiveKit CLI's."""
+    return re.search(r"(?:^|`)\s*lk [a-z]", text, re.MULTILINE) is not None
+
+
+TRACE_ROOM = "livekit-doctor trace --room ROOM"
+NO_CALL_LOGS = (
+    "No call logs are configured: with CALL_LOGS_DATABASE_URL, or --call-logs FILE, the recent calls are listed."
+)
 
 
 def because_line(because: Because) -> str:

@@ -156,7 +156,7 @@ def code_of(fix: Fix, values: dict[str, str]) -> str:
     """The code of a fix as it is printed, the indent taken off again."""
     printed = catalogue.render_fix(only(msgspec.structs.replace(fix, say="x")), values)
     first, _, rest = printed.partition("\n")
-    assert first == "x:"
+    assert first == ("x. In your async Python code:" if fix.language == "python" else "x:")
     assert all(line.startswith("  ") or not line for line in rest.split("\n"))
     return textwrap.dedent(rest)
 
@@ -303,6 +303,14 @@ def test_render_fix_reads_like_the_sketch_in_the_design() -> None:
     assert 'agent_name="SW Telephony Agent", room="call-outbound-1"' in printed
 
 
+@pytest.mark.parametrize("fix", fixes("python"))
+def test_python_says_that_it_belongs_into_async_code(fix: Fix) -> None:
+    """Pasted into a plain script an await is a SyntaxError."""
+    assert "await " in (fix.python or "")
+    assert "In your async Python code:" in catalogue.render(fix, {})
+    assert catalogue.fill_fix(fix, {})[0].endswith(". In your async Python code")
+
+
 def test_sentence_takes_values_as_they_are_but_no_control_characters() -> None:
     printed = catalogue.render_fix(only(Fix(say="In {{room}}.")), {"room": "a 'b' \x1b[31m\n"})
     assert printed == "In a 'b' \\x1b[31m\\x0a."
@@ -346,6 +354,8 @@ def test_a_call_of_which_only_the_room_is_known_is_traced_by_it() -> None:
     assert catalogue.fill(line, {"room": "a b"}) == "Give the log: livekit-doctor trace --room 'a b' --server-log FILE"
     assert "trace c-1 --server" in catalogue.fill(line, {"room": "a b", "call_id": "c-1"})
     assert "trace YOUR_CALL_ID --server" in catalogue.fill(line, {})
+    both = "Trace: livekit-doctor trace {{call_id}} --room {{room}}"
+    assert catalogue.fill(both, {"room": "a b"}) == "Trace: livekit-doctor trace --room 'a b'"
 
 
 @pytest.mark.parametrize("value", HOSTILE)

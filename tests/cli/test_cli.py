@@ -458,7 +458,7 @@ def test_error_with_closed_stderr(folder: Path) -> None:
 def test_recent_calls(folder: Path, export: str) -> None:
     ran = run("trace", "--call-logs", export, cwd=folder)
     assert ran.status == 0
-    assert re.search(r"^call-1  2021-02-03 04:05:02  edge_function: agent_dispatched$", ran.stdout, re.MULTILINE)
+    assert re.search(r"^call-1 +2021-02-03 04:05:02  edge_function: agent_dispatched$", ran.stdout, re.MULTILINE)
     calls = run("trace", "--call-logs", export, "--format", "json", cwd=folder).json["calls"]
     assert [call["call_id"] for call in calls] == ["call-1"]
 

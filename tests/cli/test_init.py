@@ -313,7 +313,8 @@ def test_a_name_that_was_not_found_is_asked_for(tmp_path: Path, server: OddServe
     in_room(server)
     status, seen = run_in_terminal("init", "--no-check", cwd=tmp_path, env=server.environment, typed="Ägent: 7\n")
     assert status == 0, seen
-    assert "What is the agent_name of your worker?" in seen
+    where, asked = seen.index('"registered worker"'), seen.index("What is the agent_name of your worker?")
+    assert where < asked, "it is said where to look before it is asked"
     assert agent_in(tmp_path) == "Ägent: 7"
 
 

@@ -231,6 +231,89 @@ def test_a_row_without_a_sip_status_is_no_refusal(metadata: str) -> None:
     assert phone_leg(rows_only(900, row(0, "room_created"), row(2, "sip_failed", metadata=metadata))) is None
 
 
+JOINED = (row(0, "room_created"), row(0.2, "agent_dispatched"), row(1, "agent_connected", "agent"))
+CREATED = row(2, "sip_participant_created")
+BUSY = '{"sip_status_code": 486}'
+
+
+@pytest.mark.parametrize(
+    ("state", "metadata"),
+    [
+        ("sip_call_failed", BUSY),
+        ("busy", BUSY),
+        ("call_ended", BUSY),
+        ("dialFailed", '{"response": {"body": "{\\"meta\\": {\\"sip_status_code\\": \\"486\\"}}"}}'),
+        ("dial_result", '{"error": {"code": "resource_exhausted", "meta": {"sip_status_code": "486"}}}'),
+        ("dial_result", '{"message": "INVITE failed: sip status: 486: Busy Here"}'),
+        ("dial_result", "SipCallError: SIP call failed: 486 Busy Here (resource_exhausted)"),
+        ("sip_participant_created", '{"error": {"sip_status_code": 486}}'),
+        ("sip_call_failed", '{"sip_status_code": 486, "transfer": {"sip_status_code": 603}}'),
+    ],
+)
+def test_a_row_that_tells_of_its_own_refusal(state: str, metadata: str) -> None:
+    diagnosis = rows_only(900, *JOINED, row(6, state, metadata=metadata))
+    assert phone_leg(diagnosis) == ("sip_ringing", "LKD204", "proven")
+    assert broken(diagnosis, "LKD204").values["sip_status"] == "486"
+
+
+@pytest.mark.parametrize(
+    ("state", "metadata"),
+    [
+        ("transfer_failed", BUSY),
+        ("call_transfer_failed", '{"error": "SIP transfer failed: 486, sip status: 486"}'),
+        ("call_ended", '{"transfer": {"sip_status_code": 486}}'),
+        ("call_ended", '{"last_transfer": "INVITE failed: sip status: 486"}'),
+        ("call_ended", "the transfer failed: sip status: 486"),
+        ("sip_participant_created", '{"redial_if": {"sip_status_code": 486}}'),
+        ("sip_participant_created", "{'redial_if': {'sip_status_code': 486}}"),
+        ("sip_participant_created", '{"attempts": [{"sip_status_code": 503}, {"sip_status_code": 200}]}'),
+        ("sip_participant_created", '{"error": {"previous": {"sip_status_code": 503}}}'),
+        ("sip_participant_created", "first sip status: 503, then sip status: 200"),
+        ("crm_updated", '{"customer": {"sip_status_code": 486}}'),
+    ],
+)
+def test_a_row_that_tells_of_another_answer(state: str, metadata: str) -> None:
+    rows = (*JOINED, CREATED, row(200, state, metadata=metadata), row(300, "call_ended"))
+    assert rows_only(900, *rows).verdict is Verdict.HEALTHY
+    short = (*JOINED, row(6, state, metadata=metadata))
+    assert rows_only(900, *short).verdict is Verdict.HEALTHY
+
+
+@pytest.mark.parametrize("state", ["dial_result", "sip_participant_created"])
+def test_a_row_that_does_not_say_of_what_its_status_is(state: str) -> None:
+    """Not enough for a verdict, and too much for a healthy call."""
+    rows = (*JOINED, row(6, state, metadata=BUSY))
+    diagnosis = rows_only(900, *rows)
+    assert diagnosis.verdict is Verdict.UNKNOWN
+    assert state in " ".join(diagnosis.would_settle)
+    assert rows_only(900, *rows, row(9, "sip_answered")).verdict is Verdict.HEALTHY
+
+
+def test_a_phone_that_is_dialled_again_after_a_refusal() -> None:
+    """The status is that of the attempt before."""
+    refused_once = (*JOINED, row(8, "sip_call_failed", metadata=BUSY))
+    assert codes(rows_only(900, *refused_once)) == ["LKD204"]
+    again = row(12, "sip_participant_created")
+    assert rows_only(900, *refused_once, again, row(40, "call_ended")).verdict is Verdict.UNKNOWN
+    busy_too = row(20, "sip_call_failed", metadata=BUSY)
+    assert codes(rows_only(900, *refused_once, again, busy_too)) == ["LKD204"]
+    webhook = row(8.5, "sip_participant_created", "webhooks")
+    assert codes(rows_only(900, *refused_once, webhook)) == ["LKD204"], "another component's clock"
+
+
+def test_a_refusal_that_a_call_outlived() -> None:
+    """Nobody says that it was dialled again, or answered; but agents do not stay where no phone is."""
+    refused_once = (*JOINED, row(8, "sip_call_failed", metadata=BUSY))
+    assert phone_leg(rows_only(900, *refused_once, row(40, "call_ended"))) == ("sip_ringing", "LKD204", "proven")
+    lasted = rows_only(900, *refused_once, row(300, "call_ended"))
+    assert phone_leg(lasted) == ("sip_ringing", "LKD204", "possible")
+    assert "292 s after it" in because(lasted, "LKD204")
+    late = rows_only(900, *JOINED, CREATED, row(200, "second_call_failed", metadata=BUSY))
+    assert phone_leg(late) == ("sip_ringing", "LKD204", "possible")
+    without_agent = rows_only(900, row(0, "room_created"), row(8, "sip_failed", metadata=BUSY), row(300, "call_ended"))
+    assert ("sip_ringing", "LKD204", "proven") in found(without_agent)
+
+
 # The server's own refusals
 
 

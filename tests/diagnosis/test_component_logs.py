@@ -13,7 +13,7 @@ from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import LogLine, Observation
 from livekit_doctor.flow import Status, Step, Verdict
-from livekit_doctor.settings import Agent, LiveKit, Settings, Worker
+from livekit_doctor.settings import Agent, Flow, LiveKit, Settings, Worker
 from tests.diagnosis.factories import (
     AGENT,
     ROOM,
@@ -23,6 +23,7 @@ from tests.diagnosis.factories import (
     automatic,
     because,
     broken,
+    codes,
     dispatch,
     found,
     job,
@@ -50,6 +51,8 @@ RAISED = replace(
     worker_line(0.5, "unhandled exception while running the job task"),
     traceback="File \"agent.py\", line 42, in entrypoint\nKeyError: 'user_id'",
 )
+CLOSED = server_line(500, "room closed", agent_name="")
+"""The end of the call, in the log of the node that had the room."""
 LOGS = (log_file("server"), log_file("worker"))
 
 
@@ -184,8 +187,8 @@ def test_the_servers_word_leaves_fewer_candidates() -> None:
     ],
 )
 def test_a_job_without_an_agent(lines: list[LogLine], step: str, code: str) -> None:
-    assert found(jobless(lines)) == [(step, code, "proven")]
-    assert found(afterwards(lines)) == [(step, code, "proven")]
+    assert found(jobless(lines, CALLEE_ACTIVE)) == [(step, code, "proven")]
+    assert found(afterwards(lines, CLOSED)) == [(step, code, "proven")]
 
 
 @pytest.mark.parametrize(
@@ -318,6 +321,61 @@ def test_an_agent_that_may_leave_first(lines: list[Observation]) -> None:
     assert afterwards(ASKED, ASSIGNED, ACTIVE, CALLEE_ACTIVE, LEFT, *lines).verdict is Verdict.HEALTHY
 
 
+def transferred(seconds: float, status: str = "200", participant: str = "sip_1") -> LogLine:
+    return server_line(
+        seconds, "API SIP.TransferSIPParticipant", status=status, participant=participant, agent_name="", room_id=""
+    )
+
+
+BY_LIVEKIT_SIP = line("sip", 4, "outbound call transferred", room=ROOM, call_id="SCL_9xKd3Fh6")
+
+
+@pytest.mark.parametrize("phone_left", [[PHONE_LEFT], [CALLEE_ACTIVE]], ids=["later", "not yet"])
+@pytest.mark.parametrize(
+    "done",
+    [
+        pytest.param(transferred(4), id="before"),
+        pytest.param(transferred(30), id="it took until after"),
+        pytest.param(BY_LIVEKIT_SIP, id="livekit-sip's word"),
+        pytest.param(row(4, "transfer_completed", "agent"), id="the team's word"),
+        pytest.param(row(4, "call_transferred_to_human", "agent"), id="in other words"),
+    ],
+)
+def test_an_agent_that_left_a_phone_which_was_transferred(done: Observation, phone_left: list[LogLine]) -> None:
+    lines = [ASKED, ASSIGNED, ACTIVE, LEFT, *phone_left]
+    assert afterwards(lines, done).verdict is Verdict.HEALTHY
+    assert codes(afterwards(lines)) == ["LKD407"]
+
+
+@pytest.mark.parametrize(
+    "not_done",
+    [
+        pytest.param(transferred(4, status="503"), id="failed"),
+        pytest.param(transferred(38), id="long after"),
+        pytest.param(transferred(4, participant="sip_2"), id="another phone"),
+        pytest.param(row(4, "transfer_requested", "agent"), id="asked for"),
+        pytest.param(row(4, "transfer_failed", "agent"), id="it failed, the team says"),
+        pytest.param(row(4, "not_transferred", "agent"), id="not, the team says"),
+    ],
+)
+def test_an_agent_that_left_a_phone_which_was_not_transferred(not_done: Observation) -> None:
+    assert codes(afterwards(ASKED, ASSIGNED, ACTIVE, LEFT, PHONE_LEFT, not_done)) == ["LKD407"]
+
+
+def test_a_crash_after_the_transfer() -> None:
+    lines = [ASKED, ASSIGNED, ACTIVE, replace(RAISED, at=worker_line(12, "").at), PHONE_LEFT]
+    assert afterwards(lines, transferred(11)).verdict is Verdict.HEALTHY
+    assert codes(afterwards(lines, transferred(11, status="408"))) == ["LKD407"]
+
+
+def test_an_open_room_whose_phone_was_transferred() -> None:
+    there = look(10, dispatch(0, job()), phone(), agent(1, audio()))
+    alone = [look(t, dispatch(0, job()), phone()) for t in (21, 26)]
+    assert found(judge(26, there, *alone)) == [(CONNECTED, "LKD407", "proven")]
+    for done in (transferred(20), row(20, "transferred", "agent")):
+        assert judge(26, there, *alone, log_file("server"), done).verdict is Verdict.HEALTHY
+
+
 def test_an_agent_that_left_as_the_log_ends() -> None:
     lines = [ASKED, ASSIGNED, ACTIVE, CALLEE_ACTIVE, LEFT]
     ending = log_file("server", last=9)
@@ -337,6 +395,55 @@ def test_the_workers_log_alone_does_not_tell_whether_the_agent_was_there(failure
     diagnosis = judge(900, log_file("worker"), ASKED, failure, settings=HERE, subject=Subject(room=ROOM))
     assert [(item.code, item.confidence.value) for item in diagnosis.broken] == [(code, "possible")]
     assert "LKD407" in broken(diagnosis, code).candidates
+
+
+def raised_by(frame: str, error: str) -> LogLine:
+    return replace(RAISED, traceback=f'  File "agent.py", line 42, in entrypoint\n    await {frame}\n{error}')
+
+
+REFUSED = row(0.4, "sip_call_failed", metadata='{"sip_status_code": 486}')
+DIAL, EGRESS = "lkapi.sip.create_sip_participant(request)", "lkapi.egress.start_room_composite_egress(request)"
+BUSY = "livekit.api.twirp_client.TwirpError: TwirpError(code=resource_exhausted, message=sip status: 486: Busy Here)"
+LIMIT = "livekit.api.twirp_client.TwirpError: TwirpError(code=resource_exhausted, message=limit exceeded)"
+
+
+@pytest.mark.parametrize(
+    ("frame", "error"),
+    [
+        (DIAL, BUSY),
+        (DIAL, LIMIT),
+        ("dial(number)", BUSY),
+        ("dial(number)", "livekit.api.SipCallError: SIP call failed: 486 Busy Here (resource_exhausted)"),
+    ],
+)
+def test_a_refusal_that_the_entrypoint_raised_is_no_crash_of_its_own(frame: str, error: str) -> None:
+    diagnosis = afterwards(ASKED, ASSIGNED, raised_by(frame, error), REFUSED)
+    assert codes(diagnosis) == ["LKD204"]
+    assert broken(diagnosis, "LKD204").consequences == ("LKD405",)
+
+
+@pytest.mark.parametrize(
+    ("frame", "error"),
+    [
+        (EGRESS, LIMIT),
+        ("record(room)", LIMIT),
+        (DIAL, BUSY.replace("486: Busy Here", "404: Not Found")),
+        ("lkapi.sip.transfer_sip_participant(request)", BUSY),
+        (DIAL, "KeyError: 'user_id'"),
+    ],
+)
+def test_a_crash_beside_a_refusal_is_told_as_well(frame: str, error: str) -> None:
+    """The edge function dialled. Every method of the API raises the same exceptions."""
+    diagnosis = afterwards(ASKED, ASSIGNED, raised_by(frame, error), REFUSED)
+    assert codes(diagnosis) == ["LKD405", "LKD204"]
+    assert broken(diagnosis, "LKD204").consequences == ()
+
+
+def test_where_the_agent_dials_its_error_need_not_name_the_method() -> None:
+    dials = replace(HERE, flow=Flow(placed_by="agent"))
+    for frame, expected in (("dial(number)", ["LKD204"]), (EGRESS, ["LKD405", "LKD204"])):
+        lines = (ASKED, ASSIGNED, raised_by(frame, LIMIT), REFUSED)
+        assert codes(judge(900, *LOGS, *lines, settings=dials)) == expected
 
 
 def test_no_process_for_the_job() -> None:
@@ -377,7 +484,7 @@ def test_media_that_never_connects() -> None:
     late = replace(RAISED, at=returned.at)
     slow = worker_line(10.5, "The room connection was not established within 10 seconds")
     for lines in ([MEDIA_TIMED_OUT], [began, *removed], [slow, MEDIA_TIMED_OUT, returned], [MEDIA_TIMED_OUT, late]):
-        for diagnosis in (jobless([ASKED, ASSIGNED, *lines]), afterwards([ASKED, ASSIGNED, *lines])):
+        for diagnosis in (jobless([ASKED, ASSIGNED, *lines]), afterwards([ASKED, ASSIGNED, *lines], CLOSED)):
             assert found(diagnosis) == [(CONNECTED, "LKD416", "proven")]
 
 

@@ -31,6 +31,7 @@ from tests.diagnosis.test_component_logs import (
     ACTIVE,
     ASKED,
     ASSIGNED,
+    CLOSED,
     HERE,
     NO_WORKER,
     OF_WORKER,
@@ -262,6 +263,16 @@ def test_the_end_of_a_call_whose_beginning_is_not_in_the_log() -> None:
     assert codes(afterwards(started)) == ["LKD210"]
 
 
+def test_a_phone_that_is_dialled_again_by_livekit_sips_log() -> None:
+    creating = [sip_line(t, "Creating SIP participant") for t in (0.5, 20)]
+    busy = [sip_line(t, "SIP invite failed", error="INVITE failed: sip status: 486: Busy Here") for t in (5, 25)]
+    assert codes(afterwards(log_file("sip"), creating[0], busy[0])) == ["LKD204"]
+    assert not codes(afterwards(log_file("sip"), creating[0], busy[0], creating[1]))
+    assert codes(afterwards(log_file("sip"), creating, busy)) == ["LKD204"]
+    logged = row(20, "sip_participant_created")
+    assert afterwards(log_file("sip"), ASKED, ASSIGNED, ACTIVE, creating[0], busy[0], logged).verdict is Verdict.UNKNOWN
+
+
 def test_a_room_whose_name_goes_on() -> None:
     other = line("sip", 3, "SIP invite failed", room=f"{ROOM}-2", error="INVITE failed: sip status: 486: Busy Here")
     assert afterwards(other, log_file("sip")).verdict is Verdict.UNKNOWN
@@ -282,3 +293,41 @@ def test_all_the_noise_of_a_healthy_call() -> None:
     assert afterwards(ASKED, ASSIGNED, ACTIVE, OPENED, noise).verdict is Verdict.HEALTHY
     live = look(30, dispatch(0, job()), phone(), agent(1, audio()))
     assert judge(30, live, log_file("server"), OPENED, noise, settings=HERE).verdict is Verdict.HEALTHY
+
+
+# Another node of the cluster: livekit-server writes a log on each
+
+
+def by_any_node(seconds: float, message: str, **fields: str) -> LogLine:
+    """As the node writes it that got the call of the API: with the name of the room, and not its id."""
+    return server_line(seconds, message, room_id="", agent_name="", **fields)
+
+
+def test_who_was_in_the_room_only_its_own_node_says() -> None:
+    """The worker is at another node than the room: that one's log has the job, and not who joined."""
+    slow = worker_line(10.2, "The room connection was not established within 10 seconds")
+    late = replace(RAISED, at=at(290))
+    for lines in ([ASKED, ASSIGNED, slow], [ASKED, ASSIGNED, late]):
+        assert "proven" not in [confidence for _, _, confidence in found(afterwards(*lines))]
+    assert found(afterwards(ASKED, ASSIGNED, slow, CLOSED)) == [("agent_connected", "LKD415", "proven")]
+    assert found(afterwards(ASKED, ASSIGNED, late, CLOSED)) == [("entrypoint_called", "LKD405", "proven")]
+
+
+def test_that_a_room_was_deleted_does_not_say_that_nobody_had_come() -> None:
+    asked = [
+        by_any_node(0, "selected node for room"),
+        by_any_node(0.1, "API RoomService.CreateRoom", status="200"),
+        by_any_node(60, "API RoomService.DeleteRoom", status="200"),
+    ]
+    requested, ended = row(-1, "call_requested"), row(61, "call_ended")
+    for rows in ((), (requested, ended)):
+        assert "LKD502" not in codes(judge(900, log_file("server"), *asked, *rows, subject=Subject(room=ROOM)))
+    assert found(afterwards(asked, replace(CLOSED, at=at(60.1)))) == [("room_created", "LKD502", "proven")]
+
+
+def test_another_node_may_have_been_told_to_dispatch() -> None:
+    """Then the log of the room's node has neither the dispatch nor the job, if the worker is elsewhere, too."""
+    lines = [OPENED, CLOSED, row(3, "sip_answered")]
+    sure = afterwards(lines, server_registered(-60))
+    assert found(sure) == [("agent_dispatched", "LKD401", "likely")], "this node has the agent's worker"
+    assert found(afterwards(lines)) == [("agent_dispatched", "LKD401", "possible")]

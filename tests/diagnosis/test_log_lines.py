@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.core import calls_of, diagnose
 from livekit_doctor.diagnosis.correlation import Subject
-from livekit_doctor.diagnosis.log_lines import is_given, is_noise, lines_of, needles_of
+from livekit_doctor.diagnosis.log_lines import is_noise, lines_of, needles_of
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence.observations import Component, Coverage, Evidence, LogLine, Observation
 from tests.diagnosis.factories import (
@@ -151,14 +151,6 @@ def test_a_log_that_was_read_is_not_asked_for() -> None:
     given = hints(Coverage(source="worker_log x.log", status="empty"))
     assert "--worker-log FILE" not in given
     assert "--server-log FILE" in given
-
-
-def test_both_logs_are_asked_for_until_both_are_given() -> None:
-    ask = "Give both logs: livekit-doctor trace X --worker-log FILE --server-log FILE"
-    for coverage, expected in ((("worker_log a",), False), (("worker_log a", "server_log b"), True)):
-        known = Evidence(now=at(1), coverage=tuple(Coverage(source=name, status="read") for name in coverage))
-        (call,) = calls_of(Setup(known, SETTINGS), Subject(room=ROOM))
-        assert is_given(call, ask) is expected
 
 
 def test_ages_are_not_counted_from_logs() -> None:

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from livekit_doctor.evidence.observations import LogRow
 from livekit_doctor.flow import Status, Step, Verdict
-from livekit_doctor.settings import Agent, CallLogs, Flow, Settings
+from livekit_doctor.settings import ALWAYS_LOGGED, Agent, CallLogs, Flow, Settings
 from tests.diagnosis.factories import (
     AGENT,
     SETTINGS,
@@ -236,10 +237,70 @@ def test_a_row_that_says_in_plain_words_that_it_failed(state: str) -> None:
 
 
 def test_a_component_of_which_no_state_is_known_may_be_the_agent() -> None:
-    rows = [row(0, "agent_dispatched"), row(2, "sip_answered"), row(180, "call_ended")]
+    rows = [row(0, "agent_dispatched"), row(2, "sip_answered"), row(50, "call_ended")]
     assert codes(rows_only(DAY, *rows)) == ["LKD402"]
     assert rows_only(DAY, *rows, row(1, "session_started", "agent")).verdict is Verdict.UNKNOWN
     assert codes(rows_only(DAY, *rows, row(1, "waiting_for_agent"))) == ["LKD402"]
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        *("callFailed", "call failed", "sip-call-failed-486", "call_failed_busy", "dial_failed_after_retries"),
+        *("room_timed_out", "agent_timeout", "call_rejected_by_callee", "phone_not_answered", "FAILED"),
+    ],
+)
+def test_other_ways_to_say_that_it_failed(state: str) -> None:
+    rows = [row(0, "agent_dispatched"), row(1, "agent_connected", "agent"), row(9, state)]
+    assert rows_only(DAY, *rows).verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        *("call_failover_ready", "dialer_failover", "call_failed_over", "sip_timeout_set", "room_timeout_configured"),
+        *("agent_error_handler_ready", "sip_no_error", "call_not_rejected", "agent_fail_safe_on", "transfer_failed"),
+        "call_transfer_failed",
+    ],
+)
+def test_a_state_that_names_what_would_be_done_if_it_failed(state: str) -> None:
+    """Or a further phone's failure: this call has its own."""
+    rows = [row(0, "agent_dispatched"), row(1, "agent_connected", "agent"), row(9, state)]
+    assert rows_only(DAY, *rows).verdict is Verdict.HEALTHY
+
+
+# A team whose agent does not write to this log
+
+
+UNWATCHED = (row(0, "call_requested"), row(0.1, "room_created"), row(0.5, "sip_participant_created"))
+
+
+def test_a_call_that_went_well_without_a_row_of_its_agent() -> None:
+    diagnosis = rows_only(DAY, *UNWATCHED, row(9, "sip_answered"), row(300, "call_ended"))
+    assert diagnosis.verdict is Verdict.UNKNOWN
+    (warning,) = diagnosis.warnings
+    assert (warning.code, "answered for 291 s" in warning.message) == ("LKD602", True)
+    assert "call_logs.always_logged" in " ".join(diagnosis.would_settle)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param([row(9, "sip_answered"), row(68, "call_ended")], id="they hung up on silence"),
+        pytest.param([row(9, "sip_answered")], id="it has not ended"),
+        pytest.param([row(300, "call_ended")], id="nobody says that it was answered"),
+        pytest.param([row(9, "sip_answered"), row(30, "call_failed"), row(300, "call_ended")], id="it failed"),
+    ],
+)
+def test_a_call_that_may_have_been_silent(rows: list[LogRow]) -> None:
+    assert found(rows_only(DAY, *UNWATCHED, *rows)) == [("agent_dispatched", "LKD401", "possible")]
+
+
+def test_a_state_that_is_said_to_be_always_logged_is_missed_in_any_call() -> None:
+    logged = [*UNWATCHED, row(9, "sip_answered"), row(300, "call_ended")]
+    for states in (ALWAYS_LOGGED, ("agent_connected",)):
+        said = Settings(agent=Agent(name=AGENT), call_logs=CallLogs(always_logged=states))
+        assert found(rows_only(DAY, *logged, settings=said)) == [("agent_dispatched", "LKD401", "possible")]
 
 
 def test_a_phone_that_was_seen_to_dial_and_no_more() -> None:

@@ -145,11 +145,13 @@ def test_an_empty_deployment(doctor: Doctor) -> None:
     skipped = {item["id"]: item["message"] for item in ran.json["checks"] if item["status"] == "skipped"}
     assert skipped == {
         "worker.endpoint": "none configured (workers: in checks.yaml)",
-        "agent_dispatch.probe": "--probe tests your own agent (runs its code)",
+        "agent_dispatch.probe": "before --probe, set agent.name in checks.yaml to the worker's agent_name, "
+        'or to "" if it has none',
         "call_logs.readable": "no call logs are configured: set CALL_LOGS_DATABASE_URL, or give --call-logs FILE",
         "call_logs.states": "no call logs are configured: set CALL_LOGS_DATABASE_URL, or give --call-logs FILE",
     }
     assert set(statuses(ran).values()) == {"passed", "skipped"}
+    assert "(before --probe, set agent.name in checks.yaml" in doctor.run("check").stdout.splitlines()[-1]
     assert ran.check("configuration.file")["message"].startswith("agent name unknown: set agent.name")
 
 
@@ -345,6 +347,7 @@ def test_live_rooms(doctor: Doctor, edge: Edge, agent: Worker, phone: JoinPhone,
     assert item["message"] == f"{broken} broke at: agent dispatched"
     assert len(item["findings"]) == 1
     assert f'room="{broken}"' in item["fix"]
+    assert item["fix"].splitlines()[1] == f"  livekit-doctor trace --room {broken}"
     traced = doctor.trace("--room", broken)
     assert traced.primary is not None
     assert traced.primary[:2] == ("agent_dispatched", "LKD401")

@@ -249,7 +249,7 @@ FAULTS = (
         "LKD412",
         api="agent_dispatched LKD401 possible",
         logs="agent_dispatched LKD412 proven",
-        after="agent_dispatched LKD412 proven",
+        after="agent_dispatched LKD412 likely",
         rows="agent_dispatched LKD412 likely",
         closed="agent_dispatched LKD401 possible",
     ),
@@ -258,7 +258,7 @@ FAULTS = (
         "LKD413",
         api="agent_dispatched LKD413 likely",
         logs="agent_dispatched LKD413 proven",
-        after="agent_dispatched LKD413 proven",
+        after="agent_dispatched LKD413 likely",
         rows="agent_dispatched LKD413 likely",
         closed="job_assigned LKD402 possible",
     ),
@@ -267,7 +267,7 @@ FAULTS = (
         "LKD413",
         api="agent_dispatched LKD401 possible",
         logs="agent_dispatched LKD413 proven",
-        after="agent_dispatched LKD413 proven",
+        after="agent_dispatched LKD413 likely",
         rows="agent_dispatched LKD413 likely",
         closed="job_assigned LKD402 possible",
     ),
@@ -714,10 +714,10 @@ def place_only_dispatch_deleted(call: PlacedCall) -> None:
     call.without_worker()
     call.open_room(call.agent_name)
     (dispatch,) = call.edge.dispatches(call.room)
+    call.edge.delete_dispatch(dispatch)  # before the server says that it has no worker, 0 to 5 s later
     call.log("room_created", "agent_dispatched")
     call.phone()
     call.log("sip_participant_created")
-    call.edge.delete_dispatch(dispatch)
 
 
 def place_logged_dispatch_deleted(call: PlacedCall) -> None:

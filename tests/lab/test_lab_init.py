@@ -17,6 +17,7 @@ from tests.lab.edge import Edge
 from tests.lab.names import Names
 from tests.lab.phone import Call, JoinPhone
 from tests.lab.servers import Database, LiveKitServer
+from tests.lab.support import until
 from tests.lab.worker import StartWorker, Worker
 
 CARRIER = "203.0.113.0/24"
@@ -151,6 +152,27 @@ def test_from_an_empty_folder_to_a_green_check(
     traced = doctor.trace(call_id)
     assert traced.json["room"] == room
     assert traced.json["verdict"] == "healthy"
+
+
+def test_a_call_that_is_broken_now_is_what_is_next(
+    doctor: Doctor, edge: Edge, phone: JoinPhone, worker: StartWorker, names: Names
+) -> None:
+    room, agent = names.room(), worker()
+    edge.create_room(room)
+    phone(room, status="active")
+    line = f"next: livekit-doctor trace --room {room}, then do what its fix says"
+
+    def broken() -> bool:
+        ran = doctor.run("init", "--yes", "--force", "--agent-name", agent.agent_name)
+        return ran.stdout.splitlines()[-1] == line
+
+    until(broken, what="the room to be past its allowance")
+    unnamed = doctor.run("init", "--yes", "--force")
+    assert unnamed.stdout.splitlines()[-1] == line.replace("next: ", "next: set agent.name in checks.yaml, then ")
+    elsewhere = doctor.run(
+        "init", "--yes", "--file", "other.yaml", "--agent-name", agent.agent_name, "--format", "json"
+    )
+    assert elsewhere.json["next"]["command"] == f"livekit-doctor trace --room {room} --config other.yaml"
 
 
 def several(edge: Edge, worker: StartWorker, database: Database, names: Names) -> tuple[Worker, Worker, Log]:

@@ -310,3 +310,20 @@ def test_recent_calls(live: Live, doctor: Doctor, names: Names) -> None:
     assert newest == [(calls[0], "agent_dispatched"), (calls[2], "call_requested"), (calls[1], "call_requested")]
     lines = doctor.command.run("trace").stdout.splitlines()
     assert [line.split()[0] for line in lines[1:4]] == [calls[0], calls[2], calls[1]]
+
+
+def test_live_rooms_where_no_call_logs_are_configured(live: Live, doctor: Doctor, names: Names) -> None:
+    """In place of recent calls: the newest first, with who is in them; what another command makes is no call."""
+    empty, scratch = names.room(), f"livekit-doctor-{names.room()}"
+    for room in (empty, scratch):
+        live.edge.create_room(room)
+    ran = doctor.command.trace(env=WITHOUT_ROWS)
+    assert ran.status == 0
+    rooms = {room["room"]: room["participants"] for room in ran.json["live_rooms"]["rooms"]}
+    assert rooms[empty] == []
+    assert sorted(rooms[live.room.name]) == ["AGENT", "SIP"]
+    assert scratch not in rooms
+    newest, oldest = list(rooms).index(empty), list(rooms).index(live.room.name)
+    assert newest < oldest
+    for room in (empty, scratch):
+        live.edge.delete_room(room)

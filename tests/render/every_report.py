@@ -11,7 +11,16 @@ from livekit_doctor.evidence.observations import RecentCall
 from livekit_doctor.flow import Verdict
 from livekit_doctor.render.interface import Report
 from livekit_doctor.render.masking import Mask
-from livekit_doctor.render.report import ErrorReport, ExplainReport, Found, InitReport, NextStep, RecentReport
+from livekit_doctor.render.report import (
+    ErrorReport,
+    ExplainReport,
+    Found,
+    InitReport,
+    LiveRoom,
+    LiveRooms,
+    NextStep,
+    RecentReport,
+)
 from tests.render import test_probe, test_test_call
 from tests.render.reports import AGENT, CALLEE, ROOM, TRACES, check_report, trace_report
 
@@ -39,6 +48,14 @@ def every_report() -> dict[str, Report]:
     call = RecentCall(call_id="call-5b1f", at=datetime(2031, 2, 3, tzinfo=UTC), source="agent", state=f"to {CALLEE}")
     reports["recent"] = RecentReport((call,), Mask([CALLEE]))
     reports["recent empty"] = RecentReport((), Mask())
+    rooms = (
+        LiveRoom(ROOM, datetime(2031, 2, 3, tzinfo=UTC), ("SIP",)),
+        LiveRoom("support", datetime(2031, 2, 2, tzinfo=UTC), ("STANDARD", "AGENT", "STANDARD")),
+        LiveRoom("empty", datetime(2031, 2, 1, tzinfo=UTC), ()),
+    )
+    live = LiveRooms("wss://lk.example.com", rooms, total=41)
+    reports["recent live"] = RecentReport((), Mask([CALLEE]), live=live)
+    reports["recent no room"] = RecentReport((), Mask(), live=replace(live, rooms=(), total=0, pattern="outbound-*"))
     begun = init_report()
     reports["init"] = replace(
         begun, check=check_report(), next=NextStep("livekit-doctor check", before="do what the fixes above say")

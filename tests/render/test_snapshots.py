@@ -12,10 +12,18 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
+from livekit_doctor import catalogue
+from livekit_doctor.catalogue.lookup import look_up
+from livekit_doctor.render.console import ConsoleFormat
 from livekit_doctor.render.console import check as check_console
 from livekit_doctor.render.console import trace as trace_console
+from livekit_doctor.render.console.page import Page
+from livekit_doctor.render.explained import explained
+from livekit_doctor.render.interface import text_of
 from livekit_doctor.render.json import check as check_json
 from livekit_doctor.render.json import trace as trace_json
+from livekit_doctor.render.words import LK
+from tests.render.every_report import every_report
 from tests.render.reports import TRACES, check_report, printed, terminal, trace_report
 
 
@@ -30,6 +38,11 @@ def test_trace(name: str, width: int, snapshot: SnapshotAssertion) -> None:
     console = terminal(width)
     trace_console.render(trace_report(TRACES[name]()), console)
     assert printed(console) == snapshot
+
+
+@pytest.mark.parametrize("name", ["recent", "recent empty", "recent live", "recent no room"])
+def test_recent(name: str, snapshot: SnapshotAssertion) -> None:
+    assert text_of(every_report()[name], ConsoleFormat(terminal(80))) == snapshot
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -61,12 +74,33 @@ def test_a_check_without_a_probe_says_what_it_does_not_tell() -> None:
     """With nothing wrong, a worker may still be missing or run under another name."""
     report = check_report()
     results = tuple(
-        msgspec.structs.replace(result, status="skipped", findings=())
+        msgspec.structs.replace(result, status="skipped", findings=(), message="before --probe, name the agent")
         if result.id == "agent_dispatch.probe"
         else result
         for result in report.results
     )
     console = terminal(120)
     check_console.render(replace(report, results=results), console)
-    assert 'not tested: whether a worker is registered as "Front Desk 7" (add --probe' in printed(console)
+    assert 'not tested: whether a worker is registered as "Front Desk 7" (before --probe, name the' in printed(console)
     assert check_json.render(report)["not_tested"] is None, "it was tested"
+
+
+def test_the_fix_of_a_broken_room_begins_with_its_trace() -> None:
+    report = check_report()
+    (finding,) = (f for result in report.results for f in result.findings if f.code == "LKD402")
+    assert finding.room is None
+    of_room = report.fix_of(msgspec.structs.replace(finding, room="call 7"))
+    said, command, rest = of_room.split("\n", 2)
+    assert (command, rest) == ("  livekit-doctor trace --room 'call 7'", report.fix_of(finding))
+    assert said.startswith("Trace this call first")
+
+
+@pytest.mark.parametrize(("code", "times"), [("LKD401", 1), ("LKD701", 0)])
+def test_what_lk_is_is_said_once_and_only_where_it_is_used(code: str, times: int) -> None:
+    console = terminal(120)
+    page = Page(console)
+    for _ in range(2):
+        page.fix(catalogue.render_fix(catalogue.get(code), {}))
+    assert printed(console).count(LK) == times
+    sections = explained(look_up(code)).sections
+    assert sum(item.text == f"{LK}." for section in sections for item in section.items) == times

@@ -83,6 +83,16 @@ def test_table(name: str, width: int, snapshot: SnapshotAssertion) -> None:
     assert text == snapshot
 
 
+@pytest.mark.parametrize(
+    ("name", "columns"), [("well", ""), ("failing", "last change  code"), ("recovered", "last change")]
+)
+def test_a_column_without_anything_in_it_leaves_its_room_to_the_messages(name: str, columns: str) -> None:
+    head, first, *_ = screen(MOMENTS[name], terminal(100)).splitlines()
+    assert " ".join(head.split()) == " ".join(f"check since {columns}".split())
+    if not columns:
+        assert first.rstrip().endswith(" 30 s  well")
+
+
 @pytest.mark.parametrize("height", [12, 16, 24])
 def test_what_failed_is_seen_in_a_low_terminal(height: int) -> None:
     console = terminal(80)

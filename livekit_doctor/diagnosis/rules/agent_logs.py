@@ -12,11 +12,13 @@ from datetime import datetime, timedelta
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.carrier import Kind
 from livekit_doctor.diagnosis.component_logs import Said, because, tracebacks
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.agents import MEDIA_TAKES, agent_is_late
 from livekit_doctor.diagnosis.rules.looks import finding
+from livekit_doctor.diagnosis.transfers import transferred
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Confidence, Step
 
@@ -52,22 +54,27 @@ def entrypoint_failed(call: Call, proofs: Proofs) -> Finding | None:
 
 
 def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD415: the entrypoint ran and did not connect: it returned, hangs, or blocks its event loop."""
+    """LKD415: the entrypoint ran and did not connect: it returned, hangs, or blocks its event loop.
+
+    An entrypoint that joins with a Room of its own leaves the same lines in a healthy call: nothing is
+    concluded where somebody came with a user's token, who may be the agent (fact 19), and it is proven where
+    nobody but the phone came.
+    """
     if _agent_was_there(call, proofs) or call.component_logs.said(Said.RAISED) or _media_failures(call):
         return None
     logs = call.component_logs
-    returned, unresponsive = logs.said(Said.RETURNED), logs.said(Said.UNRESPONSIVE)
+    returned, unresponsive = logs.said(Said.RETURNED)[-1:], logs.said(Said.UNRESPONSIVE)
     if not unresponsive and logs.said(Said.EXITED):
         return None
-    if returned:
-        shown = [because(returned[-1])]
-        return _finding(call, "LKD415", Step.AGENT_CONNECTED, PROVEN, shown, kind="returned")
-    lines = (*logs.said(Said.SLOW_TO_CONNECT), *unresponsive)
-    if not lines:
+    lines = returned or (*logs.said(Said.SLOW_TO_CONNECT), *unresponsive)
+    if not lines or _user_came_before(call, lines[0]):
         return None
-    # A loop that is blocked in mid-call leaves the same lines in the worker's log.
-    sure = PROVEN if _never_seen(call) else POSSIBLE
-    kind = "blocked" if unresponsive else ""
+    if _never_seen(call) and _leaves_no_gap(call, lines[0]):
+        sure = PROVEN
+    else:
+        # A loop that is blocked in mid-call leaves the same lines in the worker's log.
+        sure = LIKELY if returned and call.api_covers and call.phone_present else POSSIBLE
+    kind = "returned" if returned else "blocked" if unresponsive else ""
     return _finding(call, "LKD415", Step.AGENT_CONNECTED, sure, [because(line) for line in lines[:2]], kind=kind)
 
 
@@ -127,8 +134,10 @@ def crashed_in_the_room(call: Call, proofs: Proofs) -> Finding | None:
     when = failed[0].at
     tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
     stayed = [line for line in phones if when and line.at and line.at - when > tolerance]
+    identity = phones[-1].fields.get("participant", "") if phones else call.phone.identity if call.phone else ""
     if (
         not when
+        or transferred(call, when, identity)
         or not logs.by_one_clock(failed[0], joined[-1])
         or when < joined[-1].at
         or (phones and not stayed)
@@ -159,6 +168,8 @@ def left_the_phone_alone(call: Call, proofs: Proofs) -> Finding | None:
     others = [line for line in others if line.fields.get("participant") != phone.fields.get("participant")]
     if others or any(line.at and line.at > when for line in joined):
         return None
+    if transferred(call, when, phone.fields.get("participant", "")):
+        return None
     seconds = (phone.at - when).total_seconds()
     shown = [
         because(joined[-1], "the agent was there"),
@@ -181,11 +192,12 @@ def left_and_nobody_followed(call: Call, proofs: Proofs) -> Finding | None:
     if call.agents or call.inbound or closed or len(others) != 1 or len(left) > len(gone) or not joined or not gone:
         return None
     when = gone[-1].at
-    if when is None or any(line.at and line.at > when for line in active) or not logs.covers("server", when + ALONE):
+    if when is None or any(line.at and line.at > when for line in active) or not logs.covers_room(when + ALONE):
         return None
-    stayed = (
-        f'neither has "{others.pop()}" left, nor was the room closed, in the {ALONE.total_seconds():.0f} s after it'
-    )
+    other = others.pop()
+    if transferred(call, when, other):
+        return None
+    stayed = f'neither has "{other}" left, nor was the room closed, in the {ALONE.total_seconds():.0f} s after it'
     shown = [
         because(joined[-1], "the agent was there"),
         because(gone[-1], "it left"),
@@ -264,11 +276,30 @@ def _registered_workers(call: Call) -> list[LogLine]:
 def raised_by_refusal(call: Call) -> bool:
     """Whether what the entrypoint raised is the answer to its own attempt to dial."""
     raised = tracebacks(call.component_logs.said(Said.RAISED))
-    return bool(call.answers) and any(_API_ERROR.search(text) for text in raised)
+    return any(_is_refusal(call, text) for text in raised)
+
+
+def _is_refusal(call: Call, text: str) -> bool:
+    """Whether a traceback is that of an attempt to dial, and ends with an answer that the call had. Any method of
+    the API raises the same exceptions: it must be seen that this one dialled, or that it may be where the agent
+    dials."""
+    dials = _DIALLING.search(text) or (call.settings.flow.placed_by == "agent" and not _OTHER_METHOD.search(text))
+    if not _API_ERROR.search(text) or not dials or _TRANSFERRING.search(text):
+        return False
+    shown = {int(status) for status in _SIP_STATUS.findall(text)}
+    failures = [answer for answer in call.answers if answer.kind not in (Kind.ANSWERED, Kind.STARTED)]
+    return any(not shown or answer.sip_status is None or answer.sip_status in shown for answer in failures)
 
 
 _API_ERROR = re.compile(r"^\S*\b(?:SipCallError|TwirpError|ServerError)\b", re.MULTILINE)
 """The exceptions of livekit-api and the Node SDK, at the end of a traceback."""
+
+_DIALLING = re.compile(r"create_?sip_?participant|\bSipCallError\b|SIP call failed|sip status", re.IGNORECASE)
+_OTHER_METHOD = re.compile(
+    r"egress|ingress|dispatch|room_service|connector|(?:create|list|delete|update)_(?:room|participant)", re.IGNORECASE
+)
+_TRANSFERRING = re.compile(r"transfer_?sip_?participant|SIP transfer failed", re.IGNORECASE)
+_SIP_STATUS = re.compile(r"(?:sip status:?|SIP call failed:|sip_status_code\W{1,6}) ?(\d{3})\b", re.IGNORECASE)
 
 RULES = (
     job_taken_by_stray_worker,
@@ -329,17 +360,48 @@ def _media_failures(call: Call) -> list[LogLine]:
 
 def _never_seen(call: Call) -> bool:
     """Whether no agent ever was in the room: nobody is there while the room lives and its phone waits, or
-    the server's log spans the agent's allowance and does not have it."""
+    the log of the room's node spans the agent's allowance and does not have it."""
     logs = call.component_logs
     asked = [line for line in logs.said(Said.ASKED, Said.ASSIGNED) if line.zoned]
     began = asked[-1].at if asked else call.dispatched_at
     allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
     if began is None:
         return False
-    if logs.covers("server", began) and logs.covers("server", began + allowed):
+    if logs.covers_room(began) and logs.covers_room(began + allowed):
         return not any(logs.may_be_agent(line) for line in logs.said(Said.PARTICIPANT_ACTIVE))
     looked = call.api_covers and call.livekit_now - began > timedelta(seconds=1)
     return looked and not call.agents_seen and call.phone_present
+
+
+def _began(call: Call) -> LogLine | None:
+    """The line by which the job began: the worker's own, else the server's."""
+    asked = call.component_logs.said(Said.ASKED) or call.component_logs.said(Said.ASSIGNED)
+    return asked[-1] if asked else None
+
+
+def _user_came_before(call: Call, line: LogLine) -> bool:
+    """Whether somebody joined with a user's token between the beginning of the job and this line of its."""
+    logs, began = call.component_logs, _began(call)
+    tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
+    first = began.at if began else call.dispatched_at
+    joined = [one.at for one in logs.said(Said.PARTICIPANT_ACTIVE) if logs.is_user(one)]
+    for listing in call.participant_lists:
+        joined += [p.joined_at for p in listing.participants if p.kind == "STANDARD" and p.state == "ACTIVE"]
+    return any(
+        at is None or ((not first or at >= first - tolerance) and (not line.at or at <= line.at + tolerance))
+        for at in joined
+    )
+
+
+def _leaves_no_gap(call: Call, line: LogLine) -> bool:
+    """Whether nobody can have come and gone, unseen, between the beginning of the job and this line of its: it
+    came within the agent's allowance, or the log of the room's node spans it."""
+    logs, began = call.component_logs, _began(call)
+    allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
+    since = began.at if began and logs.by_one_clock(began, line) else call.dispatched_at
+    if line.at is None or since is None or not line.zoned:
+        return False
+    return line.at - since <= allowed or (logs.covers_room(since) and logs.covers_room(line.at))
 
 
 def _failed_by_server(call: Call) -> tuple[LogLine, ...]:

@@ -19,6 +19,7 @@ from livekit_doctor.diagnosis.rules.looks import (
     present,
     seen_in_room,
 )
+from livekit_doctor.diagnosis.transfers import transferred
 from livekit_doctor.evidence.observations import LogLine, Participant, ParticipantList
 from livekit_doctor.flow import Confidence, Step
 
@@ -129,12 +130,15 @@ def agent_is_late(call: Call, proofs: Proofs) -> bool:
 def agent_left(call: Call, proofs: Proofs) -> Finding | None:
     """LKD407: the agent was in the room and is not any more, while the phone is on the line.
 
-    Not where somebody else was there too since then: then the call was handed over.
+    Not where somebody else was there too since then: then the call was handed over; nor where the phone was
+    transferred.
     """
     if not call.api_covers or call.agents or not call.phone_present:
         return None
     looks = _looks_without_agent(call)
     if Step.CALL_ENDED in call.logged or any(map(_may_be_handed_over, looks)) or _another_may_come(call):
+        return None
+    if _phone_was_transferred(call):
         return None
     if call.watched(_looks_after_connected(call)) < SECOND_LOOK:
         return None
@@ -168,12 +172,20 @@ def wants_second_look_for_agent(call: Call, proofs: Proofs) -> bool:
         and not any(map(_may_be_handed_over, _looks_without_agent(call)))
         and Step.CALL_ENDED not in call.logged
         and not _another_may_come(call)
+        and not _phone_was_transferred(call)
         and (
             call.watched(_looks_without_late_agent(call)) < SECOND_LOOK
             if _job_has_no_agent(call, proofs)
             else Step.AGENT_CONNECTED in proofs and call.watched(_looks_after_connected(call)) < SECOND_LOOK
         )
     )
+
+
+def _phone_was_transferred(call: Call) -> bool:
+    """Whether it was being transferred, or had been, by the first look without the agent."""
+    looks = _looks_without_agent(call)
+    seen = bool(call.agents_seen) and bool(looks)
+    return call.phone is not None and transferred(call, looks[0].read.now if seen else None, call.phone.identity)
 
 
 def _another_may_come(call: Call) -> bool:

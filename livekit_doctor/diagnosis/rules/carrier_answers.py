@@ -9,13 +9,17 @@ from datetime import timedelta
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue.sip_statuses import sip_status
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.carrier import CarrierAnswer, Kind
+from livekit_doctor.diagnosis.carrier import CarrierAnswer, Kind, dialled_again
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.flow import Confidence, Step
 
 WATCHED = timedelta(seconds=3)
 """Looks at the phone this close to the answer have shown its last sip.callStatus."""
+
+
+LINGERS = timedelta(seconds=60)
+"""A room closes some 20 s after its phone was refused, and its agent goes with it (fact 18)."""
 
 
 CODES = {
@@ -37,11 +41,11 @@ QUOTED = Because(source="evidence", text="it is quoted in a sentence, and may be
 def last_answer(call: Call, proofs: Proofs, *kinds: Kind) -> CarrierAnswer | None:
     """The answer that ended the call, if it is one of these kinds. None where the phone was answered
     all the same, and where a phone is on the line that joined after it, or may have: it was dialled
-    again."""
+    again. So it was where a row tells of the phone later on."""
     if call.inbound or Step.SIP_ANSWERED in proofs or not call.answers:
         return None
     answer = call.answers[-1]
-    if answer.kind not in kinds:
+    if answer.kind not in kinds or (answer.when is not None and dialled_again(call, answer.when)):
         return None
     joined = call.phone.joined_at if call.phone else None
     later = not answer.by_livekits_clock or (joined is not None and joined > answer.at)
@@ -63,6 +67,7 @@ def sip_call_rejected(call: Call, proofs: Proofs) -> Finding | None:
     text = f"LiveKit's own HTTP {status.http} has no SIP status"
     return _exact(
         call,
+        proofs,
         answer,
         _after_ringing(proofs),
         because=meanings,
@@ -75,25 +80,25 @@ def sip_call_rejected(call: Call, proofs: Proofs) -> Finding | None:
 def sip_auth_failed(call: Call, proofs: Proofs) -> Finding | None:
     """LKD208: 401 or 407, and the login that followed failed or there was none to give."""
     answer = last_answer(call, proofs, Kind.AUTH_FAILED)
-    return _exact(call, answer, _after_ringing(proofs)) if answer else None
+    return _exact(call, proofs, answer, _after_ringing(proofs)) if answer else None
 
 
 def sip_address_unreachable(call: Call, proofs: Proofs) -> Finding | None:
     """LKD209: the INVITE got to nobody."""
     answer = last_answer(call, proofs, Kind.UNREACHABLE)
-    return _exact(call, answer, _after_ringing(proofs)) if answer else None
+    return _exact(call, proofs, answer, _after_ringing(proofs)) if answer else None
 
 
 def sip_media_failed(call: Call, proofs: Proofs) -> Finding | None:
     """LKD210: the far end took the call, and no codec or no encryption was agreed on."""
     answer = last_answer(call, proofs, Kind.MEDIA_FAILED)
-    return _exact(call, answer, Step.SIP_ANSWERED) if answer else None
+    return _exact(call, proofs, answer, Step.SIP_ANSWERED) if answer else None
 
 
 def trunk_does_not_exist(call: Call, proofs: Proofs) -> Finding | None:
     """LKD201, from the server's own words."""
     answer = last_answer(call, proofs, Kind.TRUNK_MISSING)
-    return _exact(call, answer, Step.SIP_PARTICIPANT_CREATED) if answer else None
+    return _exact(call, proofs, answer, Step.SIP_PARTICIPANT_CREATED) if answer else None
 
 
 def trunk_is_unusable(call: Call, proofs: Proofs) -> Finding | None:
@@ -103,13 +108,13 @@ def trunk_is_unusable(call: Call, proofs: Proofs) -> Finding | None:
         return None
     text = answer.because.text
     kind = "number" if "number" in text else "transport" if "different transports" in text else "address"
-    return _exact(call, answer, Step.SIP_DIALING, kind=kind)
+    return _exact(call, proofs, answer, Step.SIP_DIALING, kind=kind)
 
 
 def no_sip_service(call: Call, proofs: Proofs) -> Finding | None:
     """LKD203, from the server's own words (fact 24)."""
     answer = last_answer(call, proofs, Kind.NO_SIP)
-    return _exact(call, answer, Step.SIP_PARTICIPANT_CREATED, detail=answer.because.text) if answer else None
+    return _exact(call, proofs, answer, Step.SIP_PARTICIPANT_CREATED, detail=answer.because.text) if answer else None
 
 
 def quota_exceeded(call: Call, proofs: Proofs) -> Finding | None:
@@ -118,7 +123,7 @@ def quota_exceeded(call: Call, proofs: Proofs) -> Finding | None:
     if answer is None:
         return None
     ruled_out = [RuledOut(code="LKD204", because="a busy line has a SIP status, 486 or 600")]
-    return _exact(call, answer, Step.SIP_PARTICIPANT_CREATED, ruled_out=ruled_out)
+    return _exact(call, proofs, answer, Step.SIP_PARTICIPANT_CREATED, ruled_out=ruled_out)
 
 
 def credentials_rejected(call: Call, proofs: Proofs) -> Finding | None:
@@ -128,7 +133,7 @@ def credentials_rejected(call: Call, proofs: Proofs) -> Finding | None:
         return None
     ruled_out = [RuledOut(code="LKD204", because="the carrier's 403 has a SIP status")]
     detail = answer.because.text
-    return _exact(call, answer, Step.SIP_PARTICIPANT_CREATED, ruled_out=ruled_out, kind="grant", detail=detail)
+    return _exact(call, proofs, answer, Step.SIP_PARTICIPANT_CREATED, ruled_out=ruled_out, kind="grant", detail=detail)
 
 
 def timed_out_while_dialing(call: Call, proofs: Proofs) -> Finding | None:
@@ -227,8 +232,29 @@ def _dialled(answer: CarrierAnswer) -> dict[str, str]:
     return {key: value for key, value in values.items() if value}
 
 
+def _of_another_attempt(call: Call, proofs: Proofs, answer: CarrierAnswer) -> tuple[Because, ...]:
+    """Why an answer that a log has may not be the one to the call: an agent was in the room, and the call went on
+    for long after it, or had gone on for longer than a phone rings. Empty where nothing says so."""
+    if Step.AGENT_CONNECTED not in proofs or answer.by_livekits_clock or answer.when is None or not call.rows:
+        return ()
+    first, last = call.logged.get(Step.SIP_PARTICIPANT_CREATED, call.rows[0]), call.rows[-1]
+    before, after = answer.when - first.at, last.at - answer.when
+    rings = timedelta(seconds=call.settings.flow.allowances.sip_answered.broken_after)
+    if after > LINGERS:
+        text = f"{last.source or 'a component'} logged {last.state} {after.total_seconds():.0f} s after it"
+        row = last
+    elif before > rings:
+        text = f"{first.source or 'a component'} logged {first.state} {before.total_seconds():.0f} s before it"
+        row = first
+    else:
+        return ()
+    text += ", and the agent was there: it may be the answer to another attempt"
+    return (Because(source=row.read.source, at=row.at, text=text),)
+
+
 def _exact(
     call: Call,
+    proofs: Proofs,
     answer: CarrierAnswer,
     step: Step,
     *,
@@ -237,16 +263,17 @@ def _exact(
     **values: str,
 ) -> Finding:
     """What the answer says, proven; where another attempt was answered otherwise, only likely; where it is
-    no more than quoted, possible."""
+    no more than quoted, or may be another attempt's, possible."""
     code = CODES[answer.kind]
     others = {CODES[other.kind] for other in call.answers if other.kind in CODES} - {code}
-    quoted = (QUOTED,) if answer.quoted else ()
+    doubts = (*((QUOTED,) if answer.quoted else ()), *_of_another_attempt(call, proofs, answer))
+    candidates = others or (catalogue.get(code).candidates if doubts else ())
     return Finding(
         code=code,
         step=step,
-        confidence=Confidence.POSSIBLE if answer.quoted else Confidence.LIKELY if others else Confidence.PROVEN,
-        because=(answer.because, *quoted, *(because or ())),
-        candidates=tuple(sorted(others)),
+        confidence=Confidence.POSSIBLE if doubts else Confidence.LIKELY if others else Confidence.PROVEN,
+        because=(answer.because, *doubts, *(because or ())),
+        candidates=tuple(sorted(candidates)),
         values={key: value for key, value in values.items() if value} | _dialled(answer),
         ruled_out=tuple(item for item in ruled_out or () if item.code not in others),
     )

@@ -1,7 +1,8 @@
 """job_assigned, by the components' logs: why no worker has the job. LKD101 to 105, 108 to 110, 403, 404.
 
-The server says what became of a job request, the worker whether it was asked and what state it was in.
-Where only one of the two was read, what the other would have told apart stays a candidate.
+The server says what became of a job request, the worker whether it was asked. Who was registered at the
+dispatch, and in which state, both say. Where only one of the two was read, what the other would have told
+apart stays a candidate.
 """
 
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.looks import finding
+from livekit_doctor.diagnosis.workers_over_time import Change, State, Worker, is_dated
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Confidence, Step
 
@@ -24,6 +26,9 @@ _TYPES = {"room": "JT_ROOM", "publisher": "JT_PUBLISHER", "participant": "JT_PAR
 
 ANSWERED_WITHIN = timedelta(seconds=10)
 """The server has given up a job request after that long: 3 s a worker, and it asks again."""
+
+RESTARTED_WITHIN = timedelta(minutes=1)
+"""A worker that registers no later than this after a dispatch was on its way when it was made, as in a deploy."""
 
 PROVEN, LIKELY, POSSIBLE = Confidence.PROVEN, Confidence.LIKELY, Confidence.POSSIBLE
 
@@ -46,37 +51,39 @@ def worker_on_other_server(call: Call, proofs: Proofs) -> Finding | None:
 
 
 def worker_not_connected(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD105: the worker's log ends its attempts to connect, before the dispatch, without having registered."""
+    """LKD105: a worker's log ends its attempts to connect, before the dispatch, without having registered,
+    and no other worker was there."""
     failing = _failing_connection(call)
     if _has_job(call, proofs) or failing is None:
         return None
     refused = _no_worker(call)
+    for worker, _ in _there(call):
+        # One that was killed leaves no line of its going: of the log's own the server knows better.
+        if not refused or failing.file not in worker.files:
+            return None
     shown = [because(failing, "the worker does not reach its server"), *map(because, refused)]
-    confidence = POSSIBLE if not _is_dated(failing) else PROVEN if refused else LIKELY
+    confidence = POSSIBLE if not is_dated(failing) else PROVEN if refused else LIKELY
     return _finding(call, "LKD105", confidence, shown, detail=failing.fields.get("error"))
 
 
 def dispatched_before_worker(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD109: no worker at the dispatch, and one that registered under its name after it (fact 7)."""
-    if _has_job(call, proofs):
+    """LKD109: no worker at the dispatch, and one that registered under its name soon after it (fact 7)."""
+    began, workers = _began(call), _own_workers(call)
+    if _has_job(call, proofs) or call.component_logs.said(Said.ASKED) or began is None:
         return None
-    refused = _no_worker(call) or _no_answer(call)
-    began = call.dispatched_at or (refused[0].at if refused else None)
-    if began is None:
-        return None
-    registrations = [line for line in _own_registrations(call) if _is_here(call, line)]
-    lines = [line for line in registrations if line.at and line.zoned]
-    if len(lines) < len(registrations):
+    if not all(one.registration.at and one.registration.zoned for one in workers):
         return None  # of those nobody knows whether they were before the dispatch
-    before = [line for line in lines if line.at and line.at <= began]
-    after = [line for line in lines if line.at and line.at > began]
-    if not after or (before and not _gone(call, before[-1])):
+    after = [(one.registration.at, one) for one in workers if one.at(began) is None and one.registration.at]
+    if not after or _there(call):
         return None
-    asked = call.component_logs.said(Said.ASKED)
-    if asked or not (refused or after[0].log == "worker"):
+    came_at, came = min(after, key=lambda item: item[0])
+    refused = _no_worker(call) or _no_answer(call)
+    known_by_itself = any(line.log == "worker" for line in came.registrations)
+    if came_at - began > RESTARTED_WITHIN or not (refused or known_by_itself):
         return None
-    seconds = (after[0].at - began).total_seconds() if after[0].at else 0.0
-    shown = [*map(because, refused), because(after[0], f"a worker registered {seconds:.1f} s after the dispatch")]
+    seconds = (came_at - began).total_seconds()
+    text = f"a worker registered {seconds:.1f} s after the dispatch"
+    shown = [*map(because, refused), because(came.registration, text)]
     return _finding(call, "LKD109", PROVEN if _no_worker(call) else _by_name(call), shown)
 
 
@@ -106,74 +113,83 @@ def worker_of_other_kind(call: Call, proofs: Proofs) -> Finding | None:
 
 
 def worker_under_other_name(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD102: the server knows no worker under the dispatch's name, and a worker under one that is almost it."""
+    """LKD102: the server knows no worker under the dispatch's name, and one under a name that is almost it
+    was there."""
     refused, name = _no_worker(call), call.wanted_agent
     if _has_job(call, proofs) or not refused or not name or _own_registrations(call):
         return None
-    for line in reversed(call.component_logs.registrations()):
-        other = line.fields.get("agent_name", "")
-        how = near_miss(name, other) if other and _is_here(call, line) else None
-        if how:
-            text = f'the dispatch is for "{name}", a worker runs as "{other}": they differ in {how}'
-            shown = [because(line, text), *map(because, refused)]
-            return _finding(call, "LKD102", PROVEN, shown, agent_name=other, other_name=name)
+    for worker in reversed(call.workers):
+        there = worker.at(_began(call))
+        how = near_miss(name, worker.name) if worker.name and _is_on_this_server(call, worker) else None
+        if how and there is not None and there.state is not State.GONE:
+            text = f'the dispatch is for "{name}", a worker runs as "{worker.name}": they differ in {how}'
+            shown = [because(worker.registration, text), *map(because, refused)]
+            sure = PROVEN if is_dated(worker.registration) else LIKELY
+            return _finding(call, "LKD102", sure, shown, agent_name=worker.name, other_name=name)
     return None
 
 
 def no_worker_registered(call: Call, proofs: Proofs) -> Finding | None:
     """LKD101: the server says that no worker is registered under the name.
 
-    Proven where the server's log also shows that the last one had left, or the worker's log that it had
-    ended: otherwise a worker may be connected elsewhere (LKD104) or nowhere (LKD105).
+    Proven where the server's log also shows that the last one had left: otherwise a worker may be
+    connected elsewhere (LKD104) or nowhere (LKD105). Where one came soon after, that is LKD109.
     """
     refused = _no_worker(call)
     if _has_job(call, proofs) or not (refused or _no_answer(call)):
         return None
-    gone = [
+    left = [
         line
         for line in call.component_logs.anywhere(Said.DEREGISTERED)
         if line.fields.get("agent_name") == call.wanted_agent and _before_dispatch(call, line)
     ]
-    back = [line for line in _own_registrations(call) if gone and _after(line, gone[-1])]
-    if not gone or back:
+    undated = any(not is_dated(worker.registration) for worker in _own_workers(call))
+    if not left or undated or _there(call):
         if not refused:
             return None
         return _finding(call, "LKD101", POSSIBLE, list(map(because, refused)))
-    shown = [because(gone[-1], "the last worker under this name had left"), *map(because, refused or _no_answer(call))]
+    if dispatched_before_worker(call, proofs):
+        return None
+    shown = [because(left[-1], "the last worker under this name had left"), *map(because, refused or _no_answer(call))]
     return _finding(call, "LKD101", PROVEN if refused else _by_name(call), shown)
 
 
 def worker_draining(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD108: the worker was draining when the dispatch came: it finishes its calls and takes no other."""
-    draining = _draining(call)
-    if _has_job(call, proofs) or Step.AGENT_DISPATCHED not in proofs or not draining:
+    """LKD108: every worker that was there drained: it finishes its calls and takes no other.
+
+    Beside one that did not drain, which the new one of a deploy is, another reason is as good (LKD103).
+    """
+    if not _asks_who_is_free(call, proofs):
         return None
-    if call.component_logs.said(Said.ASKED):
+    busy = _nobody_free(call)
+    draining, others = _by_state(call, State.DRAINING)
+    if draining and not others:
+        last = draining[-1]
+        shown = [because(last, "the worker was draining"), *map(because, busy or _no_answer(call))]
+        confidence = PROVEN if len(shown) > 1 and _by_name(call, last.at) is LIKELY else LIKELY
+        return _finding(call, "LKD108", confidence if is_dated(last) else POSSIBLE, shown)
+    shown = [because(line, "a worker was draining") for line in draining or _drain_of_one(call)]
+    if not shown or not busy:
         return None
-    back = [line for line in _own_registrations(call) if _after(line, draining[-1]) and _is_here(call, line)]
-    if back:
-        return None
-    if call.component_logs.said(*_DECISIVE):
-        return None
-    busy = _nobody_free(call) or _no_answer(call)
-    shown = [because(draining[-1], "the worker was draining"), *map(because, busy)]
-    confidence = PROVEN if busy and _by_name(call, draining[-1].at) is LIKELY else LIKELY
-    return _finding(call, "LKD108", confidence if _is_dated(draining[-1]) else POSSIBLE, shown)
+    shown = [*shown[-1:], *(because(one.line, "another was there") for one in others[-1:]), *map(because, busy)]
+    return _finding(call, "LKD108", POSSIBLE, shown)
 
 
 def worker_at_capacity(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD103: workers answered that they take no more jobs, or the worker's log says that it was full."""
-    if _has_job(call, proofs) or Step.AGENT_DISPATCHED not in proofs or call.component_logs.said(Said.ASKED):
-        return None
-    if _draining(call) or call.component_logs.said(*_DECISIVE):
+    """LKD103: workers answered that they take no more jobs, or their logs say that they were full."""
+    if not _asks_who_is_free(call, proofs):
         return None
     busy = _nobody_free(call)
-    state = [line for line in call.component_logs.of_workers(Said.FULL, Said.FREE) if _before_dispatch(call, line)]
-    full = [line for line in state[-1:] if meaning(line) is Said.FULL]
-    if not busy and not full:
-        return None
+    draining, others = _by_state(call, State.DRAINING)
+    full = [one.line for one in others if one.state is State.FULL]
     shown = [*map(because, busy), *(because(line, "the worker was full") for line in full)]
-    return _finding(call, "LKD103", _by_name(call) if busy else POSSIBLE, shown)
+    all_full = bool(full) and len(full) == len(others)
+    if not busy:
+        return _finding(call, "LKD103", POSSIBLE, shown) if all_full else None
+    if draining and not others:
+        return None
+    drained = draining or _drain_of_one(call)
+    return _finding(call, "LKD103", _by_name(call) if all_full or not drained else POSSIBLE, shown)
 
 
 def job_request_too_slow(call: Call, proofs: Proofs) -> Finding | None:
@@ -316,31 +332,69 @@ def _is_known_to_server(call: Call, registrations: list[LogLine]) -> bool:
     return any(line.log == "server" and line.fields.get("worker_id") in ids for line in _own_registrations(call))
 
 
-def _is_dated(line: LogLine) -> bool:
-    """Whether the line's time can be held against another clock's; what a person picked was picked for its time."""
-    return line.read.excerpt or (line.at is not None and line.zoned)
-
-
 def _own_registrations(call: Call) -> tuple[LogLine, ...]:
     return call.component_logs.registrations(call.wanted_agent) if call.wanted_agent is not None else ()
 
 
-def _draining(call: Call) -> list[LogLine]:
-    return [line for line in call.component_logs.of_workers(Said.DRAINING) if _before_dispatch(call, line)]
+def _own_workers(call: Call) -> list[Worker]:
+    """The workers under the agent's name on the server that the call is placed on, at whatever time."""
+    name = call.wanted_agent
+    return [one for one in call.workers if name is not None and one.name == name and _is_on_this_server(call, one)]
 
 
-def _after(line: LogLine, other: LogLine) -> bool:
-    return line.at is not None and other.at is not None and line.at > other.at
+def _is_on_this_server(call: Call, worker: Worker) -> bool:
+    known_to_server = any(line.log == "server" for line in worker.registrations)
+    return known_to_server or all(_is_here(call, line) for line in worker.registrations)
+
+
+def _there(call: Call) -> list[tuple[Worker, Change]]:
+    """The own workers that were registered at the dispatch, and in which state each was."""
+    began = _began(call)
+    known = [(worker, change) for worker in _own_workers(call) if (change := worker.at(began))]
+    return [(worker, change) for worker, change in known if change.state is not State.GONE]
+
+
+def _by_state(call: Call, state: State) -> tuple[list[LogLine], list[Change]]:
+    """Of the own workers that were there: the lines by which some were in this state, and what the others were."""
+    changes = [change for _, change in _there(call)]
+    return [one.line for one in changes if one.state is state], [one for one in changes if one.state is not state]
+
+
+def _drain_of_one(call: Call) -> list[LogLine]:
+    """The lines by which one of several own workers was draining, and nobody knows which."""
+    lines = (worker.may_have_been(State.DRAINING, _began(call)) for worker, _ in _there(call))
+    return [line for line in lines if line]
+
+
+def _asks_who_is_free(call: Call, proofs: Proofs) -> bool:
+    """Whether what the workers were doing can be why the job has none: it was dispatched, none of them was
+    asked, and the server says neither that it knew none, nor anything else of this job itself."""
+    if _has_job(call, proofs) or Step.AGENT_DISPATCHED not in proofs or _no_worker(call):
+        return False
+    return not call.component_logs.said(Said.ASKED, *_DECISIVE)
+
+
+def _began(call: Call) -> datetime | None:
+    """When the server looked for a worker."""
+    refused = _no_worker(call) or _no_answer(call)
+    return call.dispatched_at or (refused[0].at if refused else None)
 
 
 def _failing_connection(call: Call) -> LogLine | None:
-    """A worker's failure to connect, where it was not registered at the dispatch: the last line before it
-    is a failure, or else the first after it."""
-    lines = call.component_logs.anywhere(Said.CONNECTION_FAILED, Said.GAVE_UP, Said.REGISTERED)
-    own = [line for line in lines if line.log == "worker"]
-    before = [line for line in own if _before_dispatch(call, line)]
-    next_to = before[-1:] or own[:1]
-    return next_to[0] if next_to and meaning(next_to[0]) is not Said.REGISTERED else None
+    """A worker's failure to connect, by a log in which none of another name registered: its last line on
+    that before the dispatch is a failure, or else the first after it."""
+    by_file: dict[str, list[LogLine]] = {}
+    for line in call.component_logs.anywhere(Said.CONNECTION_FAILED, Said.GAVE_UP, Said.REGISTERED):
+        if line.log == "worker":
+            by_file.setdefault(line.file, []).append(line)
+    failing = []
+    for lines in by_file.values():
+        names = {line.fields.get("agent_name", "") for line in lines if meaning(line) is Said.REGISTERED}
+        before = [line for line in lines if _before_dispatch(call, line)]
+        last = before[-1] if before else lines[0]
+        if meaning(last) is not Said.REGISTERED and (call.wanted_agent is None or names <= {call.wanted_agent}):
+            failing.append(last)
+    return failing[-1] if failing else None
 
 
 def _before_dispatch(call: Call, line: LogLine) -> bool:
@@ -358,15 +412,6 @@ def _about_dispatch(call: Call, line: LogLine) -> bool:
     # Another call's request that fails within a few seconds would leave the same line.
     allowed = 5 if call.component_logs.said(Said.DECLINED) else 1
     return any(one.at and line.at and 0 <= (line.at - one.at).total_seconds() <= allowed for one in asked)
-
-
-def _gone(call: Call, registration: LogLine) -> bool:
-    """The server's log says that the last worker of this name left, after that registration."""
-    return any(
-        line.at and registration.at and registration.at <= line.at and _before_dispatch(call, line)
-        for line in call.component_logs.anywhere(Said.DEREGISTERED)
-        if line.fields.get("agent_name") == call.wanted_agent
-    )
 
 
 def _is_here(call: Call, line: LogLine) -> bool:

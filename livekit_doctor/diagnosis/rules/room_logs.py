@@ -31,7 +31,7 @@ def dispatch_deleted(call: Call, proofs: Proofs) -> Finding | None:
         return None  # it was cleaned up after it had led to nothing
     dispatch_id = deleted[-1].fields.get("dispatch_id")
     shown = [because(deleted[-1], f"dispatch {dispatch_id or 'of this room'} was deleted")]
-    return _finding(call, "LKD413", PROVEN, shown, dispatch_id=dispatch_id)
+    return _finding(call, "LKD413", PROVEN if call.api_covers else LIKELY, shown, dispatch_id=dispatch_id)
 
 
 def agents_ignored(call: Call, proofs: Proofs) -> Finding | None:
@@ -47,7 +47,7 @@ def agents_ignored(call: Call, proofs: Proofs) -> Finding | None:
         because(opened[0], "the room was opened"),
         because(late[0], "and was there when CreateRoom was called with agents"),
     ]
-    return _finding(call, "LKD412", PROVEN, shown)
+    return _finding(call, "LKD412", PROVEN if call.api_covers else LIKELY, shown)
 
 
 def dispatched_to_other_room(call: Call, proofs: Proofs) -> Finding | None:
@@ -104,13 +104,13 @@ def agent_not_dispatched(call: Call, proofs: Proofs) -> Finding | None:
     looked_into = {listing.room for listing in call.setup.all(DispatchList)}
     accounted = all(line.fields.get("room") in looked_into for line in elsewhere) and not stray_dispatches(call)
     certain = accounted and _all_dispatches_kept(call, opened[0].at)
-    return _finding(call, "LKD401", PROVEN if certain else POSSIBLE, shown)
+    return _finding(call, "LKD401", _sure(call) if certain else POSSIBLE, shown)
 
 
 def room_closed_early(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD502: the server closed the room, and nobody had been in it."""
+    """LKD502: the node that had the room closed it, and nobody had been in it."""
     logs = call.component_logs
-    idle, closed = logs.said(Said.ROOM_IDLE), logs.said(Said.ROOM_CLOSED, Said.ROOM_DELETED)
+    idle, closed = logs.said(Said.ROOM_IDLE), logs.said(Said.ROOM_CLOSED)
     if not (idle or closed) or call.room_live or logs.said(Said.PARTICIPANT_ACTIVE):
         return None
     if any(order(step) > order(Step.AGENT_DISPATCHED) for step in proofs if step is not Step.CALL_ENDED):
@@ -164,6 +164,15 @@ def _all_dispatches_kept(call: Call, opened: datetime) -> bool:
         return True
     times = [line.at for line in call.component_logs.anywhere(Said.DISPATCH_CREATED) if line.at is not None]
     return bool(times) and min(times) <= opened - PLACING and max(times) >= opened + PLACING
+
+
+def _sure(call: Call) -> Confidence:
+    """How sure it is that nobody dispatched the agent, where no CreateDispatch is in the log. In a cluster
+    another node may have had the call of the API, and then the job is written down where its worker is."""
+    if call.api_covers:
+        return PROVEN
+    lines = call.component_logs.registrations(call.agent_name)
+    return LIKELY if any(line.log == "server" for line in lines) else POSSIBLE
 
 
 def _job_was_lost(call: Call, before: datetime | None = None) -> bool:

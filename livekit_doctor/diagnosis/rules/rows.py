@@ -26,6 +26,9 @@ BEFORE_THE_ANSWER = {Step.CALL_REQUESTED, Step.ROOM_CREATED, Step.SIP_DIALING, S
 EMPTY_TIMEOUT = timedelta(seconds=300)
 """How long LiveKit keeps a room open that nobody joins, unless set otherwise (design fact 18)."""
 
+NOBODY_WAITS = timedelta(seconds=60)
+"""Nobody listens to silence for so long. A mailbox does, so that such a call is not known to be healthy, either."""
+
 UNWATCHED = timedelta(seconds=3)
 """Nothing is missed between two looks that are no further apart."""
 
@@ -37,10 +40,13 @@ def never_logged(call: Call, proofs: Proofs) -> Finding | None:
 
     The break lies after the last proven step and up to the first one whose absence is
     established. Nothing tells the steps of that stretch apart, so the first is reported,
-    and the codes of the others are its candidates.
+    and the codes of the others are its candidates. Not where the call went well by its rows, and nobody has
+    said that the agent writes to this log.
     """
     absent = first_absent(call, proofs)
     if absent is None or not call.rows_are_whole or not rows_are_old(call) or _ended_too_soon(call):
+        return None
+    if talked_for(call) is not None:
         return None
     proven = [index for index, step in enumerate(WAY) if step in proofs]
     stretch = WAY[max(proven, default=0) + 1 : WAY.index(absent) + 1]
@@ -60,9 +66,7 @@ def never_logged(call: Call, proofs: Proofs) -> Finding | None:
         # A row says that CreateDispatch succeeded, and not for which room, nor what came after.
         candidates.extend(("LKD409", "LKD413"))
     last = call.rows[-1]
-    names = [
-        name for name in call.settings.call_logs.always_logged if step_of_state(name, call.settings.flow) is absent
-    ]
+    names = [name for name in call.settings.call_logs.missed if step_of_state(name, call.settings.flow) is absent]
     count = f"{len(call.rows)} row{'s' if len(call.rows) > 1 else ''}"
     never = f"{' / '.join(names)} was never logged, {_ago(call)} after the last row"
     latest = f"{count}, the last: {last.source or 'a component'} logged {last.state}"
@@ -89,11 +93,24 @@ def first_absent(call: Call, proofs: Proofs) -> Step | None:
     known = {row.source for row in call.rows if row.state not in call.unmapped}
     if not call.logged or any(row.source not in known for row in call.rows):
         return None
-    steps = {step_of_state(name, call.settings.flow) for name in call.settings.call_logs.always_logged}
+    steps = {step_of_state(name, call.settings.flow) for name in call.settings.call_logs.missed}
     absent = [step for step in WAY if step in steps and step not in proofs]
     if not absent or any(step in proofs for step in WAY[WAY.index(absent[0]) :]):
         return None
     return absent[0]
+
+
+def talked_for(call: Call) -> timedelta | None:
+    """How long the call was answered, where that was so long that somebody must have spoken, and it ended with no
+    word of a failure. None too where `always_logged` is configured: then the agent's states are known to be missing.
+    """
+    answered, ended = call.logged.get(Step.SIP_ANSWERED), call.logged.get(Step.CALL_ENDED)
+    if not answered or not ended or call.logged_failures or Step.AGENT_CONNECTED in call.logged:
+        return None
+    if call.settings.call_logs.always_logged is not None:
+        return None
+    lasted = ended.at - answered.at
+    return lasted if lasted >= NOBODY_WAITS else None
 
 
 def rows_are_old(call: Call) -> bool:

@@ -72,4 +72,4 @@ def _summary(page: Page, report: CheckReport) -> None:
     word, style = ("ok", "bold green") if report.exit_status == 0 else ("not ok", "bold red")
     page.line((word, style), f": {', '.join(parts)}")
     if report.not_tested:
-        page.hanging([("not tested: ", WARNING)], f"{report.not_tested} (add --probe: it runs your agent's code)")
+        page.hanging([("not tested: ", WARNING)], f"{report.not_tested} ({report.untested_because})")

@@ -11,6 +11,7 @@ from rich.text import Text
 from livekit_doctor import catalogue
 from livekit_doctor.redact import printable
 from livekit_doctor.render.masking import split_command
+from livekit_doctor.render.words import LK, uses_lk
 
 LABEL = 14
 """Width of the label column."""
@@ -65,6 +66,7 @@ class Page:
         self.console = console
         self._width = console.width if console.is_terminal else 100_000
         self._after_gap = True
+        self._lk_is_explained = False
 
     def line(self, *parts: tuple[str, str] | str) -> None:
         """One line of parts, each a text or a text with a style."""
@@ -111,6 +113,7 @@ class Page:
             self.field(label if number == 0 else "", said)
             if command:
                 self.line(" " * CODE, (printable(command), "bold"))
+                self._explain_lk(command)
 
     def candidates(self, codes: Iterable[str], detail: Detail = Detail.NORMAL) -> None:
         """What it may turn out to be: the first by name, the others counted unless VERBOSE."""
@@ -128,11 +131,18 @@ class Page:
         for number, line in enumerate(lines):
             if line.startswith("  "):
                 self.line(" " * CODE, (printable(line[2:]), "bold"))
+                self._explain_lk(line)
             elif line:
                 label = f"  {'fix' if number == 0 else '':<{LABEL - 1}}"
                 self.hanging([(label, "dim"), bullet], line)
             else:
                 self.line()
+
+    def _explain_lk(self, code: str) -> None:
+        """Under the first command of it on the page; in one line of code there is no second one."""
+        if uses_lk(code) and not self._lk_is_explained:
+            self._lk_is_explained = True
+            self.field("", f"({LK})", style="dim")
 
     def _wrap(self, text: str, used: int) -> list[str]:
         return textwrap.wrap(text, max(20, self._width - used), break_long_words=False, break_on_hyphens=False)

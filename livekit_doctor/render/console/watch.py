@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import compress
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
@@ -18,6 +20,15 @@ WIDE = 100
 IN_FULL = 2
 """So many messages are shown in full under the table, in a terminal of TALL lines or more."""
 TALL = 20
+
+_COLUMNS: tuple[dict[str, Any], ...] = (
+    {"header": ""},
+    {"header": "check"},
+    {"header": "since", "justify": "right"},
+    {"header": "last change"},
+    {"header": "code"},
+    {"header": "", "overflow": "ellipsis", "ratio": 1},
+)
 
 
 def change_line(change: Change) -> Text:
@@ -49,32 +60,31 @@ class Screen:
         yield Group(*table, *feet)
 
     def _table(self, room: int, *, wide: bool) -> RenderableType:
-        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, expand=True, header_style="dim")
-        table.add_column("", no_wrap=True)
-        table.add_column("check", no_wrap=True)
-        table.add_column("since", no_wrap=True, justify="right")
-        if wide:
-            table.add_column("last change", no_wrap=True)
-        table.add_column("code", no_wrap=True)
-        table.add_column("", no_wrap=True, overflow="ellipsis", ratio=1)
+        """A column in which there is nothing is left out, so that the messages have its room."""
         shown, left_out = _fitting(self.watched.standings, room)
-        for standing in shown:
-            table.add_row(*self._cells(standing, wide=wide))
+        rows = [self._cells(standing, wide=wide) for standing in shown]
+        used = [any(cells) for cells in zip(*rows, strict=True)]
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, expand=True, header_style="dim")
+        for column in compress(_COLUMNS, used):
+            table.add_column(no_wrap=True, **column)
+        for row in rows:
+            table.add_row(*compress(row, used))
         if not left_out:
             return table
         more = f"{counted(len(left_out), 'check')} more: {counts([standing.result for standing in left_out])}"
         return Group(table, Text(f"    and {more}", "dim"))
 
     def _cells(self, standing: Standing, *, wide: bool) -> list[Text]:
+        """One for each of the columns, empty where there is nothing to say."""
         result = standing.result
         mark, style = MARKS[result.status]
         quiet = "dim" if result.status in ("passed", "skipped") else ""
-        changed = f"{standing.since:%H:%M:%S} was {standing.before}" if standing.before else ""
+        changed = f"{standing.since:%H:%M:%S} was {standing.before}" if standing.before and wide else ""
         return [
             Text(mark, style),
             Text(result.id),
             Text(age((self.now - standing.since).total_seconds()), quiet),
-            *([Text(changed, quiet)] if wide else []),
+            Text(changed, quiet),
             Text(result.code or "", style),
             Text(printable(result.message), quiet),
         ]

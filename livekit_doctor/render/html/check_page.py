@@ -41,6 +41,7 @@ class CheckPage:
     counts: tuple[tuple[Shown, int], ...]
     facts: tuple[tuple[str, str], ...]
     not_tested: str
+    untested_because: str
     left_behind: tuple[str, ...]
     categories: tuple[Category, ...]
     exit_status: int
@@ -71,6 +72,7 @@ def of(report: CheckReport) -> CheckPage:
         counts=tuple((MARKS[status], number) for status, number in counts.items()),
         facts=tuple(_facts(report)),
         not_tested=report.not_tested,
+        untested_because=report.untested_because,
         left_behind=report.left_behind,
         categories=tuple(
             Category(

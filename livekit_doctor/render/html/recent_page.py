@@ -1,4 +1,4 @@
-"""What the page of the recent calls says."""
+"""What the page of the recent calls, or of the live rooms, says."""
 
 import shlex
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from datetime import datetime
 from livekit_doctor.render.html.parts import MARKS, Shown
 from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.report import RecentReport
+from livekit_doctor.render.words import NO_CALL_LOGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +21,28 @@ class CallRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomRow:
+    name: str
+    at: datetime
+    participants: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecentPage:
     title: str
     tone: Shown
     headline: str
+    server: str
     calls: tuple[CallRow, ...]
+    rooms: tuple[RoomRow, ...]
+    note: str
     exit_status: int
     document: str
 
 
 def of(report: RecentReport) -> RecentPage:
-    """The page's content. A call id is to be typed, and not masked."""
+    """The page's content. A call id and a room's name are to be typed, and not masked."""
     calls = tuple(
         CallRow(
             call_id=call.call_id,
@@ -41,11 +53,19 @@ def of(report: RecentReport) -> RecentPage:
         )
         for call in report.calls
     )
+    live = report.live
+    rooms = tuple(
+        RoomRow(room.name, room.created_at, room.who, f"livekit-doctor trace --room {shlex.quote(room.name)}")
+        for room in (live.rooms if live else ())
+    )
     return RecentPage(
-        title="Recent calls · livekit-doctor trace",
+        title=f"{'Live rooms' if live else 'Recent calls'} · livekit-doctor trace",
         tone=MARKS["skipped"],
-        headline="The recent calls, with their last state" if calls else "The call logs are empty",
+        headline=report.headline[:1].upper() + report.headline[1:],
+        server=(live.server or "") if live else "",
         calls=calls,
+        rooms=rooms,
+        note=NO_CALL_LOGS if live else "",
         exit_status=report.exit_status,
         document=JsonFormat().recent(report),
     )

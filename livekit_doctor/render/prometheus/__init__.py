@@ -58,9 +58,13 @@ def test_call(report: PlacedCallReport, now: float | None = None) -> str:  # noq
 
 
 def recent(report: RecentReport, now: float | None = None) -> str:
-    """Of the calls nothing is judged, and their ids are no labels."""
-    counted = gauge("recent_calls", "How many recent calls the log lists.", [({}, len(report.calls))], ())
-    return text((*run_families("trace", report.exit_status, None, now), counted))
+    """Of calls and rooms nothing is judged, and their names are no labels."""
+    server = report.live.server if report.live else None
+    if report.live:
+        counted = gauge("live_rooms", "How many rooms are live.", [({}, report.live.total)], ())
+    else:
+        counted = gauge("recent_calls", "How many recent calls the log lists.", [({}, len(report.calls))], ())
+    return text((*run_families("trace", report.exit_status, server, now), counted))
 
 
 def init(report: InitReport, now: float | None = None) -> str:

@@ -1,0 +1,27 @@
+"""Whether the phone was transferred: then its agent has nothing more to do in the room, and leaves.
+
+A transfer by SIP REFER (TransferSIPParticipant) shows in the logs of livekit-server and livekit-sip; the
+participant stays in the room until the carrier, or livekit-sip, has hung up. What a team calls a transfer in its
+log rows may be any kind; it says as well that the agent was done.
+"""
+
+from datetime import datetime, timedelta
+
+from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.component_logs import Said
+from livekit_doctor.diagnosis.states import says_transferred
+
+TAKES = timedelta(seconds=30)
+"""How long LiveKit waits for a transfer, unless asked otherwise (livekit-server 1.13.5): an agent that does not
+wait for it leaves by so much before the line that says it is done."""
+
+
+def transferred(call: Call, left_at: datetime | None, identity: str) -> bool:
+    """Whether the phone of this identity had been transferred when the agent left, or was just then; at any time
+    where `left_at` is None. `left_at` is on LiveKit's clock."""
+    latest = None if left_at is None else left_at + TAKES
+    tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
+    lines = call.component_logs.said(Said.TRANSFERRED)
+    by_line = [line.at for line in lines if line.fields.get("participant", identity) == identity]
+    by_row = [row.at - tolerance for row in call.rows if says_transferred(row.state)]
+    return any(at is None or latest is None or at <= latest for at in (*by_line, *by_row))
