@@ -112,7 +112,7 @@ class CheckRun:
 
     def mask(self, text: str) -> str:
         """The text with the phone numbers in it masked, for a log that others read."""
-        return self._report(show_numbers=False).mask(text)
+        return mask_of(self.evidence, show=False)(text)
 
     def to_dict(self, *, show_numbers: bool = False) -> dict[str, Any]:
         """The result as `livekit-doctor/check/v1`, ready for `json.dumps`. Phone numbers are masked,
@@ -164,7 +164,7 @@ class TraceRun:
 
     def mask(self, text: str) -> str:
         """The text with the phone numbers in it masked, for a log that others read."""
-        return self._report(show_numbers=False).mask(text)
+        return mask_of(self.evidence, show=False, names=names_in(self.diagnosis))(text)
 
     def to_dict(self, *, show_numbers: bool = False) -> dict[str, Any]:
         """The result as `livekit-doctor/trace/v1`, ready for `json.dumps`. Phone numbers are masked,

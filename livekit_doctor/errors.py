@@ -20,3 +20,10 @@ class ConfigError(UserError):
 
     def __init__(self, message: str, fix: str) -> None:
         super().__init__("LKD001", message, fix)
+
+
+class OutputError(UserError):
+    """What --output names is another file of the command, and takes neither the result nor this error."""
+
+    def __init__(self, message: str, fix: str) -> None:
+        super().__init__("LKD001", message, fix)

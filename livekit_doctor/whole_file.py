@@ -1,5 +1,6 @@
 """Files that are written as a whole or not at all."""
 
+import errno
 import os
 import tempfile
 import threading
@@ -18,13 +19,20 @@ class WholeFile:
     """A file to be written at the end. Entering raises UserError where that can't be, so that it is known
     before any work is done; leaving removes what is not finished. `option` is what named the file, for
     what errors say. Only its owner can read it, unless `public`; then it also may be something special,
-    such as a pipe, unless `special` says otherwise.
+    such as a pipe, unless `special` says otherwise. Who reads a pipe is waited for, if `patient`.
     """
 
     def __init__(
-        self, name: str, option: str, *, force: bool = False, public: bool = False, special: bool = True
+        self,
+        name: str,
+        option: str,
+        *,
+        force: bool = False,
+        public: bool = False,
+        special: bool = True,
+        patient: bool = True,
     ) -> None:
-        self.name, self.option, self.force = name, option, force
+        self.name, self.option, self.force, self.patient = name, option, force, patient
         self.public, self.special = public, public and special
         # A link to a file stays one; where a link leads that stands for a pipe is no path.
         self.path = Path(name) if "\0" in name or self._is_special_at(Path(name)) else Path(os.path.realpath(name))
@@ -58,7 +66,7 @@ class WholeFile:
         holds for what `accept` raises, which is given the file before it has its name."""
         try:
             if self._unfinished is None:
-                self.path.write_bytes(data)
+                self._pour(data)
                 return
             with self._unfinished.open("wb") as file:
                 file.write(data)
@@ -69,6 +77,16 @@ class WholeFile:
             self._unfinished.replace(self.path)
         except OSError as error:
             raise self._refused(f"not saved: {reason(error)}", "name another file") from None
+
+    def _pour(self, data: bytes) -> None:
+        """Writes into something special, and leaves nothing to be written when it is closed."""
+        number = os.open(self.path, os.O_WRONLY | (0 if self.patient else os.O_NONBLOCK))
+        try:
+            left = memoryview(data)
+            while left:
+                left = left[os.write(number, left) :]
+        finally:
+            os.close(number)
 
     @property
     def _is_special(self) -> bool:
@@ -107,5 +125,7 @@ _UMASK = threading.Lock()
 
 
 def reason(error: OSError | ValueError) -> str:
-    """Why, in the system's words."""
+    """Why, in the system's words, unless they name what nobody sees."""
+    if isinstance(error, OSError) and error.errno in (errno.ENXIO, errno.EAGAIN):
+        return "nobody reads it"
     return (isinstance(error, OSError) and error.strerror) or str(error)

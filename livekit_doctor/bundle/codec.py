@@ -10,6 +10,7 @@ import msgspec
 
 from livekit_doctor import __version__
 from livekit_doctor.bundle import SCHEMA, Bundle
+from livekit_doctor.decoding import convert
 from livekit_doctor.errors import UserError
 from livekit_doctor.evidence.phone_numbers import Pseudonyms, known_numbers, numbers_in
 from livekit_doctor.redact import redact_values
@@ -47,7 +48,7 @@ def decode(data: bytes, name: str) -> Bundle:
         raise BundleRefused(name, "edited or damaged after it was saved (its digest does not match)", _AGAIN)
     del content["schema"]
     try:
-        bundle = msgspec.convert(content, Bundle)
+        bundle = convert(content, Bundle)
     except msgspec.ValidationError as error:
         raise BundleRefused(name, f"{_made_by(content)} {error}", _UPDATE) from None
     for problem in _not_understood(content, msgspec.to_builtins(bundle, builtin_types=(datetime,)), "$"):

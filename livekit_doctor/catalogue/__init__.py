@@ -23,6 +23,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from livekit_doctor.decoding import convert
+
 __all__ = [
     "GROUPS",
     "PLACEHOLDERS",
@@ -183,7 +185,7 @@ def get(code: str) -> Entry:
     """The page of exactly this code, such as LKD401; raises UnknownCodeError."""
     if code not in codes():
         raise UnknownCodeError(code)
-    return msgspec.convert(_parse(_read(code)), Entry)
+    return convert(_parse(_read(code)), Entry)
 
 
 def find(text: str) -> Entry:

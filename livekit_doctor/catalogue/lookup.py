@@ -66,19 +66,29 @@ def _final(code: int) -> SipStatus:
 
 
 def _unknown(text: str, wanted: str, codes: tuple[str, ...], named: dict[str, int]) -> UnknownTopicError:
-    nearest = [(code, catalogue.get(code).name) for code in codes]
+    nearest = [(code, catalogue.get(code).name) for code in (*_misread(wanted), *codes)]
     statuses = [named[name] for name in get_close_matches(_dashed(wanted), named, n=2, cutoff=0.7)]
     if re.fullmatch(r"\d{3}", wanted) and 300 <= int(wanted) <= 699:
         nearest = [(code, catalogue.get(code).name) for code in _near(int(wanted))]
         nearest.append((f"sip-{wanted}", sip_status(int(wanted)).name))
     nearest += [(f"sip-{code}", sip_status(code).name) for code in statuses]
-    return UnknownTopicError(f"no diagnosis code, name or SIP status {text!r}", tuple(nearest))
+    return UnknownTopicError(f"no diagnosis code, name or SIP status {text!r}", tuple(dict.fromkeys(nearest)))
 
 
 def _near(number: int) -> list[str]:
-    """The two codes of the same group whose numbers come nearest."""
-    group = [code for code in catalogue.codes() if int(code[3:]) // 100 == number // 100]
-    return sorted(group, key=lambda code: abs(int(code[3:]) - number))[:2]
+    """The two codes whose numbers come nearest, where any comes near."""
+    near = [code for code in catalogue.codes() if int(code[3:]) // 10 == number // 10]
+    return sorted(near, key=lambda code: abs(int(code[3:]) - number))[:2]
+
+
+def _misread(wanted: str) -> list[str]:
+    """The code that somebody typed with letters for the digits that look like them."""
+    found = re.fullmatch(r"(?:lkd[\s_-]*)?([0-9oil]{3})", wanted)
+    code = f"LKD{found[1].translate(_DIGITS)}" if found else ""
+    return [code] if code in catalogue.codes() else []
+
+
+_DIGITS = str.maketrans("oil", "011")
 
 
 def _dashed(text: str) -> str:

@@ -47,9 +47,8 @@ def _lines(shell: str, given: Sequence[str]) -> list[str]:
     prefix = f"{option}=" if option else ""
     match shell:
         case "bash":
-            # Bash replaces what follows the last of the characters at which it breaks words.
-            last = max((current.rfind(char) for char in breaks if char in ":="), default=-1) if not quote else -1
-            return [kind, *((_for_bash(prefix + text, quote))[last + 1 :] for text, _ in fitting)]
+            kept = 0 if quote else _kept(line, current, breaks)
+            return [kind, *((_for_bash(prefix + text, quote))[kept:] for text, _ in fitting)]
         case "zsh":
             return [kind, *(f"{_for_zsh(prefix + text)}:{_in_one_line(about)}" for text, about in fitting)]
         case _:
@@ -66,6 +65,17 @@ def _split(line: str) -> tuple[list[str], str]:
             continue
         return [*words, current[:-1]], quote
     return ["", ""], ""
+
+
+def _kept(line: str, current: str, breaks: str) -> int:
+    """How much of the word stays: bash replaces what follows the last of the characters at which it breaks
+    words, unless that stands behind a backslash."""
+    for after, char in enumerate(reversed(re.findall(r"\\.|.", line, re.DOTALL))):
+        if after >= len(current):
+            break
+        if char in ":=" and char in breaks:
+            return len(current) - after
+    return 0
 
 
 def _option_and_value(word: str) -> tuple[str, str]:

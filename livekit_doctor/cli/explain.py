@@ -59,7 +59,7 @@ def _looked_up(words: list[str]) -> "tuple[Topic, ...]":
         return (look_up(" ".join(words)),)
     topics: dict[object, Topic] = {}
     unknown = []
-    for word in words:
+    for word in filter(None, ",".join(words).split(",")):
         try:
             topic = look_up(word)
             topics.setdefault(topic.page, topic)

@@ -46,13 +46,13 @@ def init(
     """
     from livekit_doctor.config import load
 
+    outputs.refuse_over([("--file", str(file))], output)
     screen = Screen(quiet=quiet, verbose=verbose)
     # Without a terminal nothing needs an answer: of several candidates the likeliest is taken and
     # said, nothing is overwritten, and what is a guess stays a comment in the file.
     asks = not yes and _somebody_is_there()
     loaded = load(file, {"livekit.url": url, "agent.name": agent_name}, unwritten=True)
     _require_credentials(loaded)
-    _refuse_same_file(file, output or [])
     with outputs.opened(output_format, output, screen) as printed:
         proposal, answers = _written(file, loaded, screen, asks=asks, force=force)
 
@@ -102,13 +102,6 @@ def _report(file: Path, proposal: "Proposal", answers: "Answers", *, asked: bool
         found=tuple(found(proposal, answers)),
         taken=() if asked else tuple(reasons(proposal, answers)),
     )
-
-
-def _refuse_same_file(file: Path, names: list[str]) -> None:
-    """Raises UserError for a report that would take the place of the file."""
-    for name in names:
-        if name != outputs.STDOUT and os.path.realpath(name) == os.path.realpath(file):
-            raise UserError("LKD001", f"--output {name}: init writes its configuration there", "name another file")
 
 
 def _check(file: Path, screen: Screen) -> "CheckReport":

@@ -3,17 +3,26 @@
 What takes long to import is imported inside, where Ctrl-C is handled.
 """
 
+import io
 import os
 import signal
 import sys
 import threading
 import traceback
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from livekit_doctor.cli.exits import Exit
-from livekit_doctor.errors import UserError
+from livekit_doctor.errors import OutputError, UserError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+ENDING = 2.0
+"""Seconds that what was interrupted has to say so. Who reads standard output may not do so any more."""
 
 
 def main() -> NoReturn:
@@ -40,10 +49,14 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()
         return status
     except BrokenPipeError:
-        # Python would complain once more when it flushes stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_stdout()
         return Exit.PIPE_CLOSED
+    except CannotPrintError as error:
+        _discard_stdout()
+        print(f"standard output: {error}", file=sys.stderr)
+        return Exit.USAGE
     except KeyboardInterrupt:
+        _discard_stdout()
         return Exit.INTERRUPTED
 
 
@@ -58,11 +71,15 @@ def _ended(arguments: list[str]) -> int:
 
         return execute(arguments)
     except UserError as error:
-        return _fail(arguments, error.exit_status, error.code, error.message, error.fix)
+        files = not isinstance(error, OutputError)
+        return _fail(arguments, error.exit_status, error.code, error.message, error.fix, files=files)
     except KeyboardInterrupt:
         _ignore_signals()
-        return _fail(arguments, Exit.INTERRUPTED, None, "interrupted", "")
-    except BrokenPipeError:
+        with _ending_within(ENDING):
+            status = _fail(arguments, Exit.INTERRUPTED, None, "interrupted", "")
+            sys.stdout.flush()
+            return status
+    except (BrokenPipeError, CannotPrintError):
         raise
     except Exception as error:
         message = f"internal error: {type(error).__name__}: {error}"
@@ -76,21 +93,74 @@ def _ignore_signals() -> None:
             signal.signal(number, signal.SIG_IGN)
 
 
+@contextmanager
+def _ending_within(seconds: float) -> Iterator[None]:
+    """Interrupts once more what has not ended by then, since no signal from outside does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGALRM, _interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _discard_stdout() -> None:
+    """What is left to print: Python would try, and wait or complain, once more when it flushes stdout at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+class CannotPrintError(Exception):
+    """Standard output takes no more, such as on a full disk."""
+
+
+class _Stdout(io.FileIO):
+    def write(self, data: "Buffer", /) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            # The same as an error of what is being done would be taken for that.
+            raise CannotPrintError(error.strerror) from None
+
+
+class _Stderr(io.FileIO):
+    def write(self, data: "Buffer", /) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return memoryview(data).nbytes  # there is nobody whom it could be told
+
+
 def _prepare_streams() -> None:
     """A stream that is closed is one that nobody reads, and no character stops the output."""
-    for number, name in ((1, "stdout"), (2, "stderr")):
-        if getattr(sys, name) is None:
+    for number, name, kind in ((1, "stdout", _Stdout), (2, "stderr", _Stderr)):
+        stream = getattr(sys, name)
+        if stream is None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), number)
-            setattr(sys, name, open(number, "w", encoding="utf-8"))  # noqa: SIM115
-        getattr(sys, name).reconfigure(errors="backslashreplace")
+        setattr(
+            sys,
+            name,
+            io.TextIOWrapper(
+                io.BufferedWriter(kind(number, "w", closefd=False)),
+                encoding=stream.encoding if stream else "utf-8",
+                errors="backslashreplace",
+                line_buffering=name == "stderr" or bool(stream and stream.line_buffering),
+                write_through=bool(stream and stream.write_through),
+            ),
+        )
 
 
-def _fail(arguments: list[str], status: int, code: str | None, message: str, fix: str) -> int:
-    """Says on stderr what is wrong, and with --debug where; under --format json stdout has it too."""
+def _fail(arguments: list[str], status: int, code: str | None, message: str, fix: str, *, files: bool = True) -> int:
+    """Says on stderr what is wrong, and with --debug where; under --format json stdout has it too, and so have
+    the `files` that were asked for."""
     from livekit_doctor.redact import printable, redact_text
 
     if "--debug" in arguments:
@@ -102,6 +172,7 @@ def _fail(arguments: list[str], status: int, code: str | None, message: str, fix
     from livekit_doctor.cli.outputs import asked_for, write_error
 
     forms, names = asked_for(arguments)
+    names = names if files else []
     if forms or names:
         from livekit_doctor.render.report import ErrorReport
 

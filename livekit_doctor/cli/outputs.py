@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from livekit_doctor.cli.exits import Exit
-from livekit_doctor.errors import UserError
+from livekit_doctor.errors import OutputError, UserError
 from livekit_doctor.render.formats import ENDINGS, FormatName, load, of_file
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 STDOUT = "-"
 STREAMED = (FormatName.CONSOLE, FormatName.JSON)
 """Formats that standard output can have of a command that never ends: a line for each thing that happens."""
+
+SUMMARY = 1024 * 1024
+"""Bytes of a step's job summary. GitHub Actions refuses a larger one as a whole."""
 
 FormatOption = Annotated[
     list[FormatName] | None,
@@ -59,9 +62,13 @@ def destinations(forms: Sequence[FormatName], names: Sequence[str], *, stream: b
     UserError.
     """
     left = list(dict.fromkeys(forms))
+    files: dict[str, str] = {}
     for name in names:
         if names.count(name) > 1:
             raise _wrong(f"--output {name} is given {names.count(name)} times", "a file each")
+        other = files.setdefault(file_of(name), name) if name != STDOUT else name
+        if other != name:
+            raise _wrong(f"--output {other} and --output {name} are one file", "a file each")
     found: dict[str, FormatName] = {}
     for name in names:
         form = of_file(name)
@@ -84,6 +91,21 @@ def destinations(forms: Sequence[FormatName], names: Sequence[str], *, stream: b
     if STDOUT not in found:
         chosen.append(Destination(left[0] if left else FormatName.CONSOLE))
     return tuple(chosen)
+
+
+def refuse_over(others: Iterable[tuple[str, str | None]], names: Sequence[str] | None) -> None:
+    """Raises OutputError where --output leads to the file of another option, given as option and name."""
+    files = {file_of(name): f"{option} {name}" for option, name in others if name}
+    for name in names or ():
+        if name != STDOUT and (other := files.get(file_of(name))):
+            raise OutputError(f"--output {name} would take the place of {other}", "name another file")
+
+
+def file_of(name: str) -> str:
+    """What the name leads to, whatever else leads there. A pipe can be written twice, and loses nothing."""
+    if not name or "\0" in name or (os.path.exists(name) and not os.path.isfile(name)):
+        return name
+    return os.path.realpath(name)
 
 
 class Outputs:
@@ -140,8 +162,11 @@ class Outputs:
 
 
 @contextmanager
-def opened(forms: Sequence[FormatName] | None, names: Sequence[str] | None, screen: "Screen") -> Iterator[Outputs]:
-    """The outputs of a command. That a file can't be written is said before anything is done.
+def opened(
+    forms: Sequence[FormatName] | None, names: Sequence[str] | None, screen: "Screen", *, patient: bool = True
+) -> Iterator[Outputs]:
+    """The outputs of a command. That a file can't be written is said before anything is done. Who reads a
+    pipe is waited for, if `patient`.
 
     Raises UserError.
     """
@@ -150,7 +175,10 @@ def opened(forms: Sequence[FormatName] | None, names: Sequence[str] | None, scre
     chosen = destinations(forms or (), names or ())
     with ExitStack() as stack:
         files = [
-            (stack.enter_context(WholeFile(one.name, "--output", force=True, public=True)), load(one.form))
+            (
+                stack.enter_context(WholeFile(one.name, "--output", force=True, public=True, patient=patient)),
+                load(one.form),
+            )
             for one in chosen
             if one.name != STDOUT
         ]
@@ -177,11 +205,24 @@ def _append_to_job_summary(report: "Report") -> None:
         return
     from livekit_doctor.render.interface import text_of
 
+    told = (text_of(report, load(FormatName.MARKDOWN)) + "\n").encode(errors="backslashreplace")
     try:
-        with open(name, "a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text_of(report, load(FormatName.MARKDOWN)) + "\n")
+        with open(name, "ab") as file:
+            file.write(_fitting(told, SUMMARY - file.tell()))
     except OSError as error:
         print(f"the job summary was not written: {name}: {error.strerror}", file=sys.stderr)
+
+
+def _fitting(text: bytes, room: int) -> bytes:
+    """As many of its lines as there is room for; that some are missing is said first, where no fence is open."""
+    if len(text) <= room:
+        return text
+    note = b"**Cut off: GitHub takes no job summary of more than 1 MiB.** --output FILE.md has it all.\n\n"
+    if room < 2 * len(note):
+        print("the job summary was not written: there is no room left in it", file=sys.stderr)
+        return b""
+    kept = text[: room - len(note)]
+    return note + kept[: kept.rfind(b"\n") + 1]
 
 
 def _wrong(message: str, fix: str) -> UserError:
@@ -223,7 +264,7 @@ def write_error(forms: Sequence[FormatName], names: Sequence[str], report: "Erro
     from livekit_doctor.cli.screen import Screen
 
     try:
-        with opened(forms, names, Screen()) as printed:
+        with opened(forms, names, Screen(), patient=report.exit_status != Exit.INTERRUPTED) as printed:
             printed.write(report)
     except UserError:
         for form in forms[:1]:

@@ -63,6 +63,11 @@ def trace(
     """
     from livekit_doctor.cli import bundled
 
+    logs = {"--worker-log": worker_log, "--server-log": server_log, "--sip-log": sip_log, "--evidence": evidence}
+    read = [(option, name) for option, names in logs.items() for name in names or ()]
+    file = str(config) if config else None
+    files = [("--save", save), ("--bundle", bundle), ("--call-logs", call_logs), ("--config", file)]
+    outputs.refuse_over([*files, *read], output)
     screen = Screen(quiet=quiet, verbose=verbose)
     if bundle is not None:
         bundled.refuse_beside_bundle(
@@ -85,8 +90,8 @@ def trace(
         with outputs.opened(output_format, output, screen) as printed:
             return printed.write(bundled.report_of(bundle, show_numbers=show_numbers))
     given = {"logs.worker": worker_log, "logs.server": server_log, "logs.sip": sip_log}
-    logs = {key: list(files) for key, files in given.items() if files}
-    loaded = options.load(config, url=url, agent_name=agent_name, call_logs=call_logs, further=logs)
+    further = {key: list(names) for key, names in given.items() if names}
+    loaded = options.load(config, url=url, agent_name=agent_name, call_logs=call_logs, further=further)
     settings = loaded.settings
     if not evidence:
         from livekit_doctor.hearts.inputs import require_a_source

@@ -188,8 +188,6 @@ class Rounds:
         self.progress = Progress()
 
     async def __call__(self) -> "Result":
-        from msgspec import structs
-
         from livekit_doctor.hearts.check import check
         from livekit_doctor.hearts.watch import Result
         from livekit_doctor.render.masking import mask_of
@@ -200,10 +198,9 @@ class Rounds:
         checked = await check(loaded.settings, self._selected, self._how, self.progress)
         notes = (problem,) if problem else ()
         results = (*notes, *checked.results)
-        mask = mask_of(checked.evidence, show=self._show_numbers)
         report = CheckReport(
             results=results,
-            mask=mask,
+            mask=mask_of(checked.evidence, show=self._show_numbers),
             values=options.fix_values(loaded),
             server=loaded.settings.livekit.url,
             configuration=loaded.describe(),
@@ -215,8 +212,7 @@ class Rounds:
             _require_credentials(report)
         self._is_first = False
         self._report = report
-        shown = tuple(structs.replace(result, message=mask(result.message)) for result in results)
-        return Result(shown, report.exit_status, report.server, report.left_behind)
+        return Result(report.results, report.exit_status, report.server, report.left_behind)
 
     def report_of(self, run: "Run") -> "CheckReport | ErrorReport":
         """What `check` would have said of the run that has just ended; of one that came to nothing, why."""
@@ -246,4 +242,4 @@ def _require_credentials(report: "CheckReport") -> None:
     """Raises UserError where they are missing or rejected."""
     for result in report.results:
         if result.status == "failed" and result.code in CREDENTIALS:
-            raise UserError(result.code, report.mask(result.message), report.fix(result) or "", Exit.USAGE)
+            raise UserError(result.code, result.message, report.fix(result) or "", Exit.USAGE)

@@ -59,8 +59,7 @@ class ReportFiles:
     can't be written.
 
     Each is written in a thread: a folder of another machine may hang, and then holds up neither the
-    others nor `watch`. The texts are made in no thread: msgspec 0.22 crashes where two of them decode
-    their first page of the catalogue at once.
+    others nor `watch`.
     """
 
     def __init__(self, chosen: Sequence[Destination]) -> None:

@@ -3,7 +3,9 @@
 import asyncio
 import errno
 import ipaddress
+import logging
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,7 +13,9 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
+from livekit_doctor.checks.judgement import one_line
 from livekit_doctor.cli.exits import Exit
 from livekit_doctor.errors import UserError
 from livekit_doctor.hearts.watch import Watched
@@ -63,7 +67,9 @@ def address_of(given: str) -> Address | None:
 @asynccontextmanager
 async def serving(address: Address, watched: Callable[[], Watched]) -> AsyncIterator[Serving]:
     """Serves what `watched` gives. Raises UserError where the address can't be had."""
-    runner = web.AppRunner(_app(watched), access_log=None, handle_signals=False, shutdown_timeout=CLOSING)
+    runner = web.AppRunner(
+        _app(watched), access_log=None, handle_signals=False, shutdown_timeout=CLOSING, logger=_logger()
+    )
     await runner.setup()
     try:
         try:
@@ -75,6 +81,22 @@ async def serving(address: Address, watched: Callable[[], Watched]) -> AsyncIter
         yield Serving(Address(address.host, int(runner.addresses[0][1])), local)
     finally:
         await runner.cleanup()
+
+
+class _OneLine(logging.Handler):
+    """What clients do wrong they are told; what goes wrong here is a line. A traceback would be aiohttp's own."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, HttpProcessingError):
+            reason = f": {one_line(error)}" if isinstance(error, Exception) else ""
+            print(f"watch: {record.getMessage()}{reason}", file=sys.stderr)
+
+
+def _logger() -> logging.Logger:
+    logger = logging.Logger("livekit_doctor.watch", logging.WARNING)
+    logger.addHandler(_OneLine())
+    return logger
 
 
 def _app(watched: Callable[[], Watched]) -> web.Application:

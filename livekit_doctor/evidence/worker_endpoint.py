@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
+from livekit_doctor.decoding import from_json
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.livekit_client import unreachable, utc_now
 from livekit_doctor.evidence.observations import Coverage, Problem, Read, Reading, WorkerEndpoint
@@ -118,7 +119,7 @@ def _worker_info(answer: _Answer) -> _WorkerInfo:
     if answer.status != 200:
         raise _NotRead(f"something else answers there: /worker gives HTTP {answer.status}, {answer.text[:60]!r}")
     try:
-        found = msgspec.json.decode(answer.body, type=_WorkerInfo)
+        found = from_json(answer.body, _WorkerInfo)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         found = _WorkerInfo()
     if not (found.worker_type or found.sdk_version):

@@ -21,7 +21,7 @@ Report = (
 class Format(Protocol):
     """Makes the whole text of each kind of report; that of an error says why there is no other.
 
-    Phone numbers go through the report's mask, except in what is to be typed. Modules implement it.
+    What a report has is masked already, except what is to be typed. Modules implement it.
     """
 
     def check(self, report: CheckReport, /) -> str: ...

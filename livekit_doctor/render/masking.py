@@ -31,11 +31,6 @@ class Mask:
         parts = self._names.split(text)
         return "".join(part if number % 2 else self._masked(part) for number, part in enumerate(parts))
 
-    def advice(self, text: str) -> str:
-        """Masked but for the command at its end: a masked one can't be pasted."""
-        said, command = split_command(text)
-        return f"{self(said)} {command}" if command else self(text)
-
     def _masked(self, text: str) -> str:
         for pattern in (_E164, self._known, GROUPED):
             text = pattern.sub(_masked, text) if pattern else text

@@ -109,16 +109,15 @@ class Outline:
 
 def of_check(report: CheckReport) -> Outline:
     """The checks in their order. With --strict a warning has failed."""
-    mask = report.mask
     points = tuple(
         Point(
             id=result.id,
             group=result.category,
             title=result.title,
             status="failed" if report.strict and result.status == "warned" else result.status,
-            message=mask(result.message),
+            message=result.message,
             duration=result.duration,
-            problems=tuple(_problem(finding, mask, mask.advice, report.fix_of) for finding in result.findings),
+            problems=tuple(_problem(finding, report.fix_of) for finding in result.findings),
         )
         for result in report.results
     )
@@ -132,14 +131,14 @@ def of_check(report: CheckReport) -> Outline:
             headline=f"{'ok' if report.exit_status == 0 else 'not ok'}: {counted or 'no check was run'}",
             exit_status=report.exit_status,
             points=points,
-            notes=(*(f"left behind: {mask(item)}" for item in report.left_behind), *not_tested),
+            notes=(*(f"left behind: {item}" for item in report.left_behind), *not_tested),
         )
     )
 
 
 def of_trace(report: TraceReport) -> Outline:
     """The steps of the flow in their order, each broken one with its fault."""
-    diagnosis, mask = report.diagnosis, report.mask
+    diagnosis = report.diagnosis
     broken = {item.step: item for item in diagnosis.broken}
     ruled_out = diagnosis.ruled_out
 
@@ -148,7 +147,7 @@ def of_trace(report: TraceReport) -> Outline:
         if item is None:
             return ()
         primary = item is diagnosis.broken[0]
-        settle_by = tuple(map(mask.advice, diagnosis.would_settle)) if primary else ()
+        settle_by = diagnosis.would_settle if primary else ()
         return (_break(item, report, ruled_out if primary else (), settle_by),)
 
     points = tuple(
@@ -157,24 +156,24 @@ def of_trace(report: TraceReport) -> Outline:
             group=LEGS[step.leg],
             title=SPEC[step.step].title,
             status=_OF_STEP[step.status],
-            message=mask(step.evidence[0].text) if step.evidence else REMARKS.get(step.status, ""),
+            message=step.evidence[0].text if step.evidence else REMARKS.get(step.status, ""),
             at=step.at,
             problems=problems(step),
         )
         for step in sorted(diagnosis.steps, key=lambda step: _LEGS.index(step.leg))
     )
     unread = tuple(
-        f"not read: {entry.source}: {entry.problem.code} {mask(entry.problem.message)}"
+        f"not read: {entry.source}: {entry.problem.code} {entry.problem.message}"
         for entry in diagnosis.coverage
         if entry.problem
     )
-    warnings = tuple(f"{w.code} {catalogue.get(w.code).name}: {mask(w.message)}" for w in diagnosis.warnings)
-    settle = () if diagnosis.broken else tuple(f"settle by: {mask.advice(text)}" for text in diagnosis.would_settle)
+    warnings = tuple(f"{w.code} {catalogue.get(w.code).name}: {w.message}" for w in diagnosis.warnings)
+    settle = () if diagnosis.broken else tuple(f"settle by: {text}" for text in diagnosis.would_settle)
     return _agreed(
         Outline(
             command="trace",
             subject=subject_of(report),
-            headline=mask(verdict_of(diagnosis)),
+            headline=verdict_of(diagnosis),
             exit_status=report.exit_status,
             points=points,
             notes=(*dict.fromkeys((*unread, *warnings, *settle)), f"read: {covered(diagnosis)}"),
@@ -199,11 +198,11 @@ def of_test_call(report: PlacedCallReport) -> Outline:
     outline = of_trace(report.trace)
     answer = report.answer.sip_status_code if report.answer else None
     told = (f"the carrier answered {answer} {sip_status(answer).name}",) if answer and 300 <= answer <= 699 else ()
-    left = tuple(f"left behind: {report.trace.mask(item)}" for item in report.left_behind)
+    left = tuple(f"left behind: {item}" for item in report.left_behind)
     return replace(
         outline,
         command="test-call",
-        subject=f"test call to {report.trace.mask(report.number)}  {outline.subject}",
+        subject=f"test call to {report.number}  {outline.subject}",
         notes=(*told, *left, *outline.notes),
     )
 
@@ -248,7 +247,7 @@ def _criterion(criterion: Criterion) -> Point:
 
 def _ending(ending: Ending, report: ProbeReport) -> Point:
     """A loss that the criteria allow is a warning: they alone decide."""
-    problem = _problem(ending.finding, str, str, report.fix_of)
+    problem = _problem(ending.finding, report.fix_of)
     name = ENDINGS.get(ending.outcome, ending.outcome.value)
     status: Standing = "warned" if report.exit_status == 0 else "failed"
     if ending.outcome is Outcome.UNDECIDED:
@@ -268,7 +267,7 @@ def of_recent(report: RecentReport) -> Outline:
         notes = (f"to diagnose one: {TRACE_ROOM}", NO_CALL_LOGS) if live.rooms else (NO_CALL_LOGS,)
         return Outline("trace", live.server or "", report.headline, report.exit_status, points, notes)
     points = tuple(
-        Point(call.call_id, "recent", call.call_id, "skipped", report.mask(f"{call.source}: {call.state}"), at=call.at)
+        Point(call.call_id, "recent", call.call_id, "skipped", f"{call.source}: {call.state}", at=call.at)
         for call in report.calls
     )
     return Outline("trace", "", report.headline, report.exit_status, points)
@@ -319,19 +318,17 @@ def _agreed(outline: Outline, *why: str) -> Outline:
     return replace(outline, points=(*outline.points, verdict))
 
 
-def _problem(
-    finding: Finding, mask: Callable[[str], str], advice: Callable[[str], str], fix: Callable[[Finding], str]
-) -> Problem:
+def _problem(finding: Finding, fix: Callable[[Finding], str]) -> Problem:
     entry = catalogue.get(finding.code)
     return Problem(
         code=finding.code,
         name=entry.name,
         title=entry.title,
         confidence=finding.confidence.value,
-        because=_told(finding.because, mask),
+        because=_told(finding.because),
         candidates=tuple(map(named, finding.candidates)),
-        ruled_out=_excluded(finding.ruled_out, mask),
-        settle_by=tuple(map(advice, finding.would_settle)),
+        ruled_out=_excluded(finding.ruled_out),
+        settle_by=finding.would_settle,
         fix=fix(finding),
     )
 
@@ -343,20 +340,20 @@ def _break(item: Broken, report: TraceReport, ruled_out: Iterable[RuledOut], set
         name=entry.name,
         title=entry.title,
         confidence=item.confidence.value,
-        because=_told(item.because, report.mask),
+        because=_told(item.because),
         candidates=tuple(map(named, item.candidates)),
-        ruled_out=_excluded(ruled_out, report.mask),
+        ruled_out=_excluded(ruled_out),
         settle_by=settle_by,
         fix=report.fix(item),
     )
 
 
-def _told(because: Iterable[Because], mask: Callable[[str], str]) -> tuple[str, ...]:
-    return tuple(mask(because_line(one)) for one in because)
+def _told(because: Iterable[Because]) -> tuple[str, ...]:
+    return tuple(because_line(one) for one in because)
 
 
-def _excluded(ruled_out: Iterable[RuledOut], mask: Callable[[str], str]) -> tuple[str, ...]:
-    return tuple(mask(f"{named(one.code)}: {one.because}") for one in ruled_out)
+def _excluded(ruled_out: Iterable[RuledOut]) -> tuple[str, ...]:
+    return tuple(f"{named(one.code)}: {one.because}" for one in ruled_out)
 
 
 def named(code: str) -> str:

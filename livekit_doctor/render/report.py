@@ -15,6 +15,7 @@ from livekit_doctor.diagnosis.probing import Judged
 from livekit_doctor.diagnosis.result import Broken, Diagnosis
 from livekit_doctor.evidence.observations import Coverage, OutboundTrunk, RecentCall, SipCallResult
 from livekit_doctor.render.masking import Mask
+from livekit_doctor.render.shown import shown
 from livekit_doctor.settings import Settings
 
 QUOTED = ("LKD404", "LKD405", "LKD411")
@@ -47,6 +48,12 @@ def _told(code: str, values: Mapping[str, str], mask: Mask) -> Mapping[str, str]
     return {**values, "detail": mask(values["detail"])}
 
 
+def _show(report: object, mask: Mask, *names: str) -> None:
+    """What was read becomes what is shown of it (see `shown`)."""
+    for name in names:
+        object.__setattr__(report, name, shown(getattr(report, name), mask))
+
+
 @dataclass(frozen=True, slots=True)
 class BundleNote:
     """Which bundle was diagnosed: its name, when it was saved (UTC), by which version of the tool,
@@ -69,6 +76,9 @@ class TraceReport:
     server: str | None
     exit_status: int
     bundle: BundleNote | None = None
+
+    def __post_init__(self) -> None:
+        _show(self, self.mask, "diagnosis")
 
     def fix(self, item: Broken) -> str:
         """The fix to type for a break, its placeholders filled."""
@@ -99,6 +109,9 @@ class PlacedCallReport:
     answer: SipCallResult | None
     left_behind: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        _show(self, self.trace.mask, "number", "trunk", "answer", "left_behind")
+
     @property
     def exit_status(self) -> int:
         return self.trace.exit_status
@@ -117,6 +130,9 @@ class CheckReport:
     left_behind: tuple[str, ...] = ()
     strict: bool = False
     """Whether a warning is a failure."""
+
+    def __post_init__(self) -> None:
+        _show(self, self.mask, "results", "left_behind")
 
     @property
     def not_tested(self) -> str:
@@ -167,6 +183,9 @@ class ProbeReport:
     exit_status: int
     left_behind: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        _show(self, Mask(), "judged", "left_behind")
+
     def fix_of(self, finding: Finding) -> str:
         """The fix to type for how dispatches ended, its placeholders filled."""
         return catalogue.render_fix(catalogue.get(finding.code), {**self.values, **finding.values})
@@ -206,6 +225,9 @@ class RecentReport:
     mask: Mask
     exit_status: int = 0
     live: LiveRooms | None = None
+
+    def __post_init__(self) -> None:
+        _show(self, self.mask, "calls")
 
     @property
     def headline(self) -> str:
@@ -255,6 +277,9 @@ class InitReport:
     taken: tuple[str, ...] = ()
     check: CheckReport | None = None
     next: NextStep | None = None
+
+    def __post_init__(self) -> None:
+        _show(self, Mask(show=True), "found", "taken")
 
     @property
     def exit_status(self) -> int:

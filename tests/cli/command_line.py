@@ -7,7 +7,8 @@ import select
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,14 @@ def run(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin:
         timeout=PATIENCE,
     )
     return Ran(ran.returncode, ran.stdout, ran.stderr)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Until it holds; fails where it does not come to."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def run_in_terminal(

@@ -6,8 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import pytest
 
 from livekit_doctor import __version__
 from livekit_doctor.checks import CATEGORIES, CHECK_IDS
-from tests.cli.command_line import CLEAN, PATIENCE, run, run_in_terminal, start
+from tests.cli.command_line import CLEAN, PATIENCE, run, run_in_terminal, start, wait_for
 from tests.cli.schemas import PROBE_KEYS
 
 HEAVY = {
@@ -558,10 +557,3 @@ def test_signals_that_the_parent_ignores_stay_ignored(folder: Path, export: str,
     wait_for(sent_until_it_ends)
     _, stderr = process.communicate(timeout=PATIENCE)
     assert (process.returncode, stderr) == (1, "")
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -36,7 +36,7 @@ def shell(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A project with an export of call logs in it."""
-    ids = ["call-0001", "run:7", HOSTILE, "--room", "bell\x07"]
+    ids = ["call-0001", "run:7", HOSTILE, "--room", "bell\x07", "=ls"]
     rows = [
         {"call_id": id_, "created_at": f"2026-11-24T08:0{n}:00Z", "source": "edge_function", "state": "room_created"}
         for n, id_ in enumerate(ids)
@@ -77,6 +77,9 @@ def answer(*words: str, cwd: Path, shell: str = "fish", env: dict[str, str] | No
         ("trace call-", ["trace", "call-0001"]),
         ("trace run", ["trace", "run:7"]),
         ("trace run:", ["trace", "run:7"]),
+        ("trace run\\:", ["trace", "run:7"]),
+        ("trace \\=", ["trace", "=ls"]),
+        ("trace \\=l", ["trace", "=ls"]),
         ("trace --worker-log work", ["trace", "--worker-log", "worker.log"]),
         ("trace --call-logs calls.jsonl call-", ["trace", "--call-logs", "calls.jsonl", "call-0001"]),
         ("trace --worker-log=./work", ["trace", "--worker-log=./worker.log"]),
@@ -128,7 +131,7 @@ def test_a_file_in_the_folder_of_completions(folder: Path) -> None:
 
 
 def test_recent_calls_come_newest_first_and_only_those_that_can_be_typed(folder: Path) -> None:
-    assert ask("trace", "", cwd=folder) == [HOSTILE, "run:7", "call-0001"]
+    assert ask("trace", "", cwd=folder) == ["=ls", HOSTILE, "run:7", "call-0001"]
     assert "2026-11-24 08:00:00 edge_function: room_created" in answer("trace", "call-0", cwd=folder).stdout
 
 

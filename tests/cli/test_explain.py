@@ -44,6 +44,7 @@ def test_several_are_printed_in_the_order_asked_for_each_once(tmp_path: Path) ->
     ran = run("explain", "486", "LKD401", "sip-401", "agent-not-dispatched", cwd=tmp_path)
     heads = re.findall(r"^(LKD\d+|SIP \d+)  ", ran.stdout, re.MULTILINE)
     assert heads == ["SIP 486", "LKD401", "SIP 401"]
+    assert run("explain", "486,LKD401,", "sip-401", cwd=tmp_path).stdout == ran.stdout
 
 
 @pytest.mark.parametrize("arguments", [[], ["--list"]])
@@ -83,6 +84,8 @@ def test_no_color_leaves_weight_only(tmp_path: Path) -> None:
         (["LKD4011"], "'LKD4011'; did you mean LKD411 job-failed, LKD401 agent-not-dispatched", "explain LKD411"),
         (["LKD401", "418"], "'418'; did you mean LKD417 job-never-launched", "explain LKD417"),
         (["sip-200"], "SIP 200 is no final answer", "explain sip-300"),
+        (["LKD4O1,LKD402"], "'LKD4O1'; did you mean LKD401 agent-not-dispatched, ", "explain LKD401"),
+        (["699"], "'699'; did you mean sip-699 Global Failure?", "explain sip-699"),
         (["zzzzz"], "no diagnosis code, name or SIP status 'zzzzz'", "explain --list"),
         (["--all", "LKD401"], "give codes, or --all, or --list", "explain --help"),
     ],

@@ -267,9 +267,12 @@ def test_why_nothing_was_written_is_in_each_format(tmp_path: Path, form: FormatN
 
 
 def test_a_report_does_not_take_the_files_place(tmp_path: Path, server: OddServer) -> None:
+    """Nor does the refusal."""
+    (tmp_path / "checks.yaml").write_text("agent: {name: precious}\n")
     ran = run("init", "-f", "json", "-o", "./checks.yaml", cwd=tmp_path, env=server.environment)
     assert ran.status == 2
-    assert "--output ./checks.yaml: init writes its configuration there" in ran.stderr
+    assert (tmp_path / "checks.yaml").read_text() == "agent: {name: precious}\n"
+    assert "--output ./checks.yaml would take the place of --file checks.yaml" in ran.stderr
 
 
 def test_questions_are_no_part_of_the_document(tmp_path: Path, server: OddServer) -> None:

@@ -45,6 +45,7 @@ def test_which_format_goes_where(forms: list[FormatName], names: list[str], expe
         ([], ["report"], "--output report: nothing says its format"),
         ([J], ["a", "b"], "--output b: nothing says its format"),
         ([], ["a.json", "a.json"], "--output a.json is given 2 times"),
+        ([], ["a.json", "./a.json"], "--output a.json and --output ./a.json are one file"),
         ([J, X], ["-"], "--format junit: standard output takes one format, and has 2"),
     ],
 )
@@ -53,6 +54,17 @@ def test_what_is_refused(forms: list[FormatName], names: list[str], message: str
         destinations(forms, names)
     assert refused.value.message == message
     assert refused.value.fix
+
+
+def test_two_names_of_one_file(tmp_path: Path) -> None:
+    """A pipe is written twice, and loses nothing."""
+    (tmp_path / "x.xml").touch()
+    (tmp_path / "l.json").symlink_to("x.xml")
+    with pytest.raises(UserError, match="are one file"):
+        destinations([], [str(tmp_path / "x.xml"), str(tmp_path / "l.json")])
+    os.mkfifo(tmp_path / "pipe.xml")
+    (tmp_path / "pipe.json").symlink_to("pipe.xml")
+    assert len(destinations([], [str(tmp_path / "pipe.xml"), str(tmp_path / "pipe.json")])) == 3
 
 
 @pytest.mark.parametrize(
@@ -87,6 +99,16 @@ def test_several_at_once_from_one_run(folder: Path) -> None:
     assert (folder / "a.md").read_text().startswith("### livekit-doctor trace: ")
     assert (folder / "a.txt").read_text() == ran.stdout
     assert sorted(path.name for path in folder.iterdir()) == ["a.json", "a.md", "a.txt", "a.xml", "export.jsonl"]
+
+
+@pytest.mark.parametrize("option", ["--save", "--call-logs", "--bundle", "--worker-log", "--evidence", "--config"])
+def test_a_result_does_not_take_the_place_of_what_it_is_made_of(folder: Path, option: str) -> None:
+    """Nor does the refusal."""
+    (folder / "precious.json").write_text("{}")
+    ran = run("trace", "call-1", option, "precious.json", "-o", "./precious.json", cwd=folder)
+    assert ran.status == 2
+    assert f"--output ./precious.json would take the place of {option} precious.json" in ran.stderr
+    assert (folder / "precious.json").read_text() == "{}"
 
 
 def test_a_file_is_readable_as_others_of_the_user_are_and_keeps_its_mode(folder: Path) -> None:
@@ -160,6 +182,33 @@ def test_the_job_summary_of_github(folder: Path) -> None:
     ran = run(*TRACE, "-f", "github", cwd=folder, env={"GITHUB_STEP_SUMMARY": str(summary)})
     assert summary.read_text().startswith("before\n### livekit-doctor trace: ")
     assert "::error " in ran.stdout
+
+
+def test_a_job_summary_that_would_be_refused_as_a_whole(folder: Path) -> None:
+    """GitHub Actions takes none of more than 1 MiB, which several commands of a step share."""
+    summary = folder / "summary"
+    full = 1024 * 1024
+    summary.write_bytes(b"-" * (full - 600))
+    cut = run(*TRACE, "-f", "github", cwd=folder, env={"GITHUB_STEP_SUMMARY": str(summary)})
+    assert full - 200 < summary.stat().st_size <= full
+    told = summary.read_text().lstrip("-")
+    assert told.startswith("**Cut off: GitHub takes no job summary of more than 1 MiB.**")
+    assert "### livekit-doctor trace: " in told
+    assert told.endswith("\n")
+    before = summary.write_bytes(b"-" * (full - 100))
+    none = run(*TRACE, "-f", "github", cwd=folder, env={"GITHUB_STEP_SUMMARY": str(summary)})
+    assert none.stderr == "the job summary was not written: there is no room left in it\n"
+    assert summary.stat().st_size == before
+    assert cut.status == none.status == 1
+
+
+def test_one_row_without_end_makes_no_endless_report(folder: Path) -> None:
+    row = {**ROW, "source": "s" * 1_000_000, "state": "x" * 1_000_000}
+    (folder / "export.jsonl").write_text(json.dumps(row) + "\n")
+    files = [f"a.{ending}" for ending in ("txt", "json", "xml", "md", "html")]
+    run(*TRACE, *(f"-o{file}" for file in files), cwd=folder)
+    assert max((folder / file).stat().st_size for file in files) < 150_000
+    assert "(996000 more characters)" in (folder / "a.json").read_text()
 
 
 def test_a_job_summary_that_cant_be_written_is_no_verdict(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """`livekit-doctor watch` as its users run it, against servers on loopback."""
 
+import asyncio
 import re
 import signal
 import socket
@@ -9,10 +10,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
-from livekit_doctor.cli.watch_server import Address, address_of
+from livekit_doctor.cli.watch_server import Address, address_of, serving
 from livekit_doctor.errors import UserError
+from livekit_doctor.hearts.watch import Watched
 from tests.cli.command_line import CLEAN, PATIENCE, run, run_in_terminal
 from tests.cli.watching import watching
 from tests.evidence.odd_server import OddServer, refusal
@@ -113,6 +116,66 @@ def test_other_paths(folder: Path, server: OddServer) -> None:
         assert watch.get("/")[2].split() == ["livekit-doctor", "watch", "/metrics", "/healthz", "/livez"]
         assert watch.get("/else")[0] == 404
         assert watch.get("/metrics/../../etc/passwd")[0] == 404
+
+
+MALFORMED = {
+    "no HTTP": b"\x00\x01\x02\r\n\r\n",
+    "a NUL": b"GET /\x00 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "TLS": bytes.fromhex("16030100c8010000c40303") + bytes(range(64)) + b"\r\n\r\n",
+    "a long URL": b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a long header": b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 20_000 + b"\r\n\r\n",
+    "two lengths": b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n",
+    "no chunk": b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n",
+    "no length": b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: minus\r\n\r\n",
+}
+
+
+def test_who_speaks_no_http_is_answered_and_not_reported(folder: Path, server: OddServer) -> None:
+    with watching(folder, server.environment, *QUICK) as watch:
+        base = until(lambda: watch.base, what="the server")
+        host, _, port = base.removeprefix("http://").rpartition(":")
+        for what, sent in MALFORMED.items():
+            with socket.create_connection((host, int(port)), PATIENCE) as connection:
+                connection.sendall(sent)
+                assert connection.recv(12) in (b"HTTP/1.1 400", b"HTTP/1.0 400", b"HTTP/1.1 405"), what
+        assert watch.get("/livez")[0] == 200
+        assert watch.stop() == 130
+        said = [line for line in watch.stderr.splitlines() if not line.startswith("listening on ")]
+        assert said == ["interrupted"]
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_nobody_can_be_told_of_a_change(folder: Path, server: OddServer, form: str) -> None:
+    with open("/dev/full", "w") as nowhere:
+        ran = subprocess.run(
+            [sys.executable, "-m", "livekit_doctor", "watch", "--listen", "off", *QUICK, "--format", form],
+            cwd=folder,
+            env={**CLEAN, **server.environment},
+            stdout=nowhere,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE,
+        )
+    assert (ran.returncode, ran.stderr) == (2, "standard output: No space left on device\n")
+
+
+def test_what_goes_wrong_in_the_server_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """A traceback on a screen that is a table helps nobody."""
+
+    def watched() -> Watched:
+        raise ZeroDivisionError("no such luck")
+
+    async def asked() -> int:
+        async with (
+            serving(Address("127.0.0.1", 0), watched) as where,
+            aiohttp.request("GET", f"http://{where.address}/healthz") as answer,
+        ):
+            return answer.status
+
+    assert asyncio.run(asked()) == 500
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("watch: Error handling request from 127.0.0.1")
+    assert "no such luck" in line
 
 
 def test_a_bad_edit_while_it_runs(folder: Path, server: OddServer) -> None:

@@ -24,6 +24,7 @@ from livekit_doctor.render.console import trace as trace_console
 from livekit_doctor.render.json import check as check_json
 from livekit_doctor.render.json import trace as trace_json
 from livekit_doctor.render.masking import Mask, mask_of
+from livekit_doctor.render.shown import shown
 from tests.render.reports import (
     CALLEE,
     CALLER,
@@ -113,10 +114,12 @@ def test_numbers_that_the_evidence_knows() -> None:
 
 def test_what_is_to_be_typed_is_whole() -> None:
     """A call id may well be the number that was called."""
-    mask = Mask()
     told = "Trace +15555550123 while its room is open: livekit-doctor trace +15555550123 --wait 30"
-    assert mask.advice(told) == told.replace("Trace +15555550123", "Trace +1********23")
-    assert mask.advice("ask +15555550123") == "ask +1********23"
+    found = finding("LKD402", Confidence.LIKELY, would_settle=(told, "ask +15555550123"))
+    assert shown(found, Mask()).would_settle == (
+        told.replace("Trace +15555550123", "Trace +1********23"),
+        "ask +1********23",
+    )
 
 
 def document(value: dict[str, Any]) -> Any:

@@ -1,16 +1,20 @@
 """Lines of a console page."""
 
+import re
 import textwrap
 from collections.abc import Callable
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.color import Color
 from rich.console import Console
 
 from livekit_doctor.redact import printable
-from livekit_doctor.render.console.page import Output, Page
+from livekit_doctor.render.console import page as console_page
+from livekit_doctor.render.console.page import WARNING, Output, Page
 from tests.render.reports import printed, terminal
 
 FIX = """\
@@ -135,3 +139,42 @@ def test_a_traceback_keeps_its_lines() -> None:
         '                   File "/app/agent.py", line 8',
         "                 KeyError: 0",
     ]
+
+
+PALETTES = {
+    "xterm": ("000000", "ffffff"),
+    "VS Code": ("1e1e1e", "ffffff"),
+    "GNOME": ("1d1d1d", "ffffff"),
+    "Solarized": ("002b36", "fdf6e3"),
+}
+"""Backgrounds, dark and light, of terminals as they come."""
+
+
+@pytest.mark.parametrize("name", PALETTES)
+def test_a_warning_can_be_read_on_dark_and_on_light(name: str) -> None:
+    """3:1 is what WCAG asks for of large text and marks. A theme does not change a colour above 15."""
+    colour = Color.parse(WARNING)
+    assert (colour.number or 0) > 15
+    drawn = colour.get_truecolor().hex.removeprefix("#")
+    assert min(contrast(drawn, background) for background in PALETTES[name]) > 3.4
+
+
+def test_no_style_is_a_yellow_that_terminals_choose() -> None:
+    sources = Path(console_page.__file__).parent.glob("*.py")
+    assert not [
+        source.name for source in sources if "yellow" in re.sub('""".*?"""', "", source.read_text(), flags=re.S)
+    ]
+
+
+def contrast(one: str, other: str) -> float:
+    """As WCAG 2 defines it."""
+    darker, lighter = sorted(map(luminance, (one, other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour: str) -> float:
+    red, green, blue = (
+        value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+        for value in (int(colour[at : at + 2], 16) / 255 for at in (0, 2, 4))
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -6,7 +6,7 @@ from livekit_doctor import catalogue
 from livekit_doctor.checks import CHECK_IDS
 from livekit_doctor.checks.check import CheckResult
 from livekit_doctor.redact import printable
-from livekit_doctor.render.console.page import MARKS, Detail, Page
+from livekit_doctor.render.console.page import MARKS, WARNING, Detail, Page
 from livekit_doctor.render.json.check import STATUSES, summary
 from livekit_doctor.render.report import CheckReport
 from livekit_doctor.render.words import because_line
@@ -39,7 +39,7 @@ def _check(page: Page, result: CheckResult, report: CheckReport, detail: Detail)
     code = f"{result.code}  " if result.code else ""
     page.hanging(
         [(f"  {mark}  ", style), f"{result.id:<{ID_WIDTH}}"],
-        f"{code}{report.mask(result.message)}",
+        f"{code}{result.message}",
         style="dim" if result.status in ("passed", "skipped") else "",
     )
     if detail is Detail.VERBOSE and result.status != "skipped":
@@ -56,13 +56,13 @@ def _findings(page: Page, result: CheckResult, report: CheckReport, detail: Deta
             f"   {finding.confidence.value}",
         )
         page.field("", entry.title)
-        page.fields("because", (report.mask(because_line(because)) for because in finding.because))
+        page.fields("because", (because_line(because) for because in finding.because))
         page.candidates(finding.candidates, detail)
         page.fields(
             "ruled out",
-            (report.mask(f"{r.code} {catalogue.get(r.code).name}: {r.because}") for r in finding.ruled_out),
+            (f"{r.code} {catalogue.get(r.code).name}: {r.because}" for r in finding.ruled_out),
         )
-        page.commands("settle by", map(report.mask.advice, finding.would_settle))
+        page.commands("settle by", finding.would_settle)
         page.fix(report.fix_of(finding))
 
 
@@ -72,4 +72,4 @@ def _summary(page: Page, report: CheckReport) -> None:
     word, style = ("ok", "bold green") if report.exit_status == 0 else ("not ok", "bold red")
     page.line((word, style), f": {', '.join(parts)}")
     if report.not_tested:
-        page.hanging([("not tested: ", "yellow")], f"{report.not_tested} ({report.untested_because})")
+        page.hanging([("not tested: ", WARNING)], f"{report.not_tested} ({report.untested_because})")

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from livekit_doctor.catalogue import Entry
 from livekit_doctor.redact import printable
+from livekit_doctor.render.console.page import WARNING
 from livekit_doctor.render.explained import Explained, Item, explained
 from livekit_doctor.render.report import ExplainReport
 
@@ -29,7 +30,7 @@ def _list(entries: tuple[Entry, ...], console: Console) -> None:
     """Code, name and title; a code is one line where it is piped, for grep."""
     longest = max(len(entry.name) for entry in entries)
     for entry in entries:
-        style = "yellow" if entry.severity == "warning" else "red"
+        style = WARNING if entry.severity == "warning" else "red"
         head = [("  ", ""), (entry.code, style), (f"  {entry.name:<{longest}}  ", "bold")]
         if console.is_terminal:
             _hanging(console, head, entry.title)
@@ -45,7 +46,7 @@ def _page(page: Explained, console: Console) -> None:
     _hanging(console, [], page.title)
     _hanging(console, [], page.facts, style="dim")
     if page.note:
-        _hanging(console, [], page.note, style="yellow")
+        _hanging(console, [], page.note, style=WARNING)
     for section in page.sections:
         console.print()
         _hanging(console, [], section.title, style="bold")
@@ -57,7 +58,7 @@ def _item(item: Item, console: Console) -> None:
     if item.text:
         _hanging(console, [("  - " if item.marked else "  ", "dim")], item.text)
     for line in (item.code or "").splitlines():
-        console.print(Text(f"    {printable(line)}".rstrip(), style="cyan"), soft_wrap=True)
+        console.print(Text(f"    {printable(line)}".rstrip(), style="bold"), soft_wrap=True)
 
 
 def _hanging(console: Console, head: list[tuple[str, str]], text: str, *, style: str = "") -> None:

@@ -22,15 +22,19 @@ CODE = 4
 SHOWN_CANDIDATES = 6
 """The console names this many; JSON has them all."""
 
+WARNING = "color(166)"
+"""An orange: what terminals call yellow can't be read on white. With the usual palettes it has a contrast of at
+least 3.5, on light and on dark, and themes leave these colours as they are."""
+
 MARKS: dict[str, tuple[str, str]] = {
     "ok": ("ok", "green"),
     "passed": ("ok", "green"),
     "broken": ("XX", "bold red"),
     "failed": ("XX", "bold red"),
-    "warned": ("!!", "yellow"),
+    "warned": ("!!", WARNING),
     "errored": ("EE", "bold magenta"),
     "pending": ("..", "cyan"),
-    "unknown": ("??", "yellow"),
+    "unknown": ("??", WARNING),
     "skipped": ("--", "dim"),
 }
 """The mark and the style of each status."""

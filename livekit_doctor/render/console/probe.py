@@ -5,7 +5,7 @@ from rich.console import Console
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.probing import FEWEST_FOR_P95, Bar, Criterion, Ending, Outcome
 from livekit_doctor.redact import printable
-from livekit_doctor.render.console.page import MARKS, Detail, Page
+from livekit_doctor.render.console.page import MARKS, WARNING, Detail, Page
 from livekit_doctor.render.report import ProbeReport
 from livekit_doctor.render.words import ENDINGS, because_line, criterion_sentence, got_their, took
 
@@ -73,7 +73,7 @@ def _latency(page: Page, report: ProbeReport) -> None:
     page.field("", f"from the dispatch to {until}; percentiles by nearest rank", style="dim")
     if latency.count < FEWEST_FOR_P95:
         text = f"of {latency.count} the p95 is the slowest one: it means something from --count {FEWEST_FOR_P95} on"
-        page.field("", text, style="yellow")
+        page.field("", text, style=WARNING)
     widest = max(bar.count for bar in report.judged.histogram)
     for number, bar in enumerate(report.judged.histogram):
         page.field("" if number else "seconds", _bar(bar, widest))
@@ -110,5 +110,9 @@ def _ending(page: Page, ending: Ending, report: ProbeReport, detail: Detail) -> 
 
 
 def _criterion(page: Page, criterion: Criterion, report: ProbeReport) -> None:
-    words = {"passed": ("ok", "bold green"), "failed": ("not ok", "bold red"), "undecided": ("unknown", "bold yellow")}
+    words = {
+        "passed": ("ok", "bold green"),
+        "failed": ("not ok", "bold red"),
+        "undecided": ("unknown", f"bold {WARNING}"),
+    }
     page.line(words[criterion.status], f": {criterion_sentence(criterion, report)}")

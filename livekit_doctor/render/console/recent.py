@@ -20,7 +20,7 @@ def render(report: RecentReport, console: Console) -> None:
     if not report.calls:
         page.line(report.headline)
         return
-    rows = ((call.call_id, call.at, report.mask(f"{call.source}: {call.state}")) for call in report.calls)
+    rows = ((call.call_id, call.at, f"{call.source}: {call.state}") for call in report.calls)
     _table(page, ("call id", "last row (UTC)", "state"), rows)
     page.line()
     page.line("livekit-doctor trace CALL_ID tells where a call broke")

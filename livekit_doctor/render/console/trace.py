@@ -10,8 +10,7 @@ from livekit_doctor.diagnosis.result import Broken, Diagnosis, StepResult
 from livekit_doctor.evidence.observations import Coverage
 from livekit_doctor.flow import SPEC, Leg, Status, Verdict
 from livekit_doctor.redact import printable
-from livekit_doctor.render.console.page import MARKS, Detail, Page
-from livekit_doctor.render.masking import Mask
+from livekit_doctor.render.console.page import MARKS, WARNING, Detail, Page
 from livekit_doctor.render.report import TraceReport
 from livekit_doctor.render.words import (
     LEGS,
@@ -34,28 +33,28 @@ TIMELINE_ROWS = 40
 STYLES = {
     Verdict.HEALTHY: "bold green",
     Verdict.IN_PROGRESS: "bold cyan",
-    Verdict.UNKNOWN: "bold yellow",
+    Verdict.UNKNOWN: f"bold {WARNING}",
 }
 
 
 def render(report: TraceReport, console: Console, detail: Detail = Detail.NORMAL) -> None:
     """Prints the report of one call."""
-    page, diagnosis, mask = Page(console), report.diagnosis, report.mask
+    page, diagnosis = Page(console), report.diagnosis
     _header(page, report)
     if detail is not Detail.QUIET:
         for leg in (Leg.CALL, Leg.AGENT, Leg.PHONE):
-            _leg(page, leg, diagnosis, mask, detail)
+            _leg(page, leg, diagnosis, detail)
         page.line()
     for number, item in enumerate(diagnosis.broken):
         _broken(page, item, report, detail, primary=number == 0)
     if not diagnosis.broken:
-        _verdict(page, diagnosis, mask)
+        _verdict(page, diagnosis)
     unread = _unread(page, report)
-    page.commands("settle by", map(mask.advice, diagnosis.would_settle))
-    _warnings(page, diagnosis, mask, shown=unread)
+    page.commands("settle by", diagnosis.would_settle)
+    _warnings(page, diagnosis, shown=unread)
     if detail is not Detail.QUIET:
         _attempts(page, diagnosis)
-        _timeline(page, diagnosis, mask, len(diagnosis.timeline) if detail is Detail.VERBOSE else TIMELINE_ROWS)
+        _timeline(page, diagnosis, len(diagnosis.timeline) if detail is Detail.VERBOSE else TIMELINE_ROWS)
         _coverage(page, diagnosis)
 
 
@@ -89,7 +88,7 @@ def _counted(count: int, word: str) -> str:
     return f"{count} {word}{'es' if word.endswith('ch') else 's'}"
 
 
-def _leg(page: Page, leg: Leg, diagnosis: Diagnosis, mask: Mask, detail: Detail) -> None:
+def _leg(page: Page, leg: Leg, diagnosis: Diagnosis, detail: Detail) -> None:
     results = [result for result in diagnosis.steps if result.leg is leg]
     if leg is Leg.CALL:
         results = [result for result in results if result.status is not Status.UNKNOWN]
@@ -102,10 +101,10 @@ def _leg(page: Page, leg: Leg, diagnosis: Diagnosis, mask: Mask, detail: Detail)
             label = ""
             continue
         for result in together:
-            _rung(page, label, status, SPEC[result.step].title, _remark(result, mask))
+            _rung(page, label, status, SPEC[result.step].title, _remark(result))
             label = ""
             for because in result.evidence if detail is Detail.VERBOSE else ():
-                page.hanging([" " * EVIDENCE], mask(because_line(because)), style="dim")
+                page.hanging([" " * EVIDENCE], because_line(because), style="dim")
 
 
 def _rung(page: Page, label: str, status: Status, title: str, remark: str) -> None:
@@ -117,12 +116,12 @@ def _rung(page: Page, label: str, status: Status, title: str, remark: str) -> No
         page.hanging(rung, f"{title}  ({remark})", style="dim")
 
 
-def _remark(result: StepResult, mask: Mask) -> str:
+def _remark(result: StepResult) -> str:
     because = result.evidence[0] if result.evidence else None
     if result.status is Status.BROKEN:
-        return mask(because.text) if because else ""
+        return because.text if because else ""
     when = f"{clock(result.at):<12}" if result.at else ""
-    return f"{when}{mask(because.text) if because else ''}".strip()
+    return f"{when}{because.text if because else ''}".strip()
 
 
 def clock(at: datetime) -> str:
@@ -140,21 +139,19 @@ def _broken(page: Page, item: Broken, report: TraceReport, detail: Detail, *, pr
     )
     page.field("", entry.title)
     for number, because in enumerate(item.because):
-        page.quoted("because" if number == 0 else "", report.mask(because_line(because)))
+        page.quoted("because" if number == 0 else "", because_line(because))
     page.candidates(item.candidates, detail)
     if primary:
         ruled_out = report.diagnosis.ruled_out
-        page.fields(
-            "ruled out", (report.mask(f"{r.code} {catalogue.get(r.code).name}: {r.because}") for r in ruled_out)
-        )
+        page.fields("ruled out", (f"{r.code} {catalogue.get(r.code).name}: {r.because}" for r in ruled_out))
     page.fields("followed by", (f"{code} {catalogue.get(code).name}" for code in item.consequences))
     page.fix(report.fix(item))
     page.line()
 
 
-def _verdict(page: Page, diagnosis: Diagnosis, mask: Mask) -> None:
+def _verdict(page: Page, diagnosis: Diagnosis) -> None:
     head = (f"{VERDICTS[diagnosis.verdict]}: ", STYLES[diagnosis.verdict])
-    page.hanging([head], mask(verdict_sentence(diagnosis)))
+    page.hanging([head], verdict_sentence(diagnosis))
     if diagnosis.verdict is Verdict.HEALTHY:
         page.field("not covered", not_covered(diagnosis))
 
@@ -168,21 +165,21 @@ def _unread(page: Page, report: TraceReport) -> set[tuple[str, str]]:
         if entry.problem:
             unread.setdefault((entry.problem.code, entry.problem.message), entry)
     for (code, message), entry in unread.items():
-        text = f"{entry.source}: {code} {catalogue.get(code).name}: {report.mask(message)}"
-        page.field("not read", text, style="yellow")
+        text = f"{entry.source}: {code} {catalogue.get(code).name}: {message}"
+        page.field("not read", text, style=WARNING)
         page.fix(report.fix_of_unread(entry))
     return set(unread)
 
 
-def _warnings(page: Page, diagnosis: Diagnosis, mask: Mask, *, shown: set[tuple[str, str]]) -> None:
+def _warnings(page: Page, diagnosis: Diagnosis, *, shown: set[tuple[str, str]]) -> None:
     page.fields(
         "warnings",
         (
-            f"{w.code} {catalogue.get(w.code).name}: {mask(w.message)}"
+            f"{w.code} {catalogue.get(w.code).name}: {w.message}"
             for w in diagnosis.warnings
             if (w.code, w.message) not in shown
         ),
-        style="yellow",
+        style=WARNING,
     )
 
 
@@ -197,7 +194,7 @@ def _attempts(page: Page, diagnosis: Diagnosis) -> None:
         page.field(str(attempt.number), f"{when}  {attempt.room or 'room unknown'}  {what}")
 
 
-def _timeline(page: Page, diagnosis: Diagnosis, mask: Mask, rows: int) -> None:
+def _timeline(page: Page, diagnosis: Diagnosis, rows: int) -> None:
     if not diagnosis.timeline:
         return
     page.gap()
@@ -208,7 +205,7 @@ def _timeline(page: Page, diagnosis: Diagnosis, mask: Mask, rows: int) -> None:
         page.field("", f"{len(diagnosis.timeline) - len(shown)} earlier entries: --verbose shows all")
     for entry in shown:
         text = f"{entry.source}: {entry.event}" + (f" ({entry.detail})" if entry.detail else "")
-        page.field(clock(entry.at), mask(text))
+        page.field(clock(entry.at), text)
 
 
 def _coverage(page: Page, diagnosis: Diagnosis) -> None:

@@ -73,7 +73,7 @@ def of(report: CheckReport) -> CheckPage:
         facts=tuple(_facts(report)),
         not_tested=report.not_tested,
         untested_because=report.untested_because,
-        left_behind=tuple(map(report.mask, report.left_behind)),
+        left_behind=report.left_behind,
         categories=tuple(
             Category(
                 category.replace("_", " ").replace("sip", "SIP"), tuple(_row(result, report) for result in results)
@@ -114,10 +114,10 @@ def _row(result: CheckResult, report: CheckReport) -> CheckRow:
         title=result.title,
         shown=MARKS[result.status],
         code=result.code or "",
-        message=report.mask(result.message),
+        message=result.message,
         took=_took(result.duration),
-        evidence=() if result.findings else evidence(result.evidence, report.mask),
-        faults=tuple(fault_of(finding, report.fix_of(finding), report.mask) for finding in result.findings),
+        evidence=() if result.findings else evidence(result.evidence),
+        faults=tuple(fault_of(finding, report.fix_of(finding)) for finding in result.findings),
     )
 
 

@@ -35,7 +35,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
     )
     style, script = _inline("page.css"), _inline("page.js")
-    environment.filters.update(block=_block, number="{:,}".format)
+    environment.filters.update(block=_block, prose=_prose, number="{:,}".format)
     environment.globals.update(
         style=style,
         script=script,
@@ -60,6 +60,17 @@ def _block(text: str) -> Markup:
     from markupsafe import escape
 
     return escape("").join(escape(printable(line)) + "\n" for line in text.split("\n"))
+
+
+def _prose(text: str) -> Markup:
+    """A sentence of the catalogue, in which code stands between backticks."""
+    from markupsafe import Markup, escape
+
+    parts = printable(text).split("`")
+    if len(parts) % 2 == 0:  # one of them closes nothing
+        return escape("`".join(parts))
+    pieces = (Markup("<code>{}</code>").format(part) if n % 2 else escape(part) for n, part in enumerate(parts))
+    return Markup("").join(pieces)
 
 
 def _inline(name: str) -> Markup:

@@ -7,16 +7,13 @@ from datetime import datetime, timedelta
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.flow import Confidence
-from livekit_doctor.render.masking import Mask, split_command
+from livekit_doctor.render.masking import split_command
 
 SURENESS: Mapping[Confidence, str] = {
     Confidence.PROVEN: "the evidence excludes every other code",
     Confidence.LIKELY: "it fits best; the evidence does not exclude all others",
     Confidence.POSSIBLE: "the evidence allows it, and allows others too",
 }
-
-PLAIN = Mask(show=True)
-"""For what has no phone numbers in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +92,6 @@ def fault(
     confidence: Confidence,
     because: Iterable[Because],
     fix: str,
-    mask: Mask,
     *,
     candidates: Iterable[str] = (),
     ruled_out: Iterable[RuledOut] = (),
@@ -110,39 +106,38 @@ def fault(
         meaning=entry.meaning,
         confidence=confidence,
         sureness=SURENESS[confidence],
-        because=evidence(because, mask),
+        because=evidence(because),
         candidates=tuple(named(other) for other in candidates),
-        ruled_out=tuple(named(item.code, mask(item.because)) for item in ruled_out),
-        settle_by=advice(settle_by, mask),
+        ruled_out=tuple(named(item.code, item.because) for item in ruled_out),
+        settle_by=advice(settle_by),
         followed_by=tuple(named(other) for other in followed_by),
         fix=moves(fix),
     )
 
 
-def fault_of(finding: Finding, fix: str, mask: Mask) -> Fault:
+def fault_of(finding: Finding, fix: str) -> Fault:
     return fault(
         finding.code,
         finding.confidence,
         finding.because,
         fix,
-        mask,
         candidates=finding.candidates,
         ruled_out=finding.ruled_out,
         settle_by=finding.would_settle,
     )
 
 
-def evidence(because: Iterable[Because], mask: Mask) -> tuple[Evidence, ...]:
-    return tuple(Evidence(one.source, one.at, mask(one.text)) for one in because)
+def evidence(because: Iterable[Because]) -> tuple[Evidence, ...]:
+    return tuple(Evidence(one.source, one.at, one.text) for one in because)
 
 
 def named(code: str, text: str = "") -> Named:
     return Named(code, catalogue.get(code).name, text)
 
 
-def advice(texts: Iterable[str], mask: Mask) -> tuple[Move, ...]:
+def advice(texts: Iterable[str]) -> tuple[Move, ...]:
     """What would settle it; the command at the end of a text is what to type."""
-    return tuple(Move(said.removesuffix(":"), command) for said, command in map(split_command, map(mask.advice, texts)))
+    return tuple(Move(said.removesuffix(":"), command) for said, command in map(split_command, texts))
 
 
 def moves(fix: str) -> tuple[Move, ...]:

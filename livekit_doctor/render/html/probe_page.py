@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from livekit_doctor.diagnosis.probing import FEWEST_FOR_P95, Criterion, Outcome, Trial
-from livekit_doctor.render.html.parts import MARKS, PLAIN, Fault, Shown, fault_of
+from livekit_doctor.render.html.parts import MARKS, Fault, Shown, fault_of
 from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.report import ProbeReport
 from livekit_doctor.render.words import ENDINGS, criterion_sentence, got_their, took
@@ -111,7 +111,7 @@ def of(report: ProbeReport) -> ProbePage:
                 _mark(ending.outcome),
                 ending.count,
                 ENDINGS.get(ending.outcome, ending.outcome.value),
-                fault_of(ending.finding, report.fix_of(ending.finding), PLAIN),
+                fault_of(ending.finding, report.fix_of(ending.finding)),
             )
             for ending in judged.endings
         ),

@@ -36,9 +36,8 @@ class TestCallPage:
 
 def of(report: PlacedCallReport) -> TestCallPage:
     """The page's content."""
-    mask = report.trace.mask
     trace = trace_page.of(report.trace)
-    number = mask(report.number)
+    number = report.number
     return TestCallPage(
         trace=replace(
             trace,
@@ -49,13 +48,13 @@ def of(report: PlacedCallReport) -> TestCallPage:
         number=number,
         answer=tuple(_answer(report.answer, report)) if report.answer else (),
         sip_status=_sip_status(report.answer) if report.answer else None,
-        left_behind=tuple(map(mask, report.left_behind)),
+        left_behind=report.left_behind,
     )
 
 
 def _facts(report: PlacedCallReport) -> Iterator[tuple[str, str]]:
     trunk = report.trunk
-    yield "dialled", report.trace.mask(report.number)
+    yield "dialled", report.number
     yield "trunk", f'{trunk.id} "{trunk.name}" {trunk.address}' if trunk else report.trunk_id
     yield "agent", report.agent_name or "none dispatched"
 
@@ -65,7 +64,7 @@ def _answer(answer: SipCallResult, report: PlacedCallReport) -> Iterator[tuple[s
     if answer.status:
         yield "HTTP status", str(answer.status) + (f" {answer.twirp_code}" if answer.twirp_code else "")
     if answer.message:
-        yield "message", report.trace.mask(answer.message)
+        yield "message", answer.message
     if answer.participant_id:
         yield "SIP participant", answer.participant_id
     if answer.sip_call_id:

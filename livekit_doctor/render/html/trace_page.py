@@ -151,9 +151,9 @@ class TracePage:
 
 def of(report: TraceReport) -> TracePage:
     """The page's content."""
-    diagnosis, mask = report.diagnosis, report.mask
+    diagnosis = report.diagnosis
     primary = diagnosis.broken[0] if diagnosis.broken else None
-    headline = catalogue.get(primary.code).title if primary else mask(verdict_sentence(diagnosis))
+    headline = catalogue.get(primary.code).title if primary else verdict_sentence(diagnosis)
     kicker = f"Broke at: {SPEC[primary.step].title}" if primary else VERDICTS[diagnosis.verdict]
     unread = tuple(_unread(report))
     return TracePage(
@@ -166,8 +166,8 @@ def of(report: TraceReport) -> TracePage:
         breaks=tuple(Break(SPEC[item.step].title, _fault(item, report)) for item in diagnosis.broken),
         not_covered=not_covered(diagnosis) if diagnosis.verdict is Verdict.HEALTHY else "",
         unread=unread,
-        settle_by=advice(diagnosis.would_settle, mask),
-        ruled_out=tuple(named(item.code, mask(item.because)) for item in diagnosis.ruled_out),
+        settle_by=advice(diagnosis.would_settle),
+        ruled_out=tuple(named(item.code, item.because) for item in diagnosis.ruled_out),
         warnings=tuple(_warnings(report)),
         attempts=tuple(_attempts(diagnosis)),
         ladders=tuple(ladder(diagnosis, geometry) for geometry in (WIDE, NARROW)),
@@ -191,7 +191,6 @@ def _fault(item: Broken, report: TraceReport) -> Fault:
         item.confidence,
         item.because,
         report.fix(item),
-        report.mask,
         candidates=item.candidates,
         followed_by=item.consequences,
     )
@@ -222,7 +221,7 @@ def _legs(report: TraceReport) -> tuple[LegRows, ...]:
                     shown=MARKS[step.status.value],
                     time=clock(step.at),
                     after=offset(step.at, start),
-                    evidence=evidence(step.evidence, report.mask),
+                    evidence=evidence(step.evidence),
                     remark="" if step.evidence else REMARKS.get(step.status, ""),
                 )
                 for step in steps
@@ -238,7 +237,7 @@ def _unread(report: TraceReport) -> Iterator[Unread]:
     for (code, message), entries in _problems(report.diagnosis).items():
         yield Unread(
             sources=", ".join(entry.source for entry in entries),
-            problem=named(code, report.mask(message)),
+            problem=named(code, message),
             fix=moves(report.fix_of_unread(entries[0])),
         )
 
@@ -256,7 +255,7 @@ def _warnings(report: TraceReport) -> Iterator[Named]:
     said = _problems(report.diagnosis) if report.diagnosis.verdict is Verdict.UNKNOWN else {}
     for item in report.diagnosis.warnings:
         if (item.code, item.message) not in said:
-            yield named(item.code, report.mask(item.message))
+            yield named(item.code, item.message)
 
 
 def _attempts(diagnosis: Diagnosis) -> Iterator[Attempt]:
@@ -275,7 +274,7 @@ def _attempts(diagnosis: Diagnosis) -> Iterator[Attempt]:
 
 
 def _timeline(report: TraceReport) -> Timeline:
-    told, mask = report.diagnosis.timeline, report.mask
+    told = report.diagnosis.timeline
     proving = [one for item in report.diagnosis.broken for one in item.because if one.at]
     counts = Counter(entry.source for entry in told).most_common()
     boxes = tuple(counts)
@@ -292,8 +291,8 @@ def _timeline(report: TraceReport) -> Timeline:
             after=offset(entry.at, start),
             source=entry.source,
             source_number=number[entry.source],
-            event=mask(entry.event),
-            detail=mask(entry.detail),
+            event=entry.event,
+            detail=entry.detail,
             is_evidence=any(_is_from(one, entry) for one in proving),
         )
         for entry in told
@@ -318,7 +317,7 @@ def _coverage(entry: Coverage, report: TraceReport) -> CoverageRow:
     remark = ""
     if entry.problem:
         name = catalogue.get(entry.problem.code).name
-        remark = f"{entry.problem.code} {name}: {report.mask(entry.problem.message)}"
+        remark = f"{entry.problem.code} {name}: {entry.problem.message}"
     if entry.not_recognised is not None:
         remark = "; ".join(filter(None, (remark, _recognised(entry))))
     return CoverageRow(entry.source, _READ[entry.status], remark)

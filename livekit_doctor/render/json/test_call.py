@@ -16,7 +16,7 @@ def render(report: PlacedCallReport) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "exit_status": report.trace.exit_status,
-        "number": report.trace.mask(report.number),
+        "number": report.number,
         "trunk_id": report.trunk_id,
         "agent_name": report.agent_name,
         "verdict": report.trace.diagnosis.verdict,
@@ -33,7 +33,7 @@ def _answer(answer: SipCallResult, report: PlacedCallReport) -> dict[str, Any]:
         "took": round(answer.took, 3),
         "http_status": answer.status,
         "twirp_code": answer.twirp_code or None,
-        "message": report.trace.mask(printable(answer.message)) or None,
+        "message": printable(answer.message) or None,
         "sip_status": _sip_status(answer),
         "participant_id": answer.participant_id or None,
         "sip_call_id": answer.sip_call_id or None,

@@ -6,7 +6,6 @@ from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.result import Broken, Diagnosis, RoomResult
 from livekit_doctor.evidence.observations import Coverage
-from livekit_doctor.render.masking import Mask
 from livekit_doctor.render.report import BundleNote, TraceReport
 
 SCHEMA = "livekit-doctor/trace/v1"
@@ -14,7 +13,7 @@ SCHEMA = "livekit-doctor/trace/v1"
 
 def render(report: TraceReport) -> dict[str, Any]:
     """The report as JSON values; times are ISO 8601 in UTC. Numbers are masked but in `fix` and ids."""
-    diagnosis, mask = report.diagnosis, report.mask
+    diagnosis = report.diagnosis
     return {
         "schema": SCHEMA,
         "call_id": diagnosis.call_id,
@@ -43,15 +42,15 @@ def render(report: TraceReport) -> dict[str, Any]:
                 "leg": result.leg,
                 "status": result.status,
                 "at": result.at,
-                "evidence": [_because(because, mask) for because in result.evidence],
+                "evidence": [_because(because) for because in result.evidence],
             }
             for result in diagnosis.steps
         ],
         "not_covered": list(diagnosis.not_covered),
-        "ruled_out": [{"code": item.code, "because": mask(item.because)} for item in diagnosis.ruled_out],
-        "would_settle": [mask.advice(text) for text in diagnosis.would_settle],
-        "timeline": _timeline(diagnosis, mask),
-        "warnings": [{"code": item.code, "message": mask(item.message)} for item in diagnosis.warnings],
+        "ruled_out": [{"code": item.code, "because": item.because} for item in diagnosis.ruled_out],
+        "would_settle": list(diagnosis.would_settle),
+        "timeline": _timeline(diagnosis),
+        "warnings": [{"code": item.code, "message": item.message} for item in diagnosis.warnings],
         "coverage": [_coverage(entry, report) for entry in diagnosis.coverage],
     }
 
@@ -64,7 +63,7 @@ def _bundle(bundle: BundleNote) -> dict[str, Any]:
 def _coverage(entry: Coverage, report: TraceReport) -> dict[str, Any]:
     error = None
     if entry.problem:
-        message = report.mask(entry.problem.message)
+        message = entry.problem.message
         error = {"code": entry.problem.code, "message": message, "fix": report.fix_of_unread(entry)}
     shown: dict[str, Any] = {"source": entry.source, "status": entry.status, "error": error}
     if entry.not_recognised is not None:
@@ -92,23 +91,23 @@ def _broken(item: Broken, report: TraceReport) -> dict[str, Any]:
         "title": catalogue.get(item.code).title,
         "confidence": item.confidence,
         "candidates": list(item.candidates),
-        "because": [_because(because, report.mask) for because in item.because],
+        "because": [_because(because) for because in item.because],
         "fix": report.fix(item),
         "consequences": list(item.consequences),
     }
 
 
-def _because(because: Because, mask: Mask) -> dict[str, Any]:
-    return {"source": because.source, "at": because.at, "text": mask(because.text)}
+def _because(because: Because) -> dict[str, Any]:
+    return {"source": because.source, "at": because.at, "text": because.text}
 
 
-def _timeline(diagnosis: Diagnosis, mask: Mask) -> list[dict[str, Any]]:
+def _timeline(diagnosis: Diagnosis) -> list[dict[str, Any]]:
     return [
         {
             "at": entry.at,
             "source": entry.source,
-            "event": mask(entry.event),
-            "detail": mask(entry.detail),
+            "event": entry.event,
+            "detail": entry.detail,
             "clock": entry.clock,
         }
         for entry in diagnosis.timeline

@@ -1,6 +1,7 @@
 """Markdown, to paste into a ticket, a merge request or an incident channel: CommonMark with GitHub's tables.
 
-What was read stays text: characters that Markdown would read as marks are escaped.
+What was read stays text: characters that Markdown would read as marks are escaped. GitHub makes links of
+more, which no escape prevents: an address anywhere in a text, and what follows @. Such a word stands as code.
 """
 
 import re
@@ -32,7 +33,9 @@ MARKS: dict[Standing, str] = {
 _FOUND = {"ok": MARKS["passed"], "unknown": "➖ not found", "warned": MARKS["warned"]}
 TIMELINE_ROWS = 60
 
-_SPECIAL = re.compile(r"([\\`*{}\[\]<>|~#&@]|(?<![^\W_])_|_(?![^\W_]))")
+_SPECIAL = re.compile(r"([\\`*{}\[\]<>|~#&]|(?<![^\W_])_|_(?![^\W_]))")
+_WORD = re.compile(r"([^\s|`\"'<>()\[\]{},;]+)")
+_LINKED = re.compile(r"://|www\.|@", re.IGNORECASE)
 _LIST = re.compile(r"^(\s*)(\d+)([.)])|^(\s*)([-+=])")
 
 
@@ -161,7 +164,7 @@ def _timeline(report: TraceReport) -> Iterator[str]:
     yield "| when | source | what |"
     yield "|---|---|---|"
     for entry in shown:
-        text = report.mask(entry.event + (f" ({entry.detail})" if entry.detail else ""))
+        text = entry.event + (f" ({entry.detail})" if entry.detail else "")
         yield f"| {entry.at:%Y-%m-%d %H:%M:%S.%f} | {escape(entry.source)} | {escape(text)} |"
     yield ""
     yield "</details>"
@@ -169,6 +172,13 @@ def _timeline(report: TraceReport) -> Iterator[str]:
 
 def escape(text: str) -> str:
     """The text on one line, with nothing in it that Markdown would read as a mark, a link or HTML."""
-    text = _SPECIAL.sub(r"\\\1", printable(text).strip())
-    text = re.sub(r"(?i)\b(https?|wss?|ftp|www)(:|\.)(?=\S)", r"\1\\\2", text)
+    parts = enumerate(_WORD.split(printable(text).strip()))
+    text = "".join(
+        _as_code(part) if n % 2 and _LINKED.search(part) else _SPECIAL.sub(r"\\\1", part) for n, part in parts
+    )
     return _LIST.sub(lambda m: f"{m[1]}{m[2]}\\{m[3]}" if m[2] else f"{m[4]}\\{m[5]}", text)
+
+
+def _as_code(word: str) -> str:
+    stem = word.rstrip(".:!?")
+    return f"`{stem}`{word[len(stem) :]}"

@@ -48,6 +48,16 @@ def test_a_page_is_one_file_with_a_strict_policy(name: str) -> None:
     assert not {char for char in page if char != "\n" and not char.isprintable()}
 
 
+def test_code_in_a_sentence_of_the_catalogue() -> None:
+    """It may hold what was read, and stays text."""
+    page = text_of(every_report()["trace broken"], FORM)
+    assert "<code>agents</code> is silently ignored" in page
+    evil = trace_report(replace(broken(), would_settle=("Look at `<b>x</b>` & `y",)))
+    assert "Look at `&lt;b&gt;x&lt;/b&gt;` &amp; `y" in text_of(evil, FORM)
+    evil = trace_report(replace(broken(), would_settle=("Look at `<b>x</b>` & y",)))
+    assert "Look at <code>&lt;b&gt;x&lt;/b&gt;</code> &amp; y" in text_of(evil, FORM)
+
+
 @pytest.mark.parametrize("name", REPORTS)
 def test_the_raw_evidence_is_the_json_document(name: str) -> None:
     page = text_of(REPORTS[name], FORM)
