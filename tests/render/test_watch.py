@@ -87,7 +87,7 @@ def test_table(name: str, width: int, snapshot: SnapshotAssertion) -> None:
     ("name", "columns"), [("well", ""), ("failing", "last change  code"), ("recovered", "last change")]
 )
 def test_a_column_without_anything_in_it_leaves_its_room_to_the_messages(name: str, columns: str) -> None:
-    head, first, *_ = screen(MOMENTS[name], terminal(100)).splitlines()
+    head, first, *_ = screen(MOMENTS[name], terminal(120)).splitlines()
     assert " ".join(head.split()) == " ".join(f"check since {columns}".split())
     if not columns:
         assert first.rstrip().endswith(" 30 s  well")

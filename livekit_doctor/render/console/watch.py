@@ -15,7 +15,7 @@ from livekit_doctor.redact import printable
 from livekit_doctor.render.console.page import MARKS
 from livekit_doctor.render.runs import counts, outcome
 
-WIDE = 100
+WIDE = 120
 """From so many columns on, the table says when the last change was, and from what."""
 IN_FULL = 2
 """So many messages are shown in full under the table, in a terminal of TALL lines or more."""
