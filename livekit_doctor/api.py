@@ -131,6 +131,7 @@ class CheckRun:
             exit_status=self.exit_status,
             left_behind=self.left_behind,
             strict=self.strict,
+            at=self.evidence.now,
         )
 
 
@@ -196,6 +197,7 @@ class TraceRun:
             values=fix_values_of(self.settings, FILE_NAME),
             server=self.settings.livekit.url,
             exit_status=self.exit_status,
+            at=self.evidence.now,
         )
 
 

@@ -57,6 +57,7 @@ def report_of(name: str, *, show_numbers: bool) -> "TraceReport":
         server=bundle.settings.livekit.url,
         exit_status=exit_status_of_trace(diagnosis),
         bundle=BundleNote("standard input" if name == STDIN else name, bundle.created_at, bundle.version, masked),
+        at=bundle.evidence.now,
     )
 
 

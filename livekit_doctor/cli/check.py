@@ -83,4 +83,5 @@ def report_of(
         exit_status=exit_status_of_check(checked.results, strict=strict),
         left_behind=checked.left_behind,
         strict=strict,
+        at=checked.evidence.now,
     )

@@ -99,6 +99,7 @@ def probe(
                 server=settings.livekit.url,
                 exit_status=exit_status(probed.judged),
                 left_behind=probed.left_behind,
+                at=probed.evidence.now,
             )
         )
 

@@ -110,6 +110,7 @@ def place_call(
                     values=options.fix_values(loaded),
                     server=settings.livekit.url,
                     exit_status=exit_status(called.diagnosis),
+                    at=called.evidence.now,
                 ),
                 number=dialled,
                 trunk_id=prepared.trunk_id,

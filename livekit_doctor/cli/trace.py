@@ -135,6 +135,7 @@ def trace(
                 values=options.fix_values(loaded),
                 server=settings.livekit.url,
                 exit_status=exit_status_of_trace(traced.diagnosis) if is_saved else Exit.USAGE,
+                at=traced.evidence.now,
             )
         )
 

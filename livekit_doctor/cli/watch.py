@@ -207,6 +207,7 @@ class Rounds:
             exit_status=exit_status_of_check(results, strict=self._strict),
             left_behind=checked.left_behind,
             strict=self._strict,
+            at=checked.evidence.now,
         )
         if self._is_first:
             _require_credentials(report)

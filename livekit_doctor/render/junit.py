@@ -55,7 +55,8 @@ def error(report: ErrorReport) -> str:
 
 def _document(report: Outline) -> str:
     name = f"livekit-doctor {report.command}".strip()
-    suite = xml.Element("testsuite", {"name": name, **_counts(report.points)})
+    when = {"timestamp": f"{report.at:%Y-%m-%dT%H:%M:%S}"} if report.at else {}
+    suite = xml.Element("testsuite", {"name": name, **_counts(report.points), **when})
     properties = xml.SubElement(suite, "properties")
     told = (("subject", report.subject), ("headline", report.headline), ("exit_status", str(report.exit_status)))
     for key, value in told:

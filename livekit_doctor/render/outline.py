@@ -86,8 +86,8 @@ class Point:
 class Outline:
     """A report of any command. That a point failed or errored, and that `exit_status` is not 0, go together.
 
-    `command` is as typed; `subject` what was looked at; `headline` the answer in one line; `notes` what
-    else is to be known.
+    `command` is as typed; `subject` what was looked at, and `at` when (UTC); `headline` the answer in one line;
+    `notes` what else is to be known.
     """
 
     command: str
@@ -96,6 +96,7 @@ class Outline:
     exit_status: int
     points: tuple[Point, ...]
     notes: tuple[str, ...] = ()
+    at: datetime | None = None
 
     @property
     def ok(self) -> bool:
@@ -132,6 +133,7 @@ def of_check(report: CheckReport) -> Outline:
             exit_status=report.exit_status,
             points=points,
             notes=(*(f"left behind: {item}" for item in report.left_behind), *not_tested),
+            at=report.at,
         )
     )
 
@@ -177,6 +179,7 @@ def of_trace(report: TraceReport) -> Outline:
             exit_status=report.exit_status,
             points=points,
             notes=(*dict.fromkeys((*unread, *warnings, *settle)), f"read: {covered(diagnosis)}"),
+            at=report.at,
         ),
         *unread,
     )
@@ -227,6 +230,7 @@ def of_probe(report: ProbeReport) -> Outline:
             exit_status=report.exit_status,
             points=(*map(_criterion, judged.criteria), *endings),
             notes=(f"latency: {spread}", *left) if spread else left,
+            at=report.at,
         )
     )
 

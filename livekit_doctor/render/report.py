@@ -68,7 +68,7 @@ class BundleNote:
 @dataclass(frozen=True, slots=True)
 class TraceReport:
     """`server` is the URL asked; `values` are the configuration's for the placeholders of a fix;
-    `bundle` is None for what has been read just now."""
+    `bundle` is None for what has been read just now; `at` is when that was (UTC)."""
 
     diagnosis: Diagnosis
     mask: Mask
@@ -76,6 +76,7 @@ class TraceReport:
     server: str | None
     exit_status: int
     bundle: BundleNote | None = None
+    at: datetime | None = None
 
     def __post_init__(self) -> None:
         _show(self, self.mask, "diagnosis")
@@ -119,7 +120,7 @@ class PlacedCallReport:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """`configuration` says in one line where the settings come from."""
+    """`configuration` says in one line where the settings come from; `at` is when it was checked (UTC)."""
 
     results: tuple[CheckResult, ...]
     mask: Mask
@@ -130,6 +131,7 @@ class CheckReport:
     left_behind: tuple[str, ...] = ()
     strict: bool = False
     """Whether a warning is a failure."""
+    at: datetime | None = None
 
     def __post_init__(self) -> None:
         _show(self, self.mask, "results", "left_behind")
@@ -173,7 +175,8 @@ class CheckReport:
 
 @dataclass(frozen=True, slots=True)
 class ProbeReport:
-    """`agent_name` is None where canaries stood in for the agent; `server` is the URL asked."""
+    """`agent_name` is None where canaries stood in for the agent; `server` is the URL asked; `at` is when the
+    last dispatch had ended (UTC)."""
 
     judged: Judged
     agent_name: str | None
@@ -182,6 +185,7 @@ class ProbeReport:
     server: str | None
     exit_status: int
     left_behind: tuple[str, ...] = ()
+    at: datetime | None = None
 
     def __post_init__(self) -> None:
         _show(self, Mask(), "judged", "left_behind")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.probing import Criterion, Outcome, Trial
@@ -74,6 +75,11 @@ _NO_LINE = "read, no line names this call"
 """A log that is not empty, of which other lines may have told something, such as who was registered."""
 
 
+def moment(at: datetime) -> str:
+    """When something was, to the second."""
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
 def percent(share: float) -> str:
     return f"{share * 100:.4g} %"
 
@@ -114,7 +120,7 @@ def room_state(room: RoomResult, diagnosis: Diagnosis) -> str:
 def bundle_note(bundle: BundleNote) -> str:
     """Which bundle was diagnosed."""
     numbers = ", phone numbers masked" if bundle.masked else ""
-    return f"{bundle.name}, saved {bundle.created_at:%Y-%m-%d %H:%M:%S} UTC by livekit-doctor {bundle.version}{numbers}"
+    return f"{bundle.name}, saved {moment(bundle.created_at)} by livekit-doctor {bundle.version}{numbers}"
 
 
 def not_covered(diagnosis: Diagnosis) -> str:

@@ -23,6 +23,7 @@ from livekit_doctor.render.masking import Mask
 from livekit_doctor.render.report import CheckReport, TraceReport
 
 START = datetime(2031, 2, 3, 4, 5, 6, 700_000, tzinfo=UTC)
+READ_AT = datetime(2031, 2, 3, 4, 6, 7, 800_000, tzinfo=UTC)
 ROOM = "outbound-5b1f-15555550123"
 AGENT = "Front Desk 7"
 CALLEE, CALLER = "+15555550123", "+15555550100"
@@ -242,6 +243,7 @@ def trace_report(result: Diagnosis, *, show: bool = False) -> TraceReport:
         values=VALUES,
         server="wss://lk.example.com",
         exit_status=1 if result.broken else 0,
+        at=READ_AT,
     )
 
 
@@ -273,6 +275,7 @@ def check_report(*results: CheckResult, show: bool = False) -> CheckReport:
         configuration="configuration: ./checks.yaml, LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET from .env",
         exit_status=1,
         left_behind=("scratch room livekit-doctor-0a1b: DeleteRoom was not answered within 3 s",),
+        at=READ_AT,
     )
 
 

@@ -17,7 +17,7 @@ from livekit_doctor.render.console import probe as probe_console
 from livekit_doctor.render.json import probe as probe_json
 from livekit_doctor.render.report import ProbeReport
 from livekit_doctor.settings import Settings
-from tests.render.reports import AGENT, VALUES, printed, terminal
+from tests.render.reports import AGENT, READ_AT, VALUES, printed, terminal
 
 NOW = datetime(2031, 2, 3, 4, 5, 6, tzinfo=UTC)
 
@@ -59,7 +59,7 @@ def dropped() -> ProbeReport:
     others = [agent(5), agent(9, job_status="JS_SUCCESS", job_declined=True), agent(12, job_status="JS_RUNNING")]
     judged = judge(24, [*joined, *others, unread(23), agent(24, 7.25)], Limits(min_join_rate=0.95, max_p95=3))
     left = ("scratch room livekit-doctor-1: DeleteRoom was not answered",)
-    return ProbeReport(judged, AGENT, False, VALUES, "wss://lk.example.com", 1, left)
+    return ProbeReport(judged, AGENT, False, VALUES, "wss://lk.example.com", 1, left, READ_AT)
 
 
 def good() -> ProbeReport:

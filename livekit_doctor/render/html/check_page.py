@@ -9,6 +9,7 @@ from livekit_doctor.render.html.parts import MARKS, Evidence, Fault, Shown, evid
 from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.json import check as check_json
 from livekit_doctor.render.report import CheckReport
+from livekit_doctor.render.words import moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,8 @@ def _facts(report: CheckReport) -> Iterator[tuple[str, str]]:
         yield "server", report.server
     label, _, text = report.configuration.partition(": ")
     yield (label, text) if text else ("configuration", report.configuration)
+    if report.at:
+        yield "when", moment(report.at)
 
 
 def _row(result: CheckResult, report: CheckReport) -> CheckRow:

@@ -7,7 +7,7 @@ from livekit_doctor.diagnosis.probing import FEWEST_FOR_P95, Criterion, Outcome,
 from livekit_doctor.render.html.parts import MARKS, Fault, Shown, fault_of
 from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.report import ProbeReport
-from livekit_doctor.render.words import ENDINGS, criterion_sentence, got_their, took
+from livekit_doctor.render.words import ENDINGS, criterion_sentence, got_their, moment, took
 
 COLUMN, GAP, TALLEST, HEAD, FOOT, LEFT = 64, 10, 150, 26, 44, 12
 """Lengths in the histogram, in its own units."""
@@ -129,6 +129,8 @@ def _facts(report: ProbeReport) -> Iterator[tuple[str, str]]:
         yield "agent", report.agent_name or "the unnamed worker"
     if report.server:
         yield "server", report.server
+    if report.at:
+        yield "when", moment(report.at)
 
 
 def _mark(outcome: Outcome) -> Shown:

@@ -28,7 +28,15 @@ from livekit_doctor.render.html.parts import (
 )
 from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.report import TraceReport
-from livekit_doctor.render.words import REMARKS, VERDICTS, bundle_note, not_covered, room_state, verdict_sentence
+from livekit_doctor.render.words import (
+    REMARKS,
+    VERDICTS,
+    bundle_note,
+    moment,
+    not_covered,
+    room_state,
+    verdict_sentence,
+)
 
 MOST_SOURCES = 12
 """The filter has a box for so many sources; the rarer ones share the last."""
@@ -208,6 +216,8 @@ def _facts(report: TraceReport) -> Iterator[tuple[str, str]]:
         yield "direction", "inbound"
     if bundle := report.bundle:
         yield "bundle", bundle_note(bundle)
+    if report.at:
+        yield "when", moment(report.at)
 
 
 def _legs(report: TraceReport) -> tuple[LegRows, ...]:

@@ -22,6 +22,7 @@ def render(report: CheckReport) -> dict[str, Any]:
         "schema": SCHEMA,
         "ok": report.exit_status == 0,
         "exit_status": report.exit_status,
+        "at": report.at,
         "server": report.server,
         "configuration": report.configuration,
         "summary": summary(report.results),

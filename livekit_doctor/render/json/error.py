@@ -19,7 +19,7 @@ def render(report: ErrorReport) -> dict[str, Any]:
 _EMPTY: dict[str, dict[str, Any]] = {
     "trace": {
         "schema": trace.SCHEMA,
-        **dict.fromkeys(("call_id", "room", "room_details", "server", "bundle", "direction")),
+        **dict.fromkeys(("call_id", "room", "room_details", "at", "server", "bundle", "direction")),
         "attempts": [],
         "verdict": "unknown",
         "exit_status": None,
@@ -30,7 +30,7 @@ _EMPTY: dict[str, dict[str, Any]] = {
         "schema": probe.SCHEMA,
         "ok": False,
         "exit_status": None,
-        **dict.fromkeys(("server", "agent_name", "canary", "summary", "latency")),
+        **dict.fromkeys(("at", "server", "agent_name", "canary", "summary", "latency")),
         **{key: [] for key in ("histogram", "criteria", "endings", "dispatches", "left_behind")},
     },
     "test-call": {
@@ -57,6 +57,7 @@ _EMPTY: dict[str, dict[str, Any]] = {
         "schema": check.SCHEMA,
         "ok": False,
         "exit_status": None,
+        "at": None,
         "server": None,
         "configuration": None,
         "summary": dict.fromkeys(check.STATUSES, 0),

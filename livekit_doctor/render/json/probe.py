@@ -17,6 +17,7 @@ def render(report: ProbeReport) -> dict[str, Any]:
         "schema": SCHEMA,
         "ok": report.exit_status == 0,
         "exit_status": report.exit_status,
+        "at": report.at,
         "server": report.server,
         "agent_name": report.agent_name,
         "canary": report.canary,

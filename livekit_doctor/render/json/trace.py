@@ -19,6 +19,7 @@ def render(report: TraceReport) -> dict[str, Any]:
         "call_id": diagnosis.call_id,
         "room": diagnosis.room.name if diagnosis.room else None,
         "room_details": _room(diagnosis.room) if diagnosis.room else None,
+        "at": report.at,
         "server": report.server,
         "bundle": _bundle(report.bundle) if report.bundle else None,
         "direction": "inbound" if diagnosis.inbound else "outbound",

@@ -22,6 +22,7 @@ from livekit_doctor.render.report import (
     RecentReport,
     TraceReport,
 )
+from livekit_doctor.render.words import moment
 
 MARKS: dict[Standing, str] = {
     "passed": "✅ ok",
@@ -79,8 +80,9 @@ def error(report: ErrorReport) -> str:
 
 def _page(report: Outline, further: Iterable[str] = ()) -> str:
     lines = [f"### {escape(f'livekit-doctor {report.command}'.strip())}: {escape(report.headline)}", ""]
-    if report.subject:
-        lines += [escape(report.subject), ""]
+    when = moment(report.at) if report.at else ""
+    if subject := "  ".join(filter(None, (report.subject, when))):
+        lines += [escape(subject), ""]
     for point in report.points:
         for problem in point.problems:
             lines += [*_problem(point, problem), ""]
