@@ -66,7 +66,9 @@ def _final(code: int) -> SipStatus:
 
 
 def _unknown(text: str, wanted: str, codes: tuple[str, ...], named: dict[str, int]) -> UnknownTopicError:
-    nearest = [(code, catalogue.get(code).name) for code in (*_misread(wanted), *codes)]
+    # A number that is no code's is like all of them, and like none.
+    alike = () if _A_CODE.fullmatch(wanted) else codes
+    nearest = [(code, catalogue.get(code).name) for code in (*_misread(wanted), *alike)]
     statuses = [named[name] for name in get_close_matches(_dashed(wanted), named, n=2, cutoff=0.7)]
     if re.fullmatch(r"\d{3}", wanted) and 300 <= int(wanted) <= 699:
         nearest = [(code, catalogue.get(code).name) for code in _near(int(wanted))]
@@ -89,6 +91,7 @@ def _misread(wanted: str) -> list[str]:
 
 
 _DIGITS = str.maketrans("oil", "011")
+_A_CODE = re.compile(r"lkd[\s_-]*\d{3}")
 
 
 def _dashed(text: str) -> str:

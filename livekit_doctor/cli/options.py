@@ -75,6 +75,8 @@ EvidenceOption = Annotated[
 ReadOnlyOption = Annotated[
     bool, typer.Option("--read-only", help="Run no experiment: create nothing, not even a scratch room.")
 ]
+RefusedReadOnlyOption = Annotated[bool, typer.Option("--read-only", hidden=True)]
+"""Of a command that is an experiment: who gives it to all commands is told why this one does not run."""
 ShowNumbersOption = Annotated[bool, typer.Option("--show-numbers", help="Do not mask phone numbers.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 

@@ -54,7 +54,7 @@ def probe(
     agent_name: options.AgentOption = None,
     url: options.UrlOption = None,
     config: options.ConfigOption = None,
-    read_only: options.ReadOnlyOption = False,
+    read_only: options.RefusedReadOnlyOption = False,
     output_format: outputs.FormatOption = None,
     output: outputs.OutputOption = None,
     quiet: QuietOption = False,

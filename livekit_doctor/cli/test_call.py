@@ -56,7 +56,7 @@ def place_call(
     agent_name: options.AgentOption = None,
     url: options.UrlOption = None,
     config: options.ConfigOption = None,
-    read_only: options.ReadOnlyOption = False,
+    read_only: options.RefusedReadOnlyOption = False,
     show_numbers: options.ShowNumbersOption = False,
     output_format: outputs.FormatOption = None,
     output: outputs.OutputOption = None,

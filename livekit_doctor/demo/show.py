@@ -21,8 +21,8 @@ from livekit_doctor.render.console.page import Output, Page
 
 NEXT = (
     "export LIVEKIT_URL=wss://YOUR-PROJECT.livekit.cloud LIVEKIT_API_KEY=... LIVEKIT_API_SECRET=...",
-    '{program} check --agent-name "YOUR AGENT"',
-    '{program} trace CALL_ID --agent-name "YOUR AGENT"',
+    "{program} init            # finds out what is there, writes checks.yaml and checks it",
+    "{program} trace CALL_ID   # in an incident",
 )
 
 

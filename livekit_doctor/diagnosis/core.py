@@ -419,7 +419,7 @@ def _probably_meant(call: Call) -> Iterable[str]:
         return
     recent = call.setup.latest(RecentCalls)
     for other in recent.calls[:3] if recent and call.subject.call_id else ():
-        yield f"the call that was meant, if it is this one: livekit-doctor trace {shlex.quote(other.call_id)}"
+        yield f"did you mean this call: livekit-doctor trace {shlex.quote(other.call_id)}"
     name = call.subject.room and nearest(
         call.subject.room, [r.name for r in correlation.live_rooms(call.setup.evidence)]
     )

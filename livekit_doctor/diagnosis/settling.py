@@ -33,7 +33,7 @@ DONE: Mapping[str, Callable[[Call], bool]] = {
     "--sip-log FILE": _given(sources.SIP_LOG),
     "wait_until_answered": _carrier_has_answered,
     "test-call": _carrier_has_answered,
-    "the call while its room is open": lambda call: call.api_covers,
+    "the call while its room is open": lambda call: bool(call.room_live),
     "by the canary": lambda call: call.setup.latest(Canary) is not None,
     "check --probe": lambda call: call.setup.latest(ProbeResult) is not None,
     "Name the room if another one was meant": lambda call: call.subject.room is not None,

@@ -77,7 +77,7 @@ def _annotations(report: Outline) -> Iterator[str]:
         if not point.problems:
             yield _annotation(level, f"livekit-doctor {report.command}: {point.title}", [point.message])
         for problem in point.problems:
-            title = f"{problem.code} {problem.name}: {point.title}"
+            title = f"{problem.code} {problem.name} ({problem.confidence}): {point.title}"
             yield _annotation(level, title, [problem.title, *problem.because, *_fix(problem.fix)])
 
 

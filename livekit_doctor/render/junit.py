@@ -87,8 +87,10 @@ def _case(name: str, point: Point) -> xml.Element:
     match point.status:
         case "failed" | "errored":
             tag = "failure" if point.status == "failed" else "error"
-            kind = point.problems[0].code if point.problems else point.status
-            xml.SubElement(case, tag, type=kind, message=message).text = details or message
+            worst = point.problems[0] if point.problems else None
+            kind, sure = (worst.code, f" ({worst.code}, {worst.confidence})") if worst else (point.status, "")
+            said = message or (worst.title if worst else "")
+            xml.SubElement(case, tag, type=kind, message=f"{said}{sure}").text = details or message
         case "skipped":
             xml.SubElement(case, "skipped", message=message)
         case "warned" | "passed":

@@ -54,7 +54,7 @@ def test_an_annotation_has_code_evidence_and_fix() -> None:
     level, properties, message = found[0]
     assert (level, properties["title"]) == (
         "error",
-        "LKD202 outbound-trunk-misconfigured: title of sip_trunks.outbound",
+        "LKD202 outbound-trunk-misconfigured (proven): title of sip_trunks.outbound",
     )
     assert "expects caller id +1" in message
     assert "\nfix: " in message

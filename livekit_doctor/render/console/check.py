@@ -50,7 +50,7 @@ def _findings(page: Page, result: CheckResult, report: CheckReport, detail: Deta
     for finding in result.findings:
         entry = catalogue.get(finding.code)
         mark, style = MARKS[result.status]
-        page.line(
+        page.heading(
             (f"{mark}  {result.id}", style),
             (f"   {finding.code} {entry.name}", "bold"),
             f"   {finding.confidence.value}",

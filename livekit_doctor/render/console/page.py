@@ -19,6 +19,9 @@ LABEL = 14
 CODE = 4
 """How far code is indented: little and always the same, so that it is easily taken whole."""
 
+NARROWEST, UNDER = 24, 8
+"""Where a head leaves fewer columns for its text than the first, the text stands under it, so far indented."""
+
 SHOWN_CANDIDATES = 6
 """The console names this many; JSON has them all."""
 
@@ -69,13 +72,20 @@ class Page:
         self._lk_is_explained = False
 
     def line(self, *parts: tuple[str, str] | str) -> None:
-        """One line of parts, each a text or a text with a style."""
+        """One line of parts, each a text or a text with a style. It is not wrapped: it may be code."""
+        self._print(parts, soft_wrap=True)
+
+    def heading(self, *parts: tuple[str, str] | str) -> None:
+        """The same, in words, which wraps between two of them."""
+        self._print(parts, soft_wrap=not self.console.is_terminal)
+
+    def _print(self, parts: Iterable[tuple[str, str] | str], *, soft_wrap: bool) -> None:
         text = Text()
         for part in parts:
             text.append(*((part, "") if isinstance(part, str) else part))
         text.rstrip()
         self._after_gap = not text
-        self.console.print(text, soft_wrap=True)
+        self.console.print(text, soft_wrap=soft_wrap)
 
     def gap(self) -> None:
         """An empty line, unless one has just been printed."""
@@ -87,8 +97,11 @@ class Page:
         self.hanging([(f"{' ' * indent}{label:<{LABEL - 1}}", "dim")], text, style=style)
 
     def hanging(self, head: list[tuple[str, str] | str], text: str, *, style: str = "") -> None:
-        """A head, and a text that hangs under itself when it is long."""
+        """A head, and a text that hangs under itself when it is long; on a narrow terminal, under the head."""
         used = sum(len(part if isinstance(part, str) else part[0]) for part in head)
+        if used + len(text) > self._width and self._width - used < NARROWEST and used > UNDER:
+            self.line(*head)
+            head, used = [" " * UNDER], UNDER
         wrapped = self._wrap(printable(text), used) or [""]
         self.line(*head, (wrapped[0], style))
         for more in wrapped[1:]:

@@ -41,7 +41,7 @@ def _header(page: Page, report: ProbeReport) -> None:
         what = "a canary each"
     else:
         what = f'agent "{report.agent_name}"' if report.agent_name else "the unnamed worker"
-    page.line((printable(f"{dispatches}, {what}  {report.server or ''}").rstrip(), "bold"))
+    page.heading((printable(f"{dispatches}, {what}  {report.server or ''}").rstrip(), "bold"))
     page.line()
 
 
@@ -96,7 +96,7 @@ def _ending(page: Page, ending: Ending, report: ProbeReport, detail: Detail) -> 
     finding = ending.finding
     entry = catalogue.get(finding.code)
     mark, style = MARKS["unknown" if ending.outcome is Outcome.UNDECIDED else "failed"]
-    page.line(
+    page.heading(
         (f"{mark}  {ending.count} {ENDINGS.get(ending.outcome, ending.outcome.value)}", style),
         (f"   {finding.code} {entry.name}", "bold"),
         f"   {finding.confidence.value}",
@@ -115,4 +115,4 @@ def _criterion(page: Page, criterion: Criterion, report: ProbeReport) -> None:
         "failed": ("not ok", "bold red"),
         "undecided": ("unknown", f"bold {WARNING}"),
     }
-    page.line(words[criterion.status], f": {criterion_sentence(criterion, report)}")
+    page.heading(words[criterion.status], f": {criterion_sentence(criterion, report)}")

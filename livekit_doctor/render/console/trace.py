@@ -132,7 +132,7 @@ def clock(at: datetime) -> str:
 def _broken(page: Page, item: Broken, report: TraceReport, detail: Detail, *, primary: bool) -> None:
     entry = catalogue.get(item.code)
     head = "Broke at" if primary else "Also broke at"
-    page.line(
+    page.heading(
         (f"{head}: {SPEC[item.step].title}", "bold red"),
         (f"   {item.code} {entry.name}", "bold"),
         f"   {item.confidence.value}",

@@ -110,7 +110,8 @@ class Screen:
         results = [standing.result for standing in self.watched.standings]
         failed = [result for status in ("failed", "errored") for result in results if result.status == status]
         said = [Text(f"{result.code or ''} {printable(result.message)}".strip()) for result in failed[:IN_FULL]]
-        return [*said, Text("livekit-doctor check says how to fix it", "dim"), Text()] if said else []
+        more = [Text("livekit-doctor check says how to fix it", "dim")] if any(one.code for one in failed) else []
+        return [*said, *more, Text()] if said else []
 
 
 def _heading(run: Run) -> Text:

@@ -167,7 +167,8 @@ def _timeline(report: TraceReport) -> Iterator[str]:
     yield "|---|---|---|"
     for entry in shown:
         text = entry.event + (f" ({entry.detail})" if entry.detail else "")
-        yield f"| {entry.at:%Y-%m-%d %H:%M:%S.%f} | {escape(entry.source)} | {escape(text)} |"
+        when = f"{entry.at:%Y-%m-%d %H:%M:%S}.{entry.at.microsecond // 1000:03}"
+        yield f"| {when} | {escape(entry.source)} | {escape(text)} |"
     yield ""
     yield "</details>"
 
