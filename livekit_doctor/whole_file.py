@@ -93,7 +93,10 @@ class WholeFile:
         return self._is_special_at(self.path)
 
     def _is_special_at(self, path: Path) -> bool:
-        return self.special and path.exists() and not path.is_file() and not path.is_dir()
+        try:
+            return self.special and path.exists() and not path.is_file() and not path.is_dir()
+        except OSError:  # a name that is too long: __enter__ says so
+            return False
 
     def _refuse_unusable(self) -> None:
         folder = self.path.parent
@@ -101,7 +104,9 @@ class WholeFile:
             raise self._refused(f"{self.option} needs the name of a file", f"{self.option} FILE")
         if not folder.is_dir():
             raise self._refused(f"there is no folder {folder}", f"mkdir -p {folder}")
-        if self.path.is_dir():
+        if self.path.is_symlink() and not self._is_special:
+            raise self._refused("a link that leads back to itself", "name another file")
+        if self.path.is_dir() or self.name.endswith("/"):
             fix = f"{self.option} {self.name.rstrip('/')}/FILE"
             raise self._refused(f"a folder; {self.option} needs the name of a file", fix)
         if self.path.exists() and not self.force:

@@ -130,9 +130,13 @@ def test_a_file_is_readable_as_others_of_the_user_are_and_keeps_its_mode(folder:
         (".", "a folder; --output needs the name of a file"),
         ("/proc/x.json", "cannot be written"),
         ("", "--output needs the name of a file"),
+        ("reports.json/", "a folder; --output needs the name of a file"),
+        (f"{'a' * 300}.json", "File name too long"),
+        ("loop.json", "a link that leads back to itself"),
     ],
 )
 def test_a_file_that_cant_be_is_said_before_anything_is_done(folder: Path, name: str, said: str) -> None:
+    (folder / "loop.json").symlink_to("loop.json")
     ran = run(*TRACE, "-o", name, "-f", "json", cwd=folder)
     assert ran.status == 2
     assert said in ran.stderr

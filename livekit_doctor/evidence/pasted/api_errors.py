@@ -79,7 +79,15 @@ _COMPARES = re.compile(
 _WORD = r"(?<![^\s(])[A-Za-z][a-z]*(?:'[a-z]+)?,?"
 _SENTENCE_BEFORE = re.compile(rf"(?:{_WORD} ){{3}}$|{_WORD} [`\"'“‘(]+$")
 _SENTENCE_AFTER = re.compile(rf"[`\"'”’)]*[,;.]?(?: {_WORD}){{3}}")
-"""A log puts a colon before an error, and nothing behind it."""
+_SENTENCE_AND_COLON = re.compile(rf"(?:{_WORD}[ ]?){{4,}}:\s*[`\"'“‘«]*$")
+_OF_PROGRAM = re.compile(r"error|exception|fail|dial|rais|log|trace|return|respon|output|crash", re.IGNORECASE)
+"""A log puts a colon before an error, and nothing behind it. Where a sentence leads to the colon, one of these words
+says that a program spoke; "last week another customer had this:" has none."""
+_LOGGED = re.compile(
+    r"\W*(?:[\dT:.,+Z/ -]{8,40}\W*)?(?:ERROR|WARN|WARNING|INFO|FATAL|CRITICAL)\b"
+    r"|\W*(?i:error|exception|uncaught|unhandled|fatal|panic)\b"
+)
+"""How a log's line begins, and no sentence."""
 
 _OF_SIP = re.compile(
     r"sip status|sip trunk|outbound trunk|trunk address|sip request|\bINVITE\b|transaction failed to complete|"
@@ -217,8 +225,13 @@ def _before(text: str, match: re.Match[str]) -> str:
 
 def _is_quoted(text: str, match: re.Match[str]) -> bool:
     """Whether it stands in somebody's sentence: "last week they saw `SIP call failed: 486 ...`, but not here"."""
-    after = text[match.end() : match.end() + 160].partition("\n")[0]
-    return bool(_SENTENCE_BEFORE.search(_before(text, match)) or _SENTENCE_AFTER.match(after))
+    before, after = _before(text, match), text[match.end() : match.end() + 160].partition("\n")[0]
+    if _LOGGED.match(before):
+        return False
+    told = _SENTENCE_AND_COLON.search(before)
+    if told and not _OF_PROGRAM.search(told[0]):
+        return True
+    return bool(_SENTENCE_BEFORE.search(before) or _SENTENCE_AFTER.match(after))
 
 
 def _is_compared(text: str, match: re.Match[str]) -> bool:

@@ -340,6 +340,8 @@ REFUSED = "SIP call failed: 486 Busy Here (resource_exhausted)"
         f"It never rang. Last week on another call they saw `{REFUSED}`, but that was a different customer.",
         f'support says "{REFUSED}" means that the line is busy',
         f"is this the same as {REFUSED}?",
+        f"Last week another customer had this: {REFUSED}",
+        f"Not this one, that was: {REFUSED}",
         'On another call we once got {"code": "resource_exhausted", "msg": "x", "meta": {"sip_status_code": "486"}}',
     ],
 )
@@ -354,7 +356,16 @@ def test_what_a_sentence_quotes_may_be_about_another_call(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [f"SipCallError: {REFUSED}", "dial failed: SIP call failed: 486 Busy Here", REFUSED[:20]]
+    "text",
+    [
+        f"SipCallError: {REFUSED}",
+        "dial failed: SIP call failed: 486 Busy Here",
+        REFUSED[:20],
+        f"2031-02-03 01:00:05 ERROR Could not place call {REFUSED}",
+        f"Exception in create call handler {REFUSED}",
+        f"error creating sip participant {REFUSED} for call abc in room",
+        f"this is what the edge function returned: {REFUSED}",
+    ],
 )
 def test_an_error_on_a_line_of_its_own(text: str) -> None:
     assert found(pasted(in_chat(text))) == [(RINGING, "LKD204", "proven")]
