@@ -218,17 +218,22 @@ def _replaced(by_file: dict[str, list[tuple[int, Worker]]]) -> dict[tuple[str, i
         for same in names.values():
             times = list(accumulate((worker.registration.at or _LONG_AGO for _, worker in same), max))
             for number, worker in same:
-                last = max(
-                    (line.number for line in worker.named if (line.log, line.file) == ("worker", file)), default=0
-                )
-                began = worker.registration.at
-                heard = [line.at for line in worker.named if line.at and line.log == "server" and is_dated(line)]
-                alive = max([*heard, *([began + _TOGETHER] if began else [])], default=_LONG_AGO)
-                later = bisect_right(same, max(last, number), key=_number)
-                later = max(later, bisect_right(times, alive)) if alive > _LONG_AGO else later
+                own = [line.number for line in worker.named if (line.log, line.file) == ("worker", file)]
+                later = max(bisect_right(same, max(own, default=number), key=_number), _first_later(worker, times))
                 if later < len(same):
                     found[file, same[later][0]].append(worker)
     return found
+
+
+def _first_later(worker: Worker, times: list[datetime]) -> int:
+    """The first of these registrations that may be of a successor: after the last that a server said of this
+    one, and not so soon that both were started together."""
+    heard = [line.at for line in worker.named if line.at and line.log == "server" and is_dated(line)]
+    began = worker.registration.at
+    return max(
+        bisect_right(times, max(heard)) if heard else 0,
+        bisect_right(times, _TOGETHER, key=lambda at: at - began) if began else 0,
+    )
 
 
 def _number(entry: tuple[int, Worker]) -> int:

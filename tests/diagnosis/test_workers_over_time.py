@@ -1,5 +1,6 @@
 """Who was registered at the dispatch, and in which state: by all the logs, not by one line of any of them."""
 
+from datetime import UTC, datetime
 from time import process_time
 
 import pytest
@@ -257,6 +258,12 @@ def test_no_sign_that_both_were_there(sign: LogLine) -> None:
 def test_signs_that_both_were_there(lines: list[LogLine]) -> None:
     first, _ = workers(*lines)
     assert states(first, 0) == [State.REGISTERED]
+
+
+def test_a_log_from_the_end_of_time() -> None:
+    last = datetime.max.replace(tzinfo=UTC)
+    both = workers(*(replace(line, at=last) for line in FOLLOWED))
+    assert [worker.at(None) and states(worker, 0) for worker in both] == [[None], [None]]
 
 
 def test_a_successor_drains() -> None:
