@@ -320,11 +320,15 @@ class ComponentLogs:
         identity = line.fields.get("participant", "")
         if not identity:
             return False
-        listed = {job.participant_identity for job in self.call.jobs}
-        if identity in listed or any(identity == f"agent-{job_id}" for job_id in self.job_ids):
+        if identity in self._agent_identities:
             return True
         # Its request_fnc gave it an identity of its own; those of other jobs are other agents.
         return self._kinds.get(identity) == "AGENT" and not identity.startswith("agent-AJ_")
+
+    @cached_property
+    def _agent_identities(self) -> frozenset[str]:
+        listed = {job.participant_identity for job in self.call.jobs}
+        return frozenset(listed | {f"agent-{job_id}" for job_id in self.job_ids})
 
     def may_be_agent(self, line: LogLine) -> bool:
         """Whether nothing shows that a line about a participant is not about the call's agent: it may have
@@ -372,6 +376,11 @@ class ComponentLogs:
         """When workers registered, under this name or any."""
         lines = self.anywhere(Said.REGISTERED)
         return tuple(line for line in lines if name is None or line.fields.get("agent_name", "") == name)
+
+    @cached_property
+    def naming_workers(self) -> tuple[LogLine, ...]:
+        """All lines with the id of a worker."""
+        return tuple(line for _, line in self._lines if line.fields.get("worker_id"))
 
     def _is_own(self, line: LogLine) -> bool:
         fields = line.fields

@@ -3,11 +3,18 @@
 Every registration has an id, which the server's line and the worker's own share; a worker that connects again
 gets another. A line that names no worker, as that it is full, is about the worker whose log it stands in. Where
 that log is of several, it is about one of them, and nobody knows which.
+
+One that was killed leaves no line of its going. Its successor does, in the log of the container or the service
+that started both.
 """
 
+from bisect import bisect_left, bisect_right
+from collections import defaultdict, deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum, auto
+from itertools import accumulate
 
 from livekit_doctor.diagnosis.component_logs import ComponentLogs, Said, meaning
 from livekit_doctor.evidence.observations import LogLine
@@ -21,6 +28,8 @@ class State(StrEnum):
     """It finishes its jobs and takes no other, until it is gone."""
     GONE = auto()
     """It left, or lost its connection."""
+    REPLACED = auto()
+    """Its log goes on with another one under its name, and nothing tells of it since: most likely it was killed."""
 
 
 _STATES = {
@@ -34,8 +43,16 @@ _STATES = {
     Said.DEREGISTERED: State.GONE,
 }
 
-_FOR_GOOD = (State.GONE, State.DRAINING)
+NO_MORE = (State.GONE, State.REPLACED)
+"""The states of one that is not there any more."""
+
+_FOR_GOOD = (*NO_MORE, State.DRAINING)
 """The states that no later line takes back, the stronger first."""
+
+_TOGETHER = timedelta(seconds=10)
+"""Workers that register in one log no further apart are several that were started together, not successors."""
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +61,20 @@ class Change:
 
     state: State
     line: LogLine
-    sure: bool = True
-    """False: the line is about this worker or about another one of the same log."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Worker:
     """One registration of a worker."""
 
     registrations: tuple[LogLine, ...]
-    """The lines that tell of it, the server's and the worker's own."""
+    """The lines that tell of it, the server's and the worker's own, oldest first."""
+    named: tuple[LogLine, ...] = ()
+    """All lines with its id, oldest first."""
     changes: list[Change] = field(default_factory=list)
     """Oldest first."""
+    doubtful: dict[str, dict[State, list[LogLine]]] = field(default_factory=dict)
+    """By log, the lines that are about one of several workers of it; shared by all of them."""
 
     @property
     def name(self) -> str:
@@ -80,54 +99,145 @@ class Worker:
         time count, and all of them where the moment is not known."""
         if not _is_by(self.registration, moment):
             return None
-        past = [change for change in self.changes if change.sure and _is_by(change.line, moment)]
+        past = [change for change in self.changes if _is_by(change.line, moment)]
         final = (change for state in _FOR_GOOD for change in past if change.state is state)
         return next(final, past[-1] if past else Change(State.REGISTERED, self.registration))
 
     def may_have_been(self, state: State, moment: datetime | None) -> LogLine | None:
         """The line that says that this worker, or another one of the same log, was in this state by then."""
-        doubtful = [one for one in self.changes if not one.sure and one.state is state and _is_by(one.line, moment)]
-        return doubtful[-1].line if doubtful else None
+        for file, number in self.starts.items():
+            lines = self.doubtful.get(file, {}).get(state, [])
+            past = len(lines)
+            if moment is not None and lines and lines[-1].at is not None:
+                past = bisect_right(lines, moment, key=lambda line: line.at or _LONG_AGO)
+            if past and lines[past - 1].number > number:
+                return lines[past - 1]
+        return None
+
+    @property
+    def starts(self) -> dict[str, int]:
+        """The workers' logs in which it registered, and the number of the line."""
+        own = sorted((line for line in self.registrations if line.log == "worker"), key=lambda line: -line.number)
+        return {line.file: line.number for line in own}
+
+    def is_heard_of_after(self, moment: datetime) -> bool:
+        """Whether a line with its id, or one that is surely about it, is later."""
+        lines = [*self.named, *(change.line for change in self.changes if change.state is not State.REPLACED)]
+        return any(line.at is not None and is_dated(line) and line.at > moment for line in lines)
 
 
 def workers_of(logs: ComponentLogs) -> tuple[Worker, ...]:
     """Every registration that a line tells of, under whichever name, oldest first."""
-    lines: dict[str, list[LogLine]] = {}
+    named: dict[str, list[LogLine]] = defaultdict(list)
+    for line in logs.naming_workers:
+        named[line.fields["worker_id"]].append(line)
+    lines: dict[str, list[LogLine]] = defaultdict(list)
     for line in logs.registrations():
-        lines.setdefault(line.fields.get("worker_id") or f"{line.file}:{line.number}", []).append(line)
-    workers = tuple(Worker(tuple(own)) for own in lines.values())
-    for line in logs.anywhere(*_STATES):
-        concerned = [worker for worker in workers if _may_be_about(line, worker)]
-        for worker in concerned:
-            sure = len(concerned) == 1 or line.log == "server"
-            said = meaning(line)
-            if said is not None:
-                worker.changes.append(Change(_STATES[said], line, sure))
-    return workers
+        lines[line.fields.get("worker_id") or f"{line.file}:{line.number}"].append(line)
+    index = _Index(tuple(Worker(tuple(own), tuple(named.get(key, ()))) for key, own in lines.items()))
+    for line in logs.anywhere(*_STATES, Said.REGISTERED):
+        index.read(line)
+    return index.workers
 
 
-def _may_be_about(line: LogLine, worker: Worker) -> bool:
-    named = line.fields.get("worker_id")
-    if named and named == worker.id:
-        return True
-    if line.log == "server":
-        return meaning(line) is Said.DEREGISTERED and _left_with_the_last(line, worker)
-    gone = any(change.sure and change.state is State.GONE for change in worker.changes)
-    return not named and not gone and any(_follows(line, before) for before in worker.registrations)
+class _Index:
+    """The workers by what a line may know of them: an id, a log, or the name that it was the last of."""
+
+    def __init__(self, workers: tuple[Worker, ...]) -> None:
+        self.workers = workers
+        self.by_id = {worker.id: worker for worker in workers if worker.id}
+        self.by_file: dict[str, list[tuple[int, Worker]]] = defaultdict(list)
+        """Those that are still there, in the order of their lines."""
+        self.by_kind: dict[str, dict[tuple[frozenset[str], frozenset[str]], deque[Worker]]] = defaultdict(dict)
+        """By name, then by the servers' logs and the types of job, oldest first."""
+        self.doubtful: dict[str, dict[State, list[LogLine]]] = {}
+        for worker in workers:
+            for file, number in worker.starts.items():
+                self.by_file[file].append((number, worker))
+                worker.doubtful[file] = self.doubtful.setdefault(file, defaultdict(list))
+        for there in self.by_file.values():
+            there.sort(key=_number)
+        self.replaced = _replaced(self.by_file)
+        for worker in sorted(workers, key=lambda one: one.registration.at or _LONG_AGO):
+            if is_dated(worker.registration):
+                files = frozenset(line.file for line in worker.registrations if line.log == "server")
+                kinds = frozenset(one.fields["job_type"] for one in worker.registrations if "job_type" in one.fields)
+                self.by_kind[worker.name].setdefault((files, kinds), deque()).append(worker)
+
+    def read(self, line: LogLine) -> None:
+        said = meaning(line)
+        if said is Said.REGISTERED:
+            for worker in self.replaced.get((line.file, line.number), ()) if line.log == "worker" else ():
+                self._change(worker, State.REPLACED, line)
+            return
+        if said is None:
+            return
+        state, named = _STATES[said], line.fields.get("worker_id")
+        if named and named in self.by_id:
+            self._change(self.by_id[named], state, line)
+        elif said is Said.DEREGISTERED:
+            for worker in self._left_with_the_last(line):
+                self._change(worker, state, line)
+        elif line.log == "worker" and not named:
+            there = self.by_file.get(line.file, [])
+            before = bisect_left(there, line.number, key=_number)
+            if before == 1:
+                self._change(there[0][1], state, line)
+            elif before:
+                self.doubtful[line.file][state].append(line)
+
+    def _change(self, worker: Worker, state: State, line: LogLine) -> None:
+        worker.changes.append(Change(state, line))
+        if state not in NO_MORE:
+            return
+        for file, number in worker.starts.items():
+            there = self.by_file[file]
+            place = bisect_left(there, number, key=_number)
+            if place < len(there) and there[place][1] is worker:
+                del there[place]
+
+    def _left_with_the_last(self, line: LogLine) -> Iterator[Worker]:
+        """When the last worker under a name leaves a server, all that it had registered before have left."""
+        if not is_dated(line):
+            return
+        kind = {line.fields["job_type"]} if "job_type" in line.fields else set()
+        for (files, kinds), workers in self.by_kind.get(line.fields.get("agent_name", ""), {}).items():
+            if (files and line.file not in files) or len(kinds | kind) > 1:
+                continue
+            while workers and _is_by(workers[0].registration, line.at):
+                yield workers.popleft()
 
 
-def _left_with_the_last(line: LogLine, worker: Worker) -> bool:
-    """When the last worker under a name leaves a server, all that it had registered before have left."""
-    if line.fields.get("agent_name") != worker.name or not (is_dated(line) and is_dated(worker.registration)):
-        return False
-    known = [one for one in worker.registrations if one.log == "server"]
-    elsewhere = known and all(one.file != line.file for one in known)
-    kinds = {one.fields["job_type"] for one in (line, *worker.registrations) if "job_type" in one.fields}
-    return not elsewhere and len(kinds) < 2 and _is_by(worker.registration, line.at)
+def _replaced(by_file: dict[str, list[tuple[int, Worker]]]) -> dict[tuple[str, int], list[Worker]]:
+    """The workers that another one replaced, by the log and the line with which that one registered."""
+    found: dict[tuple[str, int], list[Worker]] = defaultdict(list)
+    for file, there in by_file.items():
+        names: dict[str, list[tuple[int, Worker]]] = defaultdict(list)
+        for number, worker in there:
+            names[worker.name].append((number, worker))
+        for same in names.values():
+            times = list(accumulate((worker.registration.at or _LONG_AGO for _, worker in same), max))
+            for number, worker in same:
+                own = [line.number for line in worker.named if (line.log, line.file) == ("worker", file)]
+                later = max(bisect_right(same, max(own, default=number), key=_number), _first_later(worker, times))
+                if later < len(same):
+                    found[file, same[later][0]].append(worker)
+    return found
 
 
-def _follows(line: LogLine, other: LogLine) -> bool:
-    return (line.log, line.file) == (other.log, other.file) and line.number > other.number
+def _first_later(worker: Worker, times: list[datetime]) -> int:
+    """The first of these registrations that may be of a successor: after the last that a server said of this
+    one, and not so soon that both were started together."""
+    heard = [line.at for line in worker.named if line.at and line.log == "server" and is_dated(line)]
+    began = worker.registration.at
+    return max(
+        bisect_right(times, max(heard)) if heard else 0,
+        bisect_right(times, _TOGETHER, key=lambda at: at - began) if began else 0,
+    )
+
+
+def _number(entry: tuple[int, Worker]) -> int:
+    return entry[0]
 
 
 def _is_by(line: LogLine, moment: datetime | None) -> bool:

@@ -1,12 +1,15 @@
 """Who was registered at the dispatch, and in which state: by all the logs, not by one line of any of them."""
 
+from datetime import UTC, datetime
+from time import process_time
+
 import pytest
 from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.core import calls_of
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.setup import Setup
-from livekit_doctor.diagnosis.workers_over_time import State, Worker
+from livekit_doctor.diagnosis.workers_over_time import State, Worker, workers_of
 from livekit_doctor.evidence.observations import LogLine
 from tests.diagnosis.factories import (
     AGENT,
@@ -163,7 +166,13 @@ NEW_IS_THERE = in_file("new.log", registered(-60, worker_id=NEW))
     [
         pytest.param([*OLD_DRAINS, *NEW_IS_THERE], id="two logs"),
         pytest.param([registered(-600, worker_id=OLD), registered(-60, worker_id=NEW), drains(-5, OLD)], id="one log"),
-        pytest.param([registered(-600, worker_id=OLD), registered(-60, worker_id=NEW), drains(-5)], id="without an id"),
+        pytest.param(
+            [registered(-600, worker_id=OLD), registered(-592, worker_id=NEW), drains(-5)], id="without an id"
+        ),
+        pytest.param(
+            [registered(-600, worker_id=OLD), registered(-60, worker_id=NEW), drains(-5), closed(20, OLD)],
+            id="the server knew both",
+        ),
     ],
 )
 def test_a_worker_that_did_not_drain_may_have_been_full(lines: list[LogLine]) -> None:
@@ -210,6 +219,57 @@ def test_the_workers_logs_alone_say_that_all_were_full() -> None:
     assert found(afterwards(*called)) == [(JOB, "LKD103", "possible")]
     second = in_file("second.log", registered(-60, worker_id=OLD))
     assert "LKD103" not in [one.code for one in afterwards(*called, *second).broken]
+
+
+# A worker that was killed, and the one that follows it in the same log
+
+
+FOLLOWED = [registered(-7200, worker_id=OLD), registered(-3600, worker_id=NEW)]
+
+
+def test_a_successor_in_the_same_log() -> None:
+    first, second = workers(*FOLLOWED, drains(-5))
+    assert states(first, -7200, -3601, -3600) == [State.REGISTERED, State.REGISTERED, State.REPLACED]
+    assert states(second, -3600, -5) == [State.REGISTERED, State.DRAINING]
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        pytest.param(full(-50), id="a line without an id"),
+        pytest.param(closed(-4000, OLD), id="closed before"),
+    ],
+)
+def test_no_sign_that_both_were_there(sign: LogLine) -> None:
+    first, _ = workers(*FOLLOWED, sign)
+    assert states(first, 0)[0] in (State.REPLACED, State.GONE)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param([*FOLLOWED, says(-60, "received job request", OLD)], id="its own line"),
+        pytest.param([*FOLLOWED, closed(20, OLD)], id="the server closed it later"),
+        pytest.param([FOLLOWED[0], replace(FOLLOWED[1], file="new.log")], id="two logs"),
+        pytest.param([FOLLOWED[0], registered(-3600, "Back Office 9", worker_id=NEW)], id="another name"),
+        pytest.param([FOLLOWED[0], registered(-7195, worker_id=NEW)], id="started together"),
+    ],
+)
+def test_signs_that_both_were_there(lines: list[LogLine]) -> None:
+    first, _ = workers(*lines)
+    assert states(first, 0) == [State.REGISTERED]
+
+
+def test_a_log_from_the_end_of_time() -> None:
+    last = datetime.max.replace(tzinfo=UTC)
+    both = workers(*(replace(line, at=last) for line in FOLLOWED))
+    assert [worker.at(None) and states(worker, 0) for worker in both] == [[None], [None]]
+
+
+def test_a_successor_drains() -> None:
+    assert found(stuck(*FOLLOWED, drains(-5))) == [(JOB, "LKD108", "likely")]
+    assert found(stuck(*FOLLOWED, drains(-5), BUSY)) == [(JOB, "LKD108", "likely")]
+    assert found(stuck(*FOLLOWED, closed(-4000, OLD), drains(-5), BUSY)) == [(JOB, "LKD108", "proven")]
 
 
 # LKD105: a worker that does not reach its server
@@ -271,8 +331,36 @@ def test_a_worker_that_came_late_leaves_its_code_as_a_candidate() -> None:
 
 def test_a_worker_that_came_soon_beside_one_that_was_there() -> None:
     there = in_file("own.log", registered(-60, worker_id=OLD))
-    assert called(*there, registered(2, worker_id=NEW)) == [(JOB, "LKD101", "possible")]
+    still = in_file("own.log", says(30, "shutting down worker"))
+    assert called(*there, *still, registered(2, worker_id=NEW)) == [(JOB, "LKD101", "possible")]
+    assert called(*there, closed(20, OLD), registered(2, worker_id=NEW)) == [(JOB, "LKD101", "possible")]
     assert called(*there, closed(-30, OLD), registered(2, worker_id=NEW)) == [(JOB, "LKD109", "proven")]
+
+
+KILLED = registered(-3600, worker_id=OLD)
+
+
+@pytest.mark.parametrize("before", [[KILLED], in_file("own.log", KILLED)])
+def test_a_killed_worker_hides_no_successor(before: list[LogLine]) -> None:
+    """It leaves no line of its going, and the server says that it knows none."""
+    assert called(*before, registered(5, worker_id=NEW)) == [(JOB, "LKD109", "proven")]
+
+
+def test_a_killed_worker_of_which_another_node_wrote() -> None:
+    there = in_file("node-2.log", replace(server_registered(-3600), fields={"agent_name": AGENT, "worker_id": OLD}))
+    assert called(*there, registered(5, worker_id=NEW)) == [(JOB, "LKD101", "possible")]
+
+
+@pytest.mark.parametrize("fields", [{"job_type": "JT_PUBLISHER"}, {"deployment": "blue"}])
+def test_the_server_says_nothing_of_workers_for_other_jobs(fields: dict[str, str]) -> None:
+    other = in_file("own.log", registered(-3600, worker_id=OLD, **fields))
+    assert "LKD109" not in [code for _, code, _ in called(*other, registered(5, worker_id=NEW))]
+
+
+def test_the_server_closed_the_last_worker() -> None:
+    assert called(KILLED, closed(-30, OLD)) == [(JOB, "LKD101", "proven")]
+    assert called(KILLED) == [(JOB, "LKD101", "possible")]
+    assert called(KILLED, closed(30, OLD)) == [(JOB, "LKD101", "possible")]
 
 
 # LKD102: a worker under a name that is almost the dispatched one
@@ -314,3 +402,64 @@ def test_a_near_name_that_was_there(later: list[LogLine]) -> None:
 def test_a_near_name_at_a_time_without_a_zone() -> None:
     undated = replace(registered(-60, NEAR), zoned=False)
     assert found(stuck(NO_WORKER, undated)) == [(JOB, "LKD102", "likely")]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param([], id="killed"),
+        pytest.param([says(-3700, "shutting down worker")], id="ended"),
+        pytest.param([gone(-3700)], id="the server's last"),
+    ],
+)
+def test_a_deploy_that_renamed_the_agent(end: list[LogLine]) -> None:
+    renamed = [registered(-7200, worker_id=OLD), *end, registered(-3600, NEAR, worker_id=NEW)]
+    assert found(stuck(NO_WORKER, *renamed)) == [(JOB, "LKD102", "proven")]
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        pytest.param([registered(-60, worker_id=OLD)], id="the near one was there beside it"),
+        pytest.param([replace(registered(-7200, worker_id=OLD), zoned=False)], id="nobody knows when"),
+        pytest.param([registered(-7200, worker_id=OLD), closed(20, OLD)], id="not killed"),
+        pytest.param([registered(90, worker_id=OLD)], id="came later"),
+    ],
+)
+def test_a_near_name_beside_the_own_one(own: list[LogLine]) -> None:
+    near = in_file("near.log", registered(-3600, NEAR, worker_id=NEW))
+    assert "LKD102" not in [code for _, code, _ in found(stuck(NO_WORKER, *own, *near))]
+
+
+# Large logs
+
+
+def by_the_thousand(count: int) -> dict[str, list[LogLine]]:
+    each = range(count)
+    ids = [f"AW_{number:012}" for number in each]
+    return {
+        "connections": [
+            *(registered(-count + i, worker_id=ids[i]) for i in each),
+            *(replace(fails(-count + i + 0.5), number=count + i) for i in each),
+        ],
+        "closed": [
+            *(server_line(-count + i, "worker registered", worker_id=ids[i], **WITHOUT_ROOM) for i in each),
+            *(closed(-count + i + 0.5, ids[i]) for i in each),
+        ],
+        "names": [*(registered(-60, f"Desk {i}", worker_id=ids[i]) for i in each), *(fails(-5) for _ in each)],
+    }
+
+
+@pytest.mark.parametrize("kind", ["connections", "closed", "names"])
+def test_a_log_of_many_workers_is_read_in_about_the_time_of_its_lines(kind: str) -> None:
+    """Eight times the lines take about eight times as long, where each against each would take 64 times."""
+    took = {}
+    for count in (250, 2000):
+        lines = by_the_thousand(count)[kind]
+        numbered = [replace(line, number=number) for number, line in enumerate(lines, 1)]
+        logs = calls_of(Setup(evidence(30, numbered), HERE), Subject(room=ROOM))[-1].component_logs
+        logs.anywhere()
+        began = process_time()
+        assert len(workers_of(logs)) == count
+        took[count] = process_time() - began
+    assert took[2000] < 24 * max(took[250], 0.002)

@@ -18,7 +18,7 @@ from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.looks import finding
-from livekit_doctor.diagnosis.workers_over_time import Change, State, Worker, is_dated
+from livekit_doctor.diagnosis.workers_over_time import NO_MORE, Change, State, Worker, is_dated
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Confidence, Step
 
@@ -57,7 +57,7 @@ def worker_not_connected(call: Call, proofs: Proofs) -> Finding | None:
     if _has_job(call, proofs) or failing is None:
         return None
     refused = _no_worker(call)
-    for worker, _ in _there(call):
+    for worker, _ in _registered(call):
         # One that was killed leaves no line of its going: of the log's own the server knows better.
         if not refused or failing.file not in worker.files:
             return None
@@ -116,12 +116,20 @@ def worker_under_other_name(call: Call, proofs: Proofs) -> Finding | None:
     """LKD102: the server knows no worker under the dispatch's name, and one under a name that is almost it
     was there."""
     refused, name = _no_worker(call), call.wanted_agent
-    if _has_job(call, proofs) or not refused or not name or _own_registrations(call):
+    if _has_job(call, proofs) or not refused or not name:
         return None
+    began = _began(call)
+    own = [worker for worker in call.workers if worker.name == name]
+    if not all(_had_left(call, worker, began, refused) for worker in own):
+        return None
+    last = max((worker.registration.at for worker in own if worker.registration.at), default=None)
     for worker in reversed(call.workers):
-        there = worker.at(_began(call))
+        there = worker.at(began)
         how = near_miss(name, worker.name) if worker.name and _is_on_this_server(call, worker) else None
-        if how and there is not None and there.state is not State.GONE:
+        came_at = worker.registration.at
+        if last and (not came_at or not is_dated(worker.registration) or came_at < last):
+            continue  # not renamed: it was there beside the own one, or may have been
+        if how and there is not None and there.state not in NO_MORE:
             text = f'the dispatch is for "{name}", a worker runs as "{worker.name}": they differ in {how}'
             shown = [because(worker.registration, text), *map(because, refused)]
             sure = PROVEN if is_dated(worker.registration) else LIKELY
@@ -143,12 +151,15 @@ def no_worker_registered(call: Call, proofs: Proofs) -> Finding | None:
         for line in call.component_logs.anywhere(Said.DEREGISTERED)
         if line.fields.get("agent_name") == call.wanted_agent and _before_dispatch(call, line)
     ]
+    began = _began(call)
+    ends = [change.line for worker in _own_workers(call) if (change := worker.at(began))]
+    left = left or [line for line in ends if refused and meaning(line) is Said.WORKER_CLOSED and is_dated(line)]
     undated = any(not is_dated(worker.registration) for worker in _own_workers(call))
     if not left or undated or _there(call):
         if not refused:
             return None
         return _finding(call, "LKD101", POSSIBLE, list(map(because, refused)))
-    if dispatched_before_worker(call, proofs):
+    if dispatched_before_worker(call, proofs) or worker_under_other_name(call, proofs):
         return None
     shown = [because(left[-1], "the last worker under this name had left"), *map(because, refused or _no_answer(call))]
     return _finding(call, "LKD101", PROVEN if refused else _by_name(call), shown)
@@ -166,7 +177,8 @@ def worker_draining(call: Call, proofs: Proofs) -> Finding | None:
     if draining and not others:
         last = draining[-1]
         shown = [because(last, "the worker was draining"), *map(because, busy or _no_answer(call))]
-        confidence = PROVEN if len(shown) > 1 and _by_name(call, last.at) is LIKELY else LIKELY
+        sure = len(shown) > 1 and _by_name(call, last.at) is LIKELY and not _is_any_replaced(call)
+        confidence = PROVEN if sure else LIKELY
         return _finding(call, "LKD108", confidence if is_dated(last) else POSSIBLE, shown)
     shown = [because(line, "a worker was draining") for line in draining or _drain_of_one(call)]
     if not shown or not busy:
@@ -347,11 +359,53 @@ def _is_on_this_server(call: Call, worker: Worker) -> bool:
     return known_to_server or all(_is_here(call, line) for line in worker.registrations)
 
 
-def _there(call: Call) -> list[tuple[Worker, Change]]:
+def _registered(call: Call) -> list[tuple[Worker, Change]]:
     """The own workers that were registered at the dispatch, and in which state each was."""
     began = _began(call)
     known = [(worker, change) for worker in _own_workers(call) if (change := worker.at(began))]
-    return [(worker, change) for worker, change in known if change.state is not State.GONE]
+    return [(worker, change) for worker, change in known if change.state not in NO_MORE]
+
+
+def _there(call: Call) -> list[tuple[Worker, Change]]:
+    """Those of them that the server did not say to know nothing of."""
+    refused = _no_worker(call)
+    return [(worker, change) for worker, change in _registered(call) if not _is_unknown(call, worker, refused)]
+
+
+def _is_unknown(call: Call, worker: Worker, refused: tuple[LogLine, ...]) -> bool:
+    """Whether the server refused the job in spite of this worker's registration, and nothing tells of the
+    worker since: one that was killed leaves no line of its going."""
+    known = {line.file for line in worker.registrations if line.log == "server"}
+    if not refused or (known and refused[0].file not in known) or not _is_of_kind(call, worker):
+        return False
+    said_at = refused[0].at if is_dated(refused[0]) and is_dated(worker.registration) else None
+    return said_at is not None and not worker.is_heard_of_after(said_at)
+
+
+def _is_of_kind(call: Call, worker: Worker) -> bool:
+    """Whether it takes jobs such as the call's, as far as its lines tell."""
+    wanted = _TYPES[call.settings.agent.job_type]
+    deployment = call.dispatches[-1].deployment if call.dispatches else ""
+    lines = [line.fields for line in worker.registrations]
+    return all(
+        fields.get("job_type", wanted) == wanted and fields.get("deployment", deployment) == deployment
+        for fields in lines
+    )
+
+
+def _had_left(call: Call, worker: Worker, began: datetime | None, refused: tuple[LogLine, ...]) -> bool:
+    """Whether one under the agent's name had been with this server, and was not any more at the dispatch."""
+    there = worker.at(began)
+    if there is None or not _is_on_this_server(call, worker) or not is_dated(worker.registration):
+        return False
+    return there.state in NO_MORE or _is_unknown(call, worker, refused)
+
+
+def _is_any_replaced(call: Call) -> bool:
+    """Whether one of the own workers is only taken to be gone."""
+    began = _began(call)
+    changes = (worker.at(began) for worker in _own_workers(call))
+    return any(change is not None and change.state is State.REPLACED for change in changes)
 
 
 def _by_state(call: Call, state: State) -> tuple[list[LogLine], list[Change]]:
@@ -362,7 +416,8 @@ def _by_state(call: Call, state: State) -> tuple[list[LogLine], list[Change]]:
 
 def _drain_of_one(call: Call) -> list[LogLine]:
     """The lines by which one of several own workers was draining, and nobody knows which."""
-    lines = (worker.may_have_been(State.DRAINING, _began(call)) for worker, _ in _there(call))
+    began = _began(call)
+    lines = (worker.may_have_been(State.DRAINING, began) for worker, _ in _there(call))
     return [line for line in lines if line]
 
 
