@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from livekit_doctor.diagnosis import carrier
-from livekit_doctor.diagnosis.component_logs import ComponentLogs, Said
+from livekit_doctor.diagnosis.component_logs import ComponentLogs, Said, meaning
 from livekit_doctor.diagnosis.correlation import RoomRef, Subject, steps_of
 from livekit_doctor.diagnosis.row_answers import Refusal, refusal_in
 from livekit_doctor.diagnosis.setup import Setup
-from livekit_doctor.diagnosis.states import says_failed
+from livekit_doctor.diagnosis.states import says_failed, says_talked
 from livekit_doctor.diagnosis.workers_over_time import Worker, workers_of
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import (
@@ -33,7 +33,7 @@ from livekit_doctor.evidence.observations import (
     Track,
     WorkerEndpoint,
 )
-from livekit_doctor.flow import Step
+from livekit_doctor.flow import LEGS, Leg, Step
 from livekit_doctor.settings import Allowance, Settings
 
 JOB_LISTED_AFTER = timedelta(seconds=8)
@@ -41,6 +41,9 @@ JOB_LISTED_AFTER = timedelta(seconds=8)
 
 ROOM_AFTER_ROWS = timedelta(minutes=1)
 """A room this much younger than the last row of a call is another call's room of the same name."""
+
+LEAVES_WITHIN = timedelta(seconds=10)
+"""A SIP participant that was refused is gone well before this."""
 
 ANSWERED = ("active", "automation")
 RANG = ("ringing", *ANSWERED)
@@ -393,14 +396,74 @@ class Call:
 
     @cached_property
     def refusals(self) -> tuple[tuple[LogRow, Refusal], ...]:
-        """The rows that tell of a refusal by its SIP status."""
-        told = ((row, refusal_in(row, self.step_of_state[row.state])) for row in self.rows)
-        return tuple((row, refusal) for row, refusal in told if refusal is not None)
+        """The rows that tell of a refusal by its SIP status; not those that the phone of the call outlived."""
+        answered = Step.SIP_ANSWERED in self.logged or self.talked_last is not None
+        told = (
+            (row, refusal_in(row, self.step_of_state[row.state], by_dialler=self._may_dial(row.source)))
+            for row in self.rows
+        )
+        return tuple(
+            (row, refusal)
+            for row, refusal in told
+            if refusal is not None and not self._phone_stayed(row) and (refusal.named or not answered)
+        )
+
+    def _may_dial(self, source: str) -> bool:
+        """Whether a component may be the one that dials: not what reports nothing but the agent's own steps."""
+        return self.settings.flow.placed_by == "agent" or source not in self._only_agents
+
+    @cached_property
+    def _only_agents(self) -> frozenset[str]:
+        own = (Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED, Step.AGENT_AUDIO)
+        steps = [(row.source, self.step_of_state[row.state]) for row in self.rows]
+        placing = {source for source, step in steps if step not in (None, Step.CALL_ENDED, *own)}
+        return frozenset({source for source, step in steps if step in own} - placing)
+
+    @cached_property
+    def talked_last(self) -> datetime | None:
+        """When a row last told that somebody on the phone talked."""
+        talks = {state for state, step in self.step_of_state.items() if step is None and says_talked(state)}
+        return max((row.at for row in self.rows if row.state in talks), default=None)
+
+    def _phone_stayed(self, row: LogRow) -> bool:
+        """Whether the server's log has a phone in the room before this row and long after it: one that was refused
+        leaves at once."""
+        tolerance = timedelta(seconds=self.settings.call_logs.clock_tolerance)
+        return any(came < row.at and row.at + LEAVES_WITHIN + tolerance < left for came, left in self._phone_stays)
+
+    @cached_property
+    def _phone_stays(self) -> tuple[tuple[datetime, datetime], ...]:
+        """From when to when phones were in the room, by the server's log."""
+        came: dict[str, datetime] = {}
+        stays = []
+        for line in self.component_logs.said(Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT):
+            identity = line.fields.get("participant", "")
+            if line.at is None or not line.zoned:
+                continue
+            if meaning(line) is Said.PARTICIPANT_ACTIVE:
+                came[identity] = line.at
+            elif line.fields.get("kind") == "SIP" and identity in came:
+                stays.append((came.pop(identity), line.at))
+        return tuple(stays)
+
+    @cached_property
+    def last_of_phone(self) -> dict[str, datetime]:
+        """When each component last logged a row that tells of the phone."""
+        last: dict[str, datetime] = {}
+        for row in self.rows:
+            if self.step_of_state[row.state] in LEGS[Leg.PHONE]:
+                last[row.source] = max(row.at, last.get(row.source, row.at))
+        return last
+
+    @cached_property
+    def phone_last_logged(self) -> datetime | None:
+        """When any of them last did."""
+        return max(self.last_of_phone.values(), default=None)
 
     @cached_property
     def logged_failures(self) -> tuple[LogRow, ...]:
         """The rows whose state no step stands for and which say in plain words that the call failed."""
-        return tuple(row for row in self.rows if row.state in self.unmapped and says_failed(row.state))
+        return tuple(row for row in self.rows if self.step_of_state[row.state] is None and says_failed(row.state))
 
     @cached_property
     def logged_doubts(self) -> tuple[LogRow, ...]:

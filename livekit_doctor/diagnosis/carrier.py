@@ -19,8 +19,8 @@ from msgspec import Struct
 
 from livekit_doctor.diagnosis.component_logs import Said, meaning
 from livekit_doctor.diagnosis.findings import Because
-from livekit_doctor.evidence.observations import SipCallResult
-from livekit_doctor.flow import LEGS, Leg
+from livekit_doctor.diagnosis.row_answers import Refusal
+from livekit_doctor.evidence.observations import LogRow, SipCallResult
 
 if TYPE_CHECKING:
     from livekit_doctor.diagnosis.call import Call
@@ -52,8 +52,6 @@ class Kind(StrEnum):
 
 DIALED = frozenset({Kind.REJECTED, Kind.AUTH_FAILED, Kind.UNREACHABLE, Kind.MEDIA_FAILED, Kind.TIMED_OUT})
 """What can only come of a call whose SIP participant was in the room."""
-
-_OF_THE_PHONE = frozenset(LEGS[Leg.PHONE])
 
 DATE_RESOLUTION = timedelta(seconds=1)
 """By how much a `Date` header may be early."""
@@ -105,6 +103,10 @@ class CarrierAnswer(Struct, frozen=True, kw_only=True):
     number: str = ""
     quoted: bool = False
     """Somebody's sentence quotes it: it may be another call's, and proves nothing of this one."""
+    soon: bool = False
+    """It is about the call's phone only if it came soon after the phone was dialled: what has it does not say so."""
+    doubt: str = ""
+    """Why it may be about another phone."""
 
     @property
     def when(self) -> datetime | None:
@@ -229,15 +231,28 @@ def _from_rows(call: "Call") -> Iterator[CarrierAnswer]:
             because=Because(source=row.read.source, at=row.at, text=text),
             at=row.at,
             sip_status=refusal.status,
+            soon=refusal.soon,
+            doubt=_doubt(call, row, refusal),
         )
+
+
+def _doubt(call: "Call", row: LogRow, refusal: Refusal) -> str:
+    """Why the refusal in a row may be that of another phone; empty where nothing says so."""
+    if not refusal.by_dialler:
+        return "the agent logged it, which does not dial this call's phone (flow.placed_by): it may be another phone's"
+    if call.talked_last is not None and call.talked_last > row.at:
+        return "a later row says that somebody on the phone talked: it may be another phone's"
+    return ""
 
 
 def dialled_again(call: "Call", at: datetime, by: str | None = None) -> bool:
     """Whether a row tells of the phone after this moment, `by` the clock of this component. Two clocks have an
     order only beyond the tolerance (design fact 29)."""
     tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
-    later = (row for row in call.rows if call.step_of_state[row.state] in _OF_THE_PHONE)
-    return any(row.at - at > (timedelta() if row.source == by else tolerance) for row in later)
+    last = call.phone_last_logged
+    if last is None:
+        return False
+    return last - at > tolerance or (by is not None and call.last_of_phone.get(by, at) > at)
 
 
 def _from_sip_log(call: "Call") -> Iterator[CarrierAnswer]:

@@ -1,7 +1,8 @@
 """What a log row tells of the answer to the attempt to dial: the SIP status that is its own.
 
 A row's metadata may speak of many statuses: those of a transfer, of what is dialled again, of attempts that
-came before. Its own stands at the top, in an error, or in an object that only wraps these.
+came before. Its own stands at the top, in an error, or in an object that only wraps these; anywhere else too where
+the row's state says by itself that the phone's leg failed.
 """
 
 import json
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from livekit_doctor.diagnosis.states import is_of_other_phone, says_failed
+from livekit_doctor.diagnosis.states import is_of_other_phone, says_failed, says_phone_failed
 from livekit_doctor.evidence.observations import LogRow
 from livekit_doctor.flow import LEGS, Leg, Step
 
@@ -23,17 +24,25 @@ _WRAPPERS = _ERRORS | {
     *("sip", "carrier", "livekit", "twirp", "response", "result", "body", "payload", "data", "context"),
     *("meta", "metadata", "detail", "details"),
 }
-_STATUS = "sipstatuscode"
+_WRAPS = re.compile(r"(?:error|response|result|details?)s?$")
+_STATUS = frozenset({"sipstatuscode", "sipstatus", "sipcode", "sipresponsecode"})
 _DEEPEST = 6
 
 _ELSEWHERE = re.compile(
-    r"transfer|\brefer\b|forward|redial|retr(?:y|ies)|attempts|previous|fall_?back|failover", re.IGNORECASE
+    r"transfer|\brefer\b|forward|redial|retr(?:y|ies)|attempts|previous|fall_?back|failover|polic(?:y|ies)",
+    re.IGNORECASE,
 )
 """Names of what is about another attempt than the row's own."""
-_ELSEWHERE_IN_TEXT = re.compile(r"transfer|\brefer\b|attempts|_(?:if|on|policy)\b", re.IGNORECASE)
+_ELSEWHERE_IN_TEXT = re.compile(
+    r"transfer(?![-_ ]?(?:number|enabled|phone)\b)|\brefer\b|attempts|_(?:if|on|policy)\b", re.IGNORECASE
+)
+"""A number to transfer to is one more thing that a call has."""
 
 _STATUS_IN_TEXT = re.compile(
-    r"\bsip status:? (\d{3})\b|sip_?status_?code[^\w\[\]{}]{1,6}(\d{3})\b|\bSIP call failed: (\d{3})\b", re.IGNORECASE
+    r"\b(?:sip status(?: code)?:?|SIP call failed:) ([1-6][0-9]{2})\b"
+    r"|\bSIP(?:/2\.0)? ([1-6][0-9]{2})(?= (?-i:[A-Z])|[\s.,;)]*$)"
+    r"|sip_?status_?code[^\w\[\]{}]{1,6}([1-6][0-9]{2})\b",
+    re.IGNORECASE,
 )
 _OF_ERROR = re.compile(r"fail|error|invite|reject|refus", re.IGNORECASE)
 
@@ -41,54 +50,81 @@ _OF_ERROR = re.compile(r"fail|error|invite|reject|refus", re.IGNORECASE)
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A final SIP status, 300 to 699. `sure` where the row says by its state, or by an error, that the phone's
-    leg failed with it; else it may be about anything."""
+    leg failed with it; else it may be about anything. `named` where the state says so of this leg and of nothing
+    else. `by_dialler` is whether the component that logged it may have dialled. `soon`: it can only be the answer
+    to the call's phone if it was logged soon after that was dialled, since other things fail, and end, later on."""
 
     status: int
     sure: bool
+    named: bool
+    by_dialler: bool
+    soon: bool
 
 
-def refusal_in(row: LogRow, step: Step | None) -> Refusal | None:
+def refusal_in(row: LogRow, step: Step | None, *, by_dialler: bool = True) -> Refusal | None:
     """The refusal that the row tells of; `step` is the one that its state stands for. None also where it has
-    several statuses: which was the call's it does not say."""
+    several statuses: which was the call's it does not say. What one logs that does not dial (`by_dialler`) may be
+    about a phone that it wanted to add, unless its state says otherwise."""
     if step in _SAYS_NOTHING or (step is None and is_of_other_phone(row.state)):
         return None
-    found = list(_in_text(row.metadata, in_error=False, depth=0))
+    named = step in (None, Step.CALL_ENDED) and says_phone_failed(row.state)
+    found = list(_Walk(anywhere=named).text(row.metadata, in_error=False, depth=0))
     statuses = {status for status, _ in found}
     if len(statuses) != 1 or not 300 <= (status := statuses.pop()) <= 699:
         return None
-    by_name = step is Step.CALL_ENDED or (step is None and says_failed(row.state))
-    return Refusal(status, sure=by_name or any(in_error for _, in_error in found))
+    other_failed = says_failed(row.state) and not named
+    failed = other_failed or any(in_error for _, in_error in found)
+    by_dialler = by_dialler or step is not None
+    return Refusal(
+        status,
+        sure=named or step is Step.CALL_ENDED or (by_dialler and failed),
+        named=named,
+        by_dialler=by_dialler,
+        soon=not named and (step is not None or other_failed),
+    )
 
 
 _Found = Iterator[tuple[int, bool]]
 
 
-def _in_text(text: str, *, in_error: bool, depth: int) -> _Found:
-    """The statuses of a text, which may be JSON, and whether they are an error's."""
-    value = _parsed(text)
-    if isinstance(value, dict):
-        yield from _in_object(value, in_error=in_error, depth=depth)
-    elif isinstance(value, str) and depth < _DEEPEST:
-        yield from _in_text(value, in_error=in_error, depth=depth + 1)
-    elif value is None:
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """The statuses in a value, and whether they are an error's. `anywhere`: not only in what wraps them."""
+
+    anywhere: bool
+
+    def text(self, text: str, *, in_error: bool, depth: int) -> _Found:
+        """Those of a text, which may be JSON."""
+        value = _parsed(text)
+        if value is not None:
+            yield from self.value(value, in_error=in_error, depth=depth)
+            return
         elsewhere, of_error = _ELSEWHERE_IN_TEXT.search(text), in_error or _OF_ERROR.search(text) is not None
         for match in _STATUS_IN_TEXT.finditer(text, 0, elsewhere.start() if elsewhere else len(text)):
             yield int(match[1] or match[2] or match[3]), of_error
 
+    def value(self, value: object, *, in_error: bool, depth: int) -> _Found:
+        if depth > _DEEPEST:
+            return
+        if isinstance(value, dict):
+            yield from self._object(value, in_error=in_error, depth=depth)
+        elif isinstance(value, list):
+            for item in value:
+                yield from self.value(item, in_error=in_error, depth=depth + 1)
+        elif isinstance(value, str):
+            yield from self.text(value, in_error=in_error, depth=depth + 1)
 
-def _in_object(value: dict[str, Any], *, in_error: bool, depth: int) -> _Found:
-    for key, item in value.items():
-        name = re.sub(r"[\W_]", "", key).lower()
-        inside = in_error or name in _ERRORS
-        if name == _STATUS:
-            if found := re.match(r"\d{3}\b", str(item)):
-                yield int(found[0]), in_error
-        elif depth >= _DEEPEST or _ELSEWHERE.search(key):
-            continue
-        elif isinstance(item, dict) and name in _WRAPPERS:
-            yield from _in_object(item, in_error=inside, depth=depth + 1)
-        elif isinstance(item, str):
-            yield from _in_text(item, in_error=inside, depth=depth + 1)
+    def _object(self, value: dict[str, Any], *, in_error: bool, depth: int) -> _Found:
+        for key, item in value.items():
+            name = re.sub(r"[\W_]", "", key).lower()
+            if name in _STATUS and not isinstance(item, dict | list):
+                if found := re.match(r"[1-6][0-9]{2}\b", str(item)):
+                    yield int(found[0]), in_error
+            elif _ELSEWHERE.search(key):
+                continue
+            elif isinstance(item, str) or self.anywhere or name in _WRAPPERS or _WRAPS.search(name):
+                inside = in_error or name in _ERRORS or name.endswith(("error", "errors"))
+                yield from self.value(item, in_error=inside, depth=depth + 1)
 
 
 def _parsed(text: str) -> object:

@@ -4,10 +4,17 @@ import re
 
 _OTHER_PHONE = re.compile(r"transfer|(?:^|_)refer(?:$|_)|forward|hand_?(?:over|off)")
 
+_WHO = r"calls?|caller|callee|phone|sip|participant|customer|user|contact|client|lead|human|agent|leg|outbound|inbound"
+
 _TRANSFERRED = re.compile(
-    r"(?<!not_)(?<!never_)(?<!be_)(?<!no_)transferred(?:$|_)"
-    r"|(?:transfer|(?:^|_)refer|hand_?over|hand_?off)_(?:complete|completed|succeeded|success|successful|done|accepted)$"
-    r"|(?<!not_)(?<!never_)(?<!be_)handed_(?:over|off)(?:$|_)"
+    rf"(?:(?:{_WHO}|warm|cold|blind|attended|was|is|has|been|got|successfully)_)*"
+    rf"(?:(?:transferred|handed_(?:over|off))(?:$|_(?:to|by|via|away|out|successfully|{_WHO})(?:$|_))"
+    r"|(?:transfer|refer|hand_?over|hand_?off)_(?:complete|completed|succeeded|success|successful|done|accepted)$)"
+)
+"""All that stands before the verb: money and bytes are transferred too."""
+
+_DID_NOT = re.compile(
+    r"(?:^|_)(?:fail(?:ed|ure|s)?|errors?|not|never|no|without|rejected|declined|cancell?ed|timed?_?out)(?:$|_)"
 )
 
 _PART = r"call|sip|phone|dial|agent|dispatch|room|outbound"
@@ -23,14 +30,41 @@ _FAILED = re.compile(
 )
 
 
+_OF_THE_PHONE = re.compile(
+    r"(?:(?:sip|calls?|phone|dial|dial+ing|dial+ed|outbound|participant|leg|creat(?:e|ing|ion)|place|placing|invite"
+    r"|trunk|carrier|telephony|provider|callee|customer|user|livekit|api|request|response|attempt|to|was|is|has|by|the"
+    r"|fail(?:ed|ure|ing|s)?|error(?:ed|s)?|reject(?:ed|ion|s)?|declined?|busy|timed?|timeout|out|crash(?:ed)?|not?"
+    r"|answer(?:ed)?|unreachable)(?:_|$))+"
+)
+
+_TALKED = re.compile(
+    r"(?:user|caller|callee|customer|human|participant)_(?:(?:has|was|is|started|stopped|start|stop)_)*"
+    r"(?:spoke|speech|speaking|said|talk(?:s|ed|ing)?|utterance|turn|transcri(?:pt|ption|bed))(?:_|$)"
+    r"|(?:^|_)dtmf_(?:received|pressed)(?:_|$)"
+)
+
+
 def says_failed(state: str) -> bool:
     """Whether it says in plain words that a step of the call failed: call_failed, sip_error, no_answer."""
     return _FAILED.search(_plain(state)) is not None and not is_of_other_phone(state)
 
 
+def says_phone_failed(state: str) -> bool:
+    """Whether it says that, and of nothing but the phone's leg: sip_participant_failed, busy; not agent_error, and
+    not supervisor_call_failed."""
+    return says_failed(state) and _OF_THE_PHONE.fullmatch(_plain(state)) is not None
+
+
+def says_talked(state: str) -> bool:
+    """Whether it says that somebody on the phone spoke, or pressed a key: user_speech, caller_said."""
+    plain = _plain(state)
+    return _TALKED.search(plain) is not None and _DID_NOT.search(plain) is None
+
+
 def says_transferred(state: str) -> bool:
     """Whether it says that the phone was handed to somebody else: transfer_completed, call_transferred."""
-    return _TRANSFERRED.search(_plain(state)) is not None
+    plain = _plain(state)
+    return _TRANSFERRED.match(plain) is not None and _DID_NOT.search(plain) is None
 
 
 def is_of_other_phone(state: str) -> bool:

@@ -235,11 +235,14 @@ def _dialled(answer: CarrierAnswer) -> dict[str, str]:
 def _of_another_attempt(call: Call, proofs: Proofs, answer: CarrierAnswer) -> tuple[Because, ...]:
     """Why an answer that a log has may not be the one to the call: an agent was in the room, and the call went on
     for long after it, or had gone on for longer than a phone rings. Empty where nothing says so."""
+    if answer.doubt:
+        return (Because(source=answer.because.source, at=answer.when, text=answer.doubt),)
     if Step.AGENT_CONNECTED not in proofs or answer.by_livekits_clock or answer.when is None or not call.rows:
         return ()
     first, last = call.logged.get(Step.SIP_PARTICIPANT_CREATED, call.rows[0]), call.rows[-1]
     before, after = answer.when - first.at, last.at - answer.when
-    rings = timedelta(seconds=call.settings.flow.allowances.sip_answered.broken_after)
+    allowance = call.settings.flow.allowances.sip_answered
+    rings = timedelta(seconds=allowance.slow_after if answer.soon else allowance.broken_after)
     if after > LINGERS:
         text = f"{last.source or 'a component'} logged {last.state} {after.total_seconds():.0f} s after it"
         row = last
