@@ -5,6 +5,7 @@ PROBE_KEYS = {
     "ok",
     "exit_status",
     "server",
+    "at",
     "agent_name",
     "canary",
     "summary",

@@ -26,6 +26,7 @@ KEYS = {
     "schema",
     "ok",
     "exit_status",
+    "at",
     "server",
     "configuration",
     "summary",
