@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum, auto
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.evidence.observations import Component, LogFile, LogLine
@@ -212,10 +212,15 @@ def meaning(line: LogLine) -> Said | None:
     message = line.message.lower()
     if line.log == "worker" and "prewarm" in message and "was never awaited" in message:
         return Said.ASYNC_PREWARM
-    for entry in _MEANINGS:
-        if entry.log == line.log and message.startswith(entry.text.lower()) and entry.where(line):
+    for text, entry in _MEANINGS_OF[line.log]:
+        if message.startswith(text) and entry.where(line):
             return entry.said
     return None
+
+
+_MEANINGS_OF: dict[Component, tuple[tuple[str, _Meaning], ...]] = {
+    log: tuple((entry.text.lower(), entry) for entry in _MEANINGS if entry.log == log) for log in get_args(Component)
+}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What a state says by its name alone, where no step stands for it: teams name theirs as they like."""
 
 import re
+from functools import lru_cache
 
 _OTHER_PHONE = re.compile(r"transfer|(?:^|_)refer(?:$|_)|forward|hand_?(?:over|off)")
 
@@ -72,6 +73,7 @@ def is_of_other_phone(state: str) -> bool:
     return _OTHER_PHONE.search(_plain(state)) is not None
 
 
+@lru_cache(maxsize=1024)
 def _plain(state: str) -> str:
     """In lower case, its words apart with one underscore, without the number at its end. A name is not longer than
     this."""
