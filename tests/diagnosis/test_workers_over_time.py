@@ -1,7 +1,7 @@
 """Who was registered at the dispatch, and in which state: by all the logs, not by one line of any of them."""
 
 from datetime import UTC, datetime
-from time import process_time
+from functools import partial
 
 import pytest
 from msgspec.structs import replace
@@ -36,6 +36,7 @@ from tests.diagnosis.test_component_logs import (
     server_registered,
     stuck,
 )
+from tests.diagnosis.timing import timed
 
 OLD, NEW = "AW_old000000000", "AW_new000000000"
 BUSY = request_failed("no servers available (received 2 responses)")
@@ -459,7 +460,6 @@ def test_a_log_of_many_workers_is_read_in_about_the_time_of_its_lines(kind: str)
         numbered = [replace(line, number=number) for number, line in enumerate(lines, 1)]
         logs = calls_of(Setup(evidence(30, numbered), HERE), Subject(room=ROOM))[-1].component_logs
         logs.anywhere()
-        began = process_time()
-        assert len(workers_of(logs)) == count
-        took[count] = process_time() - began
+        took[count], workers = timed(partial(workers_of, logs))
+        assert len(workers) == count
     assert took[2000] < 24 * max(took[250], 0.002)
