@@ -11,9 +11,9 @@ from livekit_doctor.cli.screen import QuietOption, Screen, VerboseOption
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from livekit_doctor.checks.check import Check
+    from livekit_doctor.checks.check import Check, CheckResult
     from livekit_doctor.config import Loaded
-    from livekit_doctor.hearts.check import Options
+    from livekit_doctor.hearts.check import Checked, Options
     from livekit_doctor.render.report import CheckReport
 
 
@@ -68,19 +68,32 @@ def report_of(
 ) -> "CheckReport":
     """Runs these checks, and makes a report of what they came to."""
     from livekit_doctor.hearts.check import check as run_check
+
+    with screen:
+        checked = options.run(run_check(loaded.settings, selected, how, screen.progress), screen.progress)
+    return report_on(checked, loaded, strict=strict, show_numbers=show_numbers)
+
+
+def report_on(
+    checked: "Checked",
+    loaded: "Loaded",
+    *,
+    strict: bool,
+    show_numbers: bool,
+    notes: "tuple[CheckResult, ...]" = (),
+) -> "CheckReport":
+    """The report on a run of checks; `notes` are results of whoever ran them, which stand before theirs."""
     from livekit_doctor.render.masking import mask_of
     from livekit_doctor.render.report import CheckReport
 
-    settings = loaded.settings
-    with screen:
-        checked = options.run(run_check(settings, selected, how, screen.progress), screen.progress)
+    results = (*notes, *checked.results)
     return CheckReport(
-        results=checked.results,
+        results=results,
         mask=mask_of(checked.evidence, show=show_numbers),
         values=options.fix_values(loaded),
-        server=settings.livekit.url,
+        server=loaded.settings.livekit.url,
         configuration=loaded.describe(),
-        exit_status=exit_status_of_check(checked.results, strict=strict),
+        exit_status=exit_status_of_check(results, strict=strict),
         left_behind=checked.left_behind,
         strict=strict,
         at=checked.evidence.now,

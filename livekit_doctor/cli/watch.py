@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from livekit_doctor.cli import options, outputs
-from livekit_doctor.cli.exits import Exit, exit_status_of_check
+from livekit_doctor.cli.check import report_on
+from livekit_doctor.cli.exits import Exit
 from livekit_doctor.cli.screen import Screen
 from livekit_doctor.errors import ConfigError, UserError
 from livekit_doctor.progress import Progress
@@ -190,24 +191,16 @@ class Rounds:
     async def __call__(self) -> "Result":
         from livekit_doctor.hearts.check import check
         from livekit_doctor.hearts.watch import Result
-        from livekit_doctor.render.masking import mask_of
-        from livekit_doctor.render.report import CheckReport
 
         problem = await self._reload()
         loaded = self._loaded
         checked = await check(loaded.settings, self._selected, self._how, self.progress)
-        notes = (problem,) if problem else ()
-        results = (*notes, *checked.results)
-        report = CheckReport(
-            results=results,
-            mask=mask_of(checked.evidence, show=self._show_numbers),
-            values=options.fix_values(loaded),
-            server=loaded.settings.livekit.url,
-            configuration=loaded.describe(),
-            exit_status=exit_status_of_check(results, strict=self._strict),
-            left_behind=checked.left_behind,
+        report = report_on(
+            checked,
+            loaded,
             strict=self._strict,
-            at=checked.evidence.now,
+            show_numbers=self._show_numbers,
+            notes=(problem,) if problem else (),
         )
         if self._is_first:
             _require_credentials(report)

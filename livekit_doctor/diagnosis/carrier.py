@@ -114,6 +114,10 @@ class CarrierAnswer(Struct, frozen=True, kw_only=True):
         return self.because.at
 
     @property
+    def is_failure(self) -> bool:
+        return self.kind not in (Kind.ANSWERED, Kind.STARTED)
+
+    @property
     def by_livekits_clock(self) -> bool:
         return self.read_at is not None
 

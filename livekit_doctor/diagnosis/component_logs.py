@@ -26,7 +26,7 @@ AROUND_DISPATCH = (timedelta(seconds=-2), timedelta(seconds=15))
 request that hangs is given up after 3 s a worker."""
 
 
-ANSWERED_WITHIN = timedelta(seconds=3)
+WORKER_ANSWERS_WITHIN = timedelta(seconds=3)
 """The longest that the server waits for a worker's answer to a job request (design fact 11)."""
 
 _AGENT_NAME = re.compile(r'"agentName": ?"((?:[^"\\]|\\.)+)"')
@@ -239,20 +239,17 @@ class ComponentLogs:
 
     def covers(self, log: Component, at: datetime | None) -> bool:
         """Whether a log of this kind spans this moment, so that a line that is not there was not written."""
-        return at is not None and any(
-            file.log == log and file.zoned and file.first_at and file.last_at and file.first_at <= at <= file.last_at
-            for file in self.given
-        )
+        return any(file.log == log and _spans(file, at) for file in self.given)
 
     def covers_room(self, at: datetime) -> bool:
         """Whether the log of the node that had the room spans this moment. Each node of a cluster writes a log
         of its own: of who was in the room, and how it ended, only that one's says anything."""
-        names = {line.file for line in self.said(*_BY_THE_ROOMS_NODE)}
-        return any(
-            file.name in names and file.zoned and file.first_at and file.last_at and file.first_at <= at <= file.last_at
-            for file in self.given
-            if file.log == "server"
-        )
+        return any(file.name in self._of_rooms_node and _spans(file, at) for file in self.given if file.log == "server")
+
+    @cached_property
+    def _of_rooms_node(self) -> frozenset[str]:
+        """The names of the server's logs that the node of the room wrote."""
+        return frozenset(line.file for line in self.said(*_BY_THE_ROOMS_NODE))
 
     @cached_property
     def _lines(self) -> tuple[tuple[Said | None, LogLine], ...]:
@@ -375,7 +372,7 @@ class ComponentLogs:
             for line in self.said(Said.ASSIGNED)
             if line.at and line.fields.get("job_id") in asked
         ]
-        return all(-tolerance <= each <= ANSWERED_WITHIN + tolerance for each in took)
+        return all(-tolerance <= each <= WORKER_ANSWERS_WITHIN + tolerance for each in took)
 
     def registrations(self, name: str | None = None) -> tuple[LogLine, ...]:
         """When workers registered, under this name or any."""
@@ -445,6 +442,12 @@ class ComponentLogs:
         tolerance = timedelta(seconds=self.call.settings.call_logs.clock_tolerance)
         begun = [sid for opened, sid in self._openings if opened - tolerance <= at]
         return begun[-1] if begun else ""
+
+
+def _spans(file: LogFile, at: datetime | None) -> bool:
+    if at is None or not file.zoned or file.first_at is None or file.last_at is None:
+        return False
+    return file.first_at <= at <= file.last_at
 
 
 def because(line: LogLine, text: str | None = None) -> Because:

@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis import correlation, excerpts
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.carrier import Kind
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.names import nearest
@@ -356,7 +355,7 @@ def _phone_is_missing(call: Call, status: dict[Step, Status]) -> bool:
 def _refused_before(call: Call, status: dict[Step, Status]) -> bool:
     """An attempt to dial failed, or may have, which was not the last one, and nobody says that the phone was
     answered."""
-    failed = any(answer.kind not in (Kind.ANSWERED, Kind.STARTED) for answer in call.answers[-1:])
+    failed = any(answer.is_failure for answer in call.answers[-1:])
     return (failed or bool(call.logged_doubts)) and not call.inbound and status[Step.SIP_ANSWERED] is not Status.OK
 
 

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.carrier import Kind
 from livekit_doctor.diagnosis.component_logs import Said, because, tracebacks
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs
@@ -287,7 +286,7 @@ def _is_refusal(call: Call, text: str) -> bool:
     if not _API_ERROR.search(text) or not dials or _TRANSFERRING.search(text):
         return False
     shown = {int(status) for status in _SIP_STATUS.findall(text)}
-    failures = [answer for answer in call.answers if answer.kind not in (Kind.ANSWERED, Kind.STARTED)]
+    failures = [answer for answer in call.answers if answer.is_failure]
     return any(not shown or answer.sip_status is None or answer.sip_status in shown for answer in failures)
 
 
