@@ -5,14 +5,16 @@ It answers while the worker is still failing to connect, so it never proves regi
 
 import asyncio
 import math
-from dataclasses import dataclass
+import ssl
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
 
 from livekit_doctor.decoding import from_json
 from livekit_doctor.evidence import sources
+from livekit_doctor.evidence.gather import combine
+from livekit_doctor.evidence.http_client import Answer, HttpClient
 from livekit_doctor.evidence.livekit_client import unreachable, utc_now
 from livekit_doctor.evidence.observations import Coverage, Problem, Read, Reading, WorkerEndpoint
 from livekit_doctor.redact import redact_text
@@ -24,12 +26,18 @@ SHOWN = 200
 """Characters that are kept of a text."""
 
 
-async def read(worker: Worker, session: aiohttp.ClientSession) -> Reading:
+async def read_all(workers: Iterable[Worker]) -> Reading:
+    """The endpoints, all at once. Never raises."""
+    async with HttpClient() as http:
+        return combine(await asyncio.gather(*(read(worker, http) for worker in workers)))
+
+
+async def read(worker: Worker, http: HttpClient) -> Reading:
     """GET `/` and `/worker`, at once. Never raises; what is not a worker is unread, LKD106."""
     url = redact_text(worker.url.rstrip("/"))
     source = f"{sources.WORKER_ENDPOINT} {url}"
     try:
-        observation = await _read(worker, url, session)
+        observation = await _read(worker, url, http)
     except _NotRead as error:
         problem = Problem(code="LKD106", message=redact_text(f"worker {url}: {error}"), values={"worker_url": url})
         return Reading(coverage=(Coverage(source=source, status="unread", problem=problem),))
@@ -40,14 +48,8 @@ class _NotRead(Exception):
     """Why, in one line."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        return redact_text(" ".join(self.body.decode(errors="replace").split()))[:SHOWN]
+def _text(answer: Answer) -> str:
+    return redact_text(" ".join(answer.body.decode(errors="replace").split()))[:SHOWN]
 
 
 class _WorkerInfo(msgspec.Struct):
@@ -69,18 +71,16 @@ class _WorkerInfo(msgspec.Struct):
         return load if load is not None and math.isfinite(load) else None
 
 
-async def _read(worker: Worker, url: str, session: aiohttp.ClientSession) -> WorkerEndpoint:
+async def _read(worker: Worker, url: str, http: HttpClient) -> WorkerEndpoint:
     base = worker.url.rstrip("/")
     _check(base)
-    within = aiohttp.ClientTimeout(total=worker.timeout)
-    health, info = await asyncio.gather(
-        _get(session, f"{base}/", within), _get(session, f"{base}/worker", within), return_exceptions=True
-    )
+    asked = (http.request("GET", f"{base}{path}", limit=LIMIT, within=worker.timeout) for path in ("/", "/worker"))
+    health, info = await asyncio.gather(*asked, return_exceptions=True)
     for answer in (health, info):
         if isinstance(answer, BaseException):
             raise _NotRead(_why(base, answer, worker.timeout)) from answer
-    assert isinstance(health, _Answer)
-    assert isinstance(info, _Answer)
+    assert isinstance(health, Answer)
+    assert isinstance(info, Answer)
     found = _worker_info(info)
     return WorkerEndpoint(
         read=Read(source=f"{sources.WORKER_ENDPOINT} {url}", at=utc_now()),
@@ -91,18 +91,8 @@ async def _read(worker: Worker, url: str, session: aiohttp.ClientSession) -> Wor
         sdk_version=found.sdk_version[:SHOWN],
         load=found.load,
         active_jobs=round(found.active_jobs) if math.isfinite(found.active_jobs) else None,
-        message="" if health.status == 200 else health.text,
+        message="" if health.status == 200 else _text(health),
     )
-
-
-async def _get(session: aiohttp.ClientSession, url: str, within: aiohttp.ClientTimeout) -> _Answer:
-    """The answer with at most LIMIT bytes of its body."""
-    async with session.get(url, timeout=within, allow_redirects=False) as response:
-        try:
-            body = await response.content.readexactly(LIMIT)
-        except asyncio.IncompleteReadError as whole:
-            body = whole.partial
-        return _Answer(response.status, body)
 
 
 def _check(url: str) -> None:
@@ -115,16 +105,16 @@ def _check(url: str) -> None:
         raise _NotRead("this is not an HTTP URL; a worker's endpoint is such as http://10.0.0.7:8081")
 
 
-def _worker_info(answer: _Answer) -> _WorkerInfo:
+def _worker_info(answer: Answer) -> _WorkerInfo:
     if answer.status != 200:
-        raise _NotRead(f"something else answers there: /worker gives HTTP {answer.status}, {answer.text[:60]!r}")
+        raise _NotRead(f"something else answers there: /worker gives HTTP {answer.status}, {_text(answer)[:60]!r}")
     try:
         found = from_json(answer.body, _WorkerInfo)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         found = _WorkerInfo()
     if not (found.worker_type or found.sdk_version):
         raise _NotRead(
-            f"something else answers there: /worker is not a LiveKit worker's JSON, it begins {answer.text[:60]!r}"
+            f"something else answers there: /worker is not a LiveKit worker's JSON, it begins {_text(answer)[:60]!r}"
         )
     return found
 
@@ -132,9 +122,9 @@ def _worker_info(answer: _Answer) -> _WorkerInfo:
 def _why(url: str, error: BaseException, timeout: float) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {timeout:g} s: a firewall, or the worker is frozen"
-    if isinstance(error, aiohttp.ClientSSLError):
+    if isinstance(error.__cause__, ssl.SSLError):
         return f"TLS failed: {error}; a worker's own endpoint is plain http://"
-    if isinstance(error, aiohttp.ClientError | OSError | ValueError):
+    if isinstance(error, OSError | ValueError):
         return unreachable(url, error, timeout).values["detail"]
     if isinstance(error, Exception):
         return f"{type(error).__name__}: {error}"

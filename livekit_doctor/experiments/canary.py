@@ -12,14 +12,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic
+from urllib.parse import urlsplit
 
-import aiohttp
 from google.protobuf.message import DecodeError
 from livekit.protocol import agent, agent_dispatch
 from livekit.protocol import room as room_service
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from livekit_doctor import __version__
 from livekit_doctor.evidence import sources
+from livekit_doctor.evidence.http_client import USER_AGENT, proxy_of, ssl_context
 from livekit_doctor.evidence.livekit_api import list_dispatches
 from livekit_doctor.evidence.livekit_client import (
     ApiError,
@@ -180,7 +183,7 @@ class _Worker:
     """A registered worker that declines every job."""
 
     url: str
-    socket: aiohttp.ClientWebSocketResponse
+    socket: ClientConnection
     connecting_at: float
     id: str = ""
     server_version: str = ""
@@ -212,25 +215,29 @@ class _Worker:
 
     async def _send(self, message: agent.WorkerMessage) -> None:
         try:
-            await self.socket.send_bytes(message.SerializeToString())
-        except (aiohttp.ClientError, OSError) as error:
-            raise self._failed(f"closed the connection ({error})") from error
+            await self.socket.send(message.SerializeToString())
+        except ConnectionClosed as error:
+            raise self._closed(error) from error
 
     async def _receive(self, kind: str) -> agent.ServerMessage:
         """The next message of this kind; others are of no interest to a canary."""
         while True:
-            frame = await self.socket.receive()
-            if frame.type is not aiohttp.WSMsgType.BINARY:
-                closed = self.socket.close_code
-                raise self._failed(
-                    f"closed the connection (code {closed})" if closed else f"sent a {frame.type.name} frame"
-                )
             try:
-                message = agent.ServerMessage.FromString(frame.data)
+                frame = await self.socket.recv()
+            except ConnectionClosed as error:
+                raise self._closed(error) from error
+            if isinstance(frame, str):
+                raise self._failed("sent a TEXT frame")
+            try:
+                message = agent.ServerMessage.FromString(frame)
             except DecodeError as error:
                 raise self._failed("does not speak LiveKit's worker protocol") from error
             if message.WhichOneof("message") == kind:
                 return message
+
+    def _closed(self, error: ConnectionClosed) -> _SocketFailed:
+        code = f" (code {error.rcvd.code})" if error.rcvd else ""
+        return self._failed(f"closed the connection{code}")
 
     def _failed(self, how: str) -> _SocketFailed:
         when = "after the canary registered" if self.id else "before the canary was registered"
@@ -244,14 +251,10 @@ async def _registered(client: LiveKitClient, agent_name: str) -> AsyncIterator[_
     connecting_at = monotonic()
     try:
         async with asyncio.timeout(timeout):
-            socket = await client.session.ws_connect(
-                url,
-                headers={"Authorization": f"Bearer {client.token(agent=True)}"},
-                timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
-            )
-    except aiohttp.WSServerHandshakeError as error:
-        raise _SocketFailed(await _refused(client, url, error)) from error
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            socket = await _connect(url, client.token(agent=True))
+    except InvalidStatus as error:
+        raise _SocketFailed(await _refused(client, url, error.response.status_code)) from error
+    except (WebSocketException, OSError, ValueError) as error:
         raise _SocketFailed(unreachable(client.url, error, timeout)) from error
     async with socket:
         worker = _Worker(url, socket, connecting_at)
@@ -263,10 +266,33 @@ async def _registered(client: LiveKitClient, agent_name: str) -> AsyncIterator[_
         yield worker
 
 
-async def _refused(client: LiveKitClient, url: str, error: aiohttp.WSServerHandshakeError) -> Problem:
-    """Why there is no WebSocket. What is wrong with the credentials only the API's answer says,
-    since a failed upgrade comes without its body."""
-    if error.status in (401, 403):
+class _NoRedirect(connect):
+    """It would take the token elsewhere."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+async def _connect(url: str, token: str) -> ClientConnection:
+    parts = urlsplit(url)
+    secure = parts.scheme == "wss"
+    proxy = proxy_of("https" if secure else "http", parts.hostname or "")
+    return await _NoRedirect(
+        url,
+        additional_headers={"Authorization": f"Bearer {token}"},
+        user_agent_header=USER_AGENT,
+        ssl=ssl_context() if secure else None,
+        proxy=proxy.geturl() if proxy else None,
+        compression=None,
+        open_timeout=None,
+        ping_interval=None,
+        close_timeout=1.0,
+    )
+
+
+async def _refused(client: LiveKitClient, url: str, status: int) -> Problem:
+    """Why there is no WebSocket. What is wrong with the credentials is what the API's answer says of them."""
+    if status in (401, 403):
         try:
             await client.call(
                 "RoomService/ListRooms",
@@ -278,15 +304,15 @@ async def _refused(client: LiveKitClient, url: str, error: aiohttp.WSServerHands
             return refused.problem
         return Problem(
             code="LKD004",
-            message=f"{url} answered HTTP {error.status}, though the API accepts the same key: something in front of "
+            message=f"{url} answered HTTP {status}, though the API accepts the same key: something in front of "
             "the server refuses it, or the key may not register workers (grant `agent`)",
             values={"url": client.url},
         )
-    if error.status in (429, 500, 502, 503, 504):
-        return _problem(url, f"HTTP {error.status}: the server, or a proxy in front of it, refuses WebSockets now")
+    if status in (429, 500, 502, 503, 504):
+        return _problem(url, f"HTTP {status}: the server, or a proxy in front of it, refuses WebSockets now")
     return _problem(
         url,
-        f"HTTP {error.status} instead of a WebSocket: a proxy in front of {http_url(client.url)} does not pass on the "
+        f"HTTP {status} instead of a WebSocket: a proxy in front of {http_url(client.url)} does not pass on the "
         "upgrade or the path /agent, without which no worker can register (nginx: proxy_http_version 1.1, "
         'proxy_set_header Upgrade $http_upgrade, proxy_set_header Connection "upgrade")',
     )

@@ -15,11 +15,11 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import aiohttp
 from livekit.protocol import models
 from livekit.protocol import room as room_service
 from livekit.protocol.agent_dispatch import RoomAgentDispatch
 
+from livekit_doctor.evidence.http_client import ConnectError, ProxyError
 from livekit_doctor.evidence.livekit_api import list_rooms
 from livekit_doctor.evidence.livekit_client import ApiError, LiveKitClient, utc_now
 from livekit_doctor.evidence.observations import SCRATCH_PREFIX, LeftBehind, Read, Room
@@ -111,7 +111,7 @@ class ScratchRoom:
                 self._client.call("RoomService/CreateRoom", request, models.Room, room_create=True)
             )
         except ApiError as error:
-            self._may_exist = not (_refused(error) or isinstance(error.__cause__, aiohttp.ClientConnectorError))
+            self._may_exist = not (_refused(error) or isinstance(error.__cause__, ConnectError | ProxyError))
             raise
         self.room = Room(sid=created.message.sid, name=self.name, created_at=created.read.now)
 

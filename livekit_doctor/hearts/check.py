@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-import aiohttp
 from msgspec import structs
 
 from livekit_doctor.checks import CHECKS
@@ -175,9 +174,7 @@ class _Gatherer:
         return await gather.rooms(self.client) if self.client else Reading()
 
     async def _endpoints(self, _: Progress) -> Reading:
-        async with aiohttp.ClientSession() as session:
-            reads = (worker_endpoint.read(worker, session) for worker in self.settings.workers)
-            return gather.combine(await asyncio.gather(*reads))
+        return await worker_endpoint.read_all(self.settings.workers)
 
     async def _call_logs(self, _: Progress) -> Reading:
         return await call_logs.inspect(self.settings.call_logs)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import aiohttp
 from msgspec.structs import replace
 
 from livekit_doctor import catalogue
@@ -55,9 +54,8 @@ async def prepare(settings: Settings, trunk_id: str | None, progress: Progress) 
     nothing.
     """
     progress("reading trunks and worker endpoints")
-    async with LiveKitClient(settings.livekit) as client, aiohttp.ClientSession() as session:
-        endpoints = [worker_endpoint.read(worker, session) for worker in settings.workers]
-        evidence = await gather.together(gather.sip_objects(client), *endpoints)
+    async with LiveKitClient(settings.livekit) as client:
+        evidence = await gather.together(gather.sip_objects(client), worker_endpoint.read_all(settings.workers))
     problem = next((entry.problem for entry in evidence.coverage if entry.source == sources.SIP_API), None)
     if problem is not None and (problem.code != "LKD203" or trunk_id is None):
         # Without SIP there may still be a trunk to try, and its answer says why it fails.

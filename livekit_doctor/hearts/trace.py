@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
 
-import aiohttp
-
 from livekit_doctor.checks.check import counted
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.core import calls_of, diagnose
@@ -130,9 +128,7 @@ class _Tracer:
     async def _endpoints(self) -> Reading:
         if not self.settings.workers:
             return gather.not_configured(sources.WORKER_ENDPOINT)
-        async with aiohttp.ClientSession() as session:
-            reads = (worker_endpoint.read(worker, session) for worker in self.settings.workers)
-            return gather.combine(await asyncio.gather(*reads))
+        return await worker_endpoint.read_all(self.settings.workers)
 
     # The steps of the gathering
 

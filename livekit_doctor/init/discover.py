@@ -5,7 +5,6 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-import aiohttp
 from msgspec import structs
 
 from livekit_doctor.diagnosis.setup import Setup
@@ -104,9 +103,7 @@ async def _sip(settings: Settings) -> Reading:
 
 
 async def _workers(urls: tuple[str, ...]) -> Reading:
-    async with aiohttp.ClientSession() as session:
-        reads = (worker_endpoint.read(Worker(url=url, timeout=LOCAL_PATIENCE), session) for url in urls)
-        return gather.combine(await asyncio.gather(*reads))
+    return await worker_endpoint.read_all([Worker(url=url, timeout=LOCAL_PATIENCE) for url in urls])
 
 
 async def _tables(settings: CallLogs) -> tuple[tuple[TableSeen, ...], str]:

@@ -11,7 +11,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from livekit_doctor.evidence import worker_endpoint
@@ -50,11 +49,7 @@ Serve = Callable[..., str]
 
 
 def read(url: str, seconds: float = 5.0) -> Reading:
-    async def reading() -> Reading:
-        async with aiohttp.ClientSession() as session:
-            return await worker_endpoint.read(WorkerSetting(url=url, timeout=seconds), session)
-
-    return asyncio.run(reading())
+    return asyncio.run(worker_endpoint.read_all([WorkerSetting(url=url, timeout=seconds)]))
 
 
 def endpoint(reading: Reading, url: str) -> WorkerEndpoint:
