@@ -3,8 +3,9 @@
 Source: design section 2. Step ids are stable API.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Leg(StrEnum):
@@ -56,8 +57,7 @@ class Confidence(StrEnum):
         return list(Confidence).index(self)
 
 
-@dataclass(frozen=True, slots=True)
-class StepSpec:
+class StepSpec(Struct, frozen=True):
     """One row of the flow table.
 
     `implies` is the step that must have happened when this one did; the relation is

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from time import monotonic
 from typing import Self
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Doing:
+
+class Doing(Struct, frozen=True):
     """One thing that is under way, in words.
 
     `since` and `until` are seconds on time.monotonic()'s clock; `until` is when it is over at the latest,

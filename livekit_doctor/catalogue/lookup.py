@@ -5,8 +5,9 @@ prints; the SIP status is named beside it, and `sip-404` asks for that alone.
 """
 
 import re
-from dataclasses import dataclass
 from difflib import get_close_matches
+
+from msgspec import Struct
 
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue import Entry, UnknownCodeError
@@ -15,8 +16,7 @@ from livekit_doctor.catalogue.sip_statuses import SipStatus, registered, sip_sta
 _SIP = re.compile(r"sip(?:/2\.0)?[\s_-]*(?:status)?[\s:_-]*(\d{3})")
 
 
-@dataclass(frozen=True, slots=True)
-class Topic:
+class Topic(Struct, frozen=True):
     """What is explained, and the SIP status that the same number stands for, if any."""
 
     page: Entry | SipStatus

@@ -1,7 +1,6 @@
 """What a check is: data, and the rules of the diagnosis that it reports."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
@@ -28,8 +27,7 @@ class Need(Enum):
     CALL_LOGS = "the call logs"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One check.
 
     `rules` yield findings: none means passed, and `passed` says in one line what was seen, provided

@@ -1,7 +1,8 @@
 """What comes of each check, given the evidence."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from livekit_doctor import catalogue
 from livekit_doctor.checks import CHECKS
@@ -12,8 +13,7 @@ from livekit_doctor.flow import Confidence
 from livekit_doctor.settings import Severity
 
 
-@dataclass(frozen=True, slots=True)
-class Gathered:
+class Gathered(Struct, frozen=True):
     """How the gathering went: the seconds that each need took, and where it came to nothing, why.
 
     `left_out` are needs that were not gathered on purpose, with the reason.
@@ -24,8 +24,7 @@ class Gathered:
     left_out: Mapping[Need, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
+class _Verdict(Struct, frozen=True):
     status: Status
     message: str
     findings: tuple[Finding, ...] = ()

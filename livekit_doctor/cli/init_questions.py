@@ -1,9 +1,9 @@
 """What `init` can't find out, and asks."""
 
 import sys
-from dataclasses import replace
 
 import typer
+from msgspec.structs import replace
 
 from livekit_doctor.evidence.observations import OutboundTrunk
 from livekit_doctor.init.proposal import Answers, Proposal, best, questions_about_states

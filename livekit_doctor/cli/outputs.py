@@ -5,11 +5,11 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec import Struct
 
 from livekit_doctor.cli.exits import Exit
 from livekit_doctor.errors import OutputError, UserError
@@ -44,8 +44,7 @@ OutputOption = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(Struct, frozen=True):
     """`name` is a file's, or - for standard output."""
 
     form: FormatName

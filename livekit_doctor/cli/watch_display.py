@@ -4,9 +4,9 @@ programs as JSON Lines."""
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Protocol
 
+from msgspec.structs import replace
 from rich.console import Console
 from rich.live import Live
 

@@ -4,8 +4,10 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from typing import Self
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from livekit_doctor.checks.judgement import one_line
 from livekit_doctor.cli.exits import Exit
@@ -30,8 +32,7 @@ def streamed(chosen: Sequence[Destination]) -> FormatName:
     raise UserError("LKD001", message, f"livekit-doctor watch --format {form} --output FILE", Exit.USAGE)
 
 
-@dataclass(slots=True)
-class _File:
+class _File(Struct):
     """`writing` is the last attempt, which may not have ended yet."""
 
     name: str

@@ -8,12 +8,12 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from msgspec import Struct
 
 from livekit_doctor.checks.judgement import one_line
 from livekit_doctor.cli.exits import Exit
@@ -28,8 +28,7 @@ CLOSING = 0.5
 PATHS = "/metrics /healthz /livez"
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     host: str
     port: int
 
@@ -37,8 +36,7 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class Serving:
+class Serving(Struct, frozen=True):
     """What is served, at the port that was really taken."""
 
     address: Address

@@ -7,11 +7,10 @@ application's database.
 
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from livekit_doctor.config import document, environment, forms, whole
 from livekit_doctor.config.document import Entry, Kind
@@ -40,8 +39,7 @@ FALLBACKS: Mapping[str, str] = {"DATABASE_URL": "call_logs.dsn"}
 """Variables that count only where nothing else sets the key, and only for a Postgres address."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """The settings, the file that was read, and where each value comes from.
 
     `origins` maps a dotted key to "command line", a variable such as "LIVEKIT_URL", ".env" or

@@ -5,11 +5,10 @@ what was written (`007`, `off`, `+15550100`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from msgspec import Struct, to_builtins
+from msgspec import Struct, field, to_builtins
 
 from livekit_doctor.config.issues import UNPRINTABLE, Issue, plain
 from livekit_doctor.errors import ConfigError
@@ -36,8 +35,7 @@ class Kind(StrEnum):
     MAPPING = "a mapping"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A value and where it was written. `text` is what was written, of any kind but the last two."""
 
     where: str

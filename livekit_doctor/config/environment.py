@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from livekit_doctor.errors import ConfigError
 
@@ -18,8 +19,7 @@ class Undefined(Exception):
     """A variable without a value and without a default. The message is its name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(Struct, frozen=True):
     """Variables by rank: the process's own, then those of `.env`. An empty one counts as not set."""
 
     process: Mapping[str, str]

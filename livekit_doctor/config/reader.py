@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, inspect, structs
@@ -22,8 +21,7 @@ assert isinstance(_SHAPE, inspect.StructType)
 SHAPE: inspect.StructType = _SHAPE
 
 
-@dataclass(slots=True)
-class Reader:
+class Reader(Struct):
     """Reads one layer of the configuration over the settings of the layers below it.
 
     `environment` fills in `${VAR}`; without one, as for values that come from the environment or

@@ -1,7 +1,8 @@
 """What the demo runs, what happened in each incident, and what each command must say."""
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 CALL_LOGS = "call_state_logs.jsonl"
 """The exported call state logs: the demo's log store."""
@@ -10,8 +11,7 @@ SHARED = ("--read-only", "--call-logs", CALL_LOGS)
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One command of the demo.
 
     `status` is its exit status, and `says` are words that stand in this order on one line of

@@ -6,9 +6,10 @@ the log store's own time.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+
+from msgspec import Struct
 
 from livekit_doctor.diagnosis import carrier
 from livekit_doctor.diagnosis.component_logs import ComponentLogs, Said, meaning
@@ -49,8 +50,7 @@ ANSWERED = ("active", "automation")
 RANG = ("ringing", *ANSWERED)
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(Struct, frozen=True, dict=True):
     setup: Setup
     subject: Subject
     room: RoomRef | None

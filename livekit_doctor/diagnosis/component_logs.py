@@ -9,11 +9,12 @@ dispatch, for no more than `likely`.
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum, auto
 from functools import cached_property
 from typing import TYPE_CHECKING, get_args
+
+from msgspec import Struct
 
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.evidence.observations import Component, LogFile, LogLine
@@ -107,8 +108,7 @@ class Said(StrEnum):
     SIP_ESTABLISHED = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class _Meaning:
+class _Meaning(Struct, frozen=True):
     log: Component
     text: str
     """The message begins with it, in any case."""
@@ -223,8 +223,7 @@ _MEANINGS_OF: dict[Component, tuple[tuple[str, _Meaning], ...]] = {
 }
 
 
-@dataclass(frozen=True)
-class ComponentLogs:
+class ComponentLogs(Struct, frozen=True, dict=True):
     """The lines that concern one call, oldest first."""
 
     call: "Call"

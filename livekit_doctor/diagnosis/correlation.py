@@ -3,11 +3,10 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from livekit_doctor.evidence.observations import (
     DispatchList,
@@ -73,8 +72,7 @@ def rows_of(subject: Subject, rows: Iterable[LogRow], rooms: Iterable[str] = ())
     return kept
 
 
-@dataclass(slots=True)
-class _Attempt:
+class _Attempt(Struct):
     call_id: str
     rows: list[LogRow] = field(default_factory=list)
     rooms: set[str] = field(default_factory=set)

@@ -8,8 +8,9 @@ the row's state says by itself that the phone's leg failed.
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from livekit_doctor.diagnosis.states import is_of_other_phone, says_failed, says_phone_failed
 from livekit_doctor.evidence.observations import LogRow
@@ -47,8 +48,7 @@ _STATUS_IN_TEXT = re.compile(
 _OF_ERROR = re.compile(r"fail|error|invite|reject|refus", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """A final SIP status, 300 to 699. `sure` where the row says by its state, or by an error, that the phone's
     leg failed with it; else it may be about anything. `named` where the state says so of this leg and of nothing
     else. `by_dialler` is whether the component that logged it may have dialled. `soon`: it can only be the answer
@@ -87,8 +87,7 @@ def refusal_in(row: LogRow, step: Step | None, *, by_dialler: bool = True) -> Re
 _Found = Iterator[tuple[int, bool]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Walk:
+class _Walk(Struct, frozen=True):
     """The statuses in a value, and whether they are an error's. `anywhere`: not only in what wraps them."""
 
     anywhere: bool

@@ -1,9 +1,10 @@
 """The evidence as the rules read it: the latest observation of a kind, and what was covered."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar, cast
+
+from msgspec import Struct
 
 from livekit_doctor.evidence.observations import Coverage, Evidence, Observation
 from livekit_doctor.settings import Settings
@@ -11,8 +12,7 @@ from livekit_doctor.settings import Settings
 T = TypeVar("T", bound=Observation)
 
 
-@dataclass(frozen=True)
-class Setup:
+class Setup(Struct, frozen=True, dict=True):
     """What is known of the deployment as a whole, apart from any one call."""
 
     evidence: Evidence

@@ -11,10 +11,11 @@ that started both.
 from bisect import bisect_left, bisect_right
 from collections import defaultdict, deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum, auto
 from itertools import accumulate
+
+from msgspec import Struct, field
 
 from livekit_doctor.diagnosis.component_logs import ComponentLogs, Said, meaning
 from livekit_doctor.evidence.observations import LogLine
@@ -55,16 +56,14 @@ _TOGETHER = timedelta(seconds=10)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """From this line on the worker is in this state."""
 
     state: State
     line: LogLine
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Worker:
+class Worker(Struct, frozen=True, eq=False):
     """One registration of a worker."""
 
     registrations: tuple[LogLine, ...]

@@ -10,13 +10,13 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from time import monotonic
 from urllib.parse import urlsplit
 
 from google.protobuf.message import DecodeError
 from livekit.protocol import agent, agent_dispatch
 from livekit.protocol import room as room_service
+from msgspec import Struct
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
@@ -178,8 +178,7 @@ class _Trial:
             await asyncio.sleep(0.1)
 
 
-@dataclass(slots=True)
-class _Worker:
+class _Worker(Struct):
     """A registered worker that declines every job."""
 
     url: str

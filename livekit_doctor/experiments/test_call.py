@@ -7,7 +7,6 @@ up, so the participant is looked at all the time (design fact 21).
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from math import ceil
 from time import monotonic
 from typing import TypedDict
@@ -16,6 +15,7 @@ from google.protobuf.duration_pb2 import Duration
 from livekit.protocol import room as room_service
 from livekit.protocol import sip
 from livekit.protocol.agent_dispatch import RoomAgentDispatch
+from msgspec import Struct
 
 from livekit_doctor.evidence import gather, sources
 from livekit_doctor.evidence.livekit_client import ApiError, LiveKitClient, Refusal, utc_now
@@ -57,8 +57,7 @@ Enough = Callable[[Evidence, str, float], bool]
 CreateSIPParticipant answered were too many."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """What to dial, through which trunk, and with which agent: None for the phone alone, "" for an
     unnamed worker. Times are seconds; `hold` is counted from the phone's answer."""
 

@@ -8,10 +8,10 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, replace
 from functools import partial
 
-from msgspec import structs
+from msgspec import Struct, structs
+from msgspec.structs import replace
 
 from livekit_doctor.checks import CHECKS
 from livekit_doctor.checks.check import Check, CheckResult, Need, counted
@@ -29,8 +29,7 @@ JUDGED_ROOMS = 200
 """How many live rooms are looked into, newest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """`probe` dispatches the team's own agent; `read_only` runs no experiment; `timeout` (seconds)
     ends the whole."""
 
@@ -39,8 +38,7 @@ class Options:
     timeout: float = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Struct, frozen=True):
     evidence: Evidence
     results: tuple[CheckResult, ...]
     """In the order of the checks."""

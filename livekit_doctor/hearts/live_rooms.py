@@ -1,6 +1,6 @@
 """The heart of `trace` without anything where no call logs are configured: which rooms are live, and who is in them."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.room_presence import matching_rooms
 from livekit_doctor.diagnosis.setup import Setup

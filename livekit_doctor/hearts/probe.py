@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from livekit_doctor.diagnosis.probing import Judged, Limits, Outcome, Trial, judge, trial_of
 from livekit_doctor.diagnosis.rules.workers import left_behind
@@ -16,8 +17,7 @@ from livekit_doctor.experiments import probe as agent
 from livekit_doctor.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """`count` dispatches, `concurrency` of them at a time, each waited for `settings.probe.timeout`
     seconds; with `canary` a worker of the tool's own stands in for the agent."""
 
@@ -26,8 +26,7 @@ class Options:
     canary: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """How far it is: dispatches that have ended, and how many of them got their agent."""
 
     done: int
@@ -38,8 +37,7 @@ class Progress:
 Observer = Callable[[Progress], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Probed:
+class Probed(Struct, frozen=True):
     evidence: Evidence
     judged: Judged
     left_behind: tuple[str, ...] = ()

@@ -1,7 +1,6 @@
 """The heart of `test-call`: choose the trunk, place one real call, and diagnose it like any other."""
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from msgspec.structs import replace
 
 from livekit_doctor import catalogue
@@ -27,8 +26,7 @@ _STATUS = {"LKD002": 2, "LKD004": 2, "LKD203": 1}
 """The exit statuses of what keeps the trunks from being listed; any other leaves it undecided."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """What is known before the call, and the trunk as it is listed (None for one that is not)."""
 
     evidence: Evidence
@@ -36,8 +34,7 @@ class Prepared:
     trunk: OutboundTrunk | None
 
 
-@dataclass(frozen=True, slots=True)
-class Called:
+class Called(Struct, frozen=True):
     """`answer` is None where the call could not be placed."""
 
     evidence: Evidence

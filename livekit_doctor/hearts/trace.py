@@ -7,9 +7,10 @@ and only where the diagnosis leaves it open the other live rooms, a canary, a se
 import asyncio
 from collections.abc import Awaitable
 from contextlib import AsyncExitStack, nullcontext
-from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
+
+from msgspec import Struct
 
 from livekit_doctor.checks.check import counted
 from livekit_doctor.diagnosis.call import Call
@@ -36,8 +37,7 @@ YOUNG = timedelta(minutes=1)
 """Rooms that are searched again and again with --wait, for a call whose room is not known yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """`wait` (seconds) follows the call until both legs are decided; `read_only` creates nothing;
     `pasted` is what a person gave as text, read already."""
 
@@ -46,8 +46,7 @@ class Options:
     pasted: Reading | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Traced:
+class Traced(Struct, frozen=True):
     evidence: Evidence
     diagnosis: Diagnosis
 

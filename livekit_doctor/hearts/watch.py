@@ -6,9 +6,11 @@ with time: the last run, a standing for each check, and the latest changes.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from livekit_doctor.checks.check import CheckResult, Status
 from livekit_doctor.checks.judgement import one_line
@@ -34,8 +36,7 @@ Outcome = Literal["passed", "failed", "undecided", "none"]
 """What came of a run. `none`: it came to no result."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """`interval` is the seconds from the start of one run to that of the next, `timeout` those for each
     run, `count` after how many to stop (None: never)."""
 
@@ -49,8 +50,7 @@ class Plan:
         return self.timeout + GRACE
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """What one check of everything came to. `exit_status` is that of `livekit-doctor check`; `server` the
     URL asked; the messages are ready to be shown."""
 
@@ -60,8 +60,7 @@ class Result:
     left_behind: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """One run: its number (from 1), when it began (UTC), the seconds that it took; `ended` is on the
     clock of the event loop. Without a `result` it came to nothing: `failure` says why, and `fix` what to
     type where that is known. `unwritten` says which files do not have it."""
@@ -93,8 +92,7 @@ class Run:
         return self.began_at.timestamp() + self.took
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """The last result of a check, since when it has this status and code, and the status before."""
 
     result: CheckResult
@@ -102,8 +100,7 @@ class Standing:
     before: Status | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """A check whose status or code is another than in the run before. `before` is None for one that was
     not there before; `after` for one that is no longer there: what had been in the way no longer is."""
 
@@ -116,8 +113,7 @@ class Change:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
+class Watched(Struct, frozen=True):
     """All that is known at a moment. `touched`, `running_since` and `next_at` are on the clock of the
     event loop; `runs` counts by outcome, `state_changes` by check id."""
 

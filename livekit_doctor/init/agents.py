@@ -1,7 +1,8 @@
 """The agent names in use, and what shows it."""
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence.observations import (
@@ -17,8 +18,7 @@ from livekit_doctor.init.texts import can_be_written, quoted, some
 _ATTRIBUTES = ("lk.agent_name", "lk.agent.name")
 
 
-@dataclass(slots=True)
-class _Sightings:
+class _Sightings(Struct):
     outbound: list[str] = field(default_factory=list)
     joined: list[str] = field(default_factory=list)
     took_job: list[str] = field(default_factory=list)
@@ -27,8 +27,7 @@ class _Sightings:
     endpoints: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class AgentSeen:
+class AgentSeen(Struct, frozen=True):
     """An agent name; "" is a worker without one. `proven`: a worker runs, or ran, under it."""
 
     name: str

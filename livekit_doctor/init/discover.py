@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable
-from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from msgspec import structs
+from msgspec import Struct, structs
+from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence import gather, worker_endpoint
@@ -30,8 +30,7 @@ PATIENCE = 20.0
 LOCAL_PATIENCE = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Discovered:
+class Discovered(Struct, frozen=True):
     """What is there. `problems` are sources that could not be read, each in a line of its own."""
 
     setup: Setup

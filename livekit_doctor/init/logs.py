@@ -4,7 +4,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from livekit_doctor.diagnosis.correlation import step_of_state
 from livekit_doctor.evidence.call_logs.near_names import folded, nearest_names
@@ -26,8 +27,7 @@ _ENOUGH = 3
 """Calls, or rooms, from which a habit is concluded."""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """A state in use and the step that it stands for: of the tool's own knowledge, of its spelling
     (`written` differs, so checks.yaml must say it), or only of a likeness (`guess`)."""
 
@@ -38,8 +38,7 @@ class State:
     written: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class AlwaysLogged:
+class AlwaysLogged(Struct, frozen=True):
     """The states whose absence means something, and why; not `known`: nothing tells, the default stays."""
 
     states: tuple[str, ...]
@@ -47,8 +46,7 @@ class AlwaysLogged:
     known: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class RoomInRows:
+class RoomInRows(Struct, frozen=True):
     """Where a row says its room: a column, or a path into the metadata."""
 
     path: str

@@ -1,7 +1,8 @@
 """What was discovered as candidates for checks.yaml, and the answers that choose between them. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.evidence.observations import OutboundTrunk, ParticipantList, RoomList, WorkerEndpoint, is_scratch
@@ -14,8 +15,7 @@ from livekit_doctor.init.tables import TableSeen
 from livekit_doctor.init.texts import counted, some
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(Struct, frozen=True):
     """The candidates, likeliest first. `given_agent` is the name that the command line or the
     environment says, with where it says so."""
 
@@ -35,8 +35,7 @@ class Proposal:
     """Why the database could not be searched; empty where it was, or none is configured."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
+class Answers(Struct, frozen=True):
     """Which candidates are taken. `agent` None: not known; `table` None: no call logs;
     `trunks`: the ids that must exist; `guesses`: whether guessed steps of states are taken."""
 
@@ -46,8 +45,7 @@ class Answers:
     guesses: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class LogFacts:
+class LogFacts(Struct, frozen=True):
     """What the rows of the chosen table say."""
 
     states: tuple[logs.State, ...]

@@ -3,7 +3,8 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from livekit_doctor.config.forms import name_template
 from livekit_doctor.evidence.observations import LogRow
@@ -15,8 +16,7 @@ _SHORTEST = 4
 """Characters from which a call id, or a value of the metadata, in a room's name is no chance."""
 
 
-@dataclass(frozen=True, slots=True)
-class Naming:
+class Naming(Struct, frozen=True):
     """A template or a pattern, how many calls or rooms it fits, and of how many."""
 
     text: str

@@ -2,7 +2,8 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence.observations import (
@@ -20,8 +21,7 @@ from livekit_doctor.init.texts import counted
 _TRUNK = re.compile(r"ST_\w+")
 
 
-@dataclass(frozen=True, slots=True)
-class SipSeen:
+class SipSeen(Struct, frozen=True):
     """`uses` says for each outbound trunk that calls were seen to use what shows it."""
 
     outbound: tuple[OutboundTrunk, ...] = ()

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from livekit_doctor.evidence.call_logs.near_names import folded
 from livekit_doctor.evidence.call_logs.search import SeenColumn, SeenTable
@@ -46,8 +47,7 @@ _OF_PLATFORMS = (
 """Schemas that hosts of Postgres bring along."""
 
 
-@dataclass(frozen=True, slots=True)
-class TableSeen:
+class TableSeen(Struct, frozen=True):
     """A table that may be the log. `also` are other columns that could stand for a role; `rows`
     its latest rows, empty where it could not be read, and `problem` why not."""
 

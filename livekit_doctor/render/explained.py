@@ -1,7 +1,9 @@
 """A page of the catalogue as sections, which all formats print that are read by a person."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue import Entry, Fix
@@ -16,8 +18,7 @@ WHO = {"carrier": "the carrier", "callee": "the callee", "network": "the network
 LOGIN_ASKED = (401, 407)
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """A sentence, and what to type or a picture for it; `code` is never wrapped."""
 
     text: str
@@ -27,14 +28,12 @@ class Item:
     """Whether it is one of several, each with a mark of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True):
     title: str
     items: tuple[Item, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
+class Explained(Struct, frozen=True):
     """One page: `label` and `name` identify it, `facts` are what is known of it in a few words."""
 
     label: str

@@ -5,9 +5,11 @@ and a new format of this kind none.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue.sip_statuses import sip_status
@@ -51,8 +53,7 @@ _OF_STEP: Mapping[Status, Standing] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """A fault, in words. `fix` is as the catalogue renders it: sentences, and code that is indented."""
 
     code: str
@@ -66,8 +67,7 @@ class Problem:
     fix: str
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(Struct, frozen=True):
     """One thing that was looked at: a check, a step of the flow, a criterion. `duration` is seconds; `text`
     are the lines of what is to be read under it."""
 
@@ -82,8 +82,7 @@ class Point:
     text: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Outline:
+class Outline(Struct, frozen=True):
     """A report of any command. That a point failed or errored, and that `exit_status` is not 0, go together.
 
     `command` is as typed; `subject` what was looked at, and `at` when (UTC); `headline` the answer in one line;

@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue import Entry, Fix
@@ -48,14 +50,13 @@ def _told(code: str, values: Mapping[str, str], mask: Mask) -> Mapping[str, str]
     return {**values, "detail": mask(values["detail"])}
 
 
-def _show(report: object, mask: Mask, *names: str) -> None:
+def _show(report: Struct, mask: Mask, *names: str) -> None:
     """What was read becomes what is shown of it (see `shown`)."""
     for name in names:
-        object.__setattr__(report, name, shown(getattr(report, name), mask))
+        force_setattr(report, name, shown(getattr(report, name), mask))
 
 
-@dataclass(frozen=True, slots=True)
-class BundleNote:
+class BundleNote(Struct, frozen=True):
     """Which bundle was diagnosed: its name, when it was saved (UTC), by which version of the tool,
     and whether phone numbers were masked in it."""
 
@@ -65,8 +66,7 @@ class BundleNote:
     masked: bool
 
 
-@dataclass(frozen=True, slots=True)
-class TraceReport:
+class TraceReport(Struct, frozen=True):
     """`server` is the URL asked; `values` are the configuration's for the placeholders of a fix;
     `bundle` is None for what has been read just now; `at` is when that was (UTC)."""
 
@@ -97,8 +97,7 @@ class TraceReport:
         return catalogue.render_fix(catalogue.get(code), {**known, **self.values, **_told(code, values, self.mask)})
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedCallReport:
+class PlacedCallReport(Struct, frozen=True):
     """A test call: its diagnosis, what was dialled, and what CreateSIPParticipant answered."""
 
     trace: TraceReport
@@ -118,8 +117,7 @@ class PlacedCallReport:
         return self.trace.exit_status
 
 
-@dataclass(frozen=True, slots=True)
-class CheckReport:
+class CheckReport(Struct, frozen=True):
     """`configuration` says in one line where the settings come from; `at` is when it was checked (UTC)."""
 
     results: tuple[CheckResult, ...]
@@ -173,8 +171,7 @@ class CheckReport:
         return self.fix_of(result.findings[0]) if result.findings else None
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeReport:
+class ProbeReport(Struct, frozen=True):
     """`agent_name` is None where canaries stood in for the agent; `server` is the URL asked; `at` is when the
     last dispatch had ended (UTC)."""
 
@@ -195,8 +192,7 @@ class ProbeReport:
         return catalogue.render_fix(catalogue.get(finding.code), {**self.values, **finding.values})
 
 
-@dataclass(frozen=True, slots=True)
-class LiveRoom:
+class LiveRoom(Struct, frozen=True):
     """A room as it is now: since when (UTC), and the kinds of its participants, such as AGENT and SIP, one each."""
 
     name: str
@@ -211,8 +207,7 @@ class LiveRoom:
         return ", ".join(who) or "none"
 
 
-@dataclass(frozen=True, slots=True)
-class LiveRooms:
+class LiveRooms(Struct, frozen=True):
     """The newest rooms, newest first, of `total` that are live and match `pattern`; `server` is the URL asked."""
 
     server: str | None
@@ -221,8 +216,7 @@ class LiveRooms:
     pattern: str = "*"
 
 
-@dataclass(frozen=True, slots=True)
-class RecentReport:
+class RecentReport(Struct, frozen=True):
     """The recent calls, newest first. Where no call logs are configured, the live rooms stand in their place."""
 
     calls: tuple[RecentCall, ...]
@@ -246,8 +240,7 @@ class RecentReport:
         return "the live rooms, newest first"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """One thing that `init` looked for. `unknown`: it is not there; `warned`: it is, and something is wrong."""
 
     label: str
@@ -255,8 +248,7 @@ class Found:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class NextStep:
+class NextStep(Struct, frozen=True):
     """What to type next, and in words what to do before and after that."""
 
     command: str
@@ -267,8 +259,7 @@ class NextStep:
         return ", then ".join(filter(None, (self.before, self.command, self.after)))
 
 
-@dataclass(frozen=True, slots=True)
-class InitReport:
+class InitReport(Struct, frozen=True):
     """The file that was written, from what. Phone numbers are only counted.
 
     `taken` says of what there were several which was taken, and why. `check` is None where it has not run;
@@ -290,8 +281,7 @@ class InitReport:
         return self.check.exit_status if self.check else 0
 
 
-@dataclass(frozen=True, slots=True)
-class ExplainReport:
+class ExplainReport(Struct, frozen=True):
     """The pages that were asked for, in that order, or the codes that were listed."""
 
     topics: tuple[Topic, ...] = ()
@@ -305,8 +295,7 @@ class ExplainReport:
         return (*(page for page in pages if isinstance(page, Entry)), *self.listed)
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorReport:
+class ErrorReport(Struct, frozen=True):
     """Why a command came to no result. `command` is as typed, such as test-call; empty where it is not known.
     `code` is None for what is no diagnosis: an interrupt, an internal error."""
 

@@ -5,10 +5,10 @@ What is typed, or names a thing, is as it was read.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from msgspec import Struct, structs
+from msgspec import Struct
+from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.findings import Finding
 from livekit_doctor.diagnosis.probing import Trial
@@ -84,14 +84,11 @@ def _shown(value: Any, mask: Mask, show: Show) -> Any:
         return tuple(_shown(item, mask, show) for item in value)
     if isinstance(value, dict):
         return {key: _shown(item, mask, show) for key, item in value.items()}
-    if is_dataclass(value) and not isinstance(value, type):
-        told = {field.name: _shown(getattr(value, field.name), mask, show) for field in fields(value)}
-        return replace(value, **told)
     if isinstance(value, Struct):
         kind = type(value)
         told = {
             name: _shown(getattr(value, name), mask, _OTHERWISE.get((kind, name), show))
             for name in value.__struct_fields__
         }
-        return structs.replace(value, **told)
+        return replace(value, **told)
     return value

@@ -7,11 +7,11 @@ import sys
 import threading
 from collections import UserDict
 from collections.abc import Iterator, KeysView
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from livekit_doctor.cli.outputs import Destination, destinations
 from livekit_doctor.cli.watch_outputs import ReportFiles

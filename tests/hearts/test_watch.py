@@ -4,12 +4,12 @@ import asyncio
 import gc
 import tracemalloc
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 
 from livekit_doctor import config
 from livekit_doctor.checks.check import CheckResult, Status

@@ -1,9 +1,9 @@
 """A report of every kind that a command can end with, by name."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
+from msgspec.structs import replace
 
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue.lookup import look_up

@@ -4,7 +4,6 @@ import re
 import types
 import typing
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec import structs
+from msgspec.structs import replace
 
 from livekit_doctor.checks.check import CheckResult
 from livekit_doctor.diagnosis.probing import Judged

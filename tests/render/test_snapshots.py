@@ -4,11 +4,11 @@ After a change that is meant: pytest tests/render --snapshot-update, then read t
 """
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 

@@ -2,11 +2,11 @@
 
 import json
 from copy import deepcopy
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from jsonschema import ValidationError
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from syrupy.assertion import SnapshotAssertion

@@ -7,8 +7,9 @@ or else the line must have come soon after the job.
 """
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
@@ -247,8 +248,7 @@ def stray_worker(call: Call) -> str | None:
     return taken.worker_id if all(line.fields["worker_id"] != taken.worker_id for line in known) else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Taken:
+class _Taken(Struct, frozen=True):
     """Which worker took the last job, and who says so."""
 
     job_id: str

@@ -1,7 +1,8 @@
 """A stream in blocks of whole records, so that each can be searched as one string."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 BLOCK = 4 << 20
 """Bytes that are searched at once."""
@@ -12,8 +13,7 @@ _RECORD_START_WITHIN = 60
 """Lines at the end of a block among which the start of its last record is looked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Struct, frozen=True):
     """Whole lines. `number` is that of the first."""
 
     data: bytes
@@ -21,8 +21,7 @@ class Block:
     is_last: bool = False
 
 
-@dataclass(slots=True)
-class Blocks:
+class Blocks(Struct):
     """Cuts parts of a stream into blocks. `starts_record` tells whether a line begins a record:
     what belongs to one record comes in one block."""
 

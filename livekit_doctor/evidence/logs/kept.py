@@ -2,8 +2,9 @@
 
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from livekit_doctor.evidence.logs.needles import AROUND, Needles
 from livekit_doctor.evidence.observations import LogLine
@@ -14,14 +15,12 @@ EACH = 12
 """Lines without an id that are kept of each message, before the call and after its beginning."""
 
 
-@dataclass(slots=True)
-class _Ring:
+class _Ring(Struct):
     before: deque[LogLine] = field(default_factory=lambda: deque(maxlen=EACH))
     after: list[LogLine] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Kept:
+class Kept(Struct):
     """The lines of one log. Of those without an id the ones next to the call's time are kept, and where
     that is not known, next to the first line with an id."""
 

@@ -1,13 +1,13 @@
 """Messages that matter without any id of the call, and lines that never do."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from livekit_doctor.evidence.observations import Component
 
 
-@dataclass(frozen=True, slots=True)
-class Texts:
+class Texts(Struct, frozen=True):
     """`anywhere` are messages that say in which state a worker was, maybe hours before the call.
     `nearby` are those that belong to a call and do not name it.
 

@@ -1,12 +1,12 @@
 """What a format makes of a record, before it is an observation."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from msgspec import Struct, field
 
-@dataclass(slots=True)
-class Parsed:
+
+class Parsed(Struct):
     """A record. `fields` are as the component wrote them; `time_of_day` is set where there is no date."""
 
     format: str

@@ -2,8 +2,9 @@
 
 import json
 import re
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from livekit_doctor.evidence.logs.times import moment
 
@@ -30,8 +31,7 @@ _PREFIXES = tuple(
 _MOST = 4
 
 
-@dataclass(slots=True)
-class Line:
+class Line(Struct):
     """A line without its prefixes. `at` is the time that a prefix had; `goes_on` says that the
     container runtime cut the line, and the next one is its rest."""
 

@@ -1,6 +1,6 @@
 """From a place in a block to the whole record around it."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from livekit_doctor.evidence.logs.formats import belongs, starts_record
 from livekit_doctor.evidence.logs.prefixes import Line, strip, without_colours
@@ -9,8 +9,7 @@ MOST_LINES = 250
 """Lines of one record that are read."""
 
 
-@dataclass(slots=True)
-class Record:
+class Record(Struct):
     """Its lines, and where it begins and ends in the block."""
 
     lines: list[Line]

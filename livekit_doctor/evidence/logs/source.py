@@ -8,9 +8,10 @@ import stat
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec import Struct
 
 from livekit_doctor.evidence.observations import Component
 
@@ -27,8 +28,7 @@ class Unopenable(Exception):
     """A log that can't be opened at all. The message is one line: what is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogSource:
+class LogSource(Struct, frozen=True):
     """A log of one component: a file's name, or - for standard input."""
 
     log: Component

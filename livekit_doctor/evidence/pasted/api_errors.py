@@ -10,10 +10,9 @@ object with `status`, `code` and `metadata`, `twirp error unavailable: ...`, and
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 
-from msgspec import structs
+from msgspec import Struct, field, structs
 
 from livekit_doctor.evidence.logs.fields import shortened
 from livekit_doctor.evidence.logs.times import moment
@@ -102,8 +101,7 @@ _MOST = 200
 """Errors of one text that are kept."""
 
 
-@dataclass(slots=True)
-class _Error:
+class _Error(Struct):
     """An error as it was printed, in the lines `first` to `last`."""
 
     kind: str

@@ -4,8 +4,9 @@ import html
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
+
+from msgspec import Struct, field
 
 _ENTITY = re.compile(r"&(?:quot|amp|lt|gt|apos|nbsp|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\0"), None)
@@ -55,8 +56,7 @@ def cleaned(raw: str) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """A JSON object or array, in the lines `first` to `last`. `label` is what stands before it in its line."""
 
     first: int
@@ -65,8 +65,7 @@ class Document:
     label: str = ""
 
 
-@dataclass
-class Excerpt:
+class Excerpt(Struct, dict=True):
     """The lines, cleaned, and which of them were recognised. `name` is the file's, - for standard input."""
 
     name: str

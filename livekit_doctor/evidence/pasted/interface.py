@@ -1,16 +1,16 @@
 """What a recogniser is: from a text to what it shows, and which of its lines that took."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from livekit_doctor.evidence.observations import Observation, Read
 from livekit_doctor.evidence.pasted.excerpt import Excerpt
 from livekit_doctor.settings import CallLogs
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """`read` is where the observations come from; `call_logs` says how the team's log
     rows look."""
 
@@ -18,8 +18,7 @@ class Context:
     call_logs: CallLogs
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """Something in a text, in its lines `first` to `last`. `kind` is a word for one of it, such as
     "TwirpError"; `count` how many of it this is."""
 

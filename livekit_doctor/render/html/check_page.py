@@ -1,8 +1,9 @@
 """What the page of a run of checks says."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import groupby
+
+from msgspec import Struct
 
 from livekit_doctor.checks.check import CheckResult
 from livekit_doctor.render.html.parts import MARKS, Evidence, Fault, Shown, evidence, fault_of
@@ -12,8 +13,7 @@ from livekit_doctor.render.report import CheckReport
 from livekit_doctor.render.words import moment
 
 
-@dataclass(frozen=True, slots=True)
-class CheckRow:
+class CheckRow(Struct, frozen=True):
     id: str
     title: str
     shown: Shown
@@ -25,14 +25,12 @@ class CheckRow:
     faults: tuple[Fault, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Category:
+class Category(Struct, frozen=True):
     title: str
     rows: tuple[CheckRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CheckPage:
+class CheckPage(Struct, frozen=True):
     """All that is said of the checks, masked as JSON is."""
 
     title: str

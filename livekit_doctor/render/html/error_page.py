@@ -1,6 +1,6 @@
 """What the page says where there is no result."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from livekit_doctor import catalogue
 from livekit_doctor.render.html.parts import MARKS, Move, Named, Shown, moves
@@ -8,8 +8,7 @@ from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.report import ErrorReport
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorPage:
+class ErrorPage(Struct, frozen=True):
     title: str
     tone: Shown
     command: str

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
+
+from msgspec import Struct
 
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue import Entry
@@ -19,16 +20,14 @@ from livekit_doctor.render.words import LEGS
 SIP = "SIP statuses"
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """A piece of a sentence: text, code between backticks, or a code whose page is on this one."""
 
     text: str
     kind: Literal["text", "code", "link"] = "text"
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """A sentence, and what to type or a picture for it."""
 
     spans: tuple[Span, ...]
@@ -36,14 +35,12 @@ class Told:
     marked: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     title: str
     items: tuple[Told, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """A code or a SIP status in a table of contents or a list; `id` is that of its page on this one."""
 
     id: str
@@ -54,14 +51,12 @@ class Row:
     severity: str
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     title: str
     rows: tuple[Row, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(Struct, frozen=True):
     """A page of the catalogue. `steps` are those of the leg that it breaks, each as it is then."""
 
     row: Row
@@ -73,8 +68,7 @@ class Leaf:
     parts: tuple[Part, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ExplainPage:
+class ExplainPage(Struct, frozen=True):
     """All that is said. `contents` is empty where there is a single page, or none."""
 
     title: str

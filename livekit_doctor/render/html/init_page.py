@@ -1,7 +1,8 @@
 """What the page of `init` says: the file, what was found for it, and the check's report."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from livekit_doctor.render.html import check_page
 from livekit_doctor.render.html.check_page import CheckPage
@@ -12,16 +13,14 @@ from livekit_doctor.render.report import Found, InitReport, NextStep
 _WORDS: Mapping[str, str] = {"ok": "found", "unknown": "not found", "warned": "look at this"}
 
 
-@dataclass(frozen=True, slots=True)
-class FoundRow:
+class FoundRow(Struct, frozen=True):
     label: str
     shown: Shown
     word: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class InitPage:
+class InitPage(Struct, frozen=True):
     """All that is said. `check` is None where none has run; then the `facts` are ours."""
 
     title: str

@@ -4,9 +4,10 @@ LiveKit does not show who asked it to dispatch or to dial: these arrows start at
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from livekit_doctor.diagnosis.result import Diagnosis, StepResult
 from livekit_doctor.flow import SPEC, Leg, Status, Step
@@ -52,8 +53,7 @@ _INBOUND: Mapping[Step, tuple[Lane, Lane]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Geometry:
+class Geometry(Struct, frozen=True):
     """Lengths in the diagram's own units. On the narrow one labels and times stand above their arrows."""
 
     name: str
@@ -76,8 +76,7 @@ NARROW = Geometry("narrow", first=34, apart=71, right=34, row=54, faint=46, narr
 _HEAD, _BAND = 34, 30
 
 
-@dataclass(frozen=True, slots=True)
-class Rung:
+class Rung(Struct, frozen=True):
     """One step. It is drawn from `start` to `end`, which are the same for what concerns one lane."""
 
     step: Step
@@ -104,16 +103,14 @@ class Rung:
         return (self.start + self.end) // 2
 
 
-@dataclass(frozen=True, slots=True)
-class Band:
+class Band(Struct, frozen=True):
     """The heading of a leg."""
 
     title: str
     top: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ladder:
+class Ladder(Struct, frozen=True):
     geometry: Geometry
     width: int
     height: int

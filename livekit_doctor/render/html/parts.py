@@ -1,8 +1,9 @@
 """What every page is made of: a status, a fault with its evidence, and what to type."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
@@ -16,8 +17,7 @@ SURENESS: Mapping[Confidence, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """How a status is shown: the name of its shape and colour, and its word."""
 
     mark: str
@@ -40,16 +40,14 @@ MARKS: Mapping[str, Shown] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(Struct, frozen=True):
     """One thing to do, in words, and what to type for it; empty where the words are all."""
 
     say: str
     code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     source: str
     at: datetime | None
     text: str
@@ -60,8 +58,7 @@ class Evidence:
         return "\n" in self.text
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """A code by its name; `text` is what is to be said of it."""
 
     code: str
@@ -69,8 +66,7 @@ class Named:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """A code that was found, how that is known, and what to do."""
 
     code: str

@@ -1,7 +1,8 @@
 """What the page of several probes says."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from livekit_doctor.diagnosis.probing import FEWEST_FOR_P95, Criterion, Outcome, Trial
 from livekit_doctor.render.html.parts import MARKS, Fault, Shown, fault_of
@@ -13,8 +14,7 @@ COLUMN, GAP, TALLEST, HEAD, FOOT, LEFT = 64, 10, 150, 26, 44, 12
 """Lengths in the histogram, in its own units."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """One bar of the histogram, and where it is drawn. `x` is its left edge, `y` its top."""
 
     label: str
@@ -24,8 +24,7 @@ class Column:
     height: int
 
 
-@dataclass(frozen=True, slots=True)
-class Histogram:
+class Histogram(Struct, frozen=True):
     width: int
     height: int
     base: int
@@ -36,22 +35,19 @@ class Histogram:
         return ", ".join(f"{column.label} s: {column.count}" for column in self.columns)
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     shown: Shown
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class EndingCard:
+class EndingCard(Struct, frozen=True):
     shown: Shown
     count: int
     name: str
     fault: Fault
 
 
-@dataclass(frozen=True, slots=True)
-class TrialRow:
+class TrialRow(Struct, frozen=True):
     number: int
     shown: Shown
     outcome: str
@@ -61,8 +57,7 @@ class TrialRow:
     code: str
 
 
-@dataclass(frozen=True, slots=True)
-class ProbePage:
+class ProbePage(Struct, frozen=True):
     """All that is said of the probes."""
 
     title: str

@@ -1,8 +1,9 @@
 """What the page of the recent calls, or of the live rooms, says."""
 
 import shlex
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from livekit_doctor.render.html.parts import MARKS, Shown
 from livekit_doctor.render.json import JsonFormat
@@ -10,8 +11,7 @@ from livekit_doctor.render.report import RecentReport
 from livekit_doctor.render.words import NO_CALL_LOGS
 
 
-@dataclass(frozen=True, slots=True)
-class CallRow:
+class CallRow(Struct, frozen=True):
     call_id: str
     at: datetime
     source: str
@@ -20,16 +20,14 @@ class CallRow:
     """What to type to diagnose it."""
 
 
-@dataclass(frozen=True, slots=True)
-class RoomRow:
+class RoomRow(Struct, frozen=True):
     name: str
     at: datetime
     participants: str
     command: str
 
 
-@dataclass(frozen=True, slots=True)
-class RecentPage:
+class RecentPage(Struct, frozen=True):
     title: str
     tone: Shown
     headline: str

@@ -1,7 +1,9 @@
 """What the page of a test call says: the number dialled, its answer, and the diagnosis."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from livekit_doctor.catalogue.sip_statuses import sip_status
 from livekit_doctor.evidence.observations import SipCallResult
@@ -11,8 +13,7 @@ from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.report import PlacedCallReport
 
 
-@dataclass(frozen=True, slots=True)
-class SipStatusShown:
+class SipStatusShown(Struct, frozen=True):
     """The carrier's answer; each meaning is who says no, and what it means."""
 
     code: int
@@ -21,8 +22,7 @@ class SipStatusShown:
     meanings: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TestCallPage:
+class TestCallPage(Struct, frozen=True):
     """All that is said of a test call. `answer` is empty where nothing was dialled."""
 
     __test__ = False

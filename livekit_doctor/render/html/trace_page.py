@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.findings import Because
@@ -51,8 +52,7 @@ _READ: Mapping[str, Shown] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class StepRow:
+class StepRow(Struct, frozen=True):
     title: str
     shown: Shown
     time: str
@@ -61,22 +61,19 @@ class StepRow:
     remark: str
 
 
-@dataclass(frozen=True, slots=True)
-class LegRows:
+class LegRows(Struct, frozen=True):
     title: str
     steps: tuple[StepRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
+class Break(Struct, frozen=True):
     """A fault at a step of the flow."""
 
     step: str
     fault: Fault
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
+class Unread(Struct, frozen=True):
     """Sources that could not be read for one reason, and what to type so that they can."""
 
     sources: str
@@ -84,8 +81,7 @@ class Unread:
     fix: tuple[Move, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     number: int
     latest: bool
     shown: Shown
@@ -94,8 +90,7 @@ class Attempt:
     came_of_it: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """`source_number` is the box of the filter that it belongs to."""
 
     at: datetime
@@ -108,8 +103,7 @@ class Entry:
     is_evidence: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
+class Timeline(Struct, frozen=True):
     entries: tuple[Entry, ...]
     boxes: tuple[tuple[str, int], ...]
     """The sources, most frequent first, and how many entries each has."""
@@ -119,15 +113,13 @@ class Timeline:
     long: bool
 
 
-@dataclass(frozen=True, slots=True)
-class CoverageRow:
+class CoverageRow(Struct, frozen=True):
     source: str
     shown: Shown
     remark: str
 
 
-@dataclass(frozen=True, slots=True)
-class TracePage:
+class TracePage(Struct, frozen=True):
     """All that is said of a call, masked as JSON is."""
 
     title: str
