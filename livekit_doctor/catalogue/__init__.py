@@ -17,8 +17,7 @@ import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import cache
-from importlib import resources
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
@@ -176,7 +175,7 @@ class UnknownCodeError(LookupError):
 @cache
 def codes() -> tuple[str, ...]:
     """Every diagnosis code, in order; no page is read for it."""
-    found = (_FILE.fullmatch(page.name) for page in _folder().iterdir())
+    found = (_FILE.fullmatch(page.name) for page in _FOLDER.iterdir())
     return tuple(sorted(match[1] for match in found if match))
 
 
@@ -356,17 +355,16 @@ _QUOTING: Final[dict[str, Callable[[str, str], str]]] = {
 }
 
 
-def _folder() -> Traversable:
-    return resources.files(__name__)
+_FOLDER: Final = Path(__file__).parent
 
 
 def read_data(name: str) -> object:
     """One of the package's data files that are no page, such as sip_statuses.yaml."""
-    return _parse((_folder() / name).read_text(encoding="utf-8"))
+    return _parse((_FOLDER / name).read_text(encoding="utf-8"))
 
 
 def _read(code: str) -> str:
-    return (_folder() / f"{code}.yaml").read_text(encoding="utf-8")
+    return (_FOLDER / f"{code}.yaml").read_text(encoding="utf-8")
 
 
 def _parse(text: str) -> object:

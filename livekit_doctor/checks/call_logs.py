@@ -1,6 +1,6 @@
 """call_logs: can the log table be read, and are its states understood?"""
 
-from livekit_doctor.checks.check import Check, Need, counted
+from livekit_doctor.checks.check import Check, Need
 from livekit_doctor.diagnosis.rules.call_logs import (
     call_logs_unindexed,
     call_logs_unmapped_states,
@@ -8,6 +8,7 @@ from livekit_doctor.diagnosis.rules.call_logs import (
 )
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence.observations import LogStates, LogTable
+from livekit_doctor.words import counted
 
 
 def _not_configured(setup: Setup) -> str | None:

@@ -67,8 +67,3 @@ class CheckResult(Struct, frozen=True, kw_only=True):
     evidence: tuple[Because, ...] = ()
     duration: float = 0.0
     """Seconds that gathering and judging took."""
-
-
-def counted(number: int, what: str) -> str:
-    """`no rooms`, `1 room`, `2 rooms`."""
-    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"

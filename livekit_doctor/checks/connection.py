@@ -1,9 +1,10 @@
 """connection: does LiveKit answer, with these credentials, at this time?"""
 
-from livekit_doctor.checks.check import Check, Need, counted
+from livekit_doctor.checks.check import Check, Need
 from livekit_doctor.diagnosis.rules.connection import clock_skew, livekit_unreachable
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence.observations import RoomList
+from livekit_doctor.words import counted
 
 
 def _answers(setup: Setup) -> str:

@@ -1,9 +1,10 @@
 """room_presence: is every live call as it should be? Judged by the rules of `trace`."""
 
-from livekit_doctor.checks.check import Check, Need, counted
+from livekit_doctor.checks.check import Check, Need
 from livekit_doctor.diagnosis.room_presence import broken_rooms, judged_rooms
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.flow import Verdict
+from livekit_doctor.words import counted
 
 
 def _seen(setup: Setup) -> str:

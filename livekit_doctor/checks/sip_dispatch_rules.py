@@ -1,6 +1,6 @@
 """sip_dispatch_rules: does each inbound call get a room, and the agent? They never apply to outbound calls."""
 
-from livekit_doctor.checks.check import Check, Need, counted
+from livekit_doctor.checks.check import Check, Need
 from livekit_doctor.diagnosis.rules.sip_dispatch_rules import (
     dispatch_rule_dangling_trunk,
     dispatch_rule_missing,
@@ -10,6 +10,7 @@ from livekit_doctor.diagnosis.rules.sip_dispatch_rules import (
 )
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence.observations import InboundTrunkList, SipDispatchRuleList
+from livekit_doctor.words import counted
 
 
 def _rules(setup: Setup) -> str:

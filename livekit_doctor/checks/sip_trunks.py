@@ -1,6 +1,6 @@
 """sip_trunks: is SIP there, and are the trunks fit to place and take calls?"""
 
-from livekit_doctor.checks.check import Check, Need, counted
+from livekit_doctor.checks.check import Check, Need
 from livekit_doctor.diagnosis.names import few
 from livekit_doctor.diagnosis.rules.connection import sip_not_listed
 from livekit_doctor.diagnosis.rules.sip_trunks import (
@@ -11,6 +11,7 @@ from livekit_doctor.diagnosis.rules.sip_trunks import (
 )
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence.observations import InboundTrunkList, OutboundTrunkList
+from livekit_doctor.words import counted
 
 
 def _outbound(setup: Setup) -> str:

@@ -8,8 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
-from importlib import resources
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Annotated, Any
 
 import typer
@@ -37,7 +36,7 @@ def completion(
 
 def script(shell: Shell, program: str = PROGRAM) -> str:
     """The completion script for a program of this name."""
-    text = resources.files("livekit_doctor.cli").joinpath("shells", shell).read_text("utf-8")
+    text = (Path(__file__).parent / "shells" / shell).read_text("utf-8")
     function = f"__{re.sub(r'[^A-Za-z0-9]', '_', program)}_complete"
     return text.replace("@PROGRAM@", program).replace("@FUNCTION@", function)
 
@@ -60,7 +59,7 @@ no longer than `completing.PATIENCE`."""
 
 def codes(_: Mapping[str, Any]) -> Iterable[Candidate]:
     """Diagnosis codes by number and by name. The pages are not parsed: that takes too long for a key press."""
-    folder = resources.files("livekit_doctor.catalogue")
+    folder = Path(__file__).parents[1] / "catalogue"
     heads = []
     for page in sorted(folder.iterdir(), key=lambda page: page.name):
         if re.fullmatch(r"LKD\d{3}\.yaml", page.name):
@@ -102,13 +101,12 @@ def trunk_ids(given: Mapping[str, Any]) -> Iterable[Candidate]:
     """The outbound SIP trunks of the LiveKit project."""
     import asyncio
 
-    from livekit_doctor.evidence import gather
-    from livekit_doctor.evidence.livekit_client import LiveKitClient
+    from livekit_doctor.evidence.livekit_source import LiveKitSource
     from livekit_doctor.evidence.observations import OutboundTrunkList, Reading
 
     async def read() -> Reading:
-        async with LiveKitClient(_settings(given).livekit) as client:
-            return await gather.sip_objects(client)
+        async with LiveKitSource(_settings(given).livekit) as client:
+            return await client.sip_objects()
 
     for listing in asyncio.run(read()).observations:
         for trunk in listing.trunks if isinstance(listing, OutboundTrunkList) else ():

@@ -80,7 +80,7 @@ def _written(file: Path, loaded: "Loaded", screen: Screen, *, asks: bool, force:
         proposal = _discovered(loaded, screen)
         answers = asked(proposal) if asks else best(proposal)
 
-        from livekit_doctor.evidence.livekit_client import utc_now
+        from livekit_doctor.evidence.reading import utc_now
         from livekit_doctor.init.draft import render
 
         text = render(proposal, answers, utc_now())

@@ -17,8 +17,8 @@ from livekit_doctor.render.formats import ENDINGS, FormatName, load, of_file
 
 if TYPE_CHECKING:
     from livekit_doctor.cli.screen import Screen
-    from livekit_doctor.render.interface import Format, Report
-    from livekit_doctor.render.report import ErrorReport
+    from livekit_doctor.render.interface import Format
+    from livekit_doctor.render.report import ErrorReport, Report
     from livekit_doctor.whole_file import WholeFile
 
 STDOUT = "-"
@@ -128,7 +128,6 @@ class Outputs:
         """Writes all files, then prints; returns the exit status, that for wrong usage where a file could
         not be written. The answer is worth printing all the same."""
         from livekit_doctor.render.interface import text_of
-        from livekit_doctor.render.report import ErrorReport
 
         status = report.exit_status
         for file, form in self._files:
@@ -137,7 +136,7 @@ class Outputs:
             except UserError as error:
                 print(f"{error.code} {error.message}\n  fix: {error.fix}", file=sys.stderr)
                 status = Exit.USAGE
-        if self._stdout is FormatName.CONSOLE and isinstance(report, ErrorReport):
+        if self._stdout is FormatName.CONSOLE and report.kind == "error":
             return status  # standard error has it
         _print(text_of(report, self._on_stdout).removeprefix(self._begun), self._stdout)
         if self._stdout is FormatName.GITHUB:

@@ -19,9 +19,9 @@ SHOWN = 10
 def read_pasted(names: Sequence[str], settings: "Settings", subject: "Subject") -> "Reading":
     """What the texts in these files show. Raises UserError where there is nothing in them, and where it
     can't be told which call is meant."""
-    from livekit_doctor.evidence.livekit_client import utc_now
     from livekit_doctor.evidence.pasted import read
     from livekit_doctor.evidence.pasted.source import text_of
+    from livekit_doctor.evidence.reading import utc_now
 
     texts = [(name, text_of(name)) for name in names]
     reading = read(texts, utc_now(), settings.call_logs)

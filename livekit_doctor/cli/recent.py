@@ -25,8 +25,8 @@ def recent(loaded: "Loaded", screen: Screen, *, show_numbers: bool) -> "RecentRe
 
     from livekit_doctor.diagnosis.setup import Setup
     from livekit_doctor.evidence import call_logs
-    from livekit_doctor.evidence.livekit_client import utc_now
     from livekit_doctor.evidence.observations import Evidence, LogTable, RecentCalls
+    from livekit_doctor.evidence.reading import utc_now
     from livekit_doctor.render.masking import mask_of
     from livekit_doctor.render.report import RecentReport
 

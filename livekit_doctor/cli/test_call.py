@@ -85,7 +85,7 @@ def place_call(
     loaded = options.load(config, url=url, agent_name=agent_name)
     settings = loaded.settings
 
-    from livekit_doctor.evidence.gather import missing_credentials
+    from livekit_doctor.evidence.reading import missing_credentials
     from livekit_doctor.experiments.test_call import Order
     from livekit_doctor.hearts import test_call as heart
     from livekit_doctor.render.masking import mask_of

@@ -127,7 +127,7 @@ def _watch(rounds: "Rounds", plan: "Plan", listen: str, chosen: Sequence[outputs
     from livekit_doctor.cli.watch_display import display
     from livekit_doctor.cli.watch_outputs import ReportFiles, streamed
     from livekit_doctor.cli.watch_server import address_of, serving
-    from livekit_doctor.evidence.livekit_client import utc_now
+    from livekit_doctor.evidence.reading import utc_now
     from livekit_doctor.hearts.watch import Run, Watched
     from livekit_doctor.hearts.watch import watch as run_watch
 

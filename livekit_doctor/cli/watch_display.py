@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 
 from livekit_doctor.cli.outputs import is_unicode
-from livekit_doctor.evidence.livekit_client import utc_now
+from livekit_doctor.evidence.reading import utc_now
 from livekit_doctor.hearts.watch import Outcome, Watched
 from livekit_doctor.render.console.page import Output
 from livekit_doctor.render.console.watch import Screen, change_line, run_line

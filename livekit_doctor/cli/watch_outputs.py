@@ -15,8 +15,8 @@ from livekit_doctor.cli.outputs import STDOUT, STREAMED, Destination, destinatio
 from livekit_doctor.errors import UserError
 from livekit_doctor.hearts.watch import WRITING
 from livekit_doctor.render.formats import FormatName, load
-from livekit_doctor.render.interface import Format, Report, text_of
-from livekit_doctor.render.report import ErrorReport
+from livekit_doctor.render.interface import Format, text_of
+from livekit_doctor.render.report import ErrorReport, Report
 from livekit_doctor.whole_file import WholeFile
 
 ENDING = 2.0

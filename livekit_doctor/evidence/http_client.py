@@ -9,7 +9,9 @@ no class of their own in Python.
 """
 
 import asyncio
+import errno
 import os
+import socket
 import ssl
 from base64 import b64encode
 from collections.abc import Mapping
@@ -24,6 +26,8 @@ import h11
 from msgspec import Struct
 
 from livekit_doctor import __version__
+from livekit_doctor.evidence.observations import Problem
+from livekit_doctor.redact import redact_text
 
 IDLE = 15.0
 """Seconds for which a connection without a request is used again. Servers and balancers close it after 60 or more,
@@ -304,3 +308,43 @@ def _login(header: str, parts: SplitResult) -> dict[str, str]:
         return {}
     login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     return {header: f"Basic {b64encode(login.encode()).decode()}"}
+
+
+def unreachable(url: str, error: BaseException, timeout: float) -> Problem:
+    """Why a connection failed, each kind with its own words (design fact 26)."""
+    kind, why = _cause(url, error, timeout)
+    return Problem(code="LKD003", message=f"cannot reach {url}: {why}", values={"kind": kind, "detail": why})
+
+
+def _cause(url: str, error: BaseException, timeout: float) -> tuple[str, str]:
+    host = urlsplit(url).netloc
+    connecting = isinstance(error, ConnectError)
+    if connecting and error.__cause__ is not None:
+        error = error.__cause__
+    text = f"{error}"
+    if isinstance(error, TimeoutError):
+        return "timeout", f"no answer within {timeout:g} s"
+    if isinstance(error, ProxyError):
+        return "proxy", text
+    if isinstance(error, socket.gaierror):
+        return "dns", f"the host name {urlsplit(url).hostname} does not resolve (DNS)"
+    if "WRONG_VERSION_NUMBER" in text or "record layer failure" in text:
+        return "tls", f"TLS to a port that does not speak TLS: for a server without TLS the URL is ws://{host}"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "certificate", f"the TLS certificate of {host} is not trusted here: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return "tls_failed", f"TLS failed: {text.rpartition(': ')[2]}"
+    if isinstance(error, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in text:
+        return "refused", "connection refused: nothing listens on that port"
+    if isinstance(error, ConnectionResetError) and connecting and urlsplit(url).scheme in ("wss", "https"):
+        return "tls_failed", "TLS failed: the server closed the connection in the handshake"
+    if isinstance(error, NoAnswerError | ConnectionResetError | BrokenPipeError):
+        return (
+            "protocol",
+            "the server closed the connection without an answer: another protocol than HTTP, or TLS only",
+        )
+    if isinstance(error, NotHttpError):
+        return "protocol", "what answers does not speak HTTP"
+    if isinstance(error, ValueError):
+        return "url", "this is not a URL of a server"
+    return "other", redact_text(text) or type(error).__name__

@@ -8,11 +8,8 @@ replays anything. Messages are livekit-protocol's.
 
 import datetime as dt
 import email.utils
-import errno
 import hmac
 import json
-import socket
-import ssl
 import time
 from base64 import urlsafe_b64encode
 from types import TracebackType
@@ -22,14 +19,9 @@ from urllib.parse import urlsplit, urlunsplit
 from google.protobuf.message import DecodeError, Message
 from msgspec import Struct
 
-from livekit_doctor.evidence.http_client import (
-    ConnectError,
-    HttpClient,
-    NoAnswerError,
-    NotHttpError,
-    ProxyError,
-)
+from livekit_doctor.evidence.http_client import HttpClient, unreachable
 from livekit_doctor.evidence.observations import Problem, Read
+from livekit_doctor.evidence.reading import utc_now
 from livekit_doctor.redact import redact_text
 from livekit_doctor.settings import LiveKit
 
@@ -83,10 +75,6 @@ class Refusal(Struct, frozen=True):
 class Reply(Struct, Generic[M], frozen=True):
     message: M
     read: Read
-
-
-def utc_now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
 
 
 def http_url(url: str) -> str:
@@ -255,43 +243,3 @@ def _credentials(message: str, key: str) -> tuple[str, str]:
     if "token is expired" in message or "not valid yet" in message:
         return "time", f"{_last(message)}: the token's time is refused though both clocks agree"
     return "grant", message or "credentials rejected"
-
-
-def unreachable(url: str, error: BaseException, timeout: float) -> Problem:
-    """Why a connection failed, each kind with its own words (design fact 26)."""
-    kind, why = _cause(url, error, timeout)
-    return Problem(code="LKD003", message=f"cannot reach {url}: {why}", values={"kind": kind, "detail": why})
-
-
-def _cause(url: str, error: BaseException, timeout: float) -> tuple[str, str]:
-    host = urlsplit(url).netloc
-    connecting = isinstance(error, ConnectError)
-    if connecting and error.__cause__ is not None:
-        error = error.__cause__
-    text = f"{error}"
-    if isinstance(error, TimeoutError):
-        return "timeout", f"no answer within {timeout:g} s"
-    if isinstance(error, ProxyError):
-        return "proxy", text
-    if isinstance(error, socket.gaierror):
-        return "dns", f"the host name {urlsplit(url).hostname} does not resolve (DNS)"
-    if "WRONG_VERSION_NUMBER" in text or "record layer failure" in text:
-        return "tls", f"TLS to a port that does not speak TLS: for a server without TLS the URL is ws://{host}"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return "certificate", f"the TLS certificate of {host} is not trusted here: {error.verify_message}"
-    if isinstance(error, ssl.SSLError):
-        return "tls_failed", f"TLS failed: {_last(text)}"
-    if isinstance(error, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in text:
-        return "refused", "connection refused: nothing listens on that port"
-    if isinstance(error, ConnectionResetError) and connecting and urlsplit(url).scheme in ("wss", "https"):
-        return "tls_failed", "TLS failed: the server closed the connection in the handshake"
-    if isinstance(error, NoAnswerError | ConnectionResetError | BrokenPipeError):
-        return (
-            "protocol",
-            "the server closed the connection without an answer: another protocol than HTTP, or TLS only",
-        )
-    if isinstance(error, NotHttpError):
-        return "protocol", "what answers does not speak HTTP"
-    if isinstance(error, ValueError):
-        return "url", "this is not a URL of a server"
-    return "other", redact_text(text) or type(error).__name__

@@ -13,10 +13,9 @@ import msgspec
 
 from livekit_doctor.decoding import from_json
 from livekit_doctor.evidence import sources
-from livekit_doctor.evidence.gather import combine
-from livekit_doctor.evidence.http_client import Answer, HttpClient
-from livekit_doctor.evidence.livekit_client import unreachable, utc_now
+from livekit_doctor.evidence.http_client import Answer, HttpClient, unreachable
 from livekit_doctor.evidence.observations import Coverage, Problem, Read, Reading, WorkerEndpoint
+from livekit_doctor.evidence.reading import combine, utc_now
 from livekit_doctor.redact import redact_text
 from livekit_doctor.settings import Worker
 

@@ -22,16 +22,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 
 from livekit_doctor import __version__
 from livekit_doctor.evidence import sources
-from livekit_doctor.evidence.http_client import USER_AGENT, proxy_of, ssl_context
+from livekit_doctor.evidence.http_client import USER_AGENT, proxy_of, ssl_context, unreachable
 from livekit_doctor.evidence.livekit_api import list_dispatches
-from livekit_doctor.evidence.livekit_client import (
-    ApiError,
-    LiveKitClient,
-    http_url,
-    unreachable,
-    utc_now,
-    websocket_url,
-)
+from livekit_doctor.evidence.livekit_client import ApiError, LiveKitClient, http_url, websocket_url
 from livekit_doctor.evidence.observations import (
     SCRATCH_PREFIX,
     Canary,
@@ -42,6 +35,7 @@ from livekit_doctor.evidence.observations import (
     Reading,
     ScratchDispatch,
 )
+from livekit_doctor.evidence.reading import utc_now
 from livekit_doctor.experiments.scratch import ScratchRoom
 from livekit_doctor.progress import Progress
 

@@ -15,7 +15,7 @@ from livekit.protocol.agent_dispatch import AgentDispatch, DeleteAgentDispatchRe
 from livekit_doctor.errors import UserError
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.livekit_api import list_dispatches, list_participants
-from livekit_doctor.evidence.livekit_client import ApiError, LiveKitClient, utc_now
+from livekit_doctor.evidence.livekit_client import ApiError, LiveKitClient
 from livekit_doctor.evidence.observations import (
     SCRATCH_PREFIX,
     Coverage,
@@ -26,6 +26,7 @@ from livekit_doctor.evidence.observations import (
     Read,
     Reading,
 )
+from livekit_doctor.evidence.reading import utc_now
 from livekit_doctor.experiments.scratch import ScratchRoom
 from livekit_doctor.progress import Progress
 from livekit_doctor.settings import Settings

@@ -21,8 +21,9 @@ from livekit.protocol.agent_dispatch import RoomAgentDispatch
 
 from livekit_doctor.evidence.http_client import ConnectError, ProxyError
 from livekit_doctor.evidence.livekit_api import list_rooms
-from livekit_doctor.evidence.livekit_client import ApiError, LiveKitClient, utc_now
+from livekit_doctor.evidence.livekit_client import ApiError, LiveKitClient
 from livekit_doctor.evidence.observations import SCRATCH_PREFIX, LeftBehind, Read, Room
+from livekit_doctor.evidence.reading import utc_now
 
 T = TypeVar("T")
 

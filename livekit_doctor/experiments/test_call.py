@@ -17,8 +17,9 @@ from livekit.protocol import sip
 from livekit.protocol.agent_dispatch import RoomAgentDispatch
 from msgspec import Struct
 
-from livekit_doctor.evidence import gather, sources
-from livekit_doctor.evidence.livekit_client import ApiError, LiveKitClient, Refusal, utc_now
+from livekit_doctor.evidence import reading, sources
+from livekit_doctor.evidence.livekit_client import ApiError, Refusal
+from livekit_doctor.evidence.livekit_source import LiveKitSource
 from livekit_doctor.evidence.observations import (
     Coverage,
     Evidence,
@@ -27,6 +28,7 @@ from livekit_doctor.evidence.observations import (
     Reading,
     SipCallResult,
 )
+from livekit_doctor.evidence.reading import utc_now
 from livekit_doctor.experiments.probe import fill_in
 from livekit_doctor.experiments.scratch import ScratchRoom
 from livekit_doctor.progress import Progress
@@ -70,7 +72,7 @@ class Order(Struct, frozen=True):
 
 
 async def run(
-    client: LiveKitClient, order: Order, known: Evidence, enough: Enough, progress: Progress | None = None
+    client: LiveKitSource, order: Order, known: Evidence, enough: Enough, progress: Progress | None = None
 ) -> tuple[Evidence, str]:
     """Places the call, follows it until that is `enough`, and ends it. Returns everything that is
     known then, `known` included, and the name of the room.
@@ -88,7 +90,7 @@ async def run(
         async with room:
             await call.follow(enough)
     except ApiError as error:
-        call.add(gather.unread(sources.TEST_CALL, error.problem))
+        call.add(reading.unread(sources.TEST_CALL, error.problem))
     call.add(Reading(observations=room.left_behind))
     return call.evidence, room.name
 
@@ -97,7 +99,7 @@ class _Call:
     """One attempt to dial, and everything that was seen meanwhile."""
 
     def __init__(
-        self, client: LiveKitClient, order: Order, room: ScratchRoom, known: Evidence, progress: Progress
+        self, client: LiveKitSource, order: Order, room: ScratchRoom, known: Evidence, progress: Progress
     ) -> None:
         self.client, self.order, self.room, self.progress = client, order, room, progress
         self.evidence = known
@@ -160,7 +162,7 @@ class _Call:
             if error.answer is not None and error.answer.twirp_code:
                 self._read(_refused(error.answer), error.answer.read, monotonic() - self.began)
             else:
-                self.add(gather.unread(sources.TEST_CALL, error.problem))
+                self.add(reading.unread(sources.TEST_CALL, error.problem))
         finally:
             self.over_at = monotonic()
 
@@ -188,9 +190,7 @@ class _Call:
         )
 
     async def _look(self) -> None:
-        rooms, inside = await asyncio.gather(
-            gather.rooms(self.client, self.room.name), gather.inside(self.client, (self.room.room,))
-        )
+        rooms, inside = await asyncio.gather(self.client.rooms(self.room.name), self.client.inside((self.room.room,)))
         self.add(rooms)
         self.add(inside)
 

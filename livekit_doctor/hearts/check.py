@@ -14,16 +14,18 @@ from msgspec import Struct, structs
 from msgspec.structs import replace
 
 from livekit_doctor.checks import CHECKS
-from livekit_doctor.checks.check import Check, CheckResult, Need, counted
+from livekit_doctor.checks.check import Check, CheckResult, Need
 from livekit_doctor.checks.judgement import Gathered, judge, one_line, with_prerequisites
 from livekit_doctor.diagnosis.room_presence import judged_rooms, matching_rooms
 from livekit_doctor.diagnosis.rules.workers import left_behind
 from livekit_doctor.diagnosis.setup import Setup
-from livekit_doctor.evidence import call_logs, gather, sources, worker_endpoint
-from livekit_doctor.evidence.livekit_client import LiveKitClient, utc_now
+from livekit_doctor.evidence import call_logs, sources, worker_endpoint
+from livekit_doctor.evidence.livekit_source import LiveKitSource
 from livekit_doctor.evidence.observations import Evidence, Reading
+from livekit_doctor.evidence.reading import combine, utc_now
 from livekit_doctor.progress import Progress
 from livekit_doctor.settings import Settings
+from livekit_doctor.words import counted
 
 JUDGED_ROOMS = 200
 """How many live rooms are looked into, newest first."""
@@ -64,7 +66,7 @@ async def check(
         probe.agent_to_probe(settings)
     async with AsyncExitStack() as stack:
         if not settings.livekit.missing:
-            gatherer.client = await stack.enter_async_context(LiveKitClient(settings.livekit))
+            gatherer.client = await stack.enter_async_context(LiveKitSource(settings.livekit))
         with suppress(TimeoutError):
             async with asyncio.timeout(options.timeout):
                 await gatherer.gather(needs)
@@ -95,7 +97,7 @@ class _Gatherer:
 
     def __init__(self, settings: Settings, options: Options, progress: Progress) -> None:
         self.settings, self.options, self.progress = settings, options, progress
-        self.client: LiveKitClient | None = None
+        self.client: LiveKitSource | None = None
         self.evidence = Evidence(now=utc_now())
         self.took: dict[Need, float] = {}
         self.without: dict[Need, str] = {}
@@ -133,7 +135,7 @@ class _Gatherer:
         await connected.wait()
         if self.client is None or self._unconnected():
             return
-        second: dict[Need, Callable[[LiveKitClient, Progress], Coroutine[object, object, Reading]]] = {
+        second: dict[Need, Callable[[LiveKitSource, Progress], Coroutine[object, object, Reading]]] = {
             Need.SIP: self._sip,
             Need.CANARY: self._canary,
             Need.PROBE: self._probe,
@@ -169,7 +171,7 @@ class _Gatherer:
         return unread or Need.ROOMS in self.without
 
     async def _rooms(self, _: Progress) -> Reading:
-        return await gather.rooms(self.client) if self.client else Reading()
+        return await self.client.rooms() if self.client else Reading()
 
     async def _endpoints(self, _: Progress) -> Reading:
         return await worker_endpoint.read_all(self.settings.workers)
@@ -177,33 +179,33 @@ class _Gatherer:
     async def _call_logs(self, _: Progress) -> Reading:
         return await call_logs.inspect(self.settings.call_logs)
 
-    async def _sip(self, client: LiveKitClient, _: Progress) -> Reading:
-        return await gather.sip_objects(client)
+    async def _sip(self, client: LiveKitSource, _: Progress) -> Reading:
+        return await client.sip_objects()
 
-    async def _canary(self, client: LiveKitClient, progress: Progress) -> Reading:
+    async def _canary(self, client: LiveKitSource, progress: Progress) -> Reading:
         from livekit_doctor.experiments import canary
 
         return await canary.run(client, progress=progress)
 
-    async def _probe(self, client: LiveKitClient, progress: Progress) -> Reading:
+    async def _probe(self, client: LiveKitSource, progress: Progress) -> Reading:
         from livekit_doctor.experiments import probe
 
         return await probe.run(client, self.settings, progress=progress)
 
-    async def _inside_rooms(self, client: LiveKitClient, progress: Progress) -> Reading:
+    async def _inside_rooms(self, client: LiveKitSource, progress: Progress) -> Reading:
         """The live rooms; those whose verdict hangs on a second look are looked at twice."""
         setup = Setup(self.evidence, self.settings)
         rooms = matching_rooms(setup)[:JUDGED_ROOMS]
-        reading = await gather.inside(client, rooms)
+        reading = await client.inside(rooms)
         seen = replace(setup, evidence=setup.evidence.plus(reading))
         again = {d.room.sid: d.look_again for d in judged_rooms(seen) if d.room and d.look_again}
         if again:
             settling = max(filter(None, again.values()))
             progress(f"looking at {counted(len(again), 'live room')} a second time", settling)
             await asyncio.sleep(settling)
-            listing = await gather.rooms(client)
-            second = await gather.inside(client, [room for room in rooms if room.sid in again])
-            reading = gather.combine((reading, listing, second))
+            listing = await client.rooms()
+            second = await client.inside([room for room in rooms if room.sid in again])
+            reading = combine((reading, listing, second))
         if problem := next((entry.problem for entry in reading.coverage if entry.problem), None):
             self.without[Need.INSIDE_ROOMS] = f"not every live room could be looked into: {problem.message}"
         # LiveKit was reached, which is what the connection is judged by.

@@ -4,9 +4,9 @@ from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.room_presence import matching_rooms
 from livekit_doctor.diagnosis.setup import Setup
-from livekit_doctor.evidence import gather
-from livekit_doctor.evidence.livekit_client import LiveKitClient, utc_now
+from livekit_doctor.evidence.livekit_source import LiveKitSource
 from livekit_doctor.evidence.observations import Evidence
+from livekit_doctor.evidence.reading import utc_now
 from livekit_doctor.progress import Progress
 from livekit_doctor.settings import Settings
 
@@ -16,12 +16,12 @@ async def live_rooms(settings: Settings, most: int, progress: Progress) -> Setup
 
     `num_participants` of ListRooms would not do: it lags, and does not count agents (design fact 18).
     """
-    async with LiveKitClient(settings.livekit) as client:
+    async with LiveKitSource(settings.livekit) as client:
         progress("asking LiveKit which rooms are live")
-        listing = await gather.rooms(client)
+        listing = await client.rooms()
         setup = Setup(Evidence(now=utc_now()).plus(listing), settings)
         if newest := matching_rooms(setup)[:most]:
             progress("asking LiveKit who is in them")
-            inside = await gather.participants(client, newest)
+            inside = await client.participants(newest)
             setup = replace(setup, evidence=setup.evidence.plus(inside, now=utc_now()))
     return setup

@@ -9,9 +9,10 @@ from msgspec import Struct
 from livekit_doctor.diagnosis.probing import Judged, Limits, Outcome, Trial, judge, trial_of
 from livekit_doctor.diagnosis.rules.workers import left_behind
 from livekit_doctor.diagnosis.setup import Setup
-from livekit_doctor.evidence import gather, sources
-from livekit_doctor.evidence.livekit_client import LiveKitClient, utc_now
+from livekit_doctor.evidence import sources
+from livekit_doctor.evidence.livekit_source import LiveKitSource
 from livekit_doctor.evidence.observations import Coverage, Evidence, Reading
+from livekit_doctor.evidence.reading import utc_now
 from livekit_doctor.experiments import canary
 from livekit_doctor.experiments import probe as agent
 from livekit_doctor.settings import Settings
@@ -51,7 +52,7 @@ async def probe(settings: Settings, options: Options, limits: Limits, observe: O
     """
     if not options.canary:
         agent.agent_to_probe(settings)
-    async with LiveKitClient(settings.livekit) as client:
+    async with LiveKitSource(settings.livekit) as client:
         dispatching = _Dispatching(client, settings, options, observe)
         await dispatching.run()
     evidence = dispatching.evidence
@@ -62,7 +63,7 @@ async def probe(settings: Settings, options: Options, limits: Limits, observe: O
 class _Dispatching:
     """Keeps `concurrency` dispatches under way until all have ended."""
 
-    def __init__(self, client: LiveKitClient, settings: Settings, options: Options, observe: Observer) -> None:
+    def __init__(self, client: LiveKitSource, settings: Settings, options: Options, observe: Observer) -> None:
         self.settings, self.options, self.observe = settings, options, observe
         self.client = client
         self.evidence = Evidence(now=utc_now())
@@ -80,7 +81,7 @@ class _Dispatching:
 
     async def _connected(self) -> bool:
         """Whether LiveKit answers; where it does not, nothing is dispatched."""
-        reading = await gather.rooms(self.client, "livekit-doctor")
+        reading = await self.client.rooms("livekit-doctor")
         problem = next((entry.problem for entry in reading.coverage if entry.problem), None)
         if problem is None:
             return True

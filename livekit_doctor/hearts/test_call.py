@@ -10,8 +10,8 @@ from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.diagnosis.rules.workers import left_behind
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.errors import UserError
-from livekit_doctor.evidence import gather, sources, worker_endpoint
-from livekit_doctor.evidence.livekit_client import LiveKitClient
+from livekit_doctor.evidence import reading, sources, worker_endpoint
+from livekit_doctor.evidence.livekit_source import LiveKitSource
 from livekit_doctor.evidence.observations import Evidence, OutboundTrunk, OutboundTrunkList, SipCallResult
 from livekit_doctor.experiments import test_call as experiment
 from livekit_doctor.experiments.test_call import NOBODY, Order
@@ -51,8 +51,8 @@ async def prepare(settings: Settings, trunk_id: str | None, progress: Progress) 
     nothing.
     """
     progress("reading trunks and worker endpoints")
-    async with LiveKitClient(settings.livekit) as client:
-        evidence = await gather.together(gather.sip_objects(client), worker_endpoint.read_all(settings.workers))
+    async with LiveKitSource(settings.livekit) as client:
+        evidence = await reading.together(client.sip_objects(), worker_endpoint.read_all(settings.workers))
     problem = next((entry.problem for entry in evidence.coverage if entry.source == sources.SIP_API), None)
     if problem is not None and (problem.code != "LKD203" or trunk_id is None):
         # Without SIP there may still be a trunk to try, and its answer says why it fails.
@@ -75,7 +75,7 @@ async def place(settings: Settings, order: Order, known: Evidence, progress: Pro
         open_steps = any(result.status is Status.PENDING for result in diagnosis.steps)
         return since > patience or not (open_steps or diagnosis.look_again)
 
-    async with LiveKitClient(settings.livekit) as client:
+    async with LiveKitSource(settings.livekit) as client:
         evidence, room = await experiment.run(client, order, known, enough, progress)
     setup = Setup(evidence, own)
     left = tuple(f"{item.what}: {item.error}" for item in left_behind(setup))

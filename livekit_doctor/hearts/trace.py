@@ -9,10 +9,10 @@ from collections.abc import Awaitable
 from contextlib import AsyncExitStack, nullcontext
 from datetime import timedelta
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from livekit_doctor.checks.check import counted
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.core import calls_of, diagnose
 from livekit_doctor.diagnosis.correlation import Subject, call_id_in, live_rooms
@@ -20,12 +20,16 @@ from livekit_doctor.diagnosis.log_lines import needles_of
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.diagnosis.rules.dispatches import rooms_to_search
 from livekit_doctor.diagnosis.setup import Setup
-from livekit_doctor.evidence import call_logs, gather, logs, sources, worker_endpoint
-from livekit_doctor.evidence.livekit_client import LiveKitClient, utc_now
+from livekit_doctor.evidence import call_logs, logs, reading, sources
 from livekit_doctor.evidence.observations import DispatchList, Evidence, Reading, RoomList
+from livekit_doctor.evidence.reading import utc_now
 from livekit_doctor.flow import SPEC, Leg, Status, Step, Verdict
 from livekit_doctor.progress import Progress
 from livekit_doctor.settings import Settings
+from livekit_doctor.words import counted
+
+if TYPE_CHECKING:
+    from livekit_doctor.evidence.livekit_source import LiveKitSource
 
 SEARCHED_ROOMS = 50
 """How many live rooms are looked into for a call whose room is not known, newest first."""
@@ -55,21 +59,24 @@ async def trace(settings: Settings, subject: Subject, options: Options, progress
     """Gathers what can be read of the call and says where it broke."""
     async with AsyncExitStack() as stack:
         tracer = _Tracer(settings, subject, options, progress or Progress())
-        if gather.missing_credentials(settings.livekit) is None:
-            tracer.client = await stack.enter_async_context(LiveKitClient(settings.livekit))
+        if reading.missing_credentials(settings.livekit) is None:
+            from livekit_doctor.evidence.livekit_source import LiveKitSource
+
+            tracer.client = await stack.enter_async_context(LiveKitSource(settings.livekit))
         evidence = await tracer.further_looks(await tracer.first_look())
-    return Traced(evidence, diagnose(evidence, settings, subject))
+    return Traced(evidence, tracer.diagnosis_of(evidence))
 
 
 class _Tracer:
     def __init__(self, settings: Settings, subject: Subject, options: Options, progress: Progress) -> None:
         self.settings, self.subject, self.options, self.progress = settings, subject, options, progress
-        self.client: LiveKitClient | None = None
+        self.client: LiveKitSource | None = None
+        self._diagnosed: tuple[Evidence, Diagnosis] | None = None
 
     async def first_look(self) -> Evidence:
         """Rows, rooms, SIP objects and worker endpoints, concurrently; then the call's room."""
         logged, asked = bool(self.settings.call_logs.dsn or self.settings.call_logs.file), self.client is not None
-        evidence = await gather.together(
+        evidence = await reading.together(
             self._told("reading the call logs", logged, self._rows()),
             self._told("asking LiveKit for its rooms", asked, self._rooms()),
             self._told("asking LiveKit for SIP trunks and SIP dispatch rules", asked, self._sip()),
@@ -92,7 +99,7 @@ class _Tracer:
             evidence = await self._look_again(evidence)
         if self.options.wait:
             evidence = await self._logs(evidence, again=True)
-        again = self._diagnose(evidence).look_again
+        again = self.diagnosis_of(evidence).look_again
         if again is not None:
             self.progress("one look is not enough: looking a second time", again)
             await asyncio.sleep(again)
@@ -115,18 +122,20 @@ class _Tracer:
 
     async def _rooms(self, *names: str) -> Reading:
         if self.client is None:
-            problem = gather.missing_credentials(self.settings.livekit)
+            problem = reading.missing_credentials(self.settings.livekit)
             if problem is None or self.settings.livekit.url is None or self.options.pasted is not None:
-                return gather.not_configured(sources.LIVEKIT_API)
-            return gather.unread(sources.LIVEKIT_API, problem)
-        return await gather.rooms(self.client, *names)
+                return reading.not_configured(sources.LIVEKIT_API)
+            return reading.unread(sources.LIVEKIT_API, problem)
+        return await self.client.rooms(*names)
 
     async def _sip(self) -> Reading:
-        return await gather.sip_objects(self.client) if self.client else gather.not_configured(sources.SIP_API)
+        return await self.client.sip_objects() if self.client else reading.not_configured(sources.SIP_API)
 
     async def _endpoints(self) -> Reading:
         if not self.settings.workers:
-            return gather.not_configured(sources.WORKER_ENDPOINT)
+            return reading.not_configured(sources.WORKER_ENDPOINT)
+        from livekit_doctor.evidence import worker_endpoint
+
         return await worker_endpoint.read_all(self.settings.workers)
 
     # The steps of the gathering
@@ -142,14 +151,14 @@ class _Tracer:
         if not rooms:
             return evidence
         self.progress(f"searching {counted(len(rooms), 'live room')} for the call")
-        return evidence.plus(await gather.inside(self.client, rooms), now=utc_now(), same_look=True)
+        return evidence.plus(await self.client.inside(rooms), now=utc_now(), same_look=True)
 
     async def _look_inside(self, evidence: Evidence) -> Evidence:
         call = self._call(evidence)
         if self.client is None or call.room_info is None or not call.room_live or call.api_read:
             return evidence
         with self.progress.beside("looking into the call's room"):
-            inside = await gather.inside(self.client, (call.room_info,))
+            inside = await self.client.inside((call.room_info,))
         return evidence.plus(inside, now=utc_now())
 
     async def _rows_of_found_call(self, evidence: Evidence) -> Evidence:
@@ -192,13 +201,13 @@ class _Tracer:
             evidence = await self._search(evidence, YOUNG)
         call = self._call(evidence)
         if self.client is not None and call.room_info is not None and call.room_live:
-            inside = await gather.inside(self.client, (call.room_info,))
+            inside = await self.client.inside((call.room_info,))
             evidence = evidence.plus(inside, now=utc_now(), same_look=True)
         return await self._rows_of_found_call(evidence)
 
     async def _search_for_dispatch(self, evidence: Evidence) -> Evidence:
         """A dispatch that is not in the call's room may be in another one of the same time."""
-        diagnosis = self._diagnose(evidence)
+        diagnosis = self.diagnosis_of(evidence)
         missing = any(item.step is Step.AGENT_DISPATCHED for item in diagnosis.broken)
         if self.client is None or not missing:
             return evidence
@@ -208,11 +217,11 @@ class _Tracer:
         if not rooms:
             return evidence
         self.progress(f"searching {counted(len(rooms), 'other live room')} for the dispatch")
-        return evidence.plus(await gather.inside(self.client, rooms), now=utc_now(), same_look=True)
+        return evidence.plus(await self.client.inside(rooms), now=utc_now(), same_look=True)
 
     async def _canary(self, evidence: Evidence) -> Evidence:
         """Where no worker took a live job, a worker of our own tells whether the pipeline works."""
-        diagnosis = self._diagnose(evidence)
+        diagnosis = self.diagnosis_of(evidence)
         stuck = any(item.step is Step.JOB_ASSIGNED and "LKD107" in item.candidates for item in diagnosis.broken)
         live = diagnosis.room is not None and diagnosis.room.open
         if self.client is None or self.options.read_only or not (stuck and live):
@@ -223,15 +232,18 @@ class _Tracer:
 
     # What is known so far
 
-    def _diagnose(self, evidence: Evidence) -> Diagnosis:
-        return diagnose(evidence, self.settings, self.subject)
+    def diagnosis_of(self, evidence: Evidence) -> Diagnosis:
+        """The diagnosis; that of the same evidence is made once."""
+        if self._diagnosed is None or self._diagnosed[0] is not evidence:
+            self._diagnosed = evidence, diagnose(evidence, self.settings, self.subject)
+        return self._diagnosed[1]
 
     def _call(self, evidence: Evidence) -> Call:
         return calls_of(Setup(evidence, self.settings), self.subject)[-1]
 
     def _decided(self, evidence: Evidence, deadline: float) -> bool:
         """Both legs are decided: nothing pending, and either broken or healthy to the answer."""
-        diagnosis = self._diagnose(evidence)
+        diagnosis = self.diagnosis_of(evidence)
         status = {result.step: result.status for result in diagnosis.steps}
         self.progress(_watching(diagnosis), max(0.0, deadline - monotonic()))
         if diagnosis.look_again is not None or Status.PENDING in status.values():

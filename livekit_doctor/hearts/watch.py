@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from livekit_doctor.checks.check import CheckResult, Status
 from livekit_doctor.checks.judgement import one_line
 from livekit_doctor.errors import UserError
-from livekit_doctor.evidence.livekit_client import utc_now
+from livekit_doctor.evidence.reading import utc_now
 
 KEPT = 100
 """Changes that are kept, the latest."""

@@ -8,9 +8,10 @@ from msgspec import Struct, structs
 from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.setup import Setup
-from livekit_doctor.evidence import gather, worker_endpoint
-from livekit_doctor.evidence.livekit_client import LiveKitClient, utc_now
+from livekit_doctor.evidence import reading, worker_endpoint
+from livekit_doctor.evidence.livekit_source import LiveKitSource
 from livekit_doctor.evidence.observations import Evidence, LogRow, Problem, Reading, Room, RoomList, is_scratch
+from livekit_doctor.evidence.reading import utc_now
 from livekit_doctor.init.logs import mapped_states
 from livekit_doctor.init.tables import TableSeen, clear_choice, likely_tables
 from livekit_doctor.progress import Progress
@@ -85,11 +86,11 @@ async def _within(source: Awaitable[T], name: str, progress: Progress) -> T | st
 
 async def _rooms(settings: Settings) -> Reading:
     """The live rooms, and what is inside of the newest."""
-    async with LiveKitClient(settings.livekit) as client:
-        listing = await gather.rooms(client)
+    async with LiveKitSource(settings.livekit) as client:
+        listing = await client.rooms()
         found = [room for item in listing.observations if isinstance(item, RoomList) for room in item.rooms]
         newest = sorted(filter(_is_teams, found), key=lambda room: room.created_at, reverse=True)
-        return gather.combine((listing, await gather.inside(client, newest[:ROOMS_LOOKED_INTO])))
+        return reading.combine((listing, await client.inside(newest[:ROOMS_LOOKED_INTO])))
 
 
 def _is_teams(room: Room) -> bool:
@@ -97,8 +98,8 @@ def _is_teams(room: Room) -> bool:
 
 
 async def _sip(settings: Settings) -> Reading:
-    async with LiveKitClient(settings.livekit) as client:
-        return await gather.sip_objects(client)
+    async with LiveKitSource(settings.livekit) as client:
+        return await client.sip_objects()
 
 
 async def _workers(urls: tuple[str, ...]) -> Reading:

@@ -10,8 +10,7 @@ from livekit_doctor.catalogue import Entry, Fix
 from livekit_doctor.catalogue.lookup import Topic, report_code
 from livekit_doctor.catalogue.sip_statuses import SipStatus
 from livekit_doctor.flow import SPEC, Step
-from livekit_doctor.render.masking import split_command
-from livekit_doctor.render.words import LK, uses_lk
+from livekit_doctor.render.commands import LK, split_command, uses_lk
 
 WHO = {"carrier": "the carrier", "callee": "the callee", "network": "the network between carrier and callee"}
 

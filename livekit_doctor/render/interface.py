@@ -1,25 +1,26 @@
 """What a format is, and what it is given."""
 
-from typing import Protocol
+from __future__ import annotations
 
-from livekit_doctor.render.report import (
-    CheckReport,
-    ErrorReport,
-    ExplainReport,
-    InitReport,
-    PlacedCallReport,
-    ProbeReport,
-    RecentReport,
-    TraceReport,
-)
+from typing import TYPE_CHECKING, Protocol
 
-Report = (
-    CheckReport | TraceReport | ProbeReport | PlacedCallReport | RecentReport | InitReport | ExplainReport | ErrorReport
-)
+if TYPE_CHECKING:
+    from livekit_doctor.render.report import (
+        CheckReport,
+        ErrorReport,
+        ExplainReport,
+        InitReport,
+        PlacedCallReport,
+        ProbeReport,
+        RecentReport,
+        Report,
+        TraceReport,
+    )
 
 
 class Format(Protocol):
-    """Makes the whole text of each kind of report; that of an error says why there is no other.
+    """Makes the whole text of each kind of report, each by the method that its `kind` names; that of an error says
+    why there is no other.
 
     What a report has is masked already, except what is to be typed. Modules implement it.
     """
@@ -43,20 +44,5 @@ class Format(Protocol):
 
 def text_of(report: Report, form: Format) -> str:
     """The report in this format."""
-    match report:
-        case CheckReport():
-            return form.check(report)
-        case TraceReport():
-            return form.trace(report)
-        case ProbeReport():
-            return form.probe(report)
-        case PlacedCallReport():
-            return form.test_call(report)
-        case RecentReport():
-            return form.recent(report)
-        case InitReport():
-            return form.init(report)
-        case ExplainReport():
-            return form.explain(report)
-        case ErrorReport():
-            return form.error(report)
+    text: str = getattr(form, report.kind)(report)
+    return text

@@ -9,7 +9,6 @@ from livekit_doctor.evidence.phone_numbers import FEWEST_DIGITS, GROUPED, known_
 
 # After an underscore too: sip_+15555550123 is a participant.
 _E164 = re.compile(r"(?<![^\W_])(?<!\+)\+\d{7,15}(?!\w)")
-_COMMAND = re.compile(r"(.*:) ((?:livekit-doctor|lk|grep) .*)", re.DOTALL)
 
 
 class Mask:
@@ -35,12 +34,6 @@ class Mask:
         for pattern in (_E164, self._known, GROUPED):
             text = pattern.sub(_masked, text) if pattern else text
         return text
-
-
-def split_command(text: str) -> tuple[str, str]:
-    """The text, and the command to type that it ends with; empty where there is none."""
-    found = _COMMAND.fullmatch(text)
-    return (found[1], found[2]) if found else (text, "")
 
 
 def _masked(number: re.Match[str]) -> str:

@@ -1,24 +1,28 @@
 """What a format is given: the result and what it needs to print it."""
 
+from __future__ import annotations
+
 from collections import Counter
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue import Entry, Fix
-from livekit_doctor.catalogue.lookup import Topic
-from livekit_doctor.checks.check import CheckResult
-from livekit_doctor.diagnosis.findings import Finding
-from livekit_doctor.diagnosis.probing import Judged
-from livekit_doctor.diagnosis.result import Broken, Diagnosis
-from livekit_doctor.evidence.observations import Coverage, OutboundTrunk, RecentCall, SipCallResult
-from livekit_doctor.render.masking import Mask
-from livekit_doctor.render.shown import shown
-from livekit_doctor.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from livekit_doctor.catalogue.lookup import Topic
+    from livekit_doctor.checks.check import CheckResult
+    from livekit_doctor.diagnosis.findings import Finding
+    from livekit_doctor.diagnosis.probing import Judged
+    from livekit_doctor.diagnosis.result import Broken, Diagnosis
+    from livekit_doctor.evidence.observations import Coverage, OutboundTrunk, RecentCall, SipCallResult
+    from livekit_doctor.render.masking import Mask
+    from livekit_doctor.settings import Settings
 
 QUOTED = ("LKD404", "LKD405", "LKD411")
 """Codes whose fix quotes what a server or an agent said; there is nothing in it to be typed."""
@@ -52,6 +56,8 @@ def _told(code: str, values: Mapping[str, str], mask: Mask) -> Mapping[str, str]
 
 def _show(report: Struct, mask: Mask, *names: str) -> None:
     """What was read becomes what is shown of it (see `shown`)."""
+    from livekit_doctor.render.shown import shown
+
     for name in names:
         force_setattr(report, name, shown(getattr(report, name), mask))
 
@@ -70,6 +76,7 @@ class TraceReport(Struct, frozen=True):
     """`server` is the URL asked; `values` are the configuration's for the placeholders of a fix;
     `bundle` is None for what has been read just now; `at` is when that was (UTC)."""
 
+    kind: ClassVar = "trace"
     diagnosis: Diagnosis
     mask: Mask
     values: Mapping[str, str]
@@ -100,6 +107,7 @@ class TraceReport(Struct, frozen=True):
 class PlacedCallReport(Struct, frozen=True):
     """A test call: its diagnosis, what was dialled, and what CreateSIPParticipant answered."""
 
+    kind: ClassVar = "test_call"
     trace: TraceReport
     number: str
     trunk_id: str
@@ -120,6 +128,7 @@ class PlacedCallReport(Struct, frozen=True):
 class CheckReport(Struct, frozen=True):
     """`configuration` says in one line where the settings come from; `at` is when it was checked (UTC)."""
 
+    kind: ClassVar = "check"
     results: tuple[CheckResult, ...]
     mask: Mask
     values: Mapping[str, str]
@@ -175,6 +184,7 @@ class ProbeReport(Struct, frozen=True):
     """`agent_name` is None where canaries stood in for the agent; `server` is the URL asked; `at` is when the
     last dispatch had ended (UTC)."""
 
+    kind: ClassVar = "probe"
     judged: Judged
     agent_name: str | None
     canary: bool
@@ -185,6 +195,8 @@ class ProbeReport(Struct, frozen=True):
     at: datetime | None = None
 
     def __post_init__(self) -> None:
+        from livekit_doctor.render.masking import Mask
+
         _show(self, Mask(), "judged", "left_behind")
 
     def fix_of(self, finding: Finding) -> str:
@@ -219,6 +231,7 @@ class LiveRooms(Struct, frozen=True):
 class RecentReport(Struct, frozen=True):
     """The recent calls, newest first. Where no call logs are configured, the live rooms stand in their place."""
 
+    kind: ClassVar = "recent"
     calls: tuple[RecentCall, ...]
     mask: Mask
     exit_status: int = 0
@@ -266,6 +279,7 @@ class InitReport(Struct, frozen=True):
     `next` is None as long as it is still to run.
     """
 
+    kind: ClassVar = "init"
     file: str
     server: str
     found: tuple[Found, ...]
@@ -274,6 +288,8 @@ class InitReport(Struct, frozen=True):
     next: NextStep | None = None
 
     def __post_init__(self) -> None:
+        from livekit_doctor.render.masking import Mask
+
         _show(self, Mask(show=True), "found", "taken")
 
     @property
@@ -284,6 +300,7 @@ class InitReport(Struct, frozen=True):
 class ExplainReport(Struct, frozen=True):
     """The pages that were asked for, in that order, or the codes that were listed."""
 
+    kind: ClassVar = "explain"
     topics: tuple[Topic, ...] = ()
     listed: tuple[Entry, ...] = ()
     exit_status: int = 0
@@ -299,8 +316,14 @@ class ErrorReport(Struct, frozen=True):
     """Why a command came to no result. `command` is as typed, such as test-call; empty where it is not known.
     `code` is None for what is no diagnosis: an interrupt, an internal error."""
 
+    kind: ClassVar = "error"
     command: str
     code: str | None
     message: str
     fix: str
     exit_status: int
+
+
+Report = (
+    CheckReport | TraceReport | ProbeReport | PlacedCallReport | RecentReport | InitReport | ExplainReport | ErrorReport
+)

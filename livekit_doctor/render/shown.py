@@ -15,7 +15,8 @@ from livekit_doctor.diagnosis.probing import Trial
 from livekit_doctor.diagnosis.result import AttemptResult, Broken, Diagnosis, RoomResult
 from livekit_doctor.evidence.observations import OutboundTrunk, Problem, RecentCall, SipCallResult
 from livekit_doctor.redact import redact_text
-from livekit_doctor.render.masking import Mask, split_command
+from livekit_doctor.render.commands import split_command
+from livekit_doctor.render.masking import Mask
 
 LONGEST = 4000
 """Characters of one text. A traceback that says something is not longer."""

@@ -1,6 +1,5 @@
 """Words that several formats print."""
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -36,14 +35,6 @@ REMARKS: Mapping[Status, str] = {
     Status.PENDING: "may still come",
 }
 """Of a step that neither happened nor broke."""
-
-
-LK = "lk is the LiveKit CLI: https://docs.livekit.io/home/cli"
-
-
-def uses_lk(text: str) -> bool:
-    """Whether a command in it is one of the LiveKit CLI's."""
-    return re.search(r"(?:^|`)\s*lk [a-z]", text, re.MULTILINE) is not None
 
 
 TRACE_ROOM = "livekit-doctor trace --room ROOM"

@@ -11,8 +11,8 @@ import pytest
 from livekit.api import TokenVerifier
 
 from livekit_doctor.evidence import http_client
-from livekit_doctor.evidence.http_client import Answer, HttpClient, proxy_of
-from livekit_doctor.evidence.livekit_client import LiveKitClient, unreachable
+from livekit_doctor.evidence.http_client import Answer, HttpClient, proxy_of, unreachable
+from livekit_doctor.evidence.livekit_client import LiveKitClient
 from livekit_doctor.settings import LiveKit
 from tests.lab.support import BackgroundLoop, free_port
 

@@ -12,8 +12,8 @@ from livekit.protocol import agent, agent_dispatch, models, sip
 from livekit.protocol import room as room_service
 
 from livekit_doctor.diagnosis.correlation import Subject
-from livekit_doctor.evidence.gather import covered
 from livekit_doctor.evidence.livekit_client import LIMIT
+from livekit_doctor.evidence.livekit_source import covered
 from livekit_doctor.evidence.observations import Coverage, DispatchList, ParticipantList, RoomList
 from livekit_doctor.hearts.trace import Options, Traced
 from livekit_doctor.hearts.trace import trace as run_trace

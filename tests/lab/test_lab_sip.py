@@ -22,8 +22,9 @@ from livekit_doctor.diagnosis.findings import Finding
 from livekit_doctor.diagnosis.rules import sip_dispatch_rules, sip_trunks
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence import livekit_api
-from livekit_doctor.evidence.livekit_client import ApiError, LiveKitClient, utc_now
+from livekit_doctor.evidence.livekit_client import ApiError, LiveKitClient
 from livekit_doctor.evidence.observations import Coverage, Evidence
+from livekit_doctor.evidence.reading import utc_now
 from livekit_doctor.evidence.sources import SIP_API
 from livekit_doctor.flow import Confidence
 from livekit_doctor.settings import Agent, ExpectedRule, LiveKit, OutboundTrunk, Settings, Sip

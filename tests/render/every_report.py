@@ -9,7 +9,6 @@ from livekit_doctor import catalogue
 from livekit_doctor.catalogue.lookup import look_up
 from livekit_doctor.evidence.observations import RecentCall
 from livekit_doctor.flow import Verdict
-from livekit_doctor.render.interface import Report
 from livekit_doctor.render.masking import Mask
 from livekit_doctor.render.report import (
     ErrorReport,
@@ -20,6 +19,7 @@ from livekit_doctor.render.report import (
     LiveRooms,
     NextStep,
     RecentReport,
+    Report,
 )
 from tests.render import test_probe, test_test_call
 from tests.render.reports import AGENT, CALLEE, ROOM, TRACES, check_report, trace_report

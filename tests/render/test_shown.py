@@ -18,9 +18,9 @@ from livekit_doctor.diagnosis.probing import Judged
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import OutboundTrunk, RecentCall, SipCallResult
 from livekit_doctor.render.formats import FormatName, load
-from livekit_doctor.render.interface import Report, text_of
+from livekit_doctor.render.interface import text_of
 from livekit_doctor.render.masking import Mask
-from livekit_doctor.render.report import CheckReport, PlacedCallReport, ProbeReport, RecentReport, TraceReport
+from livekit_doctor.render.report import CheckReport, PlacedCallReport, ProbeReport, RecentReport, Report, TraceReport
 from livekit_doctor.render.shown import LONGEST, shown, text
 from tests.render.every_report import every_report
 from tests.render.reports import NOT_DISPATCHED, trace_report

@@ -14,6 +14,7 @@ from syrupy.extensions.json import JSONSnapshotExtension
 
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue.lookup import look_up
+from livekit_doctor.render.commands import LK
 from livekit_doctor.render.console import ConsoleFormat
 from livekit_doctor.render.console import check as check_console
 from livekit_doctor.render.console import trace as trace_console
@@ -22,7 +23,6 @@ from livekit_doctor.render.explained import explained
 from livekit_doctor.render.interface import text_of
 from livekit_doctor.render.json import check as check_json
 from livekit_doctor.render.json import trace as trace_json
-from livekit_doctor.render.words import LK
 from tests.render.every_report import every_report
 from tests.render.reports import TRACES, check_report, printed, terminal, trace_report
 

@@ -5,17 +5,20 @@ Each log is read in one pass, whatever its format and what a container put befor
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
 from livekit_doctor.errors import UserError
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.logs.needles import Needles
-from livekit_doctor.evidence.logs.scan import Scan
 from livekit_doctor.evidence.logs.source import BROKEN_GZIP, LogSource, Stream, Unopenable, check
 from livekit_doctor.evidence.observations import Component, Coverage, Observation, Problem, Read, Reading
 from livekit_doctor.redact import redact_text
 from livekit_doctor.settings import Logs
+
+if TYPE_CHECKING:
+    from livekit_doctor.evidence.logs.scan import Scan
 
 __all__ = ["SOURCES", "LogSource", "Needles", "read", "require_readable", "sources_of"]
 
@@ -77,8 +80,10 @@ def read(logs: Sequence[LogSource], needles: Needles, now: datetime, progress: P
     return Reading(observations=tuple(observations), coverage=tuple(coverage))
 
 
-def _scan(source: LogSource, needles: Needles, read: Read, progress: Progress) -> tuple[Scan, Problem | None]:
+def _scan(source: LogSource, needles: Needles, read: Read, progress: Progress) -> tuple["Scan", Problem | None]:
     size = source.size
+    from livekit_doctor.evidence.logs.scan import Scan
+
     scan = Scan(source, needles, read, thorough=size is None or size <= SMALL)
     problem = _run(scan, source, size, progress)
     if size is not None and size > SMALL and not scan.matched and not problem and needles.ids:
@@ -87,7 +92,7 @@ def _scan(source: LogSource, needles: Needles, read: Read, progress: Progress) -
     return scan, problem
 
 
-def _run(scan: Scan, source: LogSource, size: int | None, progress: Progress) -> Problem | None:
+def _run(scan: "Scan", source: LogSource, size: int | None, progress: Progress) -> Problem | None:
     try:
         stream = Stream(source)
         try:

@@ -1,22 +1,27 @@
 """For a person at a terminal, or in a log."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from livekit_doctor.redact import printable
-from livekit_doctor.render.console import check, explain, init, probe, recent, test_call, trace
 from livekit_doctor.render.console.page import Detail
-from livekit_doctor.render.report import (
-    CheckReport,
-    ErrorReport,
-    ExplainReport,
-    InitReport,
-    PlacedCallReport,
-    ProbeReport,
-    RecentReport,
-    TraceReport,
-)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from livekit_doctor.render.report import (
+        CheckReport,
+        ErrorReport,
+        ExplainReport,
+        InitReport,
+        PlacedCallReport,
+        ProbeReport,
+        RecentReport,
+        TraceReport,
+    )
 
 
 class ConsoleFormat:
@@ -26,24 +31,38 @@ class ConsoleFormat:
         self._console, self._detail = console, detail
 
     def check(self, report: CheckReport, /) -> str:
+        from livekit_doctor.render.console import check
+
         return self._text(lambda: check.render(report, self._console, self._detail))
 
     def trace(self, report: TraceReport, /) -> str:
+        from livekit_doctor.render.console import trace
+
         return self._text(lambda: trace.render(report, self._console, self._detail))
 
     def probe(self, report: ProbeReport, /) -> str:
+        from livekit_doctor.render.console import probe
+
         return self._text(lambda: probe.render(report, self._console, self._detail))
 
     def test_call(self, report: PlacedCallReport, /) -> str:
+        from livekit_doctor.render.console import test_call
+
         return self._text(lambda: test_call.render(report, self._console, self._detail))
 
     def recent(self, report: RecentReport, /) -> str:
+        from livekit_doctor.render.console import recent
+
         return self._text(lambda: recent.render(report, self._console))
 
     def init(self, report: InitReport, /) -> str:
+        from livekit_doctor.render.console import init
+
         return self._text(lambda: init.render(report, self._console, self._detail))
 
     def explain(self, report: ExplainReport, /) -> str:
+        from livekit_doctor.render.console import explain
+
         return self._text(lambda: explain.render(report, self._console))
 
     def error(self, report: ErrorReport, /) -> str:

@@ -10,8 +10,7 @@ from rich.text import Text
 
 from livekit_doctor import catalogue
 from livekit_doctor.redact import printable
-from livekit_doctor.render.masking import split_command
-from livekit_doctor.render.words import LK, uses_lk
+from livekit_doctor.render.commands import LK, split_command, uses_lk
 
 LABEL = 14
 """Width of the label column."""

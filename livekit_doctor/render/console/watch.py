@@ -9,11 +9,11 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from livekit_doctor.checks.check import counted
 from livekit_doctor.hearts.watch import CATEGORY, Change, Run, Standing, Watched
 from livekit_doctor.redact import printable
 from livekit_doctor.render.console.page import MARKS
 from livekit_doctor.render.runs import counts, outcome
+from livekit_doctor.words import counted
 
 WIDE = 120
 """From so many columns on, the table says when the last change was, and from what."""

@@ -8,7 +8,7 @@ from msgspec import Struct
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.flow import Confidence
-from livekit_doctor.render.masking import split_command
+from livekit_doctor.render.commands import split_command
 
 SURENESS: Mapping[Confidence, str] = {
     Confidence.PROVEN: "the evidence excludes every other code",

@@ -12,8 +12,8 @@ from livekit_doctor.catalogue.lookup import look_up
 from livekit_doctor.cli.bundled import report_of
 from livekit_doctor.redact import printable
 from livekit_doctor.render import html
-from livekit_doctor.render.interface import Format, Report, text_of
-from livekit_doctor.render.report import ExplainReport, TraceReport
+from livekit_doctor.render.interface import Format, text_of
+from livekit_doctor.render.report import ExplainReport, Report, TraceReport
 from tests.render.every_report import HOSTILE, every_report, hostile_reports
 from tests.render.html.opened import NARROW, WIDE, Opener
 from tests.render.reports import CALLEE, trace_report, unknown
