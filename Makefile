@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_WORKERS ?= 3
 
-.PHONY: demo test lint lock bench docs clean
+.PHONY: demo test lint lock bench docs catalogue clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/livekit-doctor demo
@@ -24,6 +24,10 @@ lint: $(VENV)/.dev
 # The documentation, into site/; to look at it while writing: .venv/bin/python -m mkdocs serve
 docs: $(VENV)/.dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+# After a change of a page of the catalogue: what is read at run time.
+catalogue: $(VENV)/.dev
+	$(BIN)/python -m tools.catalogue
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.lab.install

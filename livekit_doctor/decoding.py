@@ -19,7 +19,7 @@ def convert(value: object, kind: type[T]) -> T:
         return msgspec.convert(value, kind)
 
 
-def from_json(data: bytes, kind: type[T]) -> T:
+def from_json(data: bytes | msgspec.Raw, kind: type[T]) -> T:
     """As msgspec.json.decode; raises msgspec.DecodeError."""
     with _ONE_AT_A_TIME:
         return msgspec.json.decode(data, type=kind)

@@ -1,9 +1,10 @@
 """The catalogue of diagnosis codes: what each one means, and what to type (design, section 5). What SIP
 statuses mean is in `sip_statuses`.
 
-One YAML file a code. A file is read when its code is asked for, and never earlier: importing this
-package reads nothing. `explain` and the docs print these pages, the diagnosis and the checks take
-title, step, severity, candidates and fix from them.
+One YAML file a code. What is read at run time is all of them in `compiled.json`, which `make catalogue`
+writes anew and tests/catalogue/test_compiled.py holds equal: to import a reader of YAML takes longer than
+all that the tool has to say. A page is decoded when its code is asked for. `explain` and the docs print
+these pages, the diagnosis and the checks take title, step, severity, candidates and fix from them.
 
 Fixes and `settled_by` have placeholders, `{{agent_name}}`, for a finding's values. `render_fix` and
 `fill` put them in, quoted for the language that they stand in. A value that is not known is shown as
@@ -18,11 +19,13 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import msgspec
 
-from livekit_doctor.decoding import convert
+from livekit_doctor.decoding import from_json
+
+T = TypeVar("T")
 
 __all__ = [
     "GROUPS",
@@ -92,7 +95,6 @@ GROUPS: Final = {
 
 _PLACEHOLDER: Final = re.compile(r"\{\{(\w+)(?:\|([^{}]*))?\}\}")
 _API_IMPORT: Final = re.compile(r"^from livekit\.api import (\([^)]*\)|.+)\n", re.MULTILINE)
-_FILE: Final = re.compile(r"(LKD\d{3})\.yaml")
 _COMMAND: Final = re.compile(r"(?<![\w-])(?:livekit-doctor|lk|grep) [a-z-]")
 _SQL_IDENTIFIERS: Final = frozenset({"schema", "table", "column", "role"})
 
@@ -174,9 +176,8 @@ class UnknownCodeError(LookupError):
 
 @cache
 def codes() -> tuple[str, ...]:
-    """Every diagnosis code, in order; no page is read for it."""
-    found = (_FILE.fullmatch(page.name) for page in _FOLDER.iterdir())
-    return tuple(sorted(match[1] for match in found if match))
+    """Every diagnosis code, in order; no page is decoded for it."""
+    return tuple(_compiled().pages)
 
 
 @cache
@@ -184,7 +185,7 @@ def get(code: str) -> Entry:
     """The page of exactly this code, such as LKD401; raises UnknownCodeError."""
     if code not in codes():
         raise UnknownCodeError(code)
-    return convert(_parse(_read(code)), Entry)
+    return from_json(_compiled().pages[code], Entry)
 
 
 def find(text: str) -> Entry:
@@ -355,31 +356,23 @@ _QUOTING: Final[dict[str, Callable[[str, str], str]]] = {
 }
 
 
-_FOLDER: Final = Path(__file__).parent
+class _Compiled(msgspec.Struct, frozen=True):
+    """All pages by their codes, and the package's other data files by their names, not decoded yet."""
+
+    pages: dict[str, msgspec.Raw]
+    data: dict[str, msgspec.Raw]
 
 
-def read_data(name: str) -> object:
-    """One of the package's data files that are no page, such as sip_statuses.yaml."""
-    return _parse((_FOLDER / name).read_text(encoding="utf-8"))
+@cache
+def _compiled() -> _Compiled:
+    return from_json((Path(__file__).parent / "compiled.json").read_bytes(), _Compiled)
 
 
-def _read(code: str) -> str:
-    return (_FOLDER / f"{code}.yaml").read_text(encoding="utf-8")
-
-
-def _parse(text: str) -> object:
-    import yaml
-
-    loader: type[yaml.SafeLoader | yaml.CSafeLoader]
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(text, Loader=loader)
+def read_data(name: str, kind: type[T]) -> T:
+    """One of the package's data files that are no page, such as sip_statuses."""
+    return from_json(_compiled().data[name], kind)
 
 
 @cache
 def _names() -> dict[str, str]:
-    """The name of each code, from its `name:` line: `find` needs all of them and none of the rest."""
-    return {code: _name(_read(code)) for code in codes()}
-
-
-def _name(page: str) -> str:
-    return next(line[5:].strip() for line in page.splitlines() if line.startswith("name:"))
+    return {code: get(code).name for code in codes()}

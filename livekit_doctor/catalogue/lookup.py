@@ -40,7 +40,8 @@ def look_up(text: str) -> Topic:
     wanted = " ".join(text.split()).casefold()
     if explicit := _SIP.fullmatch(wanted):
         return Topic(_final(int(explicit[1])))
-    status = int(wanted) if wanted in map(str, registered()) else None
+    # All of them are read for a number alone.
+    status = int(wanted) if re.fullmatch(r"[3-6]\d\d", wanted) and int(wanted) in registered() else None
     try:
         return Topic(catalogue.find(text), also=sip_status(status) if status else None)
     except UnknownCodeError as error:

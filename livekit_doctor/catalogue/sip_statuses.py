@@ -10,7 +10,6 @@ from typing import Literal
 import msgspec
 
 from livekit_doctor.catalogue import Fix, read_data
-from livekit_doctor.decoding import convert
 
 __all__ = ["HTTP_OF_TWIRP", "Meaning", "SipStatus", "registered", "sip_status"]
 
@@ -85,5 +84,5 @@ def registered() -> tuple[int, ...]:
 
 @cache
 def _by_code() -> dict[int, SipStatus]:
-    file = convert(read_data("sip_statuses.yaml"), _File)
+    file = read_data("sip_statuses", _File)
     return {status.code: status for status in (*file.statuses, *file.classes)}

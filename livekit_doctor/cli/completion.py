@@ -58,17 +58,12 @@ no longer than `completing.PATIENCE`."""
 
 
 def codes(_: Mapping[str, Any]) -> Iterable[Candidate]:
-    """Diagnosis codes by number and by name. The pages are not parsed: that takes too long for a key press."""
-    folder = Path(__file__).parents[1] / "catalogue"
-    heads = []
-    for page in sorted(folder.iterdir(), key=lambda page: page.name):
-        if re.fullmatch(r"LKD\d{3}\.yaml", page.name):
-            heads.append(dict(_HEAD.findall(page.read_text("utf-8"))))
-    yield from ((head["code"], head["title"]) for head in heads)
-    yield from ((head["name"], f"{head['code']} {head['title']}") for head in heads)
+    """Diagnosis codes by number and by name."""
+    from livekit_doctor import catalogue
 
-
-_HEAD = re.compile(r"^(code|name|title): (.+)$", re.MULTILINE)
+    pages = [catalogue.get(code) for code in catalogue.codes()]
+    yield from ((page.code, page.title) for page in pages)
+    yield from ((page.name, f"{page.code} {page.title}") for page in pages)
 
 
 def checks(_: Mapping[str, Any]) -> Iterable[Candidate]:
