@@ -3,12 +3,10 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import Self
-
-from msgspec import Struct
+from typing import NamedTuple, Self
 
 
-class Doing(Struct, frozen=True):
+class Doing(NamedTuple):
     """One thing that is under way, in words.
 
     `since` and `until` are seconds on time.monotonic()'s clock; `until` is when it is over at the latest,

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from msgspec.structs import replace
 
 from livekit_doctor.cli import options, outputs
 from livekit_doctor.cli.exits import Exit
@@ -53,6 +52,8 @@ def init(
     asks = not yes and _somebody_is_there()
     loaded = load(file, {"livekit.url": url, "agent.name": agent_name}, unwritten=True)
     _require_credentials(loaded)
+    from msgspec.structs import replace
+
     with outputs.opened(output_format, output, screen) as printed:
         proposal, answers = _written(file, loaded, screen, asks=asks, force=force)
 

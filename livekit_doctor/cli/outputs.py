@@ -6,10 +6,9 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
-from msgspec import Struct
 
 from livekit_doctor.cli.exits import Exit
 from livekit_doctor.errors import OutputError, UserError
@@ -44,7 +43,7 @@ OutputOption = Annotated[
 ]
 
 
-class Destination(Struct, frozen=True):
+class Destination(NamedTuple):
     """`name` is a file's, or - for standard output."""
 
     form: FormatName

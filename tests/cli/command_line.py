@@ -16,6 +16,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from livekit_doctor.render.json.schemas import schema_of
+from tests import forked
 
 COMPILED = {
     "PYTHONDONTWRITEBYTECODE": "",
@@ -59,7 +60,15 @@ def start(*arguments: str, cwd: Path) -> "subprocess.Popen[str]":
 
 
 def run(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = "") -> Ran:
-    """Runs one command with pipes."""
+    """Runs one command to its end; forked, unless its environment is Python's business."""
+    environment = {**CLEAN, **(env or {})}
+    if forked.can_be_forked(environment):
+        return Ran(*forked.run(arguments, cwd, environment, stdin, PATIENCE))
+    return run_process(*arguments, cwd=cwd, env=env, stdin=stdin)
+
+
+def run_process(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = "") -> Ran:
+    """Runs one command with pipes, in a process of its own."""
     ran = subprocess.run(
         [sys.executable, "-m", "livekit_doctor", *arguments],
         cwd=cwd,

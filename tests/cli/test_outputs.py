@@ -11,7 +11,7 @@ from junitparser import JUnitXml
 from livekit_doctor.cli.outputs import Destination, asked_for, destinations
 from livekit_doctor.errors import UserError
 from livekit_doctor.render.formats import FormatName
-from tests.cli.command_line import run, run_in_terminal
+from tests.cli.command_line import run, run_in_terminal, run_process
 
 C, J, X, G, M = FormatName.CONSOLE, FormatName.JSON, FormatName.JUNIT, FormatName.GITHUB, FormatName.MARKDOWN
 ROW = {"call_id": "call-1", "created_at": "2021-02-03T04:05:06Z", "source": "edge", "state": "room_created"}
@@ -151,7 +151,7 @@ def test_a_file_that_cant_be_is_an_annotation_too(folder: Path) -> None:
 
 
 def test_a_pipe_is_written_as_it_is(folder: Path) -> None:
-    ran = run(*TRACE, "-o", "/dev/stderr", "-f", "json", cwd=folder)
+    ran = run_process(*TRACE, "-o", "/dev/stderr", "-f", "json", cwd=folder)
     assert json.loads(ran.stderr)["schema"] == "livekit-doctor/trace/v1"
 
 

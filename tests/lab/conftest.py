@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from tests.lab.edge import Edge
-from tests.lab.forked import ForkServer
 from tests.lab.modes import Mode, WorkerSettings
 from tests.lab.names import Names
 from tests.lab.phone import JoinPhone, Phone
@@ -48,13 +47,6 @@ def livekit_without_redis(lab_folder: Path) -> Iterator[LiveKitServer]:
 def postgres(lab_folder: Path) -> Iterator[Postgres]:
     with Postgres(lab_folder) as server:
         yield server
-
-
-@pytest.fixture(scope="session")
-def forks() -> Iterator[ForkServer]:
-    """For a `ForkedDoctor`: the command line without Python's start-up, where it runs many times."""
-    with ForkServer() as forks:
-        yield forks
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from livekit_doctor.render.json.schemas import schema_of
+from tests import forked
 from tests.lab.servers import Database, LiveKitServer
 
 OWN_VARIABLES = ("LIVEKIT_", "CALL_LOGS_", "DATABASE_URL", "FORCE_COLOR", "COLUMNS")
@@ -64,9 +65,12 @@ class Doctor:
         """Writes the checks.yaml."""
         (self.folder / "checks.yaml").write_text(yaml.safe_dump(dict(settings)))
 
+    def _environment(self, env: Mapping[str, str] | None) -> dict[str, str]:
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(OWN_VARIABLES)}
+        return {**clean, **self.env, **(env or {})}
+
     def popen(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Starts a command without waiting for its end."""
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(OWN_VARIABLES)}
         return subprocess.Popen(
             [sys.executable, "-m", "livekit_doctor", *arguments],
             stdin=subprocess.DEVNULL,
@@ -74,11 +78,14 @@ class Doctor:
             stderr=subprocess.PIPE,
             text=True,
             cwd=self.folder,
-            env={**clean, **self.env, **(env or {})},
+            env=self._environment(env),
         )
 
-    def run(self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 120) -> Ran:
-        """Runs a command to its end."""
+    def run(self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 180) -> Ran:
+        """Runs a command to its end, forked where that is the same. For several threads at once."""
+        environment = self._environment(env)
+        if forked.can_be_forked(environment):
+            return Ran(*forked.run(arguments, self.folder, environment, "", timeout))
         process = self.popen(*arguments, env=env)
         stdout, stderr = process.communicate(timeout=timeout)
         return Ran(process.returncode, stdout, stderr)

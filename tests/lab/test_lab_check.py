@@ -14,7 +14,6 @@ from tests.cli.command_line import COMPILED
 from tests.experiments.proxy import Proxy
 from tests.lab.doctor import Doctor, Ran
 from tests.lab.edge import Edge, log_row
-from tests.lab.forked import ForkedDoctor, ForkServer
 from tests.lab.modes import Mode, job_metadata
 from tests.lab.names import Names
 from tests.lab.phone import JoinPhone
@@ -63,9 +62,9 @@ PASSED = {
 
 
 @pytest.fixture
-def doctor(forks: ForkServer, tmp_path: Path, livekit: LiveKitServer) -> Doctor:
+def doctor(tmp_path: Path, livekit: LiveKitServer) -> Doctor:
     """Without call logs."""
-    doctor = ForkedDoctor(forks, tmp_path, livekit)
+    doctor = Doctor(tmp_path, livekit)
     doctor.env |= COMPILED
     doctor.configure({})
     return doctor

@@ -25,7 +25,6 @@ from livekit_doctor.flow import Confidence
 from tests.bundles.keeping import is_keeping, keep
 from tests.lab.doctor import Doctor, Ran
 from tests.lab.edge import Edge, log_row
-from tests.lab.forked import ForkedDoctor, ForkServer
 from tests.lab.modes import JobKind, Mode, WorkerSettings, job_metadata
 from tests.lab.names import Names
 from tests.lab.phone import Call, Phone
@@ -817,7 +816,6 @@ def database(postgres: Postgres) -> Iterator[Database]:
 @pytest.fixture(scope="module")
 def calls(
     request: pytest.FixtureRequest,
-    forks: ForkServer,
     stages: dict[bool, Stage],
     database: Database,
     tmp_path_factory: pytest.TempPathFactory,
@@ -829,12 +827,11 @@ def calls(
     placing = threading.Semaphore(4)
     folders = {fault.name: tmp_path_factory.mktemp(fault.name) for fault in faults}
     with ExitStack() as stack:
-        forks.wait_until_ready()
         looking, pool = (stack.enter_context(ThreadPoolExecutor(most)) for most in (LOOKS_AT_ONCE, len(faults)))
 
         def open_call(fault: Fault) -> PlacedCall:
             stage = stages[fault.name == "no_sip"]
-            doctor = ForkedDoctor(forks, folders[fault.name], stage.server, database)
+            doctor = Doctor(folders[fault.name], stage.server, database)
             of_call = stack.enter_context(ExitStack())
             with placing:
                 call = PlacedCall(stage, fault, names(fault.name), database, doctor, of_call, looking)
@@ -885,7 +882,9 @@ def test_forked_runs_say_what_the_command_line_says(calls: dict[str, Future[Plac
     call = next(iter(calls.values())).result()
     doctor = Doctor(tmp_path, call.stage.server, call.database)
     doctor.configure({"agent": {"name": call.agent_name}})
-    real, forked = doctor.trace(call.call_id), call.doctor.trace(call.call_id)
+    process = doctor.popen("trace", call.call_id, "--format", "json")
+    stdout, stderr = process.communicate(timeout=180)
+    real, forked = Ran(process.returncode, stdout, stderr), doctor.trace(call.call_id)
     assert (real.status, real.stderr, real.primary) == (forked.status, forked.stderr, forked.primary)
     assert real.json.keys() == forked.json.keys()
     assert real.json["timeline"] == forked.json["timeline"]

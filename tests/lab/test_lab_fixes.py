@@ -30,7 +30,6 @@ from tests.cli.skew import clock_ahead_by
 from tests.experiments.proxy import Proxy
 from tests.lab.doctor import Doctor
 from tests.lab.edge import Edge, log_row
-from tests.lab.forked import ForkedDoctor, ForkServer
 from tests.lab.modes import Mode, job_metadata
 from tests.lab.names import Names
 from tests.lab.phone import JoinPhone
@@ -210,15 +209,15 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def reader(forks: ForkServer, tmp_path: Path, livekit: LiveKitServer) -> Reader:
-    return Reader(ForkedDoctor(forks, tmp_path, livekit))
+def reader(tmp_path: Path, livekit: LiveKitServer) -> Reader:
+    return Reader(Doctor(tmp_path, livekit))
 
 
 @pytest.fixture
-def logs_reader(forks: ForkServer, tmp_path: Path, database: Database, names: Names) -> Reader:
+def logs_reader(tmp_path: Path, database: Database, names: Names) -> Reader:
     """With a database that has a row; LiveKit is not asked."""
     log_row(database, names.call_id(), "call_requested")
-    return Reader(ForkedDoctor(forks, tmp_path, None, database), database)
+    return Reader(Doctor(tmp_path, None, database), database)
 
 
 @pytest.fixture

@@ -25,9 +25,8 @@ from livekit import api
 from livekit.protocol import agent
 
 from tests.lab import twirp
-from tests.lab.doctor import Ran
+from tests.lab.doctor import Doctor, Ran
 from tests.lab.edge import Edge, log_row
-from tests.lab.forked import ForkedDoctor, ForkServer
 from tests.lab.modes import JobKind, Mode, WorkerSettings, job_metadata
 from tests.lab.names import Names
 from tests.lab.phone import Call, Phone
@@ -120,7 +119,7 @@ class Stage:
 class Life:
     """One call from before its room to after it, and what was seen of it."""
 
-    def __init__(self, stage: Stage, crew: Crew, style: Style, names: Names, doctor: ForkedDoctor) -> None:
+    def __init__(self, stage: Stage, crew: Crew, style: Style, names: Names, doctor: Doctor) -> None:
         self.stage, self.edge, self.crew, self.style, self.doctor = stage, stage.edge, crew, style, doctor
         self.room, self.call_id, self.number = names.room(), names.call_id(), names.number()
         self.looks: list[Look] = []
@@ -495,7 +494,6 @@ def crews(lab_folder: Path, livekit: LiveKitServer, database: Database) -> Itera
 )
 def lives(
     request: pytest.FixtureRequest,
-    forks: ForkServer,
     livekit: LiveKitServer,
     database: Database,
     crews: list[Crew],
@@ -506,7 +504,6 @@ def lives(
     edge = Edge(livekit)
     of_kind = {kind: cycle([one for one in crews if one.worker.settings.job_kind is kind]) for kind in JobKind}
     places = {name: (next(of_kind[style.job_kind]), tmp_path_factory.mktemp(name)) for name, style in STYLES.items()}
-    forks.wait_until_ready()
     with ThreadPoolExecutor(LOOKS) as looking, ThreadPoolExecutor(len(STYLES)) as pool:
         stage = Stage(livekit, edge, database, request.param, looking)
         if stage.cached:
@@ -514,7 +511,7 @@ def lives(
 
         def run(name: str, times: int = 3) -> Life:
             crew, folder = places[name]
-            doctor = ForkedDoctor(forks, folder, livekit, database)
+            doctor = Doctor(folder, livekit, database)
             life = Life(stage, crew, STYLES[name], names(f"{name} {times}"), doctor)
             try:
                 life.live()

@@ -14,7 +14,6 @@ from livekit import api
 from tests.bundles.keeping import keep
 from tests.lab.doctor import Doctor, Ran
 from tests.lab.edge import Edge, log_row
-from tests.lab.forked import ForkedDoctor, ForkServer
 from tests.lab.modes import job_metadata
 from tests.lab.names import Names
 from tests.lab.phone import Call, JoinPhone
@@ -28,8 +27,8 @@ ALLOWANCE = 15
 
 
 @pytest.fixture
-def doctor(forks: ForkServer, tmp_path: Path, livekit: LiveKitServer, database: Database) -> Doctor:
-    return ForkedDoctor(forks, tmp_path, livekit, database)
+def doctor(tmp_path: Path, livekit: LiveKitServer, database: Database) -> Doctor:
+    return Doctor(tmp_path, livekit, database)
 
 
 def trace_until_decided(doctor: Doctor, bundle: str, call_id: str, room: str) -> Ran:

@@ -13,8 +13,8 @@ import pytest
 from livekit import api
 from psycopg import sql
 
+from tests.lab.doctor import Doctor as CommandLine
 from tests.lab.edge import Edge, log_row
-from tests.lab.forked import ForkedDoctor, ForkServer
 from tests.lab.modes import job_metadata
 from tests.lab.names import Names
 from tests.lab.phone import Phone
@@ -71,10 +71,8 @@ def live(livekit: LiveKitServer, database: Database, agent: Worker) -> Iterator[
 class Doctor:
     """Traces, and expects where that leads."""
 
-    def __init__(
-        self, forks: ForkServer, livekit: LiveKitServer, database: Database, agent: Worker, folder: Path
-    ) -> None:
-        self.command = ForkedDoctor(forks, folder, livekit, database)
+    def __init__(self, livekit: LiveKitServer, database: Database, agent: Worker, folder: Path) -> None:
+        self.command = CommandLine(folder, livekit, database)
         self.agent = agent
         self.configure()
 
@@ -89,8 +87,8 @@ class Doctor:
 
 
 @pytest.fixture
-def doctor(forks: ForkServer, livekit: LiveKitServer, database: Database, agent: Worker, tmp_path: Path) -> Doctor:
-    return Doctor(forks, livekit, database, agent, tmp_path)
+def doctor(livekit: LiveKitServer, database: Database, agent: Worker, tmp_path: Path) -> Doctor:
+    return Doctor(livekit, database, agent, tmp_path)
 
 
 def found_by(said: dict[str, Any], live: Live) -> str:

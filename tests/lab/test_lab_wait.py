@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.lab.doctor import Doctor
 from tests.lab.edge import Edge, log_row
-from tests.lab.forked import ForkedDoctor, ForkServer
 from tests.lab.modes import Mode, job_metadata
 from tests.lab.names import Names
 from tests.lab.phone import JoinPhone
@@ -29,7 +29,7 @@ SOON = 15
 class Followed:
     """A call that a trace with --wait follows."""
 
-    doctor: ForkedDoctor
+    doctor: Doctor
     edge: Edge
     database: Database
     agent: Worker
@@ -70,7 +70,6 @@ class Followed:
 
 @pytest.fixture
 def call(
-    forks: ForkServer,
     livekit: LiveKitServer,
     edge: Edge,
     database: Database,
@@ -78,7 +77,7 @@ def call(
     names: Names,
     tmp_path: Path,
 ) -> Followed:
-    doctor = ForkedDoctor(forks, tmp_path, livekit, database)
+    doctor = Doctor(tmp_path, livekit, database)
     doctor.configure({"agent": {"name": agent.agent_name}})
     return Followed(doctor, edge, database, agent, names.room(), names.call_id())
 
