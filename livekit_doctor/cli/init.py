@@ -43,6 +43,8 @@ def init(
 
     Exit status: that of check; 2 wrong usage, credentials missing or rejected; 3 LiveKit can't be reached.
     """
+    from msgspec.structs import replace
+
     from livekit_doctor.config import load
 
     outputs.refuse_over([("--file", str(file))], output)
@@ -52,8 +54,6 @@ def init(
     asks = not yes and _somebody_is_there()
     loaded = load(file, {"livekit.url": url, "agent.name": agent_name}, unwritten=True)
     _require_credentials(loaded)
-    from msgspec.structs import replace
-
     with outputs.opened(output_format, output, screen) as printed:
         proposal, answers = _written(file, loaded, screen, asks=asks, force=force)
 

@@ -118,6 +118,40 @@ def test_help_and_version_import_nothing_slow(folder: Path, arguments: list[str]
     assert ran.stdout.startswith("Usage: livekit-doctor" if "--version" not in arguments else "livekit-doctor ")
 
 
+NETWORK = {"aiohttp", "h11", "websockets", "livekit", "google.protobuf", "psycopg", "jinja2", "yaml"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["explain", "LKD401", "486"], 0),
+        (["explain", "--all", "-f", "json"], 0),
+        (["trace", "call-1", "--call-logs", "export.csv"], 1),
+        (["trace", "call-1", "--call-logs", "export.csv", "--worker-log", "worker.log"], 1),
+        (["trace", "--bundle", "call.json"], 1),
+    ],
+)
+def test_what_is_in_files_needs_no_network_library(tmp_path: Path, arguments: list[str], status: int) -> None:
+    """Nor a reader of YAML, as long as there is no checks.yaml."""
+    rows = ("call_id,created_at,source,state", "call-1,2026-11-01T10:00:00Z,edge,room_created")
+    (tmp_path / "export.csv").write_text("\n".join(rows))
+    (tmp_path / "worker.log").write_text(
+        '{"message": "registered worker", "level": "INFO", "agent_name": "Front Desk"}\n'
+    )
+    run("trace", "call-1", "--call-logs", "export.csv", "--save", "call.json", cwd=tmp_path)
+    program = (
+        "import sys\n"
+        "from livekit_doctor.cli.main import run\n"
+        f"status = run({arguments!r})\n"
+        f"print(*sorted({NETWORK!r} & set(sys.modules)), file=sys.stderr)\n"
+        "sys.exit(status)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], env=CLEAN, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert (ran.stderr, ran.returncode) == ("\n", status)
+
+
 def test_importing_the_entry_point_is_next_to_nothing() -> None:
     """Until `main` runs nobody handles Ctrl-C."""
     program = "import sys, livekit_doctor.cli.main; print('typer' in sys.modules)"
