@@ -1,0 +1,268 @@
+"""A life drawn from a seed: which outcomes, in which order, with which retries, and how it ends."""
+
+import random
+
+from livekit_doctor.settings import Agent, CallLogs, Settings
+from tests.diagnosis.world.agent_outcomes import AGENT
+from tests.diagnosis.world.life import NEVER, Dial, Life, Pick, Turn, WorkerEvent, word
+from tests.diagnosis.world.phone_outcomes import PHONE
+from tests.diagnosis.world.truth import when_silence_is_known
+
+DEPARTURE, EMPTY = 20.0, 300.0
+"""LiveKit's default timeouts of a room (design fact 18)."""
+ALONE = 4.5
+"""How long a phone is alone at least where its agent left too early: a hang-up may take half of it."""
+
+
+def draw(seed: str) -> Life:
+    pick = random.Random(seed)
+    agent = f"{word(pick, 6)} {word(pick, 4)}"
+    call_id = word(pick, 10)
+    life = Life(
+        seed=seed,
+        settings=Settings(),
+        call_id=call_id,
+        room=f"outbound-{call_id}-{pick.randrange(10**6)}",
+        sid="RM_" + word(pick, 12),
+        agent=agent,
+        made_by="room",
+    )
+    agents, phones = _outcomes(pick)
+    order = pick.choices(["dispatch", "phone", "answer"], [6, 3, 2])[0]
+    if order == "answer" and phones[-1] not in ("answered", "media_timeout"):
+        order = "phone"
+    life.made_by = pick.choice(_MAKERS[order])
+    first = 0.0 if life.made_by in ("agents", "dispatch") else pick.uniform(0.05, 1)
+    _dial(life, pick, phones, first + pick.uniform(0.05, 5) if order == "dispatch" else 0.0)
+    if order == "answer":
+        first = next(dial.answered for dial in life.dials if dial.answered < NEVER) + pick.uniform(0.05, 1)
+    elif order == "phone":
+        first = pick.uniform(0.1, 3)
+    _dispatch(life, pick, agents, first)
+    _end(life, pick)
+    _cut(life)
+    named = Agent(name=agent if pick.random() < 0.9 else None)
+    life.settings = Settings(agent=named, call_logs=CallLogs(always_logged=None))
+    return life
+
+
+_MAKERS: dict[str, list[str]] = {
+    "dispatch": ["room", "agents", "dispatch"],
+    "phone": ["phone"],
+    "answer": ["room", "phone"],
+}
+
+
+def _outcomes(pick: Pick) -> tuple[list[str], list[str]]:
+    """Of most lives one thing goes wrong at most; retries come after what failed."""
+    agents = ["healthy"] if pick.random() < 0.5 else _some(pick, AGENT, 1)
+    phones = ["answered"] if pick.random() < (0.65 if agents == ["healthy"] else 0.88) else _some(pick, PHONE, 1)
+    if agents != ["none"] and pick.random() < 0.3:
+        agents = _some(pick, {key: each for key, each in AGENT.items() if each.again}, pick.choice([1, 1, 2])) + agents
+    if phones != ["never"] and pick.random() < 0.2:
+        phones = _some(pick, {key: each for key, each in PHONE.items() if each.again}, pick.choice([1, 1, 2])) + phones
+    return agents, phones
+
+
+def _some(pick: Pick, among: dict[str, object], count: int) -> list[str]:
+    return pick.choices(list(among), [each.weight for each in among.values()], k=count)  # type: ignore[attr-defined]
+
+
+def _dial(life: Life, pick: Pick, outcomes: list[str], at: float) -> None:
+    identity, waits = pick.choice(["callee", "sip_" + word(pick, 6)]), pick.random() < 0.4
+    for outcome in outcomes:
+        dial = Dial(outcome, at, "PA_" + word(pick, 12), identity, "SCL_" + word(pick, 12), waits)
+        PHONE[outcome].happens(pick, dial)
+        if dial.at < NEVER:
+            life.dials.append(dial)
+            at = min(dial.left, dial.refused_at) + pick.uniform(1, 15)
+
+
+def _dispatch(life: Life, pick: Pick, outcomes: list[str], at: float) -> None:
+    worker = _Worker(life, pick)
+    for number, outcome in enumerate(outcomes):
+        outcome = worker.possible(outcome, first=number == 0)
+        if outcome == "none":
+            worker.ready("any", at, NEVER)
+            return
+        if number == 0 and life.made_by in ("agents", "dispatch") and outcome in ("agents_ignored", "other_room"):
+            life.made_by, at = "room", pick.uniform(0.05, 1)
+        job, name, room = "AJ_" + word(pick, 12), life.agent, life.room
+        if outcome == "wrong_name":
+            name = pick.choice([name.swapcase(), name + " ", name.replace(" ", "-"), name[:-1]])
+        if outcome == "other_room":
+            room = life.other_room = pick.choice([life.room[:-1], life.room.swapcase(), "demo-" + word(pick)])
+        turn = Turn(outcome, at, "AD_" + word(pick, 12), job, "", "PA_" + word(pick, 12), name, room)
+        turn.variant = pick.randrange(2)
+        AGENT[outcome].happens(pick, turn)
+        turn.worker_id = worker.ready(AGENT[outcome].needs, at, life.turns[-1].at if life.turns else NEVER)
+        if outcome == "stray":
+            turn.worker_id = "AW_" + word(pick, 12)
+        life.turns.append(turn)
+        at = min(turn.decided, turn.at + 25) + pick.choice([pick.uniform(0.3, 3), pick.uniform(0.5, 20)])
+
+
+class _Worker:
+    """The team's worker, made ready for one dispatch after the other."""
+
+    def __init__(self, life: Life, pick: Pick) -> None:
+        self.life, self.pick = life, pick
+        self.id = self.state = ""
+
+    def possible(self, outcome: str, *, first: bool) -> str:
+        """The outcome, or one that this worker's state allows."""
+        needs = AGENT[outcome].needs
+        if first or needs in ("worker", "full", "draining", "vanished", "other_name", "any"):
+            return outcome
+        there = self.state in ("registered", "full")
+        if needs in ("none", "late"):
+            return "vanished" if there else outcome
+        return "hangs"
+
+    def ready(self, needs: str, at: float, before: float) -> str:
+        """The id of the worker that is registered at `at`; `before` is when the last dispatch was."""
+        pick, first = self.pick, before == NEVER
+
+        def ago(least: float, most: float) -> float:
+            return at - pick.uniform(least, most) if first else max(before + 0.3, at - pick.uniform(0.02, 0.3))
+
+        if not self.state:
+            began = min(-5.0, at - 30) - pick.choice([pick.uniform(2, 90), pick.uniform(90, 7000)])
+            self._begin(needs, began, at)
+        if needs in ("worker", "full", "draining", "vanished"):
+            if self.state in ("none", "gone"):
+                self._change("registered", ago(2, 20))
+            elif self.state == "full" and needs != "full":
+                self._change("free", ago(0.1, 1))
+        if needs == "full" and self.state != "full":
+            self._change("full", ago(0.1, 25))
+        elif needs == "draining":
+            self._change("draining", ago(0.5, 20))
+        elif needs == "vanished":
+            self._change("gone", ago(0.2, 25))
+        elif needs == "late":
+            self._change("registered", at + pick.uniform(0.6, 4))
+        return self.id
+
+    def _begin(self, needs: str, began: float, at: float) -> None:
+        pick = self.pick
+        match needs:
+            case "none":
+                self.state = "none"
+                if pick.random() < 0.5:
+                    self._change("registered", began - 4000)
+                    self._change("gone", at - pick.uniform(70, 3000))
+            case "late":
+                self.state = "none"
+            case "lost":
+                if pick.random() < 0.5:
+                    self._change("registered", began - 300)
+                for tried in range(8):
+                    self._change("lost", min(-75.0, at - 75) + tried * 25)
+            case "elsewhere":
+                self._change("registered", began, url="wss://staging.example.com")
+            case "staging":
+                self._change("registered", began, deployment="staging")
+            case _:
+                self._change("registered", began)
+                if pick.random() < 0.2:
+                    self._change("full", began + 0.5)
+                    self._change("free", began + 1.2)
+
+    def _change(self, what: str, at: float, *, url: str = "ws://10.0.0.5:7880", deployment: str = "") -> None:
+        if what == "registered" or not self.id:
+            self.id = "AW_" + word(self.pick, 12)
+            self.life.worker.append(WorkerEvent(at - 0.4, "starting", self.id, self.life.agent))
+        self.life.worker.append(WorkerEvent(at, what, self.id, self.life.agent, url, deployment))  # type: ignore[arg-type]
+        self.state = {"free": "registered"}.get(what, what)
+
+
+# How it ends
+
+
+def _end(life: Life, pick: Pick) -> None:
+    turn, dial = (life.turns or [None])[-1], (life.dials or [None])[-1]
+    last = turn.at if turn else 0.0
+    if dial is None:
+        life.ending, life.closes = "empty", max(EMPTY, last + 1)
+        if pick.random() < 0.5:
+            life.ending, life.closes = "edge_deletes", last + pick.uniform(10, 60)
+    elif dial.outcome == "answered":
+        _goodbye(life, pick, turn, dial)
+    elif dial.outcome == "cancelled":
+        dial.left = life.goodbye = pick.uniform(dial.at + 0.3, min(dial.answered, dial.at + 20))
+        dial.error, dial.decided = "INVITE failed: sip status: 487: Request Terminated", NEVER
+        life.ending = pick.choice(["edge_deletes", "departure"])
+        life.closes = dial.left + (0.05 if life.ending == "edge_deletes" else DEPARTURE)
+    else:
+        ended = min(dial.left, dial.refused_at)
+        joined = any(each.joined < NEVER for each in life.dials)
+        life.ending, life.closes = ("departure", ended + DEPARTURE) if joined else ("empty", max(EMPTY, ended))
+        if pick.random() < 0.3:
+            life.ending, life.closes = "edge_deletes", ended + pick.uniform(0.3, 3)
+
+
+def _goodbye(life: Life, pick: Pick, turn: Turn | None, dial: Dial) -> None:
+    """The phone was answered: somebody says goodbye."""
+    came = max(turn.active, dial.answered) if turn and turn.room == life.room else NEVER
+    life.ending = pick.choice(["callee", "callee", "edge_deletes"])
+    if turn is None or came == NEVER:
+        least = max(dial.answered, turn.at if turn else 0.0)
+        at = least + pick.choice([pick.uniform(1, 20), pick.uniform(8, 90)])
+    elif turn.outcome == "healthy" and pick.random() < 0.12 and came > max(dial.answered, turn.at) + 0.6:
+        at = pick.uniform(max(dial.answered, turn.at) + 0.2, came - 0.1)
+    elif turn.outcome == "healthy":
+        life.ending = pick.choice(["callee", "callee", "agent_deletes", "agent_leaves", "edge_deletes"])
+        at = max(came, turn.audio) + pick.choice([pick.uniform(0.5, 3), pick.uniform(4, 25), pick.uniform(4, 120)])
+    elif turn.outcome in ("silent", "muted"):
+        at = when_silence_is_known(turn, dial) + pick.uniform(1, 60)
+    else:
+        at = max(turn.left, dial.answered) + pick.uniform(ALONE, 40)
+    life.goodbye = dial.left = at
+    dial.left_reason = "CLIENT_INITIATED"
+    life.closes = at + DEPARTURE
+    if life.ending in ("agent_deletes", "edge_deletes"):
+        life.closes = at + 0.05
+    elif life.ending == "agent_leaves" and turn is not None:
+        turn.left, turn.left_reason = at, "CLIENT_REQUEST_LEAVE"
+        dial.left = at + pick.uniform(0.05, 2.5)
+        life.closes = dial.left + pick.choice([0.05, DEPARTURE])
+    elif turn is not None and turn.left == NEVER and turn.active < at and pick.random() < 0.6:
+        turn.left, turn.left_reason = at + pick.uniform(0.1, 2), "CLIENT_REQUEST_LEAVE"
+
+
+_WAITED_FOR = ("never_connects", "no_media", "stray")
+
+
+def _cut(life: Life) -> None:
+    """Nothing happens in a room that is closed."""
+    closes, phone = life.closes, life.dials[-1] if life.dials else None
+    if phone is None and life.turns == []:
+        life.closes = closes
+    life.turns = [turn for turn in life.turns if turn.at < closes - 0.1]
+    life.dials = [dial for dial in life.dials if dial.at < closes - 0.1]
+    for turn in life.turns:
+        _cut_turn(life, turn)
+    for worker in (event for event in life.worker if event.at > closes + 3000):
+        life.worker.remove(worker)
+
+
+def _cut_turn(life: Life, turn: Turn) -> None:
+    closes, phone = life.closes, life.dials[-1] if life.dials else None
+    if turn.outcome in ("silent", "muted"):
+        turn.decided = when_silence_is_known(turn, phone) if phone else NEVER
+        if turn.decided > (phone.left if phone else closes):
+            turn.decided = NEVER
+    ended = min(closes, min(phone.left, phone.refused_at) if phone and turn is life.turns[-1] else closes)
+    if turn.outcome in ("leaves", "deleted_later") and turn.left >= ended:
+        turn.outcome, turn.decided = "healthy", NEVER
+        if turn.deleted >= closes:
+            turn.deleted = NEVER
+    for name in ("asked", "said", "assigned", "listed", "ran", "joined", "active", "audio", "failed", "deleted"):
+        if getattr(turn, name) >= closes:
+            setattr(turn, name, NEVER)
+    if turn.joined < closes and turn.left > closes:
+        deleted = life.ending in ("agent_deletes", "edge_deletes")
+        turn.left, turn.left_reason = closes, "SERVICE_REQUEST_DELETE_ROOM" if deleted else "ROOM_CLOSED"
+    if turn.decided > closes:
+        turn.decided = closes if turn.outcome in _WAITED_FOR and turn.assigned < NEVER else NEVER
