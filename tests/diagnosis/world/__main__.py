@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter
 
-from tests.diagnosis.world import told
+from tests.diagnosis.world import known_wrong, told
 from tests.diagnosis.world.run import case_by_id, run
 
 
@@ -24,11 +24,14 @@ def main() -> None:
     parser.add_argument("--keep", type=int, default=1, metavar="K", help="cases named (or told) for each kind")
     parser.add_argument("--case", metavar="ID", help="tell one case")
     parser.add_argument("--scenarios", action="store_true", help="tell what is said of the examples A to Z")
+    parser.add_argument("--write-known", action="store_true", help="write known_wrong.txt anew")
     asked = parser.parse_args()
     if asked.case:
         print(told.case(case_by_id(asked.case)))
     elif asked.scenarios:
         print(told.scenarios())
+    elif asked.write_known:
+        known_wrong.write(run(known_wrong.LIVES, known_wrong.SEED, known_wrong.CASES))
     else:
         _table(asked.lives, asked.seed, asked.cases, asked.show, asked.keep)
 

@@ -21,6 +21,8 @@ class AgentOutcome:
     again: bool = True
     """Whether the team may dispatch again after it."""
     weight: int = 2
+    first: bool = False
+    """It is of a team's first dispatch only."""
     needs: str = "worker"
     """The state of the worker at the dispatch: worker, none, vanished, late, full, draining, lost, elsewhere,
     other_name, staging, any."""
@@ -53,15 +55,16 @@ def healthy(pick: Pick, turn: Turn) -> None:
 
 
 def no_worker(pick: Pick, turn: Turn) -> None:
-    turn.said = turn.decided = turn.at + pick.uniform(0.01, 5)
+    """Lost for ever as it is made (design fact 7); the server says so later."""
+    turn.decided, turn.said = turn.at, turn.at + pick.uniform(0.01, 5)
 
 
 def no_answer(pick: Pick, turn: Turn) -> None:
-    turn.said = turn.decided = turn.at + pick.uniform(0.5, 1.5)
+    turn.decided, turn.said = turn.at, turn.at + pick.uniform(0.5, 1.5)
 
 
 def refused_by_load(pick: Pick, turn: Turn) -> None:
-    turn.said = turn.decided = turn.at + pick.uniform(0.05, 0.4)
+    turn.decided, turn.said = turn.at, turn.at + pick.uniform(0.05, 0.4)
 
 
 def declined(pick: Pick, turn: Turn) -> None:
@@ -85,6 +88,13 @@ def timed_out(pick: Pick, turn: Turn) -> None:
 def ends_itself(pick: Pick, turn: Turn) -> None:
     _ran(pick, turn)
     turn.failed = turn.decided = turn.ran + pick.choice([0.05, pick.uniform(0.05, 3)])
+
+
+def blocks(pick: Pick, turn: Turn) -> None:
+    """The entrypoint blocks its process's event loop until the worker kills it."""
+    _ran(pick, turn)
+    turn.failed = turn.ran + pick.uniform(20, 60)
+    turn.decided = turn.at + ALLOWANCE
 
 
 def never_connects(pick: Pick, turn: Turn) -> None:
@@ -151,7 +161,7 @@ def job_failed(pick: Pick, turn: Turn) -> None:
 def queued(pick: Pick, turn: Turn) -> None:
     turn.job_status, turn.job_reason = pick.choice(["JS_PENDING", "JS_CANCELLED"]), "JSR_NO_CAPACITY"
     turn.listed = turn.at + pick.choice([0.3, pick.uniform(0.2, 7)])
-    turn.said = turn.decided = turn.at + pick.uniform(0.05, 0.4)
+    turn.decided, turn.said = turn.at, turn.at + pick.uniform(0.05, 0.4)
 
 
 def stray(pick: Pick, turn: Turn) -> None:
@@ -180,15 +190,16 @@ AGENT: dict[str, AgentOutcome] = {
     "crashes": AgentOutcome("LKD405", ends_itself),
     "returns": AgentOutcome("LKD415", ends_itself, also=("LKD405",)),
     "never_connects": AgentOutcome("LKD415", never_connects),
+    "blocks": AgentOutcome("LKD415", blocks, also=("LKD405",), weight=1),
     "no_media": AgentOutcome("LKD416", no_media),
     "no_process": AgentOutcome("LKD417", no_process),
     "leaves": AgentOutcome("LKD407", leaves, weight=3),
     "silent": AgentOutcome("LKD408", silent, again=False, weight=3),
     "muted": AgentOutcome("LKD408", silent, again=False, weight=1),
-    "deleted_at_once": AgentOutcome("LKD413", deleted_at_once, near=("LKD401",)),
+    "deleted_at_once": AgentOutcome("LKD413", deleted_at_once, near=("LKD401",), first=True),
     "deleted_later": AgentOutcome("LKD413", deleted_later, also=("LKD407",)),
-    "other_room": AgentOutcome("LKD409", other_room, near=("LKD401",)),
-    "agents_ignored": AgentOutcome("LKD412", ignored, near=("LKD401",), needs="worker"),
+    "other_room": AgentOutcome("LKD409", other_room, near=("LKD401",), first=True),
+    "agents_ignored": AgentOutcome("LKD412", ignored, near=("LKD401",), first=True, needs="worker"),
     "job_failed": AgentOutcome("LKD411", job_failed, also=("LKD405",), weight=1),
     "queued": AgentOutcome("LKD103", queued, needs="full", weight=1),
     "stray": AgentOutcome("LKD111", stray, near=("LKD415", "LKD405"), again=False, weight=1),

@@ -19,8 +19,7 @@ SHARES = {"api": 0.5, "rows": 0.6, "server": 0.45, "worker": 0.45, "sip": 0.3, "
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`told` says in short what was observed; `reaches` is the last moment that any source shows, so that a later
-    dispatch or dial can't be known from it."""
+    """`told` says in short what was observed."""
 
     id: str
     life: Life
@@ -28,7 +27,6 @@ class Case:
     evidence: Evidence
     subject: Subject
     told: tuple[str, ...]
-    reaches: float
 
 
 def case_of(life: Life, number: int) -> Case:
@@ -42,19 +40,16 @@ def case_of(life: Life, number: int) -> Case:
     observations: list[Observation] = []
     coverage: list[Coverage] = []
     told: list[str] = []
-    reaches = -1.0
     if "api" in wanted:
         looks, seen = _looks(life, now, pick)
         observations += looks
         coverage.append(Coverage(source="livekit_api", status="read"))
         told.append(f"api at {', '.join(f'{t:.1f}' for t in seen)}")
-        reaches = max([reaches, *(t for t in seen if t < life.closes)])
     if "rows" in wanted:
         rows, ahead = _rows(life, now, pick)
         observations += rows
         coverage.append(Coverage(source="call_logs", status="read" if rows else "empty"))
         told.append(f"{len(rows)} rows" + (f" (clocks {ahead})" if ahead else ""))
-        reaches = now
     for given in _logs(life, now, wanted, pick):
         found = read_log(life, given, pick)
         observations += found
@@ -62,8 +57,6 @@ def case_of(life: Life, number: int) -> Case:
         source = f"evidence {name}" if given.pasted else f"{given.log}_log {name}"
         coverage.append(Coverage(source=source, status="read" if found else "empty"))
         told.append(f"{given.told} ({len(found)})")
-        whole = not given.pasted and given.level == "info" and given.log == "server" and {"api"} <= given.nodes
-        reaches = max(reaches, min(given.ends, now)) if whole else reaches
     read_at = at(now) + AHEAD
     if "webhooks" in wanted:
         observations += webhooks(life, now, read_at)
@@ -78,12 +71,12 @@ def case_of(life: Life, number: int) -> Case:
         evidence=Evidence(now=read_at, observations=tuple(observations), coverage=tuple(coverage)),
         subject=_subject(life, wanted, pick),
         told=tuple(told),
-        reaches=reaches,
     )
 
 
 def _subject(life: Life, wanted: Iterable[str], pick: Pick) -> Subject:
     room_known = set(wanted) & {"api", "server", "worker", "sip", "webhooks"} and pick.random() < 0.95
+    room_known = room_known or "rows" not in wanted
     return Subject(call_id=life.call_id if "rows" in wanted else None, room=life.room if room_known else None)
 
 
@@ -119,9 +112,9 @@ def _looks(life: Life, now: float, pick: Pick) -> tuple[list[Observation], list[
 
 def _rows(life: Life, now: float, pick: Pick) -> tuple[list[Observation], str]:
     """The rows that are there, each by the clock of what wrote it."""
-    ahead = {"edge": 0.0, "agent": 0.0}
+    ahead = {"edge": 0.0, "agent": 0.0, "crm": 0.0}
     if pick.random() < 0.25:
-        ahead = {"edge": pick.uniform(0, 3), "agent": pick.uniform(-4, 8)}
+        ahead = {"edge": pick.uniform(0, 3), "agent": pick.uniform(-4, 8), "crm": 0.0}
     named = pick.random() < 0.5
     there = sorted(
         (row.at + ahead[row.source], row) for row in life.rows if row.at <= now

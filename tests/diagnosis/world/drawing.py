@@ -2,7 +2,7 @@
 
 import random
 
-from livekit_doctor.settings import Agent, CallLogs, Settings
+from livekit_doctor.settings import Agent, Flow, Settings
 from tests.diagnosis.world.agent_outcomes import AGENT
 from tests.diagnosis.world.life import NEVER, Dial, Life, Pick, Turn, WorkerEvent, word
 from tests.diagnosis.world.phone_outcomes import PHONE
@@ -28,28 +28,40 @@ def draw(seed: str) -> Life:
         made_by="room",
     )
     agents, phones = _outcomes(pick)
-    order = pick.choices(["dispatch", "phone", "answer"], [6, 3, 2])[0]
+    order = pick.choices(["dispatch", "phone", "answer", "agent"], [6, 3, 2, 1])[0]
     if order == "answer" and phones[-1] not in ("answered", "media_timeout"):
         order = "phone"
     life.made_by = pick.choice(_MAKERS[order])
     first = 0.0 if life.made_by in ("agents", "dispatch") else pick.uniform(0.05, 1)
-    _dial(life, pick, phones, first + pick.uniform(0.05, 5) if order == "dispatch" else 0.0)
+    if order == "dispatch":
+        _dial(life, pick, phones, first + pick.uniform(0.05, 5))
+    elif order in ("phone", "answer"):
+        _dial(life, pick, phones, 0.0)
+        first = pick.uniform(0.1, 3)
     if order == "answer":
         first = next(dial.answered for dial in life.dials if dial.answered < NEVER) + pick.uniform(0.05, 1)
-    elif order == "phone":
-        first = pick.uniform(0.1, 3)
     _dispatch(life, pick, agents, first)
+    if order == "agent":
+        _dial(life, pick, phones, _when_it_dials(life) + pick.uniform(0.1, 4))
     _end(life, pick)
     _cut(life)
     named = Agent(name=agent if pick.random() < 0.9 else None)
-    life.settings = Settings(agent=named, call_logs=CallLogs(always_logged=None))
+    life.settings = Settings(agent=named, flow=Flow(placed_by="agent" if order == "agent" else "edge_function"))
     return life
+
+
+def _when_it_dials(life: Life) -> float:
+    """An agent that dials the phone itself does so once it is there."""
+    turn = life.turns[-1] if life.turns else None
+    there = turn is not None and turn.room == life.room and turn.active < turn.left
+    return turn.active if turn and there else NEVER
 
 
 _MAKERS: dict[str, list[str]] = {
     "dispatch": ["room", "agents", "dispatch"],
     "phone": ["phone"],
     "answer": ["room", "phone"],
+    "agent": ["room", "agents", "dispatch"],
 }
 
 
@@ -73,7 +85,7 @@ def _dial(life: Life, pick: Pick, outcomes: list[str], at: float) -> None:
     for outcome in outcomes:
         dial = Dial(outcome, at, "PA_" + word(pick, 12), identity, "SCL_" + word(pick, 12), waits)
         PHONE[outcome].happens(pick, dial)
-        if dial.at < NEVER:
+        if at < NEVER and dial.at < NEVER:
             life.dials.append(dial)
             at = min(dial.left, dial.refused_at) + pick.uniform(1, 15)
 
@@ -99,7 +111,8 @@ def _dispatch(life: Life, pick: Pick, outcomes: list[str], at: float) -> None:
         if outcome == "stray":
             turn.worker_id = "AW_" + word(pick, 12)
         life.turns.append(turn)
-        at = min(turn.decided, turn.at + 25) + pick.choice([pick.uniform(0.3, 3), pick.uniform(0.5, 20)])
+        known = max(turn.said if turn.said < NEVER else turn.at, turn.decided)
+        at = min(known, turn.at + 25) + pick.choice([pick.uniform(0.3, 3), pick.uniform(0.5, 20)])
 
 
 class _Worker:
@@ -112,6 +125,8 @@ class _Worker:
     def possible(self, outcome: str, *, first: bool) -> str:
         """The outcome, or one that this worker's state allows."""
         needs = AGENT[outcome].needs
+        if AGENT[outcome].first and not first:
+            return "hangs"
         if first or needs in ("worker", "full", "draining", "vanished", "other_name", "any"):
             return outcome
         there = self.state in ("registered", "full")
@@ -190,8 +205,11 @@ def _end(life: Life, pick: Pick) -> None:
     elif dial.outcome == "answered":
         _goodbye(life, pick, turn, dial)
     elif dial.outcome == "cancelled":
-        dial.left = life.goodbye = pick.uniform(dial.at + 0.3, min(dial.answered, dial.at + 20))
+        dial.left = life.goodbye = pick.uniform(dial.joined + 0.2, min(dial.answered, dial.at + 20))
         dial.error, dial.decided = "INVITE failed: sip status: 487: Request Terminated", NEVER
+        dial.answered = NEVER
+        if dial.ringing > dial.left:
+            dial.ringing = NEVER
         life.ending = pick.choice(["edge_deletes", "departure"])
         life.closes = dial.left + (0.05 if life.ending == "edge_deletes" else DEPARTURE)
     else:
@@ -231,7 +249,7 @@ def _goodbye(life: Life, pick: Pick, turn: Turn | None, dial: Dial) -> None:
         turn.left, turn.left_reason = at + pick.uniform(0.1, 2), "CLIENT_REQUEST_LEAVE"
 
 
-_WAITED_FOR = ("never_connects", "no_media", "stray")
+_WAITED_FOR = ("never_connects", "blocks", "no_media", "stray")
 
 
 def _cut(life: Life) -> None:
@@ -253,7 +271,8 @@ def _cut_turn(life: Life, turn: Turn) -> None:
         turn.decided = when_silence_is_known(turn, phone) if phone else NEVER
         if turn.decided > (phone.left if phone else closes):
             turn.decided = NEVER
-    ended = min(closes, min(phone.left, phone.refused_at) if phone and turn is life.turns[-1] else closes)
+    last = life.dial_at(turn.left)
+    ended = min(closes, min(last.left, last.refused_at) if last else closes)
     if turn.outcome in ("leaves", "deleted_later") and turn.left >= ended:
         turn.outcome, turn.decided = "healthy", NEVER
         if turn.deleted >= closes:

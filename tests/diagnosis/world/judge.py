@@ -13,6 +13,7 @@ from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.flow import Confidence, Verdict
 from tests.diagnosis.world import truth
 from tests.diagnosis.world.cases import Case
+from tests.diagnosis.world.sight import seen_dial, seen_turn
 from tests.diagnosis.world.truth import Truth
 
 
@@ -72,18 +73,12 @@ def _wrongs(diagnosis: Diagnosis, true: Truth) -> Iterator[tuple[Property, str, 
 
 
 def _true_words(case: Case, true: Truth, leg: str) -> str:
-    """The true state of the leg, and whether anything that was observed reaches to its latest attempt."""
-    turn, dial = case.life.turn_at(case.now), case.life.dial_at(case.now)
-    latest = {"agent": [turn], "phone": [dial]}.get(leg, [turn, dial])
+    """The true state of the leg, and whether nothing that was observed shows that there was a later attempt."""
     words = {"agent": [true.agent], "phone": [true.phone]}.get(leg, [true.agent, true.phone])
-    again = any(
-        each is not None and each.at > case.reaches and each is not first
-        for each, first in zip(
-            [turn, dial], [(case.life.turns or [None])[0], (case.life.dials or [None])[0]], strict=True
-        )
-        if each in latest
-    )
-    return " / ".join(words) + (", unseen" if again else "")
+    turn, dial = case.life.turn_at(case.now), case.life.dial_at(case.now)
+    unseen = leg != "phone" and turn is not None and turn is not case.life.turns[0] and not seen_turn(case, turn)
+    unseen |= leg != "agent" and dial is not None and dial is not case.life.dials[0] and not seen_dial(case, dial)
+    return " / ".join(words) + (", unseen" if unseen else "")
 
 
 def _by_order(case: Case, diagnosis: Diagnosis) -> str:

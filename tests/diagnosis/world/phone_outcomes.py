@@ -40,7 +40,7 @@ def _ends(dial: Dial, at: float, error: str, http: int, twirp: str, reason: str,
     dial.error, dial.http, dial.twirp, dial.left_reason, dial.sip_status = error, http, twirp, reason, status
 
 
-REASONS = {486: "USER_REJECTED", 603: "USER_REJECTED", 480: "USER_UNAVAILABLE", 404: "USER_UNAVAILABLE"}
+REASONS = {486: "USER_REJECTED", 603: "USER_REJECTED", 480: "USER_UNAVAILABLE"}
 
 
 def refused(pick: Pick, dial: Dial) -> None:
@@ -135,7 +135,7 @@ def media_timeout(pick: Pick, dial: Dial) -> None:
 
 def cancelled(pick: Pick, dial: Dial) -> None:
     """The caller's side gives up while it is dialling or rings; when, the end of the call says."""
-    _rings(pick, dial)
+    answered(pick, dial)
     if pick.random() < 0.3:
         dial.ringing = float("inf")
 

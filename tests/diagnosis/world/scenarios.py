@@ -122,9 +122,9 @@ def f_() -> Scenario:
 
 
 def g() -> Scenario:
-    looks = [f.look(0.4, f.automatic()), f.look(1.2, f.automatic()), f.closed(2)]
-    evidence = seen(2, looks, f.row(0, "room_created"), f.row(1.5, "call_ended"))
-    return Scenario("G", "the caller cancels after 1.5 s", (evidence,), Right(UNDECIDED))
+    rows = [f.row(0, "room_created"), f.row(1.5, "call_ended")]
+    lines = [OPENED, told_deleted(1.6), f.log_file("server")]
+    return Scenario("G", "the caller cancels after 1.5 s", (seen(60, lines, rows, f.closed(60)),), Right(UNDECIDED))
 
 
 def h() -> Scenario:
@@ -144,8 +144,9 @@ def i() -> Scenario:
         "worker", -650, "failed to connect to livekit, retrying in 2s", retry_count="2", max_retry="16", error="refused"
     )
     looks = [f.look(t, f.dispatch(0), f.phone()) for t in (20, 24)]
-    evidence = seen(24, looks, lost, f.log_file("worker", first=-700, last=-650))
-    right = Right(("broken",), {"LKD105": "likely", "LKD402": "likely"})
+    known = [f.server_line(2, NO_WORKER), f.log_file("server", last=24)]
+    evidence = seen(24, looks, lost, f.log_file("worker", first=-700, last=-650), known)
+    right = Right(("broken",), {"LKD105": "likely", "LKD101": "likely", "LKD402": "likely"})
     return Scenario("I", "a worker log that ended 650 s before with a failed connection", (evidence,), right)
 
 

@@ -109,8 +109,8 @@ def _job(life: Life, turn: Turn) -> Iterator[Line]:
     if turn.assigned < NEVER:
         job = {"job_id": turn.job_id, "agent_name": turn.name, "job_type": "JT_ROOM", "worker_id": turn.worker_id}
         yield _line(turn.assigned, "assigned job to worker", "worker", **job, **of_room(life))
-    if turn.outcome in ("raises", "crashes", "job_failed", "rejected") and turn.failed < NEVER:
-        failed = turn.outcome in ("crashes", "job_failed")
+    if turn.outcome in ("raises", "crashes", "blocks", "job_failed", "rejected") and turn.failed < NEVER:
+        failed = turn.outcome in ("crashes", "blocks", "job_failed")
         yield _ended(turn, turn.failed + 0.3, "JS_FAILED" if failed else "JS_SUCCESS")
     elif turn.left < NEVER and turn.active < NEVER:
         yield _ended(turn, turn.left + 0.05, "JS_FAILED", "agent worker left the room")

@@ -13,6 +13,10 @@ RETURNED = (
     "The job task completed without establishing a connection or performing a proper shutdown. Ensure that job_ctx"
 )
 NO_MEDIA = 'livekit::rtc_engine:562:livekit::rtc_engine - failed to connect: Connection("wait_pc_connection timed out")'
+BLOCKED = (
+    'event loop blocked for 255ms at "ssl.py", line 770, in create_default_context; synchronous work on the agent loop',
+    'event loop blocked for 112ms at "selectors.py", line 468, in select; synchronous work on the agent loop',
+)
 RAISED = "Traceback (most recent call last):\n  File \"agent.py\", line 42, in entrypoint\nKeyError: 'user_id'"
 
 
@@ -86,8 +90,9 @@ def _job(life: Life, turn: Turn) -> Iterator[Line]:
             yield _line(turn.failed, RETURNED, "warn", **of)
         case "no_media":
             yield from _no_media(life, turn, of)
-        case "job_failed" if turn.failed < NEVER:
+        case "blocks" if turn.failed < NEVER:
             yield _line(turn.failed, "process is unresponsive, killing process", "error", **of)
+            yield _line(turn.failed + 1, "process exited with non-zero exit code -10", "error", **of)
     if turn.ran < NEVER and turn.variant and turn.outcome in ("healthy", "returns", "crashes"):
         yield _line(turn.assigned, "no warmed process available for job, waiting for one to be created", "warn",
                     job_id=turn.job_id)  # fmt: skip
@@ -124,5 +129,5 @@ def worker_noise(life: Life, moment: float) -> Iterator[Line]:
     yield _line(moment, "process exited with non-zero exit code 255", "error", own=False)
     for turn in life.turns:
         if turn.ran < NEVER:
-            message = 'event loop blocked for 255ms at "ssl.py", line 770, in create_default_context'
+            message = BLOCKED[turn.variant]
             yield _line(turn.ran + 0.02, message, "warn", **of_job(life, turn), duration="0.255")

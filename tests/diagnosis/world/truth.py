@@ -42,9 +42,12 @@ def of(life: Life, now: float) -> Truth:
         right |= {outcome.code, *outcome.also}
         near |= set(outcome.near)
         main.add(outcome.code)
+    elif turn is None and life.turns and life.turns[0].decided == life.turns[0].at:
+        near.add(AGENT[life.turns[0].outcome].code)  # no worker is there for it, and it is not dispatched yet
     if phone_failed and dial:
         right |= {PHONE[dial.outcome].code, *PHONE[dial.outcome].also}
         main.add(PHONE[dial.outcome].code)
+        near |= {"LKD206"} if dial.sip_status == 480 else set()  # so some carriers say that nobody picked up
     if not life.turns and not life.dials and life.closes <= now:
         right |= {"LKD501", "LKD502"}
     together = (
@@ -64,8 +67,8 @@ def of(life: Life, now: float) -> Truth:
         main=frozenset(main),
         sound=will_be and not agent_failed and not phone_failed,
         well=met,
-        agent=_state(turn.outcome if turn else "none", agent_failed, turn.active <= now if turn else False),
-        phone=_state(dial.outcome if dial else "never", phone_failed, dial.answered <= now if dial else False),
+        agent=_agent_words(life, turn, agent_failed, now),
+        phone=_state(dial.outcome, phone_failed, dial.answered <= now) if dial else "not dialled",
     )
 
 
@@ -75,10 +78,18 @@ def _not_dispatched(life: Life, now: float) -> bool:
         return False
     answered = min((dial.answered for dial in life.dials), default=NEVER)
     due = max(0.0, answered if answered < NEVER else 0.0) + DISPATCH_ALLOWANCE
-    return min(due, life.closes) <= now
+    return min(due, life.closes, life.goodbye) <= now
+
+
+def _agent_words(life: Life, turn: Turn | None, failed: bool, now: float) -> str:
+    if turn is None:
+        return "none" if failed else "not dispatched yet"
+    if not failed and life.goodbye < turn.active <= now:
+        return f"{turn.outcome}, too late"
+    return _state(turn.outcome, failed, turn.active <= now)
 
 
 def _state(outcome: str, failed: bool, there: bool) -> str:
-    if failed or (outcome in ("none", "never", "cancelled")):
+    if failed or outcome == "cancelled":
         return outcome
     return f"{outcome}, there" if there else f"{outcome}, under way"
