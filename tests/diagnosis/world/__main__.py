@@ -6,7 +6,6 @@ python -m tests.diagnosis.world --scenarios           the examples A to Z
 """
 
 import argparse
-import sys
 import time
 from collections import Counter
 
@@ -63,4 +62,4 @@ def _table(lives: int, seed: str, cases: int, show: str | None, keep: int) -> No
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,11 +1,12 @@
 """A life drawn from a seed: which outcomes, in which order, with which retries, and how it ends."""
 
 import random
+from collections.abc import Mapping
 
 from livekit_doctor.settings import Agent, Flow, Settings
-from tests.diagnosis.world.agent_outcomes import AGENT
-from tests.diagnosis.world.life import NEVER, Dial, Life, Pick, Turn, WorkerEvent, word
-from tests.diagnosis.world.phone_outcomes import PHONE
+from tests.diagnosis.world.agent_outcomes import AGENT, AgentOutcome
+from tests.diagnosis.world.life import NEVER, Dial, Life, Maker, Pick, Turn, WorkerEvent, word
+from tests.diagnosis.world.phone_outcomes import PHONE, PhoneOutcome
 from tests.diagnosis.world.truth import when_silence_is_known
 
 DEPARTURE, EMPTY = 20.0, 300.0
@@ -57,7 +58,7 @@ def _when_it_dials(life: Life) -> float:
     return turn.active if turn and there else NEVER
 
 
-_MAKERS: dict[str, list[str]] = {
+_MAKERS: dict[str, list[Maker]] = {
     "dispatch": ["room", "agents", "dispatch"],
     "phone": ["phone"],
     "answer": ["room", "phone"],
@@ -76,8 +77,8 @@ def _outcomes(pick: Pick) -> tuple[list[str], list[str]]:
     return agents, phones
 
 
-def _some(pick: Pick, among: dict[str, object], count: int) -> list[str]:
-    return pick.choices(list(among), [each.weight for each in among.values()], k=count)  # type: ignore[attr-defined]
+def _some(pick: Pick, among: Mapping[str, AgentOutcome | PhoneOutcome], count: int) -> list[str]:
+    return pick.choices(list(among), [each.weight for each in among.values()], k=count)
 
 
 def _dial(life: Life, pick: Pick, outcomes: list[str], at: float) -> None:
@@ -94,11 +95,11 @@ def _dispatch(life: Life, pick: Pick, outcomes: list[str], at: float) -> None:
     worker = _Worker(life, pick)
     for number, outcome in enumerate(outcomes):
         outcome = worker.possible(outcome, first=number == 0)
+        if number == 0 and life.made_by in ("agents", "dispatch") and outcome in _INTO_NO_ROOM:
+            life.made_by, at = "room", pick.uniform(0.05, 1)
         if outcome == "none":
             worker.ready("any", at, NEVER)
             return
-        if number == 0 and life.made_by in ("agents", "dispatch") and outcome in ("agents_ignored", "other_room"):
-            life.made_by, at = "room", pick.uniform(0.05, 1)
         job, name, room = "AJ_" + word(pick, 12), life.agent, life.room
         if outcome == "wrong_name":
             name = pick.choice([name.swapcase(), name + " ", name.replace(" ", "-"), name[:-1]])
@@ -113,6 +114,10 @@ def _dispatch(life: Life, pick: Pick, outcomes: list[str], at: float) -> None:
         life.turns.append(turn)
         known = max(turn.said if turn.said < NEVER else turn.at, turn.decided)
         at = min(known, turn.at + 25) + pick.choice([pick.uniform(0.3, 3), pick.uniform(0.5, 20)])
+
+
+_INTO_NO_ROOM = ("none", "agents_ignored", "other_room")
+"""The outcomes of which the call's room is not made by the dispatch."""
 
 
 class _Worker:
@@ -196,7 +201,8 @@ class _Worker:
 
 
 def _end(life: Life, pick: Pick) -> None:
-    turn, dial = (life.turns or [None])[-1], (life.dials or [None])[-1]
+    turn = life.turns[-1] if life.turns else None
+    dial = life.dials[-1] if life.dials else None
     last = turn.at if turn else 0.0
     if dial is None:
         life.ending, life.closes = "empty", max(EMPTY, last + 1)
@@ -254,15 +260,11 @@ _WAITED_FOR = ("never_connects", "blocks", "no_media", "stray")
 
 def _cut(life: Life) -> None:
     """Nothing happens in a room that is closed."""
-    closes, phone = life.closes, life.dials[-1] if life.dials else None
-    if phone is None and life.turns == []:
-        life.closes = closes
+    closes = life.closes
     life.turns = [turn for turn in life.turns if turn.at < closes - 0.1]
     life.dials = [dial for dial in life.dials if dial.at < closes - 0.1]
     for turn in life.turns:
         _cut_turn(life, turn)
-    for worker in (event for event in life.worker if event.at > closes + 3000):
-        life.worker.remove(worker)
 
 
 def _cut_turn(life: Life, turn: Turn) -> None:
@@ -271,8 +273,7 @@ def _cut_turn(life: Life, turn: Turn) -> None:
         turn.decided = when_silence_is_known(turn, phone) if phone else NEVER
         if turn.decided > (phone.left if phone else closes):
             turn.decided = NEVER
-    last = life.dial_at(turn.left)
-    ended = min(closes, min(last.left, last.refused_at) if last else closes)
+    ended = min(closes, min(phone.left, phone.refused_at) if phone else closes)
     if turn.outcome in ("leaves", "deleted_later") and turn.left >= ended:
         turn.outcome, turn.decided = "healthy", NEVER
         if turn.deleted >= closes:

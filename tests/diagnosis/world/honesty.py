@@ -140,8 +140,8 @@ def known() -> dict[str, set[str]]:
     texts: dict[str, set[str]] = {log: set(shapes) for log, shapes in in_bundles().items()}
     for meaning in _MEANINGS:
         texts.setdefault(meaning.log, set()).add(shape(meaning.text))
-    for log, without in WITHOUT_ID.items():
-        texts.setdefault(log, set()).update(map(shape, (*without.anywhere, *without.nearby)))
+    for component, without in WITHOUT_ID.items():
+        texts.setdefault(component, set()).update(map(shape, (*without.anywhere, *without.nearby)))
     texts["server"].update(map(shape, _SERVER_TELLS))
     for table in (RECORDED, FROM_SOURCE):
         for log, messages in table.items():

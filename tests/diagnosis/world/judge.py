@@ -10,10 +10,10 @@ from msgspec.structs import replace
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.core import diagnose
 from livekit_doctor.diagnosis.result import Diagnosis
-from livekit_doctor.flow import Confidence, Verdict
+from livekit_doctor.flow import Confidence, Status, Step, Verdict
 from tests.diagnosis.world import truth
 from tests.diagnosis.world.cases import Case
-from tests.diagnosis.world.sight import seen_dial, seen_turn
+from tests.diagnosis.world.sight import is_hidden, seen_dial, seen_turn
 from tests.diagnosis.world.truth import Truth
 
 
@@ -25,6 +25,8 @@ class Property(StrEnum):
     """At likely or proven, and not one that is true of the latest dispatch or dial."""
     TRUTH_RULED_OUT = "truth ruled out"
     BROKEN_CALLED_HEALTHY = "called healthy"
+    HIDDEN = "called healthy, nothing shows the fault"
+    """Agent and phone were seen together, and nothing that was observed can tell what became of it then."""
     BY_ORDER = "depends on order"
 
 
@@ -50,8 +52,10 @@ def judged(case: Case) -> Diagnosis:
 def wrongs(case: Case, diagnosis: Diagnosis, *, orders: bool = False) -> Iterator[Wrong]:
     """`orders`: also with the observations in another order, which costs a second diagnosis."""
     true = truth.of(case.life, case.now)
-    for item in _wrongs(diagnosis, true):
-        yield Wrong(Kind(item[0].value, item[1], _true_words(case, true, item[2])), case.id)
+    for which, said, leg in _wrongs(diagnosis, true):
+        if which is Property.BROKEN_CALLED_HEALTHY and _both_shown(diagnosis) and is_hidden(case):
+            which = Property.HIDDEN
+        yield Wrong(Kind(which.value, said, _true_words(case, true, leg)), case.id)
     if orders and (differs := _by_order(case, diagnosis)):
         yield Wrong(Kind(Property.BY_ORDER.value, differs, _true_words(case, true, "")), case.id)
 
@@ -70,6 +74,11 @@ def _wrongs(diagnosis: Diagnosis, true: Truth) -> Iterator[tuple[Property, str, 
         yield Property.TRUTH_RULED_OUT, code, ""
     if diagnosis.verdict is Verdict.HEALTHY and not true.well:
         yield Property.BROKEN_CALLED_HEALTHY, "healthy", ""
+
+
+def _both_shown(diagnosis: Diagnosis) -> bool:
+    status = {result.step: result.status for result in diagnosis.steps}
+    return status[Step.AGENT_CONNECTED] is status[Step.SIP_ANSWERED] is Status.OK
 
 
 def _true_words(case: Case, true: Truth, leg: str) -> str:

@@ -117,6 +117,8 @@ class Row:
     metadata: str = ""
 
 
+Maker = Literal["room", "agents", "dispatch", "phone"]
+"""What made the room: CreateRoom, with agents or without, CreateDispatch or CreateSIPParticipant."""
 Ending = Literal["callee", "agent_deletes", "edge_deletes", "agent_leaves", "departure", "empty"]
 
 
@@ -131,7 +133,7 @@ class Life:
     sid: str
     agent: str
     """The agent's name, as its worker has it."""
-    made_by: Literal["room", "agents", "dispatch", "phone"]
+    made_by: Maker
     turns: list[Turn] = field(default_factory=list)
     dials: list[Dial] = field(default_factory=list)
     worker: list[WorkerEvent] = field(default_factory=list)

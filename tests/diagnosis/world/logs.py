@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from msgspec import structs
+
 from livekit_doctor.evidence.observations import Component, LogFile, LogLine, Observation, Read
 from tests.diagnosis.factories import AHEAD, at
 from tests.diagnosis.world.life import Life, Pick
@@ -41,7 +43,7 @@ class Given:
 
     @property
     def told(self) -> str:
-        words = [self.log]
+        words: list[str] = [self.log]
         words += [f"from {self.starts:.1f}"] if self.starts > -1e9 else []
         words += [f"to {self.ends:.1f}"] if self.ends < 1e9 else []
         words += [f"level {self.level}"] if self.level != "info" else []
@@ -70,8 +72,8 @@ def read_log(life: Life, given: Given, pick: Pick) -> list[Observation]:
     shift = _shift(given)
     if first is None or last is None:
         return [LogFile(read=read, log=given.log, name=name, formats=("JSON",), zoned=given.zoned)]
-    spans = {"first_at": at(first) + shift, "last_at": at(last) + shift}
-    return [*lines, LogFile(read=read, log=given.log, name=name, formats=("JSON",), zoned=given.zoned, **spans)]
+    whole = LogFile(read=read, log=given.log, name=name, formats=("JSON",), zoned=given.zoned)
+    return [*lines, structs.replace(whole, first_at=at(first) + shift, last_at=at(last) + shift)]
 
 
 def _written(life: Life, given: Given) -> Iterator[Line]:

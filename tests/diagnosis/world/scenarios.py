@@ -1,6 +1,7 @@
 """The wrong verdicts A to T of the second design and U to Z of issue 12, each with the smallest evidence."""
 
 from collections.abc import Iterable, Iterator
+from typing import cast
 
 from msgspec.structs import replace
 
@@ -13,20 +14,19 @@ from tests.diagnosis import factories as f
 from tests.diagnosis.world.scenario import UNDECIDED, Right, Scenario, broken
 
 SECOND = "AD_second0000x"
-Items = Observation | Iterable["Items"]
 
 
-def seen(now: float, *items: Items) -> Evidence:
+def seen(now: float, *items: object) -> Evidence:
     """All that was observed by `now`, however it is nested."""
     return f.evidence(now, *_flat(items))
 
 
-def _flat(items: Items) -> Iterator[Observation]:
+def _flat(items: object) -> Iterator[Observation]:
     if isinstance(items, Iterable):
         for item in items:
             yield from _flat(item)
     else:
-        yield items
+        yield cast(Observation, items)
 
 
 ASKED = f.worker_line(0.2, "received job request", dispatch_id="AD_t8Xk2mQ9pLwz")

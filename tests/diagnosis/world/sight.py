@@ -47,3 +47,61 @@ def _near(timestamp: float, t: float) -> bool:
 
 def _is_at(line: LogLine, t: float) -> bool:
     return line.by_id and line.at is not None and abs((line.at - at(0)).total_seconds() - t) < 0.02
+
+
+# A fault that nobody could have seen
+
+
+def is_hidden(case: Case) -> bool:
+    """Whether agent and phone were there at first, and nothing that was observed shows what went wrong then."""
+    turn, dial = case.life.turn_at(case.now), case.life.dial_at(case.now)
+    if turn is None or dial is None or dial.answered > case.now:
+        return False
+    earlier = any(each.active < each.left for each in case.life.turns if each is not turn)
+    if dial.decided <= case.now and _shows_media_failed(case):
+        return False
+    if turn.decided > case.now and turn.active <= min(case.now, case.life.goodbye):
+        return True
+    match turn.outcome:
+        case "silent" | "muted" if turn.decided <= case.now:
+            return not _shows_silence(case, turn)
+        case "leaves" | "deleted_later" if turn.decided <= case.now:
+            return not _shows_leaving(case, turn, dial)
+    return earlier and not seen_turn(case, turn)
+
+
+def _shows_silence(case: Case, turn: Turn) -> bool:
+    looks = [item for item in case.evidence.observations if isinstance(item, ParticipantList)]
+    late = [look for look in looks if (look.read.now - at(0)).total_seconds() > turn.decided - 1]
+    if any(p.sid == turn.sid for look in late for p in look.participants):
+        return True
+    lines = [item for item in case.evidence.observations if isinstance(item, LogLine) and not item.read.excerpt]
+    said = {(line.message, line.fields.get("participant_id", "")) for line in lines}
+    tracks = any(message == "mediaTrack published" for message, _ in said)
+    by_server = tracks and ("participant active", turn.sid) in said
+    by_sip = any(message == "Outbound SIP call established" for message, _ in said)
+    return not turn.muted and (by_server or by_sip)
+
+
+def _shows_leaving(case: Case, turn: Turn, dial: Dial) -> bool:
+    for item in case.evidence.observations:
+        match item:
+            case ParticipantList():
+                when = (item.read.now - at(0)).total_seconds()
+                if turn.left < when < dial.left and not any(p.sid == turn.sid for p in item.participants):
+                    return True
+            case Sighting() if item.event == "participant_left" and item.participants[0].sid == turn.sid:
+                return True
+            case LogLine() if item.message == "participant closing" and turn.sid in item.fields.values():
+                return True
+            case LogLine() if item.message == "process exiting" and turn.job_id in item.fields.values():
+                return True
+    return False
+
+
+def _shows_media_failed(case: Case) -> bool:
+    return any(
+        (isinstance(item, LogLine) and item.fields.get("error") == "media-timeout")
+        or (isinstance(item, Sighting) and item.left_because == "MEDIA_FAILURE")
+        for item in case.evidence.observations
+    )

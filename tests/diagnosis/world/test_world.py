@@ -8,12 +8,14 @@ import pytest
 
 from livekit_doctor.flow import Confidence, Verdict
 from tests.diagnosis.world import honesty, truth
+from tests.diagnosis.world.agent_outcomes import AGENT
 from tests.diagnosis.world.cases import Case, case_of
 from tests.diagnosis.world.judge import Property, Wrong, judged, wrongs
 from tests.diagnosis.world.known_wrong import CASES, LIVES, SEED, WRONG_TODAY, brief, known
 from tests.diagnosis.world.life import NEVER
 from tests.diagnosis.world.lines import Line
 from tests.diagnosis.world.neighbours import neighbours
+from tests.diagnosis.world.phone_outcomes import PHONE
 from tests.diagnosis.world.run import Tally, case_by_id, life_of, run
 from tests.diagnosis.world.scenario import Scenario
 from tests.diagnosis.world.scenarios import SCENARIOS
@@ -68,8 +70,8 @@ def test_every_outcome_occurs() -> None:
         life = life_of(seed)
         agents.update(turn.outcome for turn in life.turns)
         phones.update(dial.outcome for dial in life.dials)
-    assert agents == set(truth.AGENT) - {"none"}
-    assert phones == set(truth.PHONE) - {"never"}
+    assert agents == set(AGENT) - {"none"}
+    assert phones == set(PHONE) - {"never"}
 
 
 def test_lives_are_consistent() -> None:

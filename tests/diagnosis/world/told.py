@@ -59,8 +59,8 @@ def observation(item: Observation) -> str:
             own = "" if item.by_id else " (not by id)"
             return f"{item.file} {item.number} {when} {item.level} {item.message[:70]} {fields}{own}"
         case LogRow():
-            when = (item.at - CREATED).total_seconds()
-            return f"row {when:.2f} {item.source} {item.state} {item.metadata}"
+            written = (item.at - CREATED).total_seconds()
+            return f"row {written:.2f} {item.source} {item.state} {item.metadata}"
         case LogFile():
             span = [
                 None if t is None else round((t - CREATED).total_seconds(), 2) for t in (item.first_at, item.last_at)

@@ -21,12 +21,12 @@ def server_lines(life: Life) -> Iterator[Line]:
     yield from _closing(life)
 
 
-def _line(at: float, message: str, node: Node = "room", level: str = "info", **fields: str) -> Line:
+def _line(at: float, message: str, node: Node = "room", level: str = "info", /, **fields: str) -> Line:
     loggers = {"worker": "livekit.agents", "api": "livekit.api", "room": "livekit"}
     return Line(at, "server", message, level, loggers[node], node, {k: v for k, v in fields.items() if v})
 
 
-def _api(at: float, service: str, method: str, room: str, status: str = "200", **fields: str) -> Line:
+def _api(at: float, service: str, method: str, room: str, status: str = "200", /, **fields: str) -> Line:
     known = {"service": service, "method": method, "room": room, "duration": "0.002", "status": status}
     return _line(at, f"API {service}.{method}", "api", **(known | fields))
 
@@ -217,7 +217,7 @@ def server_noise(life: Life) -> Iterator[Line]:
     if phone and phone.joined < NEVER:
         who = {"participant": phone.identity, "participant_id": phone.sid, **of_room(life)}
         at = min(phone.left, life.closes)
-        yield _line(at, "error reading data channel", level="warn", **who, label="_lossy", error="abort chunk")
+        yield _line(at, "error reading data channel", "room", "warn", **who, label="_lossy", error="abort chunk")
     for turn in life.turns:
         if turn.assigned < NEVER and turn.left < NEVER:
             line = _line(turn.left + 0.1, NOT_SENT, error="no response from servers", job_id=turn.job_id)

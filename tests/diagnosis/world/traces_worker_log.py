@@ -27,8 +27,13 @@ def worker_lines(life: Life) -> Iterator[Line]:
             yield from _job(life, turn)
 
 
-def _line(at: float, message: str, level: str = "info", *, own: bool = True, **fields: str) -> Line:
-    return Line(at, "worker", message, level, "livekit.agents", "worker", fields, own)
+def _line(at: float, message: str, level: str = "info", /, **fields: str) -> Line:
+    return Line(at, "worker", message, level, "livekit.agents", "worker", fields)
+
+
+def _loose(at: float, message: str, level: str = "info", /, **fields: str) -> Line:
+    """A line without an id of the call."""
+    return Line(at, "worker", message, level, "livekit.agents", "worker", fields, own=False)
 
 
 def _states(life: Life) -> Iterator[Line]:
@@ -36,32 +41,32 @@ def _states(life: Life) -> Iterator[Line]:
     for event in life.worker:
         match event.what:
             case "starting":
-                yield _line(event.at, "starting worker", own=False, rtc_version="1.1.21")
+                yield _loose(event.at, "starting worker", rtc_version="1.1.21")
             case "registered":
                 fields = {"agent_name": event.name, "worker_id": event.id, "url": event.url, "protocol": "17"}
                 if event.deployment:
                     fields["deployment"] = event.deployment
-                yield _line(event.at + 0.001, "registered worker", own=False, **fields)
+                yield _loose(event.at + 0.001, "registered worker", **fields)
             case "full":
                 yield _full(event.at)
             case "free":
-                yield _line(event.at, "worker is below capacity, marking as available", own=False, load="0.4")
+                yield _loose(event.at, "worker is below capacity, marking as available", load="0.4")
             case "draining":
-                yield _line(event.at, "draining worker", own=False, worker_id=event.id, timeout="3600")
+                yield _loose(event.at, "draining worker", worker_id=event.id, timeout="3600")
             case "gone" if int(event.id[-1], 36) % 2:
-                yield _line(event.at - 0.01, "shutting down worker", own=False, worker_id=event.id)
+                yield _loose(event.at - 0.01, "shutting down worker", worker_id=event.id)
             case "lost":
                 after = min(10, 2 * retries)
                 error = "Cannot connect to host 10.0.0.5:7880 ssl:default"
                 message = f"failed to connect to livekit, retrying in {after}s"
                 fields = {"retry_count": str(retries + 1), "max_retry": "16", "error": error}
                 retries += 1
-                yield _line(event.at, message, "warn", own=False, **fields)
+                yield _loose(event.at, message, "warn", **fields)
 
 
 def _full(at: float) -> Line:
     message = "worker is at full capacity, marking as unavailable"
-    return _line(at, message, own=False, load="0.83", threshold="0.7")
+    return _loose(at, message, load="0.83", threshold="0.7")
 
 
 def _job(life: Life, turn: Turn) -> Iterator[Line]:
@@ -71,11 +76,11 @@ def _job(life: Life, turn: Turn) -> Iterator[Line]:
     match turn.outcome:
         case "declined" if turn.variant:
             request = {"job_request": "<livekit.agents.job.JobRequest object>", "agent_name": turn.name}
-            yield _line(turn.said, "job_request_fnc failed", "error", own=False, **request)
+            yield _loose(turn.said, "job_request_fnc failed", "error", **request)
             message = "no answer was given inside the job_request_fnc, automatically rejecting the job"
-            yield _line(turn.said + 0.001, message, "warn", own=False, **request)
+            yield _loose(turn.said + 0.001, message, "warn", **request)
         case "hangs" if turn.variant and turn.said < NEVER:
-            yield _line(turn.said + 7, f"assignment for job {turn.job_id} timed out", "warn", own=False)
+            yield _loose(turn.said + 7, f"assignment for job {turn.job_id} timed out", "warn")
         case "no_process":
             yield from _no_process(turn)
         case "raises" if turn.failed < NEVER:
@@ -109,7 +114,7 @@ def _no_process(turn: Turn) -> Iterator[Line]:
         return
     for attempt in (1, 2, 3):
         at = turn.assigned + (turn.failed - turn.assigned) * attempt / 3 - 0.03
-        yield _line(at - 0.02, "error initializing process", "error", own=False)
+        yield _loose(at - 0.02, "error initializing process", "error")
         message = "all in-flight spawns failed to initialize, retrying"
         yield _line(at, message, "warn", job_id=job, attempt=str(attempt))
     yield _line(turn.failed, "failed to acquire process for job after 3 attempts", "error", job_id=job)
@@ -126,7 +131,7 @@ def _no_media(life: Life, turn: Turn, of: dict[str, str]) -> Iterator[Line]:
 
 def worker_noise(life: Life, moment: float) -> Iterator[Line]:
     """What any worker's log has, of whichever call (design fact 12)."""
-    yield _line(moment, "process exited with non-zero exit code 255", "error", own=False)
+    yield _loose(moment, "process exited with non-zero exit code 255", "error")
     for turn in life.turns:
         if turn.ran < NEVER:
             message = BLOCKED[turn.variant]
