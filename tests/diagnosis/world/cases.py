@@ -146,7 +146,7 @@ def _logs(life: Life, now: float, wanted: Iterable[str], pick: Pick) -> Iterable
         if pick.random() < 0.12:
             values["starts"] = pick.uniform(-5, middle)
         if pick.random() < 0.12:
-            values["ends"] = pick.choice([pick.uniform(-20, 0), pick.uniform(0, middle), pick.uniform(0, middle)])
+            values["ends"] = pick.choice([pick.uniform(-700, 0), pick.uniform(0, middle), pick.uniform(0, middle)])
         if log != "sip" and pick.random() < 0.1:
             values["level"] = "warn"
         if log != "server" and pick.random() < 0.25:
@@ -166,7 +166,7 @@ def _nodes(values: dict[str, object], pick: Pick) -> Iterable[Given]:
     """A cluster of two: mostly the log of one node is given."""
     roles: dict[int, set[Node]] = {1: set(), 2: set()}
     for role in ("api", "room", "worker"):
-        roles[pick.randint(1, 2)].add(role)  # type: ignore[arg-type]
+        roles[pick.randint(1, 2)].add(role)
     given = [1, 2] if pick.random() < 0.3 else [pick.randint(1, 2)]
     for node in given:
         yield Given(**values, nodes=frozenset(roles[node]), name=f"server-{node}.log")  # type: ignore[arg-type]

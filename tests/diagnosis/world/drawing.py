@@ -3,11 +3,12 @@
 import random
 from collections.abc import Mapping
 
-from livekit_doctor.settings import Agent, Flow, Settings
+from livekit_doctor.settings import Agent, Flow, LiveKit, Settings
 from tests.diagnosis.world.agent_outcomes import AGENT, AgentOutcome
-from tests.diagnosis.world.life import NEVER, Dial, Life, Maker, Pick, Turn, WorkerEvent, word
+from tests.diagnosis.world.life import NEVER, OWN_URL, Dial, Life, Maker, Pick, Turn, word
 from tests.diagnosis.world.phone_outcomes import PHONE, PhoneOutcome
 from tests.diagnosis.world.truth import when_silence_is_known
+from tests.diagnosis.world.worker import Worker
 
 DEPARTURE, EMPTY = 20.0, 300.0
 """LiveKit's default timeouts of a room (design fact 18)."""
@@ -41,13 +42,16 @@ def draw(seed: str) -> Life:
         first = pick.uniform(0.1, 3)
     if order == "answer":
         first = next(dial.answered for dial in life.dials if dial.answered < NEVER) + pick.uniform(0.05, 1)
-    _dispatch(life, pick, agents, first)
+    worker = Worker(life, pick)
+    _dispatch(life, pick, worker, agents, first)
     if order == "agent":
         _dial(life, pick, phones, _when_it_dials(life) + pick.uniform(0.1, 4))
     _end(life, pick)
     _cut(life)
+    worker.afterwards(life.closes)
     named = Agent(name=agent if pick.random() < 0.9 else None)
-    life.settings = Settings(agent=named, flow=Flow(placed_by="agent" if order == "agent" else "edge_function"))
+    flow = Flow(placed_by="agent" if order == "agent" else "edge_function")
+    life.settings = Settings(agent=named, flow=flow, livekit=LiveKit(url=OWN_URL if pick.random() < 0.7 else None))
     return life
 
 
@@ -91,8 +95,7 @@ def _dial(life: Life, pick: Pick, outcomes: list[str], at: float) -> None:
             at = min(dial.left, dial.refused_at) + pick.uniform(1, 15)
 
 
-def _dispatch(life: Life, pick: Pick, outcomes: list[str], at: float) -> None:
-    worker = _Worker(life, pick)
+def _dispatch(life: Life, pick: Pick, worker: Worker, outcomes: list[str], at: float) -> None:
     for number, outcome in enumerate(outcomes):
         outcome = worker.possible(outcome, first=number == 0)
         if number == 0 and life.made_by in ("agents", "dispatch") and outcome in _INTO_NO_ROOM:
@@ -111,90 +114,17 @@ def _dispatch(life: Life, pick: Pick, outcomes: list[str], at: float) -> None:
         turn.worker_id = worker.ready(AGENT[outcome].needs, at, life.turns[-1].at if life.turns else NEVER)
         if outcome == "stray":
             turn.worker_id = "AW_" + word(pick, 12)
+        if outcome in _TIDIED and pick.random() < 0.12:
+            turn.deleted = turn.said + pick.uniform(8, 30)
         life.turns.append(turn)
         known = max(turn.said if turn.said < NEVER else turn.at, turn.decided)
         at = min(known, turn.at + 25) + pick.choice([pick.uniform(0.3, 3), pick.uniform(0.5, 20)])
 
 
+_TIDIED = ("no_worker", "vanished", "too_early", "full", "declined", "hangs", "frozen")
+"""The outcomes without a job, of which some teams delete the dispatch later."""
 _INTO_NO_ROOM = ("none", "agents_ignored", "other_room")
 """The outcomes of which the call's room is not made by the dispatch."""
-
-
-class _Worker:
-    """The team's worker, made ready for one dispatch after the other."""
-
-    def __init__(self, life: Life, pick: Pick) -> None:
-        self.life, self.pick = life, pick
-        self.id = self.state = ""
-
-    def possible(self, outcome: str, *, first: bool) -> str:
-        """The outcome, or one that this worker's state allows."""
-        needs = AGENT[outcome].needs
-        if AGENT[outcome].first and not first:
-            return "hangs"
-        if first or needs in ("worker", "full", "draining", "vanished", "other_name", "any"):
-            return outcome
-        there = self.state in ("registered", "full")
-        if needs in ("none", "late"):
-            return "vanished" if there else outcome
-        return "hangs"
-
-    def ready(self, needs: str, at: float, before: float) -> str:
-        """The id of the worker that is registered at `at`; `before` is when the last dispatch was."""
-        pick, first = self.pick, before == NEVER
-
-        def ago(least: float, most: float) -> float:
-            return at - pick.uniform(least, most) if first else max(before + 0.3, at - pick.uniform(0.02, 0.3))
-
-        if not self.state:
-            began = min(-5.0, at - 30) - pick.choice([pick.uniform(2, 90), pick.uniform(90, 7000)])
-            self._begin(needs, began, at)
-        if needs in ("worker", "full", "draining", "vanished"):
-            if self.state in ("none", "gone"):
-                self._change("registered", ago(2, 20))
-            elif self.state == "full" and needs != "full":
-                self._change("free", ago(0.1, 1))
-        if needs == "full" and self.state != "full":
-            self._change("full", ago(0.1, 25))
-        elif needs == "draining":
-            self._change("draining", ago(0.5, 20))
-        elif needs == "vanished":
-            self._change("gone", ago(0.2, 25))
-        elif needs == "late":
-            self._change("registered", at + pick.uniform(0.6, 4))
-        return self.id
-
-    def _begin(self, needs: str, began: float, at: float) -> None:
-        pick = self.pick
-        match needs:
-            case "none":
-                self.state = "none"
-                if pick.random() < 0.5:
-                    self._change("registered", began - 4000)
-                    self._change("gone", at - pick.uniform(70, 3000))
-            case "late":
-                self.state = "none"
-            case "lost":
-                if pick.random() < 0.5:
-                    self._change("registered", began - 300)
-                for tried in range(8):
-                    self._change("lost", min(-75.0, at - 75) + tried * 25)
-            case "elsewhere":
-                self._change("registered", began, url="wss://staging.example.com")
-            case "staging":
-                self._change("registered", began, deployment="staging")
-            case _:
-                self._change("registered", began)
-                if pick.random() < 0.2:
-                    self._change("full", began + 0.5)
-                    self._change("free", began + 1.2)
-
-    def _change(self, what: str, at: float, *, url: str = "ws://10.0.0.5:7880", deployment: str = "") -> None:
-        if what == "registered" or not self.id:
-            self.id = "AW_" + word(self.pick, 12)
-            self.life.worker.append(WorkerEvent(at - 0.4, "starting", self.id, self.life.agent))
-        self.life.worker.append(WorkerEvent(at, what, self.id, self.life.agent, url, deployment))  # type: ignore[arg-type]
-        self.state = {"free": "registered"}.get(what, what)
 
 
 # How it ends

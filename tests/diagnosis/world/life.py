@@ -11,6 +11,8 @@ from typing import Literal
 from livekit_doctor.settings import Settings
 
 NEVER = float("inf")
+OWN_URL = "ws://10.0.0.5:7880"
+"""Where the call is placed."""
 Pick = random.Random
 
 
@@ -105,7 +107,7 @@ class WorkerEvent:
     what: WorkerChange
     id: str
     name: str
-    url: str = "ws://10.0.0.5:7880"
+    url: str = OWN_URL
     deployment: str = ""
 
 

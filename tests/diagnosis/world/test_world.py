@@ -61,7 +61,7 @@ def test_a_run_can_be_repeated() -> None:
 
 @cache
 def lives() -> tuple[str, ...]:
-    return tuple(f"honest.{number}" for number in range(400))
+    return tuple(f"honest.{number}" for number in range(500))
 
 
 def test_every_outcome_occurs() -> None:

@@ -3,7 +3,7 @@
 import random
 from datetime import datetime
 
-from livekit_doctor.evidence.observations import Participant, Read, Sighting, SipCallResult
+from livekit_doctor.evidence.observations import ApiRefusal, Participant, Read, Sighting, SipCallResult
 from tests.diagnosis.factories import at
 from tests.diagnosis.world.life import NEVER, Life
 from tests.diagnosis.world.traces_api import agent_at, phone_at, room_of
@@ -45,10 +45,21 @@ def webhooks(life: Life, until: float, read_at: datetime) -> list[Sighting]:
     return [sighting for _, sighting in sorted(found, key=lambda item: item[0])]
 
 
-def pasted_errors(life: Life, until: float, read_at: datetime) -> list[SipCallResult]:
-    """What CreateSIPParticipant answered, as a program printed it."""
+def pasted_errors(life: Life, until: float, read_at: datetime) -> list[SipCallResult | ApiRefusal]:
+    """What CreateSIPParticipant answered, as a program printed it; and at times an error of days before."""
     pick = random.Random(f"errors {life.seed}")
-    found = []
+    found: list[SipCallResult | ApiRefusal] = []
+    if pick.random() < 0.1:
+        found.append(
+            ApiRefusal(
+                read=Read(source="evidence error.txt", at=read_at),
+                at=at(-3 * 86400.0),
+                method=pick.choice(["CreateDispatch", "CreateSIPParticipant"]),
+                status=401,
+                twirp_code="unauthenticated",
+                message="invalid API key: APIx",
+            )
+        )
     for dial in life.dials:
         told = dial.waits or dial.joined == NEVER
         if not told or dial.refused_at > until or dial.refused_at == NEVER:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from tests.diagnosis.world.life import NEVER, Dial, Life, Turn
 from tests.diagnosis.world.lines import Line, Node, of_room
+from tests.diagnosis.world.worker import ELSEWHERE
 
 NO_WORKER = "not dispatching agent job since no worker is available"
 NOT_SENT = "failed to send job request"
@@ -166,7 +167,7 @@ def _dial(life: Life, dial: Dial) -> Iterator[Line]:
 
 def _workers(life: Life) -> Iterator[Line]:
     for event in life.worker:
-        if event.url != "ws://10.0.0.5:7880":
+        if event.url == ELSEWHERE:
             continue
         fields = {
             "worker_id": event.id,

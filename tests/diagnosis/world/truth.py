@@ -11,6 +11,9 @@ AUDIO_ALLOWANCE = 20.0
 DISPATCH_ALLOWANCE = 15.0
 """Default `broken_after` of agent_dispatched, after the room was created."""
 
+RESTARTED_WITHIN = 60.0
+"""A worker that registers no later than this after a dispatch was on its way when it was made."""
+
 
 def when_silence_is_known(turn: Turn, dial: Dial) -> float:
     return max(turn.active, dial.answered) + AUDIO_ALLOWANCE
@@ -41,6 +44,8 @@ def of(life: Life, now: float) -> Truth:
         outcome = AGENT[turn.outcome if turn else "none"]
         right |= {outcome.code, *outcome.also}
         near |= set(outcome.near)
+        if turn and outcome.code == "LKD101" and _came_late(life, turn, now):
+            right.add("LKD109")
         main.add(outcome.code)
     elif turn is None and life.turns and life.turns[0].decided == life.turns[0].at:
         near.add(AGENT[life.turns[0].outcome].code)  # no worker is there for it, and it is not dispatched yet
@@ -70,6 +75,12 @@ def of(life: Life, now: float) -> Truth:
         agent=_agent_words(life, turn, agent_failed, now),
         phone=_state(dial.outcome, phone_failed, dial.answered <= now) if dial else "not dialled",
     )
+
+
+def _came_late(life: Life, turn: Turn, now: float) -> bool:
+    """Whether a worker registered soon after the dispatch, as in a deploy."""
+    came = (event.at for event in life.worker if event.what == "registered")
+    return any(turn.at < at <= min(now, turn.at + RESTARTED_WITHIN) for at in came)
 
 
 def _not_dispatched(life: Life, now: float) -> bool:
