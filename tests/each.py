@@ -11,6 +11,7 @@ import functools
 import inspect
 import traceback
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,7 +67,8 @@ def _item(item: Any, *, several: bool, name: Callable[[Any], object] | None) -> 
 def _why(error: BaseException) -> str:
     """Where in the test, and the message, whole, as pytest has written it."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
-    where = f"{frames[0].filename}:{frames[0].lineno}" if frames else "?"
-    deepest = f", {frames[-1].filename}:{frames[-1].lineno}" if len(frames) > 1 else ""
-    said = str(error) or (frames[-1].line if frames else "")
-    return f"{where}{deepest}: {type(error).__name__}: " + str(said).replace("\n", "\n    ")
+    if not frames:  # a list in a list, which has said where
+        return str(error).replace("\n", "\n    ")
+    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in (frames[0], *frames[1:][-1:])]
+    said = str(error) or str(frames[-1].line)
+    return f"{', '.join(places)}: {type(error).__name__}: " + said.replace("\n", "\n    ")
