@@ -1,7 +1,20 @@
 """What holds for all tests."""
 
+import pytest
 from hypothesis import settings
+
+from tests.ci.installed import installed
+
+__all__ = ["installed"]
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "installed" in getattr(item, "fixturenames", ()):
+            # What waits for the same install waits on one worker.
+            item.add_marker(pytest.mark.xdist_group("installed"))

@@ -1,6 +1,7 @@
 """A report of every kind that a command can end with, by name."""
 
 from datetime import UTC, datetime
+from functools import cache
 
 import msgspec
 from msgspec.structs import replace
@@ -33,6 +34,7 @@ HOSTILE = (
 """Text that a log could hold, with something in it for each format."""
 
 
+@cache
 def every_report() -> dict[str, Report]:
     """By a name that says what it is of."""
     reports: dict[str, Report] = {}
@@ -90,6 +92,7 @@ def init_report() -> InitReport:
     )
 
 
+@cache
 def hostile_reports() -> dict[str, Report]:
     """Reports with hostile text wherever what was read is printed."""
     told = ("trace broken", "check", "init")
