@@ -23,7 +23,7 @@ from tests.each import each
 from tests.render import test_probe as probes
 from tests.render.every_report import init_report
 from tests.render.reports import CALLEE, TRACES, both_legs, broken, check_report, checked, diagnosis, trace_report
-from tests.render.test_test_call import report as placed_call
+from tests.render.test_placed_call import report as placed_call
 
 NOW = 1_900_000_000.5
 LABELS = {

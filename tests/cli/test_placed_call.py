@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from livekit_doctor.cli.test_call import callee
+from livekit_doctor.cli.placed_call import callee
 from livekit_doctor.errors import UserError
 from tests.cli.command_line import CLEAN, PATIENCE, run
 
