@@ -69,13 +69,16 @@ class HttpClient:
 
     def __init__(self) -> None:
         self._idle: dict[tuple[str, str], list[_Connection]] = {}
+        self._is_open = False
 
     async def __aenter__(self) -> Self:
+        self._is_open = True
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._is_open = False
         for connections in self._idle.values():
             for connection in connections:
                 connection.close()
@@ -106,11 +109,11 @@ class HttpClient:
             except h11.RemoteProtocolError as error:
                 raise NotHttpError(str(error)) from error
             finally:
-                if not connection.is_between_requests:
+                if connection.is_between_requests and self._is_open:
+                    connection.rest()
+                    self._idle.setdefault((parts.scheme, parts.netloc), []).append(connection)
+                else:
                     connection.close()
-        if connection.is_between_requests:
-            connection.rest()
-            self._idle.setdefault((parts.scheme, parts.netloc), []).append(connection)
         return answer
 
     def _reused(self, parts: SplitResult) -> "_Connection | None":
