@@ -4,11 +4,12 @@ import pytest
 from hypothesis import settings
 
 from tests.ci.installed import installed
+from tests.thorough import examples
 
 __all__ = ["installed"]
 
-# How long an example takes says how busy the machine is.
-settings.register_profile("unhurried", deadline=None)
+# How long an example takes says how busy the machine is. 40, drawn anew in each run, are 1,000 in a week of work.
+settings.register_profile("unhurried", deadline=None, max_examples=examples(40, thorough=200))
 settings.load_profile("unhurried")
 
 

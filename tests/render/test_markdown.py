@@ -18,6 +18,7 @@ from livekit_doctor.render.markdown import escape
 from livekit_doctor.render.report import ExplainReport
 from tests.each import each
 from tests.render.every_report import HOSTILE, every_report, hostile_reports
+from tests.thorough import examples
 
 FORM: Format = markdown
 ALLOWED = {
@@ -139,7 +140,7 @@ def test_no_link_comes_of_what_was_read(text: str, html: Callable[[str], str]) -
 PIECES = st.sampled_from([*LINKS, *"`\\|_*~<>&#@:./ w", "http://", "www.", "mailto:", "``", "a", "é", "1. ", "\n"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100, thorough=300), deadline=None)
 @given(st.lists(PIECES, max_size=8).map("".join), st.sampled_from(PARSERS))
 def test_whatever_was_read_reads_as_it_was(text: str, html: Callable[[str], str]) -> None:
     shown = printable(text).strip()
