@@ -1,5 +1,7 @@
 """What holds for all tests."""
 
+from collections import Counter
+
 import pytest
 from hypothesis import settings
 
@@ -19,3 +21,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "installed" in getattr(item, "fixturenames", ()):
             # What waits for the same install waits on one worker.
             item.add_marker(pytest.mark.xdist_group("installed"))
+    # What waits longest begins first, so that the rest runs beside it: the groups, the largest first, then the lab.
+    sizes = Counter(map(_group, items))
+    items.sort(key=lambda item: (not _group(item), -sizes[_group(item)], not _waits(item)))
+
+
+def _group(item: pytest.Item) -> str:
+    marker = item.get_closest_marker("xdist_group")
+    return str(marker.args[0]) if marker else ""
+
+
+def _waits(item: pytest.Item) -> bool:
+    return item.path.parent.name in ("lab", "experiments")
