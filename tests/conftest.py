@@ -21,9 +21,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "installed" in getattr(item, "fixturenames", ()):
             # What waits for the same install waits on one worker.
             item.add_marker(pytest.mark.xdist_group("installed"))
+        if _SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.servers)
     # What waits longest begins first, so that the rest runs beside it: the groups, the largest first, then the lab.
     sizes = Counter(map(_group, items))
     items.sort(key=lambda item: (not _group(item), -sizes[_group(item)], not _waits(item)))
+
+
+_SERVERS = {"lab_folder", "installed", "chrome"}
+"""Fixtures behind all that starts a server or a browser, or installs something: not for `make test-quick`."""
 
 
 def _group(item: pytest.Item) -> str:
