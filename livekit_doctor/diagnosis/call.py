@@ -17,6 +17,7 @@ from livekit_doctor.diagnosis.correlation import RoomRef, Subject, steps_of
 from livekit_doctor.diagnosis.row_answers import Refusal, refusal_in
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.states import says_failed, says_talked
+from livekit_doctor.diagnosis.times import LEAVES_WITHIN, ROOM_AFTER_ROWS
 from livekit_doctor.diagnosis.workers_over_time import Worker, workers_of
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import (
@@ -36,15 +37,6 @@ from livekit_doctor.evidence.observations import (
 )
 from livekit_doctor.flow import LEGS, Leg, Step
 from livekit_doctor.settings import Allowance, Settings
-
-JOB_LISTED_AFTER = timedelta(seconds=8)
-"""Younger dispatches may have a job that ListDispatch does not show yet (design fact 10)."""
-
-ROOM_AFTER_ROWS = timedelta(minutes=1)
-"""A room this much younger than the last row of a call is another call's room of the same name."""
-
-LEAVES_WITHIN = timedelta(seconds=10)
-"""A SIP participant that was refused is gone well before this."""
 
 ANSWERED = ("active", "automation")
 RANG = ("ringing", *ANSWERED)

@@ -20,6 +20,7 @@ from msgspec import Struct
 from livekit_doctor.diagnosis.component_logs import Said, meaning
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.row_answers import Refusal
+from livekit_doctor.diagnosis.times import DATE_RESOLUTION
 from livekit_doctor.evidence.observations import LogRow, SipCallResult
 
 if TYPE_CHECKING:
@@ -52,9 +53,6 @@ class Kind(StrEnum):
 
 DIALED = frozenset({Kind.REJECTED, Kind.AUTH_FAILED, Kind.UNREACHABLE, Kind.MEDIA_FAILED, Kind.TIMED_OUT})
 """What can only come of a call whose SIP participant was in the room."""
-
-DATE_RESOLUTION = timedelta(seconds=1)
-"""By how much a `Date` header may be early."""
 
 _SIP_STATUS = re.compile(r"sip status:? (\d{3})\b", re.IGNORECASE)
 

@@ -17,18 +17,11 @@ from typing import TYPE_CHECKING, get_args
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.findings import Because
+from livekit_doctor.diagnosis.times import AROUND_DISPATCH, WORKER_ANSWERS_WITHIN
 from livekit_doctor.evidence.observations import Component, LogFile, LogLine
 
 if TYPE_CHECKING:
     from livekit_doctor.diagnosis.call import Call
-
-AROUND_DISPATCH = (timedelta(seconds=-2), timedelta(seconds=15))
-"""When a line without room or job may be about a dispatch: the server answers it 0 to 5 s later, and a
-request that hangs is given up after 3 s a worker."""
-
-
-WORKER_ANSWERS_WITHIN = timedelta(seconds=3)
-"""The longest that the server waits for a worker's answer to a job request (design fact 11)."""
 
 _AGENT_NAME = re.compile(r'"agentName": ?"((?:[^"\\]|\\.)+)"')
 

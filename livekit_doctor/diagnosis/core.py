@@ -21,10 +21,10 @@ from livekit_doctor.diagnosis.result import (
     StepResult,
 )
 from livekit_doctor.diagnosis.rules import CALL_RULES, SECOND_LOOKS, agent_logs, agents, jobs, rows
-from livekit_doctor.diagnosis.rules.looks import SECOND_LOOK
 from livekit_doctor.diagnosis.settling import is_done
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.timeline import timeline
+from livekit_doctor.diagnosis.times import SECOND_LOOK
 from livekit_doctor.diagnosis.warnings import warnings
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import Evidence, LogRow, RecentCalls

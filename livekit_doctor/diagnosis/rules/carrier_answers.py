@@ -12,15 +12,8 @@ from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.carrier import CarrierAnswer, Kind, dialled_again
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.diagnosis.times import NOTHING_MISSED, ROOM_LINGERS
 from livekit_doctor.flow import Confidence, Step
-
-WATCHED = timedelta(seconds=3)
-"""Looks at the phone this close to the answer have shown its last sip.callStatus."""
-
-
-LINGERS = timedelta(seconds=60)
-"""A room closes some 20 s after its phone was refused, and its agent goes with it (fact 18)."""
-
 
 CODES = {
     Kind.TRUNK_MISSING: "LKD201",
@@ -217,7 +210,7 @@ def _last_seen_at(call: Call, answer: CarrierAnswer, status: str) -> bool:
         for p in listing.participants
         if p.sid == sid and p.attributes.get("sip.callStatus") == status
     ]
-    return any(answer.read_at - WATCHED <= when <= answer.read_at + WATCHED for when in seen)
+    return any(answer.read_at - NOTHING_MISSED <= when <= answer.read_at + NOTHING_MISSED for when in seen)
 
 
 def _cut_short(answer: CarrierAnswer) -> tuple[Because, ...]:
@@ -243,7 +236,7 @@ def _of_another_attempt(call: Call, proofs: Proofs, answer: CarrierAnswer) -> tu
     before, after = answer.when - first.at, last.at - answer.when
     allowance = call.settings.flow.allowances.sip_answered
     rings = timedelta(seconds=allowance.slow_after if answer.soon else allowance.broken_after)
-    if after > LINGERS:
+    if after > ROOM_LINGERS:
         text = f"{last.source or 'a component'} logged {last.state} {after.total_seconds():.0f} s after it"
         row = last
     elif before > rings:

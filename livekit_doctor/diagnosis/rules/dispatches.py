@@ -7,13 +7,12 @@ that would show the fault was not read.
 import re
 from datetime import timedelta
 
-from livekit_doctor.diagnosis.call import ANSWERED, JOB_LISTED_AFTER, Call
+from livekit_doctor.diagnosis.call import ANSWERED, Call
 from livekit_doctor.diagnosis.correlation import call_id_in, live_rooms, mentions
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.names import near_miss, written_alike
 from livekit_doctor.diagnosis.proofs import Proofs, overdue
 from livekit_doctor.diagnosis.rules.looks import (
-    SECOND_LOOK,
     dispatches_listed,
     finding,
     listed_dispatches,
@@ -21,6 +20,7 @@ from livekit_doctor.diagnosis.rules.looks import (
     nobody_ever_joined,
     phones_in,
 )
+from livekit_doctor.diagnosis.times import CREATED_TOGETHER, JOB_LISTED_AFTER, PLACING, SECOND_LOOK
 from livekit_doctor.evidence.observations import (
     Dispatch,
     DispatchList,
@@ -31,9 +31,6 @@ from livekit_doctor.evidence.observations import (
     is_scratch,
 )
 from livekit_doctor.flow import Confidence, Step
-
-CREATED_TOGETHER = timedelta(seconds=2)
-"""A room made by CreateDispatch itself is no older than this at the dispatch."""
 
 OPENING = (Step.CALL_REQUESTED, Step.ROOM_CREATED)
 
@@ -352,7 +349,7 @@ def _in_time(call: Call, dispatch: Dispatch) -> bool:
     """The dispatch was made while this call was being placed."""
     if call.room_info is None or dispatch.created_at is None:
         return True
-    return abs(dispatch.created_at - call.room_info.created_at) < timedelta(minutes=2)
+    return abs(dispatch.created_at - call.room_info.created_at) < PLACING
 
 
 def _others_searched(call: Call) -> bool:
@@ -373,7 +370,7 @@ def rooms_to_search(call: Call, rooms: tuple[Room, ...]) -> tuple[Room, ...]:
         for room in rooms
         if own is not None
         and room.sid != own.sid
-        and abs(room.created_at - own.created_at) < timedelta(minutes=2)
+        and abs(room.created_at - own.created_at) < PLACING
         and not is_scratch(room.name)
     )
 

@@ -6,29 +6,24 @@ apart stays a candidate.
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.component_logs import AROUND_DISPATCH, Said, because, meaning, tracebacks
+from livekit_doctor.diagnosis.component_logs import Said, because, meaning, tracebacks
 from livekit_doctor.diagnosis.correlation import Subject, pasted_rooms
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.looks import finding
+from livekit_doctor.diagnosis.times import ANSWERED_WITHIN, AROUND_DISPATCH, RESTARTED_WITHIN
 from livekit_doctor.diagnosis.workers_over_time import NO_MORE, Change, State, Worker, is_dated
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Confidence, Step
 
 _TYPES = {"room": "JT_ROOM", "publisher": "JT_PUBLISHER", "participant": "JT_PARTICIPANT"}
-
-ANSWERED_WITHIN = timedelta(seconds=10)
-"""The server has given up a job request after that long: 3 s a worker, and it asks again."""
-
-RESTARTED_WITHIN = timedelta(minutes=1)
-"""A worker that registers no later than this after a dispatch was on its way when it was made, as in a deploy."""
 
 PROVEN, LIKELY, POSSIBLE = Confidence.PROVEN, Confidence.LIKELY, Confidence.POSSIBLE
 

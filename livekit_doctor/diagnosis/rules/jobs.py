@@ -3,12 +3,13 @@
 from datetime import datetime, timedelta
 
 from livekit_doctor import catalogue
-from livekit_doctor.diagnosis.call import JOB_LISTED_AFTER, Call
+from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.diagnosis.proofs import Proofs, age, waited
 from livekit_doctor.diagnosis.rules import job_logs
 from livekit_doctor.diagnosis.rules.looks import finding, listed_dispatches, no_agent
+from livekit_doctor.diagnosis.times import JOB_LISTED_AFTER
 from livekit_doctor.evidence.observations import (
     Canary,
     WorkerEndpoint,

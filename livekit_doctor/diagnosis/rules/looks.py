@@ -5,14 +5,9 @@ from itertools import pairwise
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
+from livekit_doctor.diagnosis.times import NOBODY_TALKED
 from livekit_doctor.evidence.observations import Participant, ParticipantList
 from livekit_doctor.flow import Confidence, Step
-
-SECOND_LOOK = timedelta(seconds=3)
-"""Two looks this far apart that agree are no glimpse of a call that is just ending or beginning."""
-
-WATCHED = timedelta(seconds=5)
-"""Between looks no further apart than this nobody joins, talks and leaves again."""
 
 
 def nobody_ever_joined(call: Call) -> bool:
@@ -22,7 +17,7 @@ def nobody_ever_joined(call: Call) -> bool:
         return False
     looks = call.participant_lists
     times = [listing.read.at for listing in looks]
-    without_gaps = all(later - earlier <= WATCHED for earlier, later in pairwise(times))
+    without_gaps = all(later - earlier <= NOBODY_TALKED for earlier, later in pairwise(times))
     beyond = timedelta(seconds=call.room_info.departure_timeout + 2)
     return without_gaps and not any(p.participants for p in looks) and call.watched(looks) > beyond
 

@@ -12,13 +12,11 @@ from livekit_doctor.diagnosis.names import near_miss, written_alike
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.dispatches import placer_is_past, stray_dispatches
 from livekit_doctor.diagnosis.rules.looks import finding
+from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, PLACING, STILL_WRITTEN
 from livekit_doctor.evidence.observations import DispatchList, LogLine
 from livekit_doctor.flow import Confidence, Step, order
 
 PROVEN, LIKELY, POSSIBLE = Confidence.PROVEN, Confidence.LIKELY, Confidence.POSSIBLE
-
-PLACING = timedelta(minutes=2)
-"""A dispatch into another room that is part of placing this call is made within this time."""
 
 
 def dispatch_deleted(call: Call, proofs: Proofs) -> Finding | None:
@@ -40,7 +38,7 @@ def agents_ignored(call: Call, proofs: Proofs) -> Finding | None:
         return None
     opened = call.component_logs.said(Said.ROOM_OPENED)
     asked = [line for line in _succeeded(call, Said.ROOM_ASKED_FOR) if _names_agent(call, line)]
-    late = [line for line in asked if opened and line.at and opened[0].at and line.at - opened[0].at > _AT_ONCE]
+    late = [line for line in asked if opened and line.at and opened[0].at and line.at - opened[0].at > CREATED_AT_ONCE]
     if not late or len(late) < len(asked) or _job_was_lost(call):
         return None  # the one that opened the room had named the agent, or else the agent was dispatched
     shown = [
@@ -81,7 +79,7 @@ def agent_not_dispatched(call: Call, proofs: Proofs) -> Finding | None:
     if until is None or until - opened[0].at < allowed or not _phone_answered(call, proofs):
         return None
     if not ended and not any(
-        file.log == "server" and file.last_at and file.last_at >= until - _LAG for file in logs.given
+        file.log == "server" and file.last_at and file.last_at >= until - STILL_WRITTEN for file in logs.given
     ):
         return None
     if _job_was_lost(call):
@@ -150,12 +148,6 @@ RULES = (
     room_closed_early,
     room_never_created,
 )
-
-_AT_ONCE = timedelta(milliseconds=200)
-"""CreateRoom itself is logged when it has ended, a few milliseconds after the room was opened by it."""
-
-_LAG = timedelta(seconds=10)
-"""A log that was read while it is written ends a little before now."""
 
 
 def _all_dispatches_kept(call: Call, opened: datetime) -> bool:

@@ -8,6 +8,7 @@ from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.correlation import step_of_state
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.diagnosis.times import EMPTY_TIMEOUT, NOBODY_WAITS, NOTHING_MISSED
 from livekit_doctor.evidence.observations import Room
 from livekit_doctor.flow import LEGS, Confidence, Leg, Step, order
 
@@ -22,15 +23,6 @@ CODES: dict[Step, str] = {
 
 BEFORE_THE_ANSWER = {Step.CALL_REQUESTED, Step.ROOM_CREATED, Step.SIP_DIALING, Step.SIP_RINGING}
 """What may be logged before CreateSIPParticipant(wait_until_answered) returns."""
-
-EMPTY_TIMEOUT = timedelta(seconds=300)
-"""How long LiveKit keeps a room open that nobody joins, unless set otherwise (design fact 18)."""
-
-NOBODY_WAITS = timedelta(seconds=60)
-"""Nobody listens to silence for so long. A mailbox does, so that such a call is not known to be healthy, either."""
-
-UNWATCHED = timedelta(seconds=3)
-"""Nothing is missed between two looks that are no further apart."""
 
 WAY = (Step.CALL_REQUESTED, Step.ROOM_CREATED, *LEGS[Leg.AGENT])
 
@@ -193,7 +185,7 @@ def _watched_from_creation(call: Call, room: Room) -> bool:
         return False
     looks = [*(listing.read.at for listing in call.participant_lists), call.room_lists[-1].read.at]
     gaps = [later - earlier for earlier, later in pairwise(sorted(looks))]
-    return call.participant_lists[0].read.now - room.created_at <= UNWATCHED and max(gaps) <= UNWATCHED
+    return call.participant_lists[0].read.now - room.created_at <= NOTHING_MISSED and max(gaps) <= NOTHING_MISSED
 
 
 def _ago(call: Call) -> str:
