@@ -13,18 +13,16 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from livekit_doctor.diagnosis.component_logs import Said, meaning
+from livekit_doctor.diagnosis.component_logs import ComponentLogs
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.row_answers import Refusal
+from livekit_doctor.diagnosis.said import Said, meaning
+from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.times import DATE_RESOLUTION
 from livekit_doctor.evidence.observations import LogRow, SipCallResult
-
-if TYPE_CHECKING:
-    from livekit_doctor.diagnosis.call import Call
 
 
 class Kind(StrEnum):
@@ -159,16 +157,26 @@ def own_words(text: str) -> str:
     return re.sub(r"^(?:twirp error \w+:\s*)+", "", text.strip())
 
 
-def answers(call: "Call") -> tuple[CarrierAnswer, ...]:
+class Attempts(Struct, frozen=True):
+    """What is known of a call's attempts to dial: the room and the rows, the logs, and the refusals in the rows."""
+
+    seen: Seen
+    logs: ComponentLogs
+    refusals: tuple[tuple[LogRow, Refusal], ...]
+
+
+def answers(seen: Seen, logs: ComponentLogs, refusals: tuple[tuple[LogRow, Refusal], ...]) -> tuple[CarrierAnswer, ...]:
     """Every answer to this call's attempts to dial, from all sources, oldest first. What a sentence quotes
     counts where there is nothing else."""
-    found = [answer for source in SOURCES for answer in source(call)]
+    attempts = Attempts(seen, logs, refusals)
+    found = [answer for source in SOURCES for answer in source(attempts)]
     own = [answer for answer in found if not answer.quoted]
     return tuple(sorted(own or found, key=lambda answer: answer.at))
 
 
-def _from_api(call: "Call") -> Iterator[CarrierAnswer]:
+def _from_api(attempts: Attempts) -> Iterator[CarrierAnswer]:
     """What CreateSIPParticipant answered for this call's room."""
+    call = attempts.seen
     for result in call.setup.all(SipCallResult):
         if not call.looked_into or (result.room and (call.room is None or result.room != call.room.name)):
             continue
@@ -203,7 +211,7 @@ def _from_api(call: "Call") -> Iterator[CarrierAnswer]:
         )
 
 
-def _times(call: "Call", result: SipCallResult) -> tuple[datetime, datetime]:
+def _times(call: Seen, result: SipCallResult) -> tuple[datetime, datetime]:
     """When it was sent and answered. `Date` has whole seconds only: not before the room was there."""
     created = call.room_info.created_at if call.room_info else result.started_at
     started_at = max(result.started_at, min(created, result.started_at + DATE_RESOLUTION))
@@ -221,10 +229,11 @@ def _in_words(result: SipCallResult, sip_status: int | None) -> str:
     return f"{http}, no SIP status{after}: {own_words(result.message) or 'no message'}".removeprefix(", ")
 
 
-def _from_rows(call: "Call") -> Iterator[CarrierAnswer]:
+def _from_rows(attempts: Attempts) -> Iterator[CarrierAnswer]:
     """The refusals that a component logged with a row. Only those that name a SIP status: other words
     in a row's metadata may be about anything."""
-    for row, refusal in call.refusals:
+    call = attempts.seen
+    for row, refusal in attempts.refusals:
         if not refusal.sure or dialled_again(call, row.at, by=row.source):
             continue
         text = f"{row.source or 'a component'} logged {row.state} with SIP status {refusal.status}"
@@ -238,7 +247,7 @@ def _from_rows(call: "Call") -> Iterator[CarrierAnswer]:
         )
 
 
-def _doubt(call: "Call", row: LogRow, refusal: Refusal) -> str:
+def _doubt(call: Seen, row: LogRow, refusal: Refusal) -> str:
     """Why the refusal in a row may be that of another phone; empty where nothing says so."""
     if not refusal.by_dialler:
         return "the agent logged it, which does not dial this call's phone (flow.placed_by): it may be another phone's"
@@ -247,7 +256,7 @@ def _doubt(call: "Call", row: LogRow, refusal: Refusal) -> str:
     return ""
 
 
-def dialled_again(call: "Call", at: datetime, by: str | None = None) -> bool:
+def dialled_again(call: Seen, at: datetime, by: str | None = None) -> bool:
     """Whether a row tells of the phone after this moment, `by` the clock of this component. Two clocks have an
     order only beyond the tolerance (design fact 29)."""
     tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
@@ -257,19 +266,19 @@ def dialled_again(call: "Call", at: datetime, by: str | None = None) -> bool:
     return last - at > tolerance or (by is not None and call.last_of_phone.get(by, at) > at)
 
 
-def _from_sip_log(call: "Call") -> Iterator[CarrierAnswer]:
+def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
     """livekit-sip's errors of this call's room; of the lines of one failure the first. None where the phone was
     dialled again after the last of them."""
     found: list[CarrierAnswer] = []
     seen: set[str] = set()
-    for line in call.component_logs.said(Said.SIP_CREATING, Said.SIP_FAILED):
+    for line in attempts.logs.said(Said.SIP_CREATING, Said.SIP_FAILED):
         if meaning(line) is Said.SIP_CREATING:
             seen.clear()
             continue
         error = line.fields["error"]
         if line.at is None or error in seen:
             continue
-        if _ends_calls_too(error) and not line.read.excerpt and not call.component_logs.said(Said.SIP_CREATING):
+        if _ends_calls_too(error) and not line.read.excerpt and not attempts.logs.said(Said.SIP_CREATING):
             continue  # the log begins in the middle of the call, which may have been answered
         seen.add(error)
         found.append(
@@ -291,5 +300,5 @@ def _ends_calls_too(error: str) -> bool:
     return kind_of(error) is Kind.MEDIA_FAILED and "timeout" in error.lower()
 
 
-SOURCES: list[Callable[["Call"], Iterable[CarrierAnswer]]] = [_from_api, _from_rows, _from_sip_log]
+SOURCES: list[Callable[[Attempts], Iterable[CarrierAnswer]]] = [_from_api, _from_rows, _from_sip_log]
 """Each yields the answers that one kind of evidence has of a call."""

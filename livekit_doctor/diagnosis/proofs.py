@@ -7,9 +7,10 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from livekit_doctor.diagnosis.call import ANSWERED, RANG, Call, agent_name_of, declined
+from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.carrier import DIALED, Kind
-from livekit_doctor.diagnosis.component_logs import Said
+from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.seen import ANSWERED, RANG, agent_name_of, declined
 from livekit_doctor.evidence.observations import LogLine, Participant, Sighting
 from livekit_doctor.flow import FLOW, SPEC, Step, implied_by
 

@@ -8,7 +8,7 @@ log rows may be any kind; it says as well that the agent was done.
 from datetime import datetime, timedelta
 
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.component_logs import Said
+from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.states import says_transferred
 from livekit_doctor.diagnosis.times import TRANSFER_TAKES
 

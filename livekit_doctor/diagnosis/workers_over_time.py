@@ -17,7 +17,8 @@ from itertools import accumulate
 
 from msgspec import Struct, field
 
-from livekit_doctor.diagnosis.component_logs import ComponentLogs, Said, meaning
+from livekit_doctor.diagnosis.component_logs import ComponentLogs
+from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.times import STARTED_TOGETHER
 from livekit_doctor.evidence.observations import LogLine
 

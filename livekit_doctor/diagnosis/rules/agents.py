@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.component_logs import Said
 from livekit_doctor.diagnosis.component_logs import because as by_line
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs, overdue, waited
@@ -18,6 +17,7 @@ from livekit_doctor.diagnosis.rules.looks import (
     present,
     seen_in_room,
 )
+from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import MEDIA_TAKES, SECOND_LOOK
 from livekit_doctor.diagnosis.transfers import transferred
 from livekit_doctor.evidence.observations import LogLine, Participant, ParticipantList

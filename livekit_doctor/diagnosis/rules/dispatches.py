@@ -7,7 +7,7 @@ that would show the fault was not read.
 import re
 from datetime import timedelta
 
-from livekit_doctor.diagnosis.call import ANSWERED, Call
+from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.correlation import call_id_in, live_rooms, mentions
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.names import near_miss, written_alike
@@ -20,6 +20,7 @@ from livekit_doctor.diagnosis.rules.looks import (
     nobody_ever_joined,
     phones_in,
 )
+from livekit_doctor.diagnosis.seen import ANSWERED
 from livekit_doctor.diagnosis.times import CREATED_TOGETHER, JOB_LISTED_AFTER, PLACING, SECOND_LOOK
 from livekit_doctor.evidence.observations import (
     Dispatch,

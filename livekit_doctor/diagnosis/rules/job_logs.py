@@ -12,12 +12,13 @@ from urllib.parse import urlsplit
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.component_logs import Said, because, meaning, tracebacks
+from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.correlation import Subject, pasted_rooms
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.looks import finding
+from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.times import ANSWERED_WITHIN, AROUND_DISPATCH, RESTARTED_WITHIN
 from livekit_doctor.diagnosis.workers_over_time import NO_MORE, Change, State, Worker, is_dated
 from livekit_doctor.evidence.observations import LogLine
@@ -291,11 +292,11 @@ _DECISIVE = (Said.DECLINED, Said.TIMED_OUT)
 
 
 def _no_answer(call: Call) -> tuple[LogLine, ...]:
-    return () if call.component_logs.said(*_DECISIVE) else call.component_logs.by_name(Said.NO_ANSWER)
+    return () if call.component_logs.said(*_DECISIVE) else call.lines_by_name(Said.NO_ANSWER)
 
 
 def _nobody_free(call: Call) -> tuple[LogLine, ...]:
-    return () if call.component_logs.said(*_DECISIVE) else call.component_logs.by_name(Said.NOBODY_FREE)
+    return () if call.component_logs.said(*_DECISIVE) else call.lines_by_name(Said.NOBODY_FREE)
 
 
 def _knows_deployment(call: Call) -> bool:

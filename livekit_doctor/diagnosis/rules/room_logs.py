@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.component_logs import Said, because
+from livekit_doctor.diagnosis.component_logs import because
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.names import near_miss, written_alike
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.dispatches import placer_is_past, stray_dispatches
 from livekit_doctor.diagnosis.rules.looks import finding
+from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, PLACING, STILL_WRITTEN
 from livekit_doctor.evidence.observations import DispatchList, LogLine
 from livekit_doctor.flow import Confidence, Step, order
@@ -174,7 +175,7 @@ def _job_was_lost(call: Call, before: datetime | None = None) -> bool:
     of_room = logs.said(Said.NO_WORKER, Said.DECLINED, Said.TIMED_OUT, Said.ASKED, Said.ASSIGNED)
     name = call.wanted_agent
     lost = [line for line in of_room if name and line.fields.get("agent_name") == name and _is_of_room_job(line)]
-    lost += logs.by_name(Said.NO_ANSWER, Said.NOBODY_FREE)
+    lost += call.lines_by_name(Said.NO_ANSWER, Said.NOBODY_FREE)
     return any(before is None or (line.at is not None and line.at < before) for line in lost)
 
 
