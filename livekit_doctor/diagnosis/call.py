@@ -103,6 +103,8 @@ class Call(Seen, frozen=True, dict=True):
         created = [dispatch.created_at for dispatch in self.dispatches or seen if dispatch.created_at is not None]
         if created:
             return max(created)
+        if self.component_logs.latest.became:
+            return self.component_logs.latest.began
         lines = self.component_logs.said(Said.DISPATCH_CREATED) or self.component_logs.said(Said.ASKED)
         row = self.logged.get(Step.AGENT_DISPATCHED)
         return lines[-1].at if lines else row.at if row else None
@@ -114,6 +116,7 @@ class Call(Seen, frozen=True, dict=True):
         if not name or began is None:
             return ()
         first, last = (began + offset for offset in AROUND_DISPATCH)
+        first = began if self.component_logs.latest.became else first
         return tuple(
             line
             for line in self.component_logs.anywhere(*what)

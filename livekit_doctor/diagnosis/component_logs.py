@@ -12,6 +12,7 @@ from functools import cached_property
 
 from msgspec import Struct
 
+from livekit_doctor.diagnosis.episodes import Latest, latest_of
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
@@ -59,7 +60,7 @@ class ComponentLogs(Struct, frozen=True, dict=True):
     @cached_property
     def _of_rooms_node(self) -> frozenset[str]:
         """The names of the server's logs that the node of the room wrote."""
-        return frozenset(line.file for line in self.said(*_BY_THE_ROOMS_NODE))
+        return frozenset(line.file for line in self.ever_said(*_BY_THE_ROOMS_NODE))
 
     @cached_property
     def _lines(self) -> tuple[tuple[Said | None, LogLine], ...]:
@@ -79,7 +80,7 @@ class ComponentLogs(Struct, frozen=True, dict=True):
     @cached_property
     def job_ids(self) -> frozenset[str]:
         """The call's jobs: those that the API listed, and those that a line puts into its room."""
-        listed = {job.id for job in (*self.call.jobs, *self.call.declined_jobs)}
+        listed = {job.id for job in self.call.jobs_ever}
         return frozenset((listed | self._logged_jobs) - {""})
 
     @cached_property
@@ -104,8 +105,23 @@ class ComponentLogs(Struct, frozen=True, dict=True):
         return frozenset(line.fields["agent_name"] for line in of_room or others or named)
 
     def said(self, *what: Said) -> tuple[LogLine, ...]:
-        """The call's own lines that say this."""
+        """The call's own lines that say this; of jobs and agents those of the latest dispatch."""
+        return tuple(line for said, line in self._current if said in what)
+
+    def ever_said(self, *what: Said) -> tuple[LogLine, ...]:
+        """Those of earlier dispatches, too."""
         return tuple(line for said, line in self._own if said in what)
+
+    @cached_property
+    def _current(self) -> tuple[tuple[Said | None, LogLine], ...]:
+        earlier = self.latest.is_earlier
+        return tuple((said, line) for said, line in self._own if not earlier.get(id(line)))
+
+    @cached_property
+    def latest(self) -> Latest:
+        """The latest dispatch, and which lines are about those before it."""
+        agents = {identity for identity, kind in self._kinds.items() if kind == "AGENT"}
+        return latest_of(self.call, self._own, frozenset(agents))
 
     def anywhere(self, *what: Said) -> tuple[LogLine, ...]:
         """All lines that say this, about whichever call."""
@@ -123,13 +139,25 @@ class ComponentLogs(Struct, frozen=True, dict=True):
 
     @cached_property
     def _agent_identities(self) -> frozenset[str]:
-        listed = {job.participant_identity for job in self.call.jobs}
+        listed = {job.participant_identity for job in self.call.jobs_ever}
         return frozenset(listed | {f"agent-{job_id}" for job_id in self.job_ids})
 
     def may_be_agent(self, line: LogLine) -> bool:
         """Whether nothing shows that a line about a participant is not about the call's agent: it may have
         any identity, and only the line of its leaving says of which kind it was."""
         return self.is_agent(line) or self._kinds.get(line.fields.get("participant", "")) is None
+
+    def is_phone(self, line: LogLine) -> bool:
+        """Whether a line about a participant is known to be about one that was dialled."""
+        return self._kinds.get(line.fields.get("participant", "")) == "SIP" or (
+            line.fields.get("participant", "-") in self._dialled
+        )
+
+    @cached_property
+    def _dialled(self) -> frozenset[str]:
+        """The identities that CreateSIPParticipant was called for."""
+        lines = self.ever_said(Said.SIP_ACCEPTED, Said.SIP_REFUSED)
+        return frozenset(line.fields["participant"] for line in lines if line.fields.get("participant"))
 
     def is_user(self, line: LogLine) -> bool:
         """Whether a line about a participant is about one that joined with a user's token."""
@@ -139,13 +167,13 @@ class ComponentLogs(Struct, frozen=True, dict=True):
     def _kinds(self) -> dict[str, str]:
         """The kind of each participant by its identity, as the API and the lines of their leaving have it."""
         listed = {p.identity: p.kind for listing in self.call.participant_lists for p in listing.participants}
-        left = {line.fields.get("participant", ""): line.fields for line in self.said(Said.PARTICIPANT_LEFT)}
+        left = {line.fields.get("participant", ""): line.fields for line in self.ever_said(Said.PARTICIPANT_LEFT)}
         return listed | {identity: fields["kind"] for identity, fields in left.items() if fields.get("kind")}
 
     @cached_property
     def dispatched_names(self) -> tuple[str, ...]:
         """The agent names that were dispatched into the call's room, by the server's log."""
-        asked = self.said(Said.DISPATCH_CREATED, Said.ROOM_ASKED_FOR)
+        asked = self.ever_said(Said.DISPATCH_CREATED, Said.ROOM_ASKED_FOR)
         found = [name for line in asked for name in _AGENT_NAME.findall(line.fields.get("request", ""))]
         return tuple(map(_unescaped, dict.fromkeys(found)))
 
@@ -159,11 +187,11 @@ class ComponentLogs(Struct, frozen=True, dict=True):
     def _clocks_agree(self) -> bool:
         """Whether worker and server write the same job at the same time: the worker when it is asked, the
         server once it has the answer. Not known to differ where one of them does not write it."""
-        asked = {line.fields.get("job_id"): line.at for line in self.said(Said.ASKED) if line.at}
+        asked = {line.fields.get("job_id"): line.at for line in self.ever_said(Said.ASKED) if line.at}
         tolerance = timedelta(seconds=self.call.settings.call_logs.clock_tolerance)
         took = [
             line.at - asked[line.fields["job_id"]]
-            for line in self.said(Said.ASSIGNED)
+            for line in self.ever_said(Said.ASSIGNED)
             if line.at and line.fields.get("job_id") in asked
         ]
         return all(-tolerance <= each <= WORKER_ANSWERS_WITHIN + tolerance for each in took)
@@ -187,7 +215,7 @@ class ComponentLogs(Struct, frozen=True, dict=True):
         if line.read.excerpt and fields.get("job_id", "") not in self._jobs_elsewhere:
             # A person picked it, and no other call is known to be its own.
             return True
-        dispatches = {dispatch.id for dispatch in self.call.dispatches}
+        dispatches = {dispatch.id for dispatch in self.call.dispatches_ever}
         return fields.get("job_id") in self.job_ids or fields.get("dispatch_id") in dispatches
 
     @cached_property

@@ -20,6 +20,8 @@ class Said(StrEnum):
     """A worker was registered within the last minute, and none for this job answered."""
     NOBODY_FREE = auto()
     """Workers answered that they take no jobs."""
+    NO_CAPACITY = auto()
+    """The server gave the job up: no worker was left that takes it. Whether any was asked, other lines say."""
     DECLINED = auto()
     """A worker was asked and declined."""
     TIMED_OUT = auto()
@@ -47,6 +49,10 @@ class Said(StrEnum):
     PARTICIPANT_LEFT = auto()
     NEVER_HAD_MEDIA = auto()
     """A participant was removed that never was ACTIVE."""
+    SIP_ACCEPTED = auto()
+    """CreateSIPParticipant succeeded: when the phone was created, or was answered, if that was waited for."""
+    SIP_REFUSED = auto()
+    """CreateSIPParticipant failed."""
     TRANSFERRED = auto()
     """The phone was transferred (REFER), the server's line or livekit-sip's."""
     # the worker
@@ -120,7 +126,7 @@ MEANINGS = (
     _Meaning("server", "failed to send job request", Said.NO_ANSWER, _error("no response from servers")),
     _Meaning("server", "failed to send job request", Said.NOBODY_FREE, _error("no servers available")),
     _Meaning("server", "failed to assign job to worker", Said.DECLINED, _error("worker not available")),
-    _Meaning("server", "no worker available to handle job", Said.DECLINED, _error("no workers with sufficient")),
+    _Meaning("server", "no worker available to handle job", Said.NO_CAPACITY, _error("no workers with sufficient")),
     _Meaning("server", "failed to assign job to worker", Said.TIMED_OUT, _error("deadline", "timed out")),
     _Meaning("server", "assigned job to worker", Said.ASSIGNED),
     _Meaning("server", "job ended", Said.JOB_ENDED),
@@ -138,6 +144,8 @@ MEANINGS = (
     _Meaning("server", "participant active", Said.PARTICIPANT_ACTIVE),
     _Meaning("server", "removing participant without connection", Said.NEVER_HAD_MEDIA),
     _Meaning("server", "participant closing", Said.PARTICIPANT_LEFT),
+    _Meaning("server", "API SIP.CreateSIPParticipant", Said.SIP_ACCEPTED, _succeeded),
+    _Meaning("server", "API SIP.CreateSIPParticipant", Said.SIP_REFUSED, _error("")),
     _Meaning("server", "API SIP.TransferSIPParticipant", Said.TRANSFERRED, _succeeded),
     _Meaning("worker", "received job request", Said.ASKED),
     _Meaning("worker", "registered worker", Said.REGISTERED),

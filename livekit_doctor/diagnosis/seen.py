@@ -6,12 +6,13 @@ the log store's own time.
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.correlation import RoomRef, Subject, steps_of
+from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.states import says_failed, says_talked
 from livekit_doctor.diagnosis.times import ROOM_AFTER_ROWS
@@ -152,26 +153,54 @@ class Seen(Struct, frozen=True, dict=True):
     def dispatches(self) -> tuple[Dispatch, ...]:
         """The dispatches that are for this call's agent.
 
-        Those of its name; where there is none, those that name another agent, so that a
-        mistyped name is found at the job and not taken for a missing dispatch. Where the name
-        is not known, the automatic one counts once it has a job: the worker has no name then.
+        Those of its name, and of one that is almost it. Where there is none of its name, those that name another
+        agent, so that a mistyped name is found at the job and not taken for a missing dispatch. Where the name is not
+        known, the automatic one counts once it has a job: the worker has no name then. Oldest first, whatever their
+        order in the list, which means nothing: the last decides.
         """
+        return tuple(sorted(self._own_of(self.listed), key=_made_at))
+
+    def _own_of(self, listed: tuple[Dispatch, ...]) -> tuple[Dispatch, ...]:
+        automatic = tuple(dispatch for dispatch in listed if not dispatch.agent_name)
         if self.agent_name == "":
-            return self.automatic
-        explicit = tuple(dispatch for dispatch in self.listed if dispatch.agent_name)
+            return automatic
+        explicit = tuple(dispatch for dispatch in listed if dispatch.agent_name)
         if self.agent_name is None:
-            return explicit or tuple(dispatch for dispatch in self.automatic if dispatch.jobs)
-        named = tuple(dispatch for dispatch in explicit if dispatch.agent_name == self.agent_name)
-        return named or tuple(d for d in explicit if d.agent_name not in self.settings.agent.others)
+            return explicit or tuple(dispatch for dispatch in automatic if dispatch.jobs)
+        own = tuple(d for d in explicit if d.agent_name not in self.settings.agent.others)
+        named = {
+            d.agent_name for d in own if d.agent_name == self.agent_name or near_miss(d.agent_name, self.agent_name)
+        }
+        return tuple(d for d in own if d.agent_name in named) if self.agent_name in named else own
+
+    @cached_property
+    def dispatches_ever(self) -> tuple[Dispatch, ...]:
+        """Those that any look has shown, each as it was last listed, oldest first."""
+        seen = {one.id: one for listing in self.dispatch_lists for one in self._own_of(listing.dispatches)}
+        return tuple(sorted(seen.values(), key=_made_at))
 
     @cached_property
     def jobs(self) -> tuple[Job, ...]:
-        """The jobs that a worker took, declined ones left out."""
-        return tuple(job for dispatch in self.dispatches for job in dispatch.jobs if not declined(job))
+        """The jobs of the latest dispatch that a worker took, declined ones left out, oldest first."""
+        return tuple(job for job in self._latest_jobs if taken(job) and not declined(job))
 
     @cached_property
     def declined_jobs(self) -> tuple[Job, ...]:
-        return tuple(job for dispatch in self.dispatches for job in dispatch.jobs if declined(job))
+        return tuple(job for job in self._latest_jobs if declined(job))
+
+    @cached_property
+    def waiting_jobs(self) -> tuple[Job, ...]:
+        """The jobs of the latest dispatch that no worker has, or had."""
+        return tuple(job for job in self._latest_jobs if not taken(job) and not declined(job))
+
+    @cached_property
+    def _latest_jobs(self) -> list[Job]:
+        return sorted(self.dispatches[-1].jobs, key=_started_at) if self.dispatches else []
+
+    @cached_property
+    def jobs_ever(self) -> tuple[Job, ...]:
+        """The jobs of all its dispatches, whatever became of them."""
+        return tuple(job for dispatch in self.dispatches_ever for job in dispatch.jobs)
 
     # Participants
 
@@ -196,7 +225,7 @@ class Seen(Struct, frozen=True, dict=True):
 
     @cached_property
     def _agents_in(self) -> dict[int, tuple[Participant, ...]]:
-        identities = {job.participant_identity for job in self.jobs if job.participant_identity}
+        identities = {job.participant_identity for job in self.jobs_ever if job.participant_identity}
         named = bool(self.agent_name) and any(d.agent_name == self.agent_name for d in self.dispatches)
         found = {}
         for listing in self.participant_lists:
@@ -235,13 +264,21 @@ class Seen(Struct, frozen=True, dict=True):
             for p in listing.participants
             if p.kind == "AGENT" and p.state in ("JOINING", "JOINED") and p.sid not in active
         }
-        return tuple(seen.values())
+        return tuple(p for p in seen.values() if not self._is_of_earlier_dispatch(p))
 
     @cached_property
     def agents_seen(self) -> tuple[Participant, ...]:
-        """Every agent that any look has shown, as it was last seen."""
+        """Every agent that any look has shown since the latest dispatch, as it was last seen."""
         seen = {p.sid: p for listing in self.participant_lists for p in self.agents_in(listing)}
-        return tuple(seen.values())
+        return tuple(p for p in seen.values() if not self._is_of_earlier_dispatch(p))
+
+    def _is_of_earlier_dispatch(self, agent: Participant) -> bool:
+        """Whether it had come before the latest dispatch was made, and is not there any more."""
+        made = self.dispatches[-1].created_at if len(self.dispatches_ever) > 1 and self.dispatches else None
+        there = self.participant_list.participants if self.participant_list else ()
+        if made is None or agent.joined_at is None or any(p.sid == agent.sid for p in there):
+            return False
+        return agent.joined_at < made
 
     @cached_property
     def heard(self) -> tuple[tuple[Participant, Track], ...]:
@@ -258,7 +295,7 @@ class Seen(Struct, frozen=True, dict=True):
                 tracks = [t for p in voices for t in p.tracks if t.kind == "audio" and not t.muted]
                 if tracks:
                     found[agent.sid] = (agent, tracks[0])
-        return tuple(found.values())
+        return tuple(each for each in found.values() if not self._is_of_earlier_dispatch(each[0]))
 
     @cached_property
     def phones_seen(self) -> tuple[Participant, ...]:
@@ -360,13 +397,24 @@ class Seen(Struct, frozen=True, dict=True):
 
     @cached_property
     def logged(self) -> dict[Step, LogRow]:
-        """The first row of each step that the rows report."""
+        """The first row of each step that the rows report; of the agent's, since it was last dispatched."""
         first: dict[Step, LogRow] = {}
         for row in self.rows:
             step = self.step_of_state[row.state]
-            if step is not None:
+            if step is not None and row not in self.outdated:
                 first.setdefault(step, row)
         return first
+
+    @cached_property
+    def outdated(self) -> tuple[LogRow, ...]:
+        """The rows of the agent's leg that are about an earlier dispatch than the last one that a row tells of."""
+        of_agent = [row for row in self.rows if self.step_of_state[row.state] in LEGS[Leg.AGENT]]
+        made = [row for row in of_agent if self.step_of_state[row.state] is Step.AGENT_DISPATCHED]
+        if len(made) < 2:
+            return ()
+        tolerance = timedelta(seconds=self.settings.call_logs.clock_tolerance)
+        last = made[-1]
+        return tuple(row for row in of_agent if (row in made and row is not last) or (last.at - row.at > tolerance))
 
     @cached_property
     def step_of_state(self) -> dict[str, Step | None]:
@@ -490,6 +538,24 @@ class Seen(Struct, frozen=True, dict=True):
     @cached_property
     def api_problem(self) -> bool:
         return any(entry.status == "unread" for entry in self.setup.coverage(sources.LIVEKIT_API))
+
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+def _made_at(dispatch: Dispatch) -> tuple[datetime, str]:
+    return dispatch.created_at or _LONG_AGO, dispatch.id
+
+
+def _started_at(job: Job) -> tuple[datetime, str]:
+    return job.started_at or _LONG_AGO, job.id
+
+
+def taken(job: Job) -> bool:
+    """Whether a worker has it, or had it: it may be listed while it waits for one, or after it was given up
+    without one (design fact 33)."""
+    waits = job.status in ("JS_PENDING", "JS_CANCELLED")
+    return not waits or bool(job.worker_id or job.participant_identity or job.started_at)
 
 
 def declined(job: Job) -> bool:

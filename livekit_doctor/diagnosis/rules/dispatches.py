@@ -15,6 +15,7 @@ from livekit_doctor.diagnosis.proofs import Proofs, overdue
 from livekit_doctor.diagnosis.rules.looks import (
     dispatches_listed,
     finding,
+    job_was_lost,
     listed_dispatches,
     logged_row,
     nobody_ever_joined,
@@ -103,6 +104,8 @@ def dispatch_deleted(call: Call, proofs: Proofs) -> Finding | None:
         dispatch = seen[-1]
         text = f'dispatch {dispatch.id} for "{dispatch.agent_name}" was listed before and is gone'
         because, confidence = [listed_dispatches(call, text), dispatches_listed(call)], Confidence.PROVEN
+        if job_was_lost(call):
+            return None  # it was cleaned up after it had led to nothing
         if _led_to_nothing(call, dispatch):
             return finding(
                 call, "LKD413", Step.AGENT_DISPATCHED, Confidence.POSSIBLE, because, ["LKD402"], dispatch_id=dispatch.id

@@ -38,7 +38,7 @@ def never_logged(call: Call, proofs: Proofs) -> Finding | None:
     absent = first_absent(call, proofs)
     if absent is None or not call.rows_are_whole or not rows_are_old(call) or _ended_too_soon(call):
         return None
-    if talked_for(call) is not None:
+    if talked_for(call) is not None or _agent_came_before(call):
         return None
     proven = [index for index, step in enumerate(WAY) if step in proofs]
     stretch = WAY[max(proven, default=0) + 1 : WAY.index(absent) + 1]
@@ -73,6 +73,13 @@ def never_logged(call: Call, proofs: Proofs) -> Finding | None:
         because=because,
         candidates=tuple(dict.fromkeys(item for item in candidates if item != code)),
     )
+
+
+def _agent_came_before(call: Call) -> bool:
+    """Whether an agent logged before a row tells of a further dispatch: by its own clock, which may be another, so
+    that nobody knows of which dispatch it is."""
+    came = (Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED, Step.AGENT_AUDIO)
+    return any(call.step_of_state[row.state] in came for row in call.outdated)
 
 
 def first_absent(call: Call, proofs: Proofs) -> Step | None:
