@@ -13,17 +13,19 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from livekit_doctor.diagnosis.component_logs import Said, meaning
+from livekit_doctor.diagnosis.component_logs import ComponentLogs
+from livekit_doctor.diagnosis.dials import failed_by_rows, is_before_last, may_be_before_last
 from livekit_doctor.diagnosis.findings import Because
-from livekit_doctor.diagnosis.row_answers import Refusal
+from livekit_doctor.diagnosis.row_answers import Refusal, error_in
+from livekit_doctor.diagnosis.said import Said, meaning
+from livekit_doctor.diagnosis.seen import Seen
+from livekit_doctor.diagnosis.states import says_phone_failed
+from livekit_doctor.diagnosis.times import DATE_RESOLUTION
 from livekit_doctor.evidence.observations import LogRow, SipCallResult
-
-if TYPE_CHECKING:
-    from livekit_doctor.diagnosis.call import Call
 
 
 class Kind(StrEnum):
@@ -53,14 +55,11 @@ class Kind(StrEnum):
 DIALED = frozenset({Kind.REJECTED, Kind.AUTH_FAILED, Kind.UNREACHABLE, Kind.MEDIA_FAILED, Kind.TIMED_OUT})
 """What can only come of a call whose SIP participant was in the room."""
 
-DATE_RESOLUTION = timedelta(seconds=1)
-"""By how much a `Date` header may be early."""
-
 _SIP_STATUS = re.compile(r"sip status:? (\d{3})\b", re.IGNORECASE)
 
 _TEXTS: tuple[tuple[Kind, str], ...] = (
     (Kind.TRUNK_MISSING, r"requested sip trunk does not exist"),
-    (Kind.NO_SIP, r"redis required|no response from servers"),
+    (Kind.NO_SIP, r"redis required|no response from servers|cpu exhausted"),
     (
         Kind.AUTH_FAILED,
         r"max auth retry attempts|required auth, but no username|no auth header in sip invite|invalid challenge",
@@ -105,6 +104,8 @@ class CarrierAnswer(Struct, frozen=True, kw_only=True):
     """Somebody's sentence quotes it: it may be another call's, and proves nothing of this one."""
     soon: bool = False
     """It is about the call's phone only if it came soon after the phone was dialled: what has it does not say so."""
+    earlier: bool = False
+    """The phone was dialled again after it."""
     doubt: str = ""
     """Why it may be about another phone."""
 
@@ -161,16 +162,40 @@ def own_words(text: str) -> str:
     return re.sub(r"^(?:twirp error \w+:\s*)+", "", text.strip())
 
 
-def answers(call: "Call") -> tuple[CarrierAnswer, ...]:
+class Attempts(Struct, frozen=True):
+    """What is known of a call's attempts to dial: the room and the rows, the logs, and the refusals in the rows."""
+
+    seen: Seen
+    logs: ComponentLogs
+    refusals: tuple[tuple[LogRow, Refusal], ...]
+
+
+def answers(seen: Seen, logs: ComponentLogs, refusals: tuple[tuple[LogRow, Refusal], ...]) -> tuple[CarrierAnswer, ...]:
     """Every answer to this call's attempts to dial, from all sources, oldest first. What a sentence quotes
     counts where there is nothing else."""
-    found = [answer for source in SOURCES for answer in source(call)]
-    own = [answer for answer in found if not answer.quoted]
-    return tuple(sorted(own or found, key=lambda answer: answer.at))
+    attempts = Attempts(seen, logs, refusals)
+    found = [answer for source in SOURCES for answer in source(attempts)]
+    own = [answer for answer in found if not answer.quoted] or found
+    return tuple(sorted((_placed(attempts, answer) for answer in own), key=lambda answer: answer.at))
 
 
-def _from_api(call: "Call") -> Iterator[CarrierAnswer]:
+def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
+    """With what is known of dials after it."""
+    seen, logs = attempts.seen, attempts.logs
+    when = answer.when or failed_by_rows(seen)
+    if not answer.is_failure or when is None or seen.inbound:
+        return answer
+    own_clock = answer.by_livekits_clock or answer.because.source == "server log"
+    if is_before_last(seen, logs, when, by_livekit=own_clock) or (answer.when is None and dialled_again(seen, when)):
+        return replace(answer, earlier=True)
+    if not own_clock and not answer.doubt and may_be_before_last(seen, logs, when):
+        return replace(answer, doubt="a phone was created at about that time: it may have been dialled again after it")
+    return answer
+
+
+def _from_api(attempts: Attempts) -> Iterator[CarrierAnswer]:
     """What CreateSIPParticipant answered for this call's room."""
+    call = attempts.seen
     for result in call.setup.all(SipCallResult):
         if not call.looked_into or (result.room and (call.room is None or result.room != call.room.name)):
             continue
@@ -205,11 +230,11 @@ def _from_api(call: "Call") -> Iterator[CarrierAnswer]:
         )
 
 
-def _times(call: "Call", result: SipCallResult) -> tuple[datetime, datetime]:
+def _times(call: Seen, result: SipCallResult) -> tuple[datetime, datetime]:
     """When it was sent and answered. `Date` has whole seconds only: not before the room was there."""
     created = call.room_info.created_at if call.room_info else result.started_at
     started_at = max(result.started_at, min(created, result.started_at + DATE_RESOLUTION))
-    return started_at, max(result.read.now, started_at + timedelta(seconds=result.took))
+    return started_at, max(result.read.now, started_at + result.lasted)
 
 
 def _in_words(result: SipCallResult, sip_status: int | None) -> str:
@@ -223,10 +248,11 @@ def _in_words(result: SipCallResult, sip_status: int | None) -> str:
     return f"{http}, no SIP status{after}: {own_words(result.message) or 'no message'}".removeprefix(", ")
 
 
-def _from_rows(call: "Call") -> Iterator[CarrierAnswer]:
+def _from_rows(attempts: Attempts) -> Iterator[CarrierAnswer]:
     """The refusals that a component logged with a row. Only those that name a SIP status: other words
     in a row's metadata may be about anything."""
-    for row, refusal in call.refusals:
+    call = attempts.seen
+    for row, refusal in attempts.refusals:
         if not refusal.sure or dialled_again(call, row.at, by=row.source):
             continue
         text = f"{row.source or 'a component'} logged {row.state} with SIP status {refusal.status}"
@@ -240,7 +266,26 @@ def _from_rows(call: "Call") -> Iterator[CarrierAnswer]:
         )
 
 
-def _doubt(call: "Call", row: LogRow, refusal: Refusal) -> str:
+def _from_words_of_rows(attempts: Attempts) -> Iterator[CarrierAnswer]:
+    """What rows that say that the phone's leg failed quote of LiveKit's own words, without a SIP status."""
+    seen = attempts.seen
+    told = {id(row) for row, _ in attempts.refusals}
+    for row in seen.rows:
+        if seen.step_of_state[row.state] is not None or not says_phone_failed(row.state) or id(row) in told:
+            continue
+        words = own_words(error_in(row))
+        kind = kind_of(words)
+        if kind not in _BY_WORDS or dialled_again(seen, row.at, by=row.source):
+            continue
+        text = f"{row.source or 'a component'} logged {row.state}: {words}"
+        yield CarrierAnswer(kind=kind, because=Because(source=row.read.source, at=row.at, text=text), at=row.at)
+
+
+_BY_WORDS = frozenset({Kind.TRUNK_MISSING, Kind.TRUNK_UNUSABLE, Kind.NO_SIP, Kind.AUTH_FAILED, Kind.MEDIA_FAILED})
+"""What LiveKit says in words of its own; that a host is not known, anything says."""
+
+
+def _doubt(call: Seen, row: LogRow, refusal: Refusal) -> str:
     """Why the refusal in a row may be that of another phone; empty where nothing says so."""
     if not refusal.by_dialler:
         return "the agent logged it, which does not dial this call's phone (flow.placed_by): it may be another phone's"
@@ -249,7 +294,7 @@ def _doubt(call: "Call", row: LogRow, refusal: Refusal) -> str:
     return ""
 
 
-def dialled_again(call: "Call", at: datetime, by: str | None = None) -> bool:
+def dialled_again(call: Seen, at: datetime, by: str | None = None) -> bool:
     """Whether a row tells of the phone after this moment, `by` the clock of this component. Two clocks have an
     order only beyond the tolerance (design fact 29)."""
     tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
@@ -259,19 +304,19 @@ def dialled_again(call: "Call", at: datetime, by: str | None = None) -> bool:
     return last - at > tolerance or (by is not None and call.last_of_phone.get(by, at) > at)
 
 
-def _from_sip_log(call: "Call") -> Iterator[CarrierAnswer]:
+def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
     """livekit-sip's errors of this call's room; of the lines of one failure the first. None where the phone was
     dialled again after the last of them."""
     found: list[CarrierAnswer] = []
     seen: set[str] = set()
-    for line in call.component_logs.said(Said.SIP_CREATING, Said.SIP_FAILED):
+    for line in attempts.logs.said(Said.SIP_CREATING, Said.SIP_FAILED):
         if meaning(line) is Said.SIP_CREATING:
             seen.clear()
             continue
         error = line.fields["error"]
         if line.at is None or error in seen:
             continue
-        if _ends_calls_too(error) and not line.read.excerpt and not call.component_logs.said(Said.SIP_CREATING):
+        if _ends_calls_too(error) and not line.read.excerpt and not attempts.logs.said(Said.SIP_CREATING):
             continue  # the log begins in the middle of the call, which may have been answered
         seen.add(error)
         found.append(
@@ -288,10 +333,33 @@ def _from_sip_log(call: "Call") -> Iterator[CarrierAnswer]:
         yield from found
 
 
+def _from_server_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
+    """What livekit-server logged of CreateSIPParticipant where that failed."""
+    for line in attempts.logs.said(Said.SIP_REFUSED):
+        error, status = line.fields.get("error", ""), line.fields.get("status", "")
+        if line.at is None or not error or dialled_again(attempts.seen, line.at):
+            continue
+        http = int(status) if status.isdecimal() else 0
+        text = ": ".join(filter(None, (f"CreateSIPParticipant failed with HTTP {status}", own_words(error))))
+        yield CarrierAnswer(
+            kind=kind_of(error, status=http),
+            because=Because(source="server log", at=line.at, text=text),
+            at=line.at,
+            sip_status=sip_status_in(error),
+            trunk_id=line.fields.get("trunk_id", ""),
+        )
+
+
 def _ends_calls_too(error: str) -> bool:
     """Whether a call that was answered may end with this error, too."""
     return kind_of(error) is Kind.MEDIA_FAILED and "timeout" in error.lower()
 
 
-SOURCES: list[Callable[["Call"], Iterable[CarrierAnswer]]] = [_from_api, _from_rows, _from_sip_log]
+SOURCES: list[Callable[[Attempts], Iterable[CarrierAnswer]]] = [
+    _from_api,
+    _from_rows,
+    _from_words_of_rows,
+    _from_server_log,
+    _from_sip_log,
+]
 """Each yields the answers that one kind of evidence has of a call."""

@@ -1,197 +1,25 @@
 """What the components' logs say of one call: which lines are its own, and what they mean.
 
-The texts are those of livekit-server 1.13.5 and livekit-agents 1.8.9 (design facts 11 and 12, and the
-lab), and of livekit-sip 1.11.0 (its source). A line is a call's own by its room, its job, its dispatch
-or its agent's identity. One that has none of these counts by the agent's name and the time of the
-dispatch, for no more than `likely`.
+A line is a call's own by its room, its job, its dispatch or its agent's identity. One that has none of these
+counts by the agent's name and the time of the dispatch, for no more than `likely` (Call.lines_by_name).
 """
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from enum import StrEnum, auto
 from functools import cached_property
-from typing import TYPE_CHECKING, get_args
 
 from msgspec import Struct
 
+from livekit_doctor.diagnosis.episodes import Latest, latest_of
 from livekit_doctor.diagnosis.findings import Because
+from livekit_doctor.diagnosis.said import Said, meaning
+from livekit_doctor.diagnosis.seen import Seen
+from livekit_doctor.diagnosis.times import WORKER_ANSWERS_WITHIN
 from livekit_doctor.evidence.observations import Component, LogFile, LogLine
 
-if TYPE_CHECKING:
-    from livekit_doctor.diagnosis.call import Call
-
-AROUND_DISPATCH = (timedelta(seconds=-2), timedelta(seconds=15))
-"""When a line without room or job may be about a dispatch: the server answers it 0 to 5 s later, and a
-request that hangs is given up after 3 s a worker."""
-
-
-WORKER_ANSWERS_WITHIN = timedelta(seconds=3)
-"""The longest that the server waits for a worker's answer to a job request (design fact 11)."""
-
 _AGENT_NAME = re.compile(r'"agentName": ?"((?:[^"\\]|\\.)+)"')
-
-
-class Said(StrEnum):
-    """What a line says."""
-
-    # livekit-server, of a job on its way to a worker
-    NO_WORKER = auto()
-    """No worker is registered under the agent's name."""
-    NO_ANSWER = auto()
-    """A worker was registered within the last minute, and none for this job answered."""
-    NOBODY_FREE = auto()
-    """Workers answered that they take no jobs."""
-    DECLINED = auto()
-    """A worker was asked and declined."""
-    TIMED_OUT = auto()
-    """A worker was asked, and the answer or the assignment took too long."""
-    ASSIGNED = auto()
-    JOB_ENDED = auto()
-    REGISTERED = auto()
-    """A worker registered: the server's line, or the worker's own."""
-    DEREGISTERED = auto()
-    """The last worker of a name and kind left the server."""
-    WORKER_CLOSED = auto()
-    """The server's connection to a worker ended."""
-    # livekit-server, of rooms, dispatches and participants
-    ROOM_ASKED_FOR = auto()
-    """CreateRoom was called: the room may have been there before."""
-    ROOM_OPENED = auto()
-    ROOM_CLOSED = auto()
-    ROOM_IDLE = auto()
-    ROOM_DELETED = auto()
-    DISPATCH_CREATED = auto()
-    DISPATCH_DELETED = auto()
-    SESSION_STARTED = auto()
-    """A participant's signalling is there; its media is to come."""
-    PARTICIPANT_ACTIVE = auto()
-    PARTICIPANT_LEFT = auto()
-    NEVER_HAD_MEDIA = auto()
-    """A participant was removed that never was ACTIVE."""
-    TRANSFERRED = auto()
-    """The phone was transferred (REFER), the server's line or livekit-sip's."""
-    # the worker
-    ASKED = auto()
-    """The job request reached the worker."""
-    CONNECTION_FAILED = auto()
-    GAVE_UP = auto()
-    FULL = auto()
-    FREE = auto()
-    """No longer full."""
-    DRAINING = auto()
-    SHUT_DOWN = auto()
-    REQUEST_RAISED = auto()
-    REQUEST_UNANSWERED = auto()
-    """The request_fnc ended, and had neither accepted nor rejected."""
-    ASSIGNMENT_LATE = auto()
-    INIT_FAILED = auto()
-    """A process that should run jobs did not come up; for which job it was the line does not say."""
-    NO_PROCESS = auto()
-    """The worker gave up launching a process for a job."""
-    MEDIA_TIMED_OUT = auto()
-    """The RTC library gave up a media connection, after 15 s, and may try again."""
-    RAISED = auto()
-    EXITED = auto()
-    """A job's process ended with an exit code other than 0."""
-    UNRESPONSIVE = auto()
-    SLOW_TO_CONNECT = auto()
-    RETURNED = auto()
-    """The entrypoint returned without connecting."""
-    ASYNC_PREWARM = auto()
-    # livekit-sip, of an outbound call
-    SIP_CREATING = auto()
-    SIP_FAILED = auto()
-    SIP_RANG = auto()
-    """Its times name the ringing, which they do only where it rang."""
-    SIP_ESTABLISHED = auto()
-
-
-class _Meaning(Struct, frozen=True):
-    log: Component
-    text: str
-    """The message begins with it, in any case."""
-    said: Said
-    where: Callable[[LogLine], bool] = lambda _: True
-
-
-def _error(*texts: str) -> Callable[[LogLine], bool]:
-    """Has an error, with one of these texts in it."""
-    return lambda line: any(text in line.fields["error"] for text in texts) if "error" in line.fields else False
-
-
-def _succeeded(line: LogLine) -> bool:
-    return line.fields.get("status") == "200"
-
-
-def _of_job(line: LogLine) -> bool:
-    """Not the process that a worker keeps warm, which may exit with 255 at any time (fact 12)."""
-    return bool(line.fields.get("job_id"))
-
-
-def _gave_up(line: LogLine) -> bool:
-    """After its last attempt: before that it tries again."""
-    return _of_job(line) and "retrying" not in line.message
-
-
-_NO_MEDIA = "wait_pc_connection timed out"
-
-
-_MEANINGS = (
-    _Meaning("server", "not dispatching agent job since no worker", Said.NO_WORKER),
-    _Meaning("server", "failed to send job request", Said.NO_ANSWER, _error("no response from servers")),
-    _Meaning("server", "failed to send job request", Said.NOBODY_FREE, _error("no servers available")),
-    _Meaning("server", "failed to assign job to worker", Said.DECLINED, _error("worker not available")),
-    _Meaning("server", "no worker available to handle job", Said.DECLINED, _error("no workers with sufficient")),
-    _Meaning("server", "failed to assign job to worker", Said.TIMED_OUT, _error("deadline", "timed out")),
-    _Meaning("server", "assigned job to worker", Said.ASSIGNED),
-    _Meaning("server", "job ended", Said.JOB_ENDED),
-    _Meaning("server", "worker registered", Said.REGISTERED),
-    _Meaning("server", "last worker deregistered", Said.DEREGISTERED),
-    _Meaning("server", "closing worker", Said.WORKER_CLOSED),
-    _Meaning("server", "API RoomService.CreateRoom", Said.ROOM_ASKED_FOR),
-    _Meaning("server", "selected node for room", Said.ROOM_OPENED),
-    _Meaning("server", "closing idle room", Said.ROOM_IDLE),
-    _Meaning("server", "room closed", Said.ROOM_CLOSED),
-    _Meaning("server", "API RoomService.DeleteRoom", Said.ROOM_DELETED),
-    _Meaning("server", "API AgentDispatchService.CreateDispatch", Said.DISPATCH_CREATED),
-    _Meaning("server", "API AgentDispatchService.DeleteDispatch", Said.DISPATCH_DELETED),
-    _Meaning("server", "starting RTC session", Said.SESSION_STARTED),
-    _Meaning("server", "participant active", Said.PARTICIPANT_ACTIVE),
-    _Meaning("server", "removing participant without connection", Said.NEVER_HAD_MEDIA),
-    _Meaning("server", "participant closing", Said.PARTICIPANT_LEFT),
-    _Meaning("server", "API SIP.TransferSIPParticipant", Said.TRANSFERRED, _succeeded),
-    _Meaning("worker", "received job request", Said.ASKED),
-    _Meaning("worker", "registered worker", Said.REGISTERED),
-    _Meaning("worker", "failed to connect to livekit", Said.CONNECTION_FAILED),
-    _Meaning("worker", "worker failed", Said.GAVE_UP),
-    _Meaning("worker", "worker is at full capacity", Said.FULL),
-    _Meaning("worker", "worker is below capacity", Said.FREE),
-    _Meaning("worker", "draining worker", Said.DRAINING),
-    _Meaning("worker", "shutting down worker", Said.SHUT_DOWN),
-    _Meaning("worker", "job_request_fnc failed", Said.REQUEST_RAISED),
-    _Meaning("worker", "no answer was given inside the job_request_fnc", Said.REQUEST_UNANSWERED),
-    _Meaning("worker", "assignment for job", Said.ASSIGNMENT_LATE, lambda line: "timed out" in line.message),
-    _Meaning("worker", "error initializing process", Said.INIT_FAILED),
-    _Meaning("worker", "failed to acquire process for job", Said.NO_PROCESS, _of_job),
-    _Meaning("worker", "failed to launch job on process", Said.NO_PROCESS, _gave_up),
-    _Meaning("worker", "livekit::rtc_engine", Said.MEDIA_TIMED_OUT, lambda line: _NO_MEDIA in line.message),
-    _Meaning("worker", "unhandled exception while running the job task", Said.RAISED, _of_job),
-    _Meaning("worker", "process exited with non-zero exit code", Said.EXITED, _of_job),
-    _Meaning("worker", "job crashed", Said.EXITED, _of_job),
-    _Meaning("worker", "process is unresponsive", Said.UNRESPONSIVE, _of_job),
-    _Meaning("sip", "creating sip participant", Said.SIP_CREATING),
-    _Meaning("sip", "sip call failed", Said.SIP_FAILED, _error("")),
-    _Meaning("sip", "sip invite failed", Said.SIP_FAILED, _error("")),
-    _Meaning("sip", "closing outbound call with error", Said.SIP_FAILED, _error("")),
-    _Meaning("sip", "signaling timestamps", Said.SIP_RANG, lambda line: "invite_to_ringing_ms" in line.fields),
-    _Meaning("sip", "outbound sip call established", Said.SIP_ESTABLISHED),
-    _Meaning("sip", "outbound call transferred", Said.TRANSFERRED),
-    _Meaning("sip", "inbound call transferred", Said.TRANSFERRED),
-    _Meaning("worker", "the room connection was not established", Said.SLOW_TO_CONNECT),
-    _Meaning("worker", "the job task completed without", Said.RETURNED),
-)
 
 
 _BY_THE_ROOMS_NODE = (
@@ -207,26 +35,10 @@ _BY_THE_ROOMS_NODE = (
 the room, and the one that has a worker writes of its jobs (measured, two nodes of 1.13.5)."""
 
 
-def meaning(line: LogLine) -> Said | None:
-    """What the line says; None where that is nothing that a diagnosis knows."""
-    message = line.message.lower()
-    if line.log == "worker" and "prewarm" in message and "was never awaited" in message:
-        return Said.ASYNC_PREWARM
-    for text, entry in _MEANINGS_OF[line.log]:
-        if message.startswith(text) and entry.where(line):
-            return entry.said
-    return None
-
-
-_MEANINGS_OF: dict[Component, tuple[tuple[str, _Meaning], ...]] = {
-    log: tuple((entry.text.lower(), entry) for entry in _MEANINGS if entry.log == log) for log in get_args(Component)
-}
-
-
 class ComponentLogs(Struct, frozen=True, dict=True):
     """The lines that concern one call, oldest first."""
 
-    call: "Call"
+    call: Seen
 
     @cached_property
     def given(self) -> tuple[LogFile, ...]:
@@ -248,7 +60,7 @@ class ComponentLogs(Struct, frozen=True, dict=True):
     @cached_property
     def _of_rooms_node(self) -> frozenset[str]:
         """The names of the server's logs that the node of the room wrote."""
-        return frozenset(line.file for line in self.said(*_BY_THE_ROOMS_NODE))
+        return frozenset(line.file for line in self.ever_said(*_BY_THE_ROOMS_NODE))
 
     @cached_property
     def _lines(self) -> tuple[tuple[Said | None, LogLine], ...]:
@@ -268,7 +80,7 @@ class ComponentLogs(Struct, frozen=True, dict=True):
     @cached_property
     def job_ids(self) -> frozenset[str]:
         """The call's jobs: those that the API listed, and those that a line puts into its room."""
-        listed = {job.id for job in (*self.call.jobs, *self.call.declined_jobs)}
+        listed = {job.id for job in self.call.jobs_ever}
         return frozenset((listed | self._logged_jobs) - {""})
 
     @cached_property
@@ -293,28 +105,27 @@ class ComponentLogs(Struct, frozen=True, dict=True):
         return frozenset(line.fields["agent_name"] for line in of_room or others or named)
 
     def said(self, *what: Said) -> tuple[LogLine, ...]:
-        """The call's own lines that say this."""
+        """The call's own lines that say this; of jobs and agents those of the latest dispatch."""
+        return tuple(line for said, line in self._current if said in what)
+
+    def ever_said(self, *what: Said) -> tuple[LogLine, ...]:
+        """Those of earlier dispatches, too."""
         return tuple(line for said, line in self._own if said in what)
+
+    @cached_property
+    def _current(self) -> tuple[tuple[Said | None, LogLine], ...]:
+        earlier = self.latest.is_earlier
+        return tuple((said, line) for said, line in self._own if not earlier.get(id(line)))
+
+    @cached_property
+    def latest(self) -> Latest:
+        """The latest dispatch, and which lines are about those before it."""
+        agents = {identity for identity, kind in self._kinds.items() if kind == "AGENT"}
+        return latest_of(self.call, self._own, frozenset(agents))
 
     def anywhere(self, *what: Said) -> tuple[LogLine, ...]:
         """All lines that say this, about whichever call."""
         return tuple(line for said, line in self._lines if said in what)
-
-    def by_name(self, *what: Said) -> tuple[LogLine, ...]:
-        """Lines without room and job that can be about this call's dispatch: the agent's name and the time
-        are right. Another call of that time would leave the same."""
-        name, began = self.call.wanted_agent, self.call.dispatched_at
-        if not name or began is None:
-            return ()
-        first, last = (began + offset for offset in AROUND_DISPATCH)
-        return tuple(
-            line
-            for line in self.anywhere(*what)
-            if line.fields.get("agent_name") == name
-            and not (line.fields.get("room") or line.fields.get("job_id"))
-            and line.at is not None
-            and first <= line.at <= last
-        )
 
     def is_agent(self, line: LogLine) -> bool:
         """Whether a line about a participant is about the call's agent."""
@@ -328,13 +139,25 @@ class ComponentLogs(Struct, frozen=True, dict=True):
 
     @cached_property
     def _agent_identities(self) -> frozenset[str]:
-        listed = {job.participant_identity for job in self.call.jobs}
+        listed = {job.participant_identity for job in self.call.jobs_ever}
         return frozenset(listed | {f"agent-{job_id}" for job_id in self.job_ids})
 
     def may_be_agent(self, line: LogLine) -> bool:
         """Whether nothing shows that a line about a participant is not about the call's agent: it may have
         any identity, and only the line of its leaving says of which kind it was."""
         return self.is_agent(line) or self._kinds.get(line.fields.get("participant", "")) is None
+
+    def is_phone(self, line: LogLine) -> bool:
+        """Whether a line about a participant is known to be about one that was dialled."""
+        return self._kinds.get(line.fields.get("participant", "")) == "SIP" or (
+            line.fields.get("participant", "-") in self._dialled
+        )
+
+    @cached_property
+    def _dialled(self) -> frozenset[str]:
+        """The identities that CreateSIPParticipant was called for."""
+        lines = self.ever_said(Said.SIP_ACCEPTED, Said.SIP_REFUSED)
+        return frozenset(line.fields["participant"] for line in lines if line.fields.get("participant"))
 
     def is_user(self, line: LogLine) -> bool:
         """Whether a line about a participant is about one that joined with a user's token."""
@@ -344,13 +167,13 @@ class ComponentLogs(Struct, frozen=True, dict=True):
     def _kinds(self) -> dict[str, str]:
         """The kind of each participant by its identity, as the API and the lines of their leaving have it."""
         listed = {p.identity: p.kind for listing in self.call.participant_lists for p in listing.participants}
-        left = {line.fields.get("participant", ""): line.fields for line in self.said(Said.PARTICIPANT_LEFT)}
+        left = {line.fields.get("participant", ""): line.fields for line in self.ever_said(Said.PARTICIPANT_LEFT)}
         return listed | {identity: fields["kind"] for identity, fields in left.items() if fields.get("kind")}
 
     @cached_property
     def dispatched_names(self) -> tuple[str, ...]:
         """The agent names that were dispatched into the call's room, by the server's log."""
-        asked = self.said(Said.DISPATCH_CREATED, Said.ROOM_ASKED_FOR)
+        asked = self.ever_said(Said.DISPATCH_CREATED, Said.ROOM_ASKED_FOR)
         found = [name for line in asked for name in _AGENT_NAME.findall(line.fields.get("request", ""))]
         return tuple(map(_unescaped, dict.fromkeys(found)))
 
@@ -364,11 +187,11 @@ class ComponentLogs(Struct, frozen=True, dict=True):
     def _clocks_agree(self) -> bool:
         """Whether worker and server write the same job at the same time: the worker when it is asked, the
         server once it has the answer. Not known to differ where one of them does not write it."""
-        asked = {line.fields.get("job_id"): line.at for line in self.said(Said.ASKED) if line.at}
+        asked = {line.fields.get("job_id"): line.at for line in self.ever_said(Said.ASKED) if line.at}
         tolerance = timedelta(seconds=self.call.settings.call_logs.clock_tolerance)
         took = [
             line.at - asked[line.fields["job_id"]]
-            for line in self.said(Said.ASSIGNED)
+            for line in self.ever_said(Said.ASSIGNED)
             if line.at and line.fields.get("job_id") in asked
         ]
         return all(-tolerance <= each <= WORKER_ANSWERS_WITHIN + tolerance for each in took)
@@ -392,7 +215,7 @@ class ComponentLogs(Struct, frozen=True, dict=True):
         if line.read.excerpt and fields.get("job_id", "") not in self._jobs_elsewhere:
             # A person picked it, and no other call is known to be its own.
             return True
-        dispatches = {dispatch.id for dispatch in self.call.dispatches}
+        dispatches = {dispatch.id for dispatch in self.call.dispatches_ever}
         return fields.get("job_id") in self.job_ids or fields.get("dispatch_id") in dispatches
 
     @cached_property

@@ -21,10 +21,10 @@ from livekit_doctor.diagnosis.result import (
     StepResult,
 )
 from livekit_doctor.diagnosis.rules import CALL_RULES, SECOND_LOOKS, agent_logs, agents, jobs, rows
-from livekit_doctor.diagnosis.rules.looks import SECOND_LOOK
 from livekit_doctor.diagnosis.settling import is_done
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.timeline import timeline
+from livekit_doctor.diagnosis.times import SECOND_LOOK
 from livekit_doctor.diagnosis.warnings import warnings
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import Evidence, LogRow, RecentCalls
@@ -280,7 +280,7 @@ def _pending_in_room(call: Call, proofs: Proofs, step: Step) -> bool:
                 return False
             return age(call, proofs, Step.ROOM_CREATED) is not None
         case Step.JOB_ASSIGNED if Step.AGENT_DISPATCHED in proofs:
-            return not jobs.all_declined(call, proofs) and not jobs.job_is_late(call, proofs)
+            return not jobs.all_declined(call) and not jobs.job_is_late(call, proofs)
         case Step.AGENT_CONNECTED if Step.AGENT_DISPATCHED in proofs:
             return not agents.agent_is_late(call, proofs)
         case Step.AGENT_AUDIO:
@@ -355,7 +355,7 @@ def _phone_is_missing(call: Call, status: dict[Step, Status]) -> bool:
 def _refused_before(call: Call, status: dict[Step, Status]) -> bool:
     """An attempt to dial failed, or may have, which was not the last one, and nobody says that the phone was
     answered."""
-    failed = any(answer.is_failure for answer in call.answers[-1:])
+    failed = any(answer.is_failure and not answer.earlier for answer in call.answers[-1:])
     return (failed or bool(call.logged_doubts)) and not call.inbound and status[Step.SIP_ANSWERED] is not Status.OK
 
 

@@ -36,7 +36,7 @@ def needles_of(call: Call) -> Needles:
     """What is known of a call that its components' logs may name."""
     ids = [call.subject.livekit_id or "", call.room.sid if call.room else ""]
     ids += [call.room_info.sid] if call.room_info else []
-    for dispatch in call.dispatches:
+    for dispatch in call.dispatches_ever:
         ids += (dispatch.id, *(job.id for job in dispatch.jobs))
     for participant in (*call.phones_seen, *call.agents_seen):
         ids += (participant.sid, participant.attributes.get("sip.callID", ""))
@@ -50,7 +50,7 @@ def needles_of(call: Call) -> Needles:
         call_ids=(own_id,) if own_id else (),
         ids=tuple(dict.fromkeys(filter(None, ids))),
         agent_name=call.agent_name,
-        worker_ids=tuple(dict.fromkeys(job.worker_id for job in call.jobs if job.worker_id)),
+        worker_ids=tuple(dict.fromkeys(job.worker_id for job in call.jobs_ever if job.worker_id)),
         start=min(times, default=None),
         end=end,
     )

@@ -7,10 +7,11 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from livekit_doctor.diagnosis.call import ANSWERED, RANG, Call, agent_name_of, declined
+from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.carrier import DIALED, Kind
-from livekit_doctor.diagnosis.component_logs import Said
-from livekit_doctor.evidence.observations import LogLine, Participant, Sighting
+from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.seen import ANSWERED, RANG, agent_name_of, declined, taken
+from livekit_doctor.evidence.observations import Dispatch, LogLine, Participant, Sighting
 from livekit_doctor.flow import FLOW, SPEC, Step, implied_by
 
 
@@ -105,6 +106,7 @@ _STEP_OF_LINE = (
     (Step.ENTRYPOINT_CALLED, Said.SESSION_STARTED),
     (Step.AGENT_CONNECTED, Said.PARTICIPANT_ACTIVE),
     (Step.SIP_PARTICIPANT_CREATED, Said.SIP_CREATING),
+    (Step.SIP_PARTICIPANT_CREATED, Said.SIP_ACCEPTED),
     (Step.SIP_RINGING, Said.SIP_RANG),
     (Step.SIP_ANSWERED, Said.SIP_ESTABLISHED),
 )
@@ -130,9 +132,9 @@ def _from_api(call: Call) -> Iterator[Proof]:
     if call.room_info is not None:
         text = f"room {call.room_info.sid} exists"
         yield proof(Step.ROOM_CREATED, "ListRooms", text, call.room_info.created_at)
-    for dispatch in call.dispatches:
+    for dispatch in reversed(call.dispatches):
         named = f'for "{dispatch.agent_name}"' if dispatch.agent_name else "the automatic one"
-        text = f"dispatch {dispatch.id}, {named}"
+        text = f"dispatch {dispatch.id}, {named}" + _became(call, dispatch)
         yield proof(Step.AGENT_DISPATCHED, "ListDispatch", text, dispatch.created_at)
     for job in call.jobs:
         text = f"job {job.id} {job.status}, worker {job.worker_id or 'unknown'}"
@@ -153,10 +155,22 @@ def _from_api(call: Call) -> Iterator[Proof]:
         yield from _from_answers(call, proof=proof)
 
 
+def _became(call: Call, dispatch: Dispatch) -> str:
+    """What became of a dispatch before the latest, in a few words."""
+    if dispatch is call.dispatches[-1]:
+        return ""
+    jobs = dispatch.jobs
+    told = list(call.component_logs.latest.became)
+    told += ["its job was declined"] if jobs and all(map(declined, jobs)) else []
+    told += [f"its job {job.status}: {job.error or job.reason}" for job in jobs if job.error or job.reason]
+    told = told or (["a worker took its job"] if any(map(taken, jobs)) else ["no worker took its job"])
+    return f"; before the latest: {', '.join(told)}"
+
+
 def _from_answers(call: Call, *, proof: "_MakeProof") -> Iterator[Proof]:
     """What the answer to an attempt to dial proves of the steps before it."""
     for answer in call.answers:
-        if answer.quoted:
+        if answer.quoted or answer.earlier:
             continue
         source, text = answer.because.source, answer.because.text
         at = answer.at if answer.by_livekits_clock else None

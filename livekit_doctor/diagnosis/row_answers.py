@@ -84,6 +84,15 @@ def refusal_in(row: LogRow, step: Step | None, *, by_dialler: bool = True) -> Re
     )
 
 
+def error_in(row: LogRow) -> str:
+    """The words of the error at the top of a row's metadata; empty where it has none."""
+    value = _parsed(row.metadata)
+    if not isinstance(value, dict):
+        return ""
+    named = (item for key, item in value.items() if re.sub(r"[\W_]", "", key).lower() in _ERRORS)
+    return next((item for item in named if isinstance(item, str)), "")
+
+
 _Found = Iterator[tuple[int, bool]]
 
 

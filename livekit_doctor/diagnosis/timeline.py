@@ -43,7 +43,7 @@ def _dated(proofs: Proofs) -> Iterator[TimelineEntry]:
 
 
 def _jobs(call: Call) -> Iterator[TimelineEntry]:
-    for job in (*call.jobs, *call.declined_jobs):
+    for job in call.jobs_ever:
         if job.ended_at is not None:
             detail = " ".join(filter(None, (job.id, job.status, job.reason, job.error)))
             yield TimelineEntry(

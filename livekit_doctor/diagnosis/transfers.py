@@ -8,18 +8,15 @@ log rows may be any kind; it says as well that the agent was done.
 from datetime import datetime, timedelta
 
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.component_logs import Said
+from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.states import says_transferred
-
-TAKES = timedelta(seconds=30)
-"""How long LiveKit waits for a transfer, unless asked otherwise (livekit-server 1.13.5): an agent that does not
-wait for it leaves by so much before the line that says it is done."""
+from livekit_doctor.diagnosis.times import TRANSFER_TAKES
 
 
 def transferred(call: Call, left_at: datetime | None, identity: str) -> bool:
     """Whether the phone of this identity had been transferred when the agent left, or was just then; at any time
     where `left_at` is None. `left_at` is on LiveKit's clock."""
-    latest = None if left_at is None else left_at + TAKES
+    latest = None if left_at is None else left_at + TRANSFER_TAKES
     tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
     lines = call.component_logs.said(Said.TRANSFERRED)
     by_line = [line.at for line in lines if line.fields.get("participant", identity) == identity]

@@ -3,20 +3,19 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from livekit_doctor.diagnosis.call import Call, agent_name_of
-from livekit_doctor.diagnosis.component_logs import Said
+from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.correlation import step_of_state
 from livekit_doctor.diagnosis.names import written_alike
 from livekit_doctor.diagnosis.proofs import Proof, Proofs, age, waited
 from livekit_doctor.diagnosis.result import StepResult, WarningResult
 from livekit_doctor.diagnosis.rules import rows
 from livekit_doctor.diagnosis.rules.agent_logs import stray_worker
+from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.seen import agent_name_of
+from livekit_doctor.diagnosis.times import ROW_WRITTEN_AFTER
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import LeftBehind, LogTable, RecentCalls
 from livekit_doctor.flow import SPEC, Status, Step, implied_by
-
-ROW_WRITTEN_AFTER = timedelta(seconds=10)
-"""An agent that has just connected may not have logged it yet."""
 
 
 def warnings(call: Call, proofs: Proofs, steps: tuple[StepResult, ...]) -> tuple[WarningResult, ...]:

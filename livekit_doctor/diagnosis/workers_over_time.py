@@ -11,13 +11,15 @@ that started both.
 from bisect import bisect_left, bisect_right
 from collections import defaultdict, deque
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum, auto
 from itertools import accumulate
 
 from msgspec import Struct, field
 
-from livekit_doctor.diagnosis.component_logs import ComponentLogs, Said, meaning
+from livekit_doctor.diagnosis.component_logs import ComponentLogs
+from livekit_doctor.diagnosis.said import Said, meaning
+from livekit_doctor.diagnosis.times import STARTED_TOGETHER
 from livekit_doctor.evidence.observations import LogLine
 
 
@@ -49,9 +51,6 @@ NO_MORE = (State.GONE, State.REPLACED)
 
 _FOR_GOOD = (*NO_MORE, State.DRAINING)
 """The states that no later line takes back, the stronger first."""
-
-_TOGETHER = timedelta(seconds=10)
-"""Workers that register in one log no further apart are several that were started together, not successors."""
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -231,7 +230,7 @@ def _first_later(worker: Worker, times: list[datetime]) -> int:
     began = worker.registration.at
     return max(
         bisect_right(times, max(heard)) if heard else 0,
-        bisect_right(times, _TOGETHER, key=lambda at: at - began) if began else 0,
+        bisect_right(times, STARTED_TOGETHER, key=lambda at: at - began) if began else 0,
     )
 
 

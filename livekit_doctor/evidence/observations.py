@@ -385,7 +385,12 @@ class SipCallResult(_Observation, frozen=True):
     @property
     def started_at(self) -> datetime:
         """When the request was sent, on the clock of `read.now`."""
-        return self.read.now - timedelta(seconds=self.took)
+        return self.read.now - self.lasted
+
+    @property
+    def lasted(self) -> timedelta:
+        """How long it took; no request is answered after a day, whatever a file says."""
+        return timedelta(seconds=min(self.took, 86_400.0))
 
 
 class Sighting(_Observation, frozen=True):

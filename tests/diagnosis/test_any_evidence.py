@@ -6,10 +6,10 @@ from unittest.mock import patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livekit_doctor.diagnosis.component_logs import _MEANINGS
 from livekit_doctor.diagnosis.core import diagnose
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
+from livekit_doctor.diagnosis.said import MEANINGS
 from livekit_doctor.evidence.observations import Coverage, Evidence, Observation
 from livekit_doctor.flow import DEFAULT_STATES, Status, Verdict, order
 from tests.bundle import strategies
@@ -21,7 +21,7 @@ WORDS = st.sampled_from(
         *(ROOM, SID, CALL, AGENT, AGENT.upper(), "", "livekit_api", "call_logs", "sip_api", "AJ_uN4vB8sK1rTy"),
         *("agent-AJ_uN4vB8sK1rTy", "sip_1", "AGENT", "SIP", "STANDARD", "ACTIVE", "JOINED", "JT_ROOM", "200"),
         *("JS_RUNNING", "JS_SUCCESS", "JS_FAILED", "sip.callStatus", "active", "ringing", "room", "job_id", "error"),
-        *(entry.text for entry in _MEANINGS),
+        *(entry.text for entry in MEANINGS),
         *DEFAULT_STATES,
     ]
 )

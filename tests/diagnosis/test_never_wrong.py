@@ -78,22 +78,26 @@ def test_an_agent_that_hands_over_to_another() -> None:
     assert judge(100, *looks, settings=WITH_OTHERS, subject=OPEN).verdict is not Verdict.BROKEN
 
 
-@pytest.mark.parametrize("name", [AGENT, "billing"])
-def test_an_agent_that_is_replaced(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "breaks"),
+    [(AGENT, ("entrypoint_called", "LKD406", "likely")), ("billing", ("agent_connected", "LKD407", "proven"))],
+)
+def test_an_agent_that_is_replaced(name: str, breaks: tuple[str, str, str]) -> None:
+    """By one of its own name, which does not come, or by another agent: the latest dispatch of its name decides."""
     second = dispatch(62, job(62.3, id="AJ_second99", identity="agent-2"), id="AD_second99", name=name)
     before = [look(50, dispatch(0, job()), agent(1, audio()), phone()), look(61, dispatch(0, job()), phone())]
     between = look(64.5, dispatch(0, job()), second, phone())
     assert judge(64.5, *before, between, settings=WITH_OTHERS, subject=OPEN).verdict is not Verdict.BROKEN
     late = [look(t, dispatch(0, job()), second, phone()) for t in (78, 82)]
     diagnosis = judge(82, *before, between, *late, settings=WITH_OTHERS, subject=OPEN)
-    assert found(diagnosis) == [("agent_connected", "LKD407", "proven")]
+    assert found(diagnosis) == [breaks]
 
 
 def test_a_dispatch_that_was_declined_and_made_again() -> None:
     again = look(21, dispatch(0, declined_job()), dispatch(20.5, id="AD_second99"), phone())
     assert judge(21, again, subject=OPEN).verdict is Verdict.IN_PROGRESS
     late = look(36, dispatch(0, declined_job()), dispatch(20.5, id="AD_second99"), phone())
-    assert codes(judge(36, late, subject=OPEN)) == ["LKD404"]
+    assert codes(judge(36, late, subject=OPEN)) == ["LKD402"]
 
 
 @pytest.mark.parametrize("who", [human(60, audio()), agent(60, audio(), **BILLING)])

@@ -100,7 +100,8 @@ def test_the_status_with_which_a_call_ended(status: int) -> None:
     metadata = json.dumps({"sip_status_code": status})
     late = (*JOINED, row(8, "call_connected", "agent"), row(100, "call_ended", "agent", metadata=metadata))
     assert found(rows_only(400, *late)) == POSSIBLE
-    assert found(rows_only(400, *JOINED, row(9, "call_ended", "agent", metadata=metadata))) == PROVEN
+    soon = found(rows_only(400, *JOINED, row(9, "call_ended", "agent", metadata=metadata)))
+    assert soon == (POSSIBLE if status == 487 else PROVEN), "487 is the answer to our own CANCEL"
 
 
 def test_a_dial_may_take_its_time() -> None:

@@ -29,6 +29,7 @@ CALL_RULES: tuple[CallRule, ...] = (
     dispatches.agents_ignored,
     dispatches.agent_not_dispatched,
     jobs.job_declined,
+    jobs.no_worker_had_room,
     jobs.agent_name_mismatch,
     jobs.dispatch_pipeline_down,
     jobs.no_worker_registered,

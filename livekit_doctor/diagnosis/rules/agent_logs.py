@@ -13,11 +13,13 @@ from msgspec import Struct
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.component_logs import Said, because, tracebacks
+from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs
-from livekit_doctor.diagnosis.rules.agents import MEDIA_TAKES, agent_is_late
+from livekit_doctor.diagnosis.rules.agents import agent_is_late
 from livekit_doctor.diagnosis.rules.looks import finding
+from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.times import MEDIA_TAKES, PHONE_ALONE
 from livekit_doctor.diagnosis.transfers import transferred
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Confidence, Step
@@ -26,9 +28,6 @@ PROVEN, LIKELY, POSSIBLE = Confidence.PROVEN, Confidence.LIKELY, Confidence.POSS
 
 LEFT = "agent worker left the room"
 """The server's word for every agent that leaves, after a hang-up too (fact 12)."""
-
-ALONE = timedelta(seconds=10)
-"""A callee whom the agent has said goodbye to hangs up within this time."""
 
 
 def entrypoint_failed(call: Call, proofs: Proofs) -> Finding | None:
@@ -162,7 +161,12 @@ def left_the_phone_alone(call: Call, proofs: Proofs) -> Finding | None:
         return None
     agent, phone, when = gone[-1], phones[0], gone[-1].at
     ended = call.logged.get(Step.CALL_ENDED)
-    if when is None or phone.at is None or phone.at - when <= ALONE or (ended and ended.at <= phone.at - ALONE):
+    if (
+        when is None
+        or phone.at is None
+        or phone.at - when <= PHONE_ALONE
+        or (ended and ended.at <= phone.at - PHONE_ALONE)
+    ):
         return None
     others = [line for line in active if not logs.is_agent(line)]
     others = [line for line in others if line.fields.get("participant") != phone.fields.get("participant")]
@@ -192,12 +196,12 @@ def left_and_nobody_followed(call: Call, proofs: Proofs) -> Finding | None:
     if call.agents or call.inbound or closed or len(others) != 1 or len(left) > len(gone) or not joined or not gone:
         return None
     when = gone[-1].at
-    if when is None or any(line.at and line.at > when for line in active) or not logs.covers_room(when + ALONE):
+    if when is None or any(line.at and line.at > when for line in active) or not logs.covers_room(when + PHONE_ALONE):
         return None
     other = others.pop()
     if transferred(call, when, other):
         return None
-    stayed = f'neither has "{other}" left, nor was the room closed, in the {ALONE.total_seconds():.0f} s after it'
+    stayed = f'neither has "{other}" left, nor was the room closed, in the {PHONE_ALONE.total_seconds():.0f} s after it'
     shown = [
         because(joined[-1], "the agent was there"),
         because(gone[-1], "it left"),

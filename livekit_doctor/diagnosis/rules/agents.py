@@ -4,12 +4,10 @@ from datetime import datetime, timedelta
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.component_logs import Said
 from livekit_doctor.diagnosis.component_logs import because as by_line
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs, overdue, waited
 from livekit_doctor.diagnosis.rules.looks import (
-    SECOND_LOOK,
     finding,
     listed_dispatches,
     logged_row,
@@ -19,6 +17,8 @@ from livekit_doctor.diagnosis.rules.looks import (
     present,
     seen_in_room,
 )
+from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.times import MEDIA_TAKES, SECOND_LOOK
 from livekit_doctor.diagnosis.transfers import transferred
 from livekit_doctor.evidence.observations import LogLine, Participant, ParticipantList
 from livekit_doctor.flow import Confidence, Step
@@ -85,10 +85,6 @@ def agent_media_failed(call: Call, proofs: Proofs) -> Finding | None:
     return finding(
         call, "LKD416", Step.AGENT_CONNECTED, Confidence.LIKELY, [seen_in_room(call, text), no_agent(call)], ["LKD405"]
     )
-
-
-MEDIA_TAKES = timedelta(seconds=10)
-"""Media connects within 1 or 2 s of the joining, over TURN and TCP within a few more."""
 
 
 def first_joined(call: Call, agent: Participant) -> datetime | None:

@@ -6,21 +6,16 @@ It is the last answer that counts, and only while nothing came after it.
 
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue.sip_statuses import sip_status
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.carrier import CarrierAnswer, Kind, dialled_again
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.diagnosis.times import NOTHING_MISSED, ROOM_LINGERS
 from livekit_doctor.flow import Confidence, Step
-
-WATCHED = timedelta(seconds=3)
-"""Looks at the phone this close to the answer have shown its last sip.callStatus."""
-
-
-LINGERS = timedelta(seconds=60)
-"""A room closes some 20 s after its phone was refused, and its agent goes with it (fact 18)."""
-
 
 CODES = {
     Kind.TRUNK_MISSING: "LKD201",
@@ -35,6 +30,9 @@ CODES = {
 }
 """The answers that say by themselves what is wrong."""
 
+CANCELLED = 487
+"""Request Terminated (RFC 3261, 15.1.2)."""
+
 QUOTED = Because(source="evidence", text="it is quoted in a sentence, and may be about another call")
 
 
@@ -45,7 +43,7 @@ def last_answer(call: Call, proofs: Proofs, *kinds: Kind) -> CarrierAnswer | Non
     if call.inbound or Step.SIP_ANSWERED in proofs or not call.answers:
         return None
     answer = call.answers[-1]
-    if answer.kind not in kinds or (answer.when is not None and dialled_again(call, answer.when)):
+    if answer.kind not in kinds or answer.earlier or (answer.when is not None and dialled_again(call, answer.when)):
         return None
     joined = call.phone.joined_at if call.phone else None
     later = not answer.by_livekits_clock or (joined is not None and joined > answer.at)
@@ -63,6 +61,8 @@ def sip_call_rejected(call: Call, proofs: Proofs) -> Finding | None:
         Because(source=label if number == 0 else "or", text=f"from the {meaning.who}: {meaning.means}")
         for number, meaning in enumerate(status.meanings)
     ]
+    if answer.sip_status == CANCELLED and not answer.by_livekits_clock:
+        answer = replace(answer, doubt="it is the answer to a CANCEL: the side that called had given up before")
     own = {429: "LKD006", 403: "LKD004", 401: "LKD004"}.get(status.http)
     text = f"LiveKit's own HTTP {status.http} has no SIP status"
     return _exact(
@@ -217,7 +217,7 @@ def _last_seen_at(call: Call, answer: CarrierAnswer, status: str) -> bool:
         for p in listing.participants
         if p.sid == sid and p.attributes.get("sip.callStatus") == status
     ]
-    return any(answer.read_at - WATCHED <= when <= answer.read_at + WATCHED for when in seen)
+    return any(answer.read_at - NOTHING_MISSED <= when <= answer.read_at + NOTHING_MISSED for when in seen)
 
 
 def _cut_short(answer: CarrierAnswer) -> tuple[Because, ...]:
@@ -243,7 +243,7 @@ def _of_another_attempt(call: Call, proofs: Proofs, answer: CarrierAnswer) -> tu
     before, after = answer.when - first.at, last.at - answer.when
     allowance = call.settings.flow.allowances.sip_answered
     rings = timedelta(seconds=allowance.slow_after if answer.soon else allowance.broken_after)
-    if after > LINGERS:
+    if after > ROOM_LINGERS:
         text = f"{last.source or 'a component'} logged {last.state} {after.total_seconds():.0f} s after it"
         row = last
     elif before > rings:
@@ -268,7 +268,7 @@ def _exact(
     """What the answer says, proven; where another attempt was answered otherwise, only likely; where it is
     no more than quoted, or may be another attempt's, possible."""
     code = CODES[answer.kind]
-    others = {CODES[other.kind] for other in call.answers if other.kind in CODES} - {code}
+    others = {CODES[other.kind] for other in call.answers if other.kind in CODES and not other.earlier} - {code}
     doubts = (*((QUOTED,) if answer.quoted else ()), *_of_another_attempt(call, proofs, answer))
     candidates = others or (catalogue.get(code).candidates if doubts else ())
     return Finding(

@@ -7,20 +7,22 @@ that would show the fault was not read.
 import re
 from datetime import timedelta
 
-from livekit_doctor.diagnosis.call import ANSWERED, JOB_LISTED_AFTER, Call
+from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.correlation import call_id_in, live_rooms, mentions
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.names import near_miss, written_alike
 from livekit_doctor.diagnosis.proofs import Proofs, overdue
 from livekit_doctor.diagnosis.rules.looks import (
-    SECOND_LOOK,
     dispatches_listed,
     finding,
+    job_was_lost,
     listed_dispatches,
     logged_row,
     nobody_ever_joined,
     phones_in,
 )
+from livekit_doctor.diagnosis.seen import ANSWERED
+from livekit_doctor.diagnosis.times import CREATED_TOGETHER, JOB_LISTED_AFTER, PLACING, SECOND_LOOK
 from livekit_doctor.evidence.observations import (
     Dispatch,
     DispatchList,
@@ -31,9 +33,6 @@ from livekit_doctor.evidence.observations import (
     is_scratch,
 )
 from livekit_doctor.flow import Confidence, Step
-
-CREATED_TOGETHER = timedelta(seconds=2)
-"""A room made by CreateDispatch itself is no older than this at the dispatch."""
 
 OPENING = (Step.CALL_REQUESTED, Step.ROOM_CREATED)
 
@@ -105,6 +104,8 @@ def dispatch_deleted(call: Call, proofs: Proofs) -> Finding | None:
         dispatch = seen[-1]
         text = f'dispatch {dispatch.id} for "{dispatch.agent_name}" was listed before and is gone'
         because, confidence = [listed_dispatches(call, text), dispatches_listed(call)], Confidence.PROVEN
+        if job_was_lost(call):
+            return None  # it was cleaned up after it had led to nothing
         if _led_to_nothing(call, dispatch):
             return finding(
                 call, "LKD413", Step.AGENT_DISPATCHED, Confidence.POSSIBLE, because, ["LKD402"], dispatch_id=dispatch.id
@@ -352,7 +353,7 @@ def _in_time(call: Call, dispatch: Dispatch) -> bool:
     """The dispatch was made while this call was being placed."""
     if call.room_info is None or dispatch.created_at is None:
         return True
-    return abs(dispatch.created_at - call.room_info.created_at) < timedelta(minutes=2)
+    return abs(dispatch.created_at - call.room_info.created_at) < PLACING
 
 
 def _others_searched(call: Call) -> bool:
@@ -373,7 +374,7 @@ def rooms_to_search(call: Call, rooms: tuple[Room, ...]) -> tuple[Room, ...]:
         for room in rooms
         if own is not None
         and room.sid != own.sid
-        and abs(room.created_at - own.created_at) < timedelta(minutes=2)
+        and abs(room.created_at - own.created_at) < PLACING
         and not is_scratch(room.name)
     )
 

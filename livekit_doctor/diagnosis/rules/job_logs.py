@@ -6,29 +6,25 @@ apart stays a candidate.
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.component_logs import AROUND_DISPATCH, Said, because, meaning, tracebacks
+from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.correlation import Subject, pasted_rooms
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.looks import finding
+from livekit_doctor.diagnosis.said import Said, meaning
+from livekit_doctor.diagnosis.times import ANSWERED_WITHIN, AROUND_DISPATCH, RESTARTED_WITHIN
 from livekit_doctor.diagnosis.workers_over_time import NO_MORE, Change, State, Worker, is_dated
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Confidence, Step
 
 _TYPES = {"room": "JT_ROOM", "publisher": "JT_PUBLISHER", "participant": "JT_PARTICIPANT"}
-
-ANSWERED_WITHIN = timedelta(seconds=10)
-"""The server has given up a job request after that long: 3 s a worker, and it asks again."""
-
-RESTARTED_WITHIN = timedelta(minutes=1)
-"""A worker that registers no later than this after a dispatch was on its way when it was made, as in a deploy."""
 
 PROVEN, LIKELY, POSSIBLE = Confidence.PROVEN, Confidence.LIKELY, Confidence.POSSIBLE
 
@@ -158,7 +154,9 @@ def no_worker_registered(call: Call, proofs: Proofs) -> Finding | None:
     if not left or undated or _there(call):
         if not refused:
             return None
-        return _finding(call, "LKD101", POSSIBLE, list(map(because, refused)))
+        before = _asked_before(call, refused)
+        shown = [because(line, "a worker under this name was there") for line in before[-1:]]
+        return _finding(call, "LKD101", LIKELY if before else POSSIBLE, [*shown, *map(because, refused)])
     if dispatched_before_worker(call, proofs) or worker_under_other_name(call, proofs):
         return None
     shown = [because(left[-1], "the last worker under this name had left"), *map(because, refused or _no_answer(call))]
@@ -201,7 +199,9 @@ def worker_at_capacity(call: Call, proofs: Proofs) -> Finding | None:
     if draining and not others:
         return None
     drained = draining or _drain_of_one(call)
-    return _finding(call, "LKD103", _by_name(call) if all_full or not drained else POSSIBLE, shown)
+    own = call.component_logs.said(Said.NO_CAPACITY)
+    sure = PROVEN if own and all_full and not drained else LIKELY if own else _by_name(call)
+    return _finding(call, "LKD103", sure if all_full or not drained else POSSIBLE, shown)
 
 
 def job_request_too_slow(call: Call, proofs: Proofs) -> Finding | None:
@@ -223,6 +223,8 @@ def job_declined(call: Call, proofs: Proofs) -> Finding | None:
     """
     logs = call.component_logs
     declined, asked = logs.said(Said.DECLINED), logs.said(Said.ASKED)
+    if asked and not declined:
+        declined = logs.said(Said.NO_CAPACITY)
     if _has_job(call, proofs) or call.declined_jobs or logs.said(Said.TIMED_OUT, Said.ASSIGNMENT_LATE):
         return None
     raised = tuple(line for line in logs.anywhere(Said.REQUEST_RAISED) if _about_dispatch(call, line))
@@ -274,33 +276,48 @@ def _finding(call: Call, code: str, confidence: Confidence, shown: list[Because]
     return finding(call, code, Step.JOB_ASSIGNED, confidence, shown, candidates, [], **values)
 
 
+def _asked_before(call: Call, refused: tuple[LogLine, ...]) -> list[LogLine]:
+    """The server's lines by which a worker had been asked for an earlier dispatch's job: it was registered then, with
+    this server, and the server knows of none at the latest one."""
+    told = call.component_logs.ever_said(Said.TIMED_OUT, Said.DECLINED, Said.ASSIGNED)
+    return [
+        line
+        for line in told
+        if line.fields.get("agent_name") == call.wanted_agent
+        and line.file == refused[0].file
+        and line.at
+        and refused[0].at
+        and line.at < refused[0].at
+    ]
+
+
 def _has_job(call: Call, proofs: Proofs) -> bool:
     """A worker has the job, or has had it: whatever went wrong before is over."""
     return bool(Step.JOB_ASSIGNED in proofs or call.jobs or call.agents_seen)
 
 
 def _no_worker(call: Call) -> tuple[LogLine, ...]:
-    """The server's refusals of this call's jobs, where there are as many as dispatches: an earlier one may
-    have been lost and a later one be on its way."""
+    """The server's refusals of the latest dispatch's job."""
     wanted, name = _TYPES[call.settings.agent.job_type], call.wanted_agent
-    lines = tuple(
+    return tuple(
         line
         for line in call.component_logs.said(Said.NO_WORKER)
         if line.fields.get("job_type", wanted) == wanted and name and line.fields.get("agent_name") == name
     )
-    return lines if len(lines) >= max(1, len(call.dispatches)) else ()
 
 
-_DECISIVE = (Said.DECLINED, Said.TIMED_OUT)
+_DECISIVE = (Said.DECLINED, Said.NO_CAPACITY, Said.TIMED_OUT)
 """What the server says of this job itself: then a line with the agent's name alone is about another one."""
 
 
 def _no_answer(call: Call) -> tuple[LogLine, ...]:
-    return () if call.component_logs.said(*_DECISIVE) else call.component_logs.by_name(Said.NO_ANSWER)
+    return () if call.component_logs.said(*_DECISIVE) else call.lines_by_name(Said.NO_ANSWER)
 
 
 def _nobody_free(call: Call) -> tuple[LogLine, ...]:
-    return () if call.component_logs.said(*_DECISIVE) else call.component_logs.by_name(Said.NOBODY_FREE)
+    """The server's lines that no worker had room: of this job, or by the agent's name and the time."""
+    own = call.component_logs.said(Said.NO_CAPACITY)
+    return own or () if call.component_logs.said(*_DECISIVE) else call.lines_by_name(Said.NOBODY_FREE)
 
 
 def _knows_deployment(call: Call) -> bool:
@@ -314,7 +331,9 @@ def _by_name(call: Call, since: datetime | None = None) -> Confidence:
     another room at that time, and `since` then."""
     began, name = call.dispatched_at, call.wanted_agent
     first, last = (began + offset for offset in (-AROUND_DISPATCH[1], AROUND_DISPATCH[1])) if began else (None, None)
-    for line in call.component_logs.anywhere(Said.DISPATCH_CREATED, Said.ASKED, Said.ASSIGNED, Said.DECLINED):
+    for line in call.component_logs.anywhere(
+        Said.DISPATCH_CREATED, Said.ASKED, Said.ASSIGNED, Said.DECLINED, Said.NO_CAPACITY
+    ):
         other = call.room is not None and line.fields.get("room", call.room.name) != call.room.name
         named = line.fields.get("agent_name") == name or f'"{name}"' in line.fields.get("request", "")
         if not line.at or (since is not None and line.at < since):
@@ -426,7 +445,7 @@ def _asks_who_is_free(call: Call, proofs: Proofs) -> bool:
     asked, and the server says neither that it knew none, nor anything else of this job itself."""
     if _has_job(call, proofs) or Step.AGENT_DISPATCHED not in proofs or _no_worker(call):
         return False
-    return not call.component_logs.said(Said.ASKED, *_DECISIVE)
+    return not call.component_logs.said(Said.ASKED, Said.DECLINED, Said.TIMED_OUT)
 
 
 def _began(call: Call) -> datetime | None:
@@ -465,7 +484,7 @@ def _about_dispatch(call: Call, line: LogLine) -> bool:
         rooms = set(pasted_rooms(Subject(), call.setup.evidence.observations))
         return rooms <= ({call.room.name} if call.room else set())
     # Another call's request that fails within a few seconds would leave the same line.
-    allowed = 5 if call.component_logs.said(Said.DECLINED) else 1
+    allowed = 5 if call.component_logs.said(Said.DECLINED, Said.NO_CAPACITY) else 1
     return any(one.at and line.at and 0 <= (line.at - one.at).total_seconds() <= allowed for one in asked)
 
 

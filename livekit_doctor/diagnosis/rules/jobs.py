@@ -3,12 +3,13 @@
 from datetime import datetime, timedelta
 
 from livekit_doctor import catalogue
-from livekit_doctor.diagnosis.call import JOB_LISTED_AFTER, Call
+from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.diagnosis.proofs import Proofs, age, waited
 from livekit_doctor.diagnosis.rules import job_logs
 from livekit_doctor.diagnosis.rules.looks import finding, listed_dispatches, no_agent
+from livekit_doctor.diagnosis.times import JOB_LISTED_AFTER
 from livekit_doctor.evidence.observations import (
     Canary,
     WorkerEndpoint,
@@ -124,7 +125,7 @@ def dispatch_pipeline_down(call: Call, proofs: Proofs) -> Finding | None:
 def job_declined(call: Call, proofs: Proofs) -> Finding | None:
     """LKD404: a worker was asked and its request_fnc rejected: the job ended at once, without a
     participant (fact 11)."""
-    if not all_declined(call, proofs) or Step.ENTRYPOINT_CALLED in proofs or call.agents_seen:
+    if not all_declined(call) or Step.ENTRYPOINT_CALLED in proofs or call.agents_seen:
         return None
     job = call.declined_jobs[-1]
     text = f"job {job.id} ended {job.status} and was never given a participant: worker {job.worker_id} declined it"
@@ -132,11 +133,22 @@ def job_declined(call: Call, proofs: Proofs) -> Finding | None:
     return finding(call, "LKD404", Step.JOB_ASSIGNED, Confidence.PROVEN, because, [], kind="call rejected")
 
 
-def all_declined(call: Call, proofs: Proofs) -> bool:
-    """Every job was declined, and no dispatch is so young that it may yet get one."""
-    if not call.declined_jobs or call.jobs:
-        return False
-    return all(dispatch.jobs for dispatch in call.dispatches) or job_is_late(call, proofs)
+def no_worker_had_room(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD103: the server lists the job, for which no worker had room (fact 33). One that waits may yet get one."""
+    waiting = [job for job in call.waiting_jobs if "NO_CAPACITY" in job.reason]
+    if not waiting or Step.JOB_ASSIGNED in proofs or call.agents_seen or call.jobs:
+        return None
+    job = waiting[-1]
+    if job.status != "JS_CANCELLED" and not job_is_late(call, proofs):
+        return None
+    text = f"job {job.id} {job.status}, {job.reason}: no worker has it"
+    because = [Because(source="ListDispatch", at=job.ended_at or call.livekit_now, text=text)]
+    return finding(call, "LKD103", Step.JOB_ASSIGNED, Confidence.LIKELY, because, ["LKD108"])
+
+
+def all_declined(call: Call) -> bool:
+    """Every job of the latest dispatch was declined."""
+    return bool(call.declined_jobs) and not call.jobs
 
 
 def _job_missing(call: Call, proofs: Proofs) -> bool:

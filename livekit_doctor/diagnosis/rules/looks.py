@@ -1,18 +1,14 @@
 """What the rules of the agent's leg share: looks at the room, and their evidence in words."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
-from livekit_doctor.evidence.observations import Participant, ParticipantList
+from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.times import NOBODY_TALKED
+from livekit_doctor.evidence.observations import LogLine, Participant, ParticipantList
 from livekit_doctor.flow import Confidence, Step
-
-SECOND_LOOK = timedelta(seconds=3)
-"""Two looks this far apart that agree are no glimpse of a call that is just ending or beginning."""
-
-WATCHED = timedelta(seconds=5)
-"""Between looks no further apart than this nobody joins, talks and leaves again."""
 
 
 def nobody_ever_joined(call: Call) -> bool:
@@ -22,7 +18,7 @@ def nobody_ever_joined(call: Call) -> bool:
         return False
     looks = call.participant_lists
     times = [listing.read.at for listing in looks]
-    without_gaps = all(later - earlier <= WATCHED for earlier, later in pairwise(times))
+    without_gaps = all(later - earlier <= NOBODY_TALKED for earlier, later in pairwise(times))
     beyond = timedelta(seconds=call.room_info.departure_timeout + 2)
     return without_gaps and not any(p.participants for p in looks) and call.watched(looks) > beyond
 
@@ -87,3 +83,19 @@ def finding(
         ruled_out=tuple(ruled_out or ()),
         values={key: value for key, value in values.items() if value},
     )
+
+
+def job_was_lost(call: Call, before: datetime | None = None) -> bool:
+    """The agent was dispatched into the room, and its job came to nothing: what was done later, or happened
+    to the room, is a consequence."""
+    logs = call.component_logs
+    of_room = logs.said(Said.NO_WORKER, Said.DECLINED, Said.NO_CAPACITY, Said.TIMED_OUT, Said.ASKED, Said.ASSIGNED)
+    name = call.wanted_agent
+    lost = [line for line in of_room if name and line.fields.get("agent_name") == name and _is_of_room_job(line)]
+    lost += call.lines_by_name(Said.NO_ANSWER, Said.NOBODY_FREE)
+    return any(before is None or (line.at is not None and line.at < before) for line in lost)
+
+
+def _is_of_room_job(line: LogLine) -> bool:
+    """Not the lookups for jobs of other types, which fail in healthy calls too (fact 12)."""
+    return line.fields.get("job_type", "JT_ROOM") == "JT_ROOM"

@@ -12,12 +12,10 @@ from livekit_doctor.diagnosis.carrier import Kind
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs, age, overdue
 from livekit_doctor.diagnosis.rules.carrier_answers import last_answer
+from livekit_doctor.diagnosis.times import NOTHING_MISSED
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import OutboundTrunkList
 from livekit_doctor.flow import Confidence, Step
-
-UNSEEN = timedelta(seconds=3)
-"""In a longer time between two looks a phone may have been answered, and have hung up."""
 
 
 def no_response(call: Call, proofs: Proofs) -> Finding | None:
@@ -156,7 +154,7 @@ def _phone_missing(call: Call, proofs: Proofs) -> bool:
 def _left_at(call: Call, status: str) -> bool:
     """The phone was seen at this sip.callStatus, and at the next look soon after it was gone."""
     unseen = call.unseen_after(status)
-    return unseen is not None and unseen <= UNSEEN
+    return unseen is not None and unseen <= NOTHING_MISSED
 
 
 def _because(call: Call, text: str) -> Because:

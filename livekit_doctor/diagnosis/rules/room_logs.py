@@ -6,19 +6,18 @@ from datetime import datetime, timedelta
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.component_logs import Said, because
+from livekit_doctor.diagnosis.component_logs import because
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.names import near_miss, written_alike
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.dispatches import placer_is_past, stray_dispatches
-from livekit_doctor.diagnosis.rules.looks import finding
+from livekit_doctor.diagnosis.rules.looks import finding, job_was_lost
+from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, PLACING, STILL_WRITTEN
 from livekit_doctor.evidence.observations import DispatchList, LogLine
 from livekit_doctor.flow import Confidence, Step, order
 
 PROVEN, LIKELY, POSSIBLE = Confidence.PROVEN, Confidence.LIKELY, Confidence.POSSIBLE
-
-PLACING = timedelta(minutes=2)
-"""A dispatch into another room that is part of placing this call is made within this time."""
 
 
 def dispatch_deleted(call: Call, proofs: Proofs) -> Finding | None:
@@ -27,7 +26,7 @@ def dispatch_deleted(call: Call, proofs: Proofs) -> Finding | None:
     made = _dispatches(call, call.component_logs.said(Said.DISPATCH_CREATED))
     if _reached(proofs) or not deleted or call.dispatches or len(made) > len(deleted):
         return None
-    if _job_was_lost(call, before=deleted[-1].at) or _had_its_time(call, made, deleted):
+    if job_was_lost(call, before=deleted[-1].at) or _had_its_time(call, made, deleted):
         return None  # it was cleaned up after it had led to nothing
     dispatch_id = deleted[-1].fields.get("dispatch_id")
     shown = [because(deleted[-1], f"dispatch {dispatch_id or 'of this room'} was deleted")]
@@ -40,8 +39,8 @@ def agents_ignored(call: Call, proofs: Proofs) -> Finding | None:
         return None
     opened = call.component_logs.said(Said.ROOM_OPENED)
     asked = [line for line in _succeeded(call, Said.ROOM_ASKED_FOR) if _names_agent(call, line)]
-    late = [line for line in asked if opened and line.at and opened[0].at and line.at - opened[0].at > _AT_ONCE]
-    if not late or len(late) < len(asked) or _job_was_lost(call):
+    late = [line for line in asked if opened and line.at and opened[0].at and line.at - opened[0].at > CREATED_AT_ONCE]
+    if not late or len(late) < len(asked) or job_was_lost(call):
         return None  # the one that opened the room had named the agent, or else the agent was dispatched
     shown = [
         because(opened[0], "the room was opened"),
@@ -81,10 +80,10 @@ def agent_not_dispatched(call: Call, proofs: Proofs) -> Finding | None:
     if until is None or until - opened[0].at < allowed or not _phone_answered(call, proofs):
         return None
     if not ended and not any(
-        file.log == "server" and file.last_at and file.last_at >= until - _LAG for file in logs.given
+        file.log == "server" and file.last_at and file.last_at >= until - STILL_WRITTEN for file in logs.given
     ):
         return None
-    if _job_was_lost(call):
+    if job_was_lost(call):
         return None
     if any(
         line.fields.get("agent_name") == call.agent_name and line.at and opened[0].at <= line.at <= until
@@ -116,7 +115,7 @@ def room_closed_early(call: Call, proofs: Proofs) -> Finding | None:
     if any(order(step) > order(Step.AGENT_DISPATCHED) for step in proofs if step is not Step.CALL_ENDED):
         return None
     opened = logs.said(Said.ROOM_OPENED)
-    if not opened or _job_was_lost(call) or call.answers:
+    if not opened or job_was_lost(call) or call.answers:
         return None  # nobody came, since the agent's or the phone's leg was broken before
     line = (idle or closed)[-1]
     why = "it was deleted" if logs.said(Said.ROOM_DELETED) else "nobody had come"
@@ -151,12 +150,6 @@ RULES = (
     room_never_created,
 )
 
-_AT_ONCE = timedelta(milliseconds=200)
-"""CreateRoom itself is logged when it has ended, a few milliseconds after the room was opened by it."""
-
-_LAG = timedelta(seconds=10)
-"""A log that was read while it is written ends a little before now."""
-
 
 def _all_dispatches_kept(call: Call, opened: datetime) -> bool:
     """Of a busy server's lines without an id of the call only those next to it are kept."""
@@ -173,22 +166,6 @@ def _sure(call: Call) -> Confidence:
         return PROVEN
     lines = call.component_logs.registrations(call.agent_name)
     return LIKELY if any(line.log == "server" for line in lines) else POSSIBLE
-
-
-def _job_was_lost(call: Call, before: datetime | None = None) -> bool:
-    """The agent was dispatched into the room, and its job came to nothing: what was done later, or happened
-    to the room, is a consequence."""
-    logs = call.component_logs
-    of_room = logs.said(Said.NO_WORKER, Said.DECLINED, Said.TIMED_OUT, Said.ASKED, Said.ASSIGNED)
-    name = call.wanted_agent
-    lost = [line for line in of_room if name and line.fields.get("agent_name") == name and _is_of_room_job(line)]
-    lost += logs.by_name(Said.NO_ANSWER, Said.NOBODY_FREE)
-    return any(before is None or (line.at is not None and line.at < before) for line in lost)
-
-
-def _is_of_room_job(line: LogLine) -> bool:
-    """Not the lookups for jobs of other types, which fail in healthy calls too (fact 12)."""
-    return line.fields.get("job_type", "JT_ROOM") == "JT_ROOM"
 
 
 def _had_its_time(call: Call, made: list[LogLine], deleted: list[LogLine]) -> bool:

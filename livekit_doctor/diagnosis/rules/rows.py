@@ -8,6 +8,7 @@ from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.correlation import step_of_state
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.diagnosis.times import EMPTY_TIMEOUT, NOBODY_WAITS, NOTHING_MISSED
 from livekit_doctor.evidence.observations import Room
 from livekit_doctor.flow import LEGS, Confidence, Leg, Step, order
 
@@ -23,15 +24,6 @@ CODES: dict[Step, str] = {
 BEFORE_THE_ANSWER = {Step.CALL_REQUESTED, Step.ROOM_CREATED, Step.SIP_DIALING, Step.SIP_RINGING}
 """What may be logged before CreateSIPParticipant(wait_until_answered) returns."""
 
-EMPTY_TIMEOUT = timedelta(seconds=300)
-"""How long LiveKit keeps a room open that nobody joins, unless set otherwise (design fact 18)."""
-
-NOBODY_WAITS = timedelta(seconds=60)
-"""Nobody listens to silence for so long. A mailbox does, so that such a call is not known to be healthy, either."""
-
-UNWATCHED = timedelta(seconds=3)
-"""Nothing is missed between two looks that are no further apart."""
-
 WAY = (Step.CALL_REQUESTED, Step.ROOM_CREATED, *LEGS[Leg.AGENT])
 
 
@@ -46,7 +38,7 @@ def never_logged(call: Call, proofs: Proofs) -> Finding | None:
     absent = first_absent(call, proofs)
     if absent is None or not call.rows_are_whole or not rows_are_old(call) or _ended_too_soon(call):
         return None
-    if talked_for(call) is not None:
+    if talked_for(call) is not None or _agent_came_before(call):
         return None
     proven = [index for index, step in enumerate(WAY) if step in proofs]
     stretch = WAY[max(proven, default=0) + 1 : WAY.index(absent) + 1]
@@ -81,6 +73,13 @@ def never_logged(call: Call, proofs: Proofs) -> Finding | None:
         because=because,
         candidates=tuple(dict.fromkeys(item for item in candidates if item != code)),
     )
+
+
+def _agent_came_before(call: Call) -> bool:
+    """Whether an agent logged before a row tells of a further dispatch: by its own clock, which may be another, so
+    that nobody knows of which dispatch it is."""
+    came = (Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED, Step.AGENT_AUDIO)
+    return any(call.step_of_state[row.state] in came for row in call.outdated)
 
 
 def first_absent(call: Call, proofs: Proofs) -> Step | None:
@@ -193,7 +192,7 @@ def _watched_from_creation(call: Call, room: Room) -> bool:
         return False
     looks = [*(listing.read.at for listing in call.participant_lists), call.room_lists[-1].read.at]
     gaps = [later - earlier for earlier, later in pairwise(sorted(looks))]
-    return call.participant_lists[0].read.now - room.created_at <= UNWATCHED and max(gaps) <= UNWATCHED
+    return call.participant_lists[0].read.now - room.created_at <= NOTHING_MISSED and max(gaps) <= NOTHING_MISSED
 
 
 def _ago(call: Call) -> str:

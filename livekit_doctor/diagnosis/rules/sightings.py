@@ -5,9 +5,10 @@ Nobody knows how old things were at that moment, nor what came after it: what wa
 """
 
 from livekit_doctor import catalogue
-from livekit_doctor.diagnosis.call import Call, declined
+from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.diagnosis.seen import declined
 from livekit_doctor.evidence.observations import Sighting
 from livekit_doctor.flow import Confidence, Step
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from livekit_doctor.diagnosis.component_logs import _MEANINGS
 from livekit_doctor.diagnosis.log_lines import _SERVER_TELLS
+from livekit_doctor.diagnosis.said import MEANINGS
 from livekit_doctor.evidence.logs.messages import WITHOUT_ID
 from livekit_doctor.evidence.observations import DispatchList, LogLine, LogRow, Observation, ParticipantList
 
@@ -138,7 +138,7 @@ def states_in_bundles() -> dict[str, set[str]]:
 def known() -> dict[str, set[str]]:
     """All messages of each component that somebody has seen or read in its source."""
     texts: dict[str, set[str]] = {log: set(shapes) for log, shapes in in_bundles().items()}
-    for meaning in _MEANINGS:
+    for meaning in MEANINGS:
         texts.setdefault(meaning.log, set()).add(shape(meaning.text))
     for component, without in WITHOUT_ID.items():
         texts.setdefault(component, set()).update(map(shape, (*without.anywhere, *without.nearby)))

@@ -1,0 +1,195 @@
+"""What a line of a component's log says: the texts of livekit-server 1.13.5 and livekit-agents 1.8.9 (design facts 11
+and 12, and the lab), and of livekit-sip 1.11.0 (its source)."""
+
+from collections.abc import Callable
+from enum import StrEnum, auto
+from typing import get_args
+
+from msgspec import Struct
+
+from livekit_doctor.evidence.observations import Component, LogLine
+
+
+class Said(StrEnum):
+    """What a line says."""
+
+    # livekit-server, of a job on its way to a worker
+    NO_WORKER = auto()
+    """No worker is registered under the agent's name."""
+    NO_ANSWER = auto()
+    """A worker was registered within the last minute, and none for this job answered."""
+    NOBODY_FREE = auto()
+    """Workers answered that they take no jobs."""
+    NO_CAPACITY = auto()
+    """The server gave the job up: no worker was left that takes it. Whether any was asked, other lines say."""
+    DECLINED = auto()
+    """A worker was asked and declined."""
+    TIMED_OUT = auto()
+    """A worker was asked, and the answer or the assignment took too long."""
+    ASSIGNED = auto()
+    JOB_ENDED = auto()
+    REGISTERED = auto()
+    """A worker registered: the server's line, or the worker's own."""
+    DEREGISTERED = auto()
+    """The last worker of a name and kind left the server."""
+    WORKER_CLOSED = auto()
+    """The server's connection to a worker ended."""
+    # livekit-server, of rooms, dispatches and participants
+    ROOM_ASKED_FOR = auto()
+    """CreateRoom was called: the room may have been there before."""
+    ROOM_OPENED = auto()
+    ROOM_CLOSED = auto()
+    ROOM_IDLE = auto()
+    ROOM_DELETED = auto()
+    DISPATCH_CREATED = auto()
+    DISPATCH_DELETED = auto()
+    SESSION_STARTED = auto()
+    """A participant's signalling is there; its media is to come."""
+    PARTICIPANT_ACTIVE = auto()
+    PARTICIPANT_LEFT = auto()
+    NEVER_HAD_MEDIA = auto()
+    """A participant was removed that never was ACTIVE."""
+    SIP_ACCEPTED = auto()
+    """CreateSIPParticipant succeeded: when the phone was created, or was answered, if that was waited for."""
+    SIP_REFUSED = auto()
+    """CreateSIPParticipant failed."""
+    TRANSFERRED = auto()
+    """The phone was transferred (REFER), the server's line or livekit-sip's."""
+    # the worker
+    ASKED = auto()
+    """The job request reached the worker."""
+    CONNECTION_FAILED = auto()
+    GAVE_UP = auto()
+    FULL = auto()
+    FREE = auto()
+    """No longer full."""
+    DRAINING = auto()
+    SHUT_DOWN = auto()
+    REQUEST_RAISED = auto()
+    REQUEST_UNANSWERED = auto()
+    """The request_fnc ended, and had neither accepted nor rejected."""
+    ASSIGNMENT_LATE = auto()
+    INIT_FAILED = auto()
+    """A process that should run jobs did not come up; for which job it was the line does not say."""
+    NO_PROCESS = auto()
+    """The worker gave up launching a process for a job."""
+    MEDIA_TIMED_OUT = auto()
+    """The RTC library gave up a media connection, after 15 s, and may try again."""
+    RAISED = auto()
+    EXITED = auto()
+    """A job's process ended with an exit code other than 0."""
+    UNRESPONSIVE = auto()
+    SLOW_TO_CONNECT = auto()
+    RETURNED = auto()
+    """The entrypoint returned without connecting."""
+    ASYNC_PREWARM = auto()
+    # livekit-sip, of an outbound call
+    SIP_CREATING = auto()
+    SIP_FAILED = auto()
+    SIP_RANG = auto()
+    """Its times name the ringing, which they do only where it rang."""
+    SIP_ESTABLISHED = auto()
+
+
+class _Meaning(Struct, frozen=True):
+    log: Component
+    text: str
+    """The message begins with it, in any case."""
+    said: Said
+    where: Callable[[LogLine], bool] = lambda _: True
+
+
+def _error(*texts: str) -> Callable[[LogLine], bool]:
+    """Has an error, with one of these texts in it."""
+    return lambda line: any(text in line.fields["error"] for text in texts) if "error" in line.fields else False
+
+
+def _succeeded(line: LogLine) -> bool:
+    return line.fields.get("status") == "200"
+
+
+def _of_job(line: LogLine) -> bool:
+    """Not the process that a worker keeps warm, which may exit with 255 at any time (fact 12)."""
+    return bool(line.fields.get("job_id"))
+
+
+def _gave_up(line: LogLine) -> bool:
+    """After its last attempt: before that it tries again."""
+    return _of_job(line) and "retrying" not in line.message
+
+
+_NO_MEDIA = "wait_pc_connection timed out"
+
+
+MEANINGS = (
+    _Meaning("server", "not dispatching agent job since no worker", Said.NO_WORKER),
+    _Meaning("server", "failed to send job request", Said.NO_ANSWER, _error("no response from servers")),
+    _Meaning("server", "failed to send job request", Said.NOBODY_FREE, _error("no servers available")),
+    _Meaning("server", "failed to assign job to worker", Said.DECLINED, _error("worker not available")),
+    _Meaning("server", "no worker available to handle job", Said.NO_CAPACITY, _error("no workers with sufficient")),
+    _Meaning("server", "failed to assign job to worker", Said.TIMED_OUT, _error("deadline", "timed out")),
+    _Meaning("server", "assigned job to worker", Said.ASSIGNED),
+    _Meaning("server", "job ended", Said.JOB_ENDED),
+    _Meaning("server", "worker registered", Said.REGISTERED),
+    _Meaning("server", "last worker deregistered", Said.DEREGISTERED),
+    _Meaning("server", "closing worker", Said.WORKER_CLOSED),
+    _Meaning("server", "API RoomService.CreateRoom", Said.ROOM_ASKED_FOR),
+    _Meaning("server", "selected node for room", Said.ROOM_OPENED),
+    _Meaning("server", "closing idle room", Said.ROOM_IDLE),
+    _Meaning("server", "room closed", Said.ROOM_CLOSED),
+    _Meaning("server", "API RoomService.DeleteRoom", Said.ROOM_DELETED),
+    _Meaning("server", "API AgentDispatchService.CreateDispatch", Said.DISPATCH_CREATED),
+    _Meaning("server", "API AgentDispatchService.DeleteDispatch", Said.DISPATCH_DELETED),
+    _Meaning("server", "starting RTC session", Said.SESSION_STARTED),
+    _Meaning("server", "participant active", Said.PARTICIPANT_ACTIVE),
+    _Meaning("server", "removing participant without connection", Said.NEVER_HAD_MEDIA),
+    _Meaning("server", "participant closing", Said.PARTICIPANT_LEFT),
+    _Meaning("server", "API SIP.CreateSIPParticipant", Said.SIP_ACCEPTED, _succeeded),
+    _Meaning("server", "API SIP.CreateSIPParticipant", Said.SIP_REFUSED, _error("")),
+    _Meaning("server", "API SIP.TransferSIPParticipant", Said.TRANSFERRED, _succeeded),
+    _Meaning("worker", "received job request", Said.ASKED),
+    _Meaning("worker", "registered worker", Said.REGISTERED),
+    _Meaning("worker", "failed to connect to livekit", Said.CONNECTION_FAILED),
+    _Meaning("worker", "worker failed", Said.GAVE_UP),
+    _Meaning("worker", "worker is at full capacity", Said.FULL),
+    _Meaning("worker", "worker is below capacity", Said.FREE),
+    _Meaning("worker", "draining worker", Said.DRAINING),
+    _Meaning("worker", "shutting down worker", Said.SHUT_DOWN),
+    _Meaning("worker", "job_request_fnc failed", Said.REQUEST_RAISED),
+    _Meaning("worker", "no answer was given inside the job_request_fnc", Said.REQUEST_UNANSWERED),
+    _Meaning("worker", "assignment for job", Said.ASSIGNMENT_LATE, lambda line: "timed out" in line.message),
+    _Meaning("worker", "error initializing process", Said.INIT_FAILED),
+    _Meaning("worker", "failed to acquire process for job", Said.NO_PROCESS, _of_job),
+    _Meaning("worker", "failed to launch job on process", Said.NO_PROCESS, _gave_up),
+    _Meaning("worker", "livekit::rtc_engine", Said.MEDIA_TIMED_OUT, lambda line: _NO_MEDIA in line.message),
+    _Meaning("worker", "unhandled exception while running the job task", Said.RAISED, _of_job),
+    _Meaning("worker", "process exited with non-zero exit code", Said.EXITED, _of_job),
+    _Meaning("worker", "job crashed", Said.EXITED, _of_job),
+    _Meaning("worker", "process is unresponsive", Said.UNRESPONSIVE, _of_job),
+    _Meaning("sip", "creating sip participant", Said.SIP_CREATING),
+    _Meaning("sip", "sip call failed", Said.SIP_FAILED, _error("")),
+    _Meaning("sip", "sip invite failed", Said.SIP_FAILED, _error("")),
+    _Meaning("sip", "closing outbound call with error", Said.SIP_FAILED, _error("")),
+    _Meaning("sip", "signaling timestamps", Said.SIP_RANG, lambda line: "invite_to_ringing_ms" in line.fields),
+    _Meaning("sip", "outbound sip call established", Said.SIP_ESTABLISHED),
+    _Meaning("sip", "outbound call transferred", Said.TRANSFERRED),
+    _Meaning("sip", "inbound call transferred", Said.TRANSFERRED),
+    _Meaning("worker", "the room connection was not established", Said.SLOW_TO_CONNECT),
+    _Meaning("worker", "the job task completed without", Said.RETURNED),
+)
+
+
+def meaning(line: LogLine) -> Said | None:
+    """What the line says; None where that is nothing that a diagnosis knows."""
+    message = line.message.lower()
+    if line.log == "worker" and "prewarm" in message and "was never awaited" in message:
+        return Said.ASYNC_PREWARM
+    for text, entry in _MEANINGS_OF[line.log]:
+        if message.startswith(text) and entry.where(line):
+            return entry.said
+    return None
+
+
+_MEANINGS_OF: dict[Component, tuple[tuple[str, _Meaning], ...]] = {
+    log: tuple((entry.text.lower(), entry) for entry in MEANINGS if entry.log == log) for log in get_args(Component)
+}

@@ -1,0 +1,92 @@
+"""Every named time and tolerance of the diagnosis, with where it comes from. What a team may set is not here but in
+its settings: the allowances of the steps (`flow.allowances`) and `call_logs.clock_tolerance`.
+
+"Fact" is a fact of the design: measured on livekit-server 1.13.5, livekit-sip 1.11.0 and livekit-agents 1.8.9,
+unless it says otherwise. What has no source is a margin of our own, and says what it is for.
+"""
+
+from datetime import timedelta
+
+# Jobs and workers
+
+JOB_LISTED_AFTER = timedelta(seconds=8)
+"""Younger dispatches may have a job that ListDispatch does not show yet (fact 10: over 5 s)."""
+
+AROUND_DISPATCH = (timedelta(seconds=-2), timedelta(seconds=15))
+"""When a line without room or job may be about a dispatch: the server answers it 0 to 5 s later, and a request that
+hangs is given up after 3 s a worker (fact 11)."""
+
+WORKER_ANSWERS_WITHIN = timedelta(seconds=3)
+"""The longest that the server waits for a worker's answer to a job request (fact 11)."""
+
+ANSWERED_WITHIN = timedelta(seconds=10)
+"""The server has given up a job request after that long: 3 s a worker, and it asks again (fact 11)."""
+
+RESTARTED_WITHIN = timedelta(minutes=1)
+"""A worker that registers no later than this after a dispatch was on its way when it was made, as in a deploy. Our
+own margin."""
+
+STARTED_TOGETHER = timedelta(seconds=10)
+"""Workers that register in one log no further apart are several that were started together, not successors. Our own
+margin."""
+
+# Rooms and dispatches
+
+CREATED_TOGETHER = timedelta(seconds=2)
+"""A room made by CreateDispatch itself is no older than this at the dispatch. Our own margin (5 ms: fact 5)."""
+
+CREATED_AT_ONCE = timedelta(milliseconds=200)
+"""CreateRoom itself is logged when it has ended, a few milliseconds after the room was opened by it (fact 5)."""
+
+PLACING = timedelta(minutes=2)
+"""A dispatch into another room that is part of placing this call is made within this time. Our own margin."""
+
+EMPTY_TIMEOUT = timedelta(seconds=300)
+"""How long LiveKit keeps a room open that nobody joins, unless set otherwise (fact 18)."""
+
+ROOM_LINGERS = timedelta(seconds=60)
+"""A room closes some 20 s after its phone was refused, and its agent goes with it (fact 18)."""
+
+ROOM_AFTER_ROWS = timedelta(minutes=1)
+"""A room this much younger than the last row of a call is another call's room of the same name. Our own margin."""
+
+# Agent and phone in the room
+
+MEDIA_TAKES = timedelta(seconds=10)
+"""Media connects within 1 or 2 s of the joining, over TURN and TCP within a few more; libraries give up after 15 s."""
+
+PHONE_ALONE = timedelta(seconds=10)
+"""A callee whom the agent has said goodbye to hangs up within this time. Our own margin."""
+
+LEAVES_WITHIN = timedelta(seconds=10)
+"""A SIP participant that was refused is gone well before this (fact 22: 0.4 s)."""
+
+TRANSFER_TAKES = timedelta(seconds=30)
+"""How long LiveKit waits for a transfer, unless asked otherwise (livekit-server 1.13.5): an agent that does not wait
+for it leaves by so much before the line that says it is done."""
+
+NOBODY_WAITS = timedelta(seconds=60)
+"""Nobody listens to silence for so long. A mailbox does, so that such a call is not known to be healthy, either. Our
+own margin."""
+
+# Looks at a room
+
+SECOND_LOOK = timedelta(seconds=3)
+"""Two looks this far apart that agree are no glimpse of a call that is just ending or beginning. Our own margin."""
+
+NOTHING_MISSED = timedelta(seconds=3)
+"""Between looks no further apart nothing comes and goes: an agent, an answer, a hang-up. Our own margin."""
+
+NOBODY_TALKED = timedelta(seconds=5)
+"""Between looks no further apart than this nobody joins, talks and leaves again. Our own margin."""
+
+# Clocks and logs
+
+DATE_RESOLUTION = timedelta(seconds=1)
+"""By how much a `Date` header may be early: it has whole seconds."""
+
+ROW_WRITTEN_AFTER = timedelta(seconds=10)
+"""An agent that has just connected may not have logged it yet. Our own margin."""
+
+STILL_WRITTEN = timedelta(seconds=10)
+"""A log that was read while it is written ends a little before now. Our own margin."""
