@@ -99,7 +99,7 @@ class HttpClient:
 
         Raises OSError (TimeoutError among them) or ValueError.
         """
-        parts = _checked(url)
+        parts = checked(url)
         async with asyncio.timeout(within):
             connection = self._reused(parts) or await _connected(parts)
             try:
@@ -126,7 +126,8 @@ class HttpClient:
         return None
 
 
-def _checked(url: str) -> SplitResult:
+def checked(url: str) -> SplitResult:
+    """The parts of an HTTP URL; raises ValueError for what is none."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
         raise ValueError(f"not an HTTP URL: {url}")
@@ -181,17 +182,29 @@ class _Connection:
     def _send(self, event: h11.Event) -> None:
         self.writer.write(self._http.send(event) or b"")
 
+    async def tunnel(self, host: str, headers: Mapping[str, str]) -> h11.Response:
+        """What a proxy answers that is asked for a connection to this host and port."""
+        self._send(h11.Request(method="CONNECT", target=host, headers=[*headers.items()]))
+        self._send(h11.EndOfMessage())
+        while not isinstance(event := await self._next(), h11.Response):
+            pass
+        return event
+
+    async def _next(self) -> object:
+        """The next part of the answer."""
+        while (event := self._http.next_event()) is h11.NEED_DATA:
+            data = await self.reader.read(CHUNK)
+            if not data and self._http.their_state is h11.SEND_RESPONSE:
+                raise NoAnswerError("the server closed the connection without an answer")
+            self._http.receive_data(data)
+        return event
+
     async def _answer(self, limit: int) -> Answer:
         status, headers, longest = 0, dict[str, str](), 0
         body = bytearray()
         while True:
-            event = self._http.next_event()
-            if event is h11.NEED_DATA:
-                data = await self.reader.read(CHUNK)
-                if not (data or status):
-                    raise NoAnswerError("the server closed the connection without an answer")
-                self._http.receive_data(data)
-            elif isinstance(event, h11.Response):
+            event = await self._next()
+            if isinstance(event, h11.Response):
                 status = event.status_code
                 headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
                 longest = limit if status == 200 else LIMIT_OF_ERROR
@@ -217,7 +230,7 @@ async def _connected(parts: SplitResult) -> _Connection:
     if secure is None:
         return _Connection(reader, writer, through=proxy)
     try:
-        await _tunnelled(reader, writer, parts, proxy, name)
+        await _tunnelled(_Connection(reader, writer), parts, proxy, name)
         await _started_tls(writer, secure, parts)
     except BaseException:
         writer.transport.abort()
@@ -236,24 +249,17 @@ async def _opened(
         raise ConnectError(str(error)) from error
 
 
-async def _tunnelled(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, parts: SplitResult, proxy: SplitResult, name: str
-) -> None:
-    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEADERS)
+async def _tunnelled(through: _Connection, parts: SplitResult, proxy: SplitResult, name: str) -> None:
     host = _host(parts) if parts.port else f"{_host(parts).rstrip(':')}:{_PORTS[parts.scheme]}"
     headers = {"Host": host, "User-Agent": USER_AGENT} | _login("Proxy-Authorization", proxy)
     try:
-        writer.write(http.send(h11.Request(method="CONNECT", target=host, headers=[*headers.items()])) or b"")
-        writer.write(http.send(h11.EndOfMessage()) or b"")
-        while not isinstance(event := http.next_event(), h11.Response):
-            data = await reader.read(CHUNK)
-            if not data:
-                raise ProxyError(f"{name} closed the connection without an answer")
-            http.receive_data(data)
+        answer = await through.tunnel(host, headers)
+    except NoAnswerError as error:
+        raise ProxyError(f"{name} closed the connection without an answer") from error
     except h11.ProtocolError as error:
         raise ProxyError(f"{name} does not speak HTTP") from error
-    if not 200 <= event.status_code < 300:
-        raise ProxyError(f"{name} answered HTTP {event.status_code} {event.reason.decode('latin-1')}".rstrip())
+    if not 200 <= answer.status_code < 300:
+        raise ProxyError(f"{name} answered HTTP {answer.status_code} {answer.reason.decode('latin-1')}".rstrip())
 
 
 async def _started_tls(writer: asyncio.StreamWriter, secure: ssl.SSLContext, parts: SplitResult) -> None:
