@@ -103,10 +103,13 @@ def can_be_forked(env: Mapping[str, str]) -> bool:
 
 
 def run(arguments: Sequence[str], folder: Path, env: Mapping[str, str], stdin: str, timeout: float) -> Finished:
-    """Runs `livekit-doctor` with these arguments to its end, in this environment and no other.
+    """Runs `livekit-doctor` with these arguments to its end, in this environment and no other; in a process of its own
+    where the environment is Python's business.
 
     `timeout` in seconds; raises subprocess.TimeoutExpired after it.
     """
+    if not can_be_forked(env):
+        return run_process(arguments, folder, env, stdin, timeout)
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         read, write = os.pipe()
         with Forked(TOOL, arguments, folder, env, [read, stdout.fileno(), stderr.fileno()]) as forked:
@@ -118,6 +121,21 @@ def run(arguments: Sequence[str], folder: Path, env: Mapping[str, str], stdin: s
                 os.kill(forked.pid, signal.SIGKILL)
                 raise
         return Finished(status, _text(stdout), _text(stderr))
+
+
+def run_process(arguments: Sequence[str], folder: Path, env: Mapping[str, str], stdin: str, timeout: float) -> Finished:
+    """The same, always in a process of its own."""
+    ran = subprocess.run(
+        [sys.executable, "-m", TOOL, *arguments],
+        cwd=folder,
+        env=env,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=timeout,
+    )
+    return Finished(ran.returncode, ran.stdout, ran.stderr)
 
 
 def _text(file: IO[bytes]) -> str:
