@@ -21,6 +21,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.connection import arbitrary_address
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Self
 
@@ -30,7 +32,15 @@ NICE = 5
 
 PRELOADED: Mapping[str, Sequence[str]] = {
     TOOL: (),
-    "livekit.agents": ("livekit.agents.cli.cli", "livekit.rtc", "psycopg", "tests.lab.audio", "tests.lab.modes"),
+    "livekit.agents": (
+        "livekit.agents.cli.cli",
+        "livekit.agents.ipc._preload",
+        "livekit.agents.ipc.job_proc_lazy_main",
+        "livekit.rtc",
+        "psycopg",
+        "tests.lab.audio",
+        "tests.lab.modes",
+    ),
 }
 """What is imported before a program is forked; of the tool each of its modules."""
 
@@ -241,6 +251,7 @@ def _run(request: Mapping[str, Any], descriptors: Sequence[int]) -> None:
             main()
         else:
             sys.path[0] = request["folder"]
+            _fork_jobs()
             runpy.run_module(request["program"], run_name="__main__", alter_sys=True)
     except SystemExit as ended:
         status = int(ended.code or 0)
@@ -249,6 +260,28 @@ def _run(request: Mapping[str, Any], descriptors: Sequence[int]) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
+
+
+def _fork_jobs() -> None:
+    """A worker's job processes come from a fork server of Python's, which would import livekit-agents once more, a
+    worker: here it is a fork of the worker itself, made while that has no threads."""
+    listener = socket.socket(socket.AF_UNIX)
+    address = arbitrary_address("AF_UNIX")
+    listener.bind(address)
+    listener.listen()
+    alive_read, alive_write = os.pipe()
+    resource_tracker.ensure_running()
+    pid = os.fork()
+    if pid == 0:
+        os.close(alive_write)
+        try:
+            forkserver.main(listener.fileno(), alive_read, [])
+        finally:
+            os._exit(0)
+    listener.close()
+    os.close(alive_read)
+    own: Any = forkserver._forkserver  # type: ignore[attr-defined]
+    own._forkserver_address, own._forkserver_alive_fd, own._forkserver_pid = address, alive_write, pid
 
 
 if __name__ == "__main__":

@@ -114,8 +114,9 @@ class ChildProcess:
         os.killpg(self.pid, signal.SIGCONT)
 
     def stop(self, *, grace: float = 10.0, first: signal.Signals = signal.SIGTERM) -> None:
-        """Ends it and its children: `first`, and after `grace` seconds SIGKILL."""
-        if self.alive:
+        """Ends it and its children: `first`, and after `grace` seconds SIGKILL; without grace that alone, so that what
+        was frozen says nothing more."""
+        if grace and self.alive:
             self.thaw()
             self._process.send_signal(first)
             with suppress(subprocess.TimeoutExpired):

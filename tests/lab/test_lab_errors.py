@@ -7,6 +7,7 @@ of a livekit-server has them all, and the tool signs its own tokens.
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ TRACE_KEYS = {"schema", "call_id", "room", "server", "attempts", "verdict", "bro
     "coverage",
 }
 CHECK_KEYS = {"schema", "ok", "summary", "checks"}
+DISPATCHED_WITHIN = 0.5
+"""Seconds after which a room without a dispatch is broken."""
 IMPATIENT = 0.7
 """Seconds that the tool waits for a server that never answers."""
 PATIENCE = 30
@@ -96,6 +99,7 @@ def live_room(own_livekit: LiveKitServer) -> Iterator[str]:
     edge, name = Edge(own_livekit), "outbound-of-errors"
     edge.create_room(name)
     with Phone(own_livekit, name, status="active"):
+        time.sleep(DISPATCHED_WITHIN)
         yield name
     edge.delete_everything()
     edge.close()
@@ -114,7 +118,7 @@ def scene(
         {
             "agent": {"name": names.agent()},
             "livekit": {"timeout": PATIENCE},
-            "flow": {"allowances": {"agent_dispatched": {"slow_after": 0.2, "broken_after": 0.5}}},
+            "flow": {"allowances": {"agent_dispatched": {"slow_after": 0.2, "broken_after": DISPATCHED_WITHIN}}},
         }
     )
     return Scene(doctor, own_livekit, own_redis, database, call_id, live_room)
