@@ -6,6 +6,7 @@ livekit-agents, whose import takes two seconds. tests/cli/test_forked.py compare
 """
 
 import atexit
+import gc
 import json
 import os
 import pkgutil
@@ -185,6 +186,11 @@ def serve(program: str, path: str) -> None:
     for name in modules if program == TOOL else PRELOADED[program]:
         if not name.endswith("__main__"):
             import_module(name)
+    if program == TOOL:
+        from livekit_doctor.cli.app import built
+
+        built()
+    gc.freeze()  # what a run collects must not touch, and so copy, what it shares with this process
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)

@@ -1,5 +1,6 @@
 """The command line as Typer reads it."""
 
+from functools import cache, partial
 from typing import Annotated
 
 import typer
@@ -48,6 +49,10 @@ app.command("demo", short_help="The incidents behind this tool, from a recording
 app.command("completion", short_help="A script, by which your shell completes what you type.")(completion.completion)
 
 
+built = cache(partial(get_group, app))
+"""All commands with their options; a fork of a process that has them already need not make them."""
+
+
 def execute(arguments: list[str]) -> int:
     """Runs one command and returns its exit status; raises UserError for wrong usage.
 
@@ -56,7 +61,7 @@ def execute(arguments: list[str]) -> int:
     if not arguments:
         execute(["--help"])
         return Exit.USAGE
-    command = get_group(app)
+    command = built()
     try:
         with command.make_context("livekit-doctor", list(arguments)) as context:
             return int(command.invoke(context) or Exit.OK)

@@ -26,6 +26,8 @@ from tools.docs import configuration
 from tools.docs.formats import WORDS
 from tools.docs.hook import linked
 
+pytestmark = pytest.mark.xdist_group("docs")  # they are built once
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 COMMANDS: Mapping[str, object] = get_command(app).commands  # type: ignore[attr-defined]
