@@ -11,7 +11,7 @@ from rich.text import Text
 from livekit_doctor import catalogue
 from livekit_doctor.checks import CHECK_IDS
 from livekit_doctor.flow import SPEC
-from livekit_doctor.render.words import LK
+from livekit_doctor.render.commands import LK
 from tests.cli.command_line import run_in_terminal
 from tests.lab.screenshots import BUNDLE, COLUMNS, CUT, IMAGES
 
