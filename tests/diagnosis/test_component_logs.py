@@ -106,7 +106,7 @@ DISPATCHED = Step.AGENT_DISPATCHED.value
         ([NO_WORKER, server_registered(-60, f"{AGENT} ")], "LKD102", "proven"),
         ([NO_WORKER, registered(-60, "Back Office 9")], "LKD402", "likely"),
         ([registered(-60), request_failed("no servers available (received 2 responses)")], "LKD103", "likely"),
-        ([NO_WORKER, registered(-60, url="wss://staging.example.com")], "LKD104", "proven"),
+        ([NO_WORKER, registered(-60, url="wss://staging.example.com")], "LKD104", "likely"),
         ([registered(-60, url="wss://staging.example.com")], "LKD104", "likely"),
         ([NO_WORKER, worker_line(-9, "failed to connect to livekit, retrying in 2s", **OF_WORKER)], "LKD105", "proven"),
         ([registered(-60), worker_line(-5, "draining worker", **OF_WORKER)], "LKD108", "likely"),

@@ -68,6 +68,8 @@ def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
     lines = returned or (*logs.said(Said.SLOW_TO_CONNECT), *unresponsive)
     if not lines or _user_came_before(call, lines[0]):
         return None
+    if not returned and call.api_covers and not agent_is_late(call, proofs):
+        return None  # it is slow, and may yet connect
     if _never_seen(call) and _leaves_no_gap(call, lines[0]):
         sure = PROVEN
     else:
