@@ -114,8 +114,10 @@ class ComponentLogs(Struct, frozen=True, dict=True):
 
     @cached_property
     def _current(self) -> tuple[tuple[Said | None, LogLine], ...]:
-        earlier = self.latest.is_earlier
-        return tuple((said, line) for said, line in self._own if not earlier.get(id(line)))
+        earlier = self.latest.earlier_lines
+        if not earlier:
+            return self._own
+        return tuple((said, line) for said, line in self._own if id(line) not in earlier)
 
     @cached_property
     def latest(self) -> Latest:

@@ -7,7 +7,7 @@ latest dispatch was made is of an earlier one. By two clocks that holds only bey
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import Seen
@@ -55,8 +55,8 @@ class Latest(Struct, frozen=True):
     """Jobs of the dispatches before it."""
     became: tuple[str, ...] = ()
     """What became of the earlier ones, oldest first, each once."""
-    is_earlier: dict[int, bool] = field(default_factory=dict)
-    """By the id of a line, whether it is about an earlier dispatch."""
+    earlier_lines: frozenset[int] = frozenset()
+    """The ids (as Python has them) of the lines that are about an earlier dispatch."""
 
 
 def latest_of(seen: Seen, lines: Lines, agents: frozenset[str]) -> Latest:
@@ -67,7 +67,7 @@ def latest_of(seen: Seen, lines: Lines, agents: frozenset[str]) -> Latest:
         return Latest()
     jobs = _Jobs(seen, own, began)
     stayed = _stayed(own, began)
-    is_earlier: dict[int, bool] = {}
+    earlier_lines: set[int] = set()
     became: dict[str, None] = {}
     for said, line in own:
         if said in OF_A_JOB:
@@ -76,10 +76,11 @@ def latest_of(seen: Seen, lines: Lines, agents: frozenset[str]) -> Latest:
             earlier = _is_of_earlier_agent(line, jobs, agents) and line.fields.get("participant") not in stayed
         else:
             continue
-        is_earlier[id(line)] = earlier
-        if earlier and said in _ENDS:
-            became.setdefault(_ENDS[said])
-    return Latest(began=began, earlier_jobs=jobs.earlier, became=tuple(became), is_earlier=is_earlier)
+        if earlier:
+            earlier_lines.add(id(line))
+            if said in _ENDS:
+                became.setdefault(_ENDS[said])
+    return Latest(began=began, earlier_jobs=jobs.earlier, became=tuple(became), earlier_lines=frozenset(earlier_lines))
 
 
 def _began(seen: Seen, own: list[tuple[Said | None, LogLine]]) -> datetime | None:
