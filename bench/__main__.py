@@ -75,9 +75,9 @@ def measure(folder: Path, env: Mapping[str, str], room: str) -> None:
     runs = {name: (PYTHON, "-c", code) for name, code in imports.items()}
     runs |= {name: (*DOCTOR, *arguments) for name, arguments in commands.items()}
     # A source that is configured is read: the file alone, LiveKit alone, or both LiveKit and Postgres.
-    read = {"trace of a file": "", "trace from Postgres": ("LIVEKIT", "CALL_LOGS")}
+    read: dict[str, tuple[str, ...]] = {"trace of a file": (), "trace from Postgres": ("LIVEKIT", "CALL_LOGS")}
     environment = {
-        name: {key: value for key, value in env.items() if key.startswith(read.get(name, "LIVEKIT") or "nothing")}
+        name: {key: value for key, value in env.items() if key.startswith(read.get(name, ("LIVEKIT",)))}
         for name in runs
     }
     for name, command in runs.items():

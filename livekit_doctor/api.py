@@ -35,9 +35,9 @@ from livekit_doctor.diagnosis.result import (
 from livekit_doctor.errors import ConfigError, UserError
 from livekit_doctor.evidence.observations import Coverage, Evidence, Problem
 from livekit_doctor.flow import Confidence, Leg, Status, Step, Verdict
-from livekit_doctor.hearts import check as check_heart
-from livekit_doctor.hearts import trace as trace_heart
-from livekit_doctor.hearts.inputs import require_a_source
+from livekit_doctor.operations import check as check_operation
+from livekit_doctor.operations import trace as trace_operation
+from livekit_doctor.operations.inputs import require_a_source
 from livekit_doctor.progress import Progress, beginnings
 from livekit_doctor.render.masking import mask_of, names_in
 from livekit_doctor.render.report import CheckReport, TraceReport, fix_values_of
@@ -249,9 +249,9 @@ async def check(
     if timeout <= 0:
         raise ValueError(f"timeout must be above 0 seconds, not {timeout:g}")
     settings = settings if settings is not None else load_settings()
-    options = check_heart.Options(probe=probe, read_only=read_only, timeout=timeout)
+    options = check_operation.Options(probe=probe, read_only=read_only, timeout=timeout)
     selected = select(_names(only), _names(skip))
-    checked = await check_heart.check(settings, selected, options, _told(progress))
+    checked = await check_operation.check(settings, selected, options, _told(progress))
     return CheckRun(checked.results, checked.left_behind, strict, settings, checked.evidence)
 
 
@@ -279,8 +279,8 @@ async def trace(
     settings = settings if settings is not None else load_settings()
     require_a_source(settings)
     subject = parse_subject(call or None, room or None)
-    options = trace_heart.Options(wait=wait, read_only=read_only)
-    traced = await trace_heart.trace(settings, subject, options, _told(progress))
+    options = trace_operation.Options(wait=wait, read_only=read_only)
+    traced = await trace_operation.trace(settings, subject, options, _told(progress))
     return TraceRun(traced.diagnosis, subject, settings, traced.evidence)
 
 

@@ -1,7 +1,41 @@
 """What holds for all tests."""
 
+from collections import Counter
+
+import pytest
 from hypothesis import settings
 
-# How long an example takes says how busy the machine is.
-settings.register_profile("unhurried", deadline=None)
+from tests.ci.installed import installed
+from tests.thorough import examples
+
+__all__ = ["installed"]
+
+# How long an example takes says how busy the machine is. 40, drawn anew in each run, are 1,000 in a week of work.
+settings.register_profile("unhurried", deadline=None, max_examples=examples(40, thorough=200))
 settings.load_profile("unhurried")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "installed" in getattr(item, "fixturenames", ()):
+            # What waits for the same install waits on one worker.
+            item.add_marker(pytest.mark.xdist_group("installed"))
+        if _SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.servers)
+    # What waits longest begins first, so that the rest runs beside it: the groups, the largest first, then the lab.
+    sizes = Counter(map(_group, items))
+    items.sort(key=lambda item: (not _group(item), -sizes[_group(item)], not _waits(item)))
+
+
+_SERVERS = {"lab_folder", "installed", "chrome"}
+"""Fixtures behind all that starts a server or a browser, or installs something: not for `make test-quick`."""
+
+
+def _group(item: pytest.Item) -> str:
+    marker = item.get_closest_marker("xdist_group")
+    return str(marker.args[0]) if marker else ""
+
+
+def _waits(item: pytest.Item) -> bool:
+    return item.path.parent.name in ("lab", "experiments")

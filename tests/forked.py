@@ -1,13 +1,15 @@
-"""The tool's command line without Python's start-up, for tests whose subject is what it does and not the process.
+"""Python programs without Python's start-up, for tests whose subject is what they do and not how they start.
 
-A process that has imported the tool forks one a run: with the arguments, folder, environment and standard input
-that a shell would give it, in a tenth of the time. There is one such server for each process of the tests.
-test_forked.py compares its runs with real ones.
+A process that has imported a program forks one a run: with the arguments, folder, environment and streams that a shell
+would give it, in a tenth of the time. Each process of the tests has one such server a program: the tool, and
+livekit-agents, whose import takes two seconds. tests/cli/test_forked.py compares runs of the tool with real ones.
 """
 
+import atexit
 import json
 import os
 import pkgutil
+import runpy
 import signal
 import socket
 import subprocess
@@ -19,11 +21,30 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.connection import arbitrary_address
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple, Self
 
+TOOL = "livekit_doctor"
 NICE = 5
-"""Runs are this much nicer than servers and agents: a look shall not make those late that it looks for."""
+"""Runs of the tool are this much nicer than servers and agents: a look shall not make those late that it looks for."""
+
+PRELOADED: Mapping[str, Sequence[str]] = {
+    TOOL: (),
+    "livekit.agents": (
+        "livekit.agents.cli.cli",
+        "livekit.agents.ipc._preload",
+        "livekit.agents.ipc.job_proc_lazy_main",
+        "livekit.rtc",
+        "psycopg",
+        "tests.lab.audio",
+        "tests.lab.modes",
+    ),
+}
+"""What is imported before a program is forked; of the tool each of its modules."""
+
+_OF_STARTING = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONUNBUFFERED")
 
 
 class Finished(NamedTuple):
@@ -34,60 +55,122 @@ class Finished(NamedTuple):
     stderr: str
 
 
+class Forked:
+    """A forked program that runs: as much of subprocess.Popen as is needed."""
+
+    def __init__(
+        self,
+        program: str,
+        arguments: Sequence[str],
+        folder: Path,
+        env: Mapping[str, str],
+        streams: Sequence[int],
+        *,
+        own_session: bool = False,
+    ) -> None:
+        request = {"program": program, "arguments": list(arguments), "folder": str(folder), "env": dict(env)}
+        self._to_server = socket.socket(socket.AF_UNIX)
+        self._to_server.connect(_server(program))
+        socket.send_fds(self._to_server, [b"."], streams)
+        self._to_server.sendall(json.dumps({**request, "own_session": own_session}).encode() + b"\n")
+        self._answers = self._to_server.makefile()
+        self.pid = int(self._answers.readline())
+        self.returncode: int | None = None
+
+    def wait(self, timeout: float) -> int:
+        """The exit status; raises subprocess.TimeoutExpired after so many seconds."""
+        if self.returncode is None:
+            self._to_server.settimeout(timeout or 0.000_001)
+            try:
+                self.returncode = int(self._answers.readline())
+            except TimeoutError:
+                # What a file object of a socket has timed out on, it does not read any more.
+                self._answers = self._to_server.makefile()
+                raise subprocess.TimeoutExpired(str(self.pid), timeout) from None
+        return self.returncode
+
+    def poll(self) -> int | None:
+        with suppress(subprocess.TimeoutExpired):
+            return self.wait(0)
+        return None
+
+    def send_signal(self, number: signal.Signals) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._to_server.close()
+
+
 def can_be_forked(env: Mapping[str, str]) -> bool:
     """Whether a run in this environment is the same when it is forked. What Python itself reads of it, it reads when it
     starts."""
     ours = {name: value for name, value in env.items() if name.startswith(("PYTHON", "LC_", "LANG"))}
-    return all(os.environ.get(name) == value or name in _OF_COMPILING for name, value in ours.items())
-
-
-_OF_COMPILING = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONUNBUFFERED")
+    return all(os.environ.get(name) == value or name in _OF_STARTING for name, value in ours.items())
 
 
 def run(arguments: Sequence[str], folder: Path, env: Mapping[str, str], stdin: str, timeout: float) -> Finished:
-    """Runs `livekit-doctor` with these arguments to its end, in this environment and no other.
+    """Runs `livekit-doctor` with these arguments to its end, in this environment and no other; in a process of its own
+    where the environment is Python's business.
 
     `timeout` in seconds; raises subprocess.TimeoutExpired after it.
     """
-    request = {"arguments": list(arguments), "folder": str(folder), "env": dict(env)}
-    with (
-        tempfile.TemporaryFile() as stdout,
-        tempfile.TemporaryFile() as stderr,
-        socket.socket(socket.AF_UNIX) as to_server,
-    ):
+    if not can_be_forked(env):
+        return run_process(arguments, folder, env, stdin, timeout)
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         read, write = os.pipe()
-        to_server.settimeout(timeout)
-        to_server.connect(_server())
-        socket.send_fds(to_server, [b"."], [read, stdout.fileno(), stderr.fileno()])
-        os.close(read)
-        threading.Thread(target=_type, args=(write, stdin.encode()), daemon=True).start()
-        to_server.sendall(json.dumps(request).encode() + b"\n")
-        answers = to_server.makefile()
-        pid = int(answers.readline())
-        try:
-            status = int(answers.readline())
-        except TimeoutError:
-            os.kill(pid, signal.SIGKILL)
-            raise subprocess.TimeoutExpired(["livekit-doctor", *arguments], timeout) from None
-        texts = []
-        for file in (stdout, stderr):
-            file.seek(0)
-            texts.append(file.read().decode().replace("\r\n", "\n"))
-    return Finished(status, *texts)
+        with Forked(TOOL, arguments, folder, env, [read, stdout.fileno(), stderr.fileno()]) as forked:
+            os.close(read)
+            threading.Thread(target=_type, args=(write, stdin.encode()), daemon=True).start()
+            try:
+                status = forked.wait(timeout)
+            except subprocess.TimeoutExpired:
+                os.kill(forked.pid, signal.SIGKILL)
+                raise
+        return Finished(status, _text(stdout), _text(stderr))
+
+
+def run_process(arguments: Sequence[str], folder: Path, env: Mapping[str, str], stdin: str, timeout: float) -> Finished:
+    """The same, always in a process of its own."""
+    ran = subprocess.run(
+        [sys.executable, "-m", TOOL, *arguments],
+        cwd=folder,
+        env=env,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=timeout,
+    )
+    return Finished(ran.returncode, ran.stdout, ran.stderr)
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode().replace("\r\n", "\n")
+
+
+def _type(descriptor: int, text: bytes) -> None:
+    with suppress(BrokenPipeError), open(descriptor, "wb") as typed:
+        typed.write(text)
 
 
 @cache
-def _server() -> str:
+def _server(program: str) -> str:
     """The socket of this process's server, which is started for its first run and ends with this process."""
     path = str(Path(tempfile.mkdtemp(prefix="livekit-doctor-forks-")) / "socket")
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.forked", path],
+        [sys.executable, "-m", "tests.forked", program, path],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parents[1],
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # threads do not survive a fork
     )
     assert process.stdout
-    assert process.stdout.readline(), "livekit_doctor cannot be imported"
+    assert process.stdout.readline(), f"{program} cannot be imported"
     _kept.append(process)
     return path
 
@@ -95,20 +178,19 @@ def _server() -> str:
 _kept: list[subprocess.Popen[bytes]] = []
 
 
-def serve(path: str) -> None:
+def serve(program: str, path: str) -> None:
     """Forks a run for each connection, until standard input ends."""
-    import livekit_doctor
-
-    for module in pkgutil.walk_packages(livekit_doctor.__path__, "livekit_doctor."):
-        if not module.name.endswith("__main__"):
-            import_module(module.name)
+    package = import_module(program)
+    modules = [module.name for module in pkgutil.walk_packages(package.__path__, f"{program}.")]
+    for name in modules if program == TOOL else PRELOADED[program]:
+        if not name.endswith("__main__"):
+            import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen(64)
         threading.Thread(target=_end_with_input, args=(path,), daemon=True).start()
         print("ready", flush=True)
-        os.nice(NICE)
         while True:
             connection, _ = listener.accept()
             if os.fork() == 0:
@@ -134,6 +216,7 @@ def _serve_one(connection: socket.socket) -> None:
     request = json.loads(connection.makefile().readline())
     child = os.fork()
     if child == 0:
+        connection.close()
         try:
             _run(request, descriptors)
         finally:
@@ -142,12 +225,13 @@ def _serve_one(connection: socket.socket) -> None:
         os.close(descriptor)
     connection.sendall(f"{child}\n".encode())
     _, status = os.waitpid(child, 0)
-    connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    with suppress(BrokenPipeError):
+        connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
 
 
 def _run(request: Mapping[str, Any], descriptors: Sequence[int]) -> None:
-    from livekit_doctor.cli.main import main
-
+    if request["own_session"]:
+        os.setsid()
     for target, descriptor in enumerate(descriptors):
         os.dup2(descriptor, target)
         os.close(descriptor)
@@ -155,20 +239,50 @@ def _run(request: Mapping[str, Any], descriptors: Sequence[int]) -> None:
     os.environ.update(request["env"])
     time.tzset()
     os.chdir(request["folder"])
-    sys.argv = ["livekit-doctor", *request["arguments"]]
+    sys.argv = [request["program"], *request["arguments"]]
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
+    status = 0
     try:
-        main()
+        if request["program"] == TOOL:
+            os.nice(NICE)
+            from livekit_doctor.cli.main import main
+
+            sys.argv[0] = "livekit-doctor"
+            main()
+        else:
+            sys.path[0] = request["folder"]
+            _fork_jobs()
+            runpy.run_module(request["program"], run_name="__main__", alter_sys=True)
     except SystemExit as ended:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(int(ended.code or 0))
+        status = int(ended.code or 0)
+    if request["program"] != TOOL:
+        atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
-def _type(descriptor: int, text: bytes) -> None:
-    with suppress(BrokenPipeError), open(descriptor, "wb") as typed:
-        typed.write(text)
+def _fork_jobs() -> None:
+    """A worker's job processes come from a fork server of Python's, which would import livekit-agents once more, a
+    worker: here it is a fork of the worker itself, made while that has no threads."""
+    listener = socket.socket(socket.AF_UNIX)
+    address = arbitrary_address("AF_UNIX")
+    listener.bind(address)
+    listener.listen()
+    alive_read, alive_write = os.pipe()
+    resource_tracker.ensure_running()
+    pid = os.fork()
+    if pid == 0:
+        os.close(alive_write)
+        try:
+            forkserver.main(listener.fileno(), alive_read, [])
+        finally:
+            os._exit(0)
+    listener.close()
+    os.close(alive_read)
+    own: Any = forkserver._forkserver  # type: ignore[attr-defined]
+    own._forkserver_address, own._forkserver_alive_fd, own._forkserver_pid = address, alive_write, pid
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(*sys.argv[1:])

@@ -7,7 +7,7 @@ from typer.exceptions import TyperException
 from typer.main import get_group
 
 from livekit_doctor import __version__
-from livekit_doctor.cli import check, completion, demo, explain, init, probe, test_call, trace, watch
+from livekit_doctor.cli import check, completion, demo, explain, init, placed_call, probe, trace, watch
 from livekit_doctor.cli.exits import Exit
 
 app = typer.Typer(
@@ -41,7 +41,7 @@ app.command("init", short_help="In an empty folder: write checks.yaml from what 
 app.command("check", short_help="Before a deploy: would an outbound call work now?")(check.check)
 app.command("trace", short_help="In an incident: the step at which one call broke.")(trace.trace)
 app.command("probe", short_help="Many dispatches of your agent: how many get it, how soon.")(probe.probe)
-app.command("test-call", short_help="One real outbound call, followed on both legs.")(test_call.place_call)
+app.command("test-call", short_help="One real outbound call, followed on both legs.")(placed_call.place_call)
 app.command("watch", short_help="Repeats check; shows changes; serves metrics and health.")(watch.watch)
 app.command("explain", short_help="What a diagnosis code or a SIP status means, and the fix.")(explain.explain)
 app.command("demo", short_help="The incidents behind this tool, from a recording.")(demo.demo)

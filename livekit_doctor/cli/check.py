@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from livekit_doctor.checks.check import Check, CheckResult
     from livekit_doctor.config import Loaded
-    from livekit_doctor.hearts.check import Checked, Options
+    from livekit_doctor.operations.check import Checked, Options
     from livekit_doctor.render.report import CheckReport
 
 
@@ -51,7 +51,7 @@ def check(
 
     selected = select(only or [], skip or [])
     with outputs.opened(output_format, output, screen) as printed:
-        from livekit_doctor.hearts.check import Options
+        from livekit_doctor.operations.check import Options
 
         how = Options(probe=probe, read_only=read_only, timeout=timeout)
         return printed.write(report_of(loaded, selected, how, screen, strict=strict, show_numbers=show_numbers))
@@ -67,7 +67,7 @@ def report_of(
     show_numbers: bool = False,
 ) -> "CheckReport":
     """Runs these checks, and makes a report of what they came to."""
-    from livekit_doctor.hearts.check import check as run_check
+    from livekit_doctor.operations.check import check as run_check
 
     with screen:
         checked = options.run(run_check(loaded.settings, selected, how, screen.progress), screen.progress)

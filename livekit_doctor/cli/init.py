@@ -109,7 +109,7 @@ def _check(file: Path, screen: Screen) -> "CheckReport":
     """`check` as it is run by itself, on this file."""
     from livekit_doctor.checks import CHECKS
     from livekit_doctor.cli.check import report_of
-    from livekit_doctor.hearts.check import Options
+    from livekit_doctor.operations.check import Options
 
     return report_of(options.load(file, url=None, agent_name=None), CHECKS, Options(), screen)
 

@@ -79,8 +79,8 @@ def probe(
 
     from livekit_doctor.cli.bar import progress_bar
     from livekit_doctor.diagnosis.probing import Limits
-    from livekit_doctor.hearts.probe import Options
-    from livekit_doctor.hearts.probe import probe as run_probe
+    from livekit_doctor.operations.probe import Options
+    from livekit_doctor.operations.probe import probe as run_probe
     from livekit_doctor.render.report import ProbeReport
 
     how = Options(count=count, concurrency=concurrency, canary=canary)

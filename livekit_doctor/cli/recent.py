@@ -57,7 +57,7 @@ def _live(loaded: "Loaded", screen: Screen, *, show_numbers: bool) -> "RecentRep
     from livekit_doctor.diagnosis.room_presence import matching_rooms
     from livekit_doctor.errors import UserError
     from livekit_doctor.evidence.observations import ParticipantList
-    from livekit_doctor.hearts.live_rooms import live_rooms
+    from livekit_doctor.operations.live_rooms import live_rooms
     from livekit_doctor.render.masking import mask_of
     from livekit_doctor.render.report import LiveRoom, LiveRooms, RecentReport
 

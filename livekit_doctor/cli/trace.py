@@ -94,7 +94,7 @@ def trace(
     loaded = options.load(config, url=url, agent_name=agent_name, call_logs=call_logs, further=further)
     settings = loaded.settings
     if not evidence:
-        from livekit_doctor.hearts.inputs import require_a_source
+        from livekit_doctor.operations.inputs import require_a_source
 
         require_a_source(settings)
     _require_one_stdin(settings, evidence or ())
@@ -108,8 +108,8 @@ def trace(
 
     from livekit_doctor.diagnosis.correlation import parse_subject
     from livekit_doctor.evidence.logs import require_readable, sources_of
-    from livekit_doctor.hearts.trace import Options
-    from livekit_doctor.hearts.trace import trace as run_trace
+    from livekit_doctor.operations.trace import Options
+    from livekit_doctor.operations.trace import trace as run_trace
     from livekit_doctor.render.masking import mask_of, names_in
     from livekit_doctor.render.report import TraceReport
 

@@ -19,8 +19,8 @@ from livekit_doctor.render.formats import ENDINGS, FormatName
 if TYPE_CHECKING:
     from livekit_doctor.checks.check import Check, CheckResult
     from livekit_doctor.config import Loaded
-    from livekit_doctor.hearts.check import Options
-    from livekit_doctor.hearts.watch import Plan, Result, Run
+    from livekit_doctor.operations.check import Options
+    from livekit_doctor.operations.watch import Plan, Result, Run
     from livekit_doctor.render.report import CheckReport, ErrorReport
 
 LISTEN = "127.0.0.1:7889"
@@ -111,8 +111,8 @@ def watch(
         message = "standard input can be read once only, and watch reads the call logs in every run"
         raise UserError("LKD001", message, "livekit-doctor watch --call-logs FILE", Exit.USAGE)
 
-    from livekit_doctor.hearts.check import Options
-    from livekit_doctor.hearts.watch import Plan
+    from livekit_doctor.operations.check import Options
+    from livekit_doctor.operations.watch import Plan
 
     how = Options(probe=probe, read_only=read_only, timeout=timeout)
     rounds = Rounds(load, loaded, selected, how, strict=strict, show_numbers=show_numbers)
@@ -128,8 +128,8 @@ def _watch(rounds: "Rounds", plan: "Plan", listen: str, chosen: Sequence[outputs
     from livekit_doctor.cli.watch_outputs import ReportFiles, streamed
     from livekit_doctor.cli.watch_server import address_of, serving
     from livekit_doctor.evidence.reading import utc_now
-    from livekit_doctor.hearts.watch import Run, Watched
-    from livekit_doctor.hearts.watch import watch as run_watch
+    from livekit_doctor.operations.watch import Run, Watched
+    from livekit_doctor.operations.watch import watch as run_watch
 
     address = address_of(listen)
     now = Watched(plan, started_at=utc_now())
@@ -189,8 +189,8 @@ class Rounds:
         self.progress = Progress()
 
     async def __call__(self) -> "Result":
-        from livekit_doctor.hearts.check import check
-        from livekit_doctor.hearts.watch import Result
+        from livekit_doctor.operations.check import check
+        from livekit_doctor.operations.watch import Result
 
         problem = await self._reload()
         loaded = self._loaded
@@ -222,7 +222,7 @@ class Rounds:
         """In a thread: a file may hang, too."""
         import asyncio
 
-        from livekit_doctor.hearts.watch import CONFIGURATION, own
+        from livekit_doctor.operations.watch import CONFIGURATION, own
 
         try:
             self._loaded = await asyncio.to_thread(self._load, self._loaded.path)

@@ -12,7 +12,7 @@ from rich.live import Live
 
 from livekit_doctor.cli.outputs import is_unicode
 from livekit_doctor.evidence.reading import utc_now
-from livekit_doctor.hearts.watch import Outcome, Watched
+from livekit_doctor.operations.watch import Outcome, Watched
 from livekit_doctor.render.console.page import Output
 from livekit_doctor.render.console.watch import Screen, change_line, run_line
 from livekit_doctor.render.formats import FormatName

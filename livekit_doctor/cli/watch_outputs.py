@@ -13,7 +13,7 @@ from livekit_doctor.checks.judgement import one_line
 from livekit_doctor.cli.exits import Exit
 from livekit_doctor.cli.outputs import STDOUT, STREAMED, Destination, destinations, is_unicode
 from livekit_doctor.errors import UserError
-from livekit_doctor.hearts.watch import WRITING
+from livekit_doctor.operations.watch import WRITING
 from livekit_doctor.render.formats import FormatName, load
 from livekit_doctor.render.interface import Format, text_of
 from livekit_doctor.render.report import ErrorReport, Report

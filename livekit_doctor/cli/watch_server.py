@@ -18,7 +18,7 @@ from msgspec import Struct
 from livekit_doctor.checks.judgement import one_line
 from livekit_doctor.cli.exits import Exit
 from livekit_doctor.errors import UserError
-from livekit_doctor.hearts.watch import Watched
+from livekit_doctor.operations.watch import Watched
 from livekit_doctor.render.json import health
 from livekit_doctor.render.prometheus import watch as prometheus_watch
 from livekit_doctor.render.prometheus.exposition import CONTENT_TYPE

@@ -13,18 +13,19 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.component_logs import ComponentLogs
-from livekit_doctor.diagnosis.dials import failed_by_rows, is_before_last, may_be_before_last
+from livekit_doctor.diagnosis.dials import dialled_at, failed_by_rows
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.row_answers import Refusal, error_in
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.states import says_phone_failed
-from livekit_doctor.diagnosis.times import DATE_RESOLUTION
+from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, DATE_RESOLUTION
 from livekit_doctor.evidence.observations import LogRow, SipCallResult
 
 
@@ -162,12 +163,20 @@ def own_words(text: str) -> str:
     return re.sub(r"^(?:twirp error \w+:\s*)+", "", text.strip())
 
 
-class Attempts(Struct, frozen=True):
+class Attempts(Struct, frozen=True, dict=True):
     """What is known of a call's attempts to dial: the room and the rows, the logs, and the refusals in the rows."""
 
     seen: Seen
     logs: ComponentLogs
     refusals: tuple[tuple[LogRow, Refusal], ...]
+
+    @cached_property
+    def last(self) -> datetime | None:
+        return dialled_at(self.seen, self.logs)
+
+    @cached_property
+    def failed_by_rows(self) -> datetime | None:
+        return failed_by_rows(self.seen)
 
 
 def answers(seen: Seen, logs: ComponentLogs, refusals: tuple[tuple[LogRow, Refusal], ...]) -> tuple[CarrierAnswer, ...]:
@@ -181,14 +190,17 @@ def answers(seen: Seen, logs: ComponentLogs, refusals: tuple[tuple[LogRow, Refus
 
 def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
     """With what is known of dials after it."""
-    seen, logs = attempts.seen, attempts.logs
-    when = answer.when or failed_by_rows(seen)
+    seen = attempts.seen
+    when = answer.when or attempts.failed_by_rows
     if not answer.is_failure or when is None or seen.inbound:
         return answer
     own_clock = answer.by_livekits_clock or answer.because.source == "server log"
-    if is_before_last(seen, logs, when, by_livekit=own_clock) or (answer.when is None and dialled_again(seen, when)):
+    # By another clock the phone was surely created again only beyond the tolerance.
+    margin = CREATED_AT_ONCE if own_clock else timedelta(seconds=seen.settings.call_logs.clock_tolerance)
+    later = attempts.last - when if attempts.last else timedelta(0)
+    if later > margin or (answer.when is None and dialled_again(seen, when)):
         return replace(answer, earlier=True)
-    if not own_clock and not answer.doubt and may_be_before_last(seen, logs, when):
+    if not own_clock and not answer.doubt and later > DATE_RESOLUTION:
         return replace(answer, doubt="a phone was created at about that time: it may have been dialled again after it")
     return answer
 

@@ -1,13 +1,13 @@
 """When the phone was dialled last, whoever says it. What an earlier attempt was answered decides nothing."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from livekit_doctor.diagnosis.component_logs import ComponentLogs
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.states import says_phone_failed
-from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, DATE_RESOLUTION
+from livekit_doctor.diagnosis.times import CREATED_AT_ONCE
 
 
 def dialled_at(seen: Seen, logs: ComponentLogs) -> datetime | None:
@@ -28,19 +28,6 @@ def _created(seen: Seen, logs: ComponentLogs) -> Iterator[datetime]:
     for line in logs.said(Said.SESSION_STARTED, Said.PARTICIPANT_ACTIVE):
         if line.at is not None and line.zoned and logs.is_phone(line):
             yield line.at
-
-
-def is_before_last(seen: Seen, logs: ComponentLogs, at: datetime, *, by_livekit: bool) -> bool:
-    """Whether the phone was created again after this moment; by another clock only beyond the tolerance."""
-    last = dialled_at(seen, logs)
-    margin = CREATED_AT_ONCE if by_livekit else timedelta(seconds=seen.settings.call_logs.clock_tolerance)
-    return last is not None and last - at > margin
-
-
-def may_be_before_last(seen: Seen, logs: ComponentLogs, at: datetime) -> bool:
-    """Whether it may have been, by a clock that is not LiveKit's."""
-    last = dialled_at(seen, logs)
-    return last is not None and last - at > DATE_RESOLUTION
 
 
 def failed_by_rows(seen: Seen) -> datetime | None:

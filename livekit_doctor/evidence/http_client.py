@@ -69,13 +69,16 @@ class HttpClient:
 
     def __init__(self) -> None:
         self._idle: dict[tuple[str, str], list[_Connection]] = {}
+        self._is_open = False
 
     async def __aenter__(self) -> Self:
+        self._is_open = True
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._is_open = False
         for connections in self._idle.values():
             for connection in connections:
                 connection.close()
@@ -96,7 +99,7 @@ class HttpClient:
 
         Raises OSError (TimeoutError among them) or ValueError.
         """
-        parts = _checked(url)
+        parts = checked(url)
         async with asyncio.timeout(within):
             connection = self._reused(parts) or await _connected(parts)
             try:
@@ -106,11 +109,11 @@ class HttpClient:
             except h11.RemoteProtocolError as error:
                 raise NotHttpError(str(error)) from error
             finally:
-                if not connection.is_between_requests:
+                if connection.is_between_requests and self._is_open:
+                    connection.rest()
+                    self._idle.setdefault((parts.scheme, parts.netloc), []).append(connection)
+                else:
                     connection.close()
-        if connection.is_between_requests:
-            connection.rest()
-            self._idle.setdefault((parts.scheme, parts.netloc), []).append(connection)
         return answer
 
     def _reused(self, parts: SplitResult) -> "_Connection | None":
@@ -123,7 +126,8 @@ class HttpClient:
         return None
 
 
-def _checked(url: str) -> SplitResult:
+def checked(url: str) -> SplitResult:
+    """The parts of an HTTP URL; raises ValueError for what is none."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
         raise ValueError(f"not an HTTP URL: {url}")
@@ -178,17 +182,29 @@ class _Connection:
     def _send(self, event: h11.Event) -> None:
         self.writer.write(self._http.send(event) or b"")
 
+    async def tunnel(self, host: str, headers: Mapping[str, str]) -> h11.Response:
+        """What a proxy answers that is asked for a connection to this host and port."""
+        self._send(h11.Request(method="CONNECT", target=host, headers=[*headers.items()]))
+        self._send(h11.EndOfMessage())
+        while not isinstance(event := await self._next(), h11.Response):
+            pass
+        return event
+
+    async def _next(self) -> object:
+        """The next part of the answer."""
+        while (event := self._http.next_event()) is h11.NEED_DATA:
+            data = await self.reader.read(CHUNK)
+            if not data and self._http.their_state is h11.SEND_RESPONSE:
+                raise NoAnswerError("the server closed the connection without an answer")
+            self._http.receive_data(data)
+        return event
+
     async def _answer(self, limit: int) -> Answer:
         status, headers, longest = 0, dict[str, str](), 0
         body = bytearray()
         while True:
-            event = self._http.next_event()
-            if event is h11.NEED_DATA:
-                data = await self.reader.read(CHUNK)
-                if not (data or status):
-                    raise NoAnswerError("the server closed the connection without an answer")
-                self._http.receive_data(data)
-            elif isinstance(event, h11.Response):
+            event = await self._next()
+            if isinstance(event, h11.Response):
                 status = event.status_code
                 headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
                 longest = limit if status == 200 else LIMIT_OF_ERROR
@@ -214,7 +230,7 @@ async def _connected(parts: SplitResult) -> _Connection:
     if secure is None:
         return _Connection(reader, writer, through=proxy)
     try:
-        await _tunnelled(reader, writer, parts, proxy, name)
+        await _tunnelled(_Connection(reader, writer), parts, proxy, name)
         await _started_tls(writer, secure, parts)
     except BaseException:
         writer.transport.abort()
@@ -233,24 +249,17 @@ async def _opened(
         raise ConnectError(str(error)) from error
 
 
-async def _tunnelled(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, parts: SplitResult, proxy: SplitResult, name: str
-) -> None:
-    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEADERS)
+async def _tunnelled(through: _Connection, parts: SplitResult, proxy: SplitResult, name: str) -> None:
     host = _host(parts) if parts.port else f"{_host(parts).rstrip(':')}:{_PORTS[parts.scheme]}"
     headers = {"Host": host, "User-Agent": USER_AGENT} | _login("Proxy-Authorization", proxy)
     try:
-        writer.write(http.send(h11.Request(method="CONNECT", target=host, headers=[*headers.items()])) or b"")
-        writer.write(http.send(h11.EndOfMessage()) or b"")
-        while not isinstance(event := http.next_event(), h11.Response):
-            data = await reader.read(CHUNK)
-            if not data:
-                raise ProxyError(f"{name} closed the connection without an answer")
-            http.receive_data(data)
+        answer = await through.tunnel(host, headers)
+    except NoAnswerError as error:
+        raise ProxyError(f"{name} closed the connection without an answer") from error
     except h11.ProtocolError as error:
         raise ProxyError(f"{name} does not speak HTTP") from error
-    if not 200 <= event.status_code < 300:
-        raise ProxyError(f"{name} answered HTTP {event.status_code} {event.reason.decode('latin-1')}".rstrip())
+    if not 200 <= answer.status_code < 300:
+        raise ProxyError(f"{name} answered HTTP {answer.status_code} {answer.reason.decode('latin-1')}".rstrip())
 
 
 async def _started_tls(writer: asyncio.StreamWriter, secure: ssl.SSLContext, parts: SplitResult) -> None:

@@ -1,7 +1,7 @@
 """LiveKit's rooms, participants, agent dispatches and SIP objects, read so that failures become coverage."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from msgspec import structs
 
@@ -52,30 +52,32 @@ class LiveKitSource(LiveKitClient):
         A room that closes meanwhile fails with 503 (design fact 17): it is looked for again, and
         if it is gone, that is the reading, not a failure.
         """
-        gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(room: Room) -> Reading:
-            async with gate:
-                reading = await covered(sources.LIVEKIT_API, list_participants(self, room), list_dispatches(self, room))
-                if any(entry.status == "unread" for entry in reading.coverage):
-                    again = await self.rooms(room.name)
-                    if not any(isinstance(o, RoomList) and o.rooms for o in again.observations):
-                        return Reading(
-                            observations=(*reading.observations, *again.observations), coverage=again.coverage
-                        )
-                return reading
+            reading = await covered(sources.LIVEKIT_API, list_participants(self, room), list_dispatches(self, room))
+            if any(entry.status == "unread" for entry in reading.coverage):
+                again = await self.rooms(room.name)
+                if not any(isinstance(o, RoomList) and o.rooms for o in again.observations):
+                    found = (*reading.observations, *again.observations)
+                    return Reading(observations=found, coverage=again.coverage)
+            return reading
 
-        return combine(await asyncio.gather(*map(one, rooms)))
+        return await _each(rooms, one)
 
     async def participants(self, rooms: Iterable[Room]) -> Reading:
         """Only the participants of live rooms, a few rooms at a time. Of a room that has closed it is an empty list."""
-        gate = asyncio.Semaphore(AT_ONCE)
+        return await _each(rooms, lambda room: covered(sources.LIVEKIT_API, list_participants(self, room)))
 
-        async def one(room: Room) -> Reading:
-            async with gate:
-                return await covered(sources.LIVEKIT_API, list_participants(self, room))
 
-        return combine(await asyncio.gather(*map(one, rooms)))
+async def _each(rooms: Iterable[Room], read: Callable[[Room], Awaitable[Reading]]) -> Reading:
+    """What is read of each room, of AT_ONCE at a time."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(room: Room) -> Reading:
+        async with gate:
+            return await read(room)
+
+    return combine(await asyncio.gather(*map(one, rooms)))
 
 
 async def covered(source: str, *requests: Awaitable[Observation]) -> Reading:

@@ -7,13 +7,12 @@ import asyncio
 import math
 import ssl
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 import msgspec
 
 from livekit_doctor.decoding import from_json
 from livekit_doctor.evidence import sources
-from livekit_doctor.evidence.http_client import Answer, HttpClient, unreachable
+from livekit_doctor.evidence.http_client import Answer, HttpClient, checked, unreachable
 from livekit_doctor.evidence.observations import Coverage, Problem, Read, Reading, WorkerEndpoint
 from livekit_doctor.evidence.reading import combine, utc_now
 from livekit_doctor.redact import redact_text
@@ -72,7 +71,10 @@ class _WorkerInfo(msgspec.Struct):
 
 async def _read(worker: Worker, url: str, http: HttpClient) -> WorkerEndpoint:
     base = worker.url.rstrip("/")
-    _check(base)
+    try:
+        checked(base)
+    except ValueError:
+        raise _NotRead("this is not an HTTP URL; a worker's endpoint is such as http://10.0.0.7:8081") from None
     asked = (http.request("GET", f"{base}{path}", limit=LIMIT, within=worker.timeout) for path in ("/", "/worker"))
     health, info = await asyncio.gather(*asked, return_exceptions=True)
     for answer in (health, info):
@@ -92,16 +94,6 @@ async def _read(worker: Worker, url: str, http: HttpClient) -> WorkerEndpoint:
         active_jobs=round(found.active_jobs) if math.isfinite(found.active_jobs) else None,
         message="" if health.status == 200 else _text(health),
     )
-
-
-def _check(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        good = False
-    if not good:
-        raise _NotRead("this is not an HTTP URL; a worker's endpoint is such as http://10.0.0.7:8081")
 
 
 def _worker_info(answer: Answer) -> _WorkerInfo:

@@ -6,6 +6,7 @@ first. The server answers `register` before it can be dispatched to, and `ping` 
 """
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -257,6 +258,9 @@ async def _registered(client: LiveKitClient, agent_name: str) -> AsyncIterator[_
         except TimeoutError as error:
             raise _SocketFailed(_problem(url, f"no answer to the registration within {timeout:g} s")) from error
         yield worker
+
+
+logging.getLogger("websockets").addHandler(logging.NullHandler())  # what fails is told as coverage
 
 
 class _NoRedirect(connect):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from livekit_doctor.checks.check import CheckResult
-from livekit_doctor.hearts.watch import Run
+from livekit_doctor.operations.watch import Run
 from livekit_doctor.render.json.check import STATUSES, summary
 
 

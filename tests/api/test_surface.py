@@ -37,7 +37,7 @@ def test_no_submodule_has_a_public_name() -> None:
     """Importing it would put the module in the place of the function."""
     modules = {module.name for module in pkgutil.iter_modules(livekit_doctor.__path__)}
     assert not modules & set(livekit_doctor.__all__)
-    importlib.import_module("livekit_doctor.hearts.check")
+    importlib.import_module("livekit_doctor.operations.check")
     importlib.import_module("livekit_doctor.cli.app")
     assert inspect.iscoroutinefunction(livekit_doctor.check)
     assert inspect.iscoroutinefunction(livekit_doctor.trace)

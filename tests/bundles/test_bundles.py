@@ -3,23 +3,22 @@
 import gzip
 from pathlib import Path
 
-import pytest
-
 from livekit_doctor.cli.bundled import report_of
 from livekit_doctor.render.json import trace as trace_json
 from tests.bundles.keeping import FOLDER, LARGEST, Expected, kept
 from tests.bundles.matrix import render
+from tests.each import each
 
 KEPT = kept()
 
 
-@pytest.mark.parametrize("name", KEPT)
+@each("name", KEPT)
 def test_leads_to_what_it_led_to_in_the_lab(name: str) -> None:
     file, expected = KEPT[name]
     assert Expected.of(trace_json.render(report_of(str(file), show_numbers=False))) == expected
 
 
-@pytest.mark.parametrize("name", KEPT)
+@each("name", KEPT)
 def test_is_fit_to_be_kept(name: str) -> None:
     """Small, and nothing in it of the machine that it was made on."""
     file, _ = KEPT[name]

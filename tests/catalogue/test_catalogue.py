@@ -26,6 +26,7 @@ from livekit import api
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue import Entry, Fix, UnknownCodeError
 from livekit_doctor.settings import Settings
+from tests.each import each
 
 # Design, section 5: code, name, step.
 DESIGN = """
@@ -181,7 +182,7 @@ def test_every_code_of_the_design_has_a_page_and_no_other() -> None:
     assert catalogue.codes() == CODES
 
 
-@pytest.mark.parametrize("code", CODES)
+@each("code", CODES)
 def test_page_says_what_the_design_says(code: str) -> None:
     entry = catalogue.get(code)
     name, step = TABLE[code]
@@ -191,7 +192,7 @@ def test_page_says_what_the_design_says(code: str) -> None:
     assert entry.severity == ("warning" if code in WARNINGS else "error")
 
 
-@pytest.mark.parametrize("code", CODES)
+@each("code", CODES)
 def test_page_has_every_key_in_order_and_filled(code: str) -> None:
     raw = yaml.safe_load(page(code))
     assert tuple(raw) == Entry.__struct_fields__
@@ -210,7 +211,7 @@ def test_page_has_every_key_in_order_and_filled(code: str) -> None:
         assert fix["say"].endswith(".") == (len(fix) == 1), "a sentence alone ends, one before code goes on"
 
 
-@pytest.mark.parametrize("code", CODES)
+@each("code", CODES)
 def test_candidates_exist(code: str) -> None:
     candidates = catalogue.get(code).candidates
     assert set(candidates) <= set(CODES) - {code}
@@ -228,7 +229,7 @@ def test_candidates_of_the_codes_that_the_design_fixes() -> None:
         assert catalogue.get(code).candidates == tuple(candidates.split()), code
 
 
-@pytest.mark.parametrize("code", CODES)
+@each("code", CODES)
 def test_placeholders_are_known_and_explained(code: str) -> None:
     text = page(code)
     assert set(PLACEHOLDER.findall(text)) <= catalogue.PLACEHOLDERS
@@ -240,7 +241,7 @@ def test_placeholders_are_known_and_explained(code: str) -> None:
     assert in_fixes <= set(re.findall(r"\w+", head)), "the comment at the top says what each one stands for"
 
 
-@pytest.mark.parametrize("code", CODES)
+@each("code", CODES)
 def test_page_is_tidy(code: str) -> None:
     text = page(code)
     assert text.endswith("\n")
@@ -303,7 +304,7 @@ def test_render_fix_reads_like_the_sketch_in_the_design() -> None:
     assert 'agent_name="SW Telephony Agent", room="call-outbound-1"' in printed
 
 
-@pytest.mark.parametrize("fix", fixes("python"))
+@each("fix", fixes("python"))
 def test_python_says_that_it_belongs_into_async_code(fix: Fix) -> None:
     """Pasted into a plain script an await is a SyntaxError."""
     assert "await " in (fix.python or "")
@@ -358,7 +359,7 @@ def test_a_call_of_which_only_the_room_is_known_is_traced_by_it() -> None:
     assert catalogue.fill(both, {"room": "a b"}) == "Trace: livekit-doctor trace --room 'a b'"
 
 
-@pytest.mark.parametrize("value", HOSTILE)
+@each("value", HOSTILE)
 def test_commands_of_settled_by_keep_their_words(value: str) -> None:
     for line in (line for code in CODES for line in catalogue.get(code).settled_by if "{{" in line):
         sentence, command = re.split(r"(?=livekit-doctor [a-z]|lk [a-z]|grep -F)", line, maxsplit=1)
@@ -380,7 +381,7 @@ def test_an_unknown_value_is_shown_in_the_words_of_the_page() -> None:
     assert catalogue.render_fix(entry, known) == "Correct it on ws://a:\n  x --to '{{url|b}}'"
 
 
-@pytest.mark.parametrize("code", CODES)
+@each("code", CODES)
 def test_with_unknown_values_a_page_reads_and_pastes(code: str) -> None:
     """What is to be replaced is a plain word: it redirects nothing, expands to nothing, and names its meaning."""
     entry = catalogue.get(code)
@@ -421,8 +422,8 @@ def test_every_value_survives_its_quoting(value: str) -> None:
 # Python fixes
 
 
-@pytest.mark.parametrize("value", HOSTILE)
-@pytest.mark.parametrize("fix", fixes("python"))
+@each("value", HOSTILE)
+@each("fix", fixes("python"))
 def test_python_fix_compiles_and_keeps_its_shape(fix: Fix, value: str) -> None:
     tree = ast.parse(wrapped(code_of(fix, everything(value))))
     plain = ast.parse(wrapped(code_of(fix, everything("plain"))))
@@ -432,14 +433,14 @@ def test_python_fix_compiles_and_keeps_its_shape(fix: Fix, value: str) -> None:
     assert ast.dump(tree) == ast.dump(plain)
 
 
-@pytest.mark.parametrize("fix", fixes("python"))
+@each("fix", fixes("python"))
 def test_python_fix_with_unknown_values_compiles(fix: Fix) -> None:
     tree = ast.parse(wrapped(code_of(fix, {})))
     shown = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     assert {words for _, words in filled_with_nothing(fix)} <= shown
 
 
-@pytest.mark.parametrize("fix", fixes("python"))
+@each("fix", fixes("python"))
 def test_python_fix_runs_where_it_is_pasted(fix: Fix) -> None:
     """It imports and makes all that it names, and begins at the margin."""
     code = code_of(fix, everything("plain"))
@@ -451,7 +452,7 @@ def test_python_fix_runs_where_it_is_pasted(fix: Fix) -> None:
     assert "# reads LIVEKIT_URL" in code
 
 
-@pytest.mark.parametrize("fix", fixes("python"))
+@each("fix", fixes("python"))
 def test_python_fix_uses_only_what_livekit_api_has(fix: Fix) -> None:
     tree = ast.parse(wrapped(code_of(fix, everything("plain"))))
     known: dict[str, Any] = {}
@@ -502,8 +503,8 @@ def lines(fix: Fix, values: dict[str, str]) -> list[str]:
     return code_of(fix, values).splitlines()
 
 
-@pytest.mark.parametrize("value", HOSTILE)
-@pytest.mark.parametrize("fix", fixes("shell"))
+@each("value", HOSTILE)
+@each("fix", fixes("shell"))
 def test_shell_fix_keeps_its_words(fix: Fix, value: str) -> None:
     plain = [len(shlex.split(line)) for line in lines(fix, everything("plain"))]
     assert [len(shlex.split(line)) for line in lines(fix, everything(value))] == plain
@@ -517,14 +518,14 @@ def bash() -> str:
     return found
 
 
-@pytest.mark.parametrize("value", HOSTILE)
+@each("value", HOSTILE)
 def test_a_real_shell_gives_the_value_back(bash: str, value: str) -> None:
     script = code_of(Fix(say="", shell="printf %s {{room}}"), {"room": value})
     ran = subprocess.run([bash, "-c", script], capture_output=True, check=True)
     assert ran.stdout.decode() == value
 
 
-@pytest.mark.parametrize("fix", [fix for fix in fixes("shell") if "{{" in fix.values[0].shell])
+@each("fix", [fix for fix in fixes("shell") if "{{" in fix.values[0].shell])
 def test_a_real_shell_takes_an_unknown_value_for_a_word(bash: str, fix: Fix) -> None:
     for line in lines(fix, {}):
         words = subprocess.run(
@@ -537,8 +538,8 @@ def test_a_real_shell_takes_an_unknown_value_for_a_word(bash: str, fix: Fix) -> 
 # The other languages
 
 
-@pytest.mark.parametrize("value", HOSTILE)
-@pytest.mark.parametrize("fix", fixes("yaml"))
+@each("value", HOSTILE)
+@each("fix", fixes("yaml"))
 def test_yaml_fix_is_yaml_with_the_value_in_it(fix: Fix, value: str) -> None:
     code = code_of(fix, everything(value))
     assert yaml.safe_load(code) == yaml.safe_load(
@@ -546,7 +547,7 @@ def test_yaml_fix_is_yaml_with_the_value_in_it(fix: Fix, value: str) -> None:
     )
 
 
-@pytest.mark.parametrize("fix", fixes("yaml"))
+@each("fix", fixes("yaml"))
 def test_yaml_fix_is_for_checks_yaml(fix: Fix) -> None:
     keys = {"key": "call_id", "step": "agent_connected"}
     msgspec.convert(yaml.safe_load(code_of(fix, {**everything("plain"), **keys})), Settings)
@@ -556,7 +557,7 @@ def repr_yaml(value: str) -> str:
     return yaml.safe_dump(value, default_style='"', allow_unicode=False, width=10_000).strip()
 
 
-@pytest.mark.parametrize("fix", fixes("sql"))
+@each("fix", fixes("sql"))
 def test_sql_fix_quotes_identifiers(fix: Fix) -> None:
     assert fix.sql is not None
     assert set(PLACEHOLDER.findall(fix.sql)) <= {"schema", "table", "column", "role"}

@@ -19,6 +19,7 @@ from livekit_doctor.catalogue import codes
 from livekit_doctor.config import load
 from livekit_doctor.errors import ConfigError
 from tests.cli.command_line import run
+from tests.each import each
 
 ROOT = Path(__file__).parents[2]
 
@@ -106,7 +107,7 @@ def test_no_code_is_forgotten() -> None:
     assert tuple(RAISED_BY) == codes()
 
 
-@pytest.mark.parametrize("code", codes())
+@each("code", codes())
 def test_a_test_raises_it(code: str, raised: dict[str, list[str]]) -> None:
     node = f"tests/{RAISED_BY[code]}"
     cases = [found for test, found in raised.items() if test.split("[")[0] == node]
@@ -130,7 +131,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> str:
     return run("explain", "--all", cwd=tmp_path_factory.mktemp("pages")).stdout
 
 
-@pytest.mark.parametrize("code", codes())
+@each("code", codes())
 def test_its_page_is_printed_with_its_example(code: str, pages: str) -> None:
     entry = catalogue.get(code)
     assert code in entry.example

@@ -7,16 +7,17 @@ from hypothesis import strategies as st
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue.lookup import UnknownTopicError, look_up
 from livekit_doctor.catalogue.sip_statuses import registered, sip_status
+from tests.each import each
 
 
-@pytest.mark.parametrize("code", catalogue.codes())
+@each("code", catalogue.codes())
 def test_each_code_by_code_number_and_name(code: str) -> None:
     entry = catalogue.get(code)
     for text in (code, code.lower(), code[3:], entry.name, entry.name.upper().replace("-", " ")):
         assert look_up(text).page is entry
 
 
-@pytest.mark.parametrize("status", registered())
+@each("status", registered())
 def test_each_sip_status_by_number_and_name(status: int) -> None:
     for text in (f"sip-{status}", f"SIP {status}", f"sip{status}", f"SIP/2.0 {status}", f"sip status: {status}"):
         assert look_up(text).page == sip_status(status)

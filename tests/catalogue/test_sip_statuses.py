@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue.sip_statuses import registered, sip_status
+from tests.each import each
 
 # IANA, "Session Initiation Protocol (SIP) Parameters", registry "Response Codes"
 # (iana.org/assignments/sip-parameters), 3xx to 6xx.
@@ -25,7 +26,7 @@ def test_the_registry_is_complete() -> None:
     assert registered() == IANA
 
 
-@pytest.mark.parametrize("code", IANA)
+@each("code", IANA)
 def test_each_status_has_meanings_and_fixes(code: int) -> None:
     status = sip_status(code)
     assert status.code == code
@@ -59,7 +60,7 @@ def test_no_refusal(code: int) -> None:
         sip_status(code)
 
 
-@pytest.mark.parametrize("code", IANA)
+@each("code", IANA)
 def test_its_fix_takes_the_place_of_the_pages(code: int) -> None:
     values = {"sip_status": str(code), "trunk_id": "ST_x", "number": "+15555550123"}
     text = catalogue.render_fix(catalogue.get("LKD204"), values)

@@ -47,9 +47,10 @@ class Ran:
 
 
 class Act:
-    """A team's repository with one workflow, and where actions come from."""
+    """A team's repository with one workflow, and where actions come from. `env` is what the machine has set."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, env: Mapping[str, str] | None = None) -> None:
+        self.env = dict(env or {})
         self.home = folder / "home"
         self.home.mkdir(parents=True)
         self.kept = folder / "kept"
@@ -84,7 +85,7 @@ class Act:
                 *(("--job", job) if job else ()),
             ],
             cwd=self.project,
-            env={**given, **secrets, "HOME": str(self.home), "XDG_CACHE_HOME": str(self.home / "cache")},
+            env={**given, **self.env, **secrets, "HOME": str(self.home), "XDG_CACHE_HOME": str(self.home / "cache")},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

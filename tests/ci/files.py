@@ -1,5 +1,6 @@
 """The files that people copy into their pipelines, and the checkout as a runner has it."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,6 +18,11 @@ PREDEPLOY = ROOT / "examples" / "predeploy.sh"
 def load(file: Path) -> dict[str, Any]:
     """YAML; the key `on` of a workflow is read as True by it."""
     document: dict[str, Any] = yaml.safe_load(file.read_text("utf-8"))
+    return document
+
+
+def load_json(file: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(file.read_text("utf-8"))
     return document
 
 

@@ -1,8 +1,7 @@
 """action.yml, step by step: what it passes on, what it gives back, and what it refuses. No LiveKit is there."""
 
 import json
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,8 @@ from junitparser import JUnitXml
 from livekit_doctor.demo import recording
 from livekit_doctor.demo.stage import Stage
 from tests.ci.files import ACTION, load
-from tests.ci.runner import Ran, Runner, path_with, workflow_commands
+from tests.ci.installed import Installed
+from tests.ci.runner import Ran, Runner, workflow_commands
 
 HOSTILE = (
     "$(touch HACKED)",
@@ -178,32 +178,38 @@ def test_windows_is_refused(runner: Runner) -> None:
     assert "Linux or macOS" in refused(runner.run("install", {}, {"RUNNER_OS": "Windows"}))
 
 
-def test_what_does_not_match_the_lock_file_is_not_installed(tmp_path: Path) -> None:
+def test_what_does_not_match_the_lock_file_is_not_installed(tmp_path: Path, installed: Installed) -> None:
     """No answer of the tool: the step fails, as undecided, and the next use installs anew."""
     runner = Runner(tmp_path)
+    python = installed.python(tmp_path / "python")
     lock = runner.action / "requirements" / "runtime.lock"
     packages = tmp_path / "packages"
     packages.mkdir()
-    (packages / "msgspec-0.19.0-py3-none-any.whl").write_bytes(b"another")
-    lock.write_text(f"msgspec==0.19.0 --hash=sha256:{'0' * 64}\n")
-    env = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(packages)}
+    (packages / "another-0.19.0-py3-none-any.whl").write_bytes(b"another")
+    lock.write_text(f"another==0.19.0 --hash=sha256:{'0' * 64}\n")
+    env = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(packages), **python}
     for _ in range(2):
-        assert "pip says why" in refused(runner.run("install", {}, env), status=3)
+        ran = runner.run("install", {}, env)
+        assert "pip says why" in refused(ran, status=3)
+        assert "THESE PACKAGES DO NOT MATCH THE HASHES" in ran.log
 
 
-def test_it_is_installed_once_a_job(tmp_path: Path) -> None:
-    """With an empty lock file, so that nothing is fetched; the whole is installed where act runs the workflow."""
+def test_it_is_installed_once_a_job(tmp_path: Path, installed: Installed) -> None:
+    """And anew by another Python, or for another checkout."""
     runner = Runner(tmp_path)
     (runner.action / "requirements" / "runtime.lock").write_text("")
-    assert runner.run("install", {}).status == 0
     kept = runner.temp / "livekit-doctor" / "kept"
-    kept.touch()
-    assert runner.run("install", {}).status == 0
-    assert kept.exists()
-    other = tmp_path / "bin"
-    other.mkdir()
-    os.symlink(os.path.realpath(runner.temp / "livekit-doctor" / "bin" / "python"), other / "python3")
+
+    def installs(env: Mapping[str, str]) -> bool:
+        """Whether it did; what had been kept is gone then."""
+        assert runner.run("install", {}, env).status == 0
+        anew = not kept.exists()
+        kept.touch()
+        return anew
+
+    one, other = installed.python(tmp_path / "one"), installed.python(tmp_path / "other")
+    assert (installs(one), installs(one)) == (True, False)
+    assert (installs(other), installs(other)) == (True, False)
     runner.action.rename(tmp_path / "elsewhere")
     runner.action = tmp_path / "elsewhere"
-    assert runner.run("install", {}, {"PATH": path_with(other)}).status == 0
-    assert not kept.exists()
+    assert (installs(other), installs(other)) == (True, False)

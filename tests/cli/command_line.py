@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,23 +61,26 @@ def start(*arguments: str, cwd: Path) -> "subprocess.Popen[str]":
 
 def run(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = "") -> Ran:
     """Runs one command to its end; forked, unless its environment is Python's business."""
-    environment = {**CLEAN, **(env or {})}
-    if forked.can_be_forked(environment):
-        return Ran(*forked.run(arguments, cwd, environment, stdin, PATIENCE))
-    return run_process(*arguments, cwd=cwd, env=env, stdin=stdin)
+    return Ran(*forked.run(arguments, cwd, {**CLEAN, **(env or {})}, stdin, PATIENCE))
 
 
 def run_process(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = "") -> Ran:
     """Runs one command with pipes, in a process of its own."""
+    return Ran(*forked.run_process(arguments, cwd, {**CLEAN, **(env or {})}, stdin, PATIENCE))
+
+
+def run_and_list(modules: Collection[str], *arguments: str, cwd: Path) -> Ran:
+    """Runs one command in a process of its own, whose standard error ends with a line of those of these modules that
+    it has imported."""
+    program = (
+        "import sys\n"
+        "from livekit_doctor.cli.main import run\n"
+        f"status = run({list(arguments)!r})\n"
+        f"print(*sorted({set(modules)!r} & set(sys.modules)), file=sys.stderr)\n"
+        "sys.exit(status)"
+    )
     ran = subprocess.run(
-        [sys.executable, "-m", "livekit_doctor", *arguments],
-        cwd=cwd,
-        env={**CLEAN, **(env or {})},
-        input=stdin,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=PATIENCE,
+        [sys.executable, "-c", program], env=CLEAN, cwd=cwd, capture_output=True, text=True, timeout=PATIENCE
     )
     return Ran(ran.returncode, ran.stdout, ran.stderr)
 

@@ -3,14 +3,12 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.cli.command_line import CLEAN, PATIENCE, run, start
+from tests.cli.command_line import PATIENCE, run, run_and_list, start
 
 CALLEE = "+15555550123"
 
@@ -176,15 +174,6 @@ def test_edited(folder: Path) -> None:
 def test_offline_means_offline(folder: Path) -> None:
     """Neither HTTP nor Postgres nor YAML configuration is even loaded."""
     run(*TRACE, "--save", "call.json", cwd=folder)
-    program = (
-        "import sys\n"
-        "from livekit_doctor.cli.main import run\n"
-        "status = run(['trace', '--bundle', 'call.json'])\n"
-        "print(*sorted({'aiohttp', 'psycopg', 'livekit', 'asyncio'} & set(sys.modules)), file=sys.stderr)\n"
-        "sys.exit(status)"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", program], env=CLEAN, cwd=folder, capture_output=True, text=True, timeout=PATIENCE
-    )
-    assert ran.returncode == 1
+    ran = run_and_list({"aiohttp", "psycopg", "livekit", "asyncio"}, "trace", "--bundle", "call.json", cwd=folder)
+    assert ran.status == 1
     assert ran.stderr == "\n"

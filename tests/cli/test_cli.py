@@ -15,7 +15,7 @@ import pytest
 
 from livekit_doctor import __version__
 from livekit_doctor.checks import CATEGORIES, CHECK_IDS
-from tests.cli.command_line import CLEAN, PATIENCE, run, run_in_terminal, start, wait_for
+from tests.cli.command_line import CLEAN, PATIENCE, run, run_and_list, run_in_terminal, start, wait_for
 from tests.cli.schemas import PROBE_KEYS
 
 HEAVY = {
@@ -103,18 +103,9 @@ def export(folder: Path) -> str:
     ],
 )
 def test_help_and_version_import_nothing_slow(folder: Path, arguments: list[str]) -> None:
-    program = (
-        "import sys\n"
-        "from livekit_doctor.cli.main import run\n"
-        f"status = run({arguments!r})\n"
-        f"print(*sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)\n"
-        "sys.exit(status)"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", program], env=CLEAN, cwd=folder, capture_output=True, text=True, timeout=PATIENCE
-    )
+    ran = run_and_list(HEAVY, *arguments, cwd=folder)
     assert ran.stderr == "\n"
-    assert ran.returncode == (0 if arguments else 2)
+    assert ran.status == (0 if arguments else 2)
     assert ran.stdout.startswith("Usage: livekit-doctor" if "--version" not in arguments else "livekit-doctor ")
 
 
@@ -139,17 +130,8 @@ def test_what_is_in_files_needs_no_network_library(tmp_path: Path, arguments: li
         '{"message": "registered worker", "level": "INFO", "agent_name": "Front Desk"}\n'
     )
     run("trace", "call-1", "--call-logs", "export.csv", "--save", "call.json", cwd=tmp_path)
-    program = (
-        "import sys\n"
-        "from livekit_doctor.cli.main import run\n"
-        f"status = run({arguments!r})\n"
-        f"print(*sorted({NETWORK!r} & set(sys.modules)), file=sys.stderr)\n"
-        "sys.exit(status)"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", program], env=CLEAN, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE
-    )
-    assert (ran.stderr, ran.returncode) == ("\n", status)
+    ran = run_and_list(NETWORK, *arguments, cwd=tmp_path)
+    assert (ran.stderr, ran.status) == ("\n", status)
 
 
 def test_importing_the_entry_point_is_next_to_nothing() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from livekit_doctor.cli.watch_server import Address, address_of, serving
 from livekit_doctor.errors import UserError
-from livekit_doctor.hearts.watch import Watched
+from livekit_doctor.operations.watch import Watched
 from tests.cli.command_line import CLEAN, PATIENCE, run, run_in_terminal
 from tests.cli.watching import watching
 from tests.evidence.odd_server import OddServer, refusal

@@ -13,6 +13,7 @@ from livekit_doctor.config.reader import paths
 from livekit_doctor.errors import ConfigError
 from livekit_doctor.flow import Step
 from livekit_doctor.settings import Settings
+from tests.thorough import examples
 
 
 def outcome(**arguments: Any) -> Loaded | ConfigError:
@@ -49,7 +50,9 @@ ANY_FILE = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(60, thorough=150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @example(data=b"agent: &x {name: *x}")
 @example(data=b"<<: *x")
 @example(data=b"%YAML 1.1\n---\n!!set {a, b}")
@@ -70,7 +73,9 @@ def test_any_file_loads_or_is_refused_with_a_place(tmp_path: Path, data: bytes) 
         assert all(where.startswith("checks.yaml:") for where in loaded.origins.values())
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(40, thorough=100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @example(variables={}, overrides={"": [], "checks.": {}, "livekit": 1, "livekit.url": ""})
 @given(
     variables=st.dictionaries(

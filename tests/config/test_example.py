@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-import pytest
 
 from livekit_doctor.config import document, load
 from livekit_doctor.config.reader import paths
 from livekit_doctor.settings import CLOUD_BROKEN_AFTER, Settings
+from tests.each import each
 
 EXAMPLE = Path(__file__).parents[2] / "checks.yaml"
 
@@ -40,7 +40,7 @@ def test_copied_for_a_cloud_project_it_keeps_the_longer_defaults() -> None:
     assert loaded.settings.flow.allowances.agent_connected.broken_after == CLOUD_BROKEN_AFTER
 
 
-@pytest.mark.parametrize("path", paths())
+@each("path", paths())
 def test_it_documents_every_key(path: str) -> None:
     entry, issues = document.parse(uncommented().encode(), "checks.yaml")
     assert not issues

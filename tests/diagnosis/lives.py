@@ -102,6 +102,8 @@ class Life:
     other_rooms: list[tuple[Room, tuple[Dispatch, ...]]] = field(default_factory=list)
     marks: dict[str, float] = field(default_factory=dict)
     """Named moments, for what is done to this life afterwards."""
+    _seen: dict[tuple[float, bool, bool], tuple[Observation, ...]] = field(default_factory=dict)
+    """What was seen when, as evidence is kept: a life that is looked at has come to its form."""
 
     def log(self, t: float, source: str, state: str) -> None:
         self.logged.append((t, source, state))
@@ -145,10 +147,10 @@ class Life:
         looks = sorted(looks)
         observations: list[Observation] = []
         for t in looks:
-            if rows:
-                observations += self.rows(t)
-            if api:
-                observations += self.api(t)
+            look = (t, api, rows)
+            if look not in self._seen:
+                self._seen[look] = (*(self.rows(t) if rows else ()), *(self.api(t) if api else ()))
+            observations += self._seen[look]
         known = Subject(call_id=self.call_id, room=self.room if api else None)
         return diagnose(
             f.Evidence(now=f.at(looks[-1]) + f.AHEAD, observations=tuple(observations), coverage=f.READ),

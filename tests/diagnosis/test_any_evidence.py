@@ -14,6 +14,7 @@ from livekit_doctor.evidence.observations import Coverage, Evidence, Observation
 from livekit_doctor.flow import DEFAULT_STATES, Status, Verdict, order
 from tests.bundle import strategies
 from tests.diagnosis.factories import AGENT, CALL, CREATED, ROOM, SETTINGS, SID
+from tests.thorough import examples
 
 WORDS = st.sampled_from(
     [
@@ -48,7 +49,7 @@ def contradictions(diagnosis: Diagnosis) -> list[str]:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60, thorough=150), deadline=None)
 @given(OBSERVATIONS, COVERAGE, TIMES, SUBJECTS, st.randoms(use_true_random=False))
 def test_never_raises_and_never_contradicts_itself(
     observations: tuple[Observation, ...], coverage: tuple[Coverage, ...], now: datetime, subject: Subject, pick: object

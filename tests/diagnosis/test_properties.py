@@ -33,7 +33,10 @@ from livekit_doctor.flow import DEFAULT_STATES, FLOW, SPEC, Confidence, Leg, Sta
 from livekit_doctor.settings import Agent, Flow, Settings
 from tests.diagnosis import factories as f
 from tests.diagnosis.lives import BROKEN, HEALTHY, Life
+from tests.thorough import examples
 
+# Lives are drawn from seeds that stay the same; `make test` takes the first of them, at each moment of each life, and
+# thirty variants and sources besides: it is the moments and variants that find faults, more than a further seed.
 SOURCES = {"api": (True, False), "rows": (False, True), "both": (True, True)}
 
 
@@ -58,7 +61,7 @@ def told(life: Life, looks: Iterable[float], diagnosis: Diagnosis) -> str:
 @pytest.mark.parametrize("variant", HEALTHY)
 def test_a_healthy_call_is_never_broken_at_a_glance(variant: str, sources: str) -> None:
     api, rows = SOURCES[sources]
-    for seed in range(8):
+    for seed in range(examples(3, thorough=8)):
         life = HEALTHY[variant](random.Random(f"{variant} {seed}"))
         for t in life.moments(15):
             diagnosis = life.judged([t], api=api, rows=rows)
@@ -70,7 +73,7 @@ def test_a_healthy_call_is_never_broken_at_a_glance(variant: str, sources: str) 
 def test_a_healthy_call_is_never_broken_while_it_is_watched(variant: str, sources: str) -> None:
     """About each second, as --wait looks."""
     api, rows = SOURCES[sources]
-    for seed in range(2):
+    for seed in range(examples(1, thorough=2)):
         pick = random.Random(f"watched {variant} {seed}")
         life = HEALTHY[variant](pick)
         end = max(t for t in life.moments() if t < 1e5) + 3
@@ -88,7 +91,7 @@ def test_a_healthy_call_is_never_broken_while_it_is_watched(variant: str, source
 def test_a_healthy_call_is_never_broken_in_scattered_looks(variant: str, sources: str) -> None:
     """As when somebody traces now and then, into one bundle."""
     api, rows = SOURCES[sources]
-    for seed in range(10):
+    for seed in range(examples(4, thorough=10)):
         pick = random.Random(f"scattered {variant} {seed}")
         life = HEALTHY[variant](pick)
         moments = life.moments()
@@ -100,7 +103,7 @@ def test_a_healthy_call_is_never_broken_in_scattered_looks(variant: str, sources
 
 @pytest.mark.parametrize("variant", HEALTHY)
 def test_a_healthy_call_is_never_broken_whatever_request_fails(variant: str) -> None:
-    for seed in range(6):
+    for seed in range(examples(3, thorough=6)):
         pick = random.Random(f"failing {variant} {seed}")
         life = HEALTHY[variant](pick)
         moments = life.moments()
@@ -126,7 +129,7 @@ def test_a_broken_call_is_broken_at_the_right_step(fault: str, sources: str) -> 
     """Once its allowance has passed and until the room closes: watched from its beginning on, broken
     there; at a glance, that or unknown, and never healthy where the glance alone shows the fault."""
     api, rows = SOURCES[sources]
-    for seed in range(3):
+    for seed in range(examples(2, thorough=3)):
         pick = random.Random(f"{fault} {seed}")
         case = BROKEN[fault](pick)
         looks: list[float] = []
@@ -154,7 +157,7 @@ def test_a_broken_call_is_broken_at_the_right_step(fault: str, sources: str) -> 
 
 @pytest.mark.parametrize("fault", BROKEN)
 def test_a_broken_call_never_has_another_exact_code_from_its_rows(fault: str) -> None:
-    for seed in range(4):
+    for seed in range(examples(2, thorough=4)):
         case = BROKEN[fault](random.Random(f"rows {fault} {seed}"))
         for t in case.life.moments(10):
             diagnosis = case.life.judged([t], api=False)
@@ -326,7 +329,7 @@ SUBJECTS = st.builds(
     room=st.sampled_from([None, f.ROOM, "other"]),
     livekit_id=st.none() | SIDS | IDS,
 )
-ANY = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+ANY = settings(max_examples=examples(100, thorough=250), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @ANY

@@ -21,6 +21,7 @@ from livekit_doctor.config.reader import paths
 from livekit_doctor.flow import Step
 from livekit_doctor.render.formats import FormatName
 from livekit_doctor.settings import Settings
+from tests.each import each
 from tools.docs import configuration
 from tools.docs.formats import WORDS
 from tools.docs.hook import linked
@@ -144,7 +145,7 @@ def test_the_search_index_has_every_code(site: Site) -> None:
 # The catalogue
 
 
-@pytest.mark.parametrize("code", catalogue.codes())
+@each("code", catalogue.codes())
 def test_a_codes_page_says_what_the_catalogue_says(code: str, site: Site) -> None:
     entry, text = catalogue.get(code), site.text(f"codes/{code}.html")
     for words in (entry.title, entry.meaning, entry.concluded, entry.ruled_out_by):
@@ -167,7 +168,7 @@ def test_the_list_of_codes_links_each(site: Site) -> None:
         assert catalogue.get(code).title in page.text
 
 
-@pytest.mark.parametrize("status", registered())
+@each("status", registered())
 def test_the_sip_statuses_say_what_the_catalogue_says(status: int, site: Site) -> None:
     text = site.text("sip-statuses.html")
     assert f"{status} {sip_status(status).name}" in text
@@ -182,7 +183,7 @@ def test_the_sip_statuses_say_what_the_catalogue_says(status: int, site: Site) -
 # The command line
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@each("name", COMMANDS)
 def test_a_commands_page_has_every_option_with_its_words(name: str, site: Site) -> None:
     text = site.text(f"commands/{name}.html")
     for option in COMMANDS[name].params:  # type: ignore[attr-defined]
@@ -212,7 +213,7 @@ def shown() -> Iterator[tuple[str, str]]:
             yield str(drawing.relative_to(ROOT)), found
 
 
-@pytest.mark.parametrize(("page", "line"), sorted(set(shown())))
+@each("page, line", sorted(set(shown())))
 def test_a_command_line_that_is_shown_can_be_typed(page: str, line: str) -> None:
     name, *words = line.split()
     known = {spelling for option in COMMANDS[name].params for spelling in option.opts}  # type: ignore[attr-defined]
@@ -223,7 +224,7 @@ def test_pages_show_enough_command_lines_to_be_worth_that() -> None:
     assert len(set(shown())) > 30
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@each("page", PAGES, name=lambda page: page.stem)
 def test_options_in_prose_are_options_of_some_command(page: Path) -> None:
     known = {spelling for command in COMMANDS.values() for option in command.params for spelling in option.opts}  # type: ignore[attr-defined]
     prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
@@ -239,7 +240,7 @@ def test_the_output_of_check_that_is_shown_has_every_check() -> None:
 # The configuration
 
 
-@pytest.mark.parametrize("path", paths())
+@each("path", paths())
 def test_the_configuration_has_every_key_in_words(path: str, site: Site) -> None:
     assert f" {path} " in f" {site.text('configuration.html')} "
     said = configuration.comments(configuration.EXAMPLE.read_text(encoding="utf-8"))

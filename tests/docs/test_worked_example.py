@@ -19,6 +19,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the package with every file and change of the page."""
     folder = tmp_path_factory.mktemp("project")
     shutil.copytree(ROOT / "livekit_doctor", folder / "livekit_doctor", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "tools", folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     page = (ROOT / "docs" / "adding-a-check.md").read_text(encoding="utf-8")
     blocks = BLOCK.findall(page)
@@ -29,6 +30,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         else:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text)
+    assert "`make catalogue`" in page
+    ran = run(folder, "tools.catalogue")
+    assert ran.returncode == 0, ran.stderr
     return folder
 
 

@@ -10,7 +10,7 @@ from livekit_doctor.evidence.call_logs import files
 from livekit_doctor.evidence.logs.scan import Scan
 from livekit_doctor.evidence.observations import Coverage, Evidence, Problem, Reading
 from livekit_doctor.evidence.reading import combine
-from livekit_doctor.hearts.trace import Options, trace
+from livekit_doctor.operations.trace import Options, trace
 from livekit_doctor.settings import CallLogs, Logs, Settings
 from tests.diagnosis.factories import at, rooms
 

@@ -15,8 +15,8 @@ from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.evidence.livekit_client import LIMIT
 from livekit_doctor.evidence.livekit_source import covered
 from livekit_doctor.evidence.observations import Coverage, DispatchList, ParticipantList, RoomList
-from livekit_doctor.hearts.trace import Options, Traced
-from livekit_doctor.hearts.trace import trace as run_trace
+from livekit_doctor.operations.trace import Options, Traced
+from livekit_doctor.operations.trace import trace as run_trace
 from livekit_doctor.settings import CallLogs, Rooms, Settings
 from tests.cli.command_line import run
 from tests.evidence.odd_server import ROOM, OddServer, protobuf, refusal, room

@@ -32,6 +32,7 @@ from tests.init.world import (
     rules,
     table,
 )
+from tests.thorough import examples
 
 NAME = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 ENVIRON = {"CALL_LOGS_DATABASE_URL": "postgresql://me@db/calls"}
@@ -66,7 +67,9 @@ def written(found: Proposal, folder: Path, answers: Answers | None = None) -> tu
     metadata=st.dictionaries(NAME, NAME, max_size=3),
     guesses=st.booleans(),
 )
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@hypothesis_settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=examples(60, thorough=150)
+)
 def test_whatever_was_found_is_a_file_that_loads_also_with_all_that_is_off_in_use(
     tmp_path: Path,
     names: list[str],

@@ -83,12 +83,7 @@ class Doctor:
 
     def run(self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 180) -> Ran:
         """Runs a command to its end, forked where that is the same. For several threads at once."""
-        environment = self._environment(env)
-        if forked.can_be_forked(environment):
-            return Ran(*forked.run(arguments, self.folder, environment, "", timeout))
-        process = self.popen(*arguments, env=env)
-        stdout, stderr = process.communicate(timeout=timeout)
-        return Ran(process.returncode, stdout, stderr)
+        return Ran(*forked.run(arguments, self.folder, self._environment(env), "", timeout))
 
     def trace(self, *arguments: str, env: Mapping[str, str] | None = None) -> Ran:
         return self.run("trace", *arguments, "--format", "json", env=env)

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from tests import forked
 from tests.lab import reaper
 
 Value = TypeVar("Value")
@@ -57,7 +59,8 @@ def file_lock(path: Path) -> Iterator[None]:
 
 
 class ChildProcess:
-    """A program in a process group of its own, its output in a file, stopped by process id."""
+    """A program in a process group of its own, its output in a file, stopped by process id. A Python program that
+    tests.forked has imported already is forked."""
 
     def __init__(
         self,
@@ -70,17 +73,25 @@ class ChildProcess:
     ) -> None:
         log_path.parent.mkdir(parents=True, exist_ok=True)
         self.log_path = log_path
-        with log_path.open("wb") as log:
-            self._process = subprocess.Popen(
-                [str(word) for word in command],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **(env or {})},
-                user=user,
-                cwd=cwd,
-                start_new_session=True,
-            )
+        self._process: subprocess.Popen[bytes] | forked.Forked
+        words = [str(word) for word in command]
+        environment = {**os.environ, **(env or {})}
+        with log_path.open("wb") as log, open(os.devnull, "rb") as nothing:
+            imported = words[:2] == [sys.executable, "-m"] and words[2] in forked.PRELOADED
+            if imported and cwd and forked.can_be_forked(environment):
+                streams = [nothing.fileno(), log.fileno(), log.fileno()]
+                self._process = forked.Forked(words[2], words[3:], cwd, environment, streams, own_session=True)
+            else:
+                self._process = subprocess.Popen(
+                    words,
+                    stdin=nothing,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=environment,
+                    user=user,
+                    cwd=cwd,
+                    start_new_session=True,
+                )
         reaper.watch(self.pid)
 
     @property
@@ -103,8 +114,9 @@ class ChildProcess:
         os.killpg(self.pid, signal.SIGCONT)
 
     def stop(self, *, grace: float = 10.0, first: signal.Signals = signal.SIGTERM) -> None:
-        """Ends it and its children: `first`, and after `grace` seconds SIGKILL."""
-        if self.alive:
+        """Ends it and its children: `first`, and after `grace` seconds SIGKILL; without grace that alone, so that what
+        was frozen says nothing more."""
+        if grace and self.alive:
             self.thaw()
             self._process.send_signal(first)
             with suppress(subprocess.TimeoutExpired):

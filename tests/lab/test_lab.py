@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from livekit import api
 
+from tests import forked
 from tests.lab import twirp
 from tests.lab.edge import Edge, log_row
 from tests.lab.modes import LogFormat, Mode, WorkerSettings, job_metadata
@@ -16,8 +17,19 @@ from tests.lab.support import until
 from tests.lab.worker import StartWorker, Worker
 
 
-def test_healthy_call(edge: Edge, worker: StartWorker, phone: JoinPhone, database: Database, names: Names) -> None:
+@pytest.mark.parametrize("started", ["forked", "as a process of its own"])
+def test_healthy_call(
+    edge: Edge,
+    worker: StartWorker,
+    phone: JoinPhone,
+    database: Database,
+    names: Names,
+    started: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A worker takes its job, joins with audio and logs; a phone rings, answers and hangs up."""
+    if started != "forked":
+        monkeypatch.setattr(forked, "PRELOADED", {})
     room, call_id = names.room(), names.call_id()
     agent = worker(call_logs_dsn=database.dsn)
     log_row(database, call_id, "call_requested")

@@ -12,6 +12,7 @@ from junitparser import JUnitXml
 
 from tests.ci.act import Act
 from tests.ci.files import PREDEPLOY, WORKFLOW
+from tests.ci.installed import Installed
 from tests.ci.runner import PATIENCE, Runner, path_with, read_outputs
 from tests.ci.test_action import HOSTILE
 from tests.ci.test_examples import SCRIPTS
@@ -45,9 +46,11 @@ def commit(folder: Path) -> None:
         subprocess.run(["git", *arguments], cwd=folder, check=True)
 
 
-def test_the_example_workflow(tmp_path: Path, worker: StartWorker, secrets: dict[str, str], edge: Edge) -> None:
+def test_the_example_workflow(
+    tmp_path: Path, worker: StartWorker, secrets: dict[str, str], edge: Edge, installed: Installed
+) -> None:
     """Run by act from the push to the probe after the deploy; then the worker stops."""
-    act = Act(tmp_path)
+    act = Act(tmp_path / "act", installed.python(tmp_path / "python"))
     running: Worker = worker()
     configure(act.project, running.agent_name)
     text = WORKFLOW.read_text()

@@ -7,6 +7,7 @@ of a livekit-server has them all, and the tool signs its own tokens.
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -34,8 +35,12 @@ TRACE_KEYS = {"schema", "call_id", "room", "server", "attempts", "verdict", "bro
     "coverage",
 }
 CHECK_KEYS = {"schema", "ok", "summary", "checks"}
+DISPATCHED_WITHIN = 0.5
+"""Seconds after which a room without a dispatch is broken."""
 IMPATIENT = 0.7
 """Seconds that the tool waits for a server that never answers."""
+PATIENCE = 30
+"""Seconds that it waits for one that does, on a busy machine."""
 
 
 @dataclass
@@ -94,6 +99,7 @@ def live_room(own_livekit: LiveKitServer) -> Iterator[str]:
     edge, name = Edge(own_livekit), "outbound-of-errors"
     edge.create_room(name)
     with Phone(own_livekit, name, status="active"):
+        time.sleep(DISPATCHED_WITHIN)
         yield name
     edge.delete_everything()
     edge.close()
@@ -111,8 +117,8 @@ def scene(
     doctor.configure(
         {
             "agent": {"name": names.agent()},
-            "livekit": {"timeout": IMPATIENT + 2},
-            "flow": {"allowances": {"agent_dispatched": {"slow_after": 0.2, "broken_after": 0.5}}},
+            "livekit": {"timeout": PATIENCE},
+            "flow": {"allowances": {"agent_dispatched": {"slow_after": 0.2, "broken_after": DISPATCHED_WITHIN}}},
         }
     )
     return Scene(doctor, own_livekit, own_redis, database, call_id, live_room)
@@ -205,6 +211,7 @@ def livekit_fault(scene: Scene, name: str) -> Iterator[None]:
                 yield
             return
         case "black hole":
+            configure(scene, livekit={"timeout": IMPATIENT})
             with black_hole() as port:
                 url(scene, port)
                 yield
@@ -225,7 +232,7 @@ LIVEKIT = {
     "redis": Fault("LKD003", ("another protocol than HTTP",), "Another protocol", 1, 1),
     "web": Fault("LKD003", ("HTTP 200", "not in LiveKit's protocol", "intranet"), "Another protocol", 1, 1),
     "dns": Fault("LKD003", ("no-such-host.invalid does not resolve (DNS)",), "DNS: correct the host", 1, 1),
-    "black hole": Fault("LKD003", (f"no answer within {IMPATIENT + 2:g} s",), "Timeout: open the way", 1, 1),
+    "black hole": Fault("LKD003", (f"no answer within {IMPATIENT:g} s",), "Timeout: open the way", 1, 1),
     "missing": Fault("LKD002", ("LIVEKIT_API_SECRET is not set",), "Set the secret", 2, 2),
 }
 
@@ -310,7 +317,7 @@ def database_fault(scene: Scene, name: str) -> Iterator[None]:
             change = {"timeout": IMPATIENT}
         case "black hole":
             change = {"timeout": IMPATIENT}
-    configure(scene, change)
+    configure(scene, call_logs=change)
     if name == "black hole":
         with black_hole() as port:
             scene.doctor.env["CALL_LOGS_DATABASE_URL"] = dsn_with(reader, port=port)
@@ -320,11 +327,12 @@ def database_fault(scene: Scene, name: str) -> Iterator[None]:
     yield
 
 
-def configure(scene: Scene, call_logs: Mapping[str, Any]) -> None:
+def configure(scene: Scene, **sections: Mapping[str, Any]) -> None:
     import yaml
 
     file = scene.doctor.folder / "checks.yaml"
-    scene.doctor.configure({**yaml.safe_load(file.read_text()), "call_logs": dict(call_logs)})
+    changed = {name: dict(section) for name, section in sections.items()}
+    scene.doctor.configure({**yaml.safe_load(file.read_text()), **changed})
 
 
 DATABASE = {

@@ -177,7 +177,7 @@ FAULTS = (
     Fault(
         "no_media",
         "LKD416",
-        followed="agent_connected LKD416 proven",
+        followed="agent_connected LKD416 likely",  # the SDK gives up after 15 s, as soon as its allowance is over
         api="entrypoint_called LKD406 likely",
         logs="agent_connected LKD416 proven",
         after="agent_connected LKD416 proven",
@@ -670,7 +670,7 @@ def place_near_miss_name(call: PlacedCall) -> None:
 
 
 def place_leaves_early(call: PlacedCall) -> None:
-    call.place(Mode.LEAVES_EARLY, 8, status="ringing")
+    call.place(Mode.LEAVES_EARLY, 20, status="ringing")
     call.edge.wait_for_agent(call.room)
     call.follow()
     every(1, lambda: not call.edge.agent(call.room), "the agent to leave")

@@ -189,6 +189,7 @@ def test_files_are_whole_at_every_moment(
             until(lambda: parsed(document)["ok"], what="recovery in JSON")
             until(lambda: metric_in(metrics, "success", command="check") == 1, what="recovery in metrics")
             until(lambda: not parsed(junit).failures, what="recovery in JUnit")
+            until(lambda: watch.stdout.count('"event":"outcome"') >= 3, what="recovery in lines")
         assert {file: read.count(file) > 50 for file in files} == dict.fromkeys(files, True)
         assert watch.stop() == 130
     outcomes = [line["after"] for line in lines_of(watch.stdout) if line["event"] == "outcome"]

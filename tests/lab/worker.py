@@ -13,6 +13,8 @@ from tests.lab.servers import LiveKitServer
 from tests.lab.support import ChildProcess, until
 
 _ROOT = Path(__file__).parents[2]
+NO_MONITOR = {"LIVEKIT_AGENTS_LOOP_BLOCK_WARN_MS": "0"}
+"""livekit-agents else wakes each of its processes, also an idle one, 20 to 50 times a second."""
 _ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -66,6 +68,7 @@ class Worker(Logged):
                 "HTTP_PROXY": "",
                 "HTTPS_PROXY": "",
                 "LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE": "0",
+                **NO_MONITOR,
                 SETTINGS_VARIABLE: self.settings.to_json(),
                 **(environment or {}),
             },

@@ -1,6 +1,7 @@
 """A report of every kind that a command can end with, by name."""
 
 from datetime import UTC, datetime
+from functools import cache
 
 import msgspec
 from msgspec.structs import replace
@@ -21,7 +22,7 @@ from livekit_doctor.render.report import (
     RecentReport,
     Report,
 )
-from tests.render import test_probe, test_test_call
+from tests.render import test_placed_call, test_probe
 from tests.render.reports import AGENT, CALLEE, ROOM, TRACES, check_report, trace_report
 
 STATUSES = {Verdict.BROKEN: 1, Verdict.HEALTHY: 0, Verdict.IN_PROGRESS: 0, Verdict.NO_FAULT_SEEN: 3, Verdict.UNKNOWN: 3}
@@ -33,6 +34,7 @@ HOSTILE = (
 """Text that a log could hold, with something in it for each format."""
 
 
+@cache
 def every_report() -> dict[str, Report]:
     """By a name that says what it is of."""
     reports: dict[str, Report] = {}
@@ -44,7 +46,7 @@ def every_report() -> dict[str, Report]:
     reports["check passed"] = replace(check_report(*passed), exit_status=0, left_behind=())
     reports["check strict"] = replace(check_report(*passed), exit_status=1, strict=True)
     reports |= {f"probe {name}": make() for name, make in test_probe.REPORTS.items()}
-    reports |= {f"test-call {name}": make() for name, make in test_test_call.REPORTS.items()}
+    reports |= {f"test-call {name}": make() for name, make in test_placed_call.REPORTS.items()}
     call = RecentCall(call_id="call-5b1f", at=datetime(2031, 2, 3, tzinfo=UTC), source="agent", state=f"to {CALLEE}")
     reports["recent"] = RecentReport((call,), Mask([CALLEE]))
     reports["recent empty"] = RecentReport((), Mask())
@@ -90,6 +92,7 @@ def init_report() -> InitReport:
     )
 
 
+@cache
 def hostile_reports() -> dict[str, Report]:
     """Reports with hostile text wherever what was read is printed."""
     told = ("trace broken", "check", "init")

@@ -17,6 +17,7 @@ from livekit_doctor.render.explained import explained, lines_of
 from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.markdown.explain_page import page as markdown_page
 from livekit_doctor.render.report import ExplainReport
+from tests.each import each
 from tests.render.reports import printed, terminal
 from tests.render.test_github import obeyed
 from tests.render.test_junit import cases
@@ -54,7 +55,7 @@ def test_json(snapshot: SnapshotAssertion) -> None:
     assert json.loads(document) == snapshot(extension_class=JSONSnapshotExtension)
 
 
-@pytest.mark.parametrize("word", EVERYTHING)
+@each("word", EVERYTHING)
 def test_sentences_wrap_and_code_does_not(word: str) -> None:
     page = explained(look_up(word))
     console = terminal(44)
@@ -69,7 +70,7 @@ def test_sentences_wrap_and_code_does_not(word: str) -> None:
     assert "{{" not in "\n".join(lines)
 
 
-@pytest.mark.parametrize("word", EVERYTHING)
+@each("word", EVERYTHING)
 def test_markdown_has_all_the_words_of_the_page(word: str) -> None:
     page = explained(look_up(word))
     text = re.sub(r"\\([*|`])", r"\1", markdown_page(page).replace("&lt;", "<").replace("&amp;", "&"))
@@ -82,7 +83,7 @@ def test_markdown_has_all_the_words_of_the_page(word: str) -> None:
     assert text.count("```") % 2 == 0
 
 
-@pytest.mark.parametrize("word", EVERYTHING)
+@each("word", EVERYTHING)
 def test_junit_has_all_the_words_of_the_page_and_nothing_fails(word: str) -> None:
     page = explained(look_up(word))
     (case,) = cases(junit.explain(report([word])))

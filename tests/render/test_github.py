@@ -8,6 +8,7 @@ from syrupy.assertion import SnapshotAssertion
 from livekit_doctor.redact import printable
 from livekit_doctor.render import github
 from livekit_doctor.render.interface import Format, text_of
+from tests.each import each
 from tests.render.every_report import HOSTILE, every_report, hostile_reports
 
 FORM: Format = github
@@ -41,7 +42,7 @@ def unescaped(text: str, *further: str) -> str:
     return text
 
 
-@pytest.mark.parametrize("name", every_report())
+@each("name", every_report())
 def test_an_annotation_for_each_failure(name: str) -> None:
     report = every_report()[name]
     levels = [level for level, _, _ in obeyed(text_of(report, FORM))]
@@ -60,7 +61,7 @@ def test_an_annotation_has_code_evidence_and_fix() -> None:
     assert "\nfix: " in message
 
 
-@pytest.mark.parametrize("name", hostile_reports())
+@each("name", hostile_reports())
 def test_no_command_in_what_was_read_is_obeyed(name: str) -> None:
     text = text_of(hostile_reports()[name], FORM)
     assert printable(HOSTILE) in text

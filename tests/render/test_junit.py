@@ -11,6 +11,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from livekit_doctor.render import junit
 from livekit_doctor.render.interface import Format, text_of
+from tests.each import each
 from tests.render import junit_xsd
 from tests.render.every_report import every_report, hostile_reports
 
@@ -26,12 +27,12 @@ def cases(text: str) -> list[Any]:
     return [case for suite in JUnitXml.fromstring(text.encode()) for case in suite]
 
 
-@pytest.mark.parametrize("name", every_report())
+@each("name", every_report())
 def test_it_is_valid(name: str) -> None:
     schema().validate(text_of(every_report()[name], FORM))
 
 
-@pytest.mark.parametrize("name", hostile_reports())
+@each("name", hostile_reports())
 def test_whatever_was_read_it_is_valid(name: str) -> None:
     text = text_of(hostile_reports()[name], FORM)
     schema().validate(text)
@@ -43,7 +44,7 @@ def test_the_schema_refuses_what_is_none() -> None:
         schema().validate("<testsuites><testsuite><case/></testsuite></testsuites>")
 
 
-@pytest.mark.parametrize("name", every_report())
+@each("name", every_report())
 def test_it_fails_exactly_when_the_exit_status_does(name: str) -> None:
     """What decides a build is the exit status for one CI and the failures in this file for another."""
     report = every_report()[name]

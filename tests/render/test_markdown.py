@@ -16,7 +16,9 @@ from livekit_doctor.render import markdown
 from livekit_doctor.render.interface import Format, text_of
 from livekit_doctor.render.markdown import escape
 from livekit_doctor.render.report import ExplainReport
+from tests.each import each
 from tests.render.every_report import HOSTILE, every_report, hostile_reports
+from tests.thorough import examples
 
 FORM: Format = markdown
 ALLOWED = {
@@ -68,8 +70,8 @@ class Page(HTMLParser):
         self.text += data
 
 
-@pytest.mark.parametrize("html", PARSERS)
-@pytest.mark.parametrize("name", every_report())
+@each("html", PARSERS)
+@each("name", every_report())
 def test_a_page_has_the_answer_first_and_no_surprise(name: str, html: Callable[[str], str]) -> None:
     report = every_report()[name]
     text = text_of(report, FORM)
@@ -84,8 +86,8 @@ def test_a_page_has_the_answer_first_and_no_surprise(name: str, html: Callable[[
     assert not text.endswith("\n\n")
 
 
-@pytest.mark.parametrize("html", PARSERS)
-@pytest.mark.parametrize("name", hostile_reports())
+@each("html", PARSERS)
+@each("name", hostile_reports())
 def test_what_was_read_stays_text(name: str, html: Callable[[str], str]) -> None:
     page = Page(text_of(hostile_reports()[name], FORM), html)
     assert page.tags <= ALLOWED, page.tags - ALLOWED
@@ -124,8 +126,8 @@ LINKS = (
 )
 
 
-@pytest.mark.parametrize("html", PARSERS)
-@pytest.mark.parametrize("text", LINKS)
+@each("html", PARSERS)
+@each("text", LINKS)
 def test_no_link_comes_of_what_was_read(text: str, html: Callable[[str], str]) -> None:
     """It reads and copies as it was: in a sentence, in a list, in bold, in a table."""
     told = escape(text)
@@ -138,7 +140,7 @@ def test_no_link_comes_of_what_was_read(text: str, html: Callable[[str], str]) -
 PIECES = st.sampled_from([*LINKS, *"`\\|_*~<>&#@:./ w", "http://", "www.", "mailto:", "``", "a", "é", "1. ", "\n"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100, thorough=300), deadline=None)
 @given(st.lists(PIECES, max_size=8).map("".join), st.sampled_from(PARSERS))
 def test_whatever_was_read_reads_as_it_was(text: str, html: Callable[[str], str]) -> None:
     shown = printable(text).strip()

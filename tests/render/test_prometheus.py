@@ -19,10 +19,11 @@ from livekit_doctor.catalogue.lookup import look_up
 from livekit_doctor.evidence.observations import Coverage
 from livekit_doctor.render import prometheus
 from livekit_doctor.render.report import ErrorReport, ExplainReport
+from tests.each import each
 from tests.render import test_probe as probes
 from tests.render.every_report import init_report
 from tests.render.reports import CALLEE, TRACES, both_legs, broken, check_report, checked, diagnosis, trace_report
-from tests.render.test_test_call import report as placed_call
+from tests.render.test_placed_call import report as placed_call
 
 NOW = 1_900_000_000.5
 LABELS = {
@@ -99,7 +100,7 @@ def test_snapshot(name: str, snapshot: SnapshotAssertion) -> None:
     assert EXPOSITIONS[name]().replace(f'version="{__version__}"', 'version="X"') == snapshot
 
 
-@pytest.mark.parametrize("name", EXPOSITIONS)
+@each("name", EXPOSITIONS)
 def test_conventions(name: str) -> None:
     """HELP and TYPE before each family, base units, known labels, finite values, a newline at the end."""
     text = EXPOSITIONS[name]()
@@ -118,7 +119,7 @@ def test_conventions(name: str) -> None:
     assert text.count("# TYPE ") == text.count("# HELP ") == len(families)
 
 
-@pytest.mark.parametrize("name", EXPOSITIONS)
+@each("name", EXPOSITIONS)
 def test_a_state_set_has_one_state(name: str) -> None:
     for family in parsed(EXPOSITIONS[name]()).values():
         state = "verdict" if family.name.endswith("_verdict") else "status"

@@ -14,6 +14,7 @@ from livekit_doctor.render.interface import Format, text_of
 from livekit_doctor.render.json import JsonFormat, schemas
 from livekit_doctor.render.json.schemas import schema_of
 from livekit_doctor.render.report import ErrorReport, ExplainReport
+from tests.each import each
 from tests.render.every_report import every_report, hostile_reports
 
 NAMES = [file.name.removesuffix(".json") for file in resources.files(schemas).iterdir() if file.name.endswith(".json")]
@@ -27,19 +28,19 @@ def validated(text: str) -> dict[str, object]:
     return document
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each("name", NAMES)
 def test_each_is_a_schema_that_names_itself(name: str) -> None:
     schema = schema_of(f"livekit-doctor/{name.replace('.', '/')}")
     validator_for(schema).check_schema(schema)
     assert schema["$id"] == schema["properties"]["schema"]["const"]
 
 
-@pytest.mark.parametrize("name", every_report())
+@each("name", every_report())
 def test_each_report_keeps_to_its_schema(name: str) -> None:
     validated(text_of(every_report()[name], FORM))
 
 
-@pytest.mark.parametrize("name", hostile_reports())
+@each("name", hostile_reports())
 def test_hostile_text_changes_no_document(name: str) -> None:
     validated(text_of(hostile_reports()[name], FORM))
 

@@ -1,6 +1,5 @@
 """What was read is shown cut, without secrets and with its phone numbers masked, wherever it stands."""
 
-import re
 import types
 import typing
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from livekit_doctor.render.interface import text_of
 from livekit_doctor.render.masking import Mask
 from livekit_doctor.render.report import CheckReport, PlacedCallReport, ProbeReport, RecentReport, Report, TraceReport
 from livekit_doctor.render.shown import LONGEST, shown, text
+from tests.each import each
 from tests.render.every_report import every_report
 from tests.render.reports import NOT_DISPATCHED, trace_report
 from tests.render.reports import broken as broken_call
@@ -94,8 +94,8 @@ def with_everywhere(report: Report, add: str, mask: Mask) -> Report:
             return report
 
 
-@pytest.mark.parametrize("form", FormatName)
-@pytest.mark.parametrize("name", REPORTS)
+@each("form", FormatName)
+@each("name", REPORTS)
 def test_no_number_is_in_any_format_wherever_it_was(name: str, form: FormatName) -> None:
     told = text_of(with_everywhere(REPORTS[name], f"called {NUMBER},", Mask()), load(form))
     assert NUMBER not in told
@@ -156,12 +156,12 @@ def _with_number(value: Any) -> Iterator[tuple[str, str]]:
                 yield from _with_number(held)
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@each("name", REPORTS)
 def test_a_text_without_end_is_cut(name: str) -> None:
     report = with_everywhere(REPORTS[name], "x" * 20_000, Mask())
     for form in FormatName:
         told = text_of(report, load(form))
-        assert not re.search("x{4200}", told)
+        assert "x" * 4200 not in told
         assert "x" * 100 not in told or "more characters)" in told
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
 from livekit_doctor.checks.check import CheckResult, Status
-from livekit_doctor.hearts.watch import CONFIGURATION, OUTPUT, RUN, Plan, Result, Run, Watched, noted, own
+from livekit_doctor.operations.watch import CONFIGURATION, OUTPUT, RUN, Plan, Result, Run, Watched, noted, own
 from livekit_doctor.render.console.watch import Screen, age, change_line, run_line
 from livekit_doctor.render.json import health
 from livekit_doctor.render.json.watch import JsonLines, documents, ended

@@ -320,7 +320,7 @@ def _no_answer(call: Call) -> tuple[LogLine, ...]:
 def _nobody_free(call: Call) -> tuple[LogLine, ...]:
     """The server's lines that no worker had room: of this job, or by the agent's name and the time."""
     own = call.component_logs.said(Said.NO_CAPACITY)
-    return own or () if call.component_logs.said(*_DECISIVE) else call.lines_by_name(Said.NOBODY_FREE)
+    return own if call.component_logs.said(*_DECISIVE) else call.lines_by_name(Said.NOBODY_FREE)
 
 
 def _knows_deployment(call: Call) -> bool:

@@ -46,9 +46,9 @@ class ConsoleFormat:
         return self._text(lambda: probe.render(report, self._console, self._detail))
 
     def test_call(self, report: PlacedCallReport, /) -> str:
-        from livekit_doctor.render.console import test_call
+        from livekit_doctor.render.console import placed_call
 
-        return self._text(lambda: test_call.render(report, self._console, self._detail))
+        return self._text(lambda: placed_call.render(report, self._console, self._detail))
 
     def recent(self, report: RecentReport, /) -> str:
         from livekit_doctor.render.console import recent

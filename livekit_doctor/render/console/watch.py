@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from livekit_doctor.hearts.watch import CATEGORY, Change, Run, Standing, Watched
+from livekit_doctor.operations.watch import CATEGORY, Change, Run, Standing, Watched
 from livekit_doctor.redact import printable
 from livekit_doctor.render.console.page import MARKS
 from livekit_doctor.render.runs import counts, outcome

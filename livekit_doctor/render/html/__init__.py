@@ -5,9 +5,9 @@ from livekit_doctor.render.html import (
     error_page,
     explain_page,
     init_page,
+    placed_call_page,
     probe_page,
     recent_page,
-    test_call_page,
     trace_page,
 )
 from livekit_doctor.render.html.page import rendered
@@ -40,7 +40,7 @@ def probe(report: ProbeReport, /) -> str:
 
 def test_call(report: PlacedCallReport, /) -> str:
     """The page of a test call: what was answered, and its diagnosis."""
-    return rendered("test_call.html", test_call_page.of(report))
+    return rendered("placed_call.html", placed_call_page.of(report))
 
 
 def recent(report: RecentReport, /) -> str:

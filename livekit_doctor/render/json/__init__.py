@@ -9,9 +9,9 @@ from livekit_doctor.render.json import check as _check
 from livekit_doctor.render.json import error as _error
 from livekit_doctor.render.json import explain as _explain
 from livekit_doctor.render.json import init as _init
+from livekit_doctor.render.json import placed_call as _placed_call
 from livekit_doctor.render.json import probe as _probe
 from livekit_doctor.render.json import recent as _recent
-from livekit_doctor.render.json import test_call as _test_call
 from livekit_doctor.render.json import trace as _trace
 from livekit_doctor.render.report import (
     CheckReport,
@@ -41,7 +41,7 @@ class JsonFormat:
         return self._text(_probe.render(report))
 
     def test_call(self, report: PlacedCallReport, /) -> str:
-        return self._text(_test_call.render(report))
+        return self._text(_placed_call.render(report))
 
     def recent(self, report: RecentReport, /) -> str:
         return self._text(_recent.render(report))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from livekit_doctor.render.json import check, explain, init, probe, test_call, trace
+from livekit_doctor.render.json import check, explain, init, placed_call, probe, trace
 from livekit_doctor.render.report import ErrorReport
 
 
@@ -34,7 +34,7 @@ _EMPTY: dict[str, dict[str, Any]] = {
         **{key: [] for key in ("histogram", "criteria", "endings", "dispatches", "left_behind")},
     },
     "test-call": {
-        "schema": test_call.SCHEMA,
+        "schema": placed_call.SCHEMA,
         "exit_status": None,
         **dict.fromkeys(("number", "trunk_id", "agent_name", "answer", "trace")),
         "verdict": "unknown",

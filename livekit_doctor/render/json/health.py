@@ -15,7 +15,7 @@ does not need.
 
 from typing import Any
 
-from livekit_doctor.hearts.watch import CATEGORY, Watched
+from livekit_doctor.operations.watch import CATEGORY, Watched
 from livekit_doctor.render.json.check import summary
 
 SCHEMA = "livekit-doctor/health/v1"

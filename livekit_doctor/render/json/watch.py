@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from livekit_doctor.hearts.watch import Change, Outcome, Run, Watched
+from livekit_doctor.operations.watch import Change, Outcome, Run, Watched
 from livekit_doctor.render import runs
 from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.json.check import summary

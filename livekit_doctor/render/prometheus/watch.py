@@ -11,7 +11,7 @@ from prometheus_client import ProcessCollector
 from prometheus_client.core import CounterMetricFamily, Metric
 
 from livekit_doctor.checks import CHECK_IDS
-from livekit_doctor.hearts.watch import CATEGORY, CONFIGURATION, INTERVAL, OUTPUT, RUN, Outcome, Run, Watched
+from livekit_doctor.operations.watch import CATEGORY, CONFIGURATION, INTERVAL, OUTPUT, RUN, Outcome, Run, Watched
 from livekit_doctor.render.prometheus import run_families
 from livekit_doctor.render.prometheus.exposition import PREFIX, gauge, label, text
 from livekit_doctor.render.prometheus.families import check_families

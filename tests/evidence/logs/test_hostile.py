@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from livekit_doctor.diagnosis.correlation import Subject
-from livekit_doctor.hearts.trace import Options, trace
+from livekit_doctor.operations.trace import Options, trace
 from livekit_doctor.settings import Agent, CallLogs, Logs, Settings
 from tests.evidence.logs.support import AT, Ids, read_text, zap_console, zap_json
 

@@ -12,6 +12,7 @@ from livekit_doctor.evidence.observations import Evidence
 from livekit_doctor.flow import Verdict
 from tests.diagnosis.factories import found
 from tests.evidence.pasted.samples import evidence, lines, lk, pasted, reading, recognised, webhooks
+from tests.thorough import examples
 
 REAL = [
     *lines("livekit-server.jsonl"),
@@ -40,7 +41,7 @@ _MANGLED = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60, thorough=150), deadline=None)
 @given(st.lists(st.one_of(_TEXT, _MANGLED, st.sampled_from(REAL)), max_size=12).map("\n".join))
 def test_any_text(text: str) -> None:
     diagnosis = pasted(text)
@@ -81,7 +82,7 @@ _JSON = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30, thorough=60), deadline=None)
 @given(_JSON)
 def test_any_json(value: object) -> None:
     pasted(json.dumps(value))

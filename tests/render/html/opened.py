@@ -1,6 +1,6 @@
 """Pages in a real browser, and what went wrong in them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,10 +42,9 @@ class Opener:
     folder: Path
     complaints: list[str] = field(default_factory=list)
     opened: list[Page] = field(default_factory=list)
+    shown: set[str] = field(default_factory=set)
 
     def __call__(self, text: str, *, size: tuple[int, int] = WIDE, theme: Theme = "light", **options: Any) -> Page:
-        file = self.folder / f"report-{len(self.opened)}.html"
-        file.write_text(text, encoding="utf-8")
         context = self.browser.new_context(
             viewport={"width": size[0], "height": size[1]}, color_scheme=theme, reduced_motion="reduce", **options
         )
@@ -54,16 +53,20 @@ class Opener:
         page.on("console", lambda message: self.complaints.append(f"console: {message.text}"))
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
         page.on("dialog", lambda dialog: (self.complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.on("request", self._requested(file.as_uri()))
-        page.goto(file.as_uri())
+        page.on("request", lambda request: self._requested(request))  # slots: no method of it can be marked
+        self.show(page, text)
         return page
 
-    def _requested(self, own: str) -> Callable[[Any], None]:
-        def requested(request: Any) -> None:
-            if request.url.partition("#")[0] != own and not request.url.startswith("data:"):
-                self.complaints.append(f"request: {request.url}")
+    def show(self, page: Page, text: str) -> None:
+        """Another report in a page that is there, which costs half of a new one."""
+        file = self.folder / f"report-{len(self.shown)}.html"
+        file.write_text(text, encoding="utf-8")
+        self.shown.add(file.as_uri())
+        page.goto(file.as_uri())
 
-        return requested
+    def _requested(self, request: Any) -> None:
+        if request.url.partition("#")[0] not in self.shown and not request.url.startswith("data:"):
+            self.complaints.append(f"request: {request.url}")
 
     def close(self) -> None:
         for page in self.opened:

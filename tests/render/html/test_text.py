@@ -10,7 +10,6 @@ from datetime import timedelta
 from html import unescape
 from pathlib import Path
 
-import pytest
 from msgspec.structs import replace
 
 from livekit_doctor.flow import Status, Step
@@ -21,6 +20,7 @@ from livekit_doctor.render.interface import Format, text_of
 from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.report import ErrorReport
 from tests.cli.command_line import run
+from tests.each import each
 from tests.render.every_report import every_report, hostile_reports
 from tests.render.reports import START, TRACES, both_legs, broken, trace_report
 
@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[3]
 REPORTS = {**every_report(), **{f"hostile {name}": report for name, report in hostile_reports().items()}}
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@each("name", REPORTS)
 def test_a_page_is_one_file_with_a_strict_policy(name: str) -> None:
     """Nothing is loaded, no handler or style stands in the markup, and the policy names what does."""
     page = text_of(REPORTS[name], FORM)
@@ -58,14 +58,14 @@ def test_code_in_a_sentence_of_the_catalogue() -> None:
     assert "Look at <code>&lt;b&gt;x&lt;/b&gt;</code> &amp; y" in text_of(evil, FORM)
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@each("name", REPORTS)
 def test_the_raw_evidence_is_the_json_document(name: str) -> None:
     page = text_of(REPORTS[name], FORM)
     raw = re.findall(r'aria-label="JSON document"><code>(.*?)</code>', page, re.DOTALL)[0]
     assert unescape(raw).strip() == text_of(REPORTS[name], JsonFormat()).strip()
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@each("name", REPORTS)
 def test_ids_are_unique_and_references_lead_somewhere(name: str) -> None:
     page = text_of(REPORTS[name], FORM)
     ids = re.findall(r'\sid="([^"]+)"', page)
@@ -100,8 +100,8 @@ def test_offsets() -> None:
     assert offset(None, START) == offset(START, None) == ""
 
 
-@pytest.mark.parametrize("geometry", [WIDE, NARROW], ids=lambda geometry: geometry.name)
-@pytest.mark.parametrize("name", TRACES)
+@each("geometry", [WIDE, NARROW], name=lambda geometry: geometry.name)
+@each("name", TRACES)
 def test_each_step_has_a_place_of_its_own(name: str, geometry: Geometry) -> None:
     diagnosis = TRACES[name]()
     drawn = ladder(diagnosis, geometry)

@@ -1,4 +1,4 @@
-"""The heart of `test-call`: choose the trunk, place one real call, and diagnose it like any other."""
+"""What `test-call` does: choose the trunk, place one real call, and diagnose it like any other."""
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,8 +13,8 @@ from livekit_doctor.errors import UserError
 from livekit_doctor.evidence import reading, sources, worker_endpoint
 from livekit_doctor.evidence.livekit_source import LiveKitSource
 from livekit_doctor.evidence.observations import Evidence, OutboundTrunk, OutboundTrunkList, SipCallResult
-from livekit_doctor.experiments import test_call as experiment
-from livekit_doctor.experiments.test_call import NOBODY, Order
+from livekit_doctor.experiments import placed_call as experiment
+from livekit_doctor.experiments.placed_call import NOBODY, Order
 from livekit_doctor.flow import LEGS, Leg, Status, Step
 from livekit_doctor.progress import Progress
 from livekit_doctor.settings import Settings

@@ -1,4 +1,4 @@
-"""The heart of `trace`: gather the evidence of one call, and diagnose it.
+"""What `trace` does: gather the evidence of one call, and diagnose it.
 
 What is read follows the question: rows and rooms first, then what is inside the call's room,
 and only where the diagnosis leaves it open the other live rooms, a canary, a second look.

@@ -16,8 +16,8 @@ from livekit_doctor.checks.check import CheckResult, Status
 from livekit_doctor.checks.selection import select
 from livekit_doctor.cli.watch import Rounds
 from livekit_doctor.errors import UserError
-from livekit_doctor.hearts.check import Options
-from livekit_doctor.hearts.watch import (
+from livekit_doctor.operations.check import Options
+from livekit_doctor.operations.watch import (
     CONFIGURATION,
     GRACE,
     INTERVAL,
@@ -269,7 +269,7 @@ def test_a_cancellation_from_inside_is_a_state() -> None:
 
 
 def test_a_run_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("livekit_doctor.hearts.watch.GRACE", 0.0)
+    monkeypatch.setattr("livekit_doctor.operations.watch.GRACE", 0.0)
 
     async def once() -> Result:
         await asyncio.Event().wait()

@@ -1,4 +1,4 @@
-"""The heart of `check`: gather what the checks need, run them in order.
+"""What `check` does: gather what the checks need, run them in order.
 
 What the checks need is gathered concurrently; each check then only reads the evidence, by the
 rules of the diagnosis. A check never judges for itself.

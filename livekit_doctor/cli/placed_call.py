@@ -13,7 +13,7 @@ from livekit_doctor.errors import UserError
 
 if TYPE_CHECKING:
     from livekit_doctor.diagnosis.result import Diagnosis
-    from livekit_doctor.hearts.test_call import Prepared
+    from livekit_doctor.operations.placed_call import Prepared
 
 MOST_RINGING = 75
 """Seconds. livekit-server 1.13.5 itself gives up waiting for the answer after 80 s."""
@@ -86,22 +86,22 @@ def place_call(
     settings = loaded.settings
 
     from livekit_doctor.evidence.reading import missing_credentials
-    from livekit_doctor.experiments.test_call import Order
-    from livekit_doctor.hearts import test_call as heart
+    from livekit_doctor.experiments.placed_call import Order
+    from livekit_doctor.operations import placed_call as operation
     from livekit_doctor.render.masking import mask_of
     from livekit_doctor.render.report import PlacedCallReport, TraceReport
 
     if problem := missing_credentials(settings.livekit):
         raise UserError(problem.code, problem.message, "livekit-doctor check --only configuration", Exit.USAGE)
-    agent = None if no_agent else heart.agent_to_dispatch(settings)
+    agent = None if no_agent else operation.agent_to_dispatch(settings)
     with outputs.opened(output_format, output, screen) as printed:
         with screen:
-            prepared = options.run(heart.prepare(settings, trunk, screen.progress), screen.progress)
+            prepared = options.run(operation.prepare(settings, trunk, screen.progress), screen.progress)
         if not yes:
             _ask(number, prepared, agent)
         order = Order(dialled, prepared.trunk_id, agent, settings.probe.metadata or "", ringing_timeout, hold)
         with screen:
-            called = options.run(heart.place(settings, order, prepared.evidence, screen.progress), screen.progress)
+            called = options.run(operation.place(settings, order, prepared.evidence, screen.progress), screen.progress)
         return printed.write(
             PlacedCallReport(
                 trace=TraceReport(

@@ -1,4 +1,4 @@
-"""The heart of `watch`: check again and again, and note what has changed since.
+"""What `watch` does: check again and again, and note what has changed since.
 
 A run that raises or hangs is a state like any other, and never the end. What is kept does not grow
 with time: the last run, a standing for each check, and the latest changes.

@@ -9,8 +9,8 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
 from livekit_doctor.evidence.observations import Observation, OutboundTrunk, SipCallResult
-from livekit_doctor.render.console import test_call as test_call_console
-from livekit_doctor.render.json import test_call as test_call_json
+from livekit_doctor.render.console import placed_call as test_call_console
+from livekit_doctor.render.json import placed_call as test_call_json
 from livekit_doctor.render.masking import Mask
 from livekit_doctor.render.report import PlacedCallReport, TraceReport
 from tests.diagnosis import factories as f

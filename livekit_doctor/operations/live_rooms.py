@@ -1,4 +1,4 @@
-"""The heart of `trace` without anything where no call logs are configured: which rooms are live, and who is in them."""
+"""What `trace` does without anything, where no call logs are configured: which rooms are live, and who is in them."""
 
 from msgspec.structs import replace
 

@@ -1,4 +1,4 @@
-"""The heart of `probe`: dispatch the agent many times, and judge what came of it."""
+"""What `probe` does: dispatch the agent many times, and judge what came of it."""
 
 import asyncio
 from collections.abc import Callable, Iterator
