@@ -41,6 +41,8 @@ class Verdict(StrEnum):
     HEALTHY = "healthy"
     BROKEN = "broken"
     IN_PROGRESS = "in_progress"
+    NO_FAULT_SEEN = "no_fault_seen"
+    """Nothing is broken, and that the call went well could not be seen."""
     UNKNOWN = "unknown"
 
 

@@ -59,7 +59,7 @@ def trace(
     """Names the step at which one call broke, with evidence and fix.
 
     Exit status: 0 healthy or in progress, 1 broken, 2 wrong usage, configuration, credentials,
-    table or column, 3 undecided for want of evidence.
+    table or column, 3 undecided, or no fault seen, for want of evidence.
     """
     from livekit_doctor.cli import bundled
 

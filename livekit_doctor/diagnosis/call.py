@@ -85,8 +85,9 @@ class Call(Seen, frozen=True, dict=True):
 
     @property
     def _asked_agent(self) -> str | None:
-        """The one agent whose worker was asked for a job in the call's room, by the worker's own log."""
-        named = {line.fields.get("agent_name", "") for line in self.component_logs.said(Said.ASKED)} - {""}
+        """The one agent for which a worker was asked for a job in the call's room, or was sought."""
+        lines = self.component_logs.said(Said.ASKED) or self.component_logs.said(Said.NO_WORKER)
+        named = {line.fields.get("agent_name", "") for line in lines} - {""}
         return named.pop() if len(named) == 1 else None
 
     @property

@@ -321,7 +321,7 @@ def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
     dialled again after the last of them."""
     found: list[CarrierAnswer] = []
     seen: set[str] = set()
-    for line in attempts.logs.said(Said.SIP_CREATING, Said.SIP_FAILED):
+    for line in attempts.logs.said(Said.SIP_CREATING, Said.SIP_FAILED, Said.SIP_MEDIA_TIMEOUT):
         if meaning(line) is Said.SIP_CREATING:
             seen.clear()
             continue

@@ -25,6 +25,7 @@ from livekit_doctor.diagnosis.settling import is_done
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.timeline import timeline
 from livekit_doctor.diagnosis.times import SECOND_LOOK
+from livekit_doctor.diagnosis.verdict import verdict_of, would_show
 from livekit_doctor.diagnosis.warnings import warnings
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import Evidence, LogRow, RecentCalls
@@ -99,7 +100,7 @@ def _diagnose(call: Call) -> Diagnosis:
     broken = _with_consequences(call, proofs, _primary_first(_break_of_each_leg(call, findings)))
     steps = _steps(call, proofs, broken)
     undecided = any(wants(call, proofs) for wants in SECOND_LOOKS)
-    verdict = _verdict(call, steps, broken, undecided)
+    verdict = Verdict.BROKEN if broken else verdict_of(call, proofs, steps, undecided)
     return Diagnosis(
         call_id=call.subject.call_id or (call.rows[0].call_id if call.rows else None),
         room=_room(call),
@@ -113,7 +114,7 @@ def _diagnose(call: Call) -> Diagnosis:
         attempts=(),
         coverage=call.setup.evidence.coverage,
         inbound=call.inbound,
-        not_covered=_not_covered(call, steps) if verdict is Verdict.HEALTHY else (),
+        not_covered=_not_covered(call, steps) if verdict in (Verdict.HEALTHY, Verdict.NO_FAULT_SEEN) else (),
         look_again=SECOND_LOOK.total_seconds() if undecided else None,
     )
 
@@ -326,39 +327,6 @@ def _ended(call: Call, proofs: Proofs) -> bool:
     return call.room_live is False and Step.AGENT_CONNECTED in proofs
 
 
-def _verdict(call: Call, steps: tuple[StepResult, ...], broken: tuple[Broken, ...], undecided: bool) -> Verdict:
-    if broken:
-        return Verdict.BROKEN
-    status = {result.step: result.status for result in steps}
-    if Status.PENDING in status.values():
-        return Verdict.IN_PROGRESS
-    both_ends = Step.SIP_ANSWERED if Step.AGENT_CONNECTED in call.settings.flow.not_used else Step.AGENT_CONNECTED
-    if status[both_ends] is not Status.OK or _phone_is_missing(call, status) or undecided:
-        return Verdict.UNKNOWN
-    if call.logged_failures or _refused_before(call, status) or (call.room_live and not call.api_read):
-        return Verdict.UNKNOWN
-    if call.only_excerpts and status[Step.SIP_PARTICIPANT_CREATED] is not Status.OK:
-        # Nobody says that the rest went well: the other leg may just not have been pasted.
-        return Verdict.UNKNOWN
-    return Verdict.HEALTHY
-
-
-def _phone_is_missing(call: Call, status: dict[Step, Status]) -> bool:
-    """The room is open without a phone that was ever seen to answer, or a phone was seen and is gone
-    before that. It was refused (and gone within 0.4 s, design fact 22), hung up or was never dialled: an
-    agent that waits alone is no healthy call.
-    """
-    looked = call.api_covers or bool(call.phones_seen)
-    return looked and not call.phone_present and status[Step.SIP_ANSWERED] is Status.UNKNOWN
-
-
-def _refused_before(call: Call, status: dict[Step, Status]) -> bool:
-    """An attempt to dial failed, or may have, which was not the last one, and nobody says that the phone was
-    answered."""
-    failed = any(answer.is_failure and not answer.earlier for answer in call.answers[-1:])
-    return (failed or bool(call.logged_doubts)) and not call.inbound and status[Step.SIP_ANSWERED] is not Status.OK
-
-
 def _not_covered(call: Call, steps: tuple[StepResult, ...]) -> tuple[Step, ...]:
     return tuple(
         result.step
@@ -407,6 +375,8 @@ def _would_settle(
     pending = [result for result in steps if result.status is Status.PENDING]
     if pending and verdict is not Verdict.BROKEN:
         hints.append("look again with --wait 30: it follows the call until both legs are decided")
+    if verdict is Verdict.NO_FAULT_SEEN:
+        hints.extend(would_show(call, steps))
     if verdict is Verdict.UNKNOWN:
         hints.extend(_would_tell(call))
     return tuple(dict.fromkeys(hints))

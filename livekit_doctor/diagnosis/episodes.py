@@ -27,7 +27,7 @@ OF_A_JOB = frozenset(
 """What lines say of one dispatch's job."""
 
 OF_A_PARTICIPANT = frozenset(
-    {Said.SESSION_STARTED, Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT, Said.NEVER_HAD_MEDIA}
+    {Said.SESSION_STARTED, Said.TRACK_PUBLISHED, Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT, Said.NEVER_HAD_MEDIA}
 )
 
 _ENDS: dict[Said, str] = {

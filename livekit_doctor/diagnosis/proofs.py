@@ -216,7 +216,7 @@ def _from_sightings(call: Call) -> Iterator[Proof]:
             if (step, text) not in seen:
                 seen.add((step, text))
                 source = f"webhook {item.event}" if item.event else "pasted answer of the API"
-                yield Proof(step=step, source=source, text=text, at=at, clock=Clock.LIVEKIT)
+                yield Proof(step=step, source=source, text=text, at=at, clock=Clock.LIVEKIT, by=item.at)
 
 
 _Shown = Iterator[tuple[Step, str, datetime | None]]

@@ -47,6 +47,7 @@ class Said(StrEnum):
     """A participant's signalling is there; its media is to come."""
     PARTICIPANT_ACTIVE = auto()
     PARTICIPANT_LEFT = auto()
+    TRACK_PUBLISHED = auto()
     NEVER_HAD_MEDIA = auto()
     """A participant was removed that never was ACTIVE."""
     SIP_ACCEPTED = auto()
@@ -86,6 +87,8 @@ class Said(StrEnum):
     # livekit-sip, of an outbound call
     SIP_CREATING = auto()
     SIP_FAILED = auto()
+    SIP_MEDIA_TIMEOUT = auto()
+    """livekit-sip ended the call, since no sound came from the far end."""
     SIP_RANG = auto()
     """Its times name the ringing, which they do only where it rang."""
     SIP_ESTABLISHED = auto()
@@ -142,6 +145,7 @@ MEANINGS = (
     _Meaning("server", "API AgentDispatchService.DeleteDispatch", Said.DISPATCH_DELETED),
     _Meaning("server", "starting RTC session", Said.SESSION_STARTED),
     _Meaning("server", "participant active", Said.PARTICIPANT_ACTIVE),
+    _Meaning("server", "mediaTrack published", Said.TRACK_PUBLISHED),
     _Meaning("server", "removing participant without connection", Said.NEVER_HAD_MEDIA),
     _Meaning("server", "participant closing", Said.PARTICIPANT_LEFT),
     _Meaning("server", "API SIP.CreateSIPParticipant", Said.SIP_ACCEPTED, _succeeded),
@@ -169,6 +173,7 @@ MEANINGS = (
     _Meaning("sip", "creating sip participant", Said.SIP_CREATING),
     _Meaning("sip", "sip call failed", Said.SIP_FAILED, _error("")),
     _Meaning("sip", "sip invite failed", Said.SIP_FAILED, _error("")),
+    _Meaning("sip", "closing outbound call with error", Said.SIP_MEDIA_TIMEOUT, _error("media-timeout")),
     _Meaning("sip", "closing outbound call with error", Said.SIP_FAILED, _error("")),
     _Meaning("sip", "signaling timestamps", Said.SIP_RANG, lambda line: "invite_to_ringing_ms" in line.fields),
     _Meaning("sip", "outbound sip call established", Said.SIP_ESTABLISHED),

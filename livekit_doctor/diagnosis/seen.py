@@ -176,8 +176,8 @@ class Seen(Struct, frozen=True, dict=True):
     @cached_property
     def dispatches_ever(self) -> tuple[Dispatch, ...]:
         """Those that any look has shown, each as it was last listed, oldest first."""
-        seen = {one.id: one for listing in self.dispatch_lists for one in self._own_of(listing.dispatches)}
-        return tuple(sorted(seen.values(), key=_made_at))
+        seen = {one.id: one for listing in self.dispatch_lists for one in listing.dispatches}
+        return tuple(sorted(self._own_of(tuple(seen.values())), key=_made_at))
 
     @cached_property
     def jobs(self) -> tuple[Job, ...]:

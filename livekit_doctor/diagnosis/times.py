@@ -69,6 +69,19 @@ NOBODY_WAITS = timedelta(seconds=60)
 """Nobody listens to silence for so long. A mailbox does, so that such a call is not known to be healthy, either. Our
 own margin."""
 
+MOMENT = timedelta(seconds=1)
+"""Agent and phone that were together for no longer have not talked. Our own margin."""
+
+SILENT_FOR = timedelta(seconds=15)
+"""An agent that has published nothing for so long while the phone was on the line, until the call was over, is silent.
+Our own margin: agents publish within a second."""
+
+NO_GOODBYE = timedelta(seconds=2)
+"""An agent that leaves so soon after the phone was answered has not said goodbye. Our own margin."""
+
+LEFT_ALONE = timedelta(seconds=3)
+"""So long a phone is not alone, where nobody has said goodbye, but that its agent is missing. Our own margin."""
+
 # Looks at a room
 
 SECOND_LOOK = timedelta(seconds=3)

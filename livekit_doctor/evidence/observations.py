@@ -389,8 +389,8 @@ class SipCallResult(_Observation, frozen=True):
 
     @property
     def lasted(self) -> timedelta:
-        """How long it took; no request is answered after a day, whatever a file says."""
-        return timedelta(seconds=min(self.took, 86_400.0))
+        """How long it took; none where a file says what no request takes: less than nothing, a day, no number."""
+        return timedelta(seconds=self.took if 0 <= self.took <= 86_400 else 0)
 
 
 class Sighting(_Observation, frozen=True):

@@ -16,9 +16,13 @@ LEGS: Mapping[Leg, str] = {Leg.CALL: "call", Leg.AGENT: "agent leg", Leg.PHONE: 
 VERDICTS: Mapping[Verdict, str] = {
     Verdict.HEALTHY: "Healthy",
     Verdict.IN_PROGRESS: "In progress",
+    Verdict.NO_FAULT_SEEN: "No fault seen",
     Verdict.UNKNOWN: "Unknown",
     Verdict.BROKEN: "Broken",
 }
+
+UNDECIDED = (Verdict.NO_FAULT_SEEN, Verdict.UNKNOWN)
+"""The verdicts that more evidence may change."""
 
 ENDINGS: Mapping[Outcome, str] = {
     Outcome.NO_JOB: "no job",
@@ -88,14 +92,28 @@ def verdict_sentence(diagnosis: Diagnosis) -> str:
     """What a verdict other than broken says."""
     titles = [SPEC[r.step].title for r in diagnosis.steps if r.status is Status.PENDING]
     if diagnosis.verdict is Verdict.HEALTHY:
-        if Step.SIP_ANSWERED in diagnosis.not_covered:
-            return "the agent's leg; whether the phone was answered, no source could tell"
         return "every step that a source could show has happened"
+    if diagnosis.verdict is Verdict.NO_FAULT_SEEN:
+        return _how_far(diagnosis)
     if diagnosis.verdict is Verdict.IN_PROGRESS:
         return f"nothing is broken; {', '.join(titles)} may still come"
     if not diagnosis.evidence_found:
         return "nothing is known of this call"
     return "the evidence does not tell whether this call broke"
+
+
+def _how_far(diagnosis: Diagnosis) -> str:
+    """How far each leg is known to be well, and what could still be wrong."""
+    legs = {
+        leg: [result.step for result in diagnosis.steps if result.leg is leg and result.status is Status.OK]
+        for leg in (Leg.AGENT, Leg.PHONE)
+    }
+    far = [f"the {leg.value}'s leg is well as far as: {SPEC[steps[-1]].title}" for leg, steps in legs.items() if steps]
+    if Step.SIP_ANSWERED in legs[Leg.PHONE] or diagnosis.inbound:
+        doubt = "whether agent and phone were together for longer than a moment, no source could tell (LKD407, LKD408)"
+    else:
+        doubt = "whether the phone was answered, no source could tell (LKD204, LKD205, LKD206)"
+    return "; ".join((*far, doubt))
 
 
 def room_state(room: RoomResult, diagnosis: Diagnosis) -> str:

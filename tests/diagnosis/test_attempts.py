@@ -59,10 +59,10 @@ def test_the_same_opening_again_is_another_attempt(rooms: tuple[str, str]) -> No
     first, second = placed(0, rooms[0]), served(40, rooms[1])
     assert split(*first, *second) == [[r.state for r in first], [r.state for r in second]]
     diagnosis = rows_only(DAY, *first, *second)
-    assert [attempt.verdict for attempt in diagnosis.attempts] == [Verdict.BROKEN, Verdict.HEALTHY]
-    assert diagnosis.verdict is Verdict.HEALTHY
+    assert [attempt.verdict for attempt in diagnosis.attempts] == [Verdict.BROKEN, Verdict.NO_FAULT_SEEN]
+    assert diagnosis.verdict is Verdict.NO_FAULT_SEEN
     reverse = rows_only(DAY, *served(0, rooms[0]), *placed(40, rooms[1]))
-    assert [attempt.verdict for attempt in reverse.attempts] == [Verdict.HEALTHY, Verdict.BROKEN]
+    assert [attempt.verdict for attempt in reverse.attempts] == [Verdict.NO_FAULT_SEEN, Verdict.BROKEN]
     assert found(reverse) == [("job_assigned", "LKD402", "possible")]
     assert [attempt.number for attempt in reverse.attempts] == [1, 2]
 
@@ -91,13 +91,13 @@ def test_what_only_looks_like_another_attempt() -> None:
         row(62, "billing", "edge"),
     ]
     assert len(split(*rows)) == 1
-    assert rows_only(DAY, *rows).verdict is Verdict.HEALTHY
+    assert rows_only(DAY, *rows).verdict is Verdict.NO_FAULT_SEEN
 
 
 def test_late_rows_of_the_first_room_belong_to_the_first_attempt() -> None:
     rows = [*placed(0, "a"), *served(40, "b"), row(50, "call_ended", "edge", room="a")]
     assert [len(states) for states in split(*rows)] == [5, 6]
-    assert rows_only(DAY, *rows).verdict is Verdict.HEALTHY
+    assert rows_only(DAY, *rows).verdict is Verdict.NO_FAULT_SEEN
 
 
 def test_rows_without_a_room_belong_to_the_attempt_that_is_under_way() -> None:
@@ -127,7 +127,7 @@ def test_rows_that_were_read_twice_count_once() -> None:
     read_2 = evidence(12, *(LogRow(**_fields(r) | {"order": n}) for n, r in enumerate(second)))
     diagnosis = judge(12, read_1.observations, read_2.observations, subject=Subject(call_id=first[0].call_id))
     assert len(diagnosis.attempts) == 1
-    assert diagnosis.verdict is Verdict.HEALTHY
+    assert diagnosis.verdict is Verdict.NO_FAULT_SEEN
     assert len(diagnosis.timeline) == 5
 
 
@@ -161,7 +161,7 @@ def test_each_attempt_has_its_own_room() -> None:
 def test_rows_of_another_room_say_nothing_of_the_one_asked_for() -> None:
     rows = [*served(0, "r1"), *placed(40, "r2")]
     diagnosis = judge(DAY, *rows, subject=Subject(call_id=rows[0].call_id, room="r1"))
-    assert diagnosis.verdict is Verdict.HEALTHY
+    assert diagnosis.verdict is Verdict.NO_FAULT_SEEN
     assert codes(judge(DAY, *rows, subject=Subject(call_id=rows[0].call_id, room="r2"))) == ["LKD402"]
 
 
@@ -169,7 +169,7 @@ def test_a_room_that_came_after_the_rows_is_another_calls() -> None:
     """The name is used again: what is in the new room is not about the old call."""
     old = [*placed(-DAY, ROOM), row(-DAY + 5, "agent_connected", "agent", room=ROOM)]
     new = [look(t, automatic(), dispatch(), phone()) for t in (16, 20)]
-    assert judge(20, *new, *old, subject=Subject(call_id=old[0].call_id)).verdict is Verdict.HEALTHY
+    assert judge(20, *new, *old, subject=Subject(call_id=old[0].call_id)).verdict is Verdict.NO_FAULT_SEEN
     broken_before = judge(
         20,
         look(20, dispatch(0, job()), agent(1), phone()),
@@ -184,7 +184,7 @@ def test_a_room_that_is_asked_for_has_a_call_that_has_logged_nothing() -> None:
     looks = [look(t, automatic(), dispatch(), phone()) for t in (16, 20)]
     diagnosis = judge(20, *looks, *old, subject=Subject(room=ROOM))
     assert codes(diagnosis) == ["LKD402"]
-    assert [attempt.verdict for attempt in diagnosis.attempts] == [Verdict.HEALTHY, Verdict.BROKEN]
+    assert [attempt.verdict for attempt in diagnosis.attempts] == [Verdict.NO_FAULT_SEEN, Verdict.BROKEN]
 
 
 def test_two_rooms_of_one_name() -> None:

@@ -274,9 +274,9 @@ def test_a_row_that_tells_of_its_own_refusal(state: str, metadata: str) -> None:
 )
 def test_a_row_that_tells_of_another_answer(state: str, metadata: str) -> None:
     rows = (*JOINED, CREATED, row(200, state, metadata=metadata), row(300, "call_ended"))
-    assert rows_only(900, *rows).verdict is Verdict.HEALTHY
+    assert rows_only(900, *rows).verdict is Verdict.NO_FAULT_SEEN
     short = (*JOINED, row(6, state, metadata=metadata))
-    assert rows_only(900, *short).verdict is Verdict.HEALTHY
+    assert rows_only(900, *short).verdict is Verdict.NO_FAULT_SEEN
 
 
 @pytest.mark.parametrize("state", ["dial_result", "sip_participant_created"])
@@ -286,7 +286,7 @@ def test_a_row_that_does_not_say_of_what_its_status_is(state: str) -> None:
     diagnosis = rows_only(900, *rows)
     assert diagnosis.verdict is Verdict.UNKNOWN
     assert state in " ".join(diagnosis.would_settle)
-    assert rows_only(900, *rows, row(9, "sip_answered")).verdict is Verdict.HEALTHY
+    assert rows_only(900, *rows, row(9, "sip_answered")).verdict is Verdict.NO_FAULT_SEEN
 
 
 def test_a_phone_that_is_dialled_again_after_a_refusal() -> None:

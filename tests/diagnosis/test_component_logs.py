@@ -106,7 +106,7 @@ DISPATCHED = Step.AGENT_DISPATCHED.value
         ([NO_WORKER, server_registered(-60, f"{AGENT} ")], "LKD102", "proven"),
         ([NO_WORKER, registered(-60, "Back Office 9")], "LKD402", "likely"),
         ([registered(-60), request_failed("no servers available (received 2 responses)")], "LKD103", "likely"),
-        ([NO_WORKER, registered(-60, url="wss://staging.example.com")], "LKD104", "proven"),
+        ([NO_WORKER, registered(-60, url="wss://staging.example.com")], "LKD104", "likely"),
         ([registered(-60, url="wss://staging.example.com")], "LKD104", "likely"),
         ([NO_WORKER, worker_line(-9, "failed to connect to livekit, retrying in 2s", **OF_WORKER)], "LKD105", "proven"),
         ([registered(-60), worker_line(-5, "draining worker", **OF_WORKER)], "LKD108", "likely"),
@@ -251,7 +251,7 @@ ACTIVE = server_line(0.9, "participant active", participant="agent-AJ_uN4vB8sK1r
 def test_what_healthy_calls_leave_too(lines: list[LogLine]) -> None:
     """Fact 12."""
     diagnosis = afterwards(lines)
-    assert diagnosis.verdict is Verdict.HEALTHY, diagnosis.broken
+    assert diagnosis.verdict is Verdict.NO_FAULT_SEEN, diagnosis.broken
     assert status(diagnosis, Step.AGENT_CONNECTED) is Status.OK
 
 
@@ -266,7 +266,7 @@ def test_a_crash_while_the_phone_is_on_the_line() -> None:
     left = server_line(40, "participant closing", participant="sip_1", kind="SIP", agent_name="")
     lines = [ASKED, ASSIGNED, ACTIVE, replace(RAISED, at=worker_line(12, "").at)]
     assert found(afterwards(lines, left)) == [(CONNECTED, "LKD407", "likely")]
-    assert afterwards(lines, replace(left, at=worker_line(11.5, "").at)).verdict is Verdict.HEALTHY
+    assert afterwards(lines, replace(left, at=worker_line(11.5, "").at)).verdict is Verdict.NO_FAULT_SEEN
 
 
 LEFT = server_line(5, "participant closing", participant="agent-AJ_uN4vB8sK1rTy", kind="AGENT", agent_name="")
@@ -293,7 +293,7 @@ def test_an_agent_that_left_the_phone_alone() -> None:
     ],
 )
 def test_an_agent_that_may_leave(lines: list[Observation]) -> None:
-    assert afterwards(ASKED, ASSIGNED, ACTIVE, LEFT, *lines).verdict is Verdict.HEALTHY
+    assert afterwards(ASKED, ASSIGNED, ACTIVE, LEFT, *lines).verdict is Verdict.NO_FAULT_SEEN
 
 
 CALLEE_ACTIVE = server_line(1.5, "participant active", participant="sip_1", agent_name="")
@@ -318,7 +318,7 @@ def test_an_agent_that_left_while_the_phone_is_still_there() -> None:
     ],
 )
 def test_an_agent_that_may_leave_first(lines: list[Observation]) -> None:
-    assert afterwards(ASKED, ASSIGNED, ACTIVE, CALLEE_ACTIVE, LEFT, *lines).verdict is Verdict.HEALTHY
+    assert afterwards(ASKED, ASSIGNED, ACTIVE, CALLEE_ACTIVE, LEFT, *lines).verdict is Verdict.NO_FAULT_SEEN
 
 
 def transferred(seconds: float, status: str = "200", participant: str = "sip_1") -> LogLine:
@@ -343,7 +343,7 @@ BY_LIVEKIT_SIP = line("sip", 4, "outbound call transferred", room=ROOM, call_id=
 )
 def test_an_agent_that_left_a_phone_which_was_transferred(done: Observation, phone_left: list[LogLine]) -> None:
     lines = [ASKED, ASSIGNED, ACTIVE, LEFT, *phone_left]
-    assert afterwards(lines, done).verdict is Verdict.HEALTHY
+    assert afterwards(lines, done).verdict is Verdict.NO_FAULT_SEEN
     assert codes(afterwards(lines)) == ["LKD407"]
 
 
@@ -364,7 +364,7 @@ def test_an_agent_that_left_a_phone_which_was_not_transferred(not_done: Observat
 
 def test_a_crash_after_the_transfer() -> None:
     lines = [ASKED, ASSIGNED, ACTIVE, replace(RAISED, at=worker_line(12, "").at), PHONE_LEFT]
-    assert afterwards(lines, transferred(11)).verdict is Verdict.HEALTHY
+    assert afterwards(lines, transferred(11)).verdict is Verdict.NO_FAULT_SEEN
     assert codes(afterwards(lines, transferred(11, status="408"))) == ["LKD407"]
 
 
@@ -380,7 +380,7 @@ def test_an_agent_that_left_as_the_log_ends() -> None:
     lines = [ASKED, ASSIGNED, ACTIVE, CALLEE_ACTIVE, LEFT]
     ending = log_file("server", last=9)
     diagnosis = judge(900, ending, log_file("worker"), lines, settings=HERE, subject=Subject(room=ROOM))
-    assert diagnosis.verdict is Verdict.HEALTHY
+    assert diagnosis.verdict is Verdict.NO_FAULT_SEEN
 
 
 @pytest.mark.parametrize(
@@ -490,7 +490,7 @@ def test_media_that_never_connects() -> None:
 
 def test_media_that_connected_in_the_end() -> None:
     diagnosis = afterwards([ASKED, ASSIGNED, MEDIA_TIMED_OUT, replace(ACTIVE, at=worker_line(17, "").at)])
-    assert diagnosis.verdict is Verdict.HEALTHY
+    assert diagnosis.verdict is Verdict.NO_FAULT_SEEN
 
 
 def test_a_process_that_died_as_it_joined_is_no_failure_of_its_media() -> None:

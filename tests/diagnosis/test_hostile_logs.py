@@ -72,7 +72,7 @@ def test_an_agent_of_any_identity_was_there() -> None:
     """request_fnc may accept with an identity; what is raised at the hang-up is then no break."""
     lines = [ASKED, ASSIGNED, named(0.9, "participant active"), AT_END]
     assert afterwards(lines).verdict is Verdict.UNKNOWN
-    assert afterwards(lines, named(96, "participant closing", kind="AGENT")).verdict is Verdict.HEALTHY
+    assert afterwards(lines, named(96, "participant closing", kind="AGENT")).verdict is Verdict.NO_FAULT_SEEN
     assert codes(afterwards(lines, named(96, "participant closing", kind="SIP"))) == ["LKD405"]
 
 
@@ -86,7 +86,7 @@ def test_what_was_raised_within_seconds_may_have_been_raised_in_the_room() -> No
 def test_a_crash_next_to_the_hang_up() -> None:
     """The worker's clock is 4 s behind."""
     left = server_line(40, "participant closing", participant="sip_1", kind="SIP", agent_name="")
-    assert afterwards(ASKED, ASSIGNED, ACTIVE, replace(RAISED, at=at(36.5)), left).verdict is Verdict.HEALTHY
+    assert afterwards(ASKED, ASSIGNED, ACTIVE, replace(RAISED, at=at(36.5)), left).verdict is Verdict.NO_FAULT_SEEN
 
 
 def by_slow_clock(one: LogLine, seconds: float) -> LogLine:
@@ -118,14 +118,14 @@ def test_of_rooms_with_one_name_the_latest_counts() -> None:
     assert found(afterwards(before, NO_WORKER)) == [(JOB, "LKD101", "possible")]
     assert codes(afterwards(before, ASKED, ASSIGNED, RAISED)) == ["LKD405"]
     lost = server_line(-500, NO_WORKER.message, room_id="RM_before000000")
-    assert afterwards(lost, ASKED, ASSIGNED, ACTIVE).verdict is Verdict.HEALTHY
+    assert afterwards(lost, ASKED, ASSIGNED, ACTIVE).verdict is Verdict.NO_FAULT_SEEN
 
 
 def test_of_rooms_with_one_name_that_of_the_rows_time_counts() -> None:
     later = server_line(500, NO_WORKER.message, room_id="RM_later0000000")
     lines = (ASKED, ASSIGNED, ACTIVE, later)
     diagnosis = judge(900, log_file("server"), *lines, row(1, "sip_participant_created"), settings=HERE)
-    assert diagnosis.verdict is Verdict.HEALTHY
+    assert diagnosis.verdict is Verdict.NO_FAULT_SEEN
 
 
 def test_two_agents_in_one_room() -> None:
@@ -136,7 +136,7 @@ def test_two_agents_in_one_room() -> None:
     ]
     assert codes(afterwards(there, ASKED, ASSIGNED, RAISED)) == ["LKD405"]
     raised = replace(RAISED, fields={**RAISED.fields, **other})
-    assert afterwards(ASKED, ASSIGNED, ACTIVE, raised).verdict is Verdict.HEALTHY
+    assert afterwards(ASKED, ASSIGNED, ACTIVE, raised).verdict is Verdict.NO_FAULT_SEEN
 
 
 # Times without a zone
@@ -253,7 +253,7 @@ def test_a_line_with_the_agents_name_only_beside_another_call() -> None:
 def test_a_row_that_speaks_of_a_status_which_is_not_its_calls(state: str, metadata: str) -> None:
     rows = [row(0.1, "room_created"), row(0.5, "sip_participant_created"), row(1, "agent_connected", "agent")]
     diagnosis = judge(300, rows, row(0.05, state, metadata=metadata), closed(300))
-    assert diagnosis.verdict is Verdict.HEALTHY, found(diagnosis)
+    assert diagnosis.verdict is Verdict.NO_FAULT_SEEN, found(diagnosis)
 
 
 def test_the_end_of_a_call_whose_beginning_is_not_in_the_log() -> None:
@@ -290,7 +290,7 @@ def test_all_the_noise_of_a_healthy_call() -> None:
         server_line(90.1, "job ended", status="JS_FAILED", error="agent worker left the room"),
         worker_line(91, "process exited with non-zero exit code 255", job_id=""),
     ]
-    assert afterwards(ASKED, ASSIGNED, ACTIVE, OPENED, noise).verdict is Verdict.HEALTHY
+    assert afterwards(ASKED, ASSIGNED, ACTIVE, OPENED, noise).verdict is Verdict.NO_FAULT_SEEN
     live = look(30, dispatch(0, job()), phone(), agent(1, audio()))
     assert judge(30, live, log_file("server"), OPENED, noise, settings=HERE).verdict is Verdict.HEALTHY
 

@@ -84,7 +84,7 @@ def test_there_are_four() -> None:
 
 def test_an_inbound_call_lists_what_the_rows_do_not_cover() -> None:
     diagnosis = told_again(INCIDENTS["4-inbound-works"], 0, respell=False)
-    assert diagnosis.verdict is Verdict.HEALTHY
+    assert diagnosis.verdict is Verdict.NO_FAULT_SEEN
     assert {Step.AGENT_AUDIO, Step.SIP_ANSWERED} <= set(diagnosis.not_covered)
     agent_leg = {result.status for result in diagnosis.steps if result.step in LEGS[Leg.AGENT]}
     assert agent_leg == {Status.OK, Status.UNKNOWN}

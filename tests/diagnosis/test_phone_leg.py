@@ -133,10 +133,10 @@ def test_a_transfer_that_nobody_picks_up_is_not_the_calls_phone() -> None:
 def test_a_phone_without_a_call_status() -> None:
     assert judge(10, at_status(10, "")).verdict is Verdict.IN_PROGRESS
     diagnosis = judge(40, at_status(40, ""))
-    assert diagnosis.verdict is Verdict.HEALTHY
+    assert diagnosis.verdict is Verdict.NO_FAULT_SEEN
     assert Step.SIP_ANSWERED in diagnosis.not_covered
     silent = look(40, dispatch(0, job()), agent(1), phone("", 0))
-    assert judge(40, silent).verdict is Verdict.HEALTHY
+    assert judge(40, silent).verdict is Verdict.NO_FAULT_SEEN
 
 
 def test_none_of_it_applies_to_inbound_calls() -> None:

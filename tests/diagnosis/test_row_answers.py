@@ -52,7 +52,8 @@ def test_a_third_person_whom_the_agent_could_not_add(state: str) -> None:
         rows = sorted((*JOINED, failed, ENDED, talk), key=lambda each: each.at)
         diagnosis = rows_only(400, *rows)
         # That the call failed, in plain words, is a doubt of its own.
-        assert diagnosis.verdict is (Verdict.UNKNOWN if says_failed(state) else Verdict.HEALTHY)
+        well = Verdict.HEALTHY if talk.state == "sip_answered" else Verdict.NO_FAULT_SEEN
+        assert diagnosis.verdict is (Verdict.UNKNOWN if says_failed(state) else well)
         assert not codes(diagnosis)
 
 

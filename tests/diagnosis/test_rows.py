@@ -70,7 +70,7 @@ def test_until_the_placer_is_past_it_the_phone_may_still_ring() -> None:
 
 def test_a_call_that_connected_is_healthy_whatever_was_not_logged() -> None:
     diagnosis = rows_only(DAY, row(1, "agent_connected", "agent"))
-    assert diagnosis.verdict is Verdict.HEALTHY
+    assert diagnosis.verdict is Verdict.NO_FAULT_SEEN
     assert {Step.AGENT_AUDIO, Step.SIP_ANSWERED} <= set(diagnosis.not_covered)
     assert status(diagnosis, Step.ENTRYPOINT_CALLED) is Status.OK
 
@@ -102,7 +102,7 @@ def test_the_teams_own_states_are_missed_too() -> None:
     diagnosis = rows_only(DAY, row(0, "SENT"), settings=settings)
     assert found(diagnosis) == [("job_assigned", "LKD402", "possible")]
     assert "BOT_IN" in diagnosis.broken[0].because[0].text
-    assert rows_only(DAY, row(0, "SENT"), row(2, "BOT_IN"), settings=settings).verdict is Verdict.HEALTHY
+    assert rows_only(DAY, row(0, "SENT"), row(2, "BOT_IN"), settings=settings).verdict is Verdict.NO_FAULT_SEEN
 
 
 def test_an_unnamed_agent_is_dispatched_by_the_room() -> None:
@@ -134,7 +134,7 @@ def test_the_agents_clock_may_differ(skew: float) -> None:
         row(60 + skew, "call_ended", "agent"),
     ]
     diagnosis = rows_only(DAY, *rows)
-    assert diagnosis.verdict is Verdict.HEALTHY
+    assert diagnosis.verdict is Verdict.NO_FAULT_SEEN
     assert len(diagnosis.attempts) == 1
     assert ("LKD005" in warned(diagnosis)) == (skew < -5)
 
@@ -228,12 +228,12 @@ def test_what_is_said_is_in_the_evidence() -> None:
 def test_a_row_that_says_in_plain_words_that_it_failed(state: str) -> None:
     """Nothing is called healthy over it, though no step stands for it."""
     rows = [row(0, "agent_dispatched"), row(1, "agent_connected", "agent")]
-    assert rows_only(DAY, *rows).verdict is Verdict.HEALTHY
+    assert rows_only(DAY, *rows).verdict is Verdict.NO_FAULT_SEEN
     failed = rows_only(DAY, *rows, row(9, state))
     assert failed.verdict is Verdict.UNKNOWN
     assert state in " ".join(failed.would_settle)
     for harmless in ("no_error", "busy_tone_off", "transcript_error"):
-        assert rows_only(DAY, *rows, row(9, harmless)).verdict is Verdict.HEALTHY
+        assert rows_only(DAY, *rows, row(9, harmless)).verdict is Verdict.NO_FAULT_SEEN
 
 
 def test_a_component_of_which_no_state_is_known_may_be_the_agent() -> None:
@@ -266,7 +266,7 @@ def test_other_ways_to_say_that_it_failed(state: str) -> None:
 def test_a_state_that_names_what_would_be_done_if_it_failed(state: str) -> None:
     """Or a further phone's failure: this call has its own."""
     rows = [row(0, "agent_dispatched"), row(1, "agent_connected", "agent"), row(9, state)]
-    assert rows_only(DAY, *rows).verdict is Verdict.HEALTHY
+    assert rows_only(DAY, *rows).verdict is Verdict.NO_FAULT_SEEN
 
 
 # A team whose agent does not write to this log

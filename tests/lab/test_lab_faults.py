@@ -202,7 +202,7 @@ FAULTS = (
         api="entrypoint_called LKD406 likely",
         logs="agent_connected LKD407 proven",
         rows="agent_connected LKD407 likely",
-        closed="healthy",  # as far as the rows reach
+        closed="no_fault_seen",  # as far as the rows reach
     ),
     Fault(
         "silent",
@@ -210,14 +210,14 @@ FAULTS = (
         followed="agent_audio LKD408 proven",
         followed_late="agent_audio LKD408 proven",
         rows="agent_audio LKD408 proven",
-        closed="healthy",
+        closed="no_fault_seen",
     ),
     Fault(
         "muted",
         "LKD408",
         followed="agent_audio LKD408 proven",
         rows="agent_audio LKD408 proven",
-        closed="healthy",
+        closed="no_fault_seen",
     ),
     Fault(
         "no_dispatch",
@@ -234,14 +234,14 @@ FAULTS = (
         logs="agent_dispatched LKD409 likely",
         after="agent_dispatched LKD409 likely",
         rows="agent_dispatched LKD409 likely",
-        closed="healthy",  # the agent logs from that room, and the edge function does not say from which
+        closed="no_fault_seen",  # the agent logs from that room, and the edge function does not say from which
     ),
     Fault(
         "dispatched_to_logged_room",
         "LKD409",
         api="agent_dispatched LKD401 possible",
         rows="agent_dispatched LKD409 proven",
-        closed="healthy",
+        closed="no_fault_seen",
     ),
     Fault(
         "agents_ignored",
@@ -276,13 +276,21 @@ FAULTS = (
         api="agent_dispatched LKD302 proven",
         rows="agent_dispatched LKD302 proven",
     ),
-    Fault("two_agents", "LKD410", api="healthy", logs="healthy", rows="healthy", closed="healthy", after="healthy"),
+    Fault(
+        "two_agents",
+        "LKD410",
+        api="healthy",
+        logs="healthy",
+        rows="healthy",
+        closed="no_fault_seen",
+        after="no_fault_seen",
+    ),
     Fault(
         "dialing_for_ever",
         "LKD205",
         api="sip_ringing LKD205 likely",
         rows="sip_ringing LKD205 likely",
-        closed="healthy",
+        closed="no_fault_seen",
     ),
     Fault(
         "dialing_then_gone",
@@ -290,7 +298,7 @@ FAULTS = (
         followed="sip_ringing LKD205 likely",
         api="unknown",
         rows="unknown",
-        closed="healthy",
+        closed="no_fault_seen",
     ),
     Fault(
         "ringing_then_gone",
@@ -298,14 +306,14 @@ FAULTS = (
         followed="sip_answered LKD206 possible",
         api="unknown",
         rows="unknown",
-        closed="healthy",
+        closed="no_fault_seen",
     ),
     Fault(
         "no_sip",
         "LKD203",
         api="sip_participant_created LKD203 proven",
         rows="sip_participant_created LKD203 proven",
-        closed="healthy",
+        closed="no_fault_seen",
     ),
     Fault(
         "no_worker_and_no_response",
@@ -337,7 +345,7 @@ LOOKS_AT_ONCE = 5
 LOOK_PATIENCE = 150.0
 """Seconds until a look must have found its answer."""
 
-STATUS = {"broken": 1, "healthy": 0, "in_progress": 0, "unknown": 3}
+STATUS = {"broken": 1, "healthy": 0, "in_progress": 0, "no_fault_seen": 3, "unknown": 3}
 LOOKS = [
     (fault, look)
     for look in ("followed", "followed_late", "api", "logs", "rows", "all", "closed", "database", "after")

@@ -192,7 +192,7 @@ def test_incident_4_inbound_call_with_its_agent(
     assert live.json["direction"] == "inbound"
     edge.delete_room(room)
     closed = keep(doctor, "incident-4-closed", call_id)
-    assert closed.json["verdict"] == "healthy", closed.stdout
+    assert closed.json["verdict"] == "no_fault_seen", closed.stdout
     assert closed.status == 0
     not_covered = closed.json["not_covered"]
     assert "agent_audio" in not_covered

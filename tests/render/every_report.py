@@ -25,7 +25,7 @@ from livekit_doctor.render.report import (
 from tests.render import test_placed_call, test_probe
 from tests.render.reports import AGENT, CALLEE, ROOM, TRACES, check_report, trace_report
 
-STATUSES = {Verdict.BROKEN: 1, Verdict.HEALTHY: 0, Verdict.IN_PROGRESS: 0, Verdict.UNKNOWN: 3}
+STATUSES = {Verdict.BROKEN: 1, Verdict.HEALTHY: 0, Verdict.IN_PROGRESS: 0, Verdict.NO_FAULT_SEEN: 3, Verdict.UNKNOWN: 3}
 
 HOSTILE = (
     "</script><script>alert(1)</script> ]]> <!-- & \"quoted\" 'single' `code` ``` **bold** _it_ [a](javascript:b) | c\n"

@@ -215,9 +215,17 @@ def attempts() -> Diagnosis:
     tried = (
         attempt(1, Verdict.BROKEN, "LKD401", Step.AGENT_DISPATCHED),
         attempt(2, Verdict.UNKNOWN),
-        attempt(3, Verdict.HEALTHY),
+        attempt(3, Verdict.NO_FAULT_SEEN),
     )
-    return diagnosis(Verdict.HEALTHY, steps(**BEGUN, **JOINED), attempts=tried, room=room, not_covered=PHONE_LEG)
+    settle = ("whether the phone was answered: livekit-sip's log of the call, with --sip-log FILE",)
+    return diagnosis(
+        Verdict.NO_FAULT_SEEN,
+        steps(**BEGUN, **JOINED),
+        attempts=tried,
+        room=room,
+        not_covered=PHONE_LEG,
+        would_settle=settle,
+    )
 
 
 def both_legs() -> Diagnosis:

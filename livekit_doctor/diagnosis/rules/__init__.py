@@ -11,6 +11,7 @@ from livekit_doctor.diagnosis.rules import (
     api_refusals,
     carrier_answers,
     dispatches,
+    ended_calls,
     job_logs,
     jobs,
     phone_leg,
@@ -57,6 +58,7 @@ CALL_RULES: tuple[CallRule, ...] = (
     *room_logs.RULES,
     *job_logs.RULES,
     *agent_logs.RULES,
+    *ended_calls.RULES,
     *sightings.RULES,
     *api_refusals.RULES,
 )

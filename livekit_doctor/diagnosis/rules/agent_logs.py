@@ -15,11 +15,11 @@ from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.findings import Because, Finding
-from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.diagnosis.proofs import Clock, Proofs
 from livekit_doctor.diagnosis.rules.agents import agent_is_late
 from livekit_doctor.diagnosis.rules.looks import finding
 from livekit_doctor.diagnosis.said import Said
-from livekit_doctor.diagnosis.times import MEDIA_TAKES, PHONE_ALONE
+from livekit_doctor.diagnosis.times import LEFT_ALONE, MEDIA_TAKES, NO_GOODBYE, PHONE_ALONE
 from livekit_doctor.diagnosis.transfers import transferred
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Confidence, Step
@@ -68,6 +68,8 @@ def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
     lines = returned or (*logs.said(Said.SLOW_TO_CONNECT), *unresponsive)
     if not lines or _user_came_before(call, lines[0]):
         return None
+    if not returned and call.api_covers and not agent_is_late(call, proofs):
+        return None  # it is slow, and may yet connect
     if _never_seen(call) and _leaves_no_gap(call, lines[0]):
         sure = PROVEN
     else:
@@ -161,12 +163,8 @@ def left_the_phone_alone(call: Call, proofs: Proofs) -> Finding | None:
         return None
     agent, phone, when = gone[-1], phones[0], gone[-1].at
     ended = call.logged.get(Step.CALL_ENDED)
-    if (
-        when is None
-        or phone.at is None
-        or phone.at - when <= PHONE_ALONE
-        or (ended and ended.at <= phone.at - PHONE_ALONE)
-    ):
+    alone = LEFT_ALONE if when and _had_no_time_to_talk(proofs, when) else PHONE_ALONE
+    if when is None or phone.at is None or phone.at - when <= alone or (ended and ended.at <= phone.at - alone):
         return None
     others = [line for line in active if not logs.is_agent(line)]
     others = [line for line in others if line.fields.get("participant") != phone.fields.get("participant")]
@@ -183,6 +181,12 @@ def left_the_phone_alone(call: Call, proofs: Proofs) -> Finding | None:
     if Step.SIP_ANSWERED in proofs:
         return finding(call, "LKD407", Step.AGENT_CONNECTED, LIKELY, shown, [])
     return finding(call, "LKD407", Step.AGENT_CONNECTED, POSSIBLE, shown, ["LKD206"])
+
+
+def _had_no_time_to_talk(proofs: Proofs, when: datetime) -> bool:
+    """The agent left as soon as the phone was answered, or before: nobody can have said goodbye."""
+    answered = [p.at for p in proofs.get(Step.SIP_ANSWERED, ()) if p.at is not None and p.clock is Clock.LIVEKIT]
+    return bool(answered) and when - min(answered) < NO_GOODBYE
 
 
 def left_and_nobody_followed(call: Call, proofs: Proofs) -> Finding | None:

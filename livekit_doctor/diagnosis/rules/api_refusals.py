@@ -9,6 +9,7 @@ from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.carrier_answers import QUOTED
+from livekit_doctor.diagnosis.times import PLACING
 from livekit_doctor.evidence.observations import ApiRefusal
 from livekit_doctor.flow import Confidence, Step
 
@@ -64,6 +65,15 @@ def _is_of_token(item: ApiRefusal, statuses: tuple[int, ...]) -> bool:
     return 401 in statuses and ("invalid token" in item.message or "invalid API key" in item.message)
 
 
+def _is_of_other_time(call: Call, refusal: ApiRefusal) -> bool:
+    """Whether it is dated well before the call, or after it: a person picked it, and it names neither room nor call."""
+    times = [row.at for row in call.rows] + [proof.created_at for proof in (call.room_info,) if proof is not None]
+    times += [line.at for line in call.component_logs.own if line.at is not None and line.zoned]
+    if refusal.at is None or not times:
+        return False
+    return not min(times) - PLACING <= refusal.at <= max(times) + PLACING
+
+
 def _finding(
     call: Call,
     proofs: Proofs,
@@ -83,7 +93,9 @@ def _finding(
     # Other services answer with the same codes; LiveKit's SDKs print the status with them.
     of_livekit = bool(refusal.method or refusal.status) or any(words in refusal.message for words in _OWN_WORDS)
     because = Because(source=refusal.method or "LiveKit API, pasted", at=refusal.at, text=text or "refused")
-    likely = of_livekit and not refusal.quoted
+    of_other_time = _is_of_other_time(call, refusal)
+    sure = sure and not of_other_time
+    likely = of_livekit and not refusal.quoted and not of_other_time
     return Finding(
         code=code,
         step=step,

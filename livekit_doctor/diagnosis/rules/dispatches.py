@@ -230,11 +230,18 @@ def _past_dispatch(call: Call, proofs: Proofs) -> bool:
         return False
     if call.inbound or Step.AGENT_DISPATCHED in call.logged:
         return True
-    if placer_is_past(call) and not call.phone_waits:
+    if placer_is_past(call) and not call.phone_waits and not _answered_just_now(call):
         return True
     if _answered_and_alone(call):
         return call.watched(_looks_since_answer(call)) >= SECOND_LOOK
     return nobody_ever_joined(call)
+
+
+def _answered_just_now(call: Call) -> bool:
+    """By a row: what dispatches on the answer, another component maybe, has not had its time."""
+    row = call.logged.get(Step.SIP_ANSWERED)
+    allowed = timedelta(seconds=call.settings.flow.allowances.agent_dispatched.broken_after)
+    return row is not None and Step.AGENT_DISPATCHED not in call.logged and call.rows_now - row.at < allowed
 
 
 def wants_second_look_for_dispatch(call: Call, proofs: Proofs) -> bool:

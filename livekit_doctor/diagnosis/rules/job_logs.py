@@ -42,7 +42,9 @@ def worker_on_other_server(call: Call, proofs: Proofs) -> Finding | None:
     line, refused = elsewhere[-1], _no_worker(call)
     url = line.fields["url"]
     shown = [because(line, f"the worker is registered with {url}, the call is placed on {call.settings.livekit.url}")]
-    confidence = POSSIBLE if _may_be_one_server(url, call.settings.livekit.url) else PROVEN if refused else LIKELY
+    # Another host may be another name of the same server, and the worker gone; another port of one host is not.
+    sure = PROVEN if refused and _server(url)[0] == own[0] else LIKELY
+    confidence = POSSIBLE if _may_be_one_server(url, call.settings.livekit.url) else sure
     return _finding(call, "LKD104", confidence, [*shown, *map(because, refused)], other_name=url)
 
 
@@ -50,15 +52,16 @@ def worker_not_connected(call: Call, proofs: Proofs) -> Finding | None:
     """LKD105: a worker's log ends its attempts to connect, before the dispatch, without having registered,
     and no other worker was there."""
     failing = _failing_connection(call)
-    if _has_job(call, proofs) or failing is None:
-        return None
+    if _has_job(call, proofs) or failing is None or call.component_logs.said(Said.ASKED):
+        return None  # one that was asked was connected
     refused = _no_worker(call)
     for worker, _ in _registered(call):
         # One that was killed leaves no line of its going: of the log's own the server knows better.
         if not refused or failing.file not in worker.files:
             return None
     shown = [because(failing, "the worker does not reach its server"), *map(because, refused)]
-    confidence = POSSIBLE if not is_dated(failing) else PROVEN if refused else LIKELY
+    vouched = failing.at is not None and call.component_logs.covers("worker", _began(call) or failing.at)
+    confidence = POSSIBLE if not is_dated(failing) else PROVEN if refused and vouched else LIKELY
     return _finding(call, "LKD105", confidence, shown, detail=failing.fields.get("error"))
 
 

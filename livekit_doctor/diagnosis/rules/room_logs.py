@@ -14,7 +14,7 @@ from livekit_doctor.diagnosis.rules.dispatches import placer_is_past, stray_disp
 from livekit_doctor.diagnosis.rules.looks import finding, job_was_lost
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, PLACING, STILL_WRITTEN
-from livekit_doctor.evidence.observations import DispatchList, LogLine
+from livekit_doctor.evidence.observations import DispatchList, LogLine, is_scratch
 from livekit_doctor.flow import Confidence, Step, order
 
 PROVEN, LIKELY, POSSIBLE = Confidence.PROVEN, Confidence.LIKELY, Confidence.POSSIBLE
@@ -110,6 +110,8 @@ def room_closed_early(call: Call, proofs: Proofs) -> Finding | None:
     """LKD502: the node that had the room closed it, and nobody had been in it."""
     logs = call.component_logs
     idle, closed = logs.said(Said.ROOM_IDLE), logs.said(Said.ROOM_CLOSED)
+    if Step.CALL_ENDED in call.logged or (call.room is not None and is_scratch(call.room.name)):
+        return None  # whoever placed the call ended it, or the tool its own experiment
     if not (idle or closed) or call.room_live or logs.said(Said.PARTICIPANT_ACTIVE):
         return None
     if any(order(step) > order(Step.AGENT_DISPATCHED) for step in proofs if step is not Step.CALL_ENDED):

@@ -50,7 +50,7 @@ def never_logged(call: Call, proofs: Proofs) -> Finding | None:
     first = stretch[0]
     code = CODES[first]
     entry = catalogue.get(code)
-    others = [CODES[step] for step in stretch[1:]]
+    others = [CODES[step] for step in stretch[1:] if step in CODES]
     candidates = [*entry.candidates, *others]
     for other in others:
         candidates.extend(catalogue.get(other).candidates)

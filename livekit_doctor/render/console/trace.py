@@ -15,6 +15,7 @@ from livekit_doctor.render.report import TraceReport
 from livekit_doctor.render.words import (
     LEGS,
     REMARKS,
+    UNDECIDED,
     VERDICTS,
     because_line,
     bundle_note,
@@ -33,6 +34,7 @@ TIMELINE_ROWS = 40
 STYLES = {
     Verdict.HEALTHY: "bold green",
     Verdict.IN_PROGRESS: "bold cyan",
+    Verdict.NO_FAULT_SEEN: f"bold {WARNING}",
     Verdict.UNKNOWN: f"bold {WARNING}",
 }
 
@@ -152,13 +154,13 @@ def _broken(page: Page, item: Broken, report: TraceReport, detail: Detail, *, pr
 def _verdict(page: Page, diagnosis: Diagnosis) -> None:
     head = (f"{VERDICTS[diagnosis.verdict]}: ", STYLES[diagnosis.verdict])
     page.hanging([head], verdict_sentence(diagnosis))
-    if diagnosis.verdict is Verdict.HEALTHY:
+    if diagnosis.verdict in (Verdict.HEALTHY, Verdict.NO_FAULT_SEEN):
         page.field("not covered", not_covered(diagnosis))
 
 
 def _unread(page: Page, report: TraceReport) -> set[tuple[str, str]]:
     """What could not be read, and what to type so that it can; codes and messages of these."""
-    if report.diagnosis.verdict is not Verdict.UNKNOWN:
+    if report.diagnosis.verdict not in UNDECIDED:
         return set()
     unread: dict[tuple[str, str], Coverage] = {}
     for entry in report.diagnosis.coverage:

@@ -36,6 +36,7 @@ MARKS: Mapping[str, Shown] = {
     "unknown": Shown("odd", "unknown"),
     "pending": Shown("wait", "may still come"),
     "in_progress": Shown("wait", "in progress"),
+    "no_fault_seen": Shown("odd", "no fault seen"),
     "skipped": Shown("none", "skipped"),
 }
 

@@ -31,6 +31,7 @@ from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.report import TraceReport
 from livekit_doctor.render.words import (
     REMARKS,
+    UNDECIDED,
     VERDICTS,
     bundle_note,
     moment,
@@ -164,7 +165,7 @@ def of(report: TraceReport) -> TracePage:
         facts=tuple(_facts(report)),
         legs=_legs(report),
         breaks=tuple(Break(SPEC[item.step].title, _fault(item, report)) for item in diagnosis.broken),
-        not_covered=not_covered(diagnosis) if diagnosis.verdict is Verdict.HEALTHY else "",
+        not_covered=not_covered(diagnosis) if diagnosis.verdict in (Verdict.HEALTHY, Verdict.NO_FAULT_SEEN) else "",
         unread=unread,
         settle_by=advice(diagnosis.would_settle),
         ruled_out=tuple(named(item.code, item.because) for item in diagnosis.ruled_out),
@@ -234,7 +235,7 @@ def _legs(report: TraceReport) -> tuple[LegRows, ...]:
 
 
 def _unread(report: TraceReport) -> Iterator[Unread]:
-    if report.diagnosis.verdict is not Verdict.UNKNOWN:
+    if report.diagnosis.verdict not in UNDECIDED:
         return
     for (code, message), entries in _problems(report.diagnosis).items():
         yield Unread(
@@ -254,7 +255,7 @@ def _problems(diagnosis: Diagnosis) -> dict[tuple[str, str], list[Coverage]]:
 
 def _warnings(report: TraceReport) -> Iterator[Named]:
     """What is not said already among what could not be read."""
-    said = _problems(report.diagnosis) if report.diagnosis.verdict is Verdict.UNKNOWN else {}
+    said = _problems(report.diagnosis) if report.diagnosis.verdict in UNDECIDED else {}
     for item in report.diagnosis.warnings:
         if (item.code, item.message) not in said:
             yield named(item.code, item.message)

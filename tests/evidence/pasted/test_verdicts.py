@@ -180,7 +180,7 @@ def test_webhooks_of_a_healthy_call() -> None:
     bodies = webhooks("healthy")
     for text in ("\n".join(bodies), quoted("\n".join(bodies)), f"[{','.join(bodies)}]", as_html("\n".join(bodies))):
         diagnosis = pasted(text)
-        assert diagnosis.verdict is Verdict.HEALTHY
+        assert diagnosis.verdict is Verdict.NO_FAULT_SEEN
         assert diagnosis.room
         assert diagnosis.room.name == json.loads(bodies[0])["room"]["name"]
         status = {result.step: result.status for result in diagnosis.steps}

@@ -1,0 +1,73 @@
+"""Whether agent and phone were together, for longer than a moment: what a healthy call must have been seen to have."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.proofs import Clock, Proofs
+from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.seen import ANSWERED
+from livekit_doctor.diagnosis.times import MOMENT
+from livekit_doctor.evidence.observations import ParticipantList
+from livekit_doctor.flow import Step
+
+_Dated = tuple[datetime, str]
+"""When, and by which clock: LiveKit's or that of a component's rows."""
+
+
+def were_together(call: Call, proofs: Proofs) -> bool:
+    """Both are seen in one look, or both had come before the first of them was gone, as far as clocks can tell."""
+    if any(_both_in(call, listing) for listing in call.participant_lists):
+        return True
+    came = [when for step in _both(call) if (when := _came(call, proofs, step))]
+    ends = list(_ends(call))
+    if len(came) < len(_both(call)) or not ends:
+        return False
+    return all(_is_after(call, end, start) for end in ends for start in came)
+
+
+def _both(call: Call) -> tuple[Step, ...]:
+    used = (Step.AGENT_CONNECTED, Step.SIP_PARTICIPANT_CREATED if call.inbound else Step.SIP_ANSWERED)
+    return tuple(step for step in used if step not in call.settings.flow.not_used)
+
+
+def _both_in(call: Call, listing: ParticipantList) -> bool:
+    phones = [p for p in listing.participants if p.kind == "SIP"]
+    there = any(call.inbound or p.attributes.get("sip.callStatus") in ANSWERED for p in phones)
+    agent = Step.AGENT_CONNECTED in call.settings.flow.not_used or bool(call.agents_in(listing))
+    phone = Step.SIP_ANSWERED in call.settings.flow.not_used or there
+    return agent and phone
+
+
+def _came(call: Call, proofs: Proofs, step: Step) -> _Dated | None:
+    """The first moment at which it is known to have happened; by LiveKit's clock, where any source has that."""
+    dated = [(when, proof.clock) for proof in proofs.get(step, ()) if (when := proof.at or proof.by) is not None]
+    if not dated:
+        return None
+    own = [each for each in dated if each[1] is Clock.LIVEKIT] or dated
+    at, clock = min(own)
+    row = call.logged.get(step)
+    return at, row.source if row is not None and clock is Clock.CALL_LOGS else clock.value
+
+
+def _ends(call: Call) -> Iterator[_Dated]:
+    """When agent, phone or room was gone, as far as any source tells."""
+    logs = call.component_logs
+    for line in logs.said(Said.PARTICIPANT_LEFT):
+        if line.at and line.zoned and (logs.is_agent(line) or line.fields.get("kind") == "SIP"):
+            yield line.at, Clock.LIVEKIT.value
+    for line in logs.said(Said.ROOM_CLOSED, Said.ROOM_IDLE):
+        if line.at and line.zoned:
+            yield line.at, Clock.LIVEKIT.value
+    for item in call.sightings:
+        if item.event in ("participant_left", "room_finished") and item.at is not None:
+            yield item.at, Clock.LIVEKIT.value
+    ended = call.logged.get(Step.CALL_ENDED)
+    if ended is not None:
+        yield ended.at, ended.source
+
+
+def _is_after(call: Call, end: _Dated, start: _Dated) -> bool:
+    """By more than a moment, and by two clocks beyond the tolerance."""
+    tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
+    return end[0] - start[0] > (MOMENT if end[1] == start[1] else tolerance)
