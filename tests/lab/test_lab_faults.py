@@ -10,7 +10,7 @@ import secrets
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -718,21 +718,37 @@ def place_agents_ignored(call: PlacedCall) -> None:
 
 
 def place_only_dispatch_deleted(call: PlacedCall) -> None:
-    call.without_worker()
-    call.open_room(call.agent_name)
-    (dispatch,) = call.edge.dispatches(call.room)
-    call.edge.delete_dispatch(dispatch)  # before the server says that it has no worker, 0 to 5 s later
+    open_and_delete(call, lambda: call.open_room(call.agent_name))
     call.log("room_created", "agent_dispatched")
     call.phone()
     call.log("sip_participant_created")
 
 
 def place_logged_dispatch_deleted(call: PlacedCall) -> None:
-    call.without_worker()
-    place_no_dispatch(call)
-    dispatch = call.dispatch()
-    call.log("agent_dispatched", dispatch_id=dispatch.id)
-    call.edge.delete_dispatch(dispatch)
+    def dispatch() -> None:
+        call.open_room()
+        call.dispatch()
+
+    deleted = open_and_delete(call, dispatch)
+    call.log("room_created")
+    call.phone()
+    call.log("sip_participant_created")
+    call.log("agent_dispatched", dispatch_id=deleted.id)
+
+
+def open_and_delete(call: PlacedCall, dispatched: Callable[[], object]) -> api.AgentDispatch:
+    """The dispatch is deleted before the server says that it has no worker, 0 to 5 s later: that would break it."""
+    for _ in range(20):
+        call.without_worker()
+        dispatched()
+        dispatch = next(one for one in call.edge.dispatches(call.room) if one.agent_name == call.agent_name)
+        call.edge.delete_dispatch(dispatch)
+        if not call.stage.server.logged("not dispatching agent job since no worker is available", room=call.room):
+            return dispatch
+        call.edge.delete_room(call.room)
+        call.room = call.names.room()
+        time.sleep(0.5)
+    raise AssertionError("the server always says at once that it has no worker")
 
 
 def place_inbound_rule_without_agent(call: PlacedCall) -> None:

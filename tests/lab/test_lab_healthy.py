@@ -563,11 +563,12 @@ def test_known_while_it_lives(life: Life) -> None:
 
 @each
 def test_healthy_in_the_end(life: Life) -> None:
-    """While they talk, and once the room is closed, as far as there are rows."""
+    """While they talk, and once the room is closed, as far as there are rows: these alone show no two together."""
     for kind in life.style.looks:
         talking = life.between("talking", "ending", kind)
         assert talking, f"no look {kind} while they talked"
-        assert talking[-1].verdict == "healthy", life.told(talking[-1])
+        expected = ("healthy", "no_fault_seen") if kind == "database" else ("healthy",)
+        assert talking[-1].verdict in expected, life.told(talking[-1])
         closed = [look for look in life.looks if look.kind == kind and look.begun > life.moments["closed"]]
         assert closed[-1].verdict in (("unknown",) if kind == "api" else ("healthy", "no_fault_seen")), life.told(
             closed[-1]

@@ -193,7 +193,7 @@ def test_incident_4_inbound_call_with_its_agent(
     edge.delete_room(room)
     closed = keep(doctor, "incident-4-closed", call_id)
     assert closed.json["verdict"] == "no_fault_seen", closed.stdout
-    assert closed.status == 0
+    assert closed.status == 3
     not_covered = closed.json["not_covered"]
     assert "agent_audio" in not_covered
     assert "sip_answered" in not_covered
