@@ -90,11 +90,25 @@ class ComponentLogs(Struct, frozen=True, dict=True):
         for _, line in self._lines:
             if self._in_room(line) and "job_id" in line.fields:
                 names.setdefault(line.fields["job_id"], set()).add(line.fields.get("agent_name", ""))
+        if (heard := self._heard_job) and heard not in names:
+            named = (line for _, line in self._lines if line.fields.get("job_id") == heard)
+            names[heard] = {line.fields.get("agent_name", "") for line in named}
         others = set(self.call.settings.agent.others)
         own = self.call.agent_name
         if own and any(own in found for found in names.values()):
             others |= set().union(*names.values()) - {own, ""}
         return {job_id for job_id, found in names.items() if not found & others}
+
+    @cached_property
+    def _heard_job(self) -> str:
+        """The job of the one agent whose audio livekit-sip took to the phone: an agent's identity names it."""
+        heard = {
+            line.fields.get("participant", "")
+            for said, line in self._lines
+            if said is Said.SIP_HEARD and self._in_room(line)
+        }
+        jobs = [identity.removeprefix("agent-") for identity in heard if identity.startswith("agent-AJ_")]
+        return jobs[0] if len(jobs) == 1 else ""
 
     @cached_property
     def agent_names(self) -> frozenset[str]:
@@ -204,6 +218,11 @@ class ComponentLogs(Struct, frozen=True, dict=True):
         return tuple(line for line in lines if name is None or line.fields.get("agent_name", "") == name)
 
     @cached_property
+    def of_workers(self) -> tuple[LogLine, ...]:
+        """All lines of workers' logs, about whichever call."""
+        return tuple(line for _, line in self._lines if line.log == "worker")
+
+    @cached_property
     def naming_workers(self) -> tuple[LogLine, ...]:
         """All lines with the id of a worker."""
         return tuple(line for _, line in self._lines if line.fields.get("worker_id"))
@@ -214,14 +233,14 @@ class ComponentLogs(Struct, frozen=True, dict=True):
             return True
         if fields.get("room") or fields.get("room_id"):
             return False
-        if line.read.excerpt and fields.get("job_id", "") not in self._jobs_elsewhere:
+        if line.read.excerpt and fields.get("job_id", "") not in self.jobs_elsewhere:
             # A person picked it, and no other call is known to be its own.
             return True
         dispatches = {dispatch.id for dispatch in self.call.dispatches_ever}
         return fields.get("job_id") in self.job_ids or fields.get("dispatch_id") in dispatches
 
     @cached_property
-    def _jobs_elsewhere(self) -> frozenset[str]:
+    def jobs_elsewhere(self) -> frozenset[str]:
         """The jobs that lines put into other rooms."""
         lines = [line for _, line in self._lines if line.fields.get("room") and not self._in_room(line)]
         return frozenset({line.fields.get("job_id", "") for line in lines} - {""} - self.job_ids)

@@ -83,7 +83,7 @@ def _from_component_logs(call: Call) -> Iterator[Proof]:
         for line in logs.said(said):
             if step is Step.AGENT_DISPATCHED and line.log == "server" and not _dispatches_agent(call, line):
                 continue
-            if said in (Said.SESSION_STARTED, Said.PARTICIPANT_ACTIVE) and not logs.is_agent(line):
+            if said in (Said.SESSION_STARTED, Said.PARTICIPANT_ACTIVE, Said.SIP_HEARD) and not logs.is_agent(line):
                 continue
             yield _by_line(step, line)
     for line in logs.own:
@@ -105,6 +105,7 @@ _STEP_OF_LINE = (
     (Step.ENTRYPOINT_CALLED, Said.MEDIA_TIMED_OUT),
     (Step.ENTRYPOINT_CALLED, Said.SESSION_STARTED),
     (Step.AGENT_CONNECTED, Said.PARTICIPANT_ACTIVE),
+    (Step.AGENT_AUDIO, Said.SIP_HEARD),
     (Step.SIP_PARTICIPANT_CREATED, Said.SIP_CREATING),
     (Step.SIP_PARTICIPANT_CREATED, Said.SIP_ACCEPTED),
     (Step.SIP_RINGING, Said.SIP_RANG),

@@ -28,6 +28,8 @@ class Said(StrEnum):
     """A worker was asked, and the answer or the assignment took too long."""
     ASSIGNED = auto()
     JOB_ENDED = auto()
+    PROCESS_EXITS = auto()
+    """A worker's job process ends in order; its agent has left."""
     REGISTERED = auto()
     """A worker registered: the server's line, or the worker's own."""
     DEREGISTERED = auto()
@@ -92,6 +94,10 @@ class Said(StrEnum):
     SIP_RANG = auto()
     """Its times name the ringing, which they do only where it rang."""
     SIP_ESTABLISHED = auto()
+    SIP_OVER = auto()
+    """livekit-sip ends a call that had been answered."""
+    SIP_HEARD = auto()
+    """livekit-sip takes a track of somebody in the room to the phone; `participant` is whose."""
 
 
 class _Meaning(Struct, frozen=True):
@@ -169,6 +175,7 @@ MEANINGS = (
     _Meaning("worker", "unhandled exception while running the job task", Said.RAISED, _of_job),
     _Meaning("worker", "process exited with non-zero exit code", Said.EXITED, _of_job),
     _Meaning("worker", "job crashed", Said.EXITED, _of_job),
+    _Meaning("worker", "process exiting", Said.PROCESS_EXITS, _of_job),
     _Meaning("worker", "process is unresponsive", Said.UNRESPONSIVE, _of_job),
     _Meaning("sip", "creating sip participant", Said.SIP_CREATING),
     _Meaning("sip", "sip call failed", Said.SIP_FAILED, _error("")),
@@ -177,6 +184,9 @@ MEANINGS = (
     _Meaning("sip", "closing outbound call with error", Said.SIP_FAILED, _error("")),
     _Meaning("sip", "signaling timestamps", Said.SIP_RANG, lambda line: "invite_to_ringing_ms" in line.fields),
     _Meaning("sip", "outbound sip call established", Said.SIP_ESTABLISHED),
+    _Meaning("sip", "closing outbound call", Said.SIP_OVER),
+    _Meaning("sip", "sip call ended", Said.SIP_OVER),
+    _Meaning("sip", "track subscribed", Said.SIP_HEARD, lambda line: line.fields.get("kind", "audio") == "audio"),
     _Meaning("sip", "outbound call transferred", Said.TRANSFERRED),
     _Meaning("sip", "inbound call transferred", Said.TRANSFERRED),
     _Meaning("worker", "the room connection was not established", Said.SLOW_TO_CONNECT),

@@ -16,6 +16,9 @@ AROUND_DISPATCH = (timedelta(seconds=-2), timedelta(seconds=15))
 """When a line without room or job may be about a dispatch: the server answers it 0 to 5 s later, and a request that
 hangs is given up after 3 s a worker (fact 11)."""
 
+CONNECTION_TRIES = timedelta(minutes=3)
+"""livekit-agents gives up after 16 attempts to connect, 10 s apart at most (its max_retry)."""
+
 WORKER_ANSWERS_WITHIN = timedelta(seconds=3)
 """The longest that the server waits for a worker's answer to a job request (fact 11)."""
 

@@ -7,8 +7,8 @@ from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.proofs import Clock, Proofs
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import ANSWERED
-from livekit_doctor.diagnosis.times import MOMENT
-from livekit_doctor.evidence.observations import ParticipantList
+from livekit_doctor.diagnosis.times import MOMENT, PHONE_ALONE
+from livekit_doctor.evidence.observations import LogLine, ParticipantList
 from livekit_doctor.flow import Step
 
 _Dated = tuple[datetime, str]
@@ -16,9 +16,14 @@ _Dated = tuple[datetime, str]
 
 
 def were_together(call: Call, proofs: Proofs) -> bool:
-    """Both are seen in one look, or both had come before the first of them was gone, as far as clocks can tell."""
-    if any(_both_in(call, listing) for listing in call.participant_lists):
-        return True
+    """Both are seen in one look, or both had come before the first of them was gone, as far as clocks can tell.
+
+    What looks into the room have seen, no other source outdoes."""
+    if _was_left_alone(call):
+        return False
+    looks = [listing for listing in call.participant_lists if listing.participants]
+    if looks:
+        return any(_both_in(call, proofs, listing) for listing in looks)
     came = [when for step in _both(call) if (when := _came(call, proofs, step))]
     ends = list(_ends(call))
     if len(came) < len(_both(call)) or not ends:
@@ -31,10 +36,13 @@ def _both(call: Call) -> tuple[Step, ...]:
     return tuple(step for step in used if step not in call.settings.flow.not_used)
 
 
-def _both_in(call: Call, listing: ParticipantList) -> bool:
+def _both_in(call: Call, proofs: Proofs, listing: ParticipantList) -> bool:
+    """An agent without audio in it, of whom no other source says that it was heard, was silent."""
     phones = [p for p in listing.participants if p.kind == "SIP"]
     there = any(call.inbound or p.attributes.get("sip.callStatus") in ANSWERED for p in phones)
-    agent = Step.AGENT_CONNECTED in call.settings.flow.not_used or bool(call.agents_in(listing))
+    agents = call.agents_in(listing)
+    heard = Step.AGENT_AUDIO in proofs or Step.AGENT_AUDIO in call.settings.flow.not_used
+    agent = Step.AGENT_CONNECTED in call.settings.flow.not_used or (bool(agents) and heard)
     phone = Step.SIP_ANSWERED in call.settings.flow.not_used or there
     return agent and phone
 
@@ -48,6 +56,30 @@ def _came(call: Call, proofs: Proofs, step: Step) -> _Dated | None:
     at, clock = min(own)
     row = call.logged.get(step)
     return at, row.source if row is not None and clock is Clock.CALL_LOGS else clock.value
+
+
+def _was_left_alone(call: Call) -> bool:
+    """The phone outlived the last agent by longer than a callee takes to hang up, by any sources."""
+    logs = call.component_logs
+    left = [line for line in logs.said(Said.PARTICIPANT_LEFT) if line.zoned]
+    agents = [(line.at, Clock.LIVEKIT) for line in left if logs.is_agent(line)]
+    agents += [(line.at, Clock.WORKER) for line in logs.said(Said.PROCESS_EXITS) if line.zoned]
+    phones = [line.at for line in (*left, *logs.said(Said.SIP_OVER)) if line.zoned and _is_of_phone(line)]
+    for item in call.sightings:
+        if item.event == "participant_left":
+            kinds = {participant.kind for participant in item.participants}
+            agents += [(item.at, Clock.LIVEKIT)] if "AGENT" in kinds else []
+            phones += [item.at] if "SIP" in kinds else []
+    gone = [(at, clock) for at, clock in agents if at is not None]
+    over = max((at for at in phones if at is not None), default=None)
+    if not gone or over is None or logs.said(Said.TRANSFERRED):
+        return False
+    tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
+    return all(over - at > PHONE_ALONE + (tolerance if clock is Clock.WORKER else timedelta()) for at, clock in gone)
+
+
+def _is_of_phone(line: LogLine) -> bool:
+    return line.log == "sip" or line.fields.get("kind") == "SIP"
 
 
 def _ends(call: Call) -> Iterator[_Dated]:

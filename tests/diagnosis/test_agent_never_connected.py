@@ -70,12 +70,19 @@ def test_somebody_who_came_before_the_job_or_after_its_end(line: LogLine, came: 
     assert found(after(*PHONE, *person, line)) == [(CONNECTED, "LKD415", "proven")]
 
 
-@pytest.mark.parametrize("line", [returned(0.5), returned(60), SLOW])
+@pytest.mark.parametrize("line", [returned(0.5), returned(60)])
 def test_by_the_workers_log_alone(line: LogLine) -> None:
     """Nobody saw who was in the room: the server's log may be of another node than the room's."""
     assert found(after(line)) == [(CONNECTED, "LKD415", "possible")]
     alone = judge(900, log_file("worker"), ASKED, line, settings=HERE, subject=Subject(room=ROOM))
     assert found(alone) == [(CONNECTED, "LKD415", "possible")]
+
+
+def test_a_slow_one_may_have_connected_after_that() -> None:
+    """The worker's log says nothing when it does."""
+    assert after(SLOW).verdict is Verdict.UNKNOWN
+    alone = judge(900, log_file("worker"), ASKED, SLOW, settings=HERE, subject=Subject(room=ROOM))
+    assert alone.verdict is Verdict.UNKNOWN
 
 
 def test_somebody_of_an_unknown_kind() -> None:

@@ -72,6 +72,8 @@ def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
         return None  # it is slow, and may yet connect
     if _never_seen(call) and _leaves_no_gap(call, lines[0]):
         sure = PROVEN
+    elif not (returned or unresponsive or call.api_covers):
+        return None  # it was slow; whether it connected after that, a worker's log does not tell
     else:
         # A loop that is blocked in mid-call leaves the same lines in the worker's log.
         sure = LIKELY if returned and call.api_covers and call.phone_present else POSSIBLE

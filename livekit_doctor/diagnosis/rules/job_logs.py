@@ -6,7 +6,7 @@ apart stays a candidate.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -19,7 +19,7 @@ from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.looks import finding
 from livekit_doctor.diagnosis.said import Said, meaning
-from livekit_doctor.diagnosis.times import ANSWERED_WITHIN, AROUND_DISPATCH, RESTARTED_WITHIN
+from livekit_doctor.diagnosis.times import ANSWERED_WITHIN, AROUND_DISPATCH, CONNECTION_TRIES, RESTARTED_WITHIN
 from livekit_doctor.diagnosis.workers_over_time import NO_MORE, Change, State, Worker, is_dated
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Confidence, Step
@@ -37,7 +37,7 @@ def worker_on_other_server(call: Call, proofs: Proofs) -> Finding | None:
     lines = [line for line in _own_registrations(call) if line.log == "worker" and line.fields.get("url")]
     here = [line for line in lines if _server(line.fields["url"]) == own]
     elsewhere = [line for line in lines if _server(line.fields["url"]) != own]
-    if here or not elsewhere or _is_known_to_server(call, elsewhere):
+    if here or not elsewhere or _is_known_to_server(call, elsewhere) or _may_have_job(call, elsewhere[-1].file):
         return None
     line, refused = elsewhere[-1], _no_worker(call)
     url = line.fields["url"]
@@ -52,8 +52,8 @@ def worker_not_connected(call: Call, proofs: Proofs) -> Finding | None:
     """LKD105: a worker's log ends its attempts to connect, before the dispatch, without having registered,
     and no other worker was there."""
     failing = _failing_connection(call)
-    if _has_job(call, proofs) or failing is None or call.component_logs.said(Said.ASKED):
-        return None  # one that was asked was connected
+    if _has_job(call, proofs) or failing is None or _may_have_job(call, failing.file):
+        return None
     refused = _no_worker(call)
     for worker, _ in _registered(call):
         # One that was killed leaves no line of its going: of the log's own the server knows better.
@@ -299,6 +299,21 @@ def _has_job(call: Call, proofs: Proofs) -> bool:
     return bool(Step.JOB_ASSIGNED in proofs or call.jobs or call.agents_seen)
 
 
+def _may_have_job(call: Call, file: str) -> bool:
+    """Whether a worker's log tells of a job that may be this call's: one that was asked was connected to its server."""
+    logs = call.component_logs
+    if logs.said(Said.ASKED):
+        return True
+    tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
+    since = call.dispatched_at - tolerance if call.dispatched_at else None
+    return any(
+        line.file == file
+        and line.fields.get("job_id", "") not in logs.jobs_elsewhere | {""}
+        and (since is None or line.at is None or line.at >= since)
+        for line in logs.of_workers
+    )
+
+
 def _no_worker(call: Call) -> tuple[LogLine, ...]:
     """The server's refusals of the latest dispatch's job."""
     wanted, name = _TYPES[call.settings.agent.job_type], call.wanted_agent
@@ -469,9 +484,17 @@ def _failing_connection(call: Call) -> LogLine | None:
         names = {line.fields.get("agent_name", "") for line in lines if meaning(line) is Said.REGISTERED}
         before = [line for line in lines if _before_dispatch(call, line)]
         last = before[-1] if before else lines[0]
+        if not _soon_after_opening(call, last):
+            continue
         if meaning(last) is not Said.REGISTERED and (call.wanted_agent is None or names <= {call.wanted_agent}):
             failing.append(last)
     return failing[-1] if failing else None
+
+
+def _soon_after_opening(call: Call, line: LogLine) -> bool:
+    """A connection that is lost long after the call says nothing of the dispatch."""
+    began = call.dispatched_at or min((one.at for one in call.component_logs.own if one.at is not None), default=None)
+    return began is None or line.at is None or line.at - began <= CONNECTION_TRIES
 
 
 def _before_dispatch(call: Call, line: LogLine) -> bool:

@@ -117,7 +117,7 @@ def room_closed_early(call: Call, proofs: Proofs) -> Finding | None:
     if any(order(step) > order(Step.AGENT_DISPATCHED) for step in proofs if step is not Step.CALL_ENDED):
         return None
     opened = logs.said(Said.ROOM_OPENED)
-    if not opened or job_was_lost(call) or call.answers:
+    if not opened or job_was_lost(call) or call.answers or logs.said(Said.DISPATCH_DELETED):
         return None  # nobody came, since the agent's or the phone's leg was broken before
     line = (idle or closed)[-1]
     why = "it was deleted" if logs.said(Said.ROOM_DELETED) else "nobody had come"

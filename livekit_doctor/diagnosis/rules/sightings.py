@@ -29,6 +29,8 @@ def phone_left(call: Call, proofs: Proofs) -> Finding | None:
         phones = [p for p in item.participants if p.kind == "SIP" and not p.attributes.get("sip.ruleID")]
         if item.left_because in _REASONS and phones:
             code, step, confidence, candidates = _REASONS[item.left_because]
+            if code == "LKD206" and phones[0].attributes.get("sip.callStatus") == "dialing":
+                confidence = Confidence.POSSIBLE  # it is not known to have rung
             text = f"SIP participant {phones[0].identity} left: {item.left_because}"
             because = (Because(source=f"webhook {item.event}", at=item.at, text=text),)
             values = {"trunk_id": phones[0].attributes.get("sip.trunkID", ""), "detail": item.left_because}

@@ -198,18 +198,19 @@ def test_half_of_the_webhooks_is_no_verdict() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "code", "confidence"),
+    ("reason", "status", "code", "confidence"),
     [
-        ("USER_UNAVAILABLE", "LKD206", "likely"),
-        ("USER_REJECTED", "LKD204", "likely"),
-        ("SIP_TRUNK_FAILURE", "LKD204", "possible"),
-        ("CLIENT_INITIATED", "", ""),
+        ("USER_UNAVAILABLE", "ringing", "LKD206", "likely"),
+        ("USER_UNAVAILABLE", "dialing", "LKD206", "possible"),
+        ("USER_REJECTED", "dialing", "LKD204", "likely"),
+        ("SIP_TRUNK_FAILURE", "dialing", "LKD204", "possible"),
+        ("CLIENT_INITIATED", "dialing", "", ""),
     ],
 )
-def test_why_the_phone_left(reason: str, code: str, confidence: str) -> None:
+def test_why_the_phone_left(reason: str, status: str, code: str, confidence: str) -> None:
     body = json.loads(webhooks("participant_left", "callee")[0])
     body["participant"]["disconnectReason"] = reason
-    body["participant"]["attributes"]["sip.callStatus"] = "dialing"
+    body["participant"]["attributes"]["sip.callStatus"] = status
     diagnosis = pasted(json.dumps(body))
     assert [(item.code, item.confidence.value) for item in diagnosis.broken] == ([(code, confidence)] if code else [])
     assert ("callee left", reason) in [(entry.event, entry.detail) for entry in diagnosis.timeline]

@@ -1,0 +1,78 @@
+"""Which job a line is about, and whether agent and phone were together to the end: found by the simulator."""
+
+from livekit_doctor.diagnosis.correlation import Subject
+from livekit_doctor.diagnosis.result import Diagnosis
+from livekit_doctor.evidence.observations import LogLine, Observation
+from livekit_doctor.flow import Step, Verdict
+from tests.diagnosis.factories import (
+    ROOM,
+    agent,
+    audio,
+    codes,
+    dispatch,
+    job,
+    judge,
+    log_file,
+    look,
+    phone,
+    rooms,
+    worker_line,
+)
+from tests.diagnosis.test_component_logs import HERE, sip_line
+
+JOB = "AJ_uN4vB8sK1rTy"
+OF_NOBODY = {"room": "", "room_id": "", "job_id": ""}
+ELSEWHERE = worker_line(-400, "registered worker", url="wss://voice.example.com", **OF_NOBODY)
+ESTABLISHED = sip_line(4, "Outbound SIP call established")
+OVER = sip_line(60, "SIP call ended", reason="hangup")
+
+
+def heard(seconds: float) -> LogLine:
+    return sip_line(seconds, "track subscribed", participant=f"agent-{JOB}", kind="audio")
+
+
+def exits(seconds: float) -> LogLine:
+    return worker_line(seconds, "process exiting", reason="session closed", room="", room_id="")
+
+
+def after(*items: Observation) -> Diagnosis:
+    return judge(900, log_file("worker"), *items, settings=HERE, subject=Subject(room=ROOM))
+
+
+def test_a_worker_that_is_asked_is_connected() -> None:
+    """By another name of the same server, it may be (LKD104)."""
+    asked = worker_line(1, "received job request", dispatch_id="AD_other", room="", room_id="", job_id="AJ_unknown")
+    assert "LKD104" in codes(after(ELSEWHERE))
+    assert "LKD104" not in codes(after(ELSEWHERE, asked))
+
+
+def test_a_connection_lost_long_after_the_call_did_not_break_it() -> None:
+    def lost(seconds: float) -> LogLine:
+        return worker_line(seconds, "failed to connect to livekit, retrying in 2s", **OF_NOBODY)
+
+    created = sip_line(0, "Creating SIP participant")
+    assert "LKD105" in codes(after(created, lost(-9)))
+    assert "LKD105" not in codes(after(created, lost(500)))
+
+
+def test_an_agent_that_the_phone_was_given_to_hear_was_there() -> None:
+    diagnosis = after(log_file("sip"), ESTABLISHED, heard(5), OVER)
+    told = {step.step: step.status.value for step in diagnosis.steps}
+    assert (told[Step.JOB_ASSIGNED], told[Step.AGENT_CONNECTED], told[Step.AGENT_AUDIO]) == ("ok", "ok", "ok")
+
+
+def test_a_phone_that_its_agent_left_long_before_the_end() -> None:
+    """They were seen together, and then the worker's log has the job's end and livekit-sip's that of the call."""
+    together = look(10, dispatch(1, job()), agent(2, audio()), phone()), rooms(90)
+    logs = log_file("worker"), log_file("sip"), ESTABLISHED, OVER
+    assert judge(90, *together, *logs, exits(59), settings=HERE).verdict is Verdict.HEALTHY
+    assert judge(90, *together, *logs, exits(20), settings=HERE).verdict is Verdict.NO_FAULT_SEEN
+
+
+def test_an_agent_that_was_never_heard() -> None:
+    """Two looks at an agent without a track, and then the room is closed: silent, or not, nobody saw."""
+    dispatched = dispatch(1, job())
+    silent = [look(t, dispatched, agent(2), phone()) for t in (20, 40)]
+    speaking = [look(t, dispatched, agent(2, audio()), phone()) for t in (20, 40)]
+    assert judge(90, *silent, rooms(90)).verdict is not Verdict.HEALTHY
+    assert judge(90, *speaking, rooms(90)).verdict is Verdict.HEALTHY
