@@ -21,6 +21,7 @@ import pytest
 from livekit import api
 
 from livekit_doctor import catalogue
+from livekit_doctor.diagnosis.times import CREATED_AT_ONCE
 from livekit_doctor.flow import Confidence
 from tests.bundles.keeping import is_keeping, keep
 from tests.lab.doctor import Doctor, Ran
@@ -713,6 +714,7 @@ def place_dispatched_to_logged_room(call: PlacedCall) -> None:
 def place_agents_ignored(call: PlacedCall) -> None:
     call.phone()
     call.log("sip_participant_created")
+    time.sleep(2 * CREATED_AT_ONCE.total_seconds())  # else it could be the one that opened the room
     call.open_room(call.agent_name)
     call.log("room_created", agents=[call.agent_name])
 
