@@ -46,6 +46,10 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
+NOTHING_BROKEN = (Verdict.HEALTHY, Verdict.NO_FAULT_SEEN)
+"""The verdicts of a call that is over or stands, of which is told what no source covers."""
+
+
 class Confidence(StrEnum):
     """How sure a finding is. `proven`: the evidence excludes every other code."""
 

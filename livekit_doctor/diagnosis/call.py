@@ -1,6 +1,6 @@
 """One attempt of one call, as the rules read it: what the API and the rows show, and what the components' logs say."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 
 from livekit_doctor.diagnosis import carrier
@@ -37,8 +37,7 @@ class Call(Seen, frozen=True, dict=True):
     def _phone_stayed(self, row: LogRow) -> bool:
         """Whether the server's log has a phone in the room before this row and long after it: one that was refused
         leaves at once."""
-        tolerance = timedelta(seconds=self.settings.call_logs.clock_tolerance)
-        return any(came < row.at and row.at + LEAVES_WITHIN + tolerance < left for came, left in self._phone_stays)
+        return any(came < row.at and row.at + LEAVES_WITHIN + self.tolerance < left for came, left in self._phone_stays)
 
     @cached_property
     def _phone_stays(self) -> tuple[tuple[datetime, datetime], ...]:

@@ -196,7 +196,7 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
         return answer
     own_clock = answer.by_livekits_clock or answer.because.source == "server log"
     # By another clock the phone was surely created again only beyond the tolerance.
-    margin = CREATED_AT_ONCE if own_clock else timedelta(seconds=seen.settings.call_logs.clock_tolerance)
+    margin = CREATED_AT_ONCE if own_clock else seen.tolerance
     later = attempts.last - when if attempts.last else timedelta(0)
     if later > margin or (answer.when is None and dialled_again(seen, when)):
         return replace(answer, earlier=True)
@@ -309,11 +309,10 @@ def _doubt(call: Seen, row: LogRow, refusal: Refusal) -> str:
 def dialled_again(call: Seen, at: datetime, by: str | None = None) -> bool:
     """Whether a row tells of the phone after this moment, `by` the clock of this component. Two clocks have an
     order only beyond the tolerance (design fact 29)."""
-    tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
     last = call.phone_last_logged
     if last is None:
         return False
-    return last - at > tolerance or (by is not None and call.last_of_phone.get(by, at) > at)
+    return last - at > call.tolerance or (by is not None and call.last_of_phone.get(by, at) > at)
 
 
 def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:

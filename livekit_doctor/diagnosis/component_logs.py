@@ -7,7 +7,7 @@ counts by the agent's name and the time of the dispatch, for no more than `likel
 import json
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 
 from msgspec import Struct
@@ -204,13 +204,12 @@ class ComponentLogs(Struct, frozen=True, dict=True):
         """Whether worker and server write the same job at the same time: the worker when it is asked, the
         server once it has the answer. Not known to differ where one of them does not write it."""
         asked = {line.fields.get("job_id"): line.at for line in self.ever_said(Said.ASKED) if line.at}
-        tolerance = timedelta(seconds=self.call.settings.call_logs.clock_tolerance)
         took = [
             line.at - asked[line.fields["job_id"]]
             for line in self.ever_said(Said.ASSIGNED)
             if line.at and line.fields.get("job_id") in asked
         ]
-        return all(-tolerance <= each <= WORKER_ANSWERS_WITHIN + tolerance for each in took)
+        return all(-self.call.tolerance <= each <= WORKER_ANSWERS_WITHIN + self.call.tolerance for each in took)
 
     def registrations(self, name: str | None = None) -> tuple[LogLine, ...]:
         """When workers registered, under this name or any."""
@@ -256,8 +255,7 @@ class ComponentLogs(Struct, frozen=True, dict=True):
             return sid == own
         if info is None and not room.sid and line.zoned and line.at is not None:
             return self._sid_at(line.at) in ("", own)
-        tolerance = timedelta(seconds=self.call.settings.call_logs.clock_tolerance)
-        return info is None or line.at is None or line.at >= info.created_at - tolerance
+        return info is None or line.at is None or line.at >= info.created_at - self.call.tolerance
 
     @cached_property
     def _openings(self) -> tuple[tuple[datetime, str], ...]:
@@ -282,8 +280,7 @@ class ComponentLogs(Struct, frozen=True, dict=True):
         """Which of the rooms of the call's name was the one at this moment; empty before the first."""
         if len(self._openings) < 2:
             return ""
-        tolerance = timedelta(seconds=self.call.settings.call_logs.clock_tolerance)
-        begun = [sid for opened, sid in self._openings if opened - tolerance <= at]
+        begun = [sid for opened, sid in self._openings if opened - self.call.tolerance <= at]
         return begun[-1] if begun else ""
 
 

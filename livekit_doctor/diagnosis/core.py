@@ -29,7 +29,7 @@ from livekit_doctor.diagnosis.verdict import verdict_of, would_show
 from livekit_doctor.diagnosis.warnings import warnings
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import Evidence, LogRow, RecentCalls
-from livekit_doctor.flow import FLOW, LEGS, SPEC, Confidence, Leg, Status, Step, Verdict, order
+from livekit_doctor.flow import FLOW, LEGS, NOTHING_BROKEN, SPEC, Confidence, Leg, Status, Step, Verdict, order
 from livekit_doctor.settings import Settings
 
 
@@ -59,7 +59,7 @@ def calls_of(setup: Setup, subject: Subject) -> tuple[Call, ...]:
     """The attempts of the call, oldest first; one without rows where only LiveKit knows it."""
     live = [room.name for room in correlation.live_rooms(setup.evidence)]
     rows = correlation.rows_of(subject, _unique_rows(setup), live)
-    tolerance = timedelta(seconds=setup.settings.call_logs.clock_tolerance)
+    tolerance = setup.tolerance
     logged = correlation.attempts(rows, setup.settings.flow, tolerance) or ((),)
     calls = _calls(setup, subject, logged)
     if subject.call_id is None and calls[-1].is_before_room:
@@ -114,7 +114,7 @@ def _diagnose(call: Call) -> Diagnosis:
         attempts=(),
         coverage=call.setup.evidence.coverage,
         inbound=call.inbound,
-        not_covered=_not_covered(call, steps) if verdict in (Verdict.HEALTHY, Verdict.NO_FAULT_SEEN) else (),
+        not_covered=_not_covered(call, steps) if verdict in NOTHING_BROKEN else (),
         look_again=SECOND_LOOK.total_seconds() if undecided else None,
     )
 

@@ -5,7 +5,7 @@ latest dispatch was made is of an earlier one. By two clocks that holds only bey
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -89,7 +89,6 @@ def _began(seen: Seen, own: list[tuple[Said | None, LogLine]]) -> datetime | Non
     by_livekit += [line.at for line in _made(seen, own) if line.at is not None]
     began = max(by_livekit, default=None)
     known = {one.id for one in seen.dispatches_ever}
-    tolerance = timedelta(seconds=seen.settings.call_logs.clock_tolerance)
     others = [row.at for row in seen.rows if seen.step_of_state[row.state] is Step.AGENT_DISPATCHED]
     others += [
         line.at
@@ -97,9 +96,9 @@ def _began(seen: Seen, own: list[tuple[Said | None, LogLine]]) -> datetime | Non
         if said is Said.ASKED and line.at and line.zoned and line.fields.get("dispatch_id", "") not in known
     ]
     last = max(others, default=None)
-    if last is None or (began is not None and last - began <= tolerance):
+    if last is None or (began is not None and last - began <= seen.tolerance):
         return began
-    return last - tolerance
+    return last - seen.tolerance
 
 
 def _made(seen: Seen, own: list[tuple[Said | None, LogLine]]) -> list[LogLine]:
@@ -163,8 +162,7 @@ class _Jobs:
         )
 
     def _is_long_before(self, line: LogLine) -> bool:
-        tolerance = timedelta(seconds=self.seen.settings.call_logs.clock_tolerance)
-        return line.zoned and line.at is not None and self.began - line.at > tolerance
+        return line.zoned and line.at is not None and self.began - line.at > self.seen.tolerance
 
     def _is_before(self, at: datetime) -> bool:
         return self.began - at > CREATED_AT_ONCE

@@ -273,6 +273,12 @@ def _of_seen_phone(phone: Participant) -> _Shown:
             yield step, f"sip.callStatus {status}", None
 
 
+def first_by_livekit(proofs: Proofs, step: Step) -> datetime | None:
+    """When a step first happened, by LiveKit's own clock."""
+    found = proofs.get(step, ())
+    return min((proof.at for proof in found if proof.at and proof.clock is Clock.LIVEKIT), default=None)
+
+
 def age(call: Call, proofs: Proofs, step: Step) -> timedelta | None:
     """How long ago a step happened, in the clock that dated it; None where that is not known."""
     for proof in proofs.get(step, ()):

@@ -54,6 +54,10 @@ class Seen(Struct, frozen=True, dict=True):
     def settings(self) -> Settings:
         return self.setup.settings
 
+    @property
+    def tolerance(self) -> timedelta:
+        return self.setup.tolerance
+
     # The room
 
     @cached_property
@@ -88,7 +92,7 @@ class Seen(Struct, frozen=True, dict=True):
         if not self.rows:
             return False
         over = not self.latest or Step.CALL_ENDED in self.logged
-        margin = timedelta(seconds=self.settings.call_logs.clock_tolerance) if over else ROOM_AFTER_ROWS
+        margin = self.tolerance if over else ROOM_AFTER_ROWS
         return room.created_at - self.rows[-1].at > margin
 
     @cached_property
@@ -412,9 +416,10 @@ class Seen(Struct, frozen=True, dict=True):
         made = [row for row in of_agent if self.step_of_state[row.state] is Step.AGENT_DISPATCHED]
         if len(made) < 2:
             return ()
-        tolerance = timedelta(seconds=self.settings.call_logs.clock_tolerance)
         last = made[-1]
-        return tuple(row for row in of_agent if (row in made and row is not last) or (last.at - row.at > tolerance))
+        return tuple(
+            row for row in of_agent if (row in made and row is not last) or (last.at - row.at > self.tolerance)
+        )
 
     @cached_property
     def step_of_state(self) -> dict[str, Step | None]:

@@ -1,6 +1,7 @@
 """The evidence as the rules read it: the latest observation of a kind, and what was covered."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import cached_property
 from typing import TypeVar, cast
 
@@ -17,6 +18,11 @@ class Setup(Struct, frozen=True, dict=True):
 
     evidence: Evidence
     settings: Settings
+
+    @cached_property
+    def tolerance(self) -> timedelta:
+        """How far two clocks may be apart: beyond it alone have they an order."""
+        return timedelta(seconds=self.settings.call_logs.clock_tolerance)
 
     @cached_property
     def _by_kind(self) -> dict[type, list[Observation]]:

@@ -1,14 +1,14 @@
 """Whether agent and phone were together, for longer than a moment: what a healthy call must have been seen to have."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.proofs import Clock, Proofs
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import ANSWERED
 from livekit_doctor.diagnosis.times import MOMENT, PHONE_ALONE
-from livekit_doctor.evidence.observations import LogLine, ParticipantList
+from livekit_doctor.evidence.observations import ParticipantList
 from livekit_doctor.flow import Step
 
 _Dated = tuple[datetime, str]
@@ -61,45 +61,40 @@ def _came(call: Call, proofs: Proofs, step: Step) -> _Dated | None:
 def _was_left_alone(call: Call) -> bool:
     """The phone outlived the last agent by longer than a callee takes to hang up, by any sources."""
     logs = call.component_logs
-    left = [line for line in logs.said(Said.PARTICIPANT_LEFT) if line.zoned]
-    agents = [(line.at, Clock.LIVEKIT) for line in left if logs.is_agent(line)]
-    agents += [(line.at, Clock.WORKER) for line in logs.said(Said.PROCESS_EXITS) if line.zoned]
-    phones = [line.at for line in (*left, *logs.said(Said.SIP_OVER)) if line.zoned and _is_of_phone(line)]
-    for item in call.sightings:
-        if item.event == "participant_left":
-            kinds = {participant.kind for participant in item.participants}
-            agents += [(item.at, Clock.LIVEKIT)] if "AGENT" in kinds else []
-            phones += [item.at] if "SIP" in kinds else []
-    gone = [(at, clock) for at, clock in agents if at is not None]
-    over = max((at for at in phones if at is not None), default=None)
-    if not gone or over is None or logs.said(Said.TRANSFERRED):
-        return False
-    tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
-    return all(over - at > PHONE_ALONE + (tolerance if clock is Clock.WORKER else timedelta()) for at, clock in gone)
-
-
-def _is_of_phone(line: LogLine) -> bool:
-    return line.log == "sip" or line.fields.get("kind") == "SIP"
+    left = list(_left(call))
+    exits = [line.at for line in logs.said(Said.PROCESS_EXITS) if line.at and line.zoned]
+    agents = [at + PHONE_ALONE for kind, at in left if kind == "AGENT"]
+    agents += [at + PHONE_ALONE + call.tolerance for at in exits]  # by the worker's clock
+    phones = [at for kind, at in left if kind == "SIP"]
+    phones += [line.at for line in logs.said(Said.SIP_OVER) if line.at and line.zoned]
+    return bool(agents and phones) and not logs.said(Said.TRANSFERRED) and max(phones) > max(agents)
 
 
 def _ends(call: Call) -> Iterator[_Dated]:
     """When agent, phone or room was gone, as far as any source tells."""
-    logs = call.component_logs
-    for line in logs.said(Said.PARTICIPANT_LEFT):
-        if line.at and line.zoned and (logs.is_agent(line) or line.fields.get("kind") == "SIP"):
-            yield line.at, Clock.LIVEKIT.value
-    for line in logs.said(Said.ROOM_CLOSED, Said.ROOM_IDLE):
+    yield from ((at, Clock.LIVEKIT.value) for _, at in _left(call))
+    for line in call.component_logs.said(Said.ROOM_CLOSED, Said.ROOM_IDLE):
         if line.at and line.zoned:
             yield line.at, Clock.LIVEKIT.value
     for item in call.sightings:
-        if item.event in ("participant_left", "room_finished") and item.at is not None:
+        if item.event == "room_finished" and item.at is not None:
             yield item.at, Clock.LIVEKIT.value
     ended = call.logged.get(Step.CALL_ENDED)
     if ended is not None:
         yield ended.at, ended.source
 
 
+def _left(call: Call) -> Iterator[tuple[str, datetime]]:
+    """Who left, by kind, and when, by LiveKit's clock: agent and phone by the server's log, whoever did by webhooks."""
+    logs = call.component_logs
+    for line in logs.said(Said.PARTICIPANT_LEFT):
+        if line.at and line.zoned and (logs.is_agent(line) or line.fields.get("kind") == "SIP"):
+            yield "AGENT" if logs.is_agent(line) else "SIP", line.at
+    for item in call.sightings:
+        if item.event == "participant_left" and item.at is not None:
+            yield from ((kind, item.at) for kind in {participant.kind for participant in item.participants} or {""})
+
+
 def _is_after(call: Call, end: _Dated, start: _Dated) -> bool:
     """By more than a moment, and by two clocks beyond the tolerance."""
-    tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
-    return end[0] - start[0] > (MOMENT if end[1] == start[1] else tolerance)
+    return end[0] - start[0] > (MOMENT if end[1] == start[1] else call.tolerance)

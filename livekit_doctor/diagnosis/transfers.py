@@ -5,7 +5,7 @@ participant stays in the room until the carrier, or livekit-sip, has hung up. Wh
 log rows may be any kind; it says as well that the agent was done.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.said import Said
@@ -17,8 +17,7 @@ def transferred(call: Call, left_at: datetime | None, identity: str) -> bool:
     """Whether the phone of this identity had been transferred when the agent left, or was just then; at any time
     where `left_at` is None. `left_at` is on LiveKit's clock."""
     latest = None if left_at is None else left_at + TRANSFER_TAKES
-    tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
     lines = call.component_logs.said(Said.TRANSFERRED)
     by_line = [line.at for line in lines if line.fields.get("participant", identity) == identity]
-    by_row = [row.at - tolerance for row in call.rows if says_transferred(row.state)]
+    by_row = [row.at - call.tolerance for row in call.rows if says_transferred(row.state)]
     return any(at is None or latest is None or at <= latest for at in (*by_line, *by_row))

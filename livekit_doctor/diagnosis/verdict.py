@@ -6,6 +6,7 @@ from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.result import StepResult
 from livekit_doctor.diagnosis.together import were_together
+from livekit_doctor.evidence import sources
 from livekit_doctor.flow import Status, Step, Verdict
 
 
@@ -43,12 +44,15 @@ def _refused_before(call: Call, status: dict[Step, Status]) -> bool:
 def would_show(call: Call, steps: tuple[StepResult, ...]) -> Iterator[str]:
     """What would show that a call in which no fault was seen was well."""
     status = {result.step: result.status for result in steps}
-    read = {entry.source.split(" ")[0] for entry in call.setup.evidence.coverage if entry.status in ("read", "empty")}
     if status[Step.SIP_ANSWERED] is not Status.OK and not call.inbound:
-        if "sip_log" not in read:
+        if not _was_read(call, sources.SIP_LOG):
             yield "whether the phone was answered: livekit-sip's log of the call, with --sip-log FILE"
         yield "what CreateSIPParticipant answers, with wait_until_answered=True, logged as a row with its SIP status"
-    elif "server_log" not in read:
+    elif not _was_read(call, sources.SERVER_LOG):
         yield "who was in the room, and until when: livekit-server's log of the call, with --server-log FILE"
     if call.room_live is not True:
         yield "watch the next call from its start: livekit-doctor trace CALL_ID --wait 60"
+
+
+def _was_read(call: Call, source: str) -> bool:
+    return any(entry.status in ("read", "empty") for entry in call.setup.coverage(source))

@@ -174,11 +174,10 @@ def _no_row_of_agent(call: Call, proofs: Proofs) -> Iterator[WarningResult]:
 
 def _clocks(call: Call) -> Iterator[WarningResult]:
     """LKD005: rows of two components contradict the flow's order by more than the tolerance."""
-    tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
     for later, row in call.logged.items():
         for earlier in implied_by(later):
             before = call.logged.get(earlier)
-            if before is not None and before.source != row.source and before.at - row.at > tolerance:
+            if before is not None and before.source != row.source and before.at - row.at > call.tolerance:
                 gap = (before.at - row.at).total_seconds()
                 yield WarningResult(
                     code="LKD005",

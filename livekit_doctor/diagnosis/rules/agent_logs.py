@@ -15,7 +15,7 @@ from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.findings import Because, Finding
-from livekit_doctor.diagnosis.proofs import Clock, Proofs
+from livekit_doctor.diagnosis.proofs import Proofs, first_by_livekit
 from livekit_doctor.diagnosis.rules.agents import agent_is_late
 from livekit_doctor.diagnosis.rules.looks import finding
 from livekit_doctor.diagnosis.said import Said
@@ -135,8 +135,7 @@ def crashed_in_the_room(call: Call, proofs: Proofs) -> Finding | None:
     if not joined or not failed or joined[-1].at is None:
         return None
     when = failed[0].at
-    tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
-    stayed = [line for line in phones if when and line.at and line.at - when > tolerance]
+    stayed = [line for line in phones if when and line.at and line.at - when > call.tolerance]
     identity = phones[-1].fields.get("participant", "") if phones else call.phone.identity if call.phone else ""
     if (
         not when
@@ -187,8 +186,8 @@ def left_the_phone_alone(call: Call, proofs: Proofs) -> Finding | None:
 
 def _had_no_time_to_talk(proofs: Proofs, when: datetime) -> bool:
     """The agent left as soon as the phone was answered, or before: nobody can have said goodbye."""
-    answered = [p.at for p in proofs.get(Step.SIP_ANSWERED, ()) if p.at is not None and p.clock is Clock.LIVEKIT]
-    return bool(answered) and when - min(answered) < NO_GOODBYE
+    answered = first_by_livekit(proofs, Step.SIP_ANSWERED)
+    return answered is not None and when - answered < NO_GOODBYE
 
 
 def left_and_nobody_followed(call: Call, proofs: Proofs) -> Finding | None:
@@ -391,13 +390,12 @@ def _began(call: Call) -> LogLine | None:
 def _user_came_before(call: Call, line: LogLine) -> bool:
     """Whether somebody joined with a user's token between the beginning of the job and this line of its."""
     logs, began = call.component_logs, _began(call)
-    tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
     first = began.at if began else call.dispatched_at
     joined = [one.at for one in logs.said(Said.PARTICIPANT_ACTIVE) if logs.is_user(one)]
     for listing in call.participant_lists:
         joined += [p.joined_at for p in listing.participants if p.kind == "STANDARD" and p.state == "ACTIVE"]
     return any(
-        at is None or ((not first or at >= first - tolerance) and (not line.at or at <= line.at + tolerance))
+        at is None or ((not first or at >= first - call.tolerance) and (not line.at or at <= line.at + call.tolerance))
         for at in joined
     )
 

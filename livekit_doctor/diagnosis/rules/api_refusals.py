@@ -67,7 +67,7 @@ def _is_of_token(item: ApiRefusal, statuses: tuple[int, ...]) -> bool:
 
 def _is_of_other_time(call: Call, refusal: ApiRefusal) -> bool:
     """Whether it is dated well before the call, or after it: a person picked it, and it names neither room nor call."""
-    times = [row.at for row in call.rows] + [proof.created_at for proof in (call.room_info,) if proof is not None]
+    times = [row.at for row in call.rows] + ([call.room_info.created_at] if call.room_info else [])
     times += [line.at for line in call.component_logs.own if line.at is not None and line.zoned]
     if refusal.at is None or not times:
         return False

@@ -270,9 +270,8 @@ def placer_is_past(call: Call) -> bool:
     if row is None:
         return False
     opened_by = {opening.source for step, opening in call.logged.items() if step in OPENING}
-    tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
-    known_time = not _is_behind(call, row.source, tolerance)
-    settled = call.rows_now - row.at >= SECOND_LOOK + tolerance
+    known_time = not _is_behind(call, row.source, call.tolerance)
+    settled = call.rows_now - row.at >= SECOND_LOOK + call.tolerance
     return row.source in (opened_by or {row.source}) and known_time and settled
 
 
@@ -320,8 +319,7 @@ def _room_existed_before(call: Call) -> Because | None:
     ):
         text = f"{phone.state} was logged before {created.state}: the SIP participant had made the room"
         return Because(source=created.read.source, at=created.at, text=text)
-    tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
-    if call.room_info is not None and created.at - call.room_info.created_at > tolerance:
+    if call.room_info is not None and created.at - call.room_info.created_at > call.tolerance:
         earlier = (created.at - call.room_info.created_at).total_seconds()
         text = f"the room is {earlier:.0f} s older than the row {created.state}"
         return Because(source="ListRooms", at=call.room_info.created_at, text=text)

@@ -10,7 +10,7 @@ from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because
 from livekit_doctor.diagnosis.findings import Because, Finding
-from livekit_doctor.diagnosis.proofs import Clock, Proofs
+from livekit_doctor.diagnosis.proofs import Proofs, first_by_livekit
 from livekit_doctor.diagnosis.rules.looks import finding
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import MOMENT, PHONE_ALONE, SILENT_FOR
@@ -59,9 +59,8 @@ def agent_silent(call: Call, proofs: Proofs) -> Finding | None:
 
 def _answered_at(call: Call, proofs: Proofs) -> datetime | None:
     """By LiveKit's clock, or at the latest by a row's."""
-    found = [proof for proof in proofs.get(Step.SIP_ANSWERED, ()) if proof.at is not None]
-    own = [proof.at for proof in found if proof.at and proof.clock is Clock.LIVEKIT]
-    return min(own, default=max((proof.at for proof in found if proof.at), default=None))
+    told = (proof.at for proof in proofs.get(Step.SIP_ANSWERED, ()) if proof.at)
+    return first_by_livekit(proofs, Step.SIP_ANSWERED) or max(told, default=None)
 
 
 def agent_removed(call: Call, proofs: Proofs) -> Finding | None:

@@ -6,7 +6,7 @@ apart stays a candidate.
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -304,11 +304,11 @@ def _may_have_job(call: Call, file: str) -> bool:
     logs = call.component_logs
     if logs.said(Said.ASKED):
         return True
-    tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
-    since = call.dispatched_at - tolerance if call.dispatched_at else None
+    not_own = logs.jobs_elsewhere | {""}
+    since = call.dispatched_at - call.tolerance if call.dispatched_at else None
     return any(
         line.file == file
-        and line.fields.get("job_id", "") not in logs.jobs_elsewhere | {""}
+        and line.fields.get("job_id", "") not in not_own
         and (since is None or line.at is None or line.at >= since)
         for line in logs.of_workers
     )
@@ -493,7 +493,7 @@ def _failing_connection(call: Call) -> LogLine | None:
 
 def _soon_after_opening(call: Call, line: LogLine) -> bool:
     """A connection that is lost long after the call says nothing of the dispatch."""
-    began = call.dispatched_at or min((one.at for one in call.component_logs.own if one.at is not None), default=None)
+    began = call.dispatched_at or next((one.at for one in call.component_logs.own), None)  # oldest first
     return began is None or line.at is None or line.at - began <= CONNECTION_TRIES
 
 

@@ -119,8 +119,7 @@ def rows_are_old(call: Call) -> bool:
 
 def rows_are_recent(call: Call) -> bool:
     """The agent may still come. Rows from the future are neither recent nor old."""
-    tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
-    return -tolerance <= call.rows_now - call.rows[-1].at <= _patience(call)
+    return -call.tolerance <= call.rows_now - call.rows[-1].at <= _patience(call)
 
 
 def dispatched_recently(call: Call) -> bool:
@@ -160,13 +159,12 @@ def room_closed_early(call: Call, proofs: Proofs) -> Finding | None:
     if call.room_live is not False or any(order(step) > order(Step.ROOM_CREATED) for step in proofs):
         return None
     row = call.logged.get(Step.ROOM_CREATED)
-    tolerance = timedelta(seconds=call.settings.call_logs.clock_tolerance)
     if call.room_info is not None:
         if not _watched_from_creation(call, call.room_info):
             return None
         text = f"room {call.room_info.sid} was open before, with nobody in it, and is gone"
         because, confidence = _absent(call, text), Confidence.PROVEN
-    elif row is not None and tolerance < call.rows_now - row.at < EMPTY_TIMEOUT:
+    elif row is not None and call.tolerance < call.rows_now - row.at < EMPTY_TIMEOUT:
         text = f"{row.source or 'a component'} logged {row.state} {_ago(call)} ago, and the room is not there"
         because, confidence = _absent(call, text), Confidence.POSSIBLE
     else:

@@ -8,7 +8,7 @@ from rich.console import Console
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.result import Broken, Diagnosis, StepResult
 from livekit_doctor.evidence.observations import Coverage
-from livekit_doctor.flow import SPEC, Leg, Status, Verdict
+from livekit_doctor.flow import NOTHING_BROKEN, SPEC, Leg, Status, Verdict
 from livekit_doctor.redact import printable
 from livekit_doctor.render.console.page import MARKS, WARNING, Detail, Page
 from livekit_doctor.render.report import TraceReport
@@ -154,7 +154,7 @@ def _broken(page: Page, item: Broken, report: TraceReport, detail: Detail, *, pr
 def _verdict(page: Page, diagnosis: Diagnosis) -> None:
     head = (f"{VERDICTS[diagnosis.verdict]}: ", STYLES[diagnosis.verdict])
     page.hanging([head], verdict_sentence(diagnosis))
-    if diagnosis.verdict in (Verdict.HEALTHY, Verdict.NO_FAULT_SEEN):
+    if diagnosis.verdict in NOTHING_BROKEN:
         page.field("not covered", not_covered(diagnosis))
 
 

@@ -10,7 +10,7 @@ from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.result import Broken, Diagnosis, TimelineEntry
 from livekit_doctor.evidence.observations import Coverage
-from livekit_doctor.flow import SPEC, Verdict
+from livekit_doctor.flow import NOTHING_BROKEN, SPEC
 from livekit_doctor.render.html.ladder import NARROW, WIDE, Ladder, groups, ladder, start_of
 from livekit_doctor.render.html.parts import (
     MARKS,
@@ -165,7 +165,7 @@ def of(report: TraceReport) -> TracePage:
         facts=tuple(_facts(report)),
         legs=_legs(report),
         breaks=tuple(Break(SPEC[item.step].title, _fault(item, report)) for item in diagnosis.broken),
-        not_covered=not_covered(diagnosis) if diagnosis.verdict in (Verdict.HEALTHY, Verdict.NO_FAULT_SEEN) else "",
+        not_covered=not_covered(diagnosis) if diagnosis.verdict in NOTHING_BROKEN else "",
         unread=unread,
         settle_by=advice(diagnosis.would_settle),
         ruled_out=tuple(named(item.code, item.because) for item in diagnosis.ruled_out),
