@@ -5,10 +5,11 @@ from functools import cached_property
 
 from livekit_doctor.diagnosis import carrier
 from livekit_doctor.diagnosis.component_logs import ComponentLogs
+from livekit_doctor.diagnosis.dials import Dials
 from livekit_doctor.diagnosis.row_answers import Refusal, refusal_in
-from livekit_doctor.diagnosis.said import Said, meaning
+from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import Seen
-from livekit_doctor.diagnosis.times import AROUND_DISPATCH, LEAVES_WITHIN
+from livekit_doctor.diagnosis.times import AROUND_DISPATCH
 from livekit_doctor.diagnosis.workers_over_time import Worker, workers_of
 from livekit_doctor.evidence.observations import LogLine, LogRow
 from livekit_doctor.flow import Step
@@ -18,7 +19,11 @@ class Call(Seen, frozen=True, dict=True):
     @cached_property
     def answers(self) -> tuple[carrier.CarrierAnswer, ...]:
         """How the attempts to dial were answered, oldest first, as far as any source knows."""
-        return carrier.answers(self, self.component_logs, self.refusals)
+        return carrier.answers(carrier.Attempts(self, self.component_logs, self.dials, self.refusals))
+
+    @cached_property
+    def dials(self) -> Dials:
+        return Dials(self, self.component_logs)
 
     @cached_property
     def refusals(self) -> tuple[tuple[LogRow, Refusal], ...]:
@@ -31,28 +36,8 @@ class Call(Seen, frozen=True, dict=True):
         return tuple(
             (row, refusal)
             for row, refusal in told
-            if refusal is not None and not self._phone_stayed(row) and (refusal.named or not answered)
+            if refusal is not None and (refusal.named or not answered) and not self.dials.phone_stayed(row.at)
         )
-
-    def _phone_stayed(self, row: LogRow) -> bool:
-        """Whether the server's log has a phone in the room before this row and long after it: one that was refused
-        leaves at once."""
-        return any(came < row.at and row.at + LEAVES_WITHIN + self.tolerance < left for came, left in self._phone_stays)
-
-    @cached_property
-    def _phone_stays(self) -> tuple[tuple[datetime, datetime], ...]:
-        """From when to when phones were in the room, by the server's log."""
-        came: dict[str, datetime] = {}
-        stays = []
-        for line in self.component_logs.said(Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT):
-            identity = line.fields.get("participant", "")
-            if line.at is None or not line.zoned:
-                continue
-            if meaning(line) is Said.PARTICIPANT_ACTIVE:
-                came[identity] = line.at
-            elif line.fields.get("kind") == "SIP" and identity in came:
-                stays.append((came.pop(identity), line.at))
-        return tuple(stays)
 
     @cached_property
     def logged_doubts(self) -> tuple[LogRow, ...]:

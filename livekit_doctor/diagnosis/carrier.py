@@ -13,13 +13,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cached_property
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.component_logs import ComponentLogs
-from livekit_doctor.diagnosis.dials import dialled_at, failed_by_rows
+from livekit_doctor.diagnosis.dials import Dials
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.row_answers import Refusal, error_in
 from livekit_doctor.diagnosis.said import Said, meaning
@@ -27,6 +26,7 @@ from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.states import says_phone_failed
 from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, DATE_RESOLUTION
 from livekit_doctor.evidence.observations import LogRow, SipCallResult
+from livekit_doctor.flow import Step
 
 
 class Kind(StrEnum):
@@ -105,8 +105,12 @@ class CarrierAnswer(Struct, frozen=True, kw_only=True):
     """Somebody's sentence quotes it: it may be another call's, and proves nothing of this one."""
     soon: bool = False
     """It is about the call's phone only if it came soon after the phone was dialled: what has it does not say so."""
+    component: str | None = None
+    """Which component's rows it is from: they have one clock."""
     earlier: bool = False
     """The phone was dialled again after it."""
+    open_end: bool = False
+    """Nothing that was read would show that the phone was dialled again after it."""
     doubt: str = ""
     """Why it may be about another phone."""
 
@@ -163,42 +167,45 @@ def own_words(text: str) -> str:
     return re.sub(r"^(?:twirp error \w+:\s*)+", "", text.strip())
 
 
-class Attempts(Struct, frozen=True, dict=True):
+class Attempts(Struct, frozen=True):
     """What is known of a call's attempts to dial: the room and the rows, the logs, and the refusals in the rows."""
 
     seen: Seen
     logs: ComponentLogs
+    dials: Dials
     refusals: tuple[tuple[LogRow, Refusal], ...]
 
-    @cached_property
-    def last(self) -> datetime | None:
-        return dialled_at(self.seen, self.logs)
 
-    @cached_property
-    def failed_by_rows(self) -> datetime | None:
-        return failed_by_rows(self.seen)
-
-
-def answers(seen: Seen, logs: ComponentLogs, refusals: tuple[tuple[LogRow, Refusal], ...]) -> tuple[CarrierAnswer, ...]:
+def answers(attempts: Attempts) -> tuple[CarrierAnswer, ...]:
     """Every answer to this call's attempts to dial, from all sources, oldest first. What a sentence quotes
     counts where there is nothing else."""
-    attempts = Attempts(seen, logs, refusals)
     found = [answer for source in SOURCES for answer in source(attempts)]
     own = [answer for answer in found if not answer.quoted] or found
-    return tuple(sorted((_placed(attempts, answer) for answer in own), key=lambda answer: answer.at))
+    dated = {(answer.kind, answer.sip_status) for answer in own if answer.when is not None}
+    # What has no time says again what another source has with it.
+    once = [answer for answer in own if answer.when is not None or (answer.kind, answer.sip_status) not in dated]
+    return tuple(sorted((_placed(attempts, answer) for answer in once), key=lambda answer: answer.at))
+
+
+_CREATED = "a phone was created in the room: it may be the answer to another attempt"
 
 
 def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
     """With what is known of dials after it."""
-    seen = attempts.seen
-    when = answer.when or attempts.failed_by_rows
-    if not answer.is_failure or when is None or seen.inbound:
+    seen, dials = attempts.seen, attempts.dials
+    when = answer.when or dials.failed_by_rows
+    if not answer.is_failure or seen.inbound:
         return answer
+    if not answer.by_livekits_clock and not dials.another_would_show(when, rows_tell=answer.component is not None):
+        answer = replace(answer, open_end=True)
+    if when is None:
+        created = dials.last is not None or Step.SIP_PARTICIPANT_CREATED in seen.logged
+        return replace(answer, doubt=_CREATED) if created and answer.kind not in DIALED else answer
     own_clock = answer.by_livekits_clock or answer.because.source == "server log"
     # By another clock the phone was surely created again only beyond the tolerance.
     margin = CREATED_AT_ONCE if own_clock else seen.tolerance
-    later = attempts.last - when if attempts.last else timedelta(0)
-    if later > margin or (answer.when is None and dialled_again(seen, when)):
+    later = dials.last - when if dials.last else timedelta(0)
+    if later > margin or dials.again_by_rows(when, by=answer.component):
         return replace(answer, earlier=True)
     if not own_clock and not answer.doubt and later > DATE_RESOLUTION:
         return replace(answer, doubt="a phone was created at about that time: it may have been dialled again after it")
@@ -265,7 +272,7 @@ def _from_rows(attempts: Attempts) -> Iterator[CarrierAnswer]:
     in a row's metadata may be about anything."""
     call = attempts.seen
     for row, refusal in attempts.refusals:
-        if not refusal.sure or dialled_again(call, row.at, by=row.source):
+        if not refusal.sure:
             continue
         text = f"{row.source or 'a component'} logged {row.state} with SIP status {refusal.status}"
         yield CarrierAnswer(
@@ -275,6 +282,7 @@ def _from_rows(attempts: Attempts) -> Iterator[CarrierAnswer]:
             sip_status=refusal.status,
             soon=refusal.soon,
             doubt=_doubt(call, row, refusal),
+            component=row.source,
         )
 
 
@@ -286,14 +294,22 @@ def _from_words_of_rows(attempts: Attempts) -> Iterator[CarrierAnswer]:
         if seen.step_of_state[row.state] is not None or not says_phone_failed(row.state) or id(row) in told:
             continue
         words = own_words(error_in(row))
-        kind = kind_of(words)
-        if kind not in _BY_WORDS or dialled_again(seen, row.at, by=row.source):
+        if not words or attempts.dials.phone_stayed(row.at):
             continue
+        kind = kind_of(words)
         text = f"{row.source or 'a component'} logged {row.state}: {words}"
-        yield CarrierAnswer(kind=kind, because=Because(source=row.read.source, at=row.at, text=text), at=row.at)
+        yield CarrierAnswer(
+            kind=kind,
+            because=Because(source=row.read.source, at=row.at, text=text),
+            at=row.at,
+            doubt="" if kind in _BY_WORDS else "other programs than LiveKit's say so, too",
+            component=row.source,
+        )
 
 
-_BY_WORDS = frozenset({Kind.TRUNK_MISSING, Kind.TRUNK_UNUSABLE, Kind.NO_SIP, Kind.AUTH_FAILED, Kind.MEDIA_FAILED})
+_BY_WORDS = frozenset(
+    {Kind.TRUNK_MISSING, Kind.TRUNK_UNUSABLE, Kind.NO_SIP, Kind.AUTH_FAILED, Kind.MEDIA_FAILED, Kind.TIMED_OUT}
+)
 """What LiveKit says in words of its own; that a host is not known, anything says."""
 
 
@@ -304,15 +320,6 @@ def _doubt(call: Seen, row: LogRow, refusal: Refusal) -> str:
     if call.talked_last is not None and call.talked_last > row.at:
         return "a later row says that somebody on the phone talked: it may be another phone's"
     return ""
-
-
-def dialled_again(call: Seen, at: datetime, by: str | None = None) -> bool:
-    """Whether a row tells of the phone after this moment, `by` the clock of this component. Two clocks have an
-    order only beyond the tolerance (design fact 29)."""
-    last = call.phone_last_logged
-    if last is None:
-        return False
-    return last - at > call.tolerance or (by is not None and call.last_of_phone.get(by, at) > at)
 
 
 def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
@@ -348,7 +355,7 @@ def _from_server_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
     """What livekit-server logged of CreateSIPParticipant where that failed."""
     for line in attempts.logs.said(Said.SIP_REFUSED):
         error, status = line.fields.get("error", ""), line.fields.get("status", "")
-        if line.at is None or not error or dialled_again(attempts.seen, line.at):
+        if line.at is None or not error:
             continue
         http = int(status) if status.isdecimal() else 0
         text = ": ".join(filter(None, (f"CreateSIPParticipant failed with HTTP {status}", own_words(error))))

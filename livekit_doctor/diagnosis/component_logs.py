@@ -16,7 +16,7 @@ from livekit_doctor.diagnosis.episodes import Latest, latest_of
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
-from livekit_doctor.diagnosis.times import WORKER_ANSWERS_WITHIN
+from livekit_doctor.diagnosis.times import EMPTY_TIMEOUT, STILL_WRITTEN, WORKER_ANSWERS_WITHIN
 from livekit_doctor.evidence.observations import Component, LogFile, LogLine
 
 _AGENT_NAME = re.compile(r'"agentName": ?"((?:[^"\\]|\\.)+)"')
@@ -56,6 +56,20 @@ class ComponentLogs(Struct, frozen=True, dict=True):
         """Whether the log of the node that had the room spans this moment. Each node of a cluster writes a log
         of its own: of who was in the room, and how it ended, only that one's says anything."""
         return any(file.name in self._of_rooms_node and _spans(file, at) for file in self.given if file.log == "server")
+
+    @cached_property
+    def covers_to_the_end(self) -> bool:
+        """Whether the log of the node that had the room goes on to the room's closing, or was read while it is
+        written, or goes on for longer than a room stays open that nobody is in."""
+        now = self.call.setup.evidence.now - STILL_WRITTEN
+        closed = next((line.at for line in self.ever_said(Said.ROOM_CLOSED) if line.at), now)
+        last = max((line.at for line in self.own if line.log == "server" and line.at), default=now)
+        end = min(closed, now, last + EMPTY_TIMEOUT)
+        return any(
+            file.last_at is not None and file.zoned and file.last_at >= end
+            for file in self.given
+            if file.log == "server" and file.name in self._of_rooms_node
+        )
 
     @cached_property
     def _of_rooms_node(self) -> frozenset[str]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from livekit_doctor import catalogue
-from livekit_doctor.diagnosis import correlation, excerpts
+from livekit_doctor.diagnosis import correlation, excerpts, horizon
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
@@ -92,7 +92,8 @@ def _unique_rows(setup: Setup) -> tuple[LogRow, ...]:
 
 def _diagnose(call: Call) -> Diagnosis:
     proofs = prove(call)
-    findings = excerpts.weighed(call, (finding for rule in CALL_RULES if (finding := rule(call, proofs))))
+    found = (finding for rule in CALL_RULES if (finding := rule(call, proofs)))
+    findings = horizon.consequences_left_out(horizon.weighed(call, excerpts.weighed(call, found)))
     on_the_way = any(_is_on_the_way_to_the_agent(finding) for finding in findings)
     if not on_the_way and not call.served_by_other and not _awaited(call, proofs):
         findings.extend(filter(None, [rows.never_logged(call, proofs)]))

@@ -63,10 +63,8 @@ def latest_of(seen: Seen, lines: Lines, agents: frozenset[str]) -> Latest:
     """`lines` are the call's own; `agents` the identities that are known to be its agents'."""
     own = list(lines)
     began = _began(seen, own)
-    if began is None:
-        return Latest()
     jobs = _Jobs(seen, own, began)
-    stayed = _stayed(own, began)
+    stayed = _stayed(own, began) if began else set()
     earlier_lines: set[int] = set()
     became: dict[str, None] = {}
     for said, line in own:
@@ -115,7 +113,7 @@ def _made(seen: Seen, own: list[tuple[Said | None, LogLine]]) -> list[LogLine]:
 class _Jobs:
     """The jobs of a call, and which of them are of a dispatch before the latest."""
 
-    def __init__(self, seen: Seen, own: list[tuple[Said | None, LogLine]], began: datetime) -> None:
+    def __init__(self, seen: Seen, own: list[tuple[Said | None, LogLine]], began: datetime | None) -> None:
         self.seen, self.began = seen, began
         self.dispatch_of = {job.id: one.id for one in seen.dispatches_ever for job in one.jobs}
         self.started: dict[str, datetime] = {}
@@ -162,10 +160,12 @@ class _Jobs:
         )
 
     def _is_long_before(self, line: LogLine) -> bool:
-        return line.zoned and line.at is not None and self.began - line.at > self.seen.tolerance
+        return (
+            self.began is not None and line.zoned and line.at is not None and self.began - line.at > self.seen.tolerance
+        )
 
     def _is_before(self, at: datetime) -> bool:
-        return self.began - at > CREATED_AT_ONCE
+        return self.began is not None and self.began - at > CREATED_AT_ONCE
 
 
 def _is_of_earlier_agent(line: LogLine, jobs: _Jobs, agents: frozenset[str]) -> bool:

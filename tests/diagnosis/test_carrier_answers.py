@@ -203,7 +203,7 @@ def test_the_same_fact_from_another_source(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(carrier, "SOURCES", [*carrier.SOURCES, log])
     diagnosis = judge(10, at_status(10))
-    assert phone_leg(diagnosis) == ("sip_ringing", "LKD204", "proven")
+    assert phone_leg(diagnosis) == ("sip_ringing", "LKD204", "likely")
     assert "livekit-sip log" in {item.source for item in broken(diagnosis, "LKD204").because}
     assert {result.step: result.at for result in diagnosis.steps}[Step.SIP_DIALING] is None
     assert not codes(judge(10, at_status(10, "ringing")))
@@ -226,9 +226,26 @@ def test_the_error_that_the_edge_function_logged(metadata: str) -> None:
     assert phone_leg(rows_only(900, *rows, row(9, "answered"))) is None
 
 
-@pytest.mark.parametrize("metadata", ["", '{"status": 486}', '{"sip_status_code": 200}', '{"error": "no such host"}'])
+@pytest.mark.parametrize("metadata", ["", '{"status": 486}', '{"sip_status_code": 200}', '{"error": "no credit"}'])
 def test_a_row_without_a_sip_status_is_no_refusal(metadata: str) -> None:
     assert phone_leg(rows_only(900, row(0, "room_created"), row(2, "sip_failed", metadata=metadata))) is None
+
+
+def test_words_of_a_row_that_other_programs_say_too() -> None:
+    unreachable = row(2, "sip_failed", metadata='{"error": "no such host"}')
+    assert phone_leg(rows_only(900, row(0, "room_created"), unreachable)) == ("sip_ringing", "LKD209", "possible")
+
+
+def test_what_the_last_of_several_attempts_was_answered() -> None:
+    """The rows tell of a second attempt, which failed for another reason."""
+    first = row(2, "sip_failed", metadata='{"error": "requested sip trunk does not exist"}')
+    assert phone_leg(rows_only(900, row(0, "room_created"), first)) == (
+        "sip_participant_created",
+        "LKD201",
+        "proven",
+    )
+    later = row(90, "sip_failed", metadata='{"error": "twirp error unknown: sip request timed out"}')
+    assert phone_leg(rows_only(900, row(0, "room_created"), first, later)) == ("sip_ringing", "LKD205", "possible")
 
 
 JOINED = (row(0, "room_created"), row(0.2, "agent_dispatched"), row(1, "agent_connected", "agent"))

@@ -74,6 +74,13 @@ def _is_of_other_time(call: Call, refusal: ApiRefusal) -> bool:
     return not min(times) - PLACING <= refusal.at <= max(times) + PLACING
 
 
+def _another_would_show(call: Call, step: Step, refusal: ApiRefusal) -> bool:
+    """Whether anything that was read would show that the same was asked for again, and granted."""
+    if step is Step.SIP_PARTICIPANT_CREATED:
+        return call.dials.another_would_show(refusal.at)
+    return step is Step.AGENT_DISPATCHED and call.api_covers
+
+
 def _finding(
     call: Call,
     proofs: Proofs,
@@ -94,7 +101,7 @@ def _finding(
     of_livekit = bool(refusal.method or refusal.status) or any(words in refusal.message for words in _OWN_WORDS)
     because = Because(source=refusal.method or "LiveKit API, pasted", at=refusal.at, text=text or "refused")
     of_other_time = _is_of_other_time(call, refusal)
-    sure = sure and not of_other_time
+    sure = sure and not of_other_time and _another_would_show(call, step, refusal)
     likely = of_livekit and not refusal.quoted and not of_other_time
     return Finding(
         code=code,

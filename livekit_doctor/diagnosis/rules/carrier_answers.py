@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue.sip_statuses import sip_status
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.carrier import CarrierAnswer, Kind, dialled_again
+from livekit_doctor.diagnosis.carrier import CarrierAnswer, Kind
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.times import NOTHING_MISSED, ROOM_LINGERS
@@ -33,6 +33,10 @@ CODES = {
 CANCELLED = 487
 """Request Terminated (RFC 3261, 15.1.2)."""
 
+NOT_THE_LAST = Because(
+    source="not seen", text="whether the phone was dialled again after it: nothing that was read would show that"
+)
+
 QUOTED = Because(source="evidence", text="it is quoted in a sentence, and may be about another call")
 
 
@@ -43,7 +47,7 @@ def last_answer(call: Call, proofs: Proofs, *kinds: Kind) -> CarrierAnswer | Non
     if call.inbound or Step.SIP_ANSWERED in proofs or not call.answers:
         return None
     answer = call.answers[-1]
-    if answer.kind not in kinds or answer.earlier or (answer.when is not None and dialled_again(call, answer.when)):
+    if answer.kind not in kinds or answer.earlier:
         return None
     joined = call.phone.joined_at if call.phone else None
     later = not answer.by_livekits_clock or (joined is not None and joined > answer.at)
@@ -189,7 +193,7 @@ def timed_out_while_ringing(call: Call, proofs: Proofs) -> Finding | None:
 def unexplained(call: Call, proofs: Proofs) -> Finding | None:
     """LKD205, possible: the attempt to dial failed with words that are not known."""
     answer = last_answer(call, proofs, Kind.UNEXPLAINED)
-    if answer is None:
+    if answer is None or answer.doubt:
         return None
     return Finding(
         code="LKD205",
@@ -265,17 +269,18 @@ def _exact(
     ruled_out: list[RuledOut] | None = None,
     **values: str,
 ) -> Finding:
-    """What the answer says, proven; where another attempt was answered otherwise, only likely; where it is
-    no more than quoted, or may be another attempt's, possible."""
+    """What the answer says, proven; where another attempt was answered otherwise, or nothing would show a later one,
+    only likely; where it is no more than quoted, or may be another attempt's, possible."""
     code = CODES[answer.kind]
     others = {CODES[other.kind] for other in call.answers if other.kind in CODES and not other.earlier} - {code}
     doubts = (*((QUOTED,) if answer.quoted else ()), *_of_another_attempt(call, proofs, answer))
     candidates = others or (catalogue.get(code).candidates if doubts else ())
+    unsure = bool(others) or answer.open_end
     return Finding(
         code=code,
         step=step,
-        confidence=Confidence.POSSIBLE if doubts else Confidence.LIKELY if others else Confidence.PROVEN,
-        because=(answer.because, *doubts, *(because or ())),
+        confidence=Confidence.POSSIBLE if doubts else Confidence.LIKELY if unsure else Confidence.PROVEN,
+        because=(answer.because, *doubts, *(because or ()), *((NOT_THE_LAST,) if answer.open_end else ())),
         candidates=tuple(sorted(candidates)),
         values={key: value for key, value in values.items() if value} | _dialled(answer),
         ruled_out=tuple(item for item in ruled_out or () if item.code not in others),

@@ -122,7 +122,16 @@ def room_closed_early(call: Call, proofs: Proofs) -> Finding | None:
     line = (idle or closed)[-1]
     why = "it was deleted" if logs.said(Said.ROOM_DELETED) else "nobody had come"
     shown = [because(opened[-1], "the room was opened"), because(line, f"and closed: {why}")]
-    return _finding(call, "LKD502", PROVEN, shown, step=Step.ROOM_CREATED)
+    # Where it was there for long enough, that nobody came has another reason.
+    early = line.at is None or opened[-1].at is None or line.at - opened[-1].at <= _time_to_join(call)
+    return _finding(call, "LKD502", PROVEN if early else POSSIBLE, shown, step=Step.ROOM_CREATED)
+
+
+def _time_to_join(call: Call) -> timedelta:
+    """How long a room is needed at most until the agent is in it."""
+    allowances = call.settings.flow.allowances
+    steps = (allowances.agent_dispatched, allowances.job_assigned, allowances.agent_connected)
+    return timedelta(seconds=sum(step.broken_after for step in steps))
 
 
 def room_never_created(call: Call, proofs: Proofs) -> Finding | None:

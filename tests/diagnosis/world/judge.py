@@ -10,9 +10,11 @@ from msgspec.structs import replace
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.core import diagnose
 from livekit_doctor.diagnosis.result import Diagnosis
-from livekit_doctor.flow import Confidence, Status, Step, Verdict
+from livekit_doctor.flow import Confidence, Leg, Status, Step, Verdict
 from tests.diagnosis.world import truth
+from tests.diagnosis.world.agent_outcomes import AGENT
 from tests.diagnosis.world.cases import Case
+from tests.diagnosis.world.phone_outcomes import PHONE
 from tests.diagnosis.world.sight import is_hidden, seen_dial, seen_turn
 from tests.diagnosis.world.truth import Truth
 
@@ -52,7 +54,7 @@ def judged(case: Case) -> Diagnosis:
 def wrongs(case: Case, diagnosis: Diagnosis, *, orders: bool = False) -> Iterator[Wrong]:
     """`orders`: also with the observations in another order, which costs a second diagnosis."""
     true = truth.of(case.life, case.now)
-    for which, said, leg in _wrongs(diagnosis, true):
+    for which, said, leg in _wrongs(case, diagnosis, true):
         if which is Property.BROKEN_CALLED_HEALTHY and _both_shown(diagnosis) and is_hidden(case):
             which = Property.HIDDEN
         yield Wrong(Kind(which.value, said, _true_words(case, true, leg)), case.id)
@@ -60,8 +62,10 @@ def wrongs(case: Case, diagnosis: Diagnosis, *, orders: bool = False) -> Iterato
         yield Wrong(Kind(Property.BY_ORDER.value, differs, _true_words(case, true, "")), case.id)
 
 
-def _wrongs(diagnosis: Diagnosis, true: Truth) -> Iterator[tuple[Property, str, str]]:
+def _wrongs(case: Case, diagnosis: Diagnosis, true: Truth) -> Iterator[tuple[Property, str, str]]:
     for item in diagnosis.broken:
+        if item.confidence is not Confidence.PROVEN and item.code in _of_the_last_shown(case, item.leg):
+            continue
         said = f"{item.code} {item.confidence.value}"
         leg = item.leg.value
         if true.sound:
@@ -74,6 +78,19 @@ def _wrongs(diagnosis: Diagnosis, true: Truth) -> Iterator[tuple[Property, str, 
         yield Property.TRUTH_RULED_OUT, code, ""
     if diagnosis.verdict is Verdict.HEALTHY and not true.well:
         yield Property.BROKEN_CALLED_HEALTHY, "healthy", ""
+
+
+def _of_the_last_shown(case: Case, leg: Leg) -> frozenset[str]:
+    """What is true of the attempts before the latest where nothing that was observed shows that one. To say so up to
+    likely is right: nobody who reads it can know better, nor say that it is proven (law 3)."""
+    turns, dials = case.life.turns, case.life.dials
+    if leg is Leg.PHONE:
+        dial = case.life.dial_at(case.now)
+        before = dials[: dials.index(dial)] if dial and not seen_dial(case, dial) else ()
+        return frozenset(code for each in before for code in (PHONE[each.outcome].code, *PHONE[each.outcome].also))
+    turn = case.life.turn_at(case.now)
+    earlier = turns[: turns.index(turn)] if turn and not seen_turn(case, turn) else ()
+    return frozenset(code for each in earlier for code in (AGENT[each.outcome].code, *AGENT[each.outcome].also))
 
 
 def _both_shown(diagnosis: Diagnosis) -> bool:

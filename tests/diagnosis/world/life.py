@@ -156,4 +156,5 @@ class Life:
         return next((turn for turn in reversed(self.turns) if turn.at <= t), None)
 
     def dial_at(self, t: float) -> Dial | None:
-        return next((dial for dial in reversed(self.dials) if dial.at <= t), None)
+        """The latest dial at this moment, of which something can be known: its phone in the room, or its answer."""
+        return next((dial for dial in reversed(self.dials) if min(dial.joined, dial.refused_at) <= t), None)

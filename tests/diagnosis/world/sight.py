@@ -34,11 +34,21 @@ def seen_dial(case: Case, dial: Dial) -> bool:
             case ParticipantList() | Sighting() if any(p.sid == dial.sid for p in item.participants):
                 return True
             case LogRow() if item.state in states or "fail" in item.state:
-                if _near(item.at.timestamp(), min(dial.answered, dial.refused_at, dial.at + 1)):
+                if _dial_of_row(case, item) is dial:
                     return True
             case LogLine() if {dial.sip_call, dial.sid} & set(item.fields.values()):
                 return True
     return False
+
+
+def _dial_of_row(case: Case, row: LogRow) -> Dial | None:
+    """Which dial a row tells of, if it may tell of any: of those near to it the nearest."""
+
+    def off(dial: Dial) -> float:
+        return abs(row.at.timestamp() - at(0).timestamp() - min(dial.answered, dial.refused_at, dial.joined))
+
+    nearest = min(case.life.dials, key=off, default=None)
+    return nearest if nearest and off(nearest) < _CLOCKS else None
 
 
 def _near(timestamp: float, t: float) -> bool:

@@ -1,0 +1,76 @@
+"""How far what was read reaches: whether it would show that the agent was dispatched again, or the phone dialled again.
+
+The latest dispatch decides, and the latest dial. Where nothing that was read would show a later one, what is known of
+the last that is shown is no proof of how the call ended: it is likely at most.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from msgspec.structs import replace
+
+from livekit_doctor import catalogue
+from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.episodes import OF_A_JOB
+from livekit_doctor.diagnosis.findings import Because, Finding
+from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.times import NOTHING_MISSED
+from livekit_doctor.flow import LEGS, SPEC, Confidence, Leg
+
+DISPATCHED_AGAIN = Because(
+    source="not seen", text="whether the agent was dispatched again after it: nothing that was read would show that"
+)
+
+
+def weighed(call: Call, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """What is proven of the agent's leg is likely where a later dispatch would not have been seen."""
+    open_end = not another_dispatch_would_show(call)
+    for finding in findings:
+        of_agent = finding.step is not None and SPEC[finding.step].leg is Leg.AGENT
+        if open_end and of_agent and finding.confidence is Confidence.PROVEN:
+            yield replace(
+                finding,
+                confidence=Confidence.LIKELY,
+                because=(*finding.because, DISPATCHED_AGAIN),
+                candidates=finding.candidates or catalogue.get(finding.code).candidates,
+            )
+        else:
+            yield finding
+
+
+def another_dispatch_would_show(call: Call) -> bool:
+    """Looks into the room to its end; rows that tell of the agent, where they are whole; a log of the server that
+    tells of dispatches into this room, to the room's closing."""
+    return call.api_covers or _looked_to_the_end(call) or _rows_tell(call) or _server_log_tells(call)
+
+
+def _looked_to_the_end(call: Call) -> bool:
+    if call.dispatch_list is None or call.room_live is not False:
+        return False
+    last = call.dispatch_list.read.at
+    gone = min((listing.read.at for listing in call.room_lists if listing.read.at > last), default=None)
+    return gone is not None and gone - last <= NOTHING_MISSED
+
+
+def _rows_tell(call: Call) -> bool:
+    return call.rows_are_whole and any(step in call.logged for step in LEGS[Leg.AGENT])
+
+
+def _server_log_tells(call: Call) -> bool:
+    logs = call.component_logs
+    of_jobs = (Said.DISPATCH_CREATED, Said.ROOM_ASKED_FOR, *OF_A_JOB)
+    return logs.covers_to_the_end and any(line.log == "server" for line in logs.ever_said(*of_jobs))
+
+
+def consequences_left_out(findings: Iterable[Finding]) -> list[Finding]:
+    """Without what another fault explains: a room into which nobody came is closed, whatever kept them away."""
+    every = list(findings)
+    others = [finding for finding in every if finding.code != ROOM_CLOSED]
+    surest = min((finding.confidence.rank for finding in others), default=None)
+    return [
+        finding
+        for finding in every
+        if finding.code != ROOM_CLOSED or surest is None or surest > max(finding.confidence.rank, 1)
+    ]
+
+
+ROOM_CLOSED = "LKD502"
