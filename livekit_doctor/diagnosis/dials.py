@@ -61,8 +61,8 @@ class Dials(Struct, frozen=True, dict=True):
 
     def another_would_show(self, at: datetime | None, *, rows_tell: bool = False) -> bool:
         """Whether anything that was read would show a phone that was dialled after this moment. None: at an unknown
-        one. Rows that tell of the phone (`rows_tell`: surely), where they are whole and no phone may be dialled right now; the server's log
-        from the moment, or from the room's opening, to its closing."""
+        one. Rows that tell of the phone (`rows_tell`: surely), where they are whole and no phone may be dialled right
+        now; the server's log from the moment, or from the room's opening, to its closing."""
         rows_tell = self.seen.rows_are_whole and (rows_tell or self._rows_tell)
         if at is not None and rows_tell and (self._over or self.seen.rows_now - at > self._rings):
             return True

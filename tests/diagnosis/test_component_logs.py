@@ -640,7 +640,7 @@ def test_agents_at_creation_are_a_dispatch() -> None:
 def test_a_room_that_closed_by_itself() -> None:
     idle = server_line(300, "closing idle room", reason="empty timeout", agent_name="")
     assert found(afterwards(OPENED, idle)) == [("room_created", "LKD502", "possible")], "it had been there for long"
-    early = replace(idle, at=at(12))
+    early = server_line(12, "closing idle room", reason="empty timeout", agent_name="")
     assert found(afterwards(OPENED, early)) == [("room_created", "LKD502", "proven")]
     came = server_line(5, "participant active", participant="sip_1", agent_name="")
     assert "LKD502" not in [item.code for item in afterwards(OPENED, came, idle).broken]
