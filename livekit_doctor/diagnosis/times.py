@@ -19,6 +19,9 @@ hangs is given up after 3 s a worker (fact 11)."""
 CONNECTION_TRIES = timedelta(minutes=3)
 """livekit-agents gives up after 16 attempts to connect, 10 s apart at most (its max_retry)."""
 
+NEXT_TRY = timedelta(seconds=30)
+"""A worker that fails to connect has tried again by then (10 s at most between two attempts, and its time-outs)."""
+
 WORKER_ANSWERS_WITHIN = timedelta(seconds=3)
 """The longest that the server waits for a worker's answer to a job request (fact 11)."""
 

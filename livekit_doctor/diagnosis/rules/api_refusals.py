@@ -69,8 +69,11 @@ def _is_of_other_time(call: Call, refusal: ApiRefusal) -> bool:
     """Whether it is dated well before the call, or after it: a person picked it, and it names neither room nor call."""
     times = [row.at for row in call.rows] + ([call.room_info.created_at] if call.room_info else [])
     times += [line.at for line in call.component_logs.own if line.at is not None and line.zoned]
-    if refusal.at is None or not times:
+    times += [item.at for item in call.sightings if item.at is not None]
+    if refusal.at is None:
         return False
+    if not times:  # nobody knows when the call was
+        return not call.only_excerpts
     return not min(times) - PLACING <= refusal.at <= max(times) + PLACING
 
 

@@ -19,7 +19,13 @@ from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.looks import finding
 from livekit_doctor.diagnosis.said import Said, meaning
-from livekit_doctor.diagnosis.times import ANSWERED_WITHIN, AROUND_DISPATCH, CONNECTION_TRIES, RESTARTED_WITHIN
+from livekit_doctor.diagnosis.times import (
+    ANSWERED_WITHIN,
+    AROUND_DISPATCH,
+    CONNECTION_TRIES,
+    NEXT_TRY,
+    RESTARTED_WITHIN,
+)
 from livekit_doctor.diagnosis.workers_over_time import NO_MORE, Change, State, Worker, is_dated
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Confidence, Step
@@ -61,7 +67,8 @@ def worker_not_connected(call: Call, proofs: Proofs) -> Finding | None:
             return None
     shown = [because(failing, "the worker does not reach its server"), *map(because, refused)]
     vouched = failing.at is not None and call.component_logs.covers("worker", _began(call) or failing.at)
-    confidence = POSSIBLE if not is_dated(failing) else PROVEN if refused and vouched else LIKELY
+    known = is_dated(failing) and (vouched and refused or _would_tell_of_success(call, failing))
+    confidence = POSSIBLE if not known else PROVEN if refused and vouched else LIKELY
     return _finding(call, "LKD105", confidence, shown, detail=failing.fields.get("error"))
 
 
@@ -493,8 +500,25 @@ def _failing_connection(call: Call) -> LogLine | None:
 
 def _soon_after_opening(call: Call, line: LogLine) -> bool:
     """A connection that is lost long after the call says nothing of the dispatch."""
-    began = call.dispatched_at or next((one.at for one in call.component_logs.own), None)  # oldest first
+    began = _known_since(call)
     return began is None or line.at is None or line.at - began <= CONNECTION_TRIES
+
+
+def _would_tell_of_success(call: Call, failing: LogLine) -> bool:
+    """Whether the log of a failed attempt to connect would show that a later one succeeded, which a log of warnings
+    alone does not; or the attempt was made so shortly before the call that there was none."""
+    if any(line.file == failing.file and line.level == "info" for line in call.component_logs.of_workers):
+        return True
+    began = _known_since(call)
+    return meaning(failing) is Said.GAVE_UP or began is None or not failing.at or began - failing.at <= NEXT_TRY
+
+
+def _known_since(call: Call) -> datetime | None:
+    """When the agent was dispatched, or else when the call is first heard of."""
+    rows = [row.at for row in call.rows[:1]]
+    rooms = [call.room_info.created_at] if call.room_info else []
+    lines = [line.at for line in call.component_logs.own[:1] if line.at]  # oldest first
+    return call.dispatched_at or min([*rows, *rooms, *lines], default=None)
 
 
 def _before_dispatch(call: Call, line: LogLine) -> bool:
