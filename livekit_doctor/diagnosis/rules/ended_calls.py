@@ -95,13 +95,16 @@ def _is_before(line: LogLine, when: datetime) -> bool:
 
 
 def _another_came(call: Call, gone: LogLine) -> bool:
-    """Whether anybody joined after it, or was there beside it and the phone."""
+    """Whether anybody joined after it, or was there beside it and the phone: an agent that stayed, too."""
     logs = call.component_logs
     others = [
         line for line in logs.said(Said.PARTICIPANT_ACTIVE) if not logs.is_agent(line) and not logs.is_phone(line)
     ]
     later = (line for line in logs.said(Said.PARTICIPANT_ACTIVE) if line.at and gone.at and line.at > gone.at)
-    return bool(others) or any(later)
+    left = {line.fields.get("participant"): line.at for line in logs.said(Said.PARTICIPANT_LEFT)}
+    agents = {line.fields.get("participant") for line in logs.said(Said.PARTICIPANT_ACTIVE) if logs.is_agent(line)}
+    stayed = (left.get(agent) for agent in agents - {gone.fields.get("participant")})
+    return bool(others) or any(later) or any(at is None or (gone.at and at > gone.at) for at in stayed)
 
 
 RULES = (media_timed_out, agent_silent, agent_removed)

@@ -67,7 +67,7 @@ def worker_not_connected(call: Call, proofs: Proofs) -> Finding | None:
             return None
     shown = [because(failing, "the worker does not reach its server"), *map(because, refused)]
     vouched = failing.at is not None and call.component_logs.covers("worker", _began(call) or failing.at)
-    known = is_dated(failing) and (vouched and refused or _would_tell_of_success(call, failing))
+    known = is_dated(failing) and ((vouched and refused) or _would_tell_of_success(call, failing))
     confidence = POSSIBLE if not known else PROVEN if refused and vouched else LIKELY
     return _finding(call, "LKD105", confidence, shown, detail=failing.fields.get("error"))
 
@@ -374,7 +374,9 @@ def _was_not_assigned(call: Call, asked: tuple[LogLine, ...]) -> bool:
     if not asked or asked[-1].at is None or not asked[-1].zoned:
         return False
     knows_room = call.api_read or any(line.log == "server" for line in call.component_logs.own)
-    return knows_room and call.component_logs.covers("server", asked[-1].at + ANSWERED_WITHIN)
+    log = call.component_logs
+    whole = log.covers("server", asked[-1].at - call.tolerance) and log.covers("server", asked[-1].at + ANSWERED_WITHIN)
+    return knows_room and whole and not log.said(Said.PROCESS_EXITS)
 
 
 def _known_to_server(call: Call) -> bool:

@@ -27,6 +27,8 @@ def phone_left(call: Call, proofs: Proofs) -> Finding | None:
         return None
     for item in reversed(call.sightings):
         phones = [p for p in item.participants if p.kind == "SIP" and not p.attributes.get("sip.ruleID")]
+        if item.at is not None and call.dials.last is not None and call.dials.last > item.at:
+            return None  # it was dialled again
         if item.left_because in _REASONS and phones:
             code, step, confidence, candidates = _REASONS[item.left_because]
             if code == "LKD206" and phones[0].attributes.get("sip.callStatus") == "dialing":

@@ -11,6 +11,9 @@ AUDIO_ALLOWANCE = 20.0
 DISPATCH_ALLOWANCE = 15.0
 """Default `broken_after` of agent_dispatched, after the room was created."""
 
+TALKED = 3.0
+"""Seconds. Who was there for no longer has hardly talked: that such a call did not come about may be said."""
+
 RESTARTED_WITHIN = 60.0
 """A worker that registers no later than this after a dispatch was on its way when it was made."""
 
@@ -64,7 +67,7 @@ def of(life: Life, now: float) -> Truth:
         and dial is not None
         and turn.outcome == "healthy"
         and dial.outcome == "answered"
-        and max(turn.active, dial.answered) < min(turn.left, dial.left)
+        and max(turn.active, dial.answered) + TALKED < min(turn.left, dial.left)
     )
     return Truth(
         right=frozenset(right),
