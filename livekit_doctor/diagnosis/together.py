@@ -8,6 +8,7 @@ from livekit_doctor.diagnosis.proofs import Clock, Proofs
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import ANSWERED
 from livekit_doctor.diagnosis.times import MOMENT, PHONE_ALONE
+from livekit_doctor.diagnosis.transfers import transferred
 from livekit_doctor.evidence.observations import ParticipantList
 from livekit_doctor.flow import Step
 
@@ -19,11 +20,17 @@ def were_together(call: Call, proofs: Proofs) -> bool:
     """Both are seen in one look, or both had come before the first of them was gone, as far as clocks can tell.
 
     What looks into the room have seen, no other source outdoes."""
-    if _was_left_alone(call):
+    if _was_left_alone(call) or _was_not_heard(call, proofs):
         return False
     looks = [listing for listing in call.participant_lists if listing.participants]
     if looks:
-        return any(_both_in(call, proofs, listing) for listing in looks)
+        answered = [listing for listing in looks if _answered_in(call, listing)]
+        handed_on = (
+            call.served_by_other
+            or len(call.phones_seen) > 1
+            or transferred(call, None, call.phone.identity if call.phone else "")
+        )
+        return any(_both_in(call, proofs, listing) for listing in (looks if handed_on else answered[-1:]))
     came = [when for step in _both(call) if (when := _came(call, proofs, step))]
     ends = list(_ends(call))
     if len(came) < len(_both(call)) or not ends:
@@ -38,13 +45,17 @@ def _both(call: Call) -> tuple[Step, ...]:
 
 def _both_in(call: Call, proofs: Proofs, listing: ParticipantList) -> bool:
     """An agent without audio in it, of whom no other source says that it was heard, was silent."""
-    phones = [p for p in listing.participants if p.kind == "SIP"]
-    there = any(call.inbound or p.attributes.get("sip.callStatus") in ANSWERED for p in phones)
     agents = call.agents_in(listing)
     heard = Step.AGENT_AUDIO in proofs or Step.AGENT_AUDIO in call.settings.flow.not_used
     agent = Step.AGENT_CONNECTED in call.settings.flow.not_used or (bool(agents) and heard)
-    phone = Step.SIP_ANSWERED in call.settings.flow.not_used or there
-    return agent and phone
+    return agent and _answered_in(call, listing)
+
+
+def _answered_in(call: Call, listing: ParticipantList) -> bool:
+    """Whether a phone that was answered is in the room; whoever is, where none is dialled."""
+    phones = [p for p in listing.participants if p.kind == "SIP"]
+    there = any(call.inbound or p.attributes.get("sip.callStatus") in ANSWERED for p in phones)
+    return there or Step.SIP_ANSWERED in call.settings.flow.not_used
 
 
 def _came(call: Call, proofs: Proofs, step: Step) -> _Dated | None:
@@ -68,6 +79,15 @@ def _was_left_alone(call: Call) -> bool:
     phones = [at for kind, at in left if kind == "SIP"]
     phones += [line.at for line in logs.said(Said.SIP_OVER) if line.at and line.zoned]
     return bool(agents and phones) and not logs.said(Said.TRANSFERRED) and max(phones) > max(agents)
+
+
+def _was_not_heard(call: Call, proofs: Proofs) -> bool:
+    """livekit-sip's log has the answer, and not that the phone was given anybody's audio (it says so from 1.11.0 on,
+    where the log has more than warnings), nor does another source show that the agent was heard."""
+    logs = call.component_logs
+    answered = logs.said(Said.SIP_ESTABLISHED)
+    whole = bool(answered) and bool(logs.said(Said.SIP_OVER))
+    return whole and Step.AGENT_AUDIO not in proofs and Step.AGENT_AUDIO not in call.settings.flow.not_used
 
 
 def _ends(call: Call) -> Iterator[_Dated]:
