@@ -18,7 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.component_logs import ComponentLogs
-from livekit_doctor.diagnosis.dials import Dials
+from livekit_doctor.diagnosis.dials import SIP_LOG, Dials
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.row_answers import Refusal, error_in
 from livekit_doctor.diagnosis.said import Said, meaning
@@ -106,7 +106,7 @@ class CarrierAnswer(Struct, frozen=True, kw_only=True):
     soon: bool = False
     """It is about the call's phone only if it came soon after the phone was dialled: what has it does not say so."""
     component: str | None = None
-    """Which component's rows it is from: they have one clock."""
+    """Which component's rows, or log, it is from: they have one clock."""
     earlier: bool = False
     """The phone was dialled again after it."""
     open_end: bool = False
@@ -196,7 +196,9 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
     when = answer.when or dials.failed_by_rows
     if not answer.is_failure or seen.inbound:
         return answer
-    if not answer.by_livekits_clock and not dials.another_would_show(when, rows_tell=answer.component is not None):
+    if not answer.by_livekits_clock and not dials.another_would_show(
+        when, rows_tell=answer.component not in (None, SIP_LOG)
+    ):
         answer = replace(answer, open_end=True)
     if when is None:
         created = dials.last is not None or Step.SIP_PARTICIPANT_CREATED in seen.logged
@@ -205,7 +207,7 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
     # By another clock the phone was surely created again only beyond the tolerance.
     margin = CREATED_AT_ONCE if own_clock else seen.tolerance
     later = dials.last - when if dials.last else timedelta(0)
-    if later > margin or dials.again_by_rows(when, by=answer.component):
+    if later > margin or dials.again(when, by=answer.component):
         return replace(answer, earlier=True)
     if not own_clock and not answer.doubt and later > DATE_RESOLUTION:
         return replace(answer, doubt="a phone was created at about that time: it may have been dialled again after it")
@@ -340,7 +342,8 @@ def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
         found.append(
             CarrierAnswer(
                 kind=kind_of(error),
-                because=Because(source="sip log", at=line.at, text=f"{line.message}: {own_words(error)}"),
+                because=Because(source=SIP_LOG, at=line.at, text=f"{line.message}: {own_words(error)}"),
+                component=SIP_LOG,
                 at=line.at,
                 sip_status=sip_status_in(error),
                 number=line.fields.get("to_user", ""),

@@ -142,10 +142,24 @@ class ComponentLogs(Struct, frozen=True, dict=True):
 
     @cached_property
     def _current(self) -> tuple[tuple[Said | None, LogLine], ...]:
-        earlier = self.latest.earlier_lines
+        earlier = self.latest.earlier_lines | self._ringing_before
         if not earlier:
             return self._own
         return tuple((said, line) for said, line in self._own if id(line) not in earlier)
+
+    @cached_property
+    def _ringing_before(self) -> frozenset[int]:
+        """livekit-sip's lines of the ringing of a phone that was not answered, and was dialled again."""
+        before, rang = set[int](), set[int]()
+        for said, line in self._own:
+            if said is Said.SIP_RANG:
+                rang.add(id(line))
+            elif said is Said.SIP_CREATING:
+                before |= rang
+                rang.clear()
+            elif said is Said.SIP_ESTABLISHED:
+                rang.clear()
+        return frozenset(before)
 
     @cached_property
     def latest(self) -> Latest:
@@ -185,8 +199,8 @@ class ComponentLogs(Struct, frozen=True, dict=True):
 
     @cached_property
     def _dialled(self) -> frozenset[str]:
-        """The identities that CreateSIPParticipant was called for."""
-        lines = self.ever_said(Said.SIP_ACCEPTED, Said.SIP_REFUSED)
+        """The identities that CreateSIPParticipant was called for, by the logs of livekit-server and livekit-sip."""
+        lines = self.ever_said(Said.SIP_ACCEPTED, Said.SIP_REFUSED, Said.SIP_CREATING)
         return frozenset(line.fields["participant"] for line in lines if line.fields.get("participant"))
 
     def is_user(self, line: LogLine) -> bool:

@@ -14,6 +14,8 @@ from livekit_doctor.diagnosis.states import says_phone_failed
 from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, LEAVES_WITHIN
 from livekit_doctor.flow import Step
 
+SIP_LOG = "sip log"
+
 
 class Dials(Struct, frozen=True, dict=True):
     """The attempts to dial the phone of a call."""
@@ -49,13 +51,20 @@ class Dials(Struct, frozen=True, dict=True):
         rows = (row for row in self.seen.rows if steps[row.state] is None and says_phone_failed(row.state))
         return max((row.at for row in rows), default=None)
 
-    def again_by_rows(self, at: datetime, by: str | None = None) -> bool:
-        """Whether a row tells of the phone after this moment, `by` the clock of this component. Two clocks have an
-        order only beyond the tolerance (design fact 29)."""
-        last = self.seen.phone_last_logged
-        if last is None:
-            return False
-        return last - at > self.seen.tolerance or (by is not None and self.seen.last_of_phone.get(by, at) > at)
+    def again(self, at: datetime, by: str | None = None) -> bool:
+        """Whether a row tells of the phone after this moment, or livekit-sip's log of another dial; `by` the clock of
+        this component. Two clocks have an order only beyond the tolerance (design fact 29)."""
+        told = self._told_by
+        return any(last - at > self.seen.tolerance for last in told.values()) or (
+            by is not None and told.get(by, at) > at
+        )
+
+    @cached_property
+    def _told_by(self) -> dict[str, datetime]:
+        """When each component last told of the phone."""
+        creating = (line.at for line in self.logs.said(Said.SIP_CREATING) if line.at is not None and line.zoned)
+        last = max(creating, default=None)
+        return self.seen.last_of_phone | ({SIP_LOG: last} if last else {})
 
     # Would a later one have been seen?
 

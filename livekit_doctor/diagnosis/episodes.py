@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import Seen
-from livekit_doctor.diagnosis.times import CREATED_AT_ONCE
+from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, DATE_RESOLUTION
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Step
 
@@ -57,13 +57,16 @@ class Latest(Struct, frozen=True):
     """What became of the earlier ones, oldest first, each once."""
     earlier_lines: frozenset[int] = frozenset()
     """The ids (as Python has them) of the lines that are about an earlier dispatch."""
+    maybe_later: bool = False
+    """Whether a row tells of a dispatch that may be a later one, by another clock."""
 
 
 def latest_of(seen: Seen, lines: Lines, agents: frozenset[str]) -> Latest:
     """`lines` are the call's own; `agents` the identities that are known to be its agents'."""
     own = list(lines)
-    began = _began(seen, own)
-    jobs = _Jobs(seen, own, began)
+    known, told = _known_since(seen, own), _told_of(seen, own)
+    began = _began(seen, known, told)
+    jobs = _Jobs(seen, own, began, max(filter(None, (known, told)), default=None))
     stayed = _stayed(own, began) if began else set()
     earlier_lines: set[int] = set()
     became: dict[str, None] = {}
@@ -78,25 +81,45 @@ def latest_of(seen: Seen, lines: Lines, agents: frozenset[str]) -> Latest:
             earlier_lines.add(id(line))
             if said in _ENDS:
                 became.setdefault(_ENDS[said])
-    return Latest(began=began, earlier_jobs=jobs.earlier, became=tuple(became), earlier_lines=frozenset(earlier_lines))
+    asked = [line.at for said, line in own if said is Said.ASKED and line.at and line.zoned]
+    seen_last = max([*asked, *filter(None, (known,))], default=None)
+    rows = max(_dispatched_by_rows(seen), default=None)
+    return Latest(
+        began=began,
+        earlier_jobs=jobs.earlier,
+        became=tuple(became),
+        earlier_lines=frozenset(earlier_lines),
+        maybe_later=rows is not None and seen_last is not None and rows - seen_last > DATE_RESOLUTION,
+    )
 
 
-def _began(seen: Seen, own: list[tuple[Said | None, LogLine]]) -> datetime | None:
-    """By LiveKit's clock; a row or a worker's line counts where it is later beyond the tolerance."""
+def _began(seen: Seen, known: datetime | None, told: datetime | None) -> datetime | None:
+    """By LiveKit's clock; what is told by another counts where it is later beyond the tolerance."""
+    if told is None or (known is not None and told - known <= seen.tolerance):
+        return known
+    return told - seen.tolerance
+
+
+def _known_since(seen: Seen, own: list[tuple[Said | None, LogLine]]) -> datetime | None:
+    """When the latest dispatch was made by LiveKit's own clock."""
     by_livekit = [one.created_at for one in seen.dispatches_ever if one.created_at is not None]
     by_livekit += [line.at for line in _made(seen, own) if line.at is not None]
-    began = max(by_livekit, default=None)
+    return max(by_livekit, default=None)
+
+
+def _told_of(seen: Seen, own: list[tuple[Said | None, LogLine]]) -> datetime | None:
+    """The same by the clocks of others: of what logs rows, and of workers."""
     known = {one.id for one in seen.dispatches_ever}
-    others = [row.at for row in seen.rows if seen.step_of_state[row.state] is Step.AGENT_DISPATCHED]
-    others += [
+    asked = (
         line.at
         for said, line in own
         if said is Said.ASKED and line.at and line.zoned and line.fields.get("dispatch_id", "") not in known
-    ]
-    last = max(others, default=None)
-    if last is None or (began is not None and last - began <= seen.tolerance):
-        return began
-    return last - seen.tolerance
+    )
+    return max((*_dispatched_by_rows(seen), *asked), default=None)
+
+
+def _dispatched_by_rows(seen: Seen) -> list[datetime]:
+    return [row.at for row in seen.rows if seen.step_of_state[row.state] is Step.AGENT_DISPATCHED]
 
 
 def _made(seen: Seen, own: list[tuple[Said | None, LogLine]]) -> list[LogLine]:
@@ -113,8 +136,10 @@ def _made(seen: Seen, own: list[tuple[Said | None, LogLine]]) -> list[LogLine]:
 class _Jobs:
     """The jobs of a call, and which of them are of a dispatch before the latest."""
 
-    def __init__(self, seen: Seen, own: list[tuple[Said | None, LogLine]], began: datetime | None) -> None:
-        self.seen, self.began = seen, began
+    def __init__(
+        self, seen: Seen, own: list[tuple[Said | None, LogLine]], began: datetime | None, told: datetime | None
+    ) -> None:
+        self.seen, self.began, self.told = seen, began, told
         self.dispatch_of = {job.id: one.id for one in seen.dispatches_ever for job in one.jobs}
         self.started: dict[str, datetime] = {}
         """When each was first heard of, by LiveKit's clock."""
@@ -161,7 +186,7 @@ class _Jobs:
 
     def _is_long_before(self, line: LogLine) -> bool:
         return (
-            self.began is not None and line.zoned and line.at is not None and self.began - line.at > self.seen.tolerance
+            self.told is not None and line.zoned and line.at is not None and self.told - line.at > self.seen.tolerance
         )
 
     def _is_before(self, at: datetime) -> bool:

@@ -13,7 +13,7 @@ from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.episodes import OF_A_JOB
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.said import Said
-from livekit_doctor.diagnosis.times import NOTHING_MISSED
+from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, NOTHING_MISSED
 from livekit_doctor.flow import LEGS, SPEC, Confidence, Leg
 
 DISPATCHED_AGAIN = Because(
@@ -23,9 +23,12 @@ DISPATCHED_AGAIN = Because(
 
 def weighed(call: Call, findings: Iterable[Finding]) -> Iterator[Finding]:
     """What is proven of the agent's leg is likely where a later dispatch would not have been seen."""
-    open_end = not another_dispatch_would_show(call)
+    open_end = call.component_logs.latest.maybe_later or not another_dispatch_would_show(call)
+    superseded = _listed_is_superseded(call)
     for finding in findings:
         of_agent = finding.step is not None and SPEC[finding.step].leg is Leg.AGENT
+        if of_agent and superseded and any(item.source == "ListDispatch" for item in finding.because):
+            continue
         if open_end and of_agent and finding.confidence is Confidence.PROVEN:
             yield replace(
                 finding,
@@ -35,6 +38,13 @@ def weighed(call: Call, findings: Iterable[Finding]) -> Iterator[Finding]:
             )
         else:
             yield finding
+
+
+def _listed_is_superseded(call: Call) -> bool:
+    """Whether the last dispatch that ListDispatch has is not the latest one, which is gone from the list."""
+    began = call.component_logs.latest.began
+    listed = call.dispatches[-1].created_at if call.dispatches else None
+    return began is not None and listed is not None and began - listed > CREATED_AT_ONCE
 
 
 def another_dispatch_would_show(call: Call) -> bool:

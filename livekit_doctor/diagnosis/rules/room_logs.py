@@ -13,7 +13,7 @@ from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.dispatches import placer_is_past, stray_dispatches
 from livekit_doctor.diagnosis.rules.looks import finding, job_was_lost
 from livekit_doctor.diagnosis.said import Said
-from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, PLACING, STILL_WRITTEN
+from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, PLACING, SECOND_LOOK, STILL_WRITTEN
 from livekit_doctor.evidence.observations import DispatchList, LogLine, is_scratch
 from livekit_doctor.flow import Confidence, Step, order
 
@@ -102,7 +102,7 @@ def agent_not_dispatched(call: Call, proofs: Proofs) -> Finding | None:
     ]
     looked_into = {listing.room for listing in call.setup.all(DispatchList)}
     accounted = all(line.fields.get("room") in looked_into for line in elsewhere) and not stray_dispatches(call)
-    certain = accounted and _all_dispatches_kept(call, opened[0].at)
+    certain = accounted and _all_dispatches_kept(call, opened[0].at) and not _may_wait_for_answer(call, proofs)
     return _finding(call, "LKD401", _sure(call) if certain else POSSIBLE, shown)
 
 
@@ -128,10 +128,8 @@ def room_closed_early(call: Call, proofs: Proofs) -> Finding | None:
 
 
 def _time_to_join(call: Call) -> timedelta:
-    """How long a room is needed at most until the agent is in it."""
-    allowances = call.settings.flow.allowances
-    steps = (allowances.agent_dispatched, allowances.job_assigned, allowances.agent_connected)
-    return timedelta(seconds=sum(step.broken_after for step in steps))
+    """How long a room is needed until the agent is in it, which is dispatched as it is opened."""
+    return timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
 
 
 def room_never_created(call: Call, proofs: Proofs) -> Finding | None:
@@ -203,6 +201,12 @@ def _phone_answered(call: Call, proofs: Proofs) -> bool:
     return Step.SIP_ANSWERED in proofs or placer_is_past(call)
 
 
+def _may_wait_for_answer(call: Call, proofs: Proofs) -> bool:
+    """Whether something may dispatch on the phone's answer, and the answer has not come or has just come."""
+    told = [when for proof in proofs.get(Step.SIP_ANSWERED, ()) if (when := proof.at or proof.by)]
+    return call.phone_present and (not told or call.livekit_now - min(told) < SECOND_LOOK)
+
+
 def _began(call: Call) -> datetime | None:
     opened = call.component_logs.said(Said.ROOM_OPENED)
     if opened:
@@ -217,8 +221,9 @@ def _succeeded(call: Call, said: Said) -> list[LogLine]:
 
 
 def _dispatches(call: Call, lines: tuple[LogLine, ...]) -> list[LogLine]:
-    """Those that dispatched this call's agent."""
-    return [line for line in lines if line.fields.get("status") == "200" and _names_agent(call, line)]
+    """Those that dispatched this call's agent; any, where its name is not known."""
+    succeeded = (line for line in lines if line.fields.get("status") == "200")
+    return [line for line in succeeded if call.agent_name is None or _names_agent(call, line)]
 
 
 def _names_agent(call: Call, line: LogLine) -> bool:
