@@ -45,6 +45,17 @@ _TALKED = re.compile(
 )
 
 
+_OF_AGENT = re.compile(
+    r"agent|assistant|(?:^|_)(?:ai|bot|llm|stt|tts|vad|job)(?:$|_)|worker|voice|speech|spoke|said|talk|turn|greet"
+    r"|session|entry_?point|livekit|room|participant|join|connect|audio|track|listen|transcri|prompt|tool"
+)
+
+
+def may_be_of_agent(source: str, state: str) -> bool:
+    """Whether a row may be the agent's, by the words of its component and its state: crm/lead_locked is not."""
+    return any(_OF_AGENT.search(_plain(text)) for text in (source, state)) or not source
+
+
 def says_failed(state: str) -> bool:
     """Whether it says in plain words that a step of the call failed: call_failed, sip_error, no_answer."""
     return _FAILED.search(_plain(state)) is not None and not is_of_other_phone(state)

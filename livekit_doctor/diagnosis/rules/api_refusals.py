@@ -112,6 +112,6 @@ def _finding(
         confidence=Confidence.PROVEN if sure else Confidence.LIKELY if likely else Confidence.POSSIBLE,
         because=(because, QUOTED) if refusal.quoted else (because,),
         candidates=candidates or (() if sure else catalogue.get(code).candidates),
-        ruled_out=ruled_out,
+        ruled_out=ruled_out if sure else (),
         values={"detail": refusal.message or f"HTTP {refusal.status}"} | {k: v for k, v in values.items() if v},
     )

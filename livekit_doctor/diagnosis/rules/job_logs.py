@@ -79,7 +79,8 @@ def dispatched_before_worker(call: Call, proofs: Proofs) -> Finding | None:
         return None
     if not all(one.registration.at and one.registration.zoned for one in workers):
         return None  # of those nobody knows whether they were before the dispatch
-    after = [(one.registration.at, one) for one in workers if one.at(began) is None and one.registration.at]
+    came_after = (one for one in workers if one.at(began) is None and _is_of_kind(call, one))
+    after = [(one.registration.at, one) for one in came_after if one.registration.at]
     if not after or _there(call):
         return None
     came_at, came = min(after, key=lambda item: item[0])

@@ -8,6 +8,7 @@ from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.correlation import step_of_state
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.diagnosis.states import may_be_of_agent
 from livekit_doctor.diagnosis.times import EMPTY_TIMEOUT, NOBODY_WAITS, NOTHING_MISSED
 from livekit_doctor.evidence.observations import Room
 from livekit_doctor.flow import LEGS, Confidence, Leg, Step, order
@@ -86,11 +87,11 @@ def first_absent(call: Call, proofs: Proofs) -> Step | None:
     """The first always-logged step of the agent's leg that nothing proves, where rows were read.
 
     None where the leg is over: a later step is proven, so that the row is merely missing. And none
-    where a component logs nothing but states that no step stands for: it may be the agent, which has
-    other names for those that it always writes.
+    where a component that may be the agent, by its name or its states, logs nothing but states that no step
+    stands for: it has other names for those that it always writes.
     """
     known = {row.source for row in call.rows if row.state not in call.unmapped}
-    if not call.logged or any(row.source not in known for row in call.rows):
+    if not call.logged or any(row.source not in known and may_be_of_agent(row.source, row.state) for row in call.rows):
         return None
     steps = {step_of_state(name, call.settings.flow) for name in call.settings.call_logs.missed}
     absent = [step for step in WAY if step in steps and step not in proofs]

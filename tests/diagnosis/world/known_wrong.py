@@ -9,8 +9,6 @@ from tests.diagnosis.world.run import Tally
 LIVES, SEED, CASES = 500, "test", 3
 """The run that the list is of: some 2,000 diagnoses with those in another order, in a few seconds."""
 
-WRONG_TODAY = frozenset("JY")
-"""The scenarios of which something wrong is said."""
 
 FILE = Path(__file__).with_suffix(".txt")
 

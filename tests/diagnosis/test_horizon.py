@@ -1,0 +1,114 @@
+"""What was read reaches so far: a later dispatch, or dial, would have been seen, or not. Found by the simulator."""
+
+from msgspec.structs import replace
+
+from livekit_doctor.flow import Verdict
+from tests.diagnosis.factories import (
+    agent,
+    audio,
+    automatic,
+    because,
+    closed,
+    codes,
+    declined_job,
+    dispatch,
+    found,
+    job,
+    judge,
+    log_file,
+    look,
+    phone,
+    row,
+    rows_only,
+    server_line,
+    worker_line,
+)
+from tests.diagnosis.test_component_logs import ASKED, CLOSED, HERE, OPENED, RAISED, afterwards, created, sip_line
+
+CREATED = row(0, "room_created")
+NO_TRUNK = row(2, "sip_failed", metadata='{"error": "requested sip trunk does not exist"}')
+CREATING = sip_line(1, "Creating SIP participant")
+BUSY = sip_line(6, "SIP invite failed", error="INVITE failed: sip status: 486: Busy Here")
+
+
+def test_rows_that_go_on_show_another_dial() -> None:
+    assert found(rows_only(900, CREATED, NO_TRUNK))[-1] == ("sip_participant_created", "LKD201", "proven")
+    just_now = rows_only(12, CREATED, NO_TRUNK)
+    assert found(just_now)[-1] == ("sip_participant_created", "LKD201", "likely"), "a phone may be dialled right now"
+    assert "dialled again" in because(just_now, "LKD201")
+    other = row(90, "sip_failed", metadata='{"error": "twirp error unknown: lookup sip.example.com: no such host"}')
+    assert "LKD201" not in codes(rows_only(900, CREATED, NO_TRUNK, other))
+
+
+def test_livekit_sips_log_shows_no_dial_that_did_not_reach_it() -> None:
+    assert found(afterwards(log_file("sip"), CREATING, BUSY)) == [("sip_ringing", "LKD204", "likely")]
+    ended = row(9, "call_ended")
+    rows = row(2, "sip_participant_created"), ended
+    assert ("sip_ringing", "LKD204", "proven") in found(
+        judge(900, log_file("sip"), CREATING, BUSY, *rows, settings=HERE)
+    )
+
+
+def test_the_ringing_of_a_phone_that_was_dialled_again() -> None:
+    """No answer to the second dial, which is not known to have rung."""
+    rang = sip_line(7, "signaling timestamps", invite_to_ringing_ms="900")
+    silent = sip_line(60, "SIP invite failed", error="sip request timed out")
+    again = replace(CREATING, at=sip_line(20, "").at, number=CREATING.number + 1000)
+    assert "LKD206" in codes(afterwards(log_file("sip"), CREATING, rang, silent))
+    assert codes(afterwards(log_file("sip"), CREATING, BUSY, rang, again, silent)) == ["LKD205"]
+
+
+def test_a_later_dispatch_that_is_gone_from_the_list() -> None:
+    """The list has the first, which was declined; the server's log has another, whose request timed out."""
+    looks = [look(t, dispatch(0, declined_job()), phone()) for t in (40, 44)]
+    timed_out = server_line(33, "failed to assign job to worker", error="context deadline exceeded")
+    lines = OPENED, created(0), created(30), timed_out
+    assert codes(judge(44, *looks, settings=HERE)) == ["LKD404"]
+    assert codes(judge(44, *looks, log_file("server", last=44), *lines, settings=HERE)) == ["LKD403"]
+
+
+def test_a_row_may_tell_of_a_later_dispatch() -> None:
+    """By another clock, so that nobody knows which of the two the worker's line is of."""
+    told = created(0)
+    lines = OPENED, told, ASKED, RAISED, CLOSED
+    at_once, later = row(0.3, "agent_dispatched"), row(4, "agent_dispatched")
+    assert found(afterwards(*lines, at_once))[0][2] == "proven"
+    assert found(afterwards(*lines, later))[0][2] == "likely"
+
+
+def test_a_failed_attempt_to_connect_long_before_in_a_log_of_warnings() -> None:
+    def lost(seconds: float, level: str) -> object:
+        line = worker_line(seconds, "failed to connect to livekit, retrying in 2s", room="", room_id="", job_id="")
+        return replace(line, level=level)
+
+    def said(*lines: object) -> list[tuple[str, str, str]]:
+        asked = [look(t, dispatch(0), phone()) for t in (20, 24)]
+        return found(judge(24, *asked, log_file("worker"), *lines, settings=HERE))  # type: ignore[arg-type]
+
+    assert ("job_assigned", "LKD105", "likely") in said(lost(-9, "warn"))
+    assert ("job_assigned", "LKD402", "likely") in said(lost(-600, "warn")), "it may have succeeded since"
+    starting = replace(worker_line(-601, "starting worker", room="", room_id="", job_id=""), level="info")
+    assert ("job_assigned", "LKD105", "likely") in said(starting, lost(-600, "warn"))
+
+
+def test_a_room_whose_phone_rings_may_wait_for_its_dispatch() -> None:
+    def said(status: str) -> list[tuple[str, str, str]]:
+        looks = [look(t, automatic(), phone(status)) for t in (26, 30)]
+        placed = row(1, "sip_participant_created")
+        return found(judge(30, *looks, log_file("server", last=29), OPENED, placed, settings=HERE))
+
+    assert ("agent_dispatched", "LKD401", "proven") in said("active")
+    assert ("agent_dispatched", "LKD401", "proven") not in said("ringing")
+
+
+def test_the_last_look_at_an_answered_phone_shows_its_agent() -> None:
+    together, alone = look(10, dispatch(0, job()), agent(1, audio()), phone()), look(20, dispatch(0, job()), phone())
+    assert judge(40, together, *closed(40)).verdict is Verdict.HEALTHY
+    assert judge(40, together, alone, *closed(40)).verdict is Verdict.NO_FAULT_SEEN
+
+
+def test_a_row_of_a_component_that_is_no_part_of_the_call() -> None:
+    """It may be the agent, whose states have other names, or surely is not."""
+    rows = row(0, "room_created"), row(0.2, "agent_dispatched")
+    assert "LKD402" in codes(rows_only(600, *rows, row(1, "lead_locked", "crm")))
+    assert codes(rows_only(600, *rows, row(1, "greeted", "voice"))) == []
