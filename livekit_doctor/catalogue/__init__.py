@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from livekit_doctor.decoding import from_json
 
@@ -70,9 +71,9 @@ PLACEHOLDERS: Final = frozenset(
 )
 """Every name that a page can ask for; a finding gives those that it knows."""
 
-VALUES: Final = PLACEHOLDERS | {"kind", "sip_status"}
-"""Every name that a finding can give. `kind` has the kinds of the fault that `Fix.when` names, and
-`sip_status` the SIP status (such as 486) whose fixes take the place of the page's."""
+VALUES: Final = PLACEHOLDERS | {"kind", "moment", "sip_status"}
+"""Every name that a finding can give. `kind` has the kinds of the fault that `Fix.when` names, `sip_status` the
+SIP status (such as 486) whose fixes take the place of the page's; `moment` is "over" for a call that has ended."""
 
 UNKNOWN: Final = {
     "config_file": "checks.yaml",
@@ -212,7 +213,12 @@ def render_fix(entry: Entry, values: Mapping[str, str]) -> str:
     some. `values` fills the placeholders; for one that is missing or empty there is a word to replace,
     such as YOUR_ROOM. Python is complete: it imports and makes the `lkapi` that the pages use. Where
     `values["kind"]` has the kinds of the fault (words, apart by spaces), what is for others is left out.
+    Where the call is over, so is what would be typed at its room: it would make a new one; and code names
+    the room of the next call.
     """
+    if values.get("moment") == "over":
+        values = {name: value for name, value in values.items() if name not in ("room", "moment")}
+        entry = replace(entry, fix=tuple(fix for fix in entry.fix if "{{room}}" not in (fix.shell or "")) or entry.fix)
     kinds = set(values.get("kind", "").split())
     fitting = [fix for fix in entry.fix if not kinds or not fix.when or kinds & set(fix.when)]
     fixes = _of_sip_status(values.get("sip_status", "")) or fitting or entry.fix

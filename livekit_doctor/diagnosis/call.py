@@ -44,7 +44,27 @@ class Call(Seen, frozen=True, dict=True):
         """The rows that have the status of a refusal, and do not say what was refused."""
         return tuple(row for row, refusal in self.refusals if not refusal.sure)
 
+    @cached_property
+    def trunk_id(self) -> str | None:
+        """The SIP trunk that the phone was dialled through, as far as any source names it."""
+        named = [phone.attributes.get("sip.trunkID", "") for phone in self.phones_seen]
+        named += [answer.trunk_id for answer in self.answers]
+        lines = self.component_logs.ever_said(Said.SIP_CREATING, Said.SIP_ACCEPTED)
+        named += [line.fields.get("sip_trunk") or line.fields.get("trunk_id", "") for line in lines]
+        return next((trunk for trunk in reversed(named) if trunk), None)
+
     # Logs of the components
+
+    @cached_property
+    def is_over(self) -> bool:
+        """Whether the room is gone, or a row says that the call has ended: then nothing may still come."""
+        if self.room_live:
+            return False
+        row = self.logged.get(Step.ROOM_CREATED)
+        # One that was just written may be of a room that came after the look.
+        was_there = self.room_info is not None or (row is not None and self.rows_now - row.at > self.tolerance)
+        closed = self.component_logs.said(Said.ROOM_CLOSED) or any(i.event == "room_finished" for i in self.sightings)
+        return Step.CALL_ENDED in self.logged or bool(closed) or (self.room_live is False and was_there)
 
     @cached_property
     def component_logs(self) -> ComponentLogs:

@@ -1,6 +1,5 @@
 """The heart of `trace`: evidence in, diagnosis out. Pure: no I/O, no clock."""
 
-import shlex
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -10,8 +9,8 @@ from livekit_doctor import catalogue
 from livekit_doctor.diagnosis import correlation, excerpts, horizon
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.correlation import Subject
+from livekit_doctor.diagnosis.earlier import earlier_attempts
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
-from livekit_doctor.diagnosis.names import nearest
 from livekit_doctor.diagnosis.proofs import Proofs, age, overdue, prove
 from livekit_doctor.diagnosis.result import (
     AttemptResult,
@@ -21,14 +20,15 @@ from livekit_doctor.diagnosis.result import (
     StepResult,
 )
 from livekit_doctor.diagnosis.rules import CALL_RULES, SECOND_LOOKS, agent_logs, agents, jobs, rows
-from livekit_doctor.diagnosis.settling import is_done
+from livekit_doctor.diagnosis.settling import would_settle
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.timeline import timeline
 from livekit_doctor.diagnosis.times import SECOND_LOOK
-from livekit_doctor.diagnosis.verdict import verdict_of, would_show
+from livekit_doctor.diagnosis.values import values_of
+from livekit_doctor.diagnosis.verdict import verdict_of
 from livekit_doctor.diagnosis.warnings import warnings
 from livekit_doctor.evidence import sources
-from livekit_doctor.evidence.observations import Evidence, LogRow, RecentCalls
+from livekit_doctor.evidence.observations import Evidence, LogRow
 from livekit_doctor.flow import FLOW, LEGS, NOTHING_BROKEN, SPEC, Confidence, Leg, Status, Step, Verdict, order
 from livekit_doctor.settings import Settings
 
@@ -109,7 +109,7 @@ def _diagnose(call: Call) -> Diagnosis:
         broken=broken,
         steps=steps,
         ruled_out=_ruled_out(findings, broken),
-        would_settle=_would_settle(call, broken, verdict, steps),
+        would_settle=would_settle(call, broken, verdict, steps),
         timeline=timeline(call, proofs),
         warnings=warnings(call, proofs, steps),
         attempts=(),
@@ -151,7 +151,7 @@ def _break_of_each_leg(call: Call, findings: Iterable[Finding]) -> tuple[Broken,
                 code=best.code,
                 confidence=confidence,
                 candidates=tuple(dict.fromkeys(c for c in candidates if c != best.code)),
-                because=best.because,
+                because=(*best.because, *earlier_attempts(call, leg)),
                 values=values_of(call, best.values),
             )
         )
@@ -267,6 +267,8 @@ def _awaited(call: Call, proofs: Proofs) -> bool:
         first = next(leg, None)
         undecided = any(wants(call, proofs) for wants in SECOND_LOOKS)
         return undecided or (first is not None and _pending_in_room(call, proofs, first))
+    if call.is_over:
+        return False
     recent = call.rows_are_whole and (rows.rows_are_recent(call) or rows.dispatched_recently(call))
     return recent and Step.AGENT_CONNECTED not in proofs and Step.CALL_ENDED not in proofs
 
@@ -357,83 +359,3 @@ def _ruled_out(findings: Iterable[Finding], broken: tuple[Broken, ...]) -> tuple
     codes = {item.code for item in broken}
     chosen = [finding for finding in findings if finding.code in codes]
     return tuple(dict.fromkeys(item for finding in chosen for item in finding.ruled_out))
-
-
-def _would_settle(
-    call: Call, broken: tuple[Broken, ...], verdict: Verdict, steps: tuple[StepResult, ...]
-) -> tuple[str, ...]:
-    """One more piece of evidence for each thing that is open."""
-    hints: list[str] = []
-    for item in broken:
-        if item.confidence is not Confidence.PROVEN:
-            values = values_of(call, item.values)
-            lines = (line for line in catalogue.get(item.code).settled_by if not is_done(call, line))
-            hints.extend(catalogue.fill(line, values) for line in lines)
-    if any(item.step is Step.JOB_ASSIGNED for item in broken) and not call.settings.workers:
-        hints.append("set the worker's HTTP endpoint (port 8081 unless configured) under workers in checks.yaml")
-    if hints and call.wanted_agent is None:
-        hints.append("set agent.name in checks.yaml, or give --agent-name, so that its dispatch can be told apart")
-    pending = [result for result in steps if result.status is Status.PENDING]
-    if pending and verdict is not Verdict.BROKEN:
-        hints.append("look again with --wait 30: it follows the call until both legs are decided")
-    if verdict is Verdict.NO_FAULT_SEEN:
-        hints.extend(would_show(call, steps))
-    if verdict is Verdict.UNKNOWN:
-        hints.extend(_would_tell(call))
-    return tuple(dict.fromkeys(hints))
-
-
-def _probably_meant(call: Call) -> Iterable[str]:
-    """What to type where the id or the room is not known and others are like it."""
-    if call.rows or call.room_info is not None:
-        return
-    recent = call.setup.latest(RecentCalls)
-    for other in recent.calls[:3] if recent and call.subject.call_id else ():
-        yield f"did you mean this call: livekit-doctor trace {shlex.quote(other.call_id)}"
-    name = call.subject.room and nearest(
-        call.subject.room, [r.name for r in correlation.live_rooms(call.setup.evidence)]
-    )
-    if name:
-        yield f"the room that was meant, if it is this one: livekit-doctor trace --room {shlex.quote(name)}"
-
-
-def _would_tell(call: Call) -> Iterable[str]:
-    yield from _probably_meant(call)
-    for row in (*call.logged_failures, *call.logged_doubts):
-        yield f"what {row.source or 'a component'} meant by {row.state}: its metadata, or its own log of that time"
-    if call.api_covers and not call.phone_present and not call.answers:
-        yield "what CreateSIPParticipant answered, with wait_until_answered=True, or livekit-sip's log of the call"
-        yield "watch the next call from its start: livekit-doctor trace CALL_ID --wait 60"
-    if call.only_excerpts:
-        yield "more of what was pasted: the lines around it, other components' logs of that time, an error's traceback"
-    elif call.room is None:
-        yield "name the room with --room ROOM, or set call_logs.columns.room or rooms.name_template"
-    elif call.room_live is None:
-        yield "LiveKit's own view of the room: set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
-    if rows.talked_for(call) is not None:
-        yield "which states your agent writes in every call: set call_logs.always_logged to them, or to [] for none"
-    if not call.rows and any(entry.status == "not_configured" for entry in call.setup.coverage(sources.CALL_LOGS)):
-        yield "the call's log rows: set CALL_LOGS_DATABASE_URL, or give an export with --call-logs FILE"
-    if call.room_live is False:
-        yield "run trace while the room is open, with --wait, on the next call"
-
-
-def values_of(call: Call, values: dict[str, str]) -> dict[str, str]:
-    """The values for the placeholders of a fix: the finding's own, and the call's."""
-    own = {
-        "agent_name": call.agent_name if call.agent_name is not None else call.wanted_agent,
-        "room": call.room.name if call.room else None,
-        "call_id": call.subject.call_id,
-        **_values_of_settings(call.settings),
-    }
-    return {key: value for key, value in own.items() if value} | values
-
-
-def _values_of_settings(settings: Settings) -> dict[str, str | None]:
-    logs = settings.call_logs
-    return {
-        "url": settings.livekit.url,
-        "schema": logs.schema,
-        "table": logs.table,
-        "column": logs.columns.call_id,
-    }

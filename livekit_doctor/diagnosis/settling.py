@@ -1,12 +1,21 @@
-"""Which of the catalogue's lines about what would settle a code are moot: what they ask for was done already."""
+"""What would settle what is open: the catalogue's lines for codes that are not proven, but for what was done already,
+and what the call itself lacks."""
 
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Iterable, Mapping
 
+from livekit_doctor import catalogue
+from livekit_doctor.diagnosis import correlation
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.carrier import Kind
+from livekit_doctor.diagnosis.names import nearest
+from livekit_doctor.diagnosis.result import Broken, StepResult
+from livekit_doctor.diagnosis.rules import rows
+from livekit_doctor.diagnosis.values import values_of
+from livekit_doctor.diagnosis.verdict import would_show
 from livekit_doctor.evidence import sources
-from livekit_doctor.evidence.observations import Canary, ProbeResult
-from livekit_doctor.flow import Step
+from livekit_doctor.evidence.observations import Canary, ProbeResult, RecentCalls
+from livekit_doctor.flow import Confidence, Status, Step, Verdict
 
 
 def is_done(call: Call, line: str) -> bool:
@@ -33,10 +42,70 @@ DONE: Mapping[str, Callable[[Call], bool]] = {
     "--sip-log FILE": _given(sources.SIP_LOG),
     "wait_until_answered": _carrier_has_answered,
     "test-call": _carrier_has_answered,
-    "the call while its room is open": lambda call: bool(call.room_live),
+    "the call while its room is open": lambda call: bool(call.room_live) or call.is_over,
     "by the canary": lambda call: call.setup.latest(Canary) is not None,
     "check --probe": lambda call: call.setup.latest(ProbeResult) is not None,
     "Name the room if another one was meant": lambda call: call.subject.room is not None,
     "flow.allowances.agent_dispatched.after to [sip_answered]": _counted_from_the_answer,
 }
 """By the words in which a line asks for it, whether it was done."""
+
+
+def would_settle(
+    call: Call, broken: tuple[Broken, ...], verdict: Verdict, steps: tuple[StepResult, ...]
+) -> tuple[str, ...]:
+    """One more piece of evidence for each thing that is open."""
+    hints: list[str] = []
+    for item in broken:
+        if item.confidence is not Confidence.PROVEN:
+            values = values_of(call, item.values)
+            lines = (line for line in catalogue.get(item.code).settled_by if not is_done(call, line))
+            hints.extend(catalogue.fill(line, values) for line in lines)
+    unsure = [item for item in broken if item.confidence is not Confidence.PROVEN]
+    if any(item.step is Step.JOB_ASSIGNED for item in unsure) and not call.settings.workers:
+        hints.append("set the worker's HTTP endpoint (port 8081 unless configured) under workers in checks.yaml")
+    if hints and call.wanted_agent is None:
+        hints.append("set agent.name in checks.yaml, or give --agent-name, so that its dispatch can be told apart")
+    pending = [result for result in steps if result.status is Status.PENDING]
+    if pending and verdict is not Verdict.BROKEN:
+        hints.append("look again with --wait 30: it follows the call until both legs are decided")
+    if verdict is Verdict.NO_FAULT_SEEN:
+        hints.extend(would_show(call, steps))
+    if verdict is Verdict.UNKNOWN:
+        hints.extend(_would_tell(call))
+    return tuple(dict.fromkeys(hints))
+
+
+def _probably_meant(call: Call) -> Iterable[str]:
+    """What to type where the id or the room is not known and others are like it."""
+    if call.rows or call.room_info is not None:
+        return
+    recent = call.setup.latest(RecentCalls)
+    for other in recent.calls[:3] if recent and call.subject.call_id else ():
+        yield f"did you mean this call: livekit-doctor trace {shlex.quote(other.call_id)}"
+    name = call.subject.room and nearest(
+        call.subject.room, [r.name for r in correlation.live_rooms(call.setup.evidence)]
+    )
+    if name:
+        yield f"the room that was meant, if it is this one: livekit-doctor trace --room {shlex.quote(name)}"
+
+
+def _would_tell(call: Call) -> Iterable[str]:
+    yield from _probably_meant(call)
+    for row in (*call.logged_failures, *call.logged_doubts):
+        yield f"what {row.source or 'a component'} meant by {row.state}: its metadata, or its own log of that time"
+    if call.api_covers and not call.phone_present and not call.answers:
+        yield "what CreateSIPParticipant answered, with wait_until_answered=True, or livekit-sip's log of the call"
+        yield "watch the next call from its start: livekit-doctor trace CALL_ID --wait 60"
+    if call.only_excerpts:
+        yield "more of what was pasted: the lines around it, other components' logs of that time, an error's traceback"
+    elif call.room is None:
+        yield "name the room with --room ROOM, or set call_logs.columns.room or rooms.name_template"
+    elif call.room_live is None:
+        yield "LiveKit's own view of the room: set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
+    if rows.talked_for(call) is not None:
+        yield "which states your agent writes in every call: set call_logs.always_logged to them, or to [] for none"
+    if not call.rows and any(entry.status == "not_configured" for entry in call.setup.coverage(sources.CALL_LOGS)):
+        yield "the call's log rows: set CALL_LOGS_DATABASE_URL, or give an export with --call-logs FILE"
+    if call.room_live is False:
+        yield "run trace while the room is open, with --wait, on the next call"

@@ -2,8 +2,11 @@
 
 from msgspec.structs import replace
 
+from livekit_doctor import catalogue
+from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.flow import Verdict
 from tests.diagnosis.factories import (
+    ROOM,
     agent,
     audio,
     automatic,
@@ -23,12 +26,25 @@ from tests.diagnosis.factories import (
     server_line,
     worker_line,
 )
-from tests.diagnosis.test_component_logs import ASKED, CLOSED, HERE, OPENED, RAISED, afterwards, created, sip_line
+from tests.diagnosis.test_component_logs import (
+    ASKED,
+    CLOSED,
+    HERE,
+    NO_WORKER,
+    OPENED,
+    RAISED,
+    afterwards,
+    created,
+    sip_line,
+)
 
 CREATED = row(0, "room_created")
 NO_TRUNK = row(2, "sip_failed", metadata='{"error": "requested sip trunk does not exist"}')
 CREATING = sip_line(1, "Creating SIP participant")
 BUSY = sip_line(6, "SIP invite failed", error="INVITE failed: sip status: 486: Busy Here")
+
+
+NO_WORKER_AT_30 = server_line(31, NO_WORKER.message)
 
 
 def test_rows_that_go_on_show_another_dial() -> None:
@@ -112,3 +128,39 @@ def test_a_row_of_a_component_that_is_no_part_of_the_call() -> None:
     rows = row(0, "room_created"), row(0.2, "agent_dispatched")
     assert "LKD402" in codes(rows_only(600, *rows, row(1, "lead_locked", "crm")))
     assert codes(rows_only(600, *rows, row(1, "greeted", "voice"))) == []
+
+
+# What goes with a verdict
+
+
+def test_earlier_attempts_are_told_in_a_line_each() -> None:
+    first = row(2, "sip_failed", metadata='{"error": "requested sip trunk does not exist"}')
+    last = row(90, "sip_failed", metadata='{"sip_status_code": 486}')
+    assert "an earlier dial, by call_logs: edge_function logged sip_failed" in because(
+        rows_only(900, CREATED, first, last), "LKD204"
+    )
+    timed_out = server_line(3.2, "failed to assign job to worker", error="context deadline exceeded")
+    again = afterwards(OPENED, created(0), timed_out, created(30), NO_WORKER_AT_30, CLOSED)
+    assert "an earlier dispatch: a worker was asked, and its answer came too late" in because(again, "LKD101")
+
+
+def test_a_call_that_is_over_gets_nothing_to_type_at_its_room() -> None:
+    """It would make a new room, and send the agent into it, alone."""
+    looks = [look(t, automatic(), phone()) for t in (26, 30)]
+    while_open, over = judge(30, *looks), judge(60, *looks, *closed(60))
+    assert codes(while_open) == ["LKD401"]
+
+    def fixes(diagnosis: Diagnosis) -> str:
+        return "\n".join(catalogue.render_fix(catalogue.get(b.code), b.values) for b in diagnosis.broken)
+
+    assert f"lk dispatch create --room {ROOM}" in fixes(while_open)
+    assert "create_dispatch" in fixes(over) or not over.broken
+    assert ROOM not in fixes(over)
+    assert not any("while its room is open" in hint for hint in over.would_settle)
+
+
+def test_the_trunk_that_a_log_names_is_in_the_fix() -> None:
+    creating = replace(CREATING, fields=CREATING.fields | {"sip_trunk": "ST_known"})
+    refused = server_line(2, "API SIP.CreateSIPParticipant", status="404", error="requested sip trunk does not exist")
+    diagnosis = afterwards(log_file("sip"), creating, OPENED, refused, CLOSED)
+    assert diagnosis.broken[-1].values["trunk_id"] == "ST_known"
