@@ -184,7 +184,12 @@ def answers(attempts: Attempts) -> tuple[CarrierAnswer, ...]:
     dated = {(answer.kind, answer.sip_status) for answer in own if answer.when is not None}
     # What has no time says again what another source has with it.
     once = [answer for answer in own if answer.when is not None or (answer.kind, answer.sip_status) not in dated]
-    return tuple(sorted((_placed(attempts, answer) for answer in once), key=lambda answer: answer.at))
+    return tuple(
+        sorted(
+            (_placed(attempts, answer) for answer in once),
+            key=lambda answer: (answer.at, answer.because.source, answer.kind, answer.because.text),
+        )
+    )
 
 
 _CREATED = "a phone was created in the room: it may be the answer to another attempt"
@@ -202,7 +207,8 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
         answer = replace(answer, open_end=True)
     if when is None:
         created = dials.last is not None or Step.SIP_PARTICIPANT_CREATED in seen.logged
-        return replace(answer, doubt=_CREATED) if created and answer.kind not in DIALED else answer
+        doubtful = dials.several or (created and answer.kind not in DIALED)
+        return replace(answer, doubt=_CREATED) if doubtful else answer
     own_clock = answer.by_livekits_clock or answer.because.source == "server log"
     # By another clock the phone was surely created again only beyond the tolerance.
     margin = CREATED_AT_ONCE if own_clock else seen.tolerance

@@ -4,8 +4,6 @@ A line is a call's own by its room, its job, its dispatch or its agent's identit
 counts by the agent's name and the time of the dispatch, for no more than `likely` (Call.lines_by_name).
 """
 
-import json
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
@@ -14,13 +12,11 @@ from msgspec import Struct
 
 from livekit_doctor.diagnosis.episodes import Latest, latest_of
 from livekit_doctor.diagnosis.findings import Because
+from livekit_doctor.diagnosis.names import requested_agents
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.times import EMPTY_TIMEOUT, STILL_WRITTEN, WORKER_ANSWERS_WITHIN
 from livekit_doctor.evidence.observations import Component, LogFile, LogLine
-
-_AGENT_NAME = re.compile(r'"agentName": ?"((?:[^"\\]|\\.)+)"')
-
 
 _BY_THE_ROOMS_NODE = (
     Said.SESSION_STARTED,
@@ -218,8 +214,7 @@ class ComponentLogs(Struct, frozen=True, dict=True):
     def dispatched_names(self) -> tuple[str, ...]:
         """The agent names that were dispatched into the call's room, by the server's log."""
         asked = self.ever_said(Said.DISPATCH_CREATED, Said.ROOM_ASKED_FOR)
-        found = [name for line in asked for name in _AGENT_NAME.findall(line.fields.get("request", ""))]
-        return tuple(map(_unescaped, dict.fromkeys(found)))
+        return tuple(dict.fromkeys(name for line in asked for name in requested_agents(line.fields.get("request", ""))))
 
     def by_one_clock(self, line: LogLine, other: LogLine) -> bool:
         """Whether how long it was from one line to the other can be said."""
@@ -332,11 +327,3 @@ def because(line: LogLine, text: str | None = None) -> Because:
 def tracebacks(lines: tuple[LogLine, ...]) -> Iterator[str]:
     """What was raised, without repetition."""
     yield from dict.fromkeys(line.traceback for line in lines if line.traceback)
-
-
-def _unescaped(name: str) -> str:
-    """What a JSON string says, as it is written where that is no JSON: a log may be cut or made up."""
-    try:
-        return str(json.loads(f'"{name}"'))
-    except ValueError:
-        return name

@@ -26,9 +26,18 @@ class Dials(Struct, frozen=True, dict=True):
     @cached_property
     def last(self) -> datetime | None:
         """By LiveKit's clock: when a phone was last created in the room, as far as any source of its own shows."""
-        return max(self._created(), default=None)
+        return max(self._created, default=None)
 
-    def _created(self) -> Iterator[datetime]:
+    @property
+    def several(self) -> bool:
+        """Whether the phone was surely dialled more than once."""
+        return bool(self._created) and max(self._created) - min(self._created) > LEAVES_WITHIN
+
+    @cached_property
+    def _created(self) -> tuple[datetime, ...]:
+        return tuple(self._each_created())
+
+    def _each_created(self) -> Iterator[datetime]:
         seen, logs = self.seen, self.logs
         if seen.inbound:
             return

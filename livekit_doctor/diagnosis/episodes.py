@@ -9,6 +9,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from livekit_doctor.diagnosis.names import requested_agents
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, DATE_RESOLUTION
@@ -129,7 +130,7 @@ def _made(seen: Seen, own: list[tuple[Said | None, LogLine]]) -> list[LogLine]:
         for said, line in own
         if said is Said.DISPATCH_CREATED and line.zoned and line.fields.get("status") == "200"
     ]
-    named = [line for line in lines if seen.agent_name and f'"{seen.agent_name}"' in line.fields.get("request", "")]
+    named = [line for line in lines if any(map(seen.is_for_agent, requested_agents(line.fields.get("request", ""))))]
     return named or lines
 
 

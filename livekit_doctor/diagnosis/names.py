@@ -3,6 +3,7 @@
 LiveKit compares agent names exactly (design fact 8), and ids too.
 """
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -29,6 +30,21 @@ _SPACES = "a space"
 _CASE = "upper and lower case"
 _LOOKS = "a look-alike character"
 _KINDS = (_SPACES, _CASE, _LOOKS)
+
+
+_REQUESTED = re.compile(r'"agentName": ?"((?:[^"\\]|\\.)+)"')
+
+
+def requested_agents(request: str) -> list[str]:
+    """The agent names in a request to LiveKit's API, as livekit-server logs it: JSON, which may be cut or made up."""
+    return [_unescaped(name) for name in _REQUESTED.findall(request)]
+
+
+def _unescaped(name: str) -> str:
+    try:
+        return str(json.loads(f'"{name}"'))
+    except ValueError:
+        return name
 
 
 def written_alike(a: str, b: str) -> str | None:

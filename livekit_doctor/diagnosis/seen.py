@@ -143,6 +143,10 @@ class Seen(Struct, frozen=True, dict=True):
     def agent_name_from(self) -> str:
         return "agent.name" if self.settings.agent.name is not None else "the worker's endpoint"
 
+    def is_for_agent(self, name: str) -> bool:
+        """Whether a dispatch of this name is meant for the call's agent: a mistyped name is found at the job."""
+        return self.agent_name is not None and (name == self.agent_name or bool(near_miss(name, self.agent_name)))
+
     @cached_property
     def listed(self) -> tuple[Dispatch, ...]:
         """All dispatches in the room at the last look."""

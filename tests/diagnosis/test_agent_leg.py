@@ -267,8 +267,11 @@ def test_agents_are_not_ignored_where_the_room_was_created_first() -> None:
 
 def test_a_dispatch_that_was_there_and_is_gone_was_deleted() -> None:
     before = look(3, automatic(), dispatch(), phone())
-    diagnosis = judge(16, before, look(16, automatic(), phone()), PLACED)
-    assert found(diagnosis) == [("agent_dispatched", "LKD413", "proven")]
+    gone = look(7, automatic(), phone()), look(16, automatic(), phone())
+    assert found(judge(16, before, *gone, PLACED)) == [("agent_dispatched", "LKD413", "proven")]
+    unseen = judge(16, before, gone[1], PLACED)
+    assert found(unseen) == [("agent_dispatched", "LKD413", "likely")], "it may have been there for long, without a job"
+    assert unseen.broken[0].candidates == ("LKD402",)
 
 
 def test_a_room_without_any_dispatch_had_one() -> None:

@@ -106,10 +106,13 @@ def dispatch_deleted(call: Call, proofs: Proofs) -> Finding | None:
         because, confidence = [listed_dispatches(call, text), dispatches_listed(call)], Confidence.PROVEN
         if job_was_lost(call):
             return None  # it was cleaned up after it had led to nothing
-        if _led_to_nothing(call, dispatch):
-            return finding(
-                call, "LKD413", Step.AGENT_DISPATCHED, Confidence.POSSIBLE, because, ["LKD402"], dispatch_id=dispatch.id
-            )
+        lived = _time_without_job(call, dispatch)
+        # Whoever deletes a dispatch that should long have had a job tidies up; when it was deleted, nobody saw.
+        if lived[0] > JOB_LISTED_AFTER:
+            confidence, candidates = Confidence.POSSIBLE, ["LKD402"]
+        elif lived[1] > JOB_LISTED_AFTER:
+            confidence, candidates = Confidence.LIKELY, ["LKD402"]
+        logged = dispatch.id
     elif not call.listed:
         text = "no dispatch at all; a room without agents always lists the automatic one"
         # Whether it was deleted because no worker had taken its job, nobody saw.
@@ -128,12 +131,14 @@ def _listed_before(call: Call) -> list[Dispatch]:
     return list({d.id: d for d in listed if call.agent_name in (None, d.agent_name)}.values())
 
 
-def _led_to_nothing(call: Call, dispatch: Dispatch) -> bool:
-    """No worker had its job when it should long have had one: whoever deleted it then tidied up."""
-    allowed = timedelta(seconds=call.settings.flow.allowances.job_assigned.broken_after)
-    seen = [listing.read.now for listing in call.dispatch_lists if dispatch.id in {d.id for d in listing.dispatches}]
+def _time_without_job(call: Call, dispatch: Dispatch) -> tuple[timedelta, timedelta]:
+    """How long the dispatch was there without a job, at least and at most, as far as looks tell."""
     created = dispatch.created_at
-    return not dispatch.jobs and created is not None and max(seen) - created > max(JOB_LISTED_AFTER, allowed)
+    if dispatch.jobs or created is None:
+        return timedelta(), timedelta()
+    with_it = max(one.read.now for one in call.dispatch_lists if dispatch.id in {d.id for d in one.dispatches})
+    without = (listing.read.now for listing in call.dispatch_lists if listing.read.now > with_it)
+    return with_it - created, min(without, default=with_it) - created
 
 
 def dispatched_to_other_room(call: Call, proofs: Proofs) -> Finding | None:

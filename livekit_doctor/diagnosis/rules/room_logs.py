@@ -28,9 +28,14 @@ def dispatch_deleted(call: Call, proofs: Proofs) -> Finding | None:
         return None
     if job_was_lost(call, before=deleted[-1].at) or _had_its_time(call, made, deleted):
         return None  # it was cleaned up after it had led to nothing
+    if made and made[-1].at and deleted[-1].at and made[-1].at > deleted[-1].at:
+        return None  # the agent was dispatched again after it
     dispatch_id = deleted[-1].fields.get("dispatch_id")
     shown = [because(deleted[-1], f"dispatch {dispatch_id or 'of this room'} was deleted")]
-    return _finding(call, "LKD413", PROVEN if call.api_covers else LIKELY, shown, dispatch_id=dispatch_id)
+    dated = made or call.component_logs.said(Said.ROOM_OPENED)
+    # When it was made, nobody knows: it may have been there for long, and led to nothing.
+    sure = POSSIBLE if not dated else PROVEN if call.api_covers else LIKELY
+    return _finding(call, "LKD413", sure, shown, dispatch_id=dispatch_id)
 
 
 def agents_ignored(call: Call, proofs: Proofs) -> Finding | None:
