@@ -87,7 +87,8 @@ def agent_media_failed(call: Call, proofs: Proofs) -> Finding | None:
     failures = _media_failures(call)
     if not failures or _agent_was_there(call, proofs):
         return None
-    ended = call.component_logs.said(Said.RAISED, Said.RETURNED)
+    raised = any(line.traceback for line in failures)
+    ended = raised or call.component_logs.said(Said.RAISED, Said.RETURNED)
     sure = PROVEN if _never_seen(call) and agent_is_late(call, proofs) else LIKELY if ended else POSSIBLE
     return _finding(call, "LKD416", Step.AGENT_CONNECTED, sure, [because(line) for line in failures[:2]])
 
@@ -103,12 +104,14 @@ def job_never_launched(call: Call, proofs: Proofs) -> Finding | None:
         if line.file == asked[-1].file and line.number > asked[-1].number
     ]
     gave_up = call.component_logs.said(Said.NO_PROCESS)
-    if not gave_up and not (failed and _never_seen(call)):
+    if not gave_up and not (failed and (_never_seen(call) or failed[0].read.excerpt)):
         return None
     shown = [because(asked[-1]), because((*gave_up, *failed)[0], "no process came up for it")]
     texts = list(tracebacks(tuple(failed)))[-1:]
     shown += [Because(source="worker log", at=failed[0].at, text=text) for text in texts]
-    return _finding(call, "LKD417", Step.ENTRYPOINT_CALLED, PROVEN if gave_up else LIKELY, shown)
+    # Of lines that a person picked nothing says that the process was the job's own.
+    sure = PROVEN if gave_up else LIKELY if _never_seen(call) else POSSIBLE
+    return _finding(call, "LKD417", Step.ENTRYPOINT_CALLED, sure, shown)
 
 
 def job_failed(call: Call, proofs: Proofs) -> Finding | None:

@@ -5,6 +5,7 @@ dispatch, and in which state, both say. Where only one of the two was read, what
 apart stays a candidate.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from ipaddress import ip_address
@@ -62,7 +63,31 @@ def worker_not_connected(call: Call, proofs: Proofs) -> Finding | None:
     shown = [because(failing, "the worker does not reach its server"), *map(because, refused)]
     vouched = failing.at is not None and call.component_logs.covers("worker", _began(call) or failing.at)
     confidence = POSSIBLE if not is_dated(failing) else PROVEN if refused and vouched else LIKELY
+    if words := _refused_key(call, failing):
+        # The server answers, so that it is not its network: it does not take the worker's key or token.
+        shown.append(Because(source="worker log", at=failing.at, text=f"the server does not take its key, {words}"))
+        confidence = max(confidence, LIKELY, key=lambda one: one.rank)
+        return finding(call, "LKD105", Step.JOB_ASSIGNED, confidence, shown, ["LKD004", "LKD104"], kind="credentials")
     return _finding(call, "LKD105", confidence, shown, detail=failing.fields.get("error"))
+
+
+_REFUSED_KEY = re.compile(
+    r"[^\n]*(?:(?:HandshakeError|handshake status|unexpected server response|rejected WebSocket connection: HTTP)"
+    r"\W{0,3}40[13]\b|\b40[13]\b[^\n]{0,200}/agent\b|/agent\b[^\n]{0,200}\b40[13]\b|\b401\W{1,3}unauthori[sz]ed"
+    r"|invalid API key|invalid token|token signature is invalid|\bunauthenticated\b)[^\n]*",
+    re.IGNORECASE,
+)
+"""How aiohttp, websockets and ws tell that the server answered 401 or 403 to the worker, and the server's words."""
+
+
+def _refused_key(call: Call, failing: LogLine) -> str:
+    """Why the worker can't connect, by its log: the server does not accept its key, secret or token. Empty where it
+    does not say so."""
+    for line in reversed(call.component_logs.anywhere(Said.CONNECTION_FAILED, Said.GAVE_UP)):
+        for text in (line.fields.get("error", ""), line.traceback, line.message):
+            if line.file == failing.file and (found := _REFUSED_KEY.search(text)):
+                return found[0].strip()
+    return ""
 
 
 def dispatched_before_worker(call: Call, proofs: Proofs) -> Finding | None:

@@ -14,11 +14,13 @@ from livekit_doctor.flow import Confidence, Step
 
 _REASONS: dict[str, tuple[str, Step, Confidence, tuple[str, ...]]] = {
     "USER_UNAVAILABLE": ("LKD206", Step.SIP_ANSWERED, Confidence.LIKELY, ("LKD204", "LKD205")),
-    "USER_REJECTED": ("LKD204", Step.SIP_RINGING, Confidence.LIKELY, ("LKD206",)),
+    "USER_REJECTED": ("LKD204", Step.SIP_RINGING, Confidence.LIKELY, ("LKD206", "LKD208", "LKD210")),
     "SIP_TRUNK_FAILURE": ("LKD204", Step.SIP_RINGING, Confidence.POSSIBLE, ("LKD205", "LKD208", "LKD209", "LKD210")),
     "MEDIA_FAILURE": ("LKD210", Step.SIP_ANSWERED, Confidence.LIKELY, ()),
 }
-"""What the disconnect reason of a SIP participant says of its call (livekit-protocol, DisconnectReason)."""
+"""What the disconnect reason of a SIP participant says of its call (livekit-protocol, DisconnectReason). livekit-sip
+1.11.0 gives USER_REJECTED for 401, 403, 407, 486, 488 and all 6xx, and for a login that failed; USER_UNAVAILABLE for
+the other 4xx and where nobody answered; SIP_TRUNK_FAILURE for 5xx and what did not reach anybody."""
 
 
 def phone_left(call: Call, proofs: Proofs) -> Finding | None:
