@@ -10,6 +10,9 @@ from msgspec import Struct
 
 from livekit_doctor.evidence.observations import Component, LogLine
 
+LEFT_ROOM = "agent worker left the room"
+"""The server's word for every agent that leaves, after a hang-up too (design fact 12)."""
+
 
 class Said(StrEnum):
     """What a line says."""
