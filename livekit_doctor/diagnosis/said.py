@@ -117,6 +117,11 @@ def _error(*texts: str) -> Callable[[LogLine], bool]:
     return lambda line: any(text in line.fields["error"] for text in texts) if "error" in line.fields else False
 
 
+def _because(text: str) -> Callable[[LogLine], bool]:
+    """Has a reason with this text in it (livekit-server 1.13.11 and later)."""
+    return lambda line: text in line.fields.get("reason", "")
+
+
 def _succeeded(line: LogLine) -> bool:
     return line.fields.get("status") == "200"
 
@@ -156,6 +161,8 @@ MEANINGS = (
     _Meaning("server", "API RoomService.CreateRoom", Said.ROOM_ASKED_FOR),
     _Meaning("server", "selected node for room", Said.ROOM_OPENED),
     _Meaning("server", "closing idle room", Said.ROOM_IDLE),
+    _Meaning("server", "closing room", Said.ROOM_IDLE, _because("IDLE")),
+    _Meaning("server", "closing room", Said.ROOM_DELETED, _because("API_DELETE")),
     _Meaning("server", "room closed", Said.ROOM_CLOSED),
     _Meaning("server", "API RoomService.DeleteRoom", Said.ROOM_DELETED),
     _Meaning("server", "API AgentDispatchService.CreateDispatch", Said.DISPATCH_CREATED),

@@ -118,21 +118,21 @@ def worker_of_other_kind(call: Call, proofs: Proofs) -> Finding | None:
     refused = _no_worker(call) or _no_answer(call)
     wanted = _TYPES[call.settings.agent.job_type]
     deployment = call.dispatches[-1].deployment if call.dispatches else ""
-    others: list[tuple[LogLine, str, str]] = []
+    others: list[tuple[LogLine, str, str | None]] = []
     for line in _own_registrations(call):
         kind, runs_as = line.fields.get("job_type"), line.fields.get("deployment")
         if kind and kind != wanted:
             text = f"the worker takes jobs of type {kind}, and the room's opening is one of {wanted}"
-            others.append((line, text, kind))
-        elif runs_as is not None and line.log == "worker" and runs_as != deployment:
+            others.append((line, text, None))
+        elif runs_as is not None and runs_as != deployment:
             text = f'the worker runs as deployment "{runs_as}", the dispatch is for "{deployment}"'
-            others.append((line, text, f'deployment "{runs_as}"'))
+            others.append((line, text, runs_as))
         elif runs_as is not None and _is_here(call, line):
             return None  # there is a worker of the right kind, too
     if not others:
         return None
     line, text, detail = others[-1]
-    confidence = LIKELY if refused and (_knows_deployment(call) or "deployment" not in detail) else POSSIBLE
+    confidence = LIKELY if refused and (_knows_deployment(call) or detail is None) else POSSIBLE
     return _finding(call, "LKD110", confidence, [because(line, text), *map(because, refused)], detail=detail)
 
 
@@ -366,7 +366,7 @@ def _nobody_free(call: Call) -> tuple[LogLine, ...]:
 def _knows_deployment(call: Call) -> bool:
     """Whether the dispatch was seen: in the API, or in the request that made it, which has none then."""
     requests = [line.fields.get("request", "") for line in call.component_logs.said(Said.DISPATCH_CREATED)]
-    return bool(call.dispatches) or any("deployment" not in text for text in requests)
+    return bool(call.dispatches) or any('"deployment"' not in text for text in requests)
 
 
 def _by_name(call: Call, since: datetime | None = None) -> Confidence:
