@@ -212,7 +212,8 @@ def render_fix(entry: Entry, values: Mapping[str, str]) -> str:
     Each entry is its sentence, followed by a colon and its code indented by two spaces where it has
     some. `values` fills the placeholders; for one that is missing or empty there is a word to replace,
     such as YOUR_ROOM. Python is complete: it imports and makes the `lkapi` that the pages use. Where
-    `values["kind"]` has the kinds of the fault (words, apart by spaces), what is for others is left out.
+    `values["kind"]` has the kinds of the fault (words, apart by spaces), what is for these comes first, and what is
+    for others is left out.
     Where the call is over, so is what would be typed at its room: it would make a new one; and code names
     the room of the next call.
     """
@@ -221,8 +222,18 @@ def render_fix(entry: Entry, values: Mapping[str, str]) -> str:
         entry = replace(entry, fix=tuple(fix for fix in entry.fix if "{{room}}" not in (fix.shell or "")) or entry.fix)
     kinds = set(values.get("kind", "").split())
     fitting = [fix for fix in entry.fix if not kinds or not fix.when or kinds & set(fix.when)]
-    fixes = _of_sip_status(values.get("sip_status", "")) or fitting or entry.fix
+    fitting.sort(key=lambda fix: bool(kinds) and not fix.when)
+    said = _of_carrier_words(values.get("carrier_words", ""))
+    fixes = said or _of_sip_status(values.get("sip_status", "")) or fitting or entry.fix
     return "\n".join(render(fix, values) for fix in fixes)
+
+
+def _of_carrier_words(name: str) -> list[Fix]:
+    """The fix for what the carrier said in its own words."""
+    from livekit_doctor.catalogue.sip_statuses import words_of
+
+    words = words_of(name) if name else None
+    return [words.meaning.fix] if words else []
 
 
 def _of_sip_status(code: str) -> list[Fix]:

@@ -4,6 +4,7 @@ The words are data, `sip_statuses.yaml`, read when a status is first asked for. 
 not registered is answered by its class, as RFC 3261 (section 8.1.3.2) has it.
 """
 
+import re
 from functools import cache
 from typing import Literal
 
@@ -11,7 +12,16 @@ import msgspec
 
 from livekit_doctor.catalogue import Fix, read_data
 
-__all__ = ["HTTP_OF_TWIRP", "Meaning", "SipStatus", "registered", "sip_status"]
+__all__ = [
+    "HTTP_OF_TWIRP",
+    "CarrierWords",
+    "Meaning",
+    "SipStatus",
+    "carrier_words",
+    "registered",
+    "sip_status",
+    "words_of",
+]
 
 Who = Literal["carrier", "callee", "network"]
 
@@ -58,9 +68,33 @@ class SipStatus(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return HTTP_OF_TWIRP[self.twirp]
 
 
+class CarrierWords(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What carriers say in words of their own beside a status, which alone says less. `texts` are regular
+    expressions, any of which is in the error in any case."""
+
+    name: str
+    texts: tuple[str, ...]
+    meaning: Meaning
+
+
 class _File(msgspec.Struct, frozen=True, kw_only=True):
     statuses: tuple[SipStatus, ...]
     classes: tuple[SipStatus, ...]
+    words: tuple[CarrierWords, ...]
+
+
+def carrier_words(*texts: str) -> CarrierWords | None:
+    """What the carrier says in its own words; None where these are no more than the status."""
+    return next((words for words in _file().words if _says(words, texts)), None)
+
+
+def _says(words: CarrierWords, texts: tuple[str, ...]) -> bool:
+    return any(re.search(pattern, text, re.IGNORECASE) for pattern in words.texts for text in texts)
+
+
+def words_of(name: str) -> CarrierWords | None:
+    """The words of this name."""
+    return next((words for words in _file().words if words.name == name), None)
 
 
 def sip_status(code: int) -> SipStatus:
@@ -84,5 +118,10 @@ def registered() -> tuple[int, ...]:
 
 @cache
 def _by_code() -> dict[int, SipStatus]:
-    file = read_data("sip_statuses", _File)
+    file = _file()
     return {status.code: status for status in (*file.statuses, *file.classes)}
+
+
+@cache
+def _file() -> _File:
+    return read_data("sip_statuses", _File)

@@ -1,6 +1,7 @@
 """livekit-doctor watch."""
 
 import math
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -115,12 +116,19 @@ def watch(
     from livekit_doctor.operations.watch import Plan
 
     how = Options(probe=probe, read_only=read_only, timeout=timeout)
+    typed = {"--agent-name": agent_name, "--url": url, "--config": config, "--call-logs": call_logs}
+    given = [*(("--only", one) for one in only or []), *(("--skip", one) for one in skip or []), *typed.items()]
+    words = [word for option, value in given if value is not None for word in (option, str(value))]
+    check_as_here = shlex.join(["livekit-doctor", "check", *(["--probe"] if probe else []), *words])
     rounds = Rounds(load, loaded, selected, how, strict=strict, show_numbers=show_numbers)
-    return _watch(rounds, Plan(interval, timeout, count), listen, chosen)
+    return _watch(rounds, Plan(interval, timeout, count), listen, chosen, check_as_here)
 
 
-def _watch(rounds: "Rounds", plan: "Plan", listen: str, chosen: Sequence[outputs.Destination]) -> int:
-    """Serves, shows, writes and runs, until it is told to stop."""
+def _watch(
+    rounds: "Rounds", plan: "Plan", listen: str, chosen: Sequence[outputs.Destination], check_as_here: str
+) -> int:
+    """Serves, shows, writes and runs, until it is told to stop. `check_as_here` is the command that shows what a run
+    does."""
     import asyncio
     from contextlib import AsyncExitStack
 
@@ -147,7 +155,7 @@ def _watch(rounds: "Rounds", plan: "Plan", listen: str, chosen: Sequence[outputs
                 if not where.is_local:
                     note = "note: other machines can ask too, without a password, and see which checks fail"
                     print(note, file=sys.stderr)
-            shown = stack.enter_context(display(clock, str(where or ""), streamed(chosen)))
+            shown = stack.enter_context(display(clock, str(where or ""), streamed(chosen), check_as_here))
             say = shown.say
             rounds.progress = Progress(lambda under_way: shown.say(", ".join(doing.what for doing in under_way)))
 
@@ -206,7 +214,7 @@ class Rounds:
             _require_credentials(report)
         self._is_first = False
         self._report = report
-        return Result(report.results, report.exit_status, report.server, report.left_behind)
+        return Result(report.results, report.exit_status, report.server, report.left_behind, report.not_tested)
 
     def report_of(self, run: "Run") -> "CheckReport | ErrorReport":
         """What `check` would have said of the run that has just ended; of one that came to nothing, why."""

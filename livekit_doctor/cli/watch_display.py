@@ -55,8 +55,8 @@ class Lines:
 class Table:
     """The table of the moment, and above it the changes, one under the other."""
 
-    def __init__(self, console: Console, clock: Callable[[], float], where: str) -> None:
-        self._clock, self._where = clock, where
+    def __init__(self, console: Console, clock: Callable[[], float], where: str, advice: str) -> None:
+        self._clock, self._where, self._advice = clock, where, advice
         self._watched: Watched | None = None
         self._doing = ""
         self.live = Live(console=console, get_renderable=self._screen, refresh_per_second=REFRESHED)
@@ -82,7 +82,7 @@ class Table:
     def _screen(self) -> Screen | str:
         if self._watched is None:
             return ""
-        return Screen(self._watched, self._clock(), utc_now(), self._where, self._doing)
+        return Screen(self._watched, self._clock(), utc_now(), self._where, self._doing, self._advice)
 
 
 class Stream:
@@ -105,8 +105,13 @@ class Stream:
 
 
 @contextmanager
-def display(clock: Callable[[], float], where: str, form: FormatName = FormatName.CONSOLE) -> Iterator[Display]:
-    """As it fits standard output."""
+def display(
+    clock: Callable[[], float],
+    where: str,
+    form: FormatName = FormatName.CONSOLE,
+    advice: str = "livekit-doctor check",
+) -> Iterator[Display]:
+    """As it fits standard output. `advice` is the command that shows a failure with its fix."""
     if form is FormatName.JSON:
         yield Stream()
         return
@@ -114,7 +119,7 @@ def display(clock: Callable[[], float], where: str, form: FormatName = FormatNam
     if not console.is_terminal or console.is_dumb_terminal:
         yield Lines(console)
         return
-    table = Table(console, clock, where)
+    table = Table(console, clock, where, advice)
     with table.live:
         try:
             yield table

@@ -56,11 +56,16 @@ class Kind(StrEnum):
 DIALED = frozenset({Kind.REJECTED, Kind.AUTH_FAILED, Kind.UNREACHABLE, Kind.MEDIA_FAILED, Kind.TIMED_OUT})
 """What can only come of a call whose SIP participant was in the room."""
 
-_SIP_STATUS = re.compile(r"sip status:? (\d{3})\b", re.IGNORECASE)
+_SIP_STATUS = re.compile(
+    r"(?:sip status:?|unexpected status(?: ?code)? from INVITE response:?|SIP call failed:(?: STR_\w+,)?) (\d{3})\b"
+    r"(?:: ?(?P<text>[^\n\"]{1,80})| \((?P<name>[A-Z_]{3,60})\))?",
+    re.IGNORECASE,
+)
+"""livekit-sip's words for the carrier's status, older ones first said it without its text; and those of its SDK."""
 
 _TEXTS: tuple[tuple[Kind, str], ...] = (
     (Kind.TRUNK_MISSING, r"requested sip trunk does not exist"),
-    (Kind.NO_SIP, r"redis required|no response from servers|cpu exhausted"),
+    (Kind.NO_SIP, r"redis required|no response from servers|cpu exhausted|service shutting down"),
     (
         Kind.AUTH_FAILED,
         r"max auth retry attempts|required auth, but no username|no auth header in sip invite|invalid challenge",
@@ -95,6 +100,8 @@ class CarrierAnswer(Struct, frozen=True, kw_only=True):
     started_at: datetime | None = None
     sip_status: int | None = None
     sip_text: str = ""
+    words: str = ""
+    """The whole error, in which a carrier may say in words of its own why it refused."""
     took: float | None = None
     """Seconds."""
     ringing_timeout: float | None = None
@@ -160,6 +167,12 @@ def sip_status_in(text: str) -> int | None:
     """The SIP status that an error text names, as in "INVITE failed: sip status: 486: Busy Here"."""
     found = _SIP_STATUS.search(text)
     return int(found[1]) if found else None
+
+
+def sip_text_in(text: str) -> str:
+    """The carrier's own words behind its status, or the status' name; empty where there are none."""
+    found = _SIP_STATUS.search(text)
+    return (found["text"] or found["name"] or "").strip() if found else ""
 
 
 def own_words(text: str) -> str:
@@ -248,13 +261,18 @@ def _from_api(attempts: Attempts) -> Iterator[CarrierAnswer]:
             read_at=None if result.read.excerpt else result.read.at,
             started_at=None if result.read.excerpt else started_at,
             sip_status=sip_status,
-            sip_text=result.sip_status.removeprefix("SIP_STATUS_"),
+            sip_text=_sip_text(result),
+            words=result.message,
             took=result.took,
             ringing_timeout=result.ringing_timeout,
             trunk_id=result.trunk_id,
             number=result.number,
             quoted=result.quoted,
         )
+
+
+def _sip_text(result: SipCallResult) -> str:
+    return result.sip_status.removeprefix("SIP_STATUS_") or sip_text_in(result.message)
 
 
 def _times(call: Seen, result: SipCallResult) -> tuple[datetime, datetime]:
@@ -270,8 +288,7 @@ def _in_words(result: SipCallResult, sip_status: int | None) -> str:
         return f"answered{after}" if result.wait_until_answered else "accepted; it did not wait for the answer"
     http = f"HTTP {result.status} {result.twirp_code}".strip() if result.status else result.twirp_code
     if sip_status is not None:
-        text = result.sip_status.removeprefix("SIP_STATUS_")
-        return f"SIP status {sip_status} {text}".strip() + (f" (as {http})" if http else "") + after
+        return f"SIP status {sip_status} {_sip_text(result)}".strip() + (f" (as {http})" if http else "") + after
     return f"{http}, no SIP status{after}: {own_words(result.message) or 'no message'}".removeprefix(", ")
 
 
@@ -352,6 +369,8 @@ def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
                 component=SIP_LOG,
                 at=line.at,
                 sip_status=sip_status_in(error),
+                sip_text=sip_text_in(error),
+                words=error,
                 number=line.fields.get("to_user", ""),
                 trunk_id=line.fields.get("sip_trunk", ""),
             )
@@ -373,6 +392,8 @@ def _from_server_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
             because=Because(source="server log", at=line.at, text=text),
             at=line.at,
             sip_status=sip_status_in(error),
+            sip_text=sip_text_in(error),
+            words=error,
             trunk_id=line.fields.get("trunk_id", ""),
         )
 

@@ -135,7 +135,8 @@ def _from_api(call: Call) -> Iterator[Proof]:
         yield proof(Step.ROOM_CREATED, "ListRooms", text, call.room_info.created_at)
     for dispatch in reversed(call.dispatches):
         named = f'for "{dispatch.agent_name}"' if dispatch.agent_name else "the automatic one"
-        text = f"dispatch {dispatch.id}, {named}" + _became(call, dispatch)
+        policy = f", restarts {dispatch.restart_policy}" if dispatch.restart_policy else ""
+        text = f"dispatch {dispatch.id}, {named}{policy}" + _became(call, dispatch)
         yield proof(Step.AGENT_DISPATCHED, "ListDispatch", text, dispatch.created_at)
     for job in call.jobs:
         text = f"job {job.id} {job.status}, worker {job.worker_id or 'unknown'}"
@@ -229,7 +230,8 @@ def _shown_by(call: Call, item: Sighting, agents: set[str], phones: set[str]) ->
     elif item.room:
         yield Step.ROOM_CREATED, f"room {item.room_sid or item.room} was there", None
     if item.event == "room_finished":
-        yield Step.CALL_ENDED, "the room was closed", item.at
+        why = f": {item.room_ended_because}" if item.room_ended_because else ""
+        yield Step.CALL_ENDED, f"the room was closed{why}", item.at
     for dispatch in item.dispatches:
         if not dispatch.agent_name and not dispatch.jobs:
             continue
@@ -237,7 +239,7 @@ def _shown_by(call: Call, item: Sighting, agents: set[str], phones: set[str]) ->
             named = f'for "{dispatch.agent_name}"' if dispatch.agent_name else "the automatic one"
             yield Step.AGENT_DISPATCHED, f"dispatch {dispatch.id}, {named}", dispatch.created_at
         for job in dispatch.jobs:
-            if not declined(job):
+            if taken(job) and not declined(job):
                 yield Step.JOB_ASSIGNED, f"job {job.id} {job.status}", job.started_at
     for participant in item.participants:
         if participant.identity in agents:

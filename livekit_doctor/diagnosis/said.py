@@ -1,5 +1,6 @@
-"""What a line of a component's log says: the texts of livekit-server 1.13.5 and livekit-agents 1.8.9 (design facts 11
-and 12, and the lab), and of livekit-sip 1.11.0 (its source)."""
+"""What a line of a component's log says: the texts of livekit-server 1.13.5 and 1.13.11 and livekit-agents 1.8.9 for
+Python (design facts 11 and 12, and the lab), of livekit-sip 1.11.0 and livekit-agents for Node (their sources), and
+older words for the same."""
 
 from collections.abc import Callable
 from enum import StrEnum, auto
@@ -8,6 +9,9 @@ from typing import get_args
 from msgspec import Struct
 
 from livekit_doctor.evidence.observations import Component, LogLine
+
+LEFT_ROOM = "agent worker left the room"
+"""The server's word for every agent that leaves, after a hang-up too (design fact 12)."""
 
 
 class Said(StrEnum):
@@ -113,6 +117,11 @@ def _error(*texts: str) -> Callable[[LogLine], bool]:
     return lambda line: any(text in line.fields["error"] for text in texts) if "error" in line.fields else False
 
 
+def _because(text: str) -> Callable[[LogLine], bool]:
+    """Has a reason with this text in it (livekit-server 1.13.11 and later)."""
+    return lambda line: text in line.fields.get("reason", "")
+
+
 def _succeeded(line: LogLine) -> bool:
     return line.fields.get("status") == "200"
 
@@ -127,7 +136,14 @@ def _gave_up(line: LogLine) -> bool:
     return _of_job(line) and "retrying" not in line.message
 
 
-_NO_MEDIA = "wait_pc_connection timed out"
+_NO_MEDIA = ("wait_pc_connection timed out", "could not establish pc connection")
+"""The RTC libraries' own words: of the one in Rust, below Python and Node, and of the one in JavaScript."""
+
+
+def _has_no_media(line: LogLine) -> bool:
+    """Whoever logs it, and as what: the library itself, the SDK above it, or the team's own code."""
+    texts = (line.message, line.fields.get("error", ""), line.traceback)
+    return any(words in text for words in _NO_MEDIA for text in texts)
 
 
 MEANINGS = (
@@ -145,6 +161,8 @@ MEANINGS = (
     _Meaning("server", "API RoomService.CreateRoom", Said.ROOM_ASKED_FOR),
     _Meaning("server", "selected node for room", Said.ROOM_OPENED),
     _Meaning("server", "closing idle room", Said.ROOM_IDLE),
+    _Meaning("server", "closing room", Said.ROOM_IDLE, _because("IDLE")),
+    _Meaning("server", "closing room", Said.ROOM_DELETED, _because("API_DELETE")),
     _Meaning("server", "room closed", Said.ROOM_CLOSED),
     _Meaning("server", "API RoomService.DeleteRoom", Said.ROOM_DELETED),
     _Meaning("server", "API AgentDispatchService.CreateDispatch", Said.DISPATCH_CREATED),
@@ -160,6 +178,7 @@ MEANINGS = (
     _Meaning("worker", "received job request", Said.ASKED),
     _Meaning("worker", "registered worker", Said.REGISTERED),
     _Meaning("worker", "failed to connect to livekit", Said.CONNECTION_FAILED),
+    _Meaning("worker", "worker connection closed unexpectedly", Said.CONNECTION_FAILED),
     _Meaning("worker", "worker failed", Said.GAVE_UP),
     _Meaning("worker", "worker is at full capacity", Said.FULL),
     _Meaning("worker", "worker is below capacity", Said.FREE),
@@ -167,16 +186,26 @@ MEANINGS = (
     _Meaning("worker", "shutting down worker", Said.SHUT_DOWN),
     _Meaning("worker", "job_request_fnc failed", Said.REQUEST_RAISED),
     _Meaning("worker", "no answer was given inside the job_request_fnc", Said.REQUEST_UNANSWERED),
+    _Meaning("worker", "no answer was given inside the jobRequestFunc", Said.REQUEST_UNANSWERED),
     _Meaning("worker", "assignment for job", Said.ASSIGNMENT_LATE, lambda line: "timed out" in line.message),
     _Meaning("worker", "error initializing process", Said.INIT_FAILED),
+    _Meaning("worker", "initialization timed out, killing", Said.INIT_FAILED),
+    _Meaning("worker", "runner initialization timed out", Said.INIT_FAILED),
+    _Meaning("worker", "process exited before initializing", Said.INIT_FAILED),
+    _Meaning("worker", "supervised process run failed", Said.INIT_FAILED, _error("initializ")),
     _Meaning("worker", "failed to acquire process for job", Said.NO_PROCESS, _of_job),
     _Meaning("worker", "failed to launch job on process", Said.NO_PROCESS, _gave_up),
-    _Meaning("worker", "livekit::rtc_engine", Said.MEDIA_TIMED_OUT, lambda line: _NO_MEDIA in line.message),
+    _Meaning("worker", "error launching job", Said.NO_PROCESS),
     _Meaning("worker", "unhandled exception while running the job task", Said.RAISED, _of_job),
+    _Meaning("worker", "error in entry function", Said.RAISED),
     _Meaning("worker", "process exited with non-zero exit code", Said.EXITED, _of_job),
+    _Meaning("worker", "job process exited unexpectedly", Said.EXITED, _of_job),
     _Meaning("worker", "job crashed", Said.EXITED, _of_job),
     _Meaning("worker", "process exiting", Said.PROCESS_EXITS, _of_job),
+    _Meaning("worker", "job exiting", Said.PROCESS_EXITS, _of_job),
     _Meaning("worker", "process is unresponsive", Said.UNRESPONSIVE, _of_job),
+    _Meaning("worker", "job is unresponsive", Said.UNRESPONSIVE, _of_job),
+    _Meaning("worker", "job executor is unresponsive", Said.UNRESPONSIVE, _of_job),
     _Meaning("sip", "creating sip participant", Said.SIP_CREATING),
     _Meaning("sip", "sip call failed", Said.SIP_FAILED, _error("")),
     _Meaning("sip", "sip invite failed", Said.SIP_FAILED, _error("")),
@@ -190,6 +219,7 @@ MEANINGS = (
     _Meaning("sip", "outbound call transferred", Said.TRANSFERRED),
     _Meaning("sip", "inbound call transferred", Said.TRANSFERRED),
     _Meaning("worker", "the room connection was not established", Said.SLOW_TO_CONNECT),
+    _Meaning("worker", "room not connect after job_entry was called", Said.SLOW_TO_CONNECT),
     _Meaning("worker", "the job task completed without", Said.RETURNED),
 )
 
@@ -199,6 +229,8 @@ def meaning(line: LogLine) -> Said | None:
     message = line.message.lower()
     if line.log == "worker" and "prewarm" in message and "was never awaited" in message:
         return Said.ASYNC_PREWARM
+    if line.log == "worker" and _has_no_media(line):
+        return Said.MEDIA_TIMED_OUT
     for text, entry in _MEANINGS_OF[line.log]:
         if message.startswith(text) and entry.where(line):
             return entry.said

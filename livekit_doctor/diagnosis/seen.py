@@ -563,8 +563,8 @@ def _started_at(job: Job) -> tuple[datetime, str]:
 def taken(job: Job) -> bool:
     """Whether a worker has it, or had it: it may be listed while it waits for one, or after it was given up
     without one (design fact 33)."""
-    waits = job.status in ("JS_PENDING", "JS_CANCELLED")
-    return not waits or bool(job.worker_id or job.participant_identity or job.started_at)
+    ran = job.status in ("JS_RUNNING", "JS_SUCCESS", "JS_FAILED")
+    return ran or bool(job.worker_id or job.participant_identity or job.started_at)
 
 
 def declined(job: Job) -> bool:

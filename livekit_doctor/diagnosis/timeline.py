@@ -13,7 +13,15 @@ from livekit_doctor.flow import SPEC
 def timeline(call: Call, proofs: Proofs) -> tuple[TimelineEntry, ...]:
     """Log rows, what LiveKit dated, and lines of the components' logs, oldest first. Clocks may differ:
     each entry names its own."""
-    entries = [*_rows(call), *_dated(proofs), *_jobs(call), *_phone(call), *_left(call), *_log_lines(call)]
+    entries = [
+        *_rows(call),
+        *_dated(proofs),
+        *_jobs(call),
+        *_phone(call),
+        *_left(call),
+        *_told(call),
+        *_log_lines(call),
+    ]
     return tuple(sorted(dict.fromkeys(entries), key=lambda entry: entry.at))
 
 
@@ -87,6 +95,26 @@ def _left(call: Call) -> Iterator[TimelineEntry]:
                 detail=item.left_because,
                 clock=Clock.LIVEKIT,
             )
+
+
+def _told(call: Call) -> Iterator[TimelineEntry]:
+    """What pasted webhooks tell of jobs, and events of a newer server, as they are: they may prove no step."""
+    for item in call.sightings:
+        if item.at is None or not item.event or item.event.startswith(_PROVING):
+            continue
+        jobs = [job for dispatch in item.dispatches for job in dispatch.jobs]
+        told = [" ".join(filter(None, (job.id, job.status, job.reason, job.error))) for job in jobs]
+        yield TimelineEntry(
+            at=item.at,
+            source=f"webhook {item.event}",
+            event=item.event.replace("_", " "),
+            detail=", ".join(told),
+            clock=Clock.LIVEKIT,
+        )
+
+
+_PROVING = ("room_", "participant_", "track_")
+"""The events that the steps which they prove, and who left, tell of."""
 
 
 _DETAILS = ("agent_name", "job_id", "job_type", "worker_id", "participant", "status", "reason", "error")

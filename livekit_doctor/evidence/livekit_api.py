@@ -227,6 +227,9 @@ def dispatch_of(dispatch: agent_dispatch.AgentDispatch) -> Dispatch:
         metadata=redact_json(dispatch.metadata),
         attributes=redact_attributes(dispatch.attributes),
         deployment=dispatch.deployment,
+        restart_policy=name_of(agent_dispatch.JobRestartPolicy, dispatch.restart_policy)
+        if dispatch.restart_policy
+        else "",
         jobs=tuple(map(_job, dispatch.state.jobs)),
     )
 

@@ -122,6 +122,8 @@ class Dispatch(_Value, frozen=True):
     metadata: str = ""
     attributes: dict[str, str] = field(default_factory=dict)
     deployment: str = ""
+    restart_policy: str = ""
+    """JRP_NEVER or a newer one; empty for the default, by which LiveKit Cloud starts a job again that failed."""
     jobs: tuple[Job, ...] = ()
 
 
@@ -416,6 +418,8 @@ class Sighting(_Observation, frozen=True):
     """The track that the event is about; the participant that publishes it is the only one."""
     left_because: str = ""
     """The disconnect reason of the participant that left, such as USER_REJECTED."""
+    room_ended_because: str = ""
+    """Why the room ended, such as ROOM_END_IDLE_TIMEOUT."""
 
 
 class ApiRefusal(_Observation, frozen=True):

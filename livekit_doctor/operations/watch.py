@@ -58,6 +58,8 @@ class Result(Struct, frozen=True):
     exit_status: int
     server: str | None = None
     left_behind: tuple[str, ...] = ()
+    not_tested: str = ""
+    """What passing does not say, as `check` has it."""
 
 
 class Run(Struct, frozen=True):

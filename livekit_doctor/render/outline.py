@@ -123,7 +123,7 @@ def of_check(report: CheckReport) -> Outline:
     )
     counts = summary(report.results)
     counted = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
-    not_tested = (f"not tested: {report.not_tested} ({report.untested_because})",) if report.not_tested else ()
+    not_tested = (f"not tested: {item}" for item in report.untested)
     return _agreed(
         Outline(
             command="check",

@@ -13,7 +13,7 @@ from livekit_doctor import catalogue
 from livekit_doctor.catalogue import Entry, Fix
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from livekit_doctor.catalogue.lookup import Topic
     from livekit_doctor.checks.check import CheckResult
@@ -125,6 +125,16 @@ class PlacedCallReport(Struct, frozen=True):
         return self.trace.exit_status
 
 
+class Untested(Struct, frozen=True):
+    """What a check that passed does not say, and why, or what to do for it."""
+
+    what: str
+    because: str
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.because})"
+
+
 class CheckReport(Struct, frozen=True):
     """`configuration` says in one line where the settings come from; `at` is when it was checked (UTC)."""
 
@@ -145,23 +155,27 @@ class CheckReport(Struct, frozen=True):
 
     @property
     def not_tested(self) -> str:
-        """What passing does not say: no API lists the registered workers, only a real job shows one
-        (design fact 16). Empty where a job was tried, or not asked for by --only or --skip."""
-        probe = self._probe
-        if probe is None or probe.status != "skipped":
-            return ""
-        name = self.values.get("agent_name")
-        return f'whether a worker is registered as "{name}"' if name else "whether your agent's worker is registered"
+        """What passing does not say, in one line; empty where it says all, or that was not asked for by --only or
+        --skip."""
+        return "; ".join(item.what for item in self.untested)
 
     @property
-    def untested_because(self) -> str:
-        """Why `not_tested` was not, or what to do for it."""
-        probe = self._probe
-        return probe.message if probe else ""
+    def untested(self) -> tuple[Untested, ...]:
+        """No API lists the registered workers, only a real job shows one (design fact 16); and none shows whether
+        livekit-sip runs without dialling (facts 24 and 35)."""
+        return tuple(self._untested())
 
-    @property
-    def _probe(self) -> CheckResult | None:
-        return next((result for result in self.results if result.id == "agent_dispatch.probe"), None)
+    def _untested(self) -> Iterator[Untested]:
+        probe, sip = self._result("agent_dispatch.probe"), self._result("sip_trunks.service")
+        if probe and probe.status == "skipped":
+            name = self.values.get("agent_name")
+            worker = f'a worker is registered as "{name}"' if name else "your agent's worker is registered"
+            yield Untested(f"whether {worker}", probe.message)
+        if sip and sip.status == "passed":
+            yield Untested("whether livekit-sip runs", "only a call shows it: livekit-doctor test-call NUMBER")
+
+    def _result(self, id: str) -> CheckResult | None:
+        return next((result for result in self.results if result.id == id), None)
 
     @property
     def broken_room(self) -> str | None:

@@ -14,6 +14,12 @@ def outcome(run: Run) -> str:
     return f"{'ok' if run.exit_status == 0 else 'not ok'}: {counts(run.result.results)}"
 
 
+def told(run: Run) -> str:
+    """The same, with what it does not say."""
+    untested = run.result.not_tested if run.result else ""
+    return f"{outcome(run)}; not tested: {untested}" if untested else outcome(run)
+
+
 def counts(results: Sequence[CheckResult]) -> str:
     """`2 passed, 1 failed`."""
     found = summary(tuple(results))

@@ -18,16 +18,13 @@ from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs, first_by_livekit
 from livekit_doctor.diagnosis.rules.agents import agent_is_late
 from livekit_doctor.diagnosis.rules.looks import finding
-from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.said import LEFT_ROOM, Said
 from livekit_doctor.diagnosis.times import LEFT_ALONE, MEDIA_TAKES, NO_GOODBYE, PHONE_ALONE
 from livekit_doctor.diagnosis.transfers import transferred
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Confidence, Step
 
 PROVEN, LIKELY, POSSIBLE = Confidence.PROVEN, Confidence.LIKELY, Confidence.POSSIBLE
-
-LEFT = "agent worker left the room"
-"""The server's word for every agent that leaves, after a hang-up too (fact 12)."""
 
 
 def entrypoint_failed(call: Call, proofs: Proofs) -> Finding | None:
@@ -87,7 +84,8 @@ def agent_media_failed(call: Call, proofs: Proofs) -> Finding | None:
     failures = _media_failures(call)
     if not failures or _agent_was_there(call, proofs):
         return None
-    ended = call.component_logs.said(Said.RAISED, Said.RETURNED)
+    raised = any(line.traceback for line in failures)
+    ended = raised or call.component_logs.said(Said.RAISED, Said.RETURNED)
     sure = PROVEN if _never_seen(call) and agent_is_late(call, proofs) else LIKELY if ended else POSSIBLE
     return _finding(call, "LKD416", Step.AGENT_CONNECTED, sure, [because(line) for line in failures[:2]])
 
@@ -103,12 +101,14 @@ def job_never_launched(call: Call, proofs: Proofs) -> Finding | None:
         if line.file == asked[-1].file and line.number > asked[-1].number
     ]
     gave_up = call.component_logs.said(Said.NO_PROCESS)
-    if not gave_up and not (failed and _never_seen(call)):
+    if not gave_up and not (failed and (_never_seen(call) or failed[0].read.excerpt)):
         return None
     shown = [because(asked[-1]), because((*gave_up, *failed)[0], "no process came up for it")]
     texts = list(tracebacks(tuple(failed)))[-1:]
     shown += [Because(source="worker log", at=failed[0].at, text=text) for text in texts]
-    return _finding(call, "LKD417", Step.ENTRYPOINT_CALLED, PROVEN if gave_up else LIKELY, shown)
+    # Of lines that a person picked nothing says that the process was the job's own.
+    sure = PROVEN if gave_up else LIKELY if _never_seen(call) else POSSIBLE
+    return _finding(call, "LKD417", Step.ENTRYPOINT_CALLED, sure, shown)
 
 
 def job_failed(call: Call, proofs: Proofs) -> Finding | None:
@@ -117,11 +117,12 @@ def job_failed(call: Call, proofs: Proofs) -> Finding | None:
         return None
     job = call.jobs[-1]
     words = " ".join(filter(None, (job.error, job.reason)))
-    if job.status not in ("JS_FAILED", "JS_CANCELLED") or LEFT in words:
+    if job.status not in ("JS_FAILED", "JS_CANCELLED") or LEFT_ROOM in words:
         return None
     text = f"job {job.id} {job.status}, worker {job.worker_id or 'unknown'}: {words or 'no reason given'}"
     shown = [Because(source="ListDispatch", at=job.ended_at or job.started_at, text=text)]
-    sure = PROVEN if words else LIKELY
+    again = any("RETRYING" in waiting.reason for waiting in call.waiting_jobs)
+    sure = POSSIBLE if again else PROVEN if words else LIKELY
     return _finding(call, "LKD411", Step.JOB_ASSIGNED, sure, shown, detail=words or job.status)
 
 
@@ -415,7 +416,7 @@ def _failed_by_server(call: Call) -> tuple[LogLine, ...]:
     return tuple(
         line
         for line in call.component_logs.said(Said.JOB_ENDED)
-        if line.fields.get("status") == "JS_FAILED" and LEFT not in line.fields.get("error", "")
+        if line.fields.get("status") == "JS_FAILED" and LEFT_ROOM not in line.fields.get("error", "")
     )
 
 

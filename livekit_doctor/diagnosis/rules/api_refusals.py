@@ -1,8 +1,12 @@
-"""Errors that LiveKit's API answered to the program which places the calls. LKD004, 006, 203.
+"""Errors that LiveKit's API answered to the program which places the calls. LKD004, 006, 401.
 
 They are about a request of that program, not of this tool. Which one, the text around an error may not
 say: then it is the first one of a call that nothing shows to have succeeded.
 """
+
+import re
+
+from msgspec.structs import replace
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
@@ -46,7 +50,37 @@ def quota_exceeded(call: Call, proofs: Proofs) -> Finding | None:
     return _finding(call, proofs, refusal, "LKD006", (), ()) if refusal else None
 
 
-RULES = (credentials_rejected, quota_exceeded)
+def dispatched_without_room(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD401: CreateDispatch for a room that is not there, where rooms are not created on demand (fact 34).
+
+    Other methods answer the same: where the text does not name one it is possible at most.
+    """
+    refusals = [item for item in call.setup.all(ApiRefusal) if _says_no_room(item)]
+    if not refusals:
+        return None
+    found = _finding(
+        call,
+        proofs,
+        refusals[-1],
+        "LKD401",
+        ("LKD409", "LKD501", "LKD502"),
+        (),
+        step=Step.AGENT_DISPATCHED,
+        kind="no-room",
+    )
+    if found is None or refusals[-1].method:
+        return found
+    return replace(found, confidence=Confidence.POSSIBLE)
+
+
+def _says_no_room(item: ApiRefusal) -> bool:
+    words = re.search(_NO_ROOM, item.message, re.IGNORECASE) is not None
+    return words if not item.method else item.method == "CreateDispatch" and (words or item.twirp_code == "not_found")
+
+
+_NO_ROOM = r"requested room does not exist|room (?:does not exist|not found)|could not find (?:the )?room"
+
+RULES = (credentials_rejected, quota_exceeded, dispatched_without_room)
 
 
 def _last(call: Call, codes: tuple[str, ...], statuses: tuple[int, ...]) -> ApiRefusal | None:
@@ -91,9 +125,10 @@ def _finding(
     code: str,
     candidates: tuple[str, ...],
     ruled_out: tuple[RuledOut, ...],
+    step: Step | None = None,
     **values: str,
 ) -> Finding | None:
-    step = _STEPS.get(refusal.method) or next((step for step in _STEPS.values() if step not in proofs), None)
+    step = step or _STEPS.get(refusal.method) or next((one for one in _STEPS.values() if one not in proofs), None)
     if step is None or step in proofs:
         return None
     http = f"HTTP {refusal.status}" if refusal.status else ""
@@ -113,5 +148,5 @@ def _finding(
         because=(because, QUOTED) if refusal.quoted else (because,),
         candidates=candidates or (() if sure else catalogue.get(code).candidates),
         ruled_out=ruled_out if sure else (),
-        values={"detail": refusal.message or f"HTTP {refusal.status}"} | {k: v for k, v in values.items() if v},
+        values={"detail": refusal.message or http} | {k: v for k, v in values.items() if v},
     )

@@ -4,12 +4,13 @@ What the answer says is exact: LiveKit's own refusals, livekit-sip's and the car
 It is the last answer that counts, and only while nothing came after it.
 """
 
+import re
 from datetime import timedelta
 
 from msgspec.structs import replace
 
 from livekit_doctor import catalogue
-from livekit_doctor.catalogue.sip_statuses import sip_status
+from livekit_doctor.catalogue.sip_statuses import Meaning, carrier_words, sip_status
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.carrier import CarrierAnswer, Kind
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
@@ -61,14 +62,12 @@ def sip_call_rejected(call: Call, proofs: Proofs) -> Finding | None:
         return None
     status = sip_status(answer.sip_status)
     label = f"SIP {status.code} {status.name}" + ("" if status.registered else " (not registered)")
-    meanings = [
-        Because(source=label if number == 0 else "or", text=f"from the {meaning.who}: {meaning.means}")
-        for number, meaning in enumerate(status.meanings)
-    ]
+    said = carrier_words(answer.sip_text, answer.words)
+    meanings = _told(label, (said.meaning,) if said else status.meanings)
     if answer.sip_status == CANCELLED and not answer.by_livekits_clock:
         answer = replace(answer, doubt="it is the answer to a CANCEL: the side that called had given up before")
     own = {429: "LKD006", 403: "LKD004", 401: "LKD004"}.get(status.http)
-    text = f"LiveKit's own HTTP {status.http} has no SIP status"
+    text = f"LiveKit's own refusal (HTTP {status.http}) has no SIP status"
     return _exact(
         call,
         proofs,
@@ -78,7 +77,15 @@ def sip_call_rejected(call: Call, proofs: Proofs) -> Finding | None:
         ruled_out=[RuledOut(code=own, because=text)] if own else [],
         detail=f"{status.code} {answer.sip_text or status.name}",
         sip_status=str(status.code),
+        carrier_words=said.name if said else "",
     )
+
+
+def _told(label: str, meanings: tuple[Meaning, ...]) -> list[Because]:
+    return [
+        Because(source=label if number == 0 else "or", text=f"from the {meaning.who}: {meaning.means}")
+        for number, meaning in enumerate(meanings)
+    ]
 
 
 def sip_auth_failed(call: Call, proofs: Proofs) -> Finding | None:
@@ -153,6 +160,18 @@ def timed_out_while_dialing(call: Call, proofs: Proofs) -> Finding | None:
         return None
     because, candidates = [answer.because], ["LKD206"]
     confidence, values = Confidence.POSSIBLE, _dialled(answer)
+    ruled_out = {
+        "LKD204": "a refusal has a SIP status",
+        "LKD208": "a failed login has an error of its own",
+        "LKD209": "an address that can't be reached has an error of its own, but on UDP",
+    }
+    responses = _responses(answer)
+    if responses == 0:
+        confidence, candidates, values = Confidence.LIKELY, ["LKD209"], values | {"kind": "silent"}
+        ruled_out |= {"LKD206": "a phone that rings is reported before it is picked up, and nothing was"}
+        del ruled_out["LKD209"]
+    elif responses:
+        ruled_out["LKD209"] = f"the address answered, {responses} times, as that it tries or rings"
     if _last_seen_at(call, answer, "dialing"):
         at = call.phone_states[-1][0]
         because.append(Because(source="ListParticipants", at=at, text="sip.callStatus was dialing to the end"))
@@ -165,12 +184,14 @@ def timed_out_while_dialing(call: Call, proofs: Proofs) -> Finding | None:
         because=(*because, *_cut_short(answer)),
         candidates=tuple(candidates),
         values=values,
-        ruled_out=(
-            RuledOut(code="LKD204", because="a refusal has a SIP status"),
-            RuledOut(code="LKD208", because="a failed login has an error of its own"),
-            RuledOut(code="LKD209", because="an address that can't be reached has an error of its own, but on UDP"),
-        ),
+        ruled_out=tuple(RuledOut(code=code, because=why) for code, why in ruled_out.items() if code not in candidates),
     )
+
+
+def _responses(answer: CarrierAnswer) -> int | None:
+    """How many provisional answers came, where livekit-sip says so: 0 is silence."""
+    found = re.search(r"\((\d+) intermediate responses?\)", answer.words)
+    return int(found[1]) if found else None
 
 
 def timed_out_while_ringing(call: Call, proofs: Proofs) -> Finding | None:

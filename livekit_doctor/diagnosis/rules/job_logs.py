@@ -5,6 +5,7 @@ dispatch, and in which state, both say. Where only one of the two was read, what
 apart stays a candidate.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from ipaddress import ip_address
@@ -69,7 +70,31 @@ def worker_not_connected(call: Call, proofs: Proofs) -> Finding | None:
     vouched = failing.at is not None and call.component_logs.covers("worker", _began(call) or failing.at)
     known = is_dated(failing) and ((vouched and refused) or _would_tell_of_success(call, failing))
     confidence = POSSIBLE if not known else PROVEN if refused and vouched else LIKELY
+    if words := _refused_key(call, failing):
+        # The server answers, so that it is not its network: it does not take the worker's key or token.
+        shown.append(Because(source="worker log", at=failing.at, text=f"the server does not take its key, {words}"))
+        confidence = max(confidence, LIKELY, key=lambda one: one.rank)
+        return finding(call, "LKD105", Step.JOB_ASSIGNED, confidence, shown, ["LKD004", "LKD104"], kind="credentials")
     return _finding(call, "LKD105", confidence, shown, detail=failing.fields.get("error"))
+
+
+_REFUSED_KEY = re.compile(
+    r"[^\n]*(?:(?:HandshakeError|handshake status|unexpected server response|rejected WebSocket connection: HTTP)"
+    r"\W{0,3}40[13]\b|\b40[13]\b[^\n]{0,200}/agent\b|/agent\b[^\n]{0,200}\b40[13]\b|\b401\W{1,3}unauthori[sz]ed"
+    r"|invalid API key|invalid token|token signature is invalid|\bunauthenticated\b)[^\n]*",
+    re.IGNORECASE,
+)
+"""How aiohttp, websockets and ws tell that the server answered 401 or 403 to the worker, and the server's words."""
+
+
+def _refused_key(call: Call, failing: LogLine) -> str:
+    """Why the worker can't connect, by its log: the server does not accept its key, secret or token. Empty where it
+    does not say so."""
+    for line in reversed(call.component_logs.anywhere(Said.CONNECTION_FAILED, Said.GAVE_UP)):
+        for text in (line.fields.get("error", ""), line.traceback, line.message):
+            if line.file == failing.file and (found := _REFUSED_KEY.search(text)):
+                return found[0].strip()
+    return ""
 
 
 def dispatched_before_worker(call: Call, proofs: Proofs) -> Finding | None:
@@ -101,21 +126,21 @@ def worker_of_other_kind(call: Call, proofs: Proofs) -> Finding | None:
     refused = _no_worker(call) or _no_answer(call)
     wanted = _TYPES[call.settings.agent.job_type]
     deployment = call.dispatches[-1].deployment if call.dispatches else ""
-    others: list[tuple[LogLine, str, str]] = []
+    others: list[tuple[LogLine, str, str | None]] = []
     for line in _own_registrations(call):
         kind, runs_as = line.fields.get("job_type"), line.fields.get("deployment")
         if kind and kind != wanted:
             text = f"the worker takes jobs of type {kind}, and the room's opening is one of {wanted}"
-            others.append((line, text, kind))
-        elif runs_as is not None and line.log == "worker" and runs_as != deployment:
+            others.append((line, text, None))
+        elif runs_as is not None and runs_as != deployment:
             text = f'the worker runs as deployment "{runs_as}", the dispatch is for "{deployment}"'
-            others.append((line, text, f'deployment "{runs_as}"'))
+            others.append((line, text, runs_as))
         elif runs_as is not None and _is_here(call, line):
             return None  # there is a worker of the right kind, too
     if not others:
         return None
     line, text, detail = others[-1]
-    confidence = LIKELY if refused and (_knows_deployment(call) or "deployment" not in detail) else POSSIBLE
+    confidence = LIKELY if refused and (_knows_deployment(call) or detail is None) else POSSIBLE
     return _finding(call, "LKD110", confidence, [because(line, text), *map(because, refused)], detail=detail)
 
 
@@ -349,7 +374,7 @@ def _nobody_free(call: Call) -> tuple[LogLine, ...]:
 def _knows_deployment(call: Call) -> bool:
     """Whether the dispatch was seen: in the API, or in the request that made it, which has none then."""
     requests = [line.fields.get("request", "") for line in call.component_logs.said(Said.DISPATCH_CREATED)]
-    return bool(call.dispatches) or any("deployment" not in text for text in requests)
+    return bool(call.dispatches) or any('"deployment"' not in text for text in requests)
 
 
 def _by_name(call: Call, since: datetime | None = None) -> Confidence:

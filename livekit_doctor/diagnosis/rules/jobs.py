@@ -25,6 +25,10 @@ def no_worker_took_job(call: Call, proofs: Proofs) -> Finding | None:
     since = age(call, proofs, Step.AGENT_DISPATCHED)
     for_how_long = f" after {since.total_seconds():.0f} s" if since else ""
     text = f'dispatch {dispatch.id} for "{dispatch.agent_name}" has no job{for_how_long}'
+    if call.waiting_jobs:
+        job = call.waiting_jobs[-1]
+        said = ", ".join(filter(None, (job.status, job.reason, job.error)))
+        text = f"job {job.id} of dispatch {dispatch.id}{for_how_long}: {said}, no worker has it"
     because = [listed_dispatches(call, text), no_agent(call)]
     candidates = list(catalogue.get("LKD402").candidates)
     ruled_out = [

@@ -1,24 +1,27 @@
 """Both legs by what was seen of a room at another time, and pasted: webhooks, earlier answers of the API.
 
 Nobody knows how old things were at that moment, nor what came after it: what was missing then is at most
-`possible`. LKD204, 206, 401, 402, 404, 406.
+`possible`. LKD103, 204, 206, 401, 402, 404, 406, 407, 411, 413.
 """
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs
-from livekit_doctor.diagnosis.seen import declined
-from livekit_doctor.evidence.observations import Sighting
+from livekit_doctor.diagnosis.said import LEFT_ROOM
+from livekit_doctor.diagnosis.seen import declined, taken
+from livekit_doctor.evidence.observations import Dispatch, Job, Sighting
 from livekit_doctor.flow import Confidence, Step
 
 _REASONS: dict[str, tuple[str, Step, Confidence, tuple[str, ...]]] = {
     "USER_UNAVAILABLE": ("LKD206", Step.SIP_ANSWERED, Confidence.LIKELY, ("LKD204", "LKD205")),
-    "USER_REJECTED": ("LKD204", Step.SIP_RINGING, Confidence.LIKELY, ("LKD206",)),
+    "USER_REJECTED": ("LKD204", Step.SIP_RINGING, Confidence.LIKELY, ("LKD206", "LKD208", "LKD210")),
     "SIP_TRUNK_FAILURE": ("LKD204", Step.SIP_RINGING, Confidence.POSSIBLE, ("LKD205", "LKD208", "LKD209", "LKD210")),
     "MEDIA_FAILURE": ("LKD210", Step.SIP_ANSWERED, Confidence.LIKELY, ()),
 }
-"""What the disconnect reason of a SIP participant says of its call (livekit-protocol, DisconnectReason)."""
+"""What the disconnect reason of a SIP participant says of its call (livekit-protocol, DisconnectReason). livekit-sip
+1.11.0 gives USER_REJECTED for 401, 403, 407, 486, 488 and all 6xx, and for a login that failed; USER_UNAVAILABLE for
+the other 4xx and where nobody answered; SIP_TRUNK_FAILURE for 5xx and what did not reach anybody."""
 
 
 def phone_left(call: Call, proofs: Proofs) -> Finding | None:
@@ -82,6 +85,106 @@ def job_declined(call: Call, proofs: Proofs) -> Finding | None:
     return None
 
 
+_WAITS: dict[str, tuple[str, Step, tuple[str, ...]]] = {
+    "JSR_NO_CAPACITY": ("LKD103", Step.JOB_ASSIGNED, ("LKD101", "LKD108")),
+    "JSR_DISPATCH_DELETED": ("LKD413", Step.AGENT_DISPATCHED, ("LKD402",)),
+    "JSR_RETRYING": ("LKD406", Step.ENTRYPOINT_CALLED, ()),
+}
+"""What the reason of a job that no worker has says (livekit-protocol, JobStateReason). One that is tried again had
+failed; another reason, as that the room was closed first, leaves open why nobody took it."""
+
+
+def job_without_worker(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD103, 402, 406, 413: a job that waits for a worker, or was given up without one, with the server's reason
+    (fact 33). One that waits may yet get one, unless the room is over."""
+    told = _last_jobs(call)
+    if not told or _reached(call, proofs) or any(taken(job) or declined(job) for _, _, job in told):
+        return None
+    item, dispatch, job = told[-1]
+    over = job.status == "JS_CANCELLED" or Step.CALL_ENDED in proofs
+    if item.event and not job.reason and not over:
+        return None  # as every job begins; what came next was not pasted
+    sure = Confidence.LIKELY if over and job.reason in _WAITS else Confidence.POSSIBLE
+    return _waits(item, dispatch, job, sure)
+
+
+def _waits(item: Sighting, dispatch: Dispatch, job: Job, confidence: Confidence) -> Finding:
+    code, step, candidates = _WAITS.get(job.reason, ("LKD402", Step.JOB_ASSIGNED, ()))
+    source = f"webhook {item.event}" if item.event else "pasted answer of the API"
+    said = ", ".join(filter(None, (f"job {job.id} {job.status}", job.reason, job.error)))
+    values = {"dispatch_id": dispatch.id, "agent_name": dispatch.agent_name}
+    return Finding(
+        code=code,
+        step=step,
+        confidence=confidence,
+        because=(Because(source=source, at=item.at, text=f"{said}: no worker has it"),),
+        candidates=candidates or catalogue.get(code).candidates,
+        values={key: value for key, value in values.items() if value},
+    )
+
+
+def job_failed(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD411: the server says that the job failed, with its own error, and no agent was seen."""
+    told = _last_jobs(call)
+    if not told or call.api_covers or Step.AGENT_CONNECTED in proofs or Step.ENTRYPOINT_CALLED in proofs:
+        return None
+    item, _, job = told[-1]
+    words = " ".join(filter(None, (job.error, job.reason)))
+    if job.status != "JS_FAILED" or LEFT_ROOM in words:
+        return None
+    source = f"webhook {item.event}" if item.event else "pasted answer of the API"
+    text = f"job {job.id} {job.status}, worker {job.worker_id or 'unknown'}: {words or 'no reason given'}"
+    return Finding(
+        code="LKD411",
+        step=Step.JOB_ASSIGNED,
+        confidence=Confidence.LIKELY if words else Confidence.POSSIBLE,
+        because=(Because(source=source, at=job.ended_at or item.at, text=text),),
+        candidates=("LKD405", "LKD407"),
+        values={"detail": words or job.status},
+    )
+
+
+def _last_jobs(call: Call) -> list[tuple[Sighting, Dispatch, Job]]:
+    """Each job of the last dispatch that was seen, as it was last told of, oldest first. Empty where the room
+    itself can be asked."""
+    if call.api_covers:
+        return []
+    seen: dict[str, tuple[Sighting, Dispatch, Job]] = {}
+    for item in call.sightings:
+        for dispatch in item.dispatches:
+            if call.wanted_agent in (None, dispatch.agent_name):
+                seen |= {job.id: (item, dispatch, job) for job in dispatch.jobs}
+    last = next(reversed(seen.values()), None)
+    return [one for one in seen.values() if last and one[1].id == last[1].id]
+
+
+def agent_left_with_error(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD407: the webhook of the agent's leaving says AGENT_ERROR, and the phone was still there."""
+    for item in reversed(call.sightings):
+        agents = [p for p in item.participants if p.kind == "AGENT"]
+        if item.left_because == "AGENT_ERROR" and agents and not call.agents and not _phone_had_left(call, item):
+            text = f"agent {agents[0].identity} left: {item.left_because}"
+            return Finding(
+                code="LKD407",
+                step=Step.AGENT_CONNECTED,
+                confidence=Confidence.POSSIBLE,
+                because=(Because(source=f"webhook {item.event}", at=item.at, text=text),),
+                candidates=("LKD405",),
+            )
+    return None
+
+
+def _phone_had_left(call: Call, item: Sighting) -> bool:
+    """Or the room was over, before this or in the same second: webhooks have whole seconds."""
+    ends = [
+        other
+        for other in call.sightings
+        if other.event == "room_finished"
+        or (other.event == "participant_left" and any(p.kind == "SIP" for p in other.participants))
+    ]
+    return any(other.at is None or item.at is None or other.at <= item.at for other in ends)
+
+
 def job_without_agent(call: Call, proofs: Proofs) -> Finding | None:
     """LKD406: a list of the room's participants without an agent, and a job that a worker had taken."""
     lists = [item for item in call.sightings if item.lists == "participants"]
@@ -95,7 +198,16 @@ def job_without_agent(call: Call, proofs: Proofs) -> Finding | None:
     return _possible("LKD406", Step.ENTRYPOINT_CALLED, text, lists[-1])
 
 
-RULES = (phone_left, only_the_automatic_dispatch, no_job, job_declined, job_without_agent)
+RULES = (
+    phone_left,
+    only_the_automatic_dispatch,
+    no_job,
+    job_declined,
+    job_without_worker,
+    job_failed,
+    job_without_agent,
+    agent_left_with_error,
+)
 
 
 def _last_list(call: Call) -> Sighting | None:

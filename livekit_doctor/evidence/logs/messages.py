@@ -39,7 +39,11 @@ WITHOUT_ID: dict[Component, Texts] = {
             "failed to connect to LiveKit",
             "was never awaited",
             "error initializing process",
+            "nitialization timed out",
+            "process exited before initializing",
+            "worker connection closed unexpectedly",
             "job_request_fnc",
+            "jobRequestFunc",
         ),
     ),
     "server": Texts(

@@ -51,12 +51,14 @@ _NODE_HEAD = re.compile(
 )
 _META = re.compile(r"['\"](\w{1,40})['\"]: ['\"]([^'\"\n]{0,300})['\"]")
 _STATUS_LINE = re.compile(
-    r"\bHTTP/[\d.]{1,3} (\d{3})\b|\b(?:status(?:[_ ]?code)?|HTTP)[ :=\"]{1,3}(\d{3})\b", re.IGNORECASE
+    r"\bHTTP/[\d.]{1,3} (\d{3})\b|(?<!sip )(?<!sip-)\b(?:status(?:[_ ]?code)?|HTTP)[ :=\"]{1,3}(\d{3})\b", re.IGNORECASE
 )
 _PLAIN = re.compile(
     r"invalid API key: [^\n\"]{0,80}|invalid token: [^\n\"]{0,200}|\bpermissions denied\b|"
     r"requested sip trunk does not exist|no permissions to access the room|"
-    r"(?:INVITE failed|status from INVITE response): sip status:? [3-6]\d\d[^\n\"]{0,60}",
+    r"(?:INVITE failed|status from INVITE response): sip status:? [3-6]\d\d[^\n\"]{0,60}|"
+    r"[Uu]nexpected [Ss]tatus ?[Cc]ode from INVITE response:? [3-6]\d\d\b|"
+    r"INVITE blocked by carrier: [^\n\"]{1,120}",
 )
 _METHOD = re.compile(
     r"livekit\.(?:RoomService|AgentDispatchService|SIP)/(\w{4,40})|"

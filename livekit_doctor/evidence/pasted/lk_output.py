@@ -7,18 +7,11 @@ Either way it is one answer of the API, of a moment that it does not name.
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from google.protobuf.json_format import ParseDict, ParseError
+from google.protobuf.json_format import ParseError
 from google.protobuf.message import Message
-from livekit.protocol import agent_dispatch, models, sip
+from livekit.protocol import models, sip
 
-from livekit_doctor.evidence.livekit_api import (
-    dispatch_of,
-    inbound_trunk_of,
-    outbound_trunk_of,
-    participant_of,
-    room_of,
-    rule_of,
-)
+from livekit_doctor.evidence.livekit_api import inbound_trunk_of, outbound_trunk_of, room_of, rule_of
 from livekit_doctor.evidence.observations import (
     InboundTrunkList,
     Observation,
@@ -26,6 +19,7 @@ from livekit_doctor.evidence.observations import (
     Sighting,
     SipDispatchRuleList,
 )
+from livekit_doctor.evidence.pasted import as_said
 from livekit_doctor.evidence.pasted.excerpt import Excerpt
 from livekit_doctor.evidence.pasted.interface import Context, Found
 
@@ -105,7 +99,7 @@ def _kind(value: dict[str, object]) -> str:
 
 
 def _parsed(items: Values, message: type[M]) -> list[M]:
-    return [ParseDict(item, message(), ignore_unknown_fields=True) for item in items]
+    return [as_said.parsed(item, message) for item in items]
 
 
 def _rooms(items: Values, is_list: bool, context: Context) -> tuple[Observation, ...]:
@@ -114,12 +108,12 @@ def _rooms(items: Values, is_list: bool, context: Context) -> tuple[Observation,
 
 
 def _participants(items: Values, is_list: bool, context: Context) -> tuple[Observation, ...]:
-    participants = tuple(map(participant_of, _parsed(items, models.ParticipantInfo)))
+    participants = tuple(map(as_said.participant, items))
     return (Sighting(read=context.read, lists="participants" if is_list else "", participants=participants),)
 
 
 def _dispatches(items: Values, is_list: bool, context: Context) -> tuple[Observation, ...]:
-    dispatches = tuple(map(dispatch_of, _parsed(items, agent_dispatch.AgentDispatch)))
+    dispatches = tuple(map(as_said.dispatch, items))
     rooms = tuple(dict.fromkeys(dispatch.room for dispatch in dispatches))
     return tuple(
         Sighting(

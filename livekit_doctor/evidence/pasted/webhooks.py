@@ -1,13 +1,17 @@
-"""LiveKit's webhooks: bodies of type livekit.WebhookEvent, as a server posts them (protobuf JSON)."""
+"""LiveKit's webhooks: bodies of type livekit.WebhookEvent, as a server posts them (protobuf JSON).
+
+Jobs have webhooks, and the end of a room a reason, since livekit-protocol 1.1 for Python (1.50 for Go).
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from google.protobuf.json_format import ParseDict, ParseError
+from google.protobuf.json_format import ParseError
 from livekit.protocol import models, webhook
 
-from livekit_doctor.evidence.livekit_api import name_of, participant_of, room_of, track_of
+from livekit_doctor.evidence.livekit_api import name_of, room_of, track_of
 from livekit_doctor.evidence.observations import Sighting
+from livekit_doctor.evidence.pasted import as_said
 from livekit_doctor.evidence.pasted.excerpt import Excerpt
 from livekit_doctor.evidence.pasted.interface import Context, Found
 
@@ -22,6 +26,9 @@ _EVENTS = frozenset(
         "participant_connection_aborted",
         "track_published",
         "track_unpublished",
+        "agent_job_pending",
+        "agent_job_started",
+        "agent_job_ended",
     }
 )
 _OTHERS = ("egress_", "ingress_")
@@ -42,7 +49,7 @@ def _events(value: object, depth: int = 0) -> Iterator[dict[str, object]]:
     if not isinstance(value, dict):
         return
     event = value.get("event")
-    if isinstance(event, str) and (event in _EVENTS or event.startswith(_OTHERS)):
+    if isinstance(event, str) and (event in _EVENTS or event.startswith(_OTHERS) or _is_newer(event, value)):
         # livekit-server's log line "sent webhook" has the same key, and the room's name in place of the room.
         if isinstance(value.get("room", {}), dict) and "webhookTime" not in value:
             yield value
@@ -51,20 +58,26 @@ def _events(value: object, depth: int = 0) -> Iterator[dict[str, object]]:
             yield from _events(inner, depth + 1)
 
 
+def _is_newer(event: str, value: dict[str, object]) -> bool:
+    """An event of a newer server: it has the id that all have."""
+    return event.isidentifier() and str(value.get("id", "")).startswith("EV_")
+
+
 def _sighting(value: dict[str, object], context: Context) -> Sighting | None:
     try:
-        event = ParseDict(value, webhook.WebhookEvent(), ignore_unknown_fields=True)
-        return _seen(event, context)
+        return _seen(as_said.parsed(value, webhook.WebhookEvent), value, context)
     except (ParseError, ValueError, TypeError, AttributeError, OverflowError, OSError, RecursionError):
         return None
 
 
-def _seen(event: webhook.WebhookEvent, context: Context) -> Sighting | None:
-    if event.event not in _EVENTS:
+def _seen(event: webhook.WebhookEvent, value: dict[str, object], context: Context) -> Sighting | None:
+    if event.event.startswith(_OTHERS):
         return None
-    room = room_of(event.room) if event.room.sid or event.room.name else None
-    participants = (participant_of(event.participant),) if event.participant.identity else ()
-    reason = event.participant.disconnect_reason
+    of = event.room if event.room.sid or event.room.name else event.job.room
+    room = room_of(of) if of.sid or of.name else None
+    participant, job = value.get("participant"), value.get("job")
+    who = participant if isinstance(participant, dict) and event.participant.identity else None
+    reason, end = event.participant.disconnect_reason, event.room_end_reason
     return Sighting(
         read=context.read,
         event=event.event,
@@ -72,9 +85,13 @@ def _seen(event: webhook.WebhookEvent, context: Context) -> Sighting | None:
         room=room.name if room else "",
         room_sid=room.sid if room else "",
         info=room if room and room.created_at.year > 1990 else None,
-        participants=participants,
+        participants=(as_said.participant(who),) if who else (),
+        dispatches=(as_said.dispatch_of_job(job),) if isinstance(job, dict) and event.job.id else (),
         track=track_of(event.track) if event.track.sid else None,
-        left_because=name_of(models.DisconnectReason, reason) if reason else "",
+        left_because=(as_said.name(who, "disconnect_reason") if who else "")
+        or (name_of(models.DisconnectReason, reason) if reason else ""),
+        room_ended_because=as_said.name(value, "room_end_reason")
+        or (name_of(models.RoomEndReason, end) if end else ""),
     )
 
 

@@ -71,5 +71,5 @@ def _summary(page: Page, report: CheckReport) -> None:
     parts = [f"{counts[status]} {status}" for status in STATUSES if counts[status]]
     word, style = ("ok", "bold green") if report.exit_status == 0 else ("not ok", "bold red")
     page.line((word, style), f": {', '.join(parts)}")
-    if report.not_tested:
-        page.hanging([("not tested: ", WARNING)], f"{report.not_tested} ({report.untested_because})")
+    for item in report.untested:
+        page.hanging([("not tested: ", WARNING)], str(item))

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from livekit_doctor.operations.watch import CATEGORY, Change, Run, Standing, Watched
 from livekit_doctor.redact import printable
-from livekit_doctor.render.console.page import MARKS
-from livekit_doctor.render.runs import counts, outcome
+from livekit_doctor.render.console.page import MARKS, WARNING
+from livekit_doctor.render.runs import counts, outcome, told
 from livekit_doctor.words import counted
 
 WIDE = 120
@@ -43,15 +43,24 @@ def change_line(change: Change) -> Text:
 
 def run_line(run: Run) -> Text:
     """What came of a run, in one line."""
-    return Text(f"{_stamp(run.began_at)}  run {run.number}  {outcome(run)}")
+    return Text(f"{_stamp(run.began_at)}  run {run.number}  {told(run)}")
 
 
 class Screen:
     """The table of a moment; `clock` is the event loop's, `where` what is served, `doing` what the run
-    under way is at."""
+    under way is at, `advice` the command that shows a failure with its fix."""
 
-    def __init__(self, watched: Watched, clock: float, now: datetime, where: str = "", doing: str = "") -> None:
+    def __init__(
+        self,
+        watched: Watched,
+        clock: float,
+        now: datetime,
+        where: str = "",
+        doing: str = "",
+        advice: str = "livekit-doctor check",
+    ) -> None:
         self.watched, self.clock, self.now, self.where, self.doing = watched, clock, now, where, doing
+        self.advice = advice
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         feet = self._feet(in_full=console.height >= TALL)
@@ -101,6 +110,8 @@ class Screen:
             feet[-1].append(f"running for {self.clock - watched.running_since:.0f} s{doing}", "cyan")
         elif watched.next_at is not None:
             feet[-1].append(f"next in {max(0.0, watched.next_at - self.clock):.0f} s", "cyan")
+        if run and run.result and run.result.not_tested:
+            feet.append(Text(f"not tested: {printable(run.result.not_tested)}", WARNING))
         if self.where:
             feet.append(Text(self.where, "dim"))
         return feet
@@ -110,7 +121,7 @@ class Screen:
         results = [standing.result for standing in self.watched.standings]
         failed = [result for status in ("failed", "errored") for result in results if result.status == status]
         said = [Text(f"{result.code or ''} {printable(result.message)}".strip()) for result in failed[:IN_FULL]]
-        more = [Text("livekit-doctor check says how to fix it", "dim")] if any(one.code for one in failed) else []
+        more = [Text(f"{self.advice} says how to fix it", "dim")] if any(one.code for one in failed) else []
         return [*said, *more, Text()] if said else []
 
 

@@ -39,8 +39,7 @@ class CheckPage(Struct, frozen=True):
     headline: str
     counts: tuple[tuple[Shown, int], ...]
     facts: tuple[tuple[str, str], ...]
-    not_tested: str
-    untested_because: str
+    untested: tuple[str, ...]
     left_behind: tuple[str, ...]
     categories: tuple[Category, ...]
     exit_status: int
@@ -70,8 +69,7 @@ def of(report: CheckReport) -> CheckPage:
         headline=_headline(report, counts),
         counts=tuple((MARKS[status], number) for status, number in counts.items()),
         facts=tuple(_facts(report)),
-        not_tested=report.not_tested,
-        untested_because=report.untested_because,
+        untested=tuple(map(str, report.untested)),
         left_behind=report.left_behind,
         categories=tuple(
             Category(

@@ -9,6 +9,8 @@ There are two questions, and a host asks one of them.
   restarts a service that does not answer (a liveness probe, a platform's own health check path): to
   restart watch mends nothing that watch has found, and loses its counters.
 
+What the checks do not show, as whether a worker is registered where they run without --probe, is in the body too.
+
 Messages are not in the answer: they have names and addresses of a system in them, which a health check
 does not need.
 """
@@ -43,6 +45,7 @@ def health(watched: Watched, clock: float) -> tuple[bool, dict[str, Any]]:
             "exit_status": run.exit_status,
         },
         "summary": summary(results),
+        "not_tested": (run.result.not_tested or None) if run and run.result else None,
         "checks": [
             {
                 "id": standing.result.id,

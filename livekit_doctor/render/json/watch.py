@@ -48,7 +48,7 @@ def documents(watched: Watched, before: Outcome | None) -> Iterator[dict[str, An
             "before": before,
             "after": run.outcome,
             "code": failure.code if failure else None,
-            "message": failure.message if failure else runs.outcome(run),
+            "message": failure.message if failure else runs.told(run),
         }
         yield {**_head("outcome", run.began_at, run), **told, **_outcome(run)}
 

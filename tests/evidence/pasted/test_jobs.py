@@ -1,0 +1,167 @@
+"""Jobs that no worker has, webhooks of jobs, why a room ended, and what is newer than this tool: pasted."""
+
+import json
+from typing import Any
+
+import pytest
+
+from livekit_doctor.diagnosis.result import Diagnosis
+from livekit_doctor.evidence.observations import Sighting
+from livekit_doctor.flow import Status, Step
+from tests.diagnosis.factories import codes, found, status
+from tests.evidence.pasted.samples import pasted, reading, recognised
+
+ROOM = {"sid": "RM_aaaaaaaaaaaa", "name": "call-17"}
+MADE = 1767700000
+
+
+def job(state: dict[str, Any], **more: Any) -> dict[str, Any]:
+    own = {"id": "AJ_aaaaaaaaaaaa", "dispatch_id": "AD_aaaaaaaaaaaa", "type": "JT_ROOM", "agent_name": "caller"}
+    return {**own, "state": state, **more}
+
+
+def listed(*states: dict[str, Any], **more: Any) -> str:
+    jobs = [job(state, id=f"AJ_{number:012}") for number, state in enumerate(states)]
+    own = {"id": "AD_aaaaaaaaaaaa", "agent_name": "caller", "room": "call-17"}
+    state = {"jobs": jobs, "created_at": str(MADE * 10**9)}
+    return json.dumps({"agent_dispatches": [{**own, "state": state, **more}]})
+
+
+def event(name: str, at: float = 1, **more: Any) -> str:
+    return json.dumps({"event": name, "id": f"EV_{name}", "createdAt": str(MADE + int(at)), **more})
+
+
+def told(name: str, state: dict[str, Any], at: float = 1) -> str:
+    return event(name, at, job={**job(state), "room": ROOM})
+
+
+def joined(kind: str, identity: str, name: str = "participant_joined", at: float = 2, **more: Any) -> str:
+    who = {"sid": "PA_aaaaaaaaaaaa", "identity": identity, "kind": kind, "state": "ACTIVE", **more}
+    return event(name, at, room=ROOM, participant=who)
+
+
+def judged(*texts: str) -> Diagnosis:
+    return pasted("\n".join(texts))
+
+
+PENDING, CANCELLED = "JS_PENDING", "JS_CANCELLED"
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ({"status": PENDING, "reason": "JSR_NO_CAPACITY"}, ("job_assigned", "LKD103", "possible")),
+        ({"status": CANCELLED, "reason": "JSR_NO_CAPACITY"}, ("job_assigned", "LKD103", "likely")),
+        ({"reason": "JSR_NO_CAPACITY"}, ("job_assigned", "LKD103", "possible")),
+        ({"status": CANCELLED, "reason": "JSR_DISPATCH_DELETED"}, ("agent_dispatched", "LKD413", "likely")),
+        ({"status": CANCELLED, "reason": "JSR_ROOM_CLOSED"}, ("job_assigned", "LKD402", "possible")),
+        ({"status": PENDING}, ("job_assigned", "LKD402", "possible")),
+        ({"status": "JS_SUSPENDED", "reason": "JSR_LATER"}, ("job_assigned", "LKD402", "possible")),
+        ({"status": PENDING, "reason": "JSR_RETRYING"}, ("entrypoint_called", "LKD406", "possible")),
+        ({"status": "JS_FAILED", "error": "out of memory"}, ("job_assigned", "LKD411", "likely")),
+    ],
+)
+def test_a_job_in_a_list(state: dict[str, Any], expected: tuple[str, str, str]) -> None:
+    diagnosis = judged(listed(state))
+    assert found(diagnosis) == [expected]
+    shown = str(diagnosis.broken[0].because)
+    assert all(value in shown for value in state.values()), "what the server says is shown as it is"
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"status": "JS_RUNNING", "worker_id": "AW_aaaaaaaaaaaa"},
+        {"status": "JS_SUSPENDED", "worker_id": "AW_aaaaaaaaaaaa"},
+        {"status": PENDING, "worker_id": "AW_aaaaaaaaaaaa"},
+    ],
+)
+def test_a_job_that_a_worker_has(state: dict[str, Any]) -> None:
+    diagnosis = judged(listed(state))
+    assert not diagnosis.broken
+    assert status(diagnosis, Step.JOB_ASSIGNED) is Status.OK
+
+
+@pytest.mark.parametrize("code", [PENDING, CANCELLED, "JS_SUSPENDED"])
+def test_a_job_that_no_worker_has_is_not_assigned(code: str) -> None:
+    assert status(judged(listed({"status": code})), Step.JOB_ASSIGNED) is not Status.OK
+
+
+def test_a_job_that_was_tried_again_and_taken() -> None:
+    tried = {"status": CANCELLED, "reason": "JSR_NO_CAPACITY"}
+    assert not judged(listed(tried, {"status": "JS_RUNNING", "worker_id": "AW_aaaaaaaaaaaa"})).broken
+
+
+NO_CAPACITY = {"status": PENDING, "reason": "JSR_NO_CAPACITY"}
+GIVEN_UP = {"status": CANCELLED, "reason": "JSR_NO_CAPACITY"}
+TAKEN = {"status": "JS_RUNNING", "workerId": "AW_aaaaaaaaaaaa", "participantIdentity": "agent-AJ_aaaaaaaaaaaa"}
+
+
+def test_webhooks_of_a_job_that_nobody_took() -> None:
+    end = event("room_finished", 32, room=ROOM, roomEndReason="ROOM_END_IDLE_TIMEOUT")
+    texts = (told("agent_job_pending", NO_CAPACITY), told("agent_job_ended", GIVEN_UP, 31), end)
+    diagnosis = judged(*texts)
+    assert found(diagnosis) == [("job_assigned", "LKD103", "likely")]
+    assert recognised("\n".join(texts)) == {"lines": 0, "webhook": 3}
+    assert "ROOM_END_IDLE_TIMEOUT" in str(diagnosis.steps)
+    assert "AJ_aaaaaaaaaaaa JS_PENDING JSR_NO_CAPACITY" in [entry.detail for entry in diagnosis.timeline]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        (told("agent_job_pending", {"status": PENDING}),),
+        (told("agent_job_pending", NO_CAPACITY), told("agent_job_started", TAKEN, 9)),
+        (told("agent_job_started", TAKEN, 9), told("agent_job_pending", NO_CAPACITY)),
+        (told("agent_job_pending", NO_CAPACITY), joined("AGENT", "agent-AJ_aaaaaaaaaaaa")),
+        (told("agent_job_ended", {**TAKEN, "status": "JS_SUCCESS", "endedAt": "1767700009000000000"}),),
+        (event("room_finished", 32, room=ROOM, roomEndReason="ROOM_END_API_DELETE"),),
+    ],
+)
+def test_webhooks_that_show_no_fault(texts: tuple[str, ...]) -> None:
+    assert not judged(*texts).broken
+
+
+def test_a_job_that_failed_by_its_webhook() -> None:
+    failed = {**TAKEN, "status": "JS_FAILED", "error": "out of memory"}
+    assert found(judged(told("agent_job_ended", failed))) == [("job_assigned", "LKD411", "likely")]
+    left = {**failed, "error": "agent worker left the room"}
+    assert not judged(told("agent_job_ended", left)).broken, "which every agent does"
+
+
+def test_an_agent_that_left_with_an_error() -> None:
+    agent = "agent-AJ_aaaaaaaaaaaa"
+    gone = joined("AGENT", agent, "participant_left", 5, disconnectReason="AGENT_ERROR")
+    assert found(judged(joined("AGENT", agent), gone)) == [("agent_connected", "LKD407", "possible")]
+    phone = joined("SIP", "phone", "participant_left", 5, disconnectReason="CLIENT_INITIATED")
+    assert not judged(joined("AGENT", agent), phone, gone).broken
+    as_ever = joined("AGENT", agent, "participant_left", 5, disconnectReason="CLIENT_INITIATED")
+    assert not judged(joined("AGENT", agent), as_ever).broken
+
+
+@pytest.mark.parametrize("reason", ["USER_REJECTED"])
+def test_a_rejected_phone_may_be_a_login_or_a_codec(reason: str) -> None:
+    diagnosis = judged(joined("SIP", "phone", "participant_left", 5, disconnectReason=reason))
+    assert codes(diagnosis) == ["LKD204"]
+    assert {"LKD208", "LKD210"} <= set(diagnosis.broken[0].candidates)
+
+
+def test_what_is_newer_than_the_tool_is_shown_as_it_is() -> None:
+    newer = joined("HOLOGRAM", "guest", "participant_left", 5, disconnectReason="BEAMED_AWAY", newField=1)
+    assert "BEAMED_AWAY" in str(judged(newer).timeline)
+    (seen,) = reading(newer).observations
+    assert isinstance(seen, Sighting)
+    assert (seen.participants[0].kind, seen.participants[0].state) == ("HOLOGRAM", "ACTIVE")
+    unknown = event("room_beamed", 3, room=ROOM, roomEndReason="ROOM_END_BEAMED")
+    assert recognised(unknown) == {"lines": 0, "webhook": 1}
+    assert "agent_job_beamed" in str(judged(told("agent_job_beamed", {"status": "JS_NEW"})).timeline)
+    assert recognised('{"event": "user_clicked", "id": "77"}') == {"lines": 1}
+
+
+def test_a_restart_policy_and_a_connector() -> None:
+    (seen,) = reading(listed({"status": PENDING}, restart_policy="JRP_NEVER")).observations
+    assert isinstance(seen, Sighting)
+    assert seen.dispatches[0].restart_policy == "JRP_NEVER"
+    (seen,) = reading(joined("CONNECTOR", "whatsapp")).observations
+    assert isinstance(seen, Sighting)
+    assert seen.participants[0].kind == "CONNECTOR"
