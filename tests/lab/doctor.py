@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,11 @@ class Ran:
     stdout: str
     stderr: str
 
-    @property
+    @cached_property
     def json(self) -> dict[str, Any]:
         """What was printed, which keeps to the schema that it names."""
         parsed: dict[str, Any] = json.loads(self.stdout)
-        Draft202012Validator(schema_of(parsed["schema"])).validate(parsed)
+        _validator(parsed["schema"]).validate(parsed)
         return parsed
 
     @property
@@ -44,6 +45,11 @@ class Ran:
     def check(self, check_id: str) -> dict[str, Any]:
         """One check's result."""
         return next(item for item in self.json["checks"] if item["id"] == check_id)
+
+
+@cache
+def _validator(schema: str) -> Draft202012Validator:
+    return Draft202012Validator(schema_of(schema))
 
 
 class Doctor:
