@@ -6,15 +6,14 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator
 
-from livekit_doctor.render.json.schemas import schema_of
 from tests import forked
+from tests.cli.command_line import validator
 from tests.lab.servers import Database, LiveKitServer
 
 OWN_VARIABLES = ("LIVEKIT_", "CALL_LOGS_", "DATABASE_URL", "FORCE_COLOR", "COLUMNS")
@@ -33,7 +32,7 @@ class Ran:
     def json(self) -> dict[str, Any]:
         """What was printed, which keeps to the schema that it names."""
         parsed: dict[str, Any] = json.loads(self.stdout)
-        _validator(parsed["schema"]).validate(parsed)
+        validator(parsed["schema"]).validate(parsed)
         return parsed
 
     @property
@@ -45,11 +44,6 @@ class Ran:
     def check(self, check_id: str) -> dict[str, Any]:
         """One check's result."""
         return next(item for item in self.json["checks"] if item["id"] == check_id)
-
-
-@cache
-def _validator(schema: str) -> Draft202012Validator:
-    return Draft202012Validator(schema_of(schema))
 
 
 class Doctor:
