@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 
 from tests.ci.installed import installed
+from tests.programs import measures, starts_programs
 from tests.thorough import examples
 
 __all__ = ["installed"]
@@ -23,6 +24,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("installed"))
         if _SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.servers)
+        for marker, is_so in (("programs", starts_programs), ("measures", measures)):
+            if isinstance(item, pytest.Function) and is_so(item.function):
+                item.add_marker(marker)
     # What waits longest begins first, so that the rest runs beside it: the groups, the largest first, then the lab.
     sizes = Counter(map(_group, items))
     items.sort(key=lambda item: (not _group(item), -sizes[_group(item)], not _waits(item)))

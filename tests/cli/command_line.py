@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +39,17 @@ class Ran:
     stdout: str
     stderr: str
 
-    @property
+    @cached_property
     def json(self) -> Any:
         """What was printed, which keeps to the schema that it names."""
         document = json.loads(self.stdout)
-        Draft202012Validator(schema_of(document["schema"])).validate(document)
+        validator(document["schema"]).validate(document)
         return document
+
+
+@cache
+def validator(schema: str) -> Draft202012Validator:
+    return Draft202012Validator(schema_of(schema))
 
 
 def start(*arguments: str, cwd: Path) -> "subprocess.Popen[str]":

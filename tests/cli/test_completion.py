@@ -21,6 +21,7 @@ from livekit_doctor.demo.stage import Stage
 from tests.cli.command_line import CLEAN, Ran, run
 from tests.cli.install_shells import SHELLS, how_to_get, missing
 from tests.cli.terminal import Terminal
+from tests.each import each
 
 HOSTILE = "call $(touch pwned) `touch pwned`;'\"\\ *"
 FREE_TEXT = {"ROOM", "SECONDS", "NAME", "WSS_URL", "NUMBER", "TEXT", "SHARE", "N", "K", "HOST:PORT"}
@@ -59,8 +60,14 @@ def answer(*words: str, cwd: Path, shell: str = "fish", env: dict[str, str] | No
     return run("__complete", shell, *words, cwd=cwd, env=env)
 
 
-@pytest.mark.parametrize(
-    ("typed", "completed"),
+@pytest.fixture
+def terminal(shell: str, folder: Path) -> Iterator[Terminal]:
+    with Terminal(shell, folder, {}) as terminal:
+        yield terminal
+
+
+@each(
+    "typed, completed",
     [
         ("chec", ["check"]),
         ("test-", ["test-call"]),
@@ -88,9 +95,8 @@ def answer(*words: str, cwd: Path, shell: str = "fish", env: dict[str, str] | No
         ("check nothing-of-the-kind", ["check", "nothing-of-the-kind"]),
     ],
 )
-def test_what_a_tab_makes_of_it(shell: str, folder: Path, typed: str, completed: list[str]) -> None:
-    with Terminal(shell, folder, {}) as terminal:
-        assert terminal.completed(f"livekit-doctor {typed}") == ["livekit-doctor", *completed]
+def test_what_a_tab_makes_of_it(terminal: Terminal, typed: str, completed: list[str]) -> None:
+    assert terminal.completed(f"livekit-doctor {typed}") == ["livekit-doctor", *completed]
 
 
 def test_an_id_is_typed_and_not_run(shell: str, folder: Path) -> None:

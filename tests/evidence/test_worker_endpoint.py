@@ -151,7 +151,7 @@ def test_worker_that_gave_up_connecting(tmp_path: Path) -> None:
     process = ChildProcess([sys.executable, program], tmp_path / "log", env=environment)
     url = f"http://127.0.0.1:{port}"
     try:
-        until(lambda: "failed to connect to livekit after" in process.log(), what="the worker to give up")
+        until(lambda: "failed to connect to livekit after" in process.log.text(), what="the worker to give up")
         found = endpoint(read(url), url)
         assert (found.status, found.message) == (503, "failed to connect to livekit")
         assert found.agent_name == "Gives Up"

@@ -9,6 +9,8 @@ FRAME = 0.02
 """Seconds of audio in a packet."""
 SENT_FOR = 3
 """Seconds until it ends: the server lists a track only once media arrives, and goes on to when none does."""
+PAUSE = 0.1
+"""Seconds between packets: to list a track the server needs a few of them, and each costs an encoding."""
 
 
 async def publish_silence(room: rtc.Room, *, track_name: str, muted: bool = False) -> rtc.LocalTrackPublication:
@@ -27,6 +29,6 @@ async def publish_silence(room: rtc.Room, *, track_name: str, muted: bool = Fals
 async def _send(source: rtc.AudioSource) -> None:
     """Sends silence, and then nothing: to encode it costs as much as speech."""
     frame = rtc.AudioFrame.create(SAMPLE_RATE, 1, int(SAMPLE_RATE * FRAME))
-    for _ in range(int(SENT_FOR / FRAME)):
+    for _ in range(int(SENT_FOR / PAUSE)):
         await source.capture_frame(frame)
-        await asyncio.sleep(FRAME)
+        await asyncio.sleep(PAUSE)

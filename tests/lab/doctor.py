@@ -6,14 +6,14 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator
 
-from livekit_doctor.render.json.schemas import schema_of
 from tests import forked
+from tests.cli.command_line import validator
 from tests.lab.servers import Database, LiveKitServer
 
 OWN_VARIABLES = ("LIVEKIT_", "CALL_LOGS_", "DATABASE_URL", "FORCE_COLOR", "COLUMNS")
@@ -28,11 +28,11 @@ class Ran:
     stdout: str
     stderr: str
 
-    @property
+    @cached_property
     def json(self) -> dict[str, Any]:
         """What was printed, which keeps to the schema that it names."""
         parsed: dict[str, Any] = json.loads(self.stdout)
-        Draft202012Validator(schema_of(parsed["schema"])).validate(parsed)
+        validator(parsed["schema"]).validate(parsed)
         return parsed
 
     @property

@@ -37,22 +37,22 @@ def join(url: str, token: str, track_name: str | None) -> Handset:
 
 class _Handset:
     def __init__(self, url: str, token: str, track_name: str | None) -> None:
-        self._loop = BackgroundLoop()
-        try:
-            self._room = self._loop.run(_joined(url, token, track_name))
-        except BaseException:
-            self._loop.close()
-            raise
+        self._room = _loop().run(_joined(url, token, track_name))
 
     def participant_id(self) -> str:
         return str(self._room.local_participant.sid)
 
     def set_attributes(self, attributes: dict[str, str]) -> None:
-        self._loop.run(self._room.local_participant.set_attributes(attributes))
+        _loop().run(self._room.local_participant.set_attributes(attributes))
 
     def leave(self) -> None:
-        self._loop.run(self._room.disconnect())
-        self._loop.close()
+        _loop().run(self._room.disconnect())
+
+
+@cache
+def _loop() -> BackgroundLoop:
+    """One for all: what the SDK says of a room wakes each loop that has one."""
+    return BackgroundLoop()
 
 
 async def _joined(url: str, token: str, track_name: str | None) -> Any:
@@ -87,9 +87,24 @@ def _prepare() -> None:
     """Before the first handset: two that came first together would each make the SDK's only client,
     one would never hear that it has joined, and 15 s later the SDK would end the process.
     """
-    from livekit.rtc._ffi_client import FfiClient
+    from livekit.rtc import _ffi_client
 
-    assert FfiClient.instance
+    load = _ffi_client.get_ffi_lib
+
+    def without_its_log() -> Any:
+        """Nobody reads it here: thousands of lines a room, each parsed to be left out, half of what a phone costs."""
+        library = load()
+        initialize = library.livekit_ffi_initialize
+
+        def quiet(callback: Any, _capture_logs: bool, *about: Any) -> None:
+            initialize(callback, False, *about)
+
+        library.livekit_ffi_initialize = quiet
+        return library
+
+    _ffi_client.get_ffi_lib = without_its_log
+    assert _ffi_client.FfiClient.instance
+    assert _loop()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -62,9 +62,6 @@ class Server(Logged):
     def log_path(self) -> Path:
         return self._folder / f"{self.name}.log"
 
-    def log(self) -> str:
-        return self.log_path.read_text(errors="replace")
-
     def start(self) -> None:
         """Starts it on free ports; raises LabError when it does not answer."""
         for attempt in range(1, _TRIES + 1):

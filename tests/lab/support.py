@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 
 from tests import forked
 from tests.lab import reaper
+from tests.lab.log_file import LogFile
 
 Value = TypeVar("Value")
 
@@ -72,7 +73,7 @@ class ChildProcess:
         cwd: Path | None = None,
     ) -> None:
         log_path.parent.mkdir(parents=True, exist_ok=True)
-        self.log_path = log_path
+        self.log = LogFile(log_path)
         self._process: subprocess.Popen[bytes] | forked.Forked
         words = [str(word) for word in command]
         environment = {**os.environ, **(env or {})}
@@ -101,10 +102,6 @@ class ChildProcess:
     @property
     def alive(self) -> bool:
         return self._process.poll() is None
-
-    def log(self) -> str:
-        """Everything that it has printed so far."""
-        return self.log_path.read_text(errors="replace")
 
     def freeze(self) -> None:
         """Stops it and its children from running, without ending them."""

@@ -435,8 +435,8 @@ class PlacedCall:
 
     def _times_looked_into(self) -> int:
         """Traces look at the dispatches too, which nothing else here does while they run."""
-        log = self.stage.server.log()
-        return sum("AgentDispatchService.ListDispatch" in line for line in log.splitlines() if self.room in line)
+        lines = self.stage.server.log_lines()
+        return sum("AgentDispatchService.ListDispatch" in line for line in lines if self.room in line)
 
     def look_while_open(self) -> None:
         """Each look again until the call is decided."""

@@ -1,9 +1,10 @@
 """A healthy call is never called broken, at any moment of its life.
 
 Calls of every style live in one server at the same time. The command line looks at each again and
-again: by the API alone, with the log rows, by the call id, and by the rows alone. Before the room
-is there, while the agent is dispatched and the phone is dialed, while they talk, through hang-up,
-the lingering room and its closing. Once with the server's list of agent names cached, once without.
+again, and in every way whenever something has happened: by the API alone, with the log rows, by the
+call id, and by the rows alone. Before the room is there, while the agent is dispatched and the phone
+is dialed, while they talk, through hang-up, the lingering room and its closing. Once with the server's
+list of agent names cached, once without.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from itertools import cycle
+from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -31,7 +32,7 @@ from tests.lab.modes import JobKind, Mode, WorkerSettings, job_metadata
 from tests.lab.names import Names
 from tests.lab.phone import Call, Phone
 from tests.lab.servers import Database, LiveKitServer, Postgres
-from tests.lab.support import PATIENCE, until
+from tests.lab.support import PATIENCE
 from tests.lab.together import every, random_names
 from tests.lab.tokens import access_token
 from tests.lab.worker import Worker
@@ -49,6 +50,9 @@ allowance of anything that is counted from there."""
 
 LOOKS = 3
 """How many looks are made at a time."""
+
+GLANCE = 4.0
+"""Seconds from one look to the next while nothing happens."""
 
 ON_TIME = 14.0
 """Seconds from the dispatch, or what else starts the job, to the agent: what takes longer is no
@@ -124,7 +128,7 @@ class Life:
         self.room, self.call_id, self.number = names.room(), names.call_id(), names.number()
         self.looks: list[Look] = []
         self.moments: dict[str, float] = {}
-        self._over = threading.Event()
+        self._happened, self._over = threading.Event(), threading.Event()
         self._things = ExitStack()
         doctor.configure({"agent": {"name": crew.worker.agent_name}, **style.settings})
 
@@ -139,12 +143,14 @@ class Life:
             self.mark("closed")
         finally:
             self._over.set()
+            self._happened.set()
             watcher.join(PATIENCE)
         for kind in self.style.looks:
             self.look(kind)
 
     def mark(self, moment: str) -> None:
         self.moments[moment] = time.monotonic()
+        self._happened.set()
 
     # What the team does
 
@@ -154,8 +160,7 @@ class Life:
         self.turn.enter_context(self.crew.turn)
 
     def pause(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        until(lambda: time.monotonic() > end, seconds + 1, "the pause to end")
+        self._over.wait(seconds)
 
     def log(self, *states: str) -> None:
         for state in states:
@@ -217,6 +222,7 @@ class Life:
         phone.ring()
         if time.monotonic() - self.moments["dialed"] > RUNG:
             raise Late("the phone did not ring")
+        self.mark("ringing")
         self.pause(2)
         phone.answer()
         self.hold()
@@ -264,10 +270,14 @@ class Life:
         self.looks.append(run() if at_once else self.stage.looking.submit(run).result())
 
     def _watch(self) -> None:
-        for kind in cycle(self.style.looks):
-            if self._over.is_set():
-                return
-            self.look(kind)
+        """Every kind of look at once after whatever happens, and one after the other while nothing does."""
+        kinds = cycle(self.style.looks)
+        happened = True
+        while not self._over.is_set():
+            for kind in islice(kinds, len(self.style.looks) if happened else 1):
+                self.look(kind)
+            happened = self._happened.wait(GLANCE)
+            self._happened.clear()
 
     def between(self, first: str, last: str, kind: str) -> list[Look]:
         """The looks made wholly between two moments."""

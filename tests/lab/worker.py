@@ -51,7 +51,7 @@ class Worker(Logged):
         return "http://" + self._found(r"HTTP server listening on (127\.0\.0\.1:\d+)")
 
     def log(self) -> str:
-        return _ANSI_COLOUR.sub("", self.process.log())
+        return _ANSI_COLOUR.sub("", super().log())
 
     def start(self, environment: Mapping[str, str] | None = None) -> Self:
         """Starts its process; `environment` overrides, for example, LIVEKIT_URL."""

@@ -123,9 +123,9 @@ def test_any_order(text: list[str]) -> None:
     ids=range(18),
 )
 def test_hostile_text_takes_no_time(text: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()  # how long it takes says how busy the machine is
     reading(text)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_what_is_pasted_many_times_is_one() -> None:
