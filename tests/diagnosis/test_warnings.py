@@ -121,7 +121,7 @@ def test_slow_is_not_said_of_inbound_calls_and_steps_not_used() -> None:
     assert "LKD604" not in warned(judge(60, ringing))
 
 
-def test_unmapped_states_are_listed_once_each_on_one_line() -> None:
+def test_unmapped_states_are_listed_once_each() -> None:
     diagnosis = rows_only(60, row(0, "call_requested"), row(1, "odd"), row(2, "odd"), row(3, "Odd"))
     assert warned(diagnosis).count("LKD603") == 1
     assert 'states "odd", "Odd" are not mapped to a step' in str(diagnosis.warnings)
