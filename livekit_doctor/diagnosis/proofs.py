@@ -116,7 +116,9 @@ _STEP_OF_LINE = (
 def _by_line(step: Step, line: LogLine) -> Proof:
     clock = Clock.WORKER if line.log == "worker" else Clock.LIVEKIT
     text = line.message.splitlines()[0]
-    return Proof(step=step, source=f"{line.log} log", text=text, at=line.at, clock=clock)
+    # That it rang, livekit-sip writes when the call ends.
+    at = None if step is Step.SIP_RINGING else line.at
+    return Proof(step=step, source=f"{line.log} log", text=text, at=at, by=line.at, clock=clock)
 
 
 def _dispatches_agent(call: Call, line: LogLine) -> bool:

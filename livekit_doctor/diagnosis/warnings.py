@@ -136,11 +136,12 @@ def _dated(proofs: Proofs, step: Step) -> Proof | None:
 
 
 def _rows(call: Call) -> Iterator[WarningResult]:
-    for state in call.unmapped:
-        yield WarningResult(
-            code="LKD603",
-            message=f'state "{state}" is not mapped to a step; map it under flow.states if it is one',
-        )
+    if call.unmapped:
+        named = ", ".join(f'"{state}"' for state in call.unmapped)
+        text = f"state {named} is not mapped to a step; map it under flow.states if it is one"
+        if len(call.unmapped) > 1:
+            text = f"states {named} are not mapped to a step; map under flow.states those that are steps"
+        yield WarningResult(code="LKD603", message=text)
     table = call.setup.latest(LogTable)
     if table is None:
         return

@@ -582,6 +582,14 @@ def test_a_call_that_livekit_sip_established() -> None:
     assert status(diagnosis, Step.SIP_ANSWERED) is Status.OK
 
 
+def test_the_ringing_has_not_the_time_of_the_end() -> None:
+    """livekit-sip writes that it rang once the call is over."""
+    diagnosis = afterwards(CREATING, RANG, log_file("sip"))
+    (ringing,) = (result for result in diagnosis.steps if result.step is Step.SIP_RINGING)
+    assert ringing.status is Status.OK
+    assert ringing.at is None
+
+
 # Rooms and dispatches
 
 OPENED = server_line(0, "selected node for room", agent_name="", room_id="")

@@ -123,7 +123,8 @@ def test_slow_is_not_said_of_inbound_calls_and_steps_not_used() -> None:
 
 def test_unmapped_states_are_listed_once_each() -> None:
     diagnosis = rows_only(60, row(0, "call_requested"), row(1, "odd"), row(2, "odd"), row(3, "Odd"))
-    assert warned(diagnosis).count("LKD603") == 2
+    assert warned(diagnosis).count("LKD603") == 1
+    assert 'states "odd", "Odd" are not mapped to a step' in str(diagnosis.warnings)
     assert [entry.event for entry in diagnosis.timeline] == ["call_requested", "odd", "odd", "Odd"]
 
 

@@ -421,6 +421,7 @@ def test_console_has_a_line_a_check_and_then_what_failed(doctor: Doctor, agent: 
     assert re.search(r"^  because +worker http://", ran.stdout, re.MULTILINE)
     assert re.search(r"^  fix +- If the worker's name is right", ran.stdout, re.MULTILINE)
     assert re.search(rf"^ +name: \"{re.escape(agent.agent_name)}\"$", ran.stdout, re.MULTILINE)
-    assert lines[-3].startswith("not ok: ")
-    assert "1 failed" in lines[-3]
-    assert lines[-2].startswith(f'not tested: whether a worker is registered as "{name}" (add --probe')
+    assert lines[-4].startswith("not ok: ")
+    assert "1 failed" in lines[-4]
+    assert lines[-3].startswith(f'not tested: whether a worker is registered as "{name}" (add --probe')
+    assert lines[-2].startswith("not tested: whether livekit-sip runs")

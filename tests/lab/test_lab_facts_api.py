@@ -146,6 +146,23 @@ def test_sip_service_is_not_running(edge: Edge, names: Names) -> None:
     assert not edge.rooms(room)
 
 
+def test_no_request_that_dials_nobody_reaches_livekit_sip(edge: Edge, names: Names) -> None:
+    """What could not ring anybody the server refuses by itself, with livekit-sip or without (as `unknown-trunk` of
+    the recordings, where one ran): whether livekit-sip runs, only a call shows."""
+    number = names.number()
+    trunk = edge.create_outbound_trunk(outbound_trunk(number))
+    refused_by_server = (
+        (dial(names.room(), "ST_unknown", number), 404),
+        (dial(names.room(), "", number), 400),
+        (dial(names.room(), trunk.sip_trunk_id, ""), 400),
+        (dial("", trunk.sip_trunk_id, number), 400),
+    )
+    for request, status in refused_by_server:
+        answer = refusal(lambda request=request: edge.dial(request))
+        assert answer[0] == status, (request, answer)
+        assert "no response from servers" not in answer[2]
+
+
 def test_unknown_trunk(edge: Edge, names: Names) -> None:
     answer = refusal(lambda: edge.dial(dial(names.room(), "ST_unknown", names.number())))
     assert answer == (404, "not_found", "requested sip trunk does not exist")

@@ -85,6 +85,16 @@ def test_a_check_without_a_probe_says_what_it_does_not_tell() -> None:
     assert check_json.render(report)["not_tested"] is None, "it was tested"
 
 
+@pytest.mark.parametrize("status", ["passed", "failed", "skipped"])
+def test_trunks_that_can_be_listed_do_not_say_that_livekit_sip_runs(status: Any) -> None:
+    service = msgspec.structs.replace(check_report().results[0], id="sip_trunks.service", status=status, findings=())
+    report, console = check_report(service), terminal(120)
+    check_console.render(report, console)
+    said = "not tested: whether livekit-sip runs (only a call shows it: livekit-doctor test-call NUMBER)"
+    assert (said in printed(console)) is (status == "passed")
+    assert check_json.render(report)["not_tested"] == ("whether livekit-sip runs" if status == "passed" else None)
+
+
 def test_the_fix_of_a_broken_room_begins_with_its_trace() -> None:
     report = check_report()
     (finding,) = (f for result in report.results for f in result.findings if f.code == "LKD402")

@@ -197,6 +197,25 @@ def test_health(name: str, ok: bool, status: str, snapshot: SnapshotAssertion) -
     assert health.life(MOMENTS[name], clock_of(MOMENTS[name]))[0]
 
 
+def test_what_a_run_does_not_cover_is_said() -> None:
+    plain = run(1, *well(), exit_status=0)
+    assert plain.result is not None
+    covers_less = replace(plain, result=replace(plain.result, not_tested="whether livekit-sip runs"))
+    _, body = health.health(at(covers_less), 60.0)
+    assert body["not_tested"] == "whether livekit-sip runs"
+    assert run_line(covers_less).plain.endswith("; not tested: whether livekit-sip runs")
+    assert "not tested" not in run_line(plain).plain
+    console = terminal(120)
+    console.print(Screen(at(covers_less), 60.0, START))
+    assert "not tested: whether livekit-sip runs" in printed(console)
+
+
+def test_the_advice_shows_the_failure() -> None:
+    console = terminal(120)
+    console.print(Screen(MOMENTS["failing"], 90.0, START, advice="livekit-doctor check --probe"))
+    assert "livekit-doctor check --probe says how to fix it" in printed(console)
+
+
 def test_what_is_stale_is_not_well() -> None:
     watched = MOMENTS["well"]
     said, body = health.health(watched, clock_of(watched) + 1000)

@@ -66,11 +66,12 @@ def dispatched_without_room(call: Call, proofs: Proofs) -> Finding | None:
         ("LKD409", "LKD501", "LKD502"),
         (),
         step=Step.AGENT_DISPATCHED,
-        kind="no-room",
     )
-    if found is None or refusals[-1].method:
-        return found
-    return replace(found, confidence=Confidence.POSSIBLE)
+    if found is None:
+        return None
+    why = "a room is not created on demand there (room.auto_create), and this one was not there: CreateRoom comes first"
+    sure = found.confidence if refusals[-1].method else Confidence.POSSIBLE
+    return replace(found, confidence=sure, because=(*found.because, Because(source="so", text=why)))
 
 
 def _says_no_room(item: ApiRefusal) -> bool:

@@ -43,7 +43,6 @@ WITHOUT_ID: dict[Component, Texts] = {
             "process exited before initializing",
             "worker connection closed unexpectedly",
             "job_request_fnc",
-            "jobRequestFunc",
         ),
     ),
     "server": Texts(

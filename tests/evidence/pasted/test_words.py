@@ -229,7 +229,7 @@ def test_a_dispatch_into_a_room_that_is_not_there(text: str, confidence: str) ->
     item = found(pasted(text), "LKD401")
     assert (item.step, item.confidence) == ("agent_dispatched", confidence)
     assert {"LKD501", "LKD502"} <= set(item.candidates)
-    assert "automatic room creation" in fix_of(item).splitlines()[0]
+    assert "CreateRoom comes first" in item.because[-1].text
 
 
 @pytest.mark.parametrize("method", ["delete_room", "list_participants", "list_dispatch"])
