@@ -242,8 +242,9 @@ class LogStates(_Observation, frozen=True):
 
 # Logs of the components
 
-Component = Literal["worker", "server", "sip"]
-"""Whose log it is: an agent worker's, livekit-server's or livekit-sip's."""
+Component = Literal["worker", "server", "sip", "app"]
+"""Whose log it is: an agent worker's, livekit-server's, livekit-sip's, or another program's of the team that names
+an id of LiveKit's."""
 
 
 class LogLine(_Observation, frozen=True):
@@ -462,6 +463,10 @@ class Coverage(_Value, frozen=True):
     """How much of what was found in a text, such as {"TwirpError": 1}."""
     not_recognised: int | None = None
     """Lines of a text that are nothing that is known."""
+    unknown_lines: tuple[str, ...] = ()
+    """The first of them."""
+    lines: int | None = None
+    """How many lines a log has, of which not all were looked at."""
 
 
 Observation = (

@@ -14,10 +14,10 @@ from datetime import datetime
 
 from msgspec import Struct, field, structs
 
-from livekit_doctor.evidence.logs.fields import shortened
-from livekit_doctor.evidence.logs.times import moment
+from livekit_doctor.evidence.records.fields import shortened
+from livekit_doctor.evidence.records.times import moment
 from livekit_doctor.evidence.observations import ApiRefusal, Observation, Read, SipCallResult
-from livekit_doctor.evidence.pasted.excerpt import Excerpt
+from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.redact import redact_text
 

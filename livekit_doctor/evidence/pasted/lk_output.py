@@ -26,7 +26,7 @@ from livekit_doctor.evidence.observations import (
     Sighting,
     SipDispatchRuleList,
 )
-from livekit_doctor.evidence.pasted.excerpt import Excerpt
+from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.pasted.interface import Context, Found
 
 M = TypeVar("M", bound=Message)

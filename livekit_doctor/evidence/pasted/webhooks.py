@@ -8,7 +8,7 @@ from livekit.protocol import models, webhook
 
 from livekit_doctor.evidence.livekit_api import name_of, participant_of, room_of, track_of
 from livekit_doctor.evidence.observations import Sighting
-from livekit_doctor.evidence.pasted.excerpt import Excerpt
+from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.pasted.interface import Context, Found
 
 KIND = "webhook"

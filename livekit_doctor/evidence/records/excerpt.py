@@ -1,6 +1,5 @@
-"""A pasted text without what chats, mails and tickets put around it, and the JSON that is in it."""
+"""A piece of text without what chats, mails and tickets put around it, and the JSON that is in it."""
 
-import html
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -8,17 +7,10 @@ from functools import cached_property
 
 from msgspec import Struct, field
 
-_ENTITY = re.compile(r"&(?:quot|amp|lt|gt|apos|nbsp|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
-_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\0"), None)
-_SPACES = dict.fromkeys(map(ord, "\u00a0\u202f\u2007\u3000"), " ")
-_QUOTES = {ord(char): '"' for char in "“”„‟″«»"} | {ord(char): "'" for char in "‘’‚‛′"}
-_QUOTED = re.compile(r"[ \t]{0,8}(?:[>|│][ \t]?){1,9}")
-_BULLET = re.compile(r"[ \t]{0,8}(?:[*•·▪◦‣–—]|-(?!-))[ \t]+")
-_FENCE = re.compile(
-    r"\s*(?:`{3,}|~{3,}(?![~^])|\{(?:code|noformat|quote)(?::[^}\n]{0,40})?\}|</?(?:pre|code|blockquote)>)\s*"
-)
-"""Not the ~~~~^^^^ under a line of a Python traceback."""
-_NAMED_FENCE = re.compile(r"\s*(?:`{3,}|~{3,})\w{0,20}\s*$")
+from livekit_doctor.evidence.records.fields import shortened
+from livekit_doctor.evidence.records.lines import GONE, Line, cleaned, strip, without_colours
+from livekit_doctor.evidence.records.wraps import glues, unwrapped
+from livekit_doctor.redact import redact_text
 
 _MOST_WRAPPED = 60
 """Lines over which one line may have been wrapped."""
@@ -26,34 +18,26 @@ _SHORTEST_WRAPPED = 30
 """Characters of a line that may have been wrapped."""
 _LINES = (50, 1_000, 20_000)
 """Lines of one JSON document: so many are looked at, then more if it does not end within."""
-_WIDEST_MAIL = 78
-"""Characters of a line of a mail (RFC 5322, section 2.1.1)."""
 _BUDGET = 60_000_000
 """Characters that are looked at in vain for JSON, before it is given up."""
+
+_SHOWN, _SHOWN_OF_EACH = 3, 120
+"""Lines that nothing recognised which are shown, and characters of each."""
 
 _DECODER = json.JSONDecoder(strict=False)
 
 
-def cleaned(raw: str) -> str:
-    """One line without quote marks, bullets, entities, smart quotes and fences around it."""
-    text = raw.rstrip("\t").translate(_INVISIBLE).translate(_SPACES)
-    if "&" in text and _ENTITY.search(text):
-        text = html.unescape(text).translate(_SPACES)
-    if '"' not in text:
-        text = text.translate(_QUOTES)
-    quoted = _QUOTED.match(text)
-    if quoted and not text.startswith("│ "):
-        text = text[quoted.end() :]
-    bullet = _BULLET.match(text)
-    if bullet:
-        text = text[bullet.end() :]
-    if _NAMED_FENCE.match(text):
-        return ""
-    text = _FENCE.sub("", text, count=1) if _FENCE.match(text) else text
-    text = re.sub(r"\s*(?:`{3,}|\{(?:code|noformat)\}|</(?:pre|code)>)$", "", text)
-    if len(text) > 2 and text[0] == "`" and text[-1] == "`":
-        text = text[1:-1]
-    return text
+class Unrecognised(Struct):
+    """Lines of a text that are nothing that is known: how many, and the first of them."""
+
+    count: int = 0
+    first: list[str] = field(default_factory=list)
+
+    def add(self, line: str) -> None:
+        if any(map(str.isalnum, line)):
+            self.count += 1
+            if len(self.first) < _SHOWN:
+                self.first.append(shortened(redact_text(line[:2_000].strip()), _SHOWN_OF_EACH))
 
 
 class Document(Struct, frozen=True):
@@ -70,28 +54,65 @@ class Excerpt(Struct, dict=True):
 
     name: str
     lines: tuple[str, ...]
+    gone: frozenset[int] = frozenset()
+    """Lines that were put onto the one before them."""
     taken: set[int] = field(default_factory=set)
 
     @classmethod
     def of(cls, text: str, name: str = "-") -> "Excerpt":
-        return cls(name, tuple(map(cleaned, re.split(r"\r\n|\r|\n", text))))
+        return cls.of_lines(re.split(r"\r\n|\r|\n", text), name)
+
+    @classmethod
+    def of_lines(cls, raw: Sequence[str], name: str = "-") -> "Excerpt":
+        lines = unwrapped([cleaned(line) for line in raw])
+        gone = frozenset(number for number, line in enumerate(lines) if line == GONE)
+        return cls(name, tuple("" if line == GONE else line for line in lines), gone)
+
+    @cached_property
+    def stripped(self) -> tuple[Line, ...]:
+        """The lines without what containers put before them, and what a container cut in one."""
+        lines = [Line(GONE) if number in self.gone else strip(line) for number, line in enumerate(self.lines)]
+        for number in range(len(lines) - 1, 0, -1):
+            before = lines[number - 1]
+            if before.goes_on and lines[number].text != GONE:
+                before.text = without_colours(before.text + lines[number].text)
+                lines[number] = Line(GONE)
+        return tuple(lines)
+
+    def head(self, count: int) -> "Excerpt":
+        """Its first lines alone."""
+        return Excerpt(self.name, self.lines[:count], frozenset(number for number in self.gone if number < count))
+
+    def end_of(self, number: int) -> int:
+        """The last of the lines that were put onto this one, or itself."""
+        while number + 1 < len(self.lines) and self.stripped[number + 1].text == GONE:
+            number += 1
+        return number
 
     def take(self, first: int, last: int) -> None:
         self.taken.update(range(first, last + 1))
 
     @property
-    def not_recognised(self) -> int:
+    def not_recognised(self) -> Unrecognised:
         """Lines with words that are nothing that is known."""
-        return sum(
-            1
-            for number, line in enumerate(self.lines)
-            if number not in self.taken and any(char.isalnum() for char in line)
-        )
+        unknown = Unrecognised()
+        for number, line in enumerate(self.lines):
+            if number not in self.taken:
+                unknown.add(line)
+        return unknown
 
     @cached_property
     def documents(self) -> tuple[Document, ...]:
         """The JSON in the text, outermost first, also such as goes over several lines or was wrapped."""
         return tuple(self._documents())
+
+    @cached_property
+    def _by_first(self) -> dict[int, Document]:
+        return {document.first: document for document in self.documents}
+
+    def document_at(self, number: int) -> Document | None:
+        """The document that begins in this line."""
+        return self._by_first.get(number)
 
     def _documents(self) -> Iterator[Document]:
         number, spent = 0, 0
@@ -158,14 +179,6 @@ def _decoded(text: str) -> tuple[tuple[object, int] | None, int]:
     except (ValueError, RecursionError):
         return None, min(len(text), 2_000)
     return ((value, end) if isinstance(value, dict | list) and value else None), max(end, 1)
-
-
-def glues(lines: Sequence[str]) -> tuple[str, str]:
-    """What stood between the lines of one that was wrapped, the likelier first: nothing where it was cut
-    at the width of a terminal, a blank where a mail program put its words into several lines."""
-    widths = {len(line) for line in lines[1:-1]}
-    cut = len(widths) == 1 or (not widths and len(lines[0]) > _WIDEST_MAIL)
-    return ("", " ") if cut else (" ", "")
 
 
 def _rejoined(value: object) -> object:

@@ -15,6 +15,43 @@ _LIBRARY = re.compile(
 )
 _CARETS = re.compile(r"\s*[~^]+\s*$")
 
+PYTHON = "Traceback (most recent call last):"
+_NODE_LINE = re.compile(r"\s+at [^\n]{1,300}(?:\)|:\d+)\s*$|\s+at (?:async )?[\w.<>$ \[\]]+$")
+_CHAINED = re.compile(r"(?:During handling of the above exception|The above exception was the direct cause)")
+_EXCEPTION = re.compile(
+    r"(?:[|+\s-]*)(?:[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Timeout|Group)\b|[A-Za-z_][\w.]*: )"
+)
+NODE_ERROR = re.compile(
+    r"(?:(?:Uncaught|Unhandled(?:Promise)?(?: ?Rejection)?|\[cause\]:)[ :]*(?:\(in promise\) )?)?"
+    r"(?:[A-Z]\w*)?(?:Error|Exception)(?: \[\w+\])?: (?P<message>.*)"
+)
+
+
+def begins_in(text: str) -> int:
+    """Where in the lines of a record a traceback begins; -1 where there is none."""
+    place = text.find(PYTHON)
+    if place >= 0:
+        return place
+    at = text.find("\n    at ")
+    if at < 0:
+        return -1
+    # What was raised stands in the line before its frames, at the message's end.
+    return text.find("\n") + 1 if text.count("\n", 0, at) else at + 1
+
+
+def is_node_frame(line: str) -> bool:
+    return _NODE_LINE.match(line) is not None
+
+
+def goes_on(line: str) -> bool:
+    """Whether a line without indentation is part of a Python traceback that has begun."""
+    return line.startswith(PYTHON) or _EXCEPTION.match(line) is not None or _CHAINED.match(line) is not None
+
+
+def leads_on(line: str) -> bool:
+    """Whether a blank line before this one does not end a traceback."""
+    return line.startswith(PYTHON) or _CHAINED.match(line) is not None
+
 
 def trimmed(traceback: str) -> str:
     """The frames that are the team's own, each exception with its message, and how many frames of

@@ -1,7 +1,7 @@
 """Times as log lines have them."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 
 from livekit_doctor.evidence.call_logs.times import parse_time
 
@@ -17,12 +17,7 @@ def moment(value: object) -> tuple[datetime | None, bool]:
         return None, True
     text = value.strip().replace(",", ".")
     text = re.sub(r"(\.\d{6})\d+", r"\1", text)
+    text = re.sub(r" (?=[+-]\d\d:?\d\d$)", "", text)
     at = parse_time(text)
     return at, at is None or text.replace(".", "").isdigit() or bool(_ZONE.search(text))
 
-
-def later(one: datetime | None, other: datetime | None) -> datetime | None:
-    return max((at for at in (one, other) if at is not None), default=None)
-
-
-NEVER = datetime.min.replace(tzinfo=UTC)
