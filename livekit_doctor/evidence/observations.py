@@ -466,7 +466,7 @@ class Coverage(_Value, frozen=True):
     unknown_lines: tuple[str, ...] = ()
     """The first of them."""
     lines: int | None = None
-    """How many lines a log has, of which not all were looked at."""
+    """How many lines a log has of which not all were looked at; None where all were."""
 
 
 Observation = (

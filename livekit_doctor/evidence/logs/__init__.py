@@ -95,7 +95,7 @@ def _coverage(name: str, status: Literal["read", "empty", "unread"], problem: Pr
         recognised=dict(scan.sample.recognised),
         not_recognised=unknown.count,
         unknown_lines=tuple(unknown.first),
-        lines=scan.file.lines,
+        lines=None if scan.sample.whole else scan.file.lines,
     )
 
 
@@ -103,8 +103,8 @@ def _not_understood(source: LogSource, scan: "Scan") -> Problem | None:
     """Why a file does not count as read in which no record is of LiveKit; None for one that has some, or is empty."""
     if scan.sample.recognised or not scan.sample.unknown.count:
         return None
-    first = scan.sample.unknown.first[0]
-    return _problem(source, f"none of its lines is known as a log's of LiveKit, such as the first: {first}", "understood")
+    first = " / ".join(scan.sample.unknown.first)
+    return _problem(source, f"no line of it is recognised as a log's of LiveKit: {first}", "understood")
 
 
 def _scan(

@@ -28,6 +28,8 @@ class Sample(Struct):
     last_at: datetime | None = None
     zoned: bool = True
     _seen: set[int] = field(default_factory=set)
+    whole: bool = True
+    """Whether all of the log was looked at."""
     _first_end: int = 0
 
     def begin(self, data: bytes) -> None:
@@ -41,6 +43,7 @@ class Sample(Struct):
     def end(self, data: bytes, number: int) -> None:
         """Looks at the end of a log, of which the last block begins with this line."""
         lowest = self._first_end if number == 1 else 0
+        self.whole = number == 1 and lowest == len(data)
         place = len(data)
         found = False
         counted, lines = len(data), number + data.count(b"\n")

@@ -58,6 +58,12 @@ _PLAIN = re.compile(
     r"requested sip trunk does not exist|no permissions to access the room|"
     r"(?:INVITE failed|status from INVITE response): sip status:? [3-6]\d\d[^\n\"]{0,60}",
 )
+_SIP_STATUS = re.compile(
+    r"^[^\n]{0,80}?(?<![\w])sip[ _]status(?:[ _]code)?[\"']?(?::| is|=) ?[\"']?(?P<sip>[3-6]\d\d)\b"
+    r"[ :(]{0,3}(?P<text>[A-Za-z][A-Za-z_ ]{1,40})?\)?[\"']?[.;]?\s*$",
+    re.MULTILINE | re.IGNORECASE,
+)
+"""As a program prints it of an error's metadata, at the end of a line: SIP Status: 403 (FORBIDDEN)."""
 _METHOD = re.compile(
     r"livekit\.(?:RoomService|AgentDispatchService|SIP)/(\w{4,40})|"
     r"\b(create_sip_participant|createSipParticipant|CreateSIPParticipant|create_dispatch|createDispatch|CreateDispatch|"
@@ -205,10 +211,25 @@ def _in_text(text: str) -> Iterator[_Error]:
     for match in _GO.finditer(text):
         message, quoted = match["message"].rstrip("'`”) \\"), _is_quoted(text, match)
         yield _Error("twirp error", *starts.of(match), code=match["code"], message=message, quoted=quoted)
+    for match in _SIP_STATUS.finditer(text):
+        told = _told(match, text)
+        if told is None:
+            continue
+        meta = {"sip_status_code": match["sip"], "sip_status": (match["text"] or "").strip()}
+        yield _Error("SIP status", *starts.of(match), message=match[0].strip(), meta=meta, quoted=told)
     for match in _PLAIN.finditer(text):
         if _is_compared(text, match):
             continue
         yield _Error("API error message", *starts.of(match), message=match[0], quoted=_is_quoted(text, match))
+
+
+def _told(match: re.Match[str], text: str) -> bool | None:
+    """Whether a status may be told by a person; None where the line is code or an error's own message. Alone in
+    a line it says neither whose it is nor who says so."""
+    before = match[0][: match.start("sip") - match.start()]
+    if _COMPARES.search(before) or "invite" in before.lower():
+        return None
+    return not (_LOGGED.match(before) or _OF_PROGRAM.search(before)) or _is_quoted(text, match)
 
 
 def _is_code(text: str, match: re.Match[str]) -> bool:

@@ -11,7 +11,7 @@ KINDS: dict[Component, str] = {
     "server": "livekit-server log line",
     "sip": "livekit-sip log line",
     "worker": "worker log line",
-    "app": "line with an id of LiveKit",
+    "app": "other program's line",
 }
 
 _SAYS: dict[Component, tuple[str, ...]] = {

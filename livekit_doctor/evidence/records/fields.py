@@ -57,7 +57,14 @@ _INSIDE["req"] = {f"job.{path}": name for path, name in _INSIDE["job"].items()}
 _INSIDE["runningJob"] = _INSIDE["req"]
 """Names of what is kept of an object by its path in it."""
 
-_IDS = (("AW_", "worker_id"), ("AJ_", "job_id"), ("SCL_", "call_id"))
+_IDS = (
+    ("AW_", "worker_id"),
+    ("AJ_", "job_id"),
+    ("AD_", "dispatch_id"),
+    ("SCL_", "call_id"),
+    ("RM_", "room_id"),
+    ("PA_", "participant_id"),
+)
 _SNAKE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 
 
@@ -82,6 +89,8 @@ def room_in(fields: Mapping[str, object]) -> str:
 def _named(fields: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     for key, value in fields.items():
         yield _name(str(key), value), value
+    if isinstance(fields.get("name"), str) and str(fields.get("sid", "")).startswith("RM_"):
+        yield "room", fields["name"]
     for key, paths in _INSIDE.items():
         if not isinstance(fields.get(key), dict):
             continue
@@ -95,11 +104,11 @@ def _name(key: str, value: object) -> str:
     folded = _folded(key)
     if folded in _NAMES:
         return _NAMES[folded]
-    if folded in ("id", "callid", "sipcallid"):
+    if folded in ("id", "sid", "callid", "sipcallid"):
         text = str(value)
         by_prefix = next((name for prefix, name in _IDS if text.startswith(prefix)), None)
         # A team's own call id, and the Call-ID of the SIP messages, are other things.
-        return by_prefix or {"id": "id", "callid": "own_call_id", "sipcallid": "sip_call_id_full"}[folded]
+        return by_prefix or {"id": "id", "sid": "sid", "callid": "own_call_id", "sipcallid": "sip_call_id_full"}[folded]
     return _snake(key)
 
 

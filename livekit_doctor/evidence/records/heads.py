@@ -14,7 +14,7 @@ _TIME = re.compile(
     r"(?P<at>\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d)(?![\w:]))?)"
     r"|(?P<email>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})"
     r"|(?P<epoch>1[5-9]\d{8}\.\d{1,9}|1[5-9]\d{11})(?=[\s\]|,])"
-    r"|(?:(?:[A-Z][a-z]{2},? )?[A-Z][a-z]{2} [ \d]?\d(?:,? \d{4})?,? |\d{1,2}[/.]\d{1,2}[/.]\d{4},? )?"
+    r"|(?:(?:[A-Z][a-z]{2},? )?[A-Z][a-z]{2} [ \d]?\d(?:,? \d{4})?,? |\d{1,2}[/.-]\d{1,2}[/.-](?:\d{4}|\d\d),? )?"
     r"(?P<day>\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?[AP]M\b)?|\d{1,2}:\d\d:\d\d ?[AP]M\b)(?![\w:])"
 )
 _LEVEL = re.compile(
@@ -29,9 +29,11 @@ _PROCESS = re.compile(
     r"|(?:Main|Fork|Spawn|Dummy|Pool|Thread|Worker|Process|asyncio)[\w.-]*(?:Thread|Process|Worker|_?-?\d+)\b"
 )
 _LOGGER = re.compile(r"[A-Za-z_][\w./@-]{0,100}(?:::\w+)*")
-_BETWEEN = re.compile(r"[\])>]{0,2}[\s|:,/]*(?:[-–—]{1,2}(?=\s)[\s|]*)?")
+_BETWEEN = re.compile(r"\s*[\])>]{0,2}[\s|:,/]*(?:[-–—]{1,2}(?=\s)[\s|]*)?")
 _GO_CALLER = re.compile(r"\s+[\w./@-]+\.go:\d+")
 _OPEN = re.compile(r"[\[(<{]{1,2}\s*")
+_UUID = 36
+"""Characters of a request's id, with which AWS Lambda begins its lines."""
 _MOST_WORDS = 9
 _MOST_STARTS = 6
 _LIVEKITS = ("livekit", "lk-rtc", "lk.")
@@ -120,7 +122,7 @@ def _take(head: Head, text: str, place: int, number: int) -> int:
         if found and (found["upper"] or _is_level(head, text, place, found.end())):
             head.level = found[0]
             return found.end()
-    if number and (found := _PROCESS.match(text, place)):
+    if (found := _PROCESS.match(text, place)) and (number or len(found[0]) == _UUID):
         return found.end()
     if not head.caller and (found := _CALLER.match(text, place)) and (number or head.begins):
         head.caller = found[0]

@@ -21,7 +21,7 @@ _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\0"), N
 _SPACES = dict.fromkeys(map(ord, "\u00a0\u202f\u2007\u3000"), " ")
 _QUOTES = {ord(char): '"' for char in "“”„‟″«»"} | {ord(char): "'" for char in "‘’‚‛′"}
 _QUOTED = re.compile(r"[ \t]{0,8}(?:[>|│][ \t]?){1,9}")
-_BULLET = re.compile(r"[ \t]{0,8}(?:[*•·▪◦‣–—]|-(?!-)|\d{1,3}[.)](?= +[\[{\d]))(?:[ \t]|$)")
+_BULLET = re.compile(r"[ \t]{0,8}(?:[*•·▪◦‣–—]|-(?!-)|\d{1,3}[.)](?= +(?:[\[{\d]|[A-Z]{4,8}[: ])))(?:[ \t]|$)")
 _MARKS = (">", "|", "│")
 _FENCE = re.compile(
     r"\s*(?:`{3,}|~{3,}(?![~^])|\{(?:code|noformat|quote)(?::[^}\n]{0,40})?\}|</?(?:pre|code|blockquote)>)\s*"
@@ -45,12 +45,14 @@ _PREFIXES = tuple(
         r"\[\d{1,2}:\d\d(?: ?[AP]M)?\] [\w.-]{1,30}(?: [\w.-]{1,30})?: ?",
         # docker compose: name-1  | text
         r"[A-Za-z0-9][\w.-]{0,80} +\| ?",
+        # A column of CSV, of which the quotes are doubled: 1767676314970,"text"
+        r"(?P<epoch>\d{13})?[^\",]{0,60},\"(?=[^\"]|\"\")(?P<cell>.*)\",?$",
         # kubectl logs --prefix: [pod/name/container] text
         r"\[pod/[^\]\s]{1,300}\] ",
         # A log stream of Render and others, RFC 5424: <14>1 TIME host app pid id - text
         rf"<\d{{1,3}}>1 (?P<at>{_ISO}) \S+ \S+ \S+ \S+ (?:-|\[.*?\]) ",
         # journald: Nov 23 21:08:03 host unit[123]: text
-        r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)? [\w.-]+ [\w.@/-]+(?:\[\d+\])?: ",
+        r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)? (?![A-Z]{4,8} )[\w.-]+ [\w.@/-]+(?:\[\d+\])?: ",
     )
 )
 _MOST = 4
@@ -125,6 +127,9 @@ def _take_prefix(line: Line, text: str) -> bool:
                 line.at = moment(groups["at"])[0]
             line.goes_on = groups.get("tag") == "P"
             line.text = text[found.end() :]
+            if groups.get("cell"):
+                line.text = groups["cell"].replace('""', '"')
+                line.at = moment(groups["epoch"])[0] or line.at
             return True
     return False
 

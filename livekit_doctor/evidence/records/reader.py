@@ -19,6 +19,7 @@ from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.fields import normalised, shortened
 from livekit_doctor.evidence.records.lines import GONE, Line
 from livekit_doctor.evidence.records.record import Record
+from livekit_doctor.evidence.records.shapes import google_yaml
 from livekit_doctor.evidence.records.values import json_in, object_at
 from livekit_doctor.evidence.records.wraps import glues
 from livekit_doctor.redact import redact_text
@@ -78,7 +79,8 @@ def _records_at(excerpt: Excerpt, number: int) -> list[Placed]:
             found = found or [Record("", document.label, fields=value) for value in values if isinstance(value, dict)]
             return [Placed(record, number, document.last) for record in found[:_JSONS]]
     placed = (
-        _text(excerpt, number)
+        _yaml(excerpt, number)
+        or _text(excerpt, number)
         or _placed(shapes.read_cut_json(line), number)
         or _traceback(excerpt, number)
         or _object(excerpt, number)
@@ -97,6 +99,16 @@ def _values(value: object) -> list[object]:
         listed = next((value[key] for key in _LISTS if isinstance(value.get(key), list)), None)
         return listed or [value]
     return value if isinstance(value, list) else []
+
+
+def _yaml(excerpt: Excerpt, number: int) -> Placed | None:
+    """An entry as gcloud prints it."""
+    if not google_yaml.begins(excerpt.stripped[number].text):
+        return None
+    lines = [line.text for line in excerpt.stripped[number : number + shapes.MOST_LINES]]
+    count = google_yaml.length(lines)
+    value = google_yaml.read(lines[:count])
+    return Placed(record, number, number + count - 1) if (record := shapes.read_value(value)) is not None else None
 
 
 def _text(excerpt: Excerpt, number: int) -> Placed | None:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 _PAIR = re.compile(r'"([A-Za-z_@][\w.@-]{0,60})":\s*("(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?|true|false)')
 _EQUALS = re.compile(
-    r"(?<![^\s,({])(?P<key>[A-Za-z_][\w.-]{0,40})=(?P<value>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s,\"')}]*)"
+    r"(?<![^\s,({])(?P<key>[A-Za-z_][\w.-]{0,40})(?:=|: ?(?=[\"']))(?P<value>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s,\"')}]*)"
 )
 
 _SPACE = re.compile(r"[\s,]*")
@@ -96,7 +96,7 @@ class _Objects(Struct):
             if key is not None:
                 self.place = key.end()
                 values[next(part for part in key.groups() if part is not None)] = self.value(depth + 1)
-            elif self.text.startswith("...", self.place):
+            elif self.text.startswith(("...", "…"), self.place):
                 self._word()
             else:
                 raise _Broken

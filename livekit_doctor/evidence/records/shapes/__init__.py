@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from livekit_doctor.evidence.records import heads, tracebacks
 from livekit_doctor.evidence.records.lines import GONE, Line, strip
 from livekit_doctor.evidence.records.record import Record
-from livekit_doctor.evidence.records.shapes import json_object, text, wrapped
+from livekit_doctor.evidence.records.shapes import google_yaml, json_object, text, wrapped
 from livekit_doctor.evidence.records.values import equals_in, json_in, pairs_in
 
 MOST_LINES = 250
@@ -26,6 +26,8 @@ def begins(line: str) -> bool:
     begun = line.lstrip()
     if not begun or begun == GONE:
         return False
+    if begun.startswith(("---", "insertId:")):
+        return google_yaml.begins(begun)
     if begun.startswith(("{", "[{")):
         return begun != line.rstrip() or len(begun) > 1 or _OPENED.fullmatch(line) is not None
     return any(_is_head(line, place, number) for number, place in enumerate(heads.starts(line))) or (
