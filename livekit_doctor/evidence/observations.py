@@ -410,6 +410,8 @@ class Sighting(_Observation, frozen=True):
     event: str = ""
     """The webhook's, such as participant_joined; empty for an answer of the API."""
     lists: Literal["", "dispatches", "participants"] = ""
+    shows_jobs: bool = True
+    """Whether the jobs of its dispatches would be shown: lk's table has none."""
     info: Room | None = None
     participants: tuple[Participant, ...] = ()
     dispatches: tuple[Dispatch, ...] = ()

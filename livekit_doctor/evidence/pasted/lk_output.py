@@ -1,4 +1,4 @@
-"""What `lk ... --json` prints, and API users print likewise: rooms, participants, agent dispatches, SIP objects.
+"""What `lk ... --json` prints where it has that flag, and API users print likewise: rooms, participants, agent dispatches, SIP objects.
 
 lk 2.x prints protobuf JSON, keys in camelCase; other programs print the proto's own names in snake_case.
 Either way it is one answer of the API, of a moment that it does not name.
@@ -49,6 +49,14 @@ def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
             yield Found(kind, document.first, document.last, observations, len(items))
 
 
+def read_answer(kind: str, items: Values, context: Context) -> tuple[Observation, ...]:
+    """A whole list of objects of one kind, given as protobuf JSON; nothing where it is none."""
+    try:
+        return _READERS[kind](items[:MOST], True, context)
+    except (ParseError, ValueError, TypeError, AttributeError, OverflowError, OSError, RecursionError):
+        return ()
+
+
 def _answers(value: object) -> Iterator[tuple[str, Values, bool]]:
     """What kind of objects the document has, the objects, and whether they are the whole list."""
     if isinstance(value, dict):
@@ -85,7 +93,9 @@ _KEYS = {
 
 
 def _kind(value: dict[str, object]) -> str:
-    """What an object is, by its id and the keys that no other has."""
+    """What an object is, by its id and the keys that no other has; a line of a log may name any id."""
+    if {"level", "levelname", "severity"} & value.keys():
+        return ""
     sid, own_id = str(value.get("sid", "")), str(value.get("id", ""))
     if sid.startswith("RM_"):
         return ROOM
