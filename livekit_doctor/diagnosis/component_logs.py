@@ -64,7 +64,7 @@ class ComponentLogs(Struct, frozen=True, dict=True):
 
     @cached_property
     def _lines(self) -> tuple[tuple[Said | None, LogLine], ...]:
-        lines = {(line.log, line.file, line.number): line for line in self.call.setup.all(LogLine)}
+        lines = {line.place: line for line in self.call.setup.all(LogLine)}
         ordered = sorted(lines.values(), key=lambda line: (line.at is None, line.at or line.read.at, line.number))
         return tuple((meaning(line), line) for line in ordered)
 

@@ -275,6 +275,11 @@ class LogLine(_Observation, frozen=True):
     by_id: bool = True
     """Whether it has one of the call's own ids or names. False: found by its message alone."""
 
+    @property
+    def place(self) -> tuple[object, ...]:
+        """Where it stands: the same for a line that was read twice. A line of JSON may hold several records."""
+        return (self.log, self.file, self.number, self.at, self.message)
+
 
 class LogFile(_Observation, frozen=True):
     """Facts about one log that was read. `first_at` and `last_at` are the span that it covers: only

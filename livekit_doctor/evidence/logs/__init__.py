@@ -75,7 +75,9 @@ def read(
         name = f"{SOURCES[source.log]} {source.name}"
         scan, problem = _scan(source, needles, Read(source=name, at=now), progress, call_logs or CallLogs())
         needles = structs.replace(needles, ids=scan.needles.ids, rooms=scan.needles.rooms)
-        observations += (*scan.lines, *scan.found, scan.file)
+        observations += (*scan.lines, *scan.found)
+        if scan.sample.is_whole_log:
+            observations.append(scan.file)
         if problem is None and not needles.texts:
             problem = _problem(
                 source, "neither a room nor an id of the call is known that could be looked for", "searched"

@@ -12,6 +12,7 @@ from livekit_doctor.evidence.observations import Component
 from livekit_doctor.evidence.records.component import KINDS, component
 from livekit_doctor.evidence.records.excerpt import Unrecognised
 from livekit_doctor.evidence.records.record import Record
+from livekit_doctor.evidence.records.shapes import spans
 
 RECORDS = 500
 """Records at the beginning and at the end of a log that are looked at; those that are found in between as well."""
@@ -31,6 +32,11 @@ class Sample(Struct):
     whole: bool = True
     """Whether all of the log was looked at."""
     _first_end: int = 0
+
+    @property
+    def is_whole_log(self) -> bool:
+        """Whether what is not in it was not written: spans are told only of jobs whose entrypoint ran."""
+        return set(self.formats) != {spans.NAME}
 
     def begin(self, data: bytes) -> None:
         """Looks at the beginning of a log."""
@@ -70,14 +76,13 @@ class Sample(Struct):
         if window.end - window.start > LONGEST_LINE or number in self._seen:
             return _time(window)
         self._seen.add(number)
-        record = window.record
-        log = component(record, self.log) if record is not None else None
-        if record is None or log is None:
-            for raw in data[window.start : window.end].split(b"\n"):
-                self.unknown.add(raw.decode("utf-8", "replace"))
-        else:
+        known = [(log, record) for record in window.records if (log := component(record, self.log))]
+        for log, record in known:
             self.recognised[KINDS[log]] += 1
             self.formats[record.format] += bool(record.format)
+        if not known:
+            for raw in data[window.start : window.end].split(b"\n"):
+                self.unknown.add(raw.decode("utf-8", "replace"))
         return _time(window)
 
 

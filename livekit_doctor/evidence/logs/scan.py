@@ -1,6 +1,7 @@
 """One pass over one log: large blocks are searched, and only the lines that hit are parsed."""
 
 import heapq
+import json
 import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
@@ -191,10 +192,14 @@ class Scan:
         return messages.as_bytes((*self._messages.anywhere, *self._messages.nearby))
 
     def _take(self, window: Window, data: bytes, number: int) -> None:
-        raw = data[window.start : window.end]
-        found = {text for spelt, text in self._spelt.items() if _is_word_in(spelt, raw)}
         self.sample.take(window, number, data)
-        record = window.record or self._unknown(window)
+        raw = data[window.start : window.end]
+        for record in window.records or [self._unknown(window)]:
+            own = raw if len(window.records) < 2 else _spelt(record)
+            self._take_record(record, own, window, number)
+
+    def _take_record(self, record: Record, raw: bytes, window: Window, number: int) -> None:
+        found = {text for spelt, text in self._spelt.items() if _is_word_in(spelt, raw)}
         by_name_only = not found - set(self._names)
         if by_name_only and not self._is_of_room(room_in(record.fields), found):
             found = set()
@@ -202,9 +207,8 @@ class Scan:
         if (not found and message is None) or messages.is_chatter(record.message):
             return
         log = component(record, self.source.log)
-        name = self.source.name
         log = self.source.log if log in (None, "app") else log
-        made = partial(observed, record, log, name, number, self._read, by_id=bool(found))
+        made = partial(observed, record, log, self.source.name, number, self._read, by_id=bool(found))
         if not found:
             self._kept.add_without_id(message or "", made())
         elif by_name_only and record.at and not self.needles.near(record.at, record.zoned):
@@ -298,6 +302,11 @@ def _is_broken(line: bytes) -> bool:
     except UnicodeDecodeError:
         return True
     return False
+
+
+def _spelt(record: Record) -> bytes:
+    """What one of several records of a document says, to be searched in."""
+    return f"{record.message} {json.dumps(record.fields, default=str)}".encode("utf-8", "replace")
 
 
 def _is_word_in(spelt: bytes, raw: bytes) -> bool:

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from livekit_doctor.evidence.records import shapes
 from livekit_doctor.evidence.records.excerpt import Excerpt
@@ -17,13 +17,17 @@ _STARTS = 3
 
 
 class Window(Struct):
-    """The lines of one record, and where they begin and end in the block. `record` is None where they
-    are in no known shape."""
+    """The lines of one record, and where they begin and end in the block. An export in JSON may have several
+    `records` there; none where the lines are in no known shape."""
 
     excerpt: Excerpt
     start: int
     end: int
-    record: Record | None = None
+    records: list[Record] = field(default_factory=list)
+
+    @property
+    def record(self) -> Record | None:
+        return self.records[0] if self.records else None
 
 
 def begins_record(raw: bytes) -> bool:
@@ -65,7 +69,7 @@ def _from(data: bytes, start: int) -> Window:
         last = placed[0].last if placed else excerpt.end_of(0)
         if len(ends) < most or (placed and last < most - 1):
             break
-    return Window(excerpt.head(last + 1), start, ends[last], placed[0].record if placed else None)
+    return Window(excerpt.head(last + 1), start, ends[last], [each.record for each in placed])
 
 
 def _ends(data: bytes, start: int, most: int) -> list[int]:

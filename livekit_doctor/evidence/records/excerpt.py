@@ -150,7 +150,7 @@ class Excerpt(Struct, dict=True):
             cost += len(text)
             if value is not None:
                 last = number + text[: value[1]].count("\n")
-                return Document(number, last, _rejoined(value[0]), label), cost
+                return Document(number, last, _whole(value[0], text), label), cost
             if len(lines) < count or used < len(text) - 1:
                 break
         for count in range(2, min(_MOST_WRAPPED, len(lines)) + 1 if len(line) > _SHORTEST_WRAPPED else 0):
@@ -179,6 +179,15 @@ def _decoded(text: str) -> tuple[tuple[object, int] | None, int]:
     except (ValueError, RecursionError):
         return None, min(len(text), 2_000)
     return ((value, end) if isinstance(value, dict | list) and value else None), max(end, 1)
+
+
+def _whole(value: object, text: str) -> object:
+    """The value, without line ends in its strings where those were wrapped; escaped ones are a string's own."""
+    try:
+        json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return _rejoined(value)
+    return value
 
 
 def _rejoined(value: object) -> object:

@@ -19,7 +19,7 @@ from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.fields import normalised, shortened
 from livekit_doctor.evidence.records.lines import GONE, Line
 from livekit_doctor.evidence.records.record import Record
-from livekit_doctor.evidence.records.shapes import google_yaml
+from livekit_doctor.evidence.records.shapes import google_yaml, spans
 from livekit_doctor.evidence.records.values import json_in, object_at
 from livekit_doctor.evidence.records.wraps import glues
 from livekit_doctor.redact import redact_text
@@ -72,6 +72,8 @@ def _records_at(excerpt: Excerpt, number: int) -> list[Placed]:
     if record is not None:
         return [Placed(record, number, number)]
     document = excerpt.document_at(number) if "{" in line.text or "[" in line.text else None
+    if document is not None and spans.is_export(document.value):
+        return [Placed(record, number, document.last) for record in spans.read(document.value)[:_JSONS]]
     if document is not None:
         values = _values(document.value)
         found = [record for value in values if (record := shapes.read_value(value)) is not None]
