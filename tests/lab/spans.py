@@ -1,4 +1,4 @@
-"""A lab worker's OpenTelemetry spans in files, by the SDK's own exporters: OTLP as JSON, and what the console would show."""
+"""A lab worker's OpenTelemetry spans in files, by the SDK's own exporters: OTLP as JSON, and the console's form."""
 
 import json
 import os

@@ -1,6 +1,5 @@
 """The spans of a real worker, exported to files by the SDK, are read as its log."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -19,7 +18,7 @@ ROOMS = {Mode.HEALTHY: "spans-healthy", Mode.ENTRYPOINT_RAISES: "spans-raises"}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, lab_folder: Path, livekit: LiveKitServer) -> Iterator[Path]:
+def folder(tmp_path_factory: pytest.TempPathFactory, lab_folder: Path, livekit: LiveKitServer) -> Path:
     """The files of a worker that had two jobs."""
     folder = tmp_path_factory.mktemp("spans")
     worker = Worker(lab_folder, livekit, WorkerSettings(AGENT))
@@ -37,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, lab_folder: Path, livekit: 
             )
         finally:
             worker.stop()
-    yield folder
+    return folder
 
 
 @pytest.mark.parametrize("file", [OTLP, CONSOLE])

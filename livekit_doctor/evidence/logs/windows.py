@@ -49,7 +49,7 @@ def window_at(data: bytes, place: int, lowest: int = 0) -> Window:
             window = _from(data, start)
             if window.end > place and (window.record is not None or start == place):
                 return window
-            if tried == _STARTS or not data[start:].lstrip()[:1] == b"{":
+            if tried == _STARTS or data[start : start + 64].lstrip()[:1] != b"{":
                 break
         if start <= lowest:
             break

@@ -12,9 +12,9 @@ from msgspec import structs
 
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import Coverage, LogLine, Observation, Read, Reading
-from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.pasted.interface import Context
 from livekit_doctor.evidence.pasted.recognisers import RECOGNISERS
+from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.settings import CallLogs
 
 __all__ = ["RECOGNISERS", "read"]

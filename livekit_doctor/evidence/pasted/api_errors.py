@@ -11,14 +11,16 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cached_property
+from itertools import chain
 
 from msgspec import Struct, field, structs
 
+from livekit_doctor.evidence.observations import ApiRefusal, Observation, Read, SipCallResult
+from livekit_doctor.evidence.pasted.interface import Context, Found
+from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.fields import shortened
 from livekit_doctor.evidence.records.times import moment
-from livekit_doctor.evidence.observations import ApiRefusal, Observation, Read, SipCallResult
-from livekit_doctor.evidence.records.excerpt import Excerpt
-from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.redact import redact_text
 
 _CODES = (
@@ -107,7 +109,7 @@ _MOST = 200
 """Errors of one text that are kept."""
 
 
-class _Error(Struct):
+class _Error(Struct, dict=True):
     """An error as it was printed, in the lines `first` to `last`."""
 
     kind: str
@@ -120,28 +122,29 @@ class _Error(Struct):
     quoted: bool = False
     """Whether a sentence goes on around it."""
 
+    @cached_property
+    def words(self) -> str:
+        """Its message without what Go puts before it, as often as it was handed on."""
+        return re.sub(r"^(?:twirp error \w+:\s*)+", "", self.message.strip()).strip()
+
 
 def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
     """Each error once: one form may hold another, as a traceback does that ends with Twirp's words."""
     text = "\n".join(excerpt.lines)
-    errors = [*_in_json(excerpt), *_in_text(text)]
     kept: list[_Error] = []
-    for error in errors:
-        if len(kept) < _MOST and not any(_is_same(error, other) for other in kept):
+    for error in chain(_in_json(excerpt), _in_text(text)):
+        if not any(_is_same(error, other) for other in kept):
             kept.append(error)
+        if len(kept) == _MOST:
+            break
     for error in sorted(kept, key=lambda error: error.first):
         yield Found(error.kind, error.first, error.last, (_observation(error, excerpt, context),))
 
 
 def _is_same(error: _Error, other: _Error) -> bool:
     overlaps = error.first <= other.last and other.first <= error.last
-    words = _own_words(error.message)
-    repeats = bool(words) and words == _own_words(other.message) and error.code in (other.code, "unknown")
+    repeats = bool(error.words) and error.words == other.words and error.code in (other.code, "unknown")
     return overlaps or (repeats and abs(error.first - other.first) <= _NEAR)
-
-
-def _own_words(text: str) -> str:
-    return re.sub(r"^(?:twirp error \w+:\s*)+", "", text.strip()).strip()
 
 
 def _in_json(excerpt: Excerpt) -> Iterator[_Error]:

@@ -5,7 +5,7 @@ shown is not known.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import takewhile
 
 from msgspec import Struct
@@ -19,7 +19,7 @@ from livekit_doctor.redact import redact_json, redact_text
 
 _BORDER = re.compile(r"[\s┌┬┐├┼┤└┴┘─+=|│-]+$")
 _EDGE = re.compile(r"\s*[│|]")
-_PARTICIPANT = re.compile(r"(?P<identity>\S.*?) \((?P<state>JOINING|JOINED|ACTIVE|DISCONNECTED)\)\s+tracks: (?P<tracks>\d+)\s*$")
+_PARTICIPANT = re.compile(r"(?P<identity>\S.*?) \((?P<state>JOINING|JOINED|ACTIVE|DISCONNECTED)\)\s+tracks: \d+\s*$")
 _OF_ROOM = re.compile(r"\blk (?:room )?participants list (?:--room )?[\"']?(?P<room>[^\s\"']+)")
 _PREFIX = re.compile(r"_?<(?:caller|callee|random)>.*$")
 
@@ -29,7 +29,7 @@ Row = Mapping[str, str]
 class _Table(Struct):
     first: int
     last: int
-    rows: list[Row]
+    rows: Sequence[Row]
 
 
 def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
@@ -59,7 +59,7 @@ def _tables(excerpt: Excerpt) -> Iterator[_Table]:
         number += len(lines) + 1
 
 
-def _rows(header: list[str], lines: list[str]) -> list[Row]:
+def _rows(header: list[str], lines: list[str]) -> Sequence[Row]:
     """The rows, a cell that goes over several lines in one."""
     rows: list[dict[str, str]] = []
     for line in lines:
@@ -85,7 +85,7 @@ def _cells(line: str) -> list[str]:
     return cells[:-1] if cells and not cells[-1] and line.rstrip()[-1:] in "│|" else cells
 
 
-def _dispatches(rows: list[Row], context: Context) -> Iterator[Observation]:
+def _dispatches(rows: Sequence[Row], context: Context) -> Iterator[Observation]:
     found = [
         Dispatch(
             id=row["DispatchID"],
@@ -101,12 +101,12 @@ def _dispatches(rows: list[Row], context: Context) -> Iterator[Observation]:
         yield Sighting(read=context.read, room=room, lists="dispatches", shows_jobs=False, dispatches=of_room)
 
 
-def _rooms(rows: list[Row], context: Context) -> Iterator[Observation]:
+def _rooms(rows: Sequence[Row], context: Context) -> Iterator[Observation]:
     return (Sighting(read=context.read, room=row["Name"], room_sid=row["RoomID"]) for row in rows)
 
 
-def _outbound(rows: list[Row], context: Context) -> Iterator[Observation]:
-    items = [
+def _outbound(rows: Sequence[Row], context: Context) -> Iterator[Observation]:
+    items: list[dict[str, object]] = [
         {
             "sipTrunkId": row["SipTrunkID"],
             "name": row.get("Name", ""),
@@ -120,8 +120,8 @@ def _outbound(rows: list[Row], context: Context) -> Iterator[Observation]:
     yield from read_answer(OUTBOUND, items, context)
 
 
-def _inbound(rows: list[Row], context: Context) -> Iterator[Observation]:
-    items = [
+def _inbound(rows: Sequence[Row], context: Context) -> Iterator[Observation]:
+    items: list[dict[str, object]] = [
         {
             "sipTrunkId": row["SipTrunkID"],
             "name": row.get("Name", ""),
@@ -136,8 +136,8 @@ def _inbound(rows: list[Row], context: Context) -> Iterator[Observation]:
     yield from read_answer(INBOUND, items, context)
 
 
-def _rules(rows: list[Row], context: Context) -> Iterator[Observation]:
-    items = [
+def _rules(rows: Sequence[Row], context: Context) -> Iterator[Observation]:
+    items: list[dict[str, object]] = [
         {
             "sipDispatchRuleId": row["SipDispatchRuleID"],
             "name": row.get("Name", ""),
@@ -158,7 +158,7 @@ def _rule(row: Row) -> dict[str, object]:
     return {name: {"roomPrefix": _PREFIX.sub("", room), "pin": pin}}
 
 
-def _agents(rows: list[Row], context: Context) -> Iterator[Observation]:
+def _agents(rows: Sequence[Row], context: Context) -> Iterator[Observation]:
     return (
         deployed(context, row["ID"], row.get("Region", row.get("Regions", "")), row["Status"], row.get("Replicas", ""))
         for row in rows
@@ -170,7 +170,7 @@ def _listed(cell: str) -> list[str]:
     return [part.strip() for part in re.split(r"[,\n]", cell.strip("[]")) if part.strip()]
 
 
-Reader = Callable[[list[Row], Context], Iterator[Observation]]
+Reader = Callable[[Sequence[Row], Context], Iterator[Observation]]
 
 _TABLES: tuple[tuple[str, frozenset[str], Reader], ...] = (
     (DISPATCH, frozenset({"DispatchID", "Room", "AgentName"}), _dispatches),

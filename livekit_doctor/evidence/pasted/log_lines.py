@@ -1,4 +1,4 @@
-"""Lines of the components' logs in a pasted text: livekit-server, livekit-sip, agent workers, the team's own programs."""
+"""Lines of logs in a pasted text: livekit-server's, livekit-sip's, agent workers', the team's own programs'."""
 
 from collections.abc import Iterator
 

@@ -17,10 +17,10 @@ KINDS: dict[Component, str] = {
 _SAYS: dict[Component, tuple[str, ...]] = {
     "worker": (
         *("received job request", "registered worker", "draining worker", "process exited", "job crashed"),
-        *("shutting down worker", "starting worker", "failed to connect to livekit", "failed to connect to LiveKit"),
-        *("worker failed", "worker is at full capacity", "worker is below capacity", "job_request_fnc", "jobRequestFnc"),
+        *("shutting down worker", "starting worker", "failed to connect to livekit", "worker failed"),
+        *("worker is at full capacity", "worker is below capacity", "job_request_fnc", "jobRequestFnc"),
         *("no answer was given inside the job_request_fnc", "assignment for job", "error initializing process"),
-        *("initializing process", "process initialized", "initialization timed out", "failed to acquire process for job"),
+        *("initializing process", "process initialized", "initialization timed out", "failed to acquire process"),
         *("failed to launch job", "unhandled exception while running the job", "process is unresponsive"),
         *("process exiting", "the room connection was not established", "the job task completed without"),
         *("no warmed process available", "error in entry function", "worker connection closed", "livekit::rtc_engine"),
@@ -77,9 +77,9 @@ def component(record: Record, given: Component | None = None) -> Component | Non
         return given
     if record.logger.startswith(_LIVEKITS):
         return "worker"
-    if record.format == json_object.PYTHON or record.logger or record.level:
-        if any(key in fields for key in _OF_JOBS):
-            return "worker"
+    written = record.format == json_object.PYTHON or record.logger or record.level
+    if written and any(key in fields for key in _OF_JOBS):
+        return "worker"
     if _is_of_agents(record.traceback):
         return "worker"
     return given if given is not None and _is_log(record) else "app" if _has_ids(record) else None
@@ -99,9 +99,7 @@ def _says(log: Component, message: str) -> bool:
 
 
 _COMPONENTS: tuple[Component, ...] = ("worker", "sip", "server")
-_LOWER: dict[Component, tuple[str, ...]] = {
-    log: tuple(text.lower() for text in texts) for log, texts in _SAYS.items()
-}
+_LOWER: dict[Component, tuple[str, ...]] = {log: tuple(text.lower() for text in texts) for log, texts in _SAYS.items()}
 
 
 def _is_in_place(record: Record) -> bool:

@@ -18,7 +18,7 @@ _SHORTEST_WRAPPED = 30
 """Characters of a line that may have been wrapped."""
 _LINES = (50, 1_000, 20_000)
 """Lines of one JSON document: so many are looked at, then more if it does not end within."""
-_BUDGET = 60_000_000
+_BUDGET = 20_000_000
 """Characters that are looked at in vain for JSON, before it is given up."""
 
 _SHOWN, _SHOWN_OF_EACH = 3, 120

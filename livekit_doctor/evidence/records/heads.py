@@ -18,14 +18,15 @@ _TIME = re.compile(
     r"(?P<day>\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?[AP]M\b)?|\d{1,2}:\d\d:\d\d ?[AP]M\b)(?![\w:])"
 )
 _LEVEL = re.compile(
-    r"(?P<upper>TRACE|VERBOSE|DEBUG|DEV|INFO(?:RMATION)?|NOTICE|SUCCESS|WARN(?:ING)?|ERR(?:OR)?|SEVERE|D?PANIC|FATAL|"
-    r"CRITICAL|ALERT|EMERGENCY|EXCEPTION)(?![\w.=(])"
+    r"(?P<upper>TRACE|VERBOSE|DEBUG|DEV|LOG|INFO(?:RMATION)?|NOTICE|SUCCESS|WARN(?:ING)?|ERR(?:OR)?|SEVERE|D?PANIC"
+    r"|FATAL|CRITICAL|ALERT|EMERGENCY|EXCEPTION)(?![\w.=(])"
     r"|(?P<lower>trace|verbose|debug|info|notice|success|warn(?:ing)?|error|fatal|critical|panic)(?![\w.=(-])"
 )
 _CALLER = re.compile(r"(?:[\w./@<>-]+\.(?:go|py|[cm]?[jt]sx?|rs):\d+(?::\d+)?)(?=[\s\])|:,-]|$)")
 _LOGURU = re.compile(r"(?P<logger>[A-Za-z_<][\w.<>-]*):[\w.<>]+:\d+(?= - |\s*\|)")
 _PROCESS = re.compile(
-    r"pid[=: ]{1,2}\d{1,8}\b|#?\d{1,8}(?=[\])]|\s*\||\s+-{1,3}\s)|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
+    r"pid[=: ]{1,2}\d{1,8}\b|#?\d{1,8}(?=[\])]|\s*\||\s+-{1,3}\s)"
+    r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
     r"|(?:Main|Fork|Spawn|Dummy|Pool|Thread|Worker|Process|asyncio)[\w.-]*(?:Thread|Process|Worker|_?-?\d+)\b"
 )
 _LOGGER = re.compile(r"[A-Za-z_][\w./@-]{0,100}(?:::\w+)*")
@@ -36,6 +37,8 @@ _UUID = 36
 """Characters of a request's id, with which AWS Lambda begins its lines."""
 _MOST_WORDS = 9
 _MOST_STARTS = 6
+_RAISED = ("Error", "Exception", "Warning", "Timeout")
+"""How the name of what was raised ends, which stands where a logger might."""
 _LIVEKITS = ("livekit", "lk-rtc", "lk.")
 _KNOWN = frozenset({"root", "__main__", "main", "app", "agent", "agents", "worker", "server", "sip"})
 
@@ -155,6 +158,8 @@ def _is_level(head: Head, text: str, start: int, end: int) -> bool:
 def _is_logger(head: Head, text: str, found: re.Match[str]) -> bool:
     word, before, after = found[0], text[found.start() - 1 : found.start()], text[found.end() : found.end() + 3]
     known = word in _KNOWN or _is_livekits(word)
+    if word.endswith(_RAISED):
+        return False
     if not (head.is_dated or head.level or known):
         return False
     if after.startswith((" - ", "\t", " | ", "|")) or (before in ("[", "(") and after[:1] in ("]", ")")):

@@ -175,8 +175,7 @@ def _object(excerpt: Excerpt, number: int) -> Placed | None:
     if found is None:
         return None
     place = line.find("{", found.start())
-    after = excerpt.stripped[number + 1 : number + _OBJECT_OVER] if line.rstrip().endswith(("{", ",", "[")) else ()
-    text = "\n".join((line, *(one.text for one in takewhile(_may_go_on, after))))
+    text = "\n".join((line, *_to_its_end(excerpt, number)))
     read = object_at(text, place)
     if read is None:
         return None
@@ -185,6 +184,18 @@ def _object(excerpt: Excerpt, number: int) -> Placed | None:
     message = line[:place].strip(" :,=(")
     record = record or Record("object", message, excerpt.stripped[number].at, fields=fields)
     return Placed(record, number, number + text.count("\n", 0, end))
+
+
+def _to_its_end(excerpt: Excerpt, number: int) -> Iterator[str]:
+    """The lines after one that opens an object, to the one that closes it."""
+    line = excerpt.stripped[number].text
+    if not line.rstrip().endswith(("{", ",", "[")):
+        return
+    indent = shapes.indent_of(line)
+    for after in takewhile(_may_go_on, excerpt.stripped[number + 1 : number + _OBJECT_OVER]):
+        yield after.text
+        if after.text.lstrip().startswith(("}", "]")) and shapes.indent_of(after.text) <= indent:
+            return
 
 
 def _plain(line: Line, number: int) -> Placed | None:

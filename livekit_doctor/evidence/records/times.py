@@ -20,4 +20,3 @@ def moment(value: object) -> tuple[datetime | None, bool]:
     text = re.sub(r" (?=[+-]\d\d:?\d\d$)", "", text)
     at = parse_time(text)
     return at, at is None or text.replace(".", "").isdigit() or bool(_ZONE.search(text))
-

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from livekit_doctor.evidence.records import heads, tracebacks
 from livekit_doctor.evidence.records.lines import GONE, Line, strip
@@ -9,6 +10,8 @@ from livekit_doctor.evidence.records.record import Record
 from livekit_doctor.evidence.records.shapes import google_yaml, json_object, text, wrapped
 from livekit_doctor.evidence.records.values import equals_in, json_in, pairs_in
 
+_LOOKED_AT = 600
+"""Characters of a line in which a record may begin."""
 MOST_LINES = 250
 """Lines of one record that are read."""
 
@@ -23,6 +26,11 @@ _GO_FRAME = re.compile(r"[\w./-]+(?:\.\(\*?\w+\))?\.[\w.()\[\]*]+$")
 def begins(line: str) -> bool:
     """Whether a record begins with this line, prefixes taken off, whatever it is indented by. False also for a
     plain line."""
+    return _begins(line[:_LOOKED_AT])
+
+
+@lru_cache(maxsize=4096)
+def _begins(line: str) -> bool:
     begun = line.lstrip()
     if not begun or begun == GONE:
         return False
@@ -58,11 +66,12 @@ def rest_of(first: str, line_after: Callable[[int], str | None]) -> int:
         elif not line.strip():
             if not (in_traceback and tracebacks.leads_on(line_after(count + 1) or "")):
                 break
-        elif line[0] in " \t}" or (in_traceback and tracebacks.goes_on(line)):
-            kept = count
-        elif of_go and _GO_FRAME.match(line):
-            kept = count
-        elif tracebacks.NODE_ERROR.match(line) and tracebacks.is_node_frame(line_after(count + 1) or ""):
+        elif (
+            line[0] in " \t}"
+            or (in_traceback and tracebacks.goes_on(line))
+            or (of_go and _GO_FRAME.match(line))
+            or (tracebacks.NODE_ERROR.match(line) and tracebacks.is_node_frame(line_after(count + 1) or ""))
+        ):
             kept = count
         else:
             break

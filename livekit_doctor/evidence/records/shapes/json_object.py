@@ -1,7 +1,7 @@
 """A JSON object a record: zap, pino, python-json-logger, structlog and whatever else calls its keys likewise.
 
 livekit-server and livekit-sip: {"level": "info", "ts": 1795468077.73, "msg": ...}. livekit-agents for Python:
-{"message": ..., "level": "INFO", "name": ..., "timestamp": ...}; for Node pino's {"level": 30, "time": ..., "msg": ...}.
+{"message": ..., "level": "INFO", "name": ..., "timestamp": ...}, for Node pino's {"level": 30, "time": ..., "msg": ...}
 """
 
 import re

@@ -1,4 +1,4 @@
-"""OpenTelemetry: the span `job_entrypoint` of livekit-agents 1.8, with the timeline of the job's dispatch in its events.
+"""OpenTelemetry: the span `job_entrypoint` of livekit-agents 1.8, with the dispatch's timeline in its events.
 
 As the collector's file exporter and OTLP's JSON have it ({"resourceSpans": [...]}), and as the SDK's
 ConsoleSpanExporter prints a span. The span begins when the entrypoint does, and tells in hindsight what the worker's
