@@ -50,10 +50,10 @@ def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
             yield Found(kind, document.first, document.last, observations, len(items))
 
 
-def read_answer(kind: str, items: Values, context: Context) -> tuple[Observation, ...]:
-    """A whole list of objects of one kind, given as protobuf JSON; nothing where it is none."""
+def read_answer(kind: str, items: Values, context: Context, *, is_list: bool = True) -> tuple[Observation, ...]:
+    """Objects of one kind, by default a whole list of them, given as protobuf JSON; nothing where they are none."""
     try:
-        return _READERS[kind](items[:MOST], True, context)
+        return _READERS[kind](items[:MOST], is_list, context)
     except (ParseError, ValueError, TypeError, AttributeError, OverflowError, OSError, RecursionError):
         return ()
 

@@ -90,6 +90,11 @@ def _is_log(record: Record) -> bool:
     return bool(record.format and (record.level or record.logger)) or bool(record.logger)
 
 
+def says_worker(message: str) -> bool:
+    """Whether a worker's message begins so."""
+    return _says("worker", message)
+
+
 def _is_of_agents(traceback: str) -> bool:
     return "@livekit/agents" in traceback or "/livekit/agents/" in traceback
 

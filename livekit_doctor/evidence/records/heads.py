@@ -31,6 +31,7 @@ _PROCESS = re.compile(
 )
 _LOGGER = re.compile(r"[A-Za-z_][\w./@-]{0,100}(?:::\w+)*")
 _BETWEEN = re.compile(r"\s*[\])>]{0,2}[\s|:,/]*(?:[-–—]{1,2}(?=\s)[\s|]*)?")
+_LEVEL_AFTER = re.compile(r"\s+(?:DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b")
 _GO_CALLER = re.compile(r"\s+[\w./@-]+\.go:\d+")
 _OPEN = re.compile(r"[\[(<{]{1,2}\s*")
 _UUID = 36
@@ -130,7 +131,7 @@ def _take(head: Head, text: str, place: int, number: int) -> int:
     if not head.caller and (found := _CALLER.match(text, place)) and (number or head.begins):
         head.caller = found[0]
         return found.end()
-    if not head.logger:
+    if not head.logger or (number and _is_thread(head.logger)):
         if found := _LOGURU.match(text, place):
             head.logger = found["logger"]
             return found.end()
@@ -138,6 +139,11 @@ def _take(head: Head, text: str, place: int, number: int) -> int:
             head.logger = found[0].rstrip(".")
             return found.end()
     return -1
+
+
+def _is_thread(word: str) -> bool:
+    """Whether what stands in a logger's place may be a thread's name, such as main, with the logger to come."""
+    return word.isalnum() and not _is_livekits(word)
 
 
 def _of_email(text: str | None) -> str:
@@ -167,7 +173,9 @@ def _is_logger(head: Head, text: str, found: re.Match[str]) -> bool:
     named = known or any(char in word.strip(".-_") for char in "._-")
     if after.startswith(":") and not after.startswith("://"):
         return named or (before == ":" and bool(head.level))
-    if not (head.level or head.is_dated) or not after.startswith((" ", "]")):
+    if not (head.level or head.is_dated):
+        return _LEVEL_AFTER.match(text, found.end()) is not None
+    if not after.startswith((" ", "]")):
         return False
     dotted = "." in word.strip(".") and "/" not in word
     return _is_livekits(word) or (dotted and bool(head.level)) or _GO_CALLER.match(text, found.end()) is not None

@@ -47,6 +47,8 @@ _PREFIXES = tuple(
         r"[A-Za-z0-9][\w.-]{0,80} +\| ?",
         # A column of CSV, of which the quotes are doubled: 1767676314970,"text"
         r"(?P<epoch>\d{13})?[^\",]{0,60},\"(?=[^\"]|\"\")(?P<cell>.*)\",?$",
+        # All columns of CSV, the last of which is the text: "TIME","host","text"
+        rf'"(?P<at>{_ISO})"(?:,"[^"]{{0,80}}"){{0,6}},"(?P<cell>(?:[^"]|""){{3,}})",?$',
         # kubectl logs --prefix: [pod/name/container] text
         r"\[pod/[^\]\s]{1,300}\] ",
         # A log stream of Render and others, RFC 5424: <14>1 TIME host app pid id - text
@@ -129,7 +131,7 @@ def _take_prefix(line: Line, text: str) -> bool:
             line.text = text[found.end() :]
             if groups.get("cell"):
                 line.text = groups["cell"].replace('""', '"')
-                line.at = moment(groups["epoch"])[0] or line.at
+                line.at = moment(groups.get("epoch"))[0] or line.at
             return True
     return False
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from livekit_doctor.evidence.observations import Component, LogLine, Read
 from livekit_doctor.evidence.records import shapes, tracebacks
-from livekit_doctor.evidence.records.component import has_id, with_ids
+from livekit_doctor.evidence.records.component import has_id, says_worker, with_ids
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.fields import normalised, shortened
 from livekit_doctor.evidence.records.lines import GONE, Line
@@ -159,11 +159,18 @@ def _traceback(excerpt: Excerpt, number: int) -> Placed | None:
     text = excerpt.stripped[number].text.strip()
     node = tracebacks.NODE_ERROR.match(text)
     after = excerpt.stripped[number + 1].text if number + 1 < len(excerpt.lines) else ""
-    if not (text.startswith(tracebacks.PYTHON) or (node and tracebacks.is_node_frame(after))):
+    said = says_worker(text) and after.startswith(tracebacks.PYTHON)
+    if not (said or text.startswith(tracebacks.PYTHON) or (node and tracebacks.is_node_frame(after))):
         return None
     count = _rest(excerpt, number, text)
     lines = [text, *(line.text for line in excerpt.stripped[number + 1 : number + 1 + count] if line.text != GONE)]
-    raised = node["message"] if node else next((line for line in reversed(lines) if line.strip()), "").strip()
+    raised = (
+        text
+        if said
+        else node["message"]
+        if node
+        else next((line for line in reversed(lines) if line.strip()), "").strip()
+    )
     record = Record("", raised, level="error", traceback="\n".join(lines), by="raised")
     return Placed(record, number, number + count)
 

@@ -20,6 +20,7 @@ _OPENED = re.compile(r"\s{0,16}\{")
 _WARNING = re.compile(r"\S+:\d+: \w*Warning: ")
 _LOGFMT = re.compile(r"(?:ts|t|time|timestamp|level|lvl|severity|msg|logger|caller)=")
 _JSON_STARTS = ('{"', '{\\"', '{""')
+_ERROR = re.compile(r"\b(?:ERROR|FATAL|CRITICAL|error|fatal)\b")
 _GO_FRAME = re.compile(r"[\w./-]+(?:\.\(\*?\w+\))?\.[\w.()\[\]*]+$")
 
 
@@ -52,7 +53,7 @@ def rest_of(first: str, line_after: Callable[[int], str | None]) -> int:
     """How many lines after the first belong to a record of text. `line_after(n)` is the nth after it, None at
     the end."""
     in_traceback, indent = tracebacks.PYTHON in first, indent_of(first)
-    of_go = text.is_go(first)
+    of_go, of_error = text.is_go(first), _ERROR.search(first[:120]) is not None
     kept = count = 0
     while count < MOST_LINES:
         count += 1
@@ -70,7 +71,9 @@ def rest_of(first: str, line_after: Callable[[int], str | None]) -> int:
             line[0] in " \t}"
             or (in_traceback and tracebacks.goes_on(line))
             or (of_go and _GO_FRAME.match(line))
-            or (tracebacks.NODE_ERROR.match(line) and tracebacks.is_node_frame(line_after(count + 1) or ""))
+            or (
+                of_error and tracebacks.NODE_ERROR.match(line) and tracebacks.is_node_frame(line_after(count + 1) or "")
+            )
         ):
             kept = count
         else:
