@@ -61,7 +61,7 @@ _PLAIN = re.compile(
     r"(?:INVITE failed|status from INVITE response): sip status:? [3-6]\d\d[^\n\"]{0,60}",
 )
 _SIP_STATUS = re.compile(
-    r"^[^\n]{0,80}?(?<![\w])sip[ _]status(?:[ _]code)?[\"']?(?::| is|=) ?[\"']?(?P<sip>[3-6]\d\d)\b"
+    r"^[^\n]{0,80}?(?<![\w])sip[ _]status(?:[ _]code)?[\"']?(?::| is| ?=) ?[\"']?(?P<sip>[3-6]\d\d)\b"
     r"[ :(]{0,3}(?P<text>[A-Za-z][A-Za-z_ ]{1,40})?\)?[\"']?[.;]?\s*$",
     re.MULTILINE | re.IGNORECASE,
 )

@@ -54,19 +54,20 @@ _PREFIXES = tuple(
         # A log stream of Render and others, RFC 5424: <14>1 TIME host app pid id - text
         rf"<\d{{1,3}}>1 (?P<at>{_ISO}) \S+ \S+ \S+ \S+ (?:-|\[.*?\]) ",
         # journald: Nov 23 21:08:03 host unit[123]: text
-        r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)? (?![A-Z]{4,8} )[\w.-]+ [\w.@/-]+(?:\[\d+\])?: ",
+        r"[A-Z][a-z]{2} [ \d]\d (?P<day>\d\d:\d\d:\d\d(?:\.\d+)?) (?![A-Z]{4,8} )[\w.-]+ [\w.@/-]+(?:\[\d+\])?: ",
     )
 )
 _MOST = 4
 
 
 class Line(Struct):
-    """A line without its prefixes. `at` is the time that a prefix had; `goes_on` says that the
+    """A line without its prefixes. `at` is the time that a prefix had, or `time_of_day`; `goes_on` says that the
     container runtime cut the line, and the next one is its rest."""
 
     text: str
     at: datetime | None = None
     goes_on: bool = False
+    time_of_day: str = ""
 
 
 def cleaned(raw: str) -> str:
@@ -127,6 +128,7 @@ def _take_prefix(line: Line, text: str) -> bool:
             groups = found.groupdict()
             if groups.get("at"):
                 line.at = moment(groups["at"])[0]
+            line.time_of_day = groups.get("day") or line.time_of_day
             line.goes_on = groups.get("tag") == "P"
             line.text = text[found.end() :]
             if groups.get("cell"):

@@ -136,7 +136,7 @@ def _rest(excerpt: Excerpt, number: int, first: str) -> int:
 def _with_whole_fields(excerpt: Excerpt, number: int, head: Line) -> tuple[Line, int]:
     """The first line with the JSON at its end made whole by the next lines, where it was cut; and the last of them."""
     brace = head.text.find('{"')
-    if json_in(head.text[brace:]) is not None if brace >= 0 else "\t" not in head.text:
+    if json_in(head.text[brace:]) is not None if brace >= 0 else "\t" not in head.text.strip():
         return head, number
     after = excerpt.stripped[number + 1 : number + _CUT_OVER]
     rest = [line.text for line in takewhile(_may_go_on, after)]

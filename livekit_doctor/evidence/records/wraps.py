@@ -51,9 +51,10 @@ def _runs(lines: Sequence[str]) -> list[tuple[int, int]]:
 
 
 def _last(lines: Sequence[str], first: int) -> int:
-    width, last = len(lines[first]), first
+    width, last, opened = len(lines[first]), first, False
     while last + 1 < len(lines) and last - first < _MOST and len(lines[last]) == width:
-        if not _may_go_on(lines[last], lines[last + 1]):
+        opened = opened or "{" in lines[last]
+        if not _may_go_on(lines[last + 1], width, opened=opened):
             break
         last += 1
     return last
@@ -61,18 +62,21 @@ def _last(lines: Sequence[str], first: int) -> int:
 
 def _is_cut(line: str, after: str) -> bool:
     """Whether the first of two lines may have been cut, and go on in the other."""
-    if not _may_go_on(line, after):
+    if not _may_go_on(after, len(line), opened="{" in line):
         return False
     begun = strip(line).text
     return begins(begun) or _ERROR.search(begun) is not None or ('{"' in begun and not begun.rstrip().endswith("}"))
 
 
-def _may_go_on(line: str, after: str) -> bool:
-    """A place that was cut is anywhere; what is indented by more than a blank belongs to a record by itself."""
-    if len(after) > len(line) or not after.strip() or after.startswith(("  ", "\t\t", "Traceback (")):
+def _may_go_on(after: str, width: int, *, opened: bool) -> bool:
+    """Whether a line may be the rest of one that was cut. The fields of a record are `opened` once; what is
+    indented by more than a blank is a line by itself."""
+    if len(after) > width or not after.strip():
         return False
-    if after.startswith(('{"', '\t{"')):
-        return "{" not in line
+    if after.lstrip().startswith('{"'):
+        return not opened
+    if after.startswith(("  ", "\t\t", "Traceback (")):
+        return False
     return not begins(strip(after).text)
 
 

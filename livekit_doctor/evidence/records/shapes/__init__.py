@@ -99,6 +99,8 @@ def indent_of(line: str) -> int:
 def read_text(lines: Sequence[Line]) -> Record | None:
     """The record of text in these lines, of which the first begins it; None where it is none."""
     texts = [line.text for line in lines if line.text != GONE]
+    if indent := indent_of(texts[0]):
+        texts[1:] = [line[indent:] if not line[:indent].strip() else line for line in texts[1:]]
     for number, place in enumerate(heads.starts(texts[0])):
         if _is_head(texts[0], place, number):
             return _dated(text.read(texts, place), lines[0])
@@ -178,4 +180,6 @@ def _dated(record: Record | None, line: Line) -> Record | None:
     """With the time that a container or a host put before it, where it has no better one itself."""
     if record is not None and line.at is not None and (record.at is None or not record.zoned):
         record.at, record.zoned, record.time_of_day = line.at, True, ""
+    elif record is not None and record.at is None:
+        record.time_of_day = record.time_of_day or line.time_of_day
     return record
