@@ -10,7 +10,7 @@ from functools import cached_property, partial
 
 from msgspec import structs
 
-from livekit_doctor.evidence.logs import messages
+from livekit_doctor.evidence.logs import messages, unnamed
 from livekit_doctor.evidence.logs.blocks import LONGEST_LINE, Block, Blocks
 from livekit_doctor.evidence.logs.kept import Kept
 from livekit_doctor.evidence.logs.needles import Needles, is_id, places_of, spellings
@@ -26,6 +26,7 @@ from livekit_doctor.evidence.records.lines import GONE, strip
 from livekit_doctor.evidence.records.reader import observed
 from livekit_doctor.evidence.records.record import Record
 from livekit_doctor.evidence.records.wraps import unwrapped
+from livekit_doctor.evidence.sources import EVIDENCE
 from livekit_doctor.settings import CallLogs
 
 _PEEKED = 1 << 16
@@ -35,8 +36,8 @@ NEARBY = 2
 """Blocks before and after one of the call that are searched for everything."""
 NEAR = timedelta(minutes=10)
 """Before and after the call."""
-_LONGEST_WRAPPED = 1 << 20
-"""Bytes of a log that a terminal may have cut."""
+SHORT = 1 << 20
+"""Bytes of a log that a terminal may have cut, and that may be something else than a log."""
 TOO_LONG = "longer than 1 MB"
 
 
@@ -89,6 +90,8 @@ class Scan:
                 self._skipped[TOO_LONG] += blocks.too_long
             self._check_end(last.data)
             self.sample.end(last.data, last.number)
+            if last.number == 1 and 0 < len(last.data) <= SHORT:
+                self.found += unnamed.found(last.data, self)
 
     @property
     def lines(self) -> list[LogLine]:
@@ -236,14 +239,18 @@ class Scan:
         traceback = "\n".join(texts) if any(tracebacks.PYTHON in text for text in texts) else ""
         return Record("", texts[0].strip(), window.excerpt.stripped[0].at, traceback=traceback)
 
+    def context(self, at: datetime | None = None) -> Context:
+        """Of what is found in a line of this time. What has no time is worth as much as if it were pasted."""
+        read = self._read if at is not None else structs.replace(self._read, source=f"{EVIDENCE} {self.source.name}")
+        return Context(structs.replace(read, clock_at=at), self._call_logs)
+
     def _told(self, window: Window, record: Record) -> Iterator[Observation]:
         """What a line of the call tells beside being one: an error of the API, a webhook, an answer of the API."""
         if record.by == "go":
             return
         from livekit_doctor.evidence.pasted.recognisers import BESIDE_LOG_LINES
 
-        at = record.at if record.zoned else None
-        context = Context(structs.replace(self._read, clock_at=at), self._call_logs)
+        context = self.context(record.at if record.zoned else None)
         for recogniser in BESIDE_LOG_LINES:
             for found in recogniser(window.excerpt, context):
                 window.excerpt.take(found.first, found.last)
@@ -270,7 +277,7 @@ class Scan:
 
     def _unwrapped(self, block: Block) -> Block:
         """The log's text as it was before a terminal cut it, which nobody does to a large one."""
-        if not block.is_last or len(block.data) > _LONGEST_WRAPPED:
+        if not block.is_last or len(block.data) > SHORT:
             return block
         lines = block.data.decode("utf-8", "surrogateescape").split("\n")
         put = unwrapped(lines)

@@ -83,7 +83,7 @@ def _records_at(excerpt: Excerpt, number: int) -> list[Placed]:
     placed = (
         _yaml(excerpt, number)
         or _text(excerpt, number)
-        or _placed(shapes.read_cut_json(line), number)
+        or _placed(shapes.read_cut_json(line) if document is None else None, number)
         or _traceback(excerpt, number)
         or _object(excerpt, number)
         or _plain(line, number)
