@@ -49,7 +49,8 @@ _NODE_STATUS = re.compile(r"\bstatus: (\d{3})\b")
 _NODE_SIP = re.compile(r"sip_status_code['\"]?: ['\"](\d{3})['\"]")
 _NODE_SIP_TEXT = re.compile(r"sip_status['\"]?: ['\"]([^'\"\n]{1,80})['\"]")
 _NODE_HEAD = re.compile(
-    r"^[^\n]{0,120}?(?:Error|[A-Z][a-z]+(?: [A-Z][a-z]+){0,3}): (?P<message>[^\n]{1,500})$", re.MULTILINE
+    r"^[^\n]{0,120}?(?:Error(?: \[\w{1,40}\])?|[A-Z][a-z]+(?: [A-Z][a-z]+){0,3}): (?P<message>[^\n]{1,500})$",
+    re.MULTILINE,
 )
 _META = re.compile(r"['\"](\w{1,40})['\"]: ['\"]([^'\"\n]{0,300})['\"]")
 _STATUS_LINE = re.compile(

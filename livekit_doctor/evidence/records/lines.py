@@ -43,6 +43,8 @@ _PREFIXES = tuple(
         rf"(?P<at>{_ISO})(?: {{1,4}}|\t)(?!- |(?:DEBUG|INFO|WARN|ERROR|DPANIC|PANIC|FATAL)\s)",
         # A chat's copy, who and when before each line: [10:41] sam: text
         r"\[\d{1,2}:\d\d(?: ?[AP]M)?\] [\w.-]{1,30}(?: [\w.-]{1,30})?: ?",
+        # foreman: 05:11:54 web.1   | text
+        r"(?P<day>\d\d:\d\d:\d\d) [A-Za-z][\w-]{0,40}\.\d{1,3} +\| ?",
         # docker compose: name-1  | text
         r"[A-Za-z0-9][\w.-]{0,80} +\| ?",
         # A column of CSV, of which the quotes are doubled: 1767676314970,"text"

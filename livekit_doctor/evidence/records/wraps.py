@@ -11,8 +11,8 @@ _MOST = 60
 _NARROWEST, _WIDEST = 40, 400
 _USUAL = frozenset({80, 100, 120, 132, 140, 150, 160, 180, 200})
 """Widths of terminals: a single line of such a length may have been cut."""
-_WIDEST_MAIL = 78
-"""Characters of a line of a mail (RFC 5322, section 2.1.1)."""
+_WIDEST_MAIL = 80
+"""Characters of a line of a mail, and of what quotes it (RFC 5322, section 2.1.1)."""
 _ERROR = re.compile(r"TwirpError|SipCallError|ServerError|twirp error|SIP call failed")
 
 
@@ -24,7 +24,7 @@ def unwrapped(lines: Sequence[str]) -> list[str]:
     """
     runs = list(_runs(lines))
     if not runs:
-        return list(lines)
+        return _unfolded(lines)
     often = [len(lines[first]) for first, _ in runs]
     longest = max(map(len, lines))
     put = list(lines)
@@ -33,6 +33,25 @@ def unwrapped(lines: Sequence[str]) -> list[str]:
         if last - first > 1 or (width == longest and (width in _USUAL or often.count(width) > 1)):
             put[first] = "".join(lines[first : last + 1])
             put[first + 1 : last + 1] = [GONE] * (last - first)
+    return _unfolded(put)
+
+
+def _unfolded(lines: Sequence[str]) -> list[str]:
+    """The same for what a mail program put into several lines, at the last blank before its width."""
+    put = list(lines)
+    width = max(map(len, lines), default=0)
+    if not _NARROWEST <= width <= _WIDEST_MAIL:
+        return put
+    first = -1
+    for number, line in enumerate(lines):
+        before = lines[number - 1] if number else ""
+        word = line.split(" ", 1)[0]
+        full = len(before) + 1 + len(word) > width and not before.rstrip().endswith(("}", "]", ")"))
+        if first >= 0 and line and full and _may_go_on(line, width, opened=True):
+            put[first] = f"{put[first].rstrip()} {line}"
+            put[number] = GONE
+        else:
+            first = number if line and begins(strip(line).text) else -1
     return put
 
 
