@@ -34,6 +34,7 @@ def read(lines: Sequence[str]) -> object:
     import yaml
 
     try:
-        return yaml.safe_load("\n".join(line for line in lines if line.rstrip() != _RULE))
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        return yaml.load("\n".join(line for line in lines if line.rstrip() != _RULE), Loader=loader)  # a safe one
     except (yaml.YAMLError, ValueError, RecursionError):
         return None
