@@ -117,6 +117,11 @@ def _scan(
 
     scan = Scan(source, needles, read, call_logs, thorough=size is None or size <= SMALL)
     problem = _run(scan, source, size, progress)
+    if scan.sample.is_newest_first and source.is_regular and scan.needles != needles and not problem:
+        # The ids that a line brings along are in the lines above it.
+        grown = structs.replace(needles, ids=scan.needles.ids, rooms=scan.needles.rooms)
+        scan = Scan(source, grown, read, call_logs, thorough=size is None or size <= SMALL)
+        problem = _run(scan, source, size, progress)
     if size is not None and size > SMALL and not scan.matched and not problem and needles.ids:
         scan = Scan(source, needles, read, call_logs)
         problem = _run(scan, source, size, progress)

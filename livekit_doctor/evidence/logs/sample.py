@@ -38,6 +38,11 @@ class Sample(Struct):
         """Whether what is not in it was not written: spans are told only of jobs whose entrypoint ran."""
         return set(self.formats) != {spans.NAME}
 
+    @property
+    def is_newest_first(self) -> bool:
+        """Whether the log has its last line first, as consoles export it."""
+        return self.first_at is not None and self.last_at is not None and self.last_at < self.first_at
+
     def begin(self, data: bytes) -> None:
         """Looks at the beginning of a log."""
         for number, window in windows(data):

@@ -32,6 +32,8 @@ _OBJECT_OVER = 60
 _OBJECT = re.compile(r"(?:^|[\s:(])\{\s*(?:$|[\w'\"\[$])")
 _JSONS = 2_000
 """Records of one JSON document that are read."""
+_AGENTS = "livekit.agents"
+"""The logger of a worker's own words, which not every formatter prints: the team's own code did not write them."""
 _LISTS = ("events", "entries", "logs", "results", "hits", "records", "data")
 
 
@@ -231,7 +233,7 @@ def observed(record: Record, log: Component, name: str, number: int, read: Read,
         at=_in_range(record.at),
         zoned=record.zoned,
         level=record.level,
-        logger=redact_text(record.logger),
+        logger=redact_text(record.logger) or (_AGENTS if log == "worker" and says_worker(message) else ""),
         message=shortened(redact_text(message), LONGEST_MESSAGE).strip(),
         fields=fields,
         traceback=tracebacks.trimmed(record.traceback or mark + rest),

@@ -472,3 +472,9 @@ def test_a_log_that_a_terminal_cut(tmp_path: Path) -> None:
     cut = "\n".join(text[start : start + width] for start in range(0, len(text), width))
     line = read_text(tmp_path, f"{cut}\n{cut}\n", rooms=(CALL.room,)).lines[0]
     assert (line.fields["room"], line.fields["job_id"]) == (CALL.room, CALL.job_id)
+
+
+def test_ids_lead_to_the_lines_above_where_the_newest_is_first(tmp_path: Path) -> None:
+    late = python_json("assignment timed out", AT + timedelta(seconds=8), job_id=CALL.job_id)
+    found = read_text(tmp_path, f"{late}\n{LINE}\n", rooms=(CALL.room,))
+    assert found.messages == ["assignment timed out", "received job request"]

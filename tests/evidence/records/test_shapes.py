@@ -226,3 +226,13 @@ def test_no_sip_status(text: str) -> None:
 
 def lines(text: str) -> list[LogLine]:
     return [item for item in reading(text).observations if isinstance(item, LogLine)]
+
+
+def test_a_workers_own_words_are_not_the_teams() -> None:
+    """Without a logger, too: what livekit-agents says does not show that the entrypoint ran."""
+    text = (
+        f'{AT},970 INFO received job request {{"job_id": "AJ_NZAsRZNRaMZg", "room": "call-17"}}\n'
+        "2026-01-05 16:05:13,970 WARNING assignment for job AJ_NZAsRZNRaMZg timed out"
+    )
+    assert {line.logger for line in lines(text)} == {"livekit.agents"}
+    assert found(pasted(text)) == [("job_assigned", "LKD403", "proven")]
