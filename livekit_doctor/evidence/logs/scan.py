@@ -18,7 +18,8 @@ from livekit_doctor.evidence.logs.sample import Sample, times
 from livekit_doctor.evidence.logs.source import LogSource
 from livekit_doctor.evidence.logs.windows import Window, begins_record, window_at
 from livekit_doctor.evidence.observations import LogFile, LogLine, Observation, Read
-from livekit_doctor.evidence.pasted.interface import Context
+from livekit_doctor.evidence.pasted import api_errors
+from livekit_doctor.evidence.pasted.interface import Context, Recogniser
 from livekit_doctor.evidence.records import shapes, tracebacks
 from livekit_doctor.evidence.records.component import component
 from livekit_doctor.evidence.records.fields import room_in
@@ -248,10 +249,8 @@ class Scan:
         """What a line of the call tells beside being one: an error of the API, a webhook, an answer of the API."""
         if record.by == "go":
             return
-        from livekit_doctor.evidence.pasted.recognisers import BESIDE_LOG_LINES
-
         context = self.context(record.at if record.zoned else None)
-        for recogniser in BESIDE_LOG_LINES:
+        for recogniser in (api_errors.find,) if window.records else _others():
             for found in recogniser(window.excerpt, context):
                 window.excerpt.take(found.first, found.last)
                 yield from found.observations
@@ -309,6 +308,13 @@ def _is_broken(line: bytes) -> bool:
     except UnicodeDecodeError:
         return True
     return False
+
+
+def _others() -> tuple[Recogniser, ...]:
+    """Of what is no line of a log; they bring protobuf along."""
+    from livekit_doctor.evidence.pasted.recognisers import BESIDE_LOG_LINES
+
+    return BESIDE_LOG_LINES
 
 
 def _spelt(record: Record) -> bytes:

@@ -1,7 +1,7 @@
 """What people paste: text of a ticket, a mail or a chat, and what of it is evidence.
 
 Each recogniser reads the text for one kind of thing. What a person pasted was picked: it shows what is
-in it, and nothing by what is not. A new kind is one module, and one line in RECOGNISERS.
+in it, and nothing by what is not. A new kind is one module, and one line in recognisers.py.
 """
 
 from collections import Counter
@@ -13,11 +13,10 @@ from msgspec import structs
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import Coverage, LogLine, Observation, Read, Reading
 from livekit_doctor.evidence.pasted.interface import Context
-from livekit_doctor.evidence.pasted.recognisers import RECOGNISERS
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.settings import CallLogs
 
-__all__ = ["RECOGNISERS", "read"]
+__all__ = ["read"]
 
 
 def read(texts: Sequence[tuple[str, str]], now: datetime, call_logs: CallLogs | None = None) -> Reading:
@@ -34,6 +33,8 @@ def read(texts: Sequence[tuple[str, str]], now: datetime, call_logs: CallLogs | 
 
 
 def _read(name: str, text: str, now: datetime, call_logs: CallLogs) -> Reading:
+    from livekit_doctor.evidence.pasted.recognisers import RECOGNISERS
+
     source = f"{sources.EVIDENCE} {name}"
     context = Context(Read(source=source, at=now), call_logs)
     excerpt = Excerpt.of(text, name)
