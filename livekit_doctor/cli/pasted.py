@@ -45,11 +45,13 @@ def _require_anything(
     else:
         count = f"{lines} line{'s' if lines != 1 else ''}"
         message = f"nothing in {name} is recognised as anything of LiveKit's ({count} read)"
+        shown = " / ".join(line for entry in reading.coverage for line in entry.unknown_lines)
+        message += f": {shown}" if shown else ""
     raise UserError(
         "LKD601",
         message,
         "paste lines of livekit-server's, livekit-sip's or the worker's log, the error of an API call,\n"
-        "what lk prints with --json, webhook bodies, or rows of the call state logs",
+        "what lk prints, webhook bodies, or rows of the call state logs",
         Exit.UNDECIDED,
     )
 

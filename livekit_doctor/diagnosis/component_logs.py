@@ -74,7 +74,7 @@ class ComponentLogs(Struct, frozen=True, dict=True):
 
     @cached_property
     def _lines(self) -> tuple[tuple[Said | None, LogLine], ...]:
-        lines = {(line.log, line.file, line.number): line for line in self.call.setup.all(LogLine)}
+        lines = {line.place: line for line in self.call.setup.all(LogLine)}
         ordered = sorted(lines.values(), key=lambda line: (line.at is None, line.at or line.read.at, line.number))
         return tuple((meaning(line), line) for line in ordered)
 
@@ -255,8 +255,9 @@ class ComponentLogs(Struct, frozen=True, dict=True):
             return True
         if fields.get("room") or fields.get("room_id"):
             return False
-        if line.read.excerpt and fields.get("job_id", "") not in self.jobs_elsewhere:
-            # A person picked it, and no other call is known to be its own.
+        job = fields.get("job_id", "")
+        if line.read.excerpt and (not job or (not self.job_ids and job not in self.jobs_elsewhere)):
+            # A person picked it, and neither this call's own job is known, nor another call to be its own.
             return True
         dispatches = {dispatch.id for dispatch in self.call.dispatches_ever}
         return fields.get("job_id") in self.job_ids or fields.get("dispatch_id") in dispatches

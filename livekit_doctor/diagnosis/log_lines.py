@@ -62,12 +62,12 @@ def lines_of(call: Call) -> tuple[LogLine, ...]:
     Of pasted lines those of other calls are left out."""
     if not call.latest:
         return ()
-    lines: dict[tuple[str, str, int], LogLine] = {}
+    lines: dict[tuple[object, ...], LogLine] = {}
     own = {id(line) for line in call.component_logs.own}
     for line in call.setup.all(LogLine):
         if line.read.excerpt and id(line) not in own:
             continue
-        lines[line.log, line.file, line.number] = line
+        lines[line.place] = line
     return tuple(sorted(lines.values(), key=lambda line: (line.log, line.file, line.number)))
 
 

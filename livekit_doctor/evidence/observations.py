@@ -244,8 +244,9 @@ class LogStates(_Observation, frozen=True):
 
 # Logs of the components
 
-Component = Literal["worker", "server", "sip"]
-"""Whose log it is: an agent worker's, livekit-server's or livekit-sip's."""
+Component = Literal["worker", "server", "sip", "app"]
+"""Whose log it is: an agent worker's, livekit-server's, livekit-sip's, or another program's of the team that names
+an id of LiveKit's."""
 
 
 class LogLine(_Observation, frozen=True):
@@ -275,6 +276,11 @@ class LogLine(_Observation, frozen=True):
     """The team's own frames and the exception; frames of libraries are counted, not shown."""
     by_id: bool = True
     """Whether it has one of the call's own ids or names. False: found by its message alone."""
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        """Where it stands: the same for a line that was read twice. A line of JSON may hold several records."""
+        return (self.log, self.file, self.number, self.at, self.message)
 
 
 class LogFile(_Observation, frozen=True):
@@ -411,6 +417,8 @@ class Sighting(_Observation, frozen=True):
     event: str = ""
     """The webhook's, such as participant_joined; empty for an answer of the API."""
     lists: Literal["", "dispatches", "participants"] = ""
+    shows_jobs: bool = True
+    """Whether the jobs of its dispatches would be shown: lk's table has none."""
     info: Room | None = None
     participants: tuple[Participant, ...] = ()
     dispatches: tuple[Dispatch, ...] = ()
@@ -466,6 +474,10 @@ class Coverage(_Value, frozen=True):
     """How much of what was found in a text, such as {"TwirpError": 1}."""
     not_recognised: int | None = None
     """Lines of a text that are nothing that is known."""
+    unknown_lines: tuple[str, ...] = ()
+    """The first of them."""
+    lines: int | None = None
+    """How many lines a log has of which not all were looked at; None where all were."""
 
 
 Observation = (

@@ -181,7 +181,8 @@ class _Tracer:
         if not found:
             return evidence
         call = self._call(evidence)
-        reading = await asyncio.to_thread(logs.read, found, needles_of(call), utc_now(), self._bar)
+        needles, rows = needles_of(call), self.settings.call_logs
+        reading = await asyncio.to_thread(logs.read, found, needles, utc_now(), self._bar, rows)
         evidence = evidence.plus(reading, now=utc_now())
         if call.room is None and self._call(evidence).room is not None:
             evidence = await self._rows_of_found_call(await self._look_inside(evidence))

@@ -15,8 +15,10 @@ from livekit.rtc import IceTransportType, RtcConfiguration
 
 from tests.lab.audio import publish_silence
 from tests.lab.modes import SETTINGS_VARIABLE, Mode, WorkerSettings, call_id_of
+from tests.lab.spans import export_where_asked
 
 SETTINGS = WorkerSettings.from_json(os.environ[SETTINGS_VARIABLE])
+export_where_asked()
 CRASH_STATUS = 3
 NEVER_RUN_A_JOB = {
     Mode.AT_CAPACITY,

@@ -64,7 +64,7 @@ def only_the_automatic_dispatch(call: Call, proofs: Proofs) -> Finding | None:
 def no_job(call: Call, proofs: Proofs) -> Finding | None:
     """LKD402: a dispatch of the agent that had no job when it was listed."""
     listed = _last_list(call)
-    if listed is None or _reached(call, proofs):
+    if listed is None or not listed.shows_jobs or _reached(call, proofs):
         return None
     named = [dispatch for dispatch in listed.dispatches if dispatch.agent_name]
     if not named or any(dispatch.jobs for dispatch in named):

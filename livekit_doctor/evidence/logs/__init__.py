@@ -5,7 +5,7 @@ Each log is read in one pass, whatever its format and what a container put befor
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import structs
 
@@ -15,7 +15,7 @@ from livekit_doctor.evidence.logs.needles import Needles
 from livekit_doctor.evidence.logs.source import BROKEN_GZIP, LogSource, Stream, Unopenable, check
 from livekit_doctor.evidence.observations import Component, Coverage, Observation, Problem, Read, Reading
 from livekit_doctor.redact import redact_text
-from livekit_doctor.settings import Logs
+from livekit_doctor.settings import CallLogs, Logs
 
 if TYPE_CHECKING:
     from livekit_doctor.evidence.logs.scan import Scan
@@ -56,8 +56,15 @@ def require_readable(logs: Sequence[LogSource]) -> None:
             raise UserError("LKD001", f"{_OPTIONS[source.log]}: {error}", fix) from None
 
 
-def read(logs: Sequence[LogSource], needles: Needles, now: datetime, progress: Progress = lambda *_: None) -> Reading:
-    """What the logs say of a call: LogLine, and one LogFile each. `now` is when they are read.
+def read(
+    logs: Sequence[LogSource],
+    needles: Needles,
+    now: datetime,
+    progress: Progress = lambda *_: None,
+    call_logs: CallLogs | None = None,
+) -> Reading:
+    """What the logs say of a call: LogLine, and one LogFile each, and what else its lines show. `now` is when
+    they are read; `call_logs` says how the team's log rows look.
 
     A log that fails is coverage, the others are read all the same. Ids found in one are looked for in
     the next.
@@ -66,28 +73,57 @@ def read(logs: Sequence[LogSource], needles: Needles, now: datetime, progress: P
     coverage: list[Coverage] = []
     for source in sorted(logs, key=lambda source: _ORDER.index(source.log)):
         name = f"{SOURCES[source.log]} {source.name}"
-        scan, problem = _scan(source, needles, Read(source=name, at=now), progress)
+        scan, problem = _scan(source, needles, Read(source=name, at=now), progress, call_logs or CallLogs())
         needles = structs.replace(needles, ids=scan.needles.ids, rooms=scan.needles.rooms)
-        observations += (*scan.lines, scan.file)
+        observations += (*scan.lines, *scan.found)
+        if scan.sample.is_whole_log:
+            observations.append(scan.file)
         if problem is None and not needles.texts:
             problem = _problem(
                 source, "neither a room nor an id of the call is known that could be looked for", "searched"
             )
-        if problem is not None:
-            coverage.append(Coverage(source=name, status="unread", problem=problem))
-        else:
-            coverage.append(Coverage(source=name, status="read" if scan.matched else "empty"))
+        problem = problem or _not_understood(source, scan)
+        status: Literal["read", "empty", "unread"] = "read" if scan.matched else "empty"
+        coverage.append(_coverage(name, "unread" if problem else status, problem, scan))
     return Reading(observations=tuple(observations), coverage=tuple(coverage))
 
 
-def _scan(source: LogSource, needles: Needles, read: Read, progress: Progress) -> tuple["Scan", Problem | None]:
+def _coverage(name: str, status: Literal["read", "empty", "unread"], problem: Problem | None, scan: "Scan") -> Coverage:
+    unknown = scan.sample.unknown
+    return Coverage(
+        source=name,
+        status=status,
+        problem=problem,
+        recognised=dict(scan.sample.recognised),
+        not_recognised=unknown.count,
+        unknown_lines=tuple(unknown.first),
+        lines=None if scan.sample.whole else scan.file.lines,
+    )
+
+
+def _not_understood(source: LogSource, scan: "Scan") -> Problem | None:
+    """Why a file does not count as read in which no record is of LiveKit; None for one that has some, or is empty."""
+    if scan.sample.recognised or not scan.sample.unknown.count:
+        return None
+    first = " / ".join(scan.sample.unknown.first)
+    return _problem(source, f"no line of it is recognised as a log's of LiveKit: {first}", "understood")
+
+
+def _scan(
+    source: LogSource, needles: Needles, read: Read, progress: Progress, call_logs: CallLogs
+) -> tuple["Scan", Problem | None]:
     size = source.size
     from livekit_doctor.evidence.logs.scan import Scan
 
-    scan = Scan(source, needles, read, thorough=size is None or size <= SMALL)
+    scan = Scan(source, needles, read, call_logs, thorough=size is None or size <= SMALL)
     problem = _run(scan, source, size, progress)
+    if scan.sample.is_newest_first and source.is_regular and scan.needles != needles and not problem:
+        # The ids that a line brings along are in the lines above it.
+        grown = structs.replace(needles, ids=scan.needles.ids, rooms=scan.needles.rooms)
+        scan = Scan(source, grown, read, call_logs, thorough=size is None or size <= SMALL)
+        problem = _run(scan, source, size, progress)
     if size is not None and size > SMALL and not scan.matched and not problem and needles.ids:
-        scan = Scan(source, needles, read)
+        scan = Scan(source, needles, read, call_logs)
         problem = _run(scan, source, size, progress)
     return scan, problem
 

@@ -1,6 +1,7 @@
 """One pass over one log: large blocks are searched, and only the lines that hit are parsed."""
 
 import heapq
+import json
 import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
@@ -9,22 +10,26 @@ from functools import cached_property, partial
 
 from msgspec import structs
 
-from livekit_doctor.evidence.logs import formats, messages
+from livekit_doctor.evidence.logs import messages, unnamed
 from livekit_doctor.evidence.logs.blocks import LONGEST_LINE, Block, Blocks
-from livekit_doctor.evidence.logs.fields import normalised, room_in, shortened
 from livekit_doctor.evidence.logs.kept import Kept
 from livekit_doctor.evidence.logs.needles import Needles, is_id, places_of, spellings
-from livekit_doctor.evidence.logs.parsed import Parsed
-from livekit_doctor.evidence.logs.prefixes import strip
-from livekit_doctor.evidence.logs.records import Record, begins_record, record_at
+from livekit_doctor.evidence.logs.sample import Sample, times
 from livekit_doctor.evidence.logs.source import LogSource
-from livekit_doctor.evidence.logs.tracebacks import trimmed
-from livekit_doctor.evidence.observations import LogFile, LogLine, Read
-from livekit_doctor.redact import redact_text
+from livekit_doctor.evidence.logs.windows import Window, begins_record, window_at
+from livekit_doctor.evidence.observations import LogFile, LogLine, Observation, Read
+from livekit_doctor.evidence.pasted import api_errors
+from livekit_doctor.evidence.pasted.interface import Context, Recogniser
+from livekit_doctor.evidence.records import shapes, tracebacks
+from livekit_doctor.evidence.records.component import component
+from livekit_doctor.evidence.records.fields import room_in
+from livekit_doctor.evidence.records.lines import GONE, strip
+from livekit_doctor.evidence.records.reader import observed
+from livekit_doctor.evidence.records.record import Record
+from livekit_doctor.evidence.records.wraps import unwrapped
+from livekit_doctor.evidence.sources import EVIDENCE
+from livekit_doctor.settings import CallLogs
 
-LONGEST_MESSAGE = 600
-_SAMPLED = 200
-"""Lines at the beginning and at the end of a log in which its format and its span are looked for."""
 _PEEKED = 1 << 16
 """Bytes at the beginning of a block in which its time is looked for."""
 
@@ -32,8 +37,9 @@ NEARBY = 2
 """Blocks before and after one of the call that are searched for everything."""
 NEAR = timedelta(minutes=10)
 """Before and after the call."""
+SHORT = 1 << 20
+"""Bytes of a log that a terminal may have cut, and that may be something else than a log."""
 TOO_LONG = "longer than 1 MB"
-_TRACEBACK = "Traceback (most recent call last):"
 
 
 class Scan:
@@ -45,8 +51,10 @@ class Scan:
     be read only once, or have no line with a name.
     """
 
-    def __init__(self, source: LogSource, needles: Needles, read: Read, *, thorough: bool = True) -> None:
-        self.source, self.needles, self._read = source, needles, read
+    def __init__(
+        self, source: LogSource, needles: Needles, read: Read, call_logs: CallLogs, *, thorough: bool = True
+    ) -> None:
+        self.source, self.needles, self._read, self._call_logs = source, needles, read, call_logs
         self._thorough = thorough or not needles.names
         self._messages = messages.WITHOUT_ID[source.log]
         self._kept = Kept(needles)
@@ -57,24 +65,23 @@ class Scan:
         self._passed: deque[Block] = deque(maxlen=NEARBY)
         self._near_left = 0
         self._before: datetime | None = None
-        self._formats: Counter[str] = Counter()
+        self.sample = Sample(source.log)
+        self.found: list[Observation] = []
         self._skipped: Counter[str] = Counter()
-        self._zoned = True
-        self._first_at: datetime | None = None
-        self._last_at: datetime | None = None
         self._lines = 0
 
     def run(self, parts: Iterator[bytes], progress: Callable[[], None] = lambda: None) -> None:
         """Goes through the log. Raises what the stream raises; what was read until then is kept."""
         blocks = Blocks(parts, begins_record)
-        last = b""
+        last = Block(b"", 1)
         try:
             for block in blocks:
                 if block.number == 1:
-                    self._sample_first(block.data)
+                    block = self._unwrapped(block)
+                    self.sample.begin(block.data)
                 self._look_at(block)
                 self._check_text(block.data)
-                last = block.data or last
+                last = block if block.data else last
                 progress()
         finally:
             if not self.matched:
@@ -82,7 +89,10 @@ class Scan:
             self._lines = blocks.lines
             if blocks.too_long:
                 self._skipped[TOO_LONG] += blocks.too_long
-            self._sample_last(last)
+            self._check_end(last.data)
+            self.sample.end(last.data, last.number)
+            if last.number == 1 and 0 < len(last.data) <= SHORT:
+                self.found += unnamed.found(last.data, self)
 
     @property
     def lines(self) -> list[LogLine]:
@@ -95,18 +105,18 @@ class Scan:
 
     @property
     def file(self) -> LogFile:
-        span = [at for at in (self._first_at, self._last_at) if at is not None]
+        span = [at for at in (self.sample.first_at, self.sample.last_at) if at is not None]
         return LogFile(
             read=self._read,
             log=self.source.log,
             name=self.source.name,
-            formats=tuple(name for name, _ in self._formats.most_common()),
+            formats=tuple(name for name, _ in self.sample.formats.most_common()),
             lines=self._lines,
             matched=self._kept.matched,
             # Some exports have the newest line first.
             first_at=min(span, default=None),
             last_at=max(span, default=None),
-            zoned=self._zoned,
+            zoned=self.sample.zoned,
             skipped=dict(self._skipped),
             left_out=dict(self._kept.left_out),
         )
@@ -140,7 +150,7 @@ class Scan:
         start = self.needles.start
         if start is None:
             return False
-        first = next(self._times(block.data[:_PEEKED]), None)
+        first = next(times(block.data[:_PEEKED]), None)
         if first is None or not first[1]:
             return False
         before, self._before = self._before, first[0]
@@ -163,15 +173,15 @@ class Scan:
             place = heapq.heappop(places)
             if place < done or not self._may_matter(data, place):
                 continue
-            record = record_at(data, place, done)
-            done = record.end
-            number += data.count(b"\n", counted, record.start)
-            counted = record.start
-            if record.end - record.start > LONGEST_LINE:
+            window = window_at(data, place, done)
+            done = window.end
+            number += data.count(b"\n", counted, window.start)
+            counted = window.start
+            if window.end - window.start > LONGEST_LINE:
                 self._skipped[TOO_LONG] += 1
                 continue
             known = set(self._spelt)
-            self._take(record, data[record.start : record.end], number)
+            self._take(window, data, number)
             for place in places_of(data, self._spelt.keys() - known, done):
                 heapq.heappush(places, place)
 
@@ -185,27 +195,31 @@ class Scan:
     def _needed(self) -> tuple[bytes, ...]:
         return messages.as_bytes((*self._messages.anywhere, *self._messages.nearby))
 
-    def _take(self, record: Record, raw: bytes, number: int) -> None:
+    def _take(self, window: Window, data: bytes, number: int) -> None:
+        self.sample.take(window, number, data)
+        raw = data[window.start : window.end]
+        for record in window.records or [self._unknown(window)]:
+            own = raw if len(window.records) < 2 else _spelt(record)
+            self._take_record(record, own, window, number)
+
+    def _take_record(self, record: Record, raw: bytes, window: Window, number: int) -> None:
         found = {text for spelt, text in self._spelt.items() if _is_word_in(spelt, raw)}
-        parsed = formats.parse(record.lines)
-        if parsed is None:
-            parsed = self._unparsed(record)
-        else:
-            self._formats[parsed.format] += bool(parsed.format)
         by_name_only = not found - set(self._names)
-        room = room_in(parsed.fields)
-        if by_name_only and not self._is_of_room(room, found):
+        if by_name_only and not self._is_of_room(room_in(record.fields), found):
             found = set()
-        message = self._messages.in_message(parsed.message)
-        if (not found and message is None) or messages.is_chatter(parsed.message):
+        message = self._messages.in_message(record.message)
+        if (not found and message is None) or messages.is_chatter(record.message):
             return
-        made = partial(self._line, parsed, number, by_id=bool(found))
+        log = component(record, self.source.log)
+        log = self.source.log if log in (None, "app") else log
+        made = partial(observed, record, log, self.source.name, number, self._read, by_id=bool(found))
         if not found:
             self._kept.add_without_id(message or "", made())
-        elif by_name_only and parsed.at and not self.needles.near(parsed.at, parsed.zoned):
+        elif by_name_only and record.at and not self.needles.near(record.at, record.zoned):
             self._kept.left_out["too far from the time of the call"] += 1
         elif line := self._kept.add(made):
             self._learn(line.fields)
+            self.found += self._told(window, record)
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -219,32 +233,27 @@ class Scan:
             return not all(text.isalpha() for text in found)
         return not self.needles.rooms or room in self.needles.rooms or bool(found & set(self.needles.call_ids))
 
-    def _unparsed(self, record: Record) -> Parsed:
-        texts = record.texts
+    def _unknown(self, window: Window) -> Record:
+        texts = [line.text for line in window.excerpt.stripped if line.text != GONE]
         if texts[0].startswith("{"):
             self._skipped["JSON that is not whole"] += 1
-        traceback = "\n".join(texts) if any(_TRACEBACK in text for text in texts) else ""
-        return Parsed("", texts[0].strip(), record.lines[0].at, traceback=traceback)
+        traceback = "\n".join(texts) if any(tracebacks.PYTHON in text for text in texts) else ""
+        return Record("", texts[0].strip(), window.excerpt.stripped[0].at, traceback=traceback)
 
-    def _line(self, parsed: Parsed, number: int, *, by_id: bool) -> LogLine:
-        fields = normalised(parsed.fields)
-        if parsed.time_of_day:
-            fields["time_of_day"] = parsed.time_of_day
-        message, mark, rest = parsed.message.partition(_TRACEBACK)
-        return LogLine(
-            read=self._read,
-            log=self.source.log,
-            file=self.source.name,
-            number=number,
-            at=parsed.at,
-            zoned=parsed.zoned,
-            level=parsed.level,
-            logger=parsed.logger,
-            message=shortened(redact_text(message), LONGEST_MESSAGE).strip(),
-            fields=fields,
-            traceback=trimmed(parsed.traceback or mark + rest),
-            by_id=by_id,
-        )
+    def context(self, at: datetime | None = None) -> Context:
+        """Of what is found in a line of this time. What has no time is worth as much as if it were pasted."""
+        read = self._read if at is not None else structs.replace(self._read, source=f"{EVIDENCE} {self.source.name}")
+        return Context(structs.replace(read, clock_at=at), self._call_logs)
+
+    def _told(self, window: Window, record: Record) -> Iterator[Observation]:
+        """What a line of the call tells beside being one: an error of the API, a webhook, an answer of the API."""
+        if record.by == "go":
+            return
+        context = self.context(record.at if record.zoned else None)
+        for recogniser in (api_errors.find,) if window.records else _others():
+            for found in recogniser(window.excerpt, context):
+                window.excerpt.take(found.first, found.last)
+                yield from found.observations
 
     def _learn(self, fields: dict[str, str]) -> None:
         """Ids that a line of the call brings along lead to further lines of it."""
@@ -265,51 +274,22 @@ class Scan:
 
     # Facts about the log
 
-    def _sample_first(self, data: bytes) -> None:
-        first = next(self._times(data), None)
-        if first is not None:
-            self._first_at, self._zoned = first
+    def _unwrapped(self, block: Block) -> Block:
+        """The log's text as it was before a terminal cut it, which nobody does to a large one."""
+        if not block.is_last or len(block.data) > SHORT:
+            return block
+        lines = block.data.decode("utf-8", "surrogateescape").split("\n")
+        put = unwrapped(lines)
+        if GONE not in put:
+            return block
+        return structs.replace(block, data="\n".join(put).encode("utf-8", "surrogateescape"))
 
-    def _sample_last(self, data: bytes) -> None:
+    def _check_end(self, data: bytes) -> None:
         last_line = data.rfind(b"\n") + 1
         if 0 < len(data) - last_line <= LONGEST_LINE:
             line = strip(data[last_line:])
-            if line.text.startswith("{") and formats.parse([line]) is None:
+            if line.text.startswith("{") and shapes.read_json(line) is None:
                 self._skipped["half a JSON line at the end"] += 1
-        last = next(self._times_from_end(data), None)
-        if last is not None:
-            self._last_at, zoned = last
-            self._zoned = self._zoned and zoned
-
-    def _times(self, data: bytes) -> Iterator[tuple[datetime, bool]]:
-        """When the first records were that have a time."""
-        place = 0
-        for _ in range(_SAMPLED):
-            if place >= len(data):
-                return
-            record = record_at(data, place, place)
-            yield from self._time(record)
-            place = record.end
-
-    def _times_from_end(self, data: bytes) -> Iterator[tuple[datetime, bool]]:
-        place = len(data)
-        for _ in range(_SAMPLED):
-            if place <= 0:
-                return
-            record = record_at(data, data.rfind(b"\n", 0, place - 1) + 1)
-            yield from self._time(record)
-            place = record.start
-
-    def _time(self, record: Record) -> Iterator[tuple[datetime, bool]]:
-        if record.end - record.start > LONGEST_LINE:
-            return
-        parsed = formats.parse(record.lines)
-        if parsed is not None:
-            self._formats[parsed.format] += bool(parsed.format)
-        if parsed is not None and parsed.at is not None:
-            yield parsed.at, parsed.zoned
-        elif record.lines[0].at is not None:
-            yield record.lines[0].at, True
 
     def _check_text(self, data: bytes) -> None:
         if data.isascii():
@@ -328,6 +308,18 @@ def _is_broken(line: bytes) -> bool:
     except UnicodeDecodeError:
         return True
     return False
+
+
+def _others() -> tuple[Recogniser, ...]:
+    """Of what is no line of a log; they bring protobuf along."""
+    from livekit_doctor.evidence.pasted.recognisers import BESIDE_LOG_LINES
+
+    return BESIDE_LOG_LINES
+
+
+def _spelt(record: Record) -> bytes:
+    """What one of several records of a document says, to be searched in."""
+    return f"{record.message} {json.dumps(record.fields, default=str)}".encode("utf-8", "replace")
 
 
 def _is_word_in(spelt: bytes, raw: bytes) -> bool:

@@ -1,7 +1,7 @@
 """What people paste: text of a ticket, a mail or a chat, and what of it is evidence.
 
 Each recogniser reads the text for one kind of thing. What a person pasted was picked: it shows what is
-in it, and nothing by what is not. A new kind is one module, and one line in RECOGNISERS.
+in it, and nothing by what is not. A new kind is one module, and one line in recognisers.py.
 """
 
 from collections import Counter
@@ -12,15 +12,11 @@ from msgspec import structs
 
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import Coverage, LogLine, Observation, Read, Reading
-from livekit_doctor.evidence.pasted import api_errors, lk_output, log_lines, rows, webhooks
-from livekit_doctor.evidence.pasted.excerpt import Excerpt
-from livekit_doctor.evidence.pasted.interface import Context, Recogniser
+from livekit_doctor.evidence.pasted.interface import Context
+from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.settings import CallLogs
 
-__all__ = ["RECOGNISERS", "read"]
-
-RECOGNISERS: tuple[Recogniser, ...] = (webhooks.find, lk_output.find, rows.find, log_lines.find, api_errors.find)
-"""In this order: what one has taken, the next ones look at only for what else is in it."""
+__all__ = ["read"]
 
 
 def read(texts: Sequence[tuple[str, str]], now: datetime, call_logs: CallLogs | None = None) -> Reading:
@@ -37,6 +33,8 @@ def read(texts: Sequence[tuple[str, str]], now: datetime, call_logs: CallLogs | 
 
 
 def _read(name: str, text: str, now: datetime, call_logs: CallLogs) -> Reading:
+    from livekit_doctor.evidence.pasted.recognisers import RECOGNISERS
+
     source = f"{sources.EVIDENCE} {name}"
     context = Context(Read(source=source, at=now), call_logs)
     excerpt = Excerpt.of(text, name)
@@ -47,11 +45,13 @@ def _read(name: str, text: str, now: datetime, call_logs: CallLogs) -> Reading:
             excerpt.take(found.first, found.last)
             observations += found.observations
             recognised[found.kind] += found.count
+    unknown = excerpt.not_recognised
     coverage = Coverage(
         source=source,
         status="read" if recognised else "empty",
         recognised=dict(recognised),
-        not_recognised=excerpt.not_recognised,
+        not_recognised=unknown.count,
+        unknown_lines=tuple(unknown.first),
     )
     return Reading(observations=tuple(_in_order(observations)), coverage=(coverage,))
 

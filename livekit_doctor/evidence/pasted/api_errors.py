@@ -11,14 +11,16 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cached_property
+from itertools import chain
 
 from msgspec import Struct, field, structs
 
-from livekit_doctor.evidence.logs.fields import shortened
-from livekit_doctor.evidence.logs.times import moment
 from livekit_doctor.evidence.observations import ApiRefusal, Observation, Read, SipCallResult
-from livekit_doctor.evidence.pasted.excerpt import Excerpt
 from livekit_doctor.evidence.pasted.interface import Context, Found
+from livekit_doctor.evidence.records.excerpt import Excerpt
+from livekit_doctor.evidence.records.fields import shortened
+from livekit_doctor.evidence.records.times import moment
 from livekit_doctor.redact import redact_text
 
 _CODES = (
@@ -47,7 +49,8 @@ _NODE_STATUS = re.compile(r"\bstatus: (\d{3})\b")
 _NODE_SIP = re.compile(r"sip_status_code['\"]?: ['\"](\d{3})['\"]")
 _NODE_SIP_TEXT = re.compile(r"sip_status['\"]?: ['\"]([^'\"\n]{1,80})['\"]")
 _NODE_HEAD = re.compile(
-    r"^[^\n]{0,120}?(?:Error|[A-Z][a-z]+(?: [A-Z][a-z]+){0,3}): (?P<message>[^\n]{1,500})$", re.MULTILINE
+    r"^[^\n]{0,120}?(?:Error(?: \[\w{1,40}\])?|[A-Z][a-z]+(?: [A-Z][a-z]+){0,3}): (?P<message>[^\n]{1,500})$",
+    re.MULTILINE,
 )
 _META = re.compile(r"['\"](\w{1,40})['\"]: ['\"]([^'\"\n]{0,300})['\"]")
 _STATUS_LINE = re.compile(
@@ -60,6 +63,12 @@ _PLAIN = re.compile(
     r"[Uu]nexpected [Ss]tatus ?[Cc]ode from INVITE response:? [3-6]\d\d\b|"
     r"INVITE blocked by carrier: [^\n\"]{1,120}",
 )
+_SIP_STATUS = re.compile(
+    r"^[^\n]{0,80}?(?<![\w])sip[ _]status(?:[ _]code)?[\"']?(?::| is| ?=) ?[\"']?(?P<sip>[3-6]\d\d)\b"
+    r"[ :(]{0,3}(?P<text>[A-Za-z][A-Za-z_ ]{1,40})?\)?[\"']?[.;]?\s*$",
+    re.MULTILINE | re.IGNORECASE,
+)
+"""As a program prints it of an error's metadata, at the end of a line: SIP Status: 403 (FORBIDDEN)."""
 _METHOD = re.compile(
     r"livekit\.(?:RoomService|AgentDispatchService|SIP)/(\w{4,40})|"
     r"\b(create_sip_participant|createSipParticipant|CreateSIPParticipant|create_dispatch|createDispatch|CreateDispatch|"
@@ -103,7 +112,7 @@ _MOST = 200
 """Errors of one text that are kept."""
 
 
-class _Error(Struct):
+class _Error(Struct, dict=True):
     """An error as it was printed, in the lines `first` to `last`."""
 
     kind: str
@@ -116,28 +125,29 @@ class _Error(Struct):
     quoted: bool = False
     """Whether a sentence goes on around it."""
 
+    @cached_property
+    def words(self) -> str:
+        """Its message without what Go puts before it, as often as it was handed on."""
+        return re.sub(r"^(?:twirp error \w+:\s*)+", "", self.message.strip()).strip()
+
 
 def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
     """Each error once: one form may hold another, as a traceback does that ends with Twirp's words."""
     text = "\n".join(excerpt.lines)
-    errors = [*_in_json(excerpt), *_in_text(text)]
     kept: list[_Error] = []
-    for error in errors:
-        if len(kept) < _MOST and not any(_is_same(error, other) for other in kept):
+    for error in chain(_in_json(excerpt), _in_text(text)):
+        if not any(_is_same(error, other) for other in kept):
             kept.append(error)
+        if len(kept) == _MOST:
+            break
     for error in sorted(kept, key=lambda error: error.first):
         yield Found(error.kind, error.first, error.last, (_observation(error, excerpt, context),))
 
 
 def _is_same(error: _Error, other: _Error) -> bool:
     overlaps = error.first <= other.last and other.first <= error.last
-    words = _own_words(error.message)
-    repeats = bool(words) and words == _own_words(other.message) and error.code in (other.code, "unknown")
+    repeats = bool(error.words) and error.words == other.words and error.code in (other.code, "unknown")
     return overlaps or (repeats and abs(error.first - other.first) <= _NEAR)
-
-
-def _own_words(text: str) -> str:
-    return re.sub(r"^(?:twirp error \w+:\s*)+", "", text.strip()).strip()
 
 
 def _in_json(excerpt: Excerpt) -> Iterator[_Error]:
@@ -207,10 +217,25 @@ def _in_text(text: str) -> Iterator[_Error]:
     for match in _GO.finditer(text):
         message, quoted = match["message"].rstrip("'`”) \\"), _is_quoted(text, match)
         yield _Error("twirp error", *starts.of(match), code=match["code"], message=message, quoted=quoted)
+    for match in _SIP_STATUS.finditer(text):
+        told = _told(match, text)
+        if told is None:
+            continue
+        meta = {"sip_status_code": match["sip"], "sip_status": (match["text"] or "").strip()}
+        yield _Error("SIP status", *starts.of(match), message=match[0].strip(), meta=meta, quoted=told)
     for match in _PLAIN.finditer(text):
         if _is_compared(text, match):
             continue
         yield _Error("API error message", *starts.of(match), message=match[0], quoted=_is_quoted(text, match))
+
+
+def _told(match: re.Match[str], text: str) -> bool | None:
+    """Whether a status may be told by a person; None where the line is code or an error's own message. Alone in
+    a line it says neither whose it is nor who says so."""
+    before = match[0][: match.start("sip") - match.start()]
+    if _COMPARES.search(before) or "invite" in before.lower():
+        return None
+    return not (_LOGGED.match(before) or _OF_PROGRAM.search(before)) or _is_quoted(text, match)
 
 
 def _is_code(text: str, match: re.Match[str]) -> bool:

@@ -13,8 +13,8 @@ from livekit.protocol import agent_dispatch, models
 from msgspec.structs import replace
 
 from livekit_doctor.evidence.livekit_api import dispatch_of, participant_of
-from livekit_doctor.evidence.logs.fields import shortened
 from livekit_doctor.evidence.observations import Dispatch, Job, Participant
+from livekit_doctor.evidence.records.fields import shortened
 from livekit_doctor.redact import redact_text
 
 M = TypeVar("M", bound=Message)

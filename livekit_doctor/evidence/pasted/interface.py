@@ -6,7 +6,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from livekit_doctor.evidence.observations import Observation, Read
-from livekit_doctor.evidence.pasted.excerpt import Excerpt
+from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.settings import CallLogs
 
 

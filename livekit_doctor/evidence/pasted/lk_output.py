@@ -1,4 +1,5 @@
-"""What `lk ... --json` prints, and API users print likewise: rooms, participants, agent dispatches, SIP objects.
+"""What `lk ... --json` prints where it has that flag, and API users print likewise: rooms, participants, agent
+dispatches, SIP objects.
 
 lk 2.x prints protobuf JSON, keys in camelCase; other programs print the proto's own names in snake_case.
 Either way it is one answer of the API, of a moment that it does not name.
@@ -20,8 +21,8 @@ from livekit_doctor.evidence.observations import (
     SipDispatchRuleList,
 )
 from livekit_doctor.evidence.pasted import as_said
-from livekit_doctor.evidence.pasted.excerpt import Excerpt
 from livekit_doctor.evidence.pasted.interface import Context, Found
+from livekit_doctor.evidence.records.excerpt import Excerpt
 
 M = TypeVar("M", bound=Message)
 Values = Sequence[dict[str, object]]
@@ -43,9 +44,17 @@ def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
             yield Found(kind, document.first, document.last, observations, len(items))
 
 
+def read_answer(kind: str, items: Values, context: Context, *, is_list: bool = True) -> tuple[Observation, ...]:
+    """Objects of one kind, by default a whole list of them, given as protobuf JSON; nothing where they are none."""
+    try:
+        return _READERS[kind](items[:MOST], is_list, context)
+    except (ParseError, ValueError, TypeError, AttributeError, OverflowError, OSError, RecursionError):
+        return ()
+
+
 def _answers(value: object) -> Iterator[tuple[str, Values, bool]]:
     """What kind of objects the document has, the objects, and whether they are the whole list."""
-    if isinstance(value, dict):
+    if isinstance(value, dict) and not _OF_LOGS & value.keys():
         for key, kind in _KEYS.items():
             if isinstance(value.get(key), list):
                 items = _objects(value[key])
@@ -69,6 +78,8 @@ def _objects(value: object) -> list[dict[str, object]]:
 ROOM, PARTICIPANT, DISPATCH = "room", "participant", "agent dispatch"
 OUTBOUND, INBOUND, RULE = "SIP outbound trunk", "SIP inbound trunk", "SIP dispatch rule"
 
+_OF_LOGS = {"level", "levelname", "severity"}
+
 _KEYS = {
     "rooms": ROOM,
     "participants": PARTICIPANT,
@@ -79,7 +90,9 @@ _KEYS = {
 
 
 def _kind(value: dict[str, object]) -> str:
-    """What an object is, by its id and the keys that no other has."""
+    """What an object is, by its id and the keys that no other has; a line of a log may name any id."""
+    if _OF_LOGS & value.keys():
+        return ""
     sid, own_id = str(value.get("sid", "")), str(value.get("id", ""))
     if sid.startswith("RM_"):
         return ROOM

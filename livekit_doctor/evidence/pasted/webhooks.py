@@ -12,8 +12,8 @@ from livekit.protocol import models, webhook
 from livekit_doctor.evidence.livekit_api import name_of, room_of, track_of
 from livekit_doctor.evidence.observations import Sighting
 from livekit_doctor.evidence.pasted import as_said
-from livekit_doctor.evidence.pasted.excerpt import Excerpt
 from livekit_doctor.evidence.pasted.interface import Context, Found
+from livekit_doctor.evidence.records.excerpt import Excerpt
 
 KIND = "webhook"
 

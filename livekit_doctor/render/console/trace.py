@@ -73,13 +73,16 @@ def _header(page: Page, report: TraceReport) -> None:
     for entry in diagnosis.coverage:
         if entry.not_recognised is not None:
             page.hanging([(f"{printable(entry.source)}  ", "bold")], recognised(entry), style="dim")
+            for line in entry.unknown_lines:
+                page.hanging([("  not recognised: ", "dim")], line, style="dim")
     page.line()
 
 
 def recognised(entry: Coverage) -> str:
-    """What was recognised in a pasted text, and how many of its lines were not."""
+    """What was recognised in a text, and how many of its lines were not."""
     counts = ", ".join(_counted(count, kind) for kind, count in entry.recognised.items())
-    return f"recognised: {counts or 'nothing'}; not recognised: {_counted(entry.not_recognised or 0, 'line')}"
+    text = f"recognised: {counts or 'nothing'}; not recognised: {_counted(entry.not_recognised or 0, 'line')}"
+    return f"{text}; looked at closely, of {entry.lines} lines in all" if entry.lines else text
 
 
 def _counted(count: int, word: str) -> str:
@@ -87,7 +90,7 @@ def _counted(count: int, word: str) -> str:
         return f"1 {word}"
     if word.endswith("y"):
         return f"{count} {word[:-1]}ies"
-    return f"{count} {word}{'es' if word.endswith('ch') else 's'}"
+    return f"{count} {word}{'es' if word.endswith(('ch', 's')) else 's'}"
 
 
 def _leg(page: Page, leg: Leg, diagnosis: Diagnosis, detail: Detail) -> None:

@@ -328,4 +328,6 @@ def _coverage(entry: Coverage, report: TraceReport) -> CoverageRow:
 
 def _recognised(entry: Coverage) -> str:
     counts = ", ".join(f"{kind}: {count}" for kind, count in entry.recognised.items())
-    return f"recognised: {counts or 'nothing'}; lines not recognised: {entry.not_recognised}"
+    first = "".join(f"; {line}" for line in entry.unknown_lines)
+    of_all = f"; looked at closely, of {entry.lines} lines in all" if entry.lines else ""
+    return f"recognised: {counts or 'nothing'}; lines not recognised: {entry.not_recognised}{first}{of_all}"

@@ -69,6 +69,9 @@ def _coverage(entry: Coverage, report: TraceReport) -> dict[str, Any]:
     shown: dict[str, Any] = {"source": entry.source, "status": entry.status, "error": error}
     if entry.not_recognised is not None:
         shown |= {"recognised": entry.recognised, "not_recognised": entry.not_recognised}
+        shown |= {"unknown_lines": list(entry.unknown_lines)}
+    if entry.lines is not None:
+        shown |= {"lines": entry.lines}
     return shown
 
 

@@ -16,9 +16,10 @@ import pytest
 from livekit_doctor.errors import UserError
 from livekit_doctor.evidence.logs import LogSource, Needles, read, require_readable
 from livekit_doctor.evidence.logs.source import Stream
-from livekit_doctor.evidence.observations import LogFile, LogLine
+from livekit_doctor.evidence.observations import Component, LogFile, LogLine, SipCallResult
 from tests.evidence.logs.support import (
     AT,
+    DATA,
     NOW,
     Ids,
     others,
@@ -383,3 +384,97 @@ def test_large_log_of_a_known_time(large: Path) -> None:
     """The messages without an id, of that time, where the call itself is not in the log."""
     found = read_file(large, rooms=("call-of-another-name",), start=AT, end=AT)
     assert sum(line.message.startswith("failed to connect") for line in found.lines) == 2
+
+
+# What --evidence reads, the log options read, and say what they understood.
+
+
+def test_what_was_recognised_is_counted_and_the_rest_is_shown(tmp_path: Path) -> None:
+    found = read_text(tmp_path, f"{LINE}\nstarted by cron\n{LINE}\n", rooms=(CALL.room,))
+    assert found.coverage.recognised == {"worker log line": 2}
+    assert (found.coverage.not_recognised, found.coverage.unknown_lines) == (1, ("started by cron",))
+    assert found.coverage.lines is None
+
+
+def test_a_file_of_which_nothing_was_understood_was_not_read(tmp_path: Path) -> None:
+    found = read_text(tmp_path, "first,second\n1,2\n", rooms=(CALL.room,))
+    assert found.coverage.status == "unread"
+    assert found.coverage.problem is not None
+    assert "no line of it is recognised as a log's of LiveKit: first,second / 1,2" in found.coverage.problem.message
+
+
+@pytest.mark.parametrize("option", ["worker", "server", "sip"])
+def test_all_components_in_one_file(option: Component, tmp_path: Path) -> None:
+    """As `docker compose logs` prints them."""
+    of_sip = zap_console("SIP invite failed", sipCallID="x", roomName=CALL.room)
+    lines = (
+        f"agent-1   | {python_text('received job request', **CALL.fields)}",
+        f"livekit-1 | {zap_console('assigned job to worker', jobID=CALL.job_id, room=CALL.room)}",
+        f"sip-1     | {of_sip.replace('livekit.agents', 'sip')}",
+    )
+    found = read_text(tmp_path, "\n".join(lines), option, rooms=(CALL.room,))
+    assert [line.log for line in found.lines] == ["worker", "server", "sip"]
+
+
+REFUSED = "SIP call failed: 486 Busy Here (resource_exhausted)"
+
+
+def test_an_error_of_the_api_in_a_line_of_the_call(tmp_path: Path) -> None:
+    own = python_json(f"dial failed: {REFUSED}", level="ERROR", room=CALL.room)
+    other = python_json("dial failed: SIP call failed: 404 Not Found (not_found)", level="ERROR", room="another")
+    (result,) = results_in(tmp_path, f"{other}\n{own}\n{other}\n")
+    assert (result.sip_status_code, result.read.clock_at, result.read.excerpt) == (486, AT, False)
+
+
+def test_an_error_that_names_no_call(tmp_path: Path) -> None:
+    """It is the call's where the log names no other; else nobody knows whose."""
+    error = f"2026-11-23 21:25:30,000 - ERROR dialer - {REFUSED}\n"
+    (result,) = results_in(tmp_path, f"{LINE}\n{error}")
+    assert (result.sip_status_code, result.read.excerpt) == (486, True)
+    assert not results_in(tmp_path, f"{LINE}\n{error}{others(1)}")
+
+
+def test_an_error_given_as_a_log(tmp_path: Path) -> None:
+    (result,) = results_in(tmp_path, f"Traceback (most recent call last):\n  File 'a.py'\nSipCallError: {REFUSED}\n")
+    assert result.read.excerpt
+
+
+def results_in(folder: Path, text: str) -> list[SipCallResult]:
+    (folder / "w.log").write_text(text)
+    reading = read([LogSource("worker", str(folder / "w.log"))], Needles(rooms=(CALL.room,)), NOW)
+    return [item for item in reading.observations if isinstance(item, SipCallResult)]
+
+
+@pytest.mark.parametrize("file", ["spans-1.8.9-otlp.jsonl", "spans-1.8.9-console.json"])
+def test_spans_of_a_real_worker(file: str) -> None:
+    """livekit-agents 1.8.9 in the lab (tests/lab/test_lab_spans.py), its spans exported by OpenTelemetry's SDK."""
+    reading = read([LogSource("worker", str(DATA / file))], Needles(rooms=("spans-raises",)), NOW)
+    lines = [item for item in reading.observations if isinstance(item, LogLine)]
+    assert [line.message for line in lines if line.level != "debug"] == [
+        *("received job request", "job accepted", "job assigned", "process took the job", "entrypoint started"),
+        "unhandled exception while running the job task",
+    ]
+    assert {line.fields.get("room") for line in lines if line.level != "debug"} == {"spans-raises"}
+    (raised,) = (line for line in lines if line.traceback)
+    assert "RuntimeError: the lab's entrypoint raises" in raised.traceback
+    assert not any(isinstance(item, LogFile) for item in reading.observations), "what it does not have may have been"
+
+
+def test_a_log_that_a_terminal_cut(tmp_path: Path) -> None:
+    """Also where it cut the name that is looked for."""
+    text = (
+        python_text("received job request", **CALL.fields)
+        .replace("\x1b[32m", "")
+        .replace("\x1b[90m", "")
+        .replace("\x1b[0m", "")
+    )
+    width = text.index(CALL.room) + 4
+    cut = "\n".join(text[start : start + width] for start in range(0, len(text), width))
+    line = read_text(tmp_path, f"{cut}\n{cut}\n", rooms=(CALL.room,)).lines[0]
+    assert (line.fields["room"], line.fields["job_id"]) == (CALL.room, CALL.job_id)
+
+
+def test_ids_lead_to_the_lines_above_where_the_newest_is_first(tmp_path: Path) -> None:
+    late = python_json("assignment timed out", AT + timedelta(seconds=8), job_id=CALL.job_id)
+    found = read_text(tmp_path, f"{late}\n{LINE}\n", rooms=(CALL.room,))
+    assert found.messages == ["assignment timed out", "received job request"]

@@ -1,0 +1,115 @@
+"""What one log is: its span, its formats, and how much of it was understood, by the records that were looked at."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+
+from msgspec import Struct, field
+
+from livekit_doctor.evidence.logs.blocks import LONGEST_LINE
+from livekit_doctor.evidence.logs.windows import Window, window_at
+from livekit_doctor.evidence.observations import Component
+from livekit_doctor.evidence.records.component import KINDS, component
+from livekit_doctor.evidence.records.excerpt import Unrecognised
+from livekit_doctor.evidence.records.record import Record
+from livekit_doctor.evidence.records.shapes import spans
+
+RECORDS = 500
+"""Records at the beginning and at the end of a log that are looked at; those that are found in between as well."""
+
+
+class Sample(Struct):
+    """Facts about a log. `recognised` counts its records by kind, `unknown` the lines that are in none."""
+
+    log: Component
+    formats: Counter[str] = field(default_factory=Counter)
+    recognised: Counter[str] = field(default_factory=Counter)
+    unknown: Unrecognised = field(default_factory=Unrecognised)
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    zoned: bool = True
+    _seen: set[int] = field(default_factory=set)
+    whole: bool = True
+    """Whether all of the log was looked at."""
+    _first_end: int = 0
+
+    @property
+    def is_whole_log(self) -> bool:
+        """Whether what is not in it was not written: spans are told only of jobs whose entrypoint ran."""
+        return set(self.formats) != {spans.NAME}
+
+    @property
+    def is_newest_first(self) -> bool:
+        """Whether the log has its last line first, as consoles export it."""
+        return self.first_at is not None and self.last_at is not None and self.last_at < self.first_at
+
+    def begin(self, data: bytes) -> None:
+        """Looks at the beginning of a log."""
+        for number, window in windows(data):
+            at = self._look_at(window, number, data)
+            if at is not None and self.first_at is None:
+                self.first_at, self.zoned = at
+            self._first_end = window.end
+
+    def end(self, data: bytes, number: int) -> None:
+        """Looks at the end of a log, of which the last block begins with this line."""
+        lowest = self._first_end if number == 1 else 0
+        self.whole = number == 1 and lowest == len(data)
+        place = len(data)
+        found = False
+        counted, lines = len(data), number + data.count(b"\n")
+        for _ in range(RECORDS):
+            if place <= 0:
+                break
+            window = window_at(data, data.rfind(b"\n", 0, place - 1) + 1)
+            place = window.start
+            lines -= data.count(b"\n", place, counted)
+            counted = place
+            if place < lowest and found:
+                break
+            at = self._look_at(window, lines, data) if place >= lowest else _time(window)
+            if at is not None and not found:
+                found = True
+                self.last_at, zoned = at
+                self.zoned = self.zoned and zoned
+
+    def take(self, window: Window, number: int, data: bytes) -> None:
+        """A record that was found by what was searched for."""
+        self._look_at(window, number, data)
+
+    def _look_at(self, window: Window, number: int, data: bytes) -> tuple[datetime, bool] | None:
+        if window.end - window.start > LONGEST_LINE or number in self._seen:
+            return _time(window)
+        self._seen.add(number)
+        known = [(log, record) for record in window.records if (log := component(record, self.log))]
+        for log, record in known:
+            self.recognised[KINDS[log]] += 1
+            self.formats[record.format] += bool(record.format)
+        if not known:
+            for raw in data[window.start : window.end].split(b"\n"):
+                self.unknown.add(raw.decode("utf-8", "replace"))
+        return _time(window)
+
+
+def windows(data: bytes, most: int = RECORDS) -> Iterator[tuple[int, Window]]:
+    """The first records of a block, each with the number of its first line, from 1."""
+    place, number = 0, 1
+    for _ in range(most):
+        if place >= len(data):
+            return
+        window = window_at(data, place, place)
+        yield number, window
+        number += data.count(b"\n", place, window.end)
+        place = window.end
+
+
+def times(data: bytes) -> Iterator[tuple[datetime, bool]]:
+    """When the first records were that have a time, and whether that has a zone."""
+    for _, window in windows(data, 200):
+        if at := _time(window):
+            yield at
+
+
+def _time(window: Window) -> tuple[datetime, bool] | None:
+    record = window.record or Record("", "", window.excerpt.stripped[0].at)
+    return (record.at, record.zoned) if record.at is not None else None

@@ -1,0 +1,48 @@
+"""What a short log shows beside its lines, of which nothing says whose call it is about.
+
+In a log of many calls that is nobody's. Where it names no other call it is taken to be of the one that is asked for;
+and a file in which no line is a log's may be something else that people have, given with the wrong option.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from livekit_doctor.evidence.observations import Observation
+from livekit_doctor.evidence.records.excerpt import Excerpt
+
+if TYPE_CHECKING:
+    from livekit_doctor.evidence.logs.scan import Scan
+
+_ERROR = re.compile(rb"TwirpError|SipCallError|ServerError|twirp error|SIP call failed|sip[_ ]status", re.IGNORECASE)
+_ID = re.compile(rb"(?<![A-Za-z0-9_])(?:AJ|RM|SCL)_[A-Za-z0-9]{6,24}")
+_ROOM = re.compile(rb"\"room(?:_name|Name)?\": ?\"([^\"]+)\"")
+
+
+def found(data: bytes, scan: "Scan") -> list[Observation]:
+    """What the text shows that the lines of the call have not told already; whose it is counts as shown above."""
+    understood = bool(scan.sample.recognised)
+    if understood and (not _ERROR.search(data) or _names_others(data, scan)):
+        return []
+    told = {repr(item) for item in scan.found}
+    return [item for item in _in_text(data, scan, understood) if repr(item) not in told]
+
+
+def _names_others(data: bytes, scan: "Scan") -> bool:
+    own = {text.encode() for text in scan.needles.texts}
+    return bool(set(_ID.findall(data)) - own or (set(_ROOM.findall(data)) - own))
+
+
+def _in_text(data: bytes, scan: "Scan", understood: bool) -> Iterator[Observation]:
+    from livekit_doctor.evidence.pasted import api_errors
+    from livekit_doctor.evidence.pasted.recognisers import BESIDE_LOG_LINES
+
+    excerpt = Excerpt.of(data.decode("utf-8", "replace"), scan.source.name)
+    for recogniser in (api_errors.find,) if understood else BESIDE_LOG_LINES:
+        for piece in recogniser(excerpt, scan.context()):
+            excerpt.take(piece.first, piece.last)
+            if not understood:
+                scan.sample.recognised[piece.kind] += piece.count
+            yield from piece.observations
+    if not understood:
+        scan.sample.unknown = excerpt.not_recognised

@@ -1,0 +1,198 @@
+"""The tables that `lk` prints (2.18.2): `dispatch list` and `room participants list` have no --json.
+
+A table shows less than an answer of the API: of a dispatch not its jobs, of a participant not its kind. What is not
+shown is not known.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import takewhile
+
+from msgspec import Struct
+
+from livekit_doctor.evidence.observations import Dispatch, Observation, Participant, Sighting
+from livekit_doctor.evidence.pasted.deployed_agents import AGENT, deployed
+from livekit_doctor.evidence.pasted.interface import Context, Found
+from livekit_doctor.evidence.pasted.lk_output import DISPATCH, INBOUND, OUTBOUND, PARTICIPANT, ROOM, RULE, read_answer
+from livekit_doctor.evidence.records.excerpt import Excerpt
+from livekit_doctor.redact import redact_json, redact_text
+
+_BORDER = re.compile(r"[\s┌┬┐├┼┤└┴┘─+=|│-]+$")
+_EDGE = re.compile(r"\s*[│|]")
+_PARTICIPANT = re.compile(r"(?P<identity>\S.*?) \((?P<state>JOINING|JOINED|ACTIVE|DISCONNECTED)\)\s+tracks: \d+\s*$")
+_OF_ROOM = re.compile(r"\blk (?:room )?participants list (?:--room )?[\"']?(?P<room>[^\s\"']+)")
+_PREFIX = re.compile(r"_?<(?:caller|callee|random)>.*$")
+
+Row = Mapping[str, str]
+
+
+class _Table(Struct):
+    first: int
+    last: int
+    rows: Sequence[Row]
+
+
+def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
+    """The tables of which the columns are known, and lists of participants."""
+    for table in _tables(excerpt):
+        for kind, columns, read in _TABLES:
+            if columns <= _names(table):
+                yield Found(kind, table.first, table.last, tuple(read(table.rows, context)), max(len(table.rows), 1))
+                break
+    yield from _participants(excerpt, context)
+
+
+def _names(table: _Table) -> set[str]:
+    return set(table.rows[0]) if table.rows else set()
+
+
+def _tables(excerpt: Excerpt) -> Iterator[_Table]:
+    number = 0
+    while number < len(excerpt.lines):
+        header = _cells(excerpt.lines[number])
+        if len(header) < 3 or not any(columns <= set(header) for _, columns, _ in _TABLES):
+            number += 1
+            continue
+        first = number - (number > 0 and _BORDER.match(excerpt.lines[number - 1]) is not None)
+        lines = list(takewhile(lambda line: _BORDER.match(line) or _EDGE.search(line), excerpt.lines[number + 1 :]))
+        yield _Table(first, number + len(lines), _rows(header, lines))
+        number += len(lines) + 1
+
+
+def _rows(header: list[str], lines: list[str]) -> Sequence[Row]:
+    """The rows, a cell that goes over several lines in one."""
+    rows: list[dict[str, str]] = []
+    for line in lines:
+        if _BORDER.match(line):
+            continue
+        cells = _cells(line)
+        if len(cells) > len(header):
+            cells = [*cells[: len(header) - 1], "|".join(cells[len(header) - 1 :])]
+        values = dict(zip(header, cells, strict=False))
+        if not cells[0] and rows:
+            for name, value in values.items():
+                rows[-1][name] = f"{rows[-1].get(name, '')} {value}".strip()
+        else:
+            rows.append(values)
+    return rows
+
+
+def _cells(line: str) -> list[str]:
+    if not _EDGE.search(line):
+        return []
+    cells = [cell.strip() for cell in re.split("[│|]", line)]
+    cells = cells[1:] if not cells[0] else cells
+    return cells[:-1] if cells and not cells[-1] and line.rstrip()[-1:] in "│|" else cells
+
+
+def _dispatches(rows: Sequence[Row], context: Context) -> Iterator[Observation]:
+    found = [
+        Dispatch(
+            id=row["DispatchID"],
+            agent_name=redact_text(row["AgentName"]),
+            room=row["Room"],
+            metadata=redact_json(row.get("Metadata", "")),
+            deployment=row.get("Deployment", ""),
+        )
+        for row in rows
+    ]
+    for room in dict.fromkeys(dispatch.room for dispatch in found):
+        of_room = tuple(dispatch for dispatch in found if dispatch.room == room)
+        yield Sighting(read=context.read, room=room, lists="dispatches", shows_jobs=False, dispatches=of_room)
+
+
+def _rooms(rows: Sequence[Row], context: Context) -> Iterator[Observation]:
+    return (Sighting(read=context.read, room=row["Name"], room_sid=row["RoomID"]) for row in rows)
+
+
+def _outbound(rows: Sequence[Row], context: Context) -> Iterator[Observation]:
+    items: list[dict[str, object]] = [
+        {
+            "sipTrunkId": row["SipTrunkID"],
+            "name": row.get("Name", ""),
+            "address": row["Address"],
+            "transport": f"SIP_TRANSPORT_{row['Transport']}",
+            "numbers": _listed(row.get("Numbers", "")),
+            "authUsername": row.get("Authentication", ""),
+        }
+        for row in rows
+    ]
+    yield from read_answer(OUTBOUND, items, context)
+
+
+def _inbound(rows: Sequence[Row], context: Context) -> Iterator[Observation]:
+    items: list[dict[str, object]] = [
+        {
+            "sipTrunkId": row["SipTrunkID"],
+            "name": row.get("Name", ""),
+            "numbers": _listed(row.get("Numbers", "")),
+            "allowedAddresses": _listed(row["AllowedAddresses"]),
+            "allowedNumbers": _listed(row.get("AllowedNumbers", "")),
+            "authUsername": row.get("Authentication", ""),
+            "authPassword": row.get("Authentication", ""),
+        }
+        for row in rows
+    ]
+    yield from read_answer(INBOUND, items, context)
+
+
+def _rules(rows: Sequence[Row], context: Context) -> Iterator[Observation]:
+    items: list[dict[str, object]] = [
+        {
+            "sipDispatchRuleId": row["SipDispatchRuleID"],
+            "name": row.get("Name", ""),
+            "trunkIds": [name for name in _listed(row["SipTrunks"]) if name.startswith("ST_")],
+            "rule": _rule(row),
+            "roomConfig": {"agents": [{"agentName": name} for name in _listed(row.get("Agents", ""))]},
+        }
+        for row in rows
+    ]
+    yield from read_answer(RULE, items, context)
+
+
+def _rule(row: Row) -> dict[str, object]:
+    kind, room, pin = row["Type"], row.get("RoomName", ""), row.get("Pin", "")
+    if kind.startswith("Direct"):
+        return {"dispatchRuleDirect": {"roomName": room, "pin": pin}}
+    name = "dispatchRuleCallee" if kind.startswith("Callee") else "dispatchRuleIndividual"
+    return {name: {"roomPrefix": _PREFIX.sub("", room), "pin": pin}}
+
+
+def _agents(rows: Sequence[Row], context: Context) -> Iterator[Observation]:
+    return (
+        deployed(context, row["ID"], row.get("Region", row.get("Regions", "")), row["Status"], row.get("Replicas", ""))
+        for row in rows
+        if "Status" in row
+    )
+
+
+def _listed(cell: str) -> list[str]:
+    return [part.strip() for part in re.split(r"[,\n]", cell.strip("[]")) if part.strip()]
+
+
+Reader = Callable[[Sequence[Row], Context], Iterator[Observation]]
+
+_TABLES: tuple[tuple[str, frozenset[str], Reader], ...] = (
+    (DISPATCH, frozenset({"DispatchID", "Room", "AgentName"}), _dispatches),
+    (ROOM, frozenset({"RoomID", "Name", "Participants"}), _rooms),
+    (OUTBOUND, frozenset({"SipTrunkID", "Address", "Transport"}), _outbound),
+    (INBOUND, frozenset({"SipTrunkID", "AllowedAddresses"}), _inbound),
+    (RULE, frozenset({"SipDispatchRuleID", "SipTrunks", "Type"}), _rules),
+    (AGENT, frozenset({"ID", "Name", "Status", "Replicas"}), _agents),
+    (AGENT, frozenset({"ID", "Regions", "Version"}), _agents),
+)
+"""What each table has, by columns that no other has."""
+
+
+def _participants(excerpt: Excerpt, context: Context) -> Iterator[Found]:
+    """A line each: `agent-AJ_85yaLuh6tzHG (ACTIVE)	 tracks: 1`, below the command that names the room."""
+    room = ""
+    for number, line in enumerate(excerpt.lines):
+        if command := _OF_ROOM.search(line):
+            room = command["room"]
+        elif found := _PARTICIPANT.match(line.strip()):
+            identity = redact_text(found["identity"])
+            kind = "AGENT" if identity.startswith("agent-AJ_") else ""
+            participant = Participant(sid="", identity=identity, kind=kind, state=found["state"])
+            sighting = Sighting(read=context.read, room=room, participants=(participant,))
+            yield Found(PARTICIPANT, number, number, (sighting,))

@@ -1,0 +1,56 @@
+"""Rooms, participants and agent dispatches as Python prints them: protobuf's text format, a field a line.
+
+dispatch: id: "AD_X2XvFEEeMZeL"
+agent_name: "caller"
+state {
+  ...
+}
+"""
+
+import re
+from collections.abc import Iterator
+
+from google.protobuf import text_format
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from livekit.protocol import agent_dispatch, models
+
+from livekit_doctor.evidence.pasted.interface import Context, Found
+from livekit_doctor.evidence.pasted.lk_output import DISPATCH, PARTICIPANT, ROOM, read_answer
+from livekit_doctor.evidence.records.excerpt import Excerpt
+
+_START = re.compile(r"(?<!\w)(?:s?id): \"(?P<prefix>AD|RM|PA)_[A-Za-z0-9]{6,}\"\s*$")
+_LINE = re.compile(r"\s*(?:[a-z_]+(?:: ?(?:\".*\"|[\w.+-]+)| ?\{)|\})\s*$")
+_KINDS: dict[str, tuple[str, type[Message]]] = {
+    "AD": (DISPATCH, agent_dispatch.AgentDispatch),
+    "RM": (ROOM, models.Room),
+    "PA": (PARTICIPANT, models.ParticipantInfo),
+}
+_MOST = 400
+"""Lines of one object that are read."""
+
+
+def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
+    """The objects, each of what it shows; whether it was alone in its list is not known."""
+    number = 0
+    while number < len(excerpt.lines):
+        start = _START.search(excerpt.lines[number]) if "_" in excerpt.lines[number] else None
+        last = number
+        if start is not None:
+            while last + 1 < min(len(excerpt.lines), number + _MOST) and _LINE.match(excerpt.lines[last + 1]):
+                last += 1
+            lines = [excerpt.lines[number][start.start() :], *excerpt.lines[number + 1 : last + 1]]
+            kind, message = _KINDS[start["prefix"]]
+            found = _read("\n".join(lines), message()) if last > number else None
+            if found is not None:
+                observations = read_answer(kind, [found], context, is_list=False)
+                yield Found(kind, number, last, observations)
+        number = last + 1
+
+
+def _read(text: str, message: Message) -> dict[str, object] | None:
+    try:
+        text_format.Parse(text, message, allow_unknown_field=True)
+    except (text_format.ParseError, ValueError, RecursionError):
+        return None
+    return MessageToDict(message)

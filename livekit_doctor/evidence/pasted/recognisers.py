@@ -1,0 +1,28 @@
+"""The kinds of things that a text may show, each by the module that finds it."""
+
+from livekit_doctor.evidence.pasted import (
+    api_errors,
+    deployed_agents,
+    lk_output,
+    lk_tables,
+    log_lines,
+    protobuf_text,
+    rows,
+    webhooks,
+)
+from livekit_doctor.evidence.pasted.interface import Recogniser
+
+_OF_LIVEKIT: tuple[Recogniser, ...] = (
+    webhooks.find,
+    deployed_agents.find,
+    lk_output.find,
+    lk_tables.find,
+    protobuf_text.find,
+    rows.find,
+)
+
+RECOGNISERS: tuple[Recogniser, ...] = (*_OF_LIVEKIT, log_lines.find, api_errors.find)
+"""In this order: what one has taken, the next ones look at only for what else is in it."""
+
+BESIDE_LOG_LINES: tuple[Recogniser, ...] = (*_OF_LIVEKIT, api_errors.find)
+"""What a line of a log may show beside being one."""

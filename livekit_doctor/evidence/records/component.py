@@ -1,0 +1,152 @@
+"""Whose log a record is of: a worker's, livekit-server's, livekit-sip's, or another program's that knows LiveKit."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from livekit_doctor.evidence.observations import Component
+from livekit_doctor.evidence.records.record import Record
+from livekit_doctor.evidence.records.shapes import json_object, pino_pretty
+
+KINDS: dict[Component, str] = {
+    "server": "livekit-server log line",
+    "sip": "livekit-sip log line",
+    "worker": "worker log line",
+    "app": "other program's line",
+}
+
+_SAYS: dict[Component, tuple[str, ...]] = {
+    "worker": (
+        *("received job request", "registered worker", "draining worker", "process exited", "job crashed"),
+        *("shutting down worker", "starting worker", "failed to connect to livekit", "worker failed"),
+        *("worker is at full capacity", "worker is below capacity", "job_request_fnc", "jobRequestFnc"),
+        *("no answer was given inside the job_request_fnc", "assignment for job", "error initializing process"),
+        *("initializing process", "process initialized", "initialization timed out", "failed to acquire process"),
+        *("failed to launch job", "unhandled exception while running the job", "process is unresponsive"),
+        *("process exiting", "the room connection was not established", "the job task completed without"),
+        *("no warmed process available", "error in entry function", "worker connection closed", "livekit::rtc_engine"),
+        *("job exiting", "shutting down job task", "runner initialization timed out", "error launching job"),
+    ),
+    "server": (
+        *("not dispatching agent job", "failed to send job request", "failed to assign job to worker"),
+        *("no worker available to handle job", "assigned job to worker", "job ended", "worker registered"),
+        *("last worker deregistered", "closing worker", "API RoomService.", "API AgentDispatchService.", "API SIP."),
+        *("selected node for room", "closing idle room", "room closed", "closing room", "starting RTC session"),
+        *("participant active", "mediaTrack published", "removing participant without connection"),
+        *("participant closing", "starting LiveKit server", "cannot create sip participant", "sent webhook"),
+    ),
+    "sip": (
+        *("Creating SIP participant", "SIP call failed", "SIP invite failed", "Closing outbound call"),
+        *("signaling timestamps", "Outbound SIP call established", "SIP call ended", "track subscribed"),
+        *("outbound call transferred", "inbound call transferred", "Closing inbound call", "processing invite"),
+        *("waiting for calls to finish", "Bridging SIP"),
+    ),
+}
+"""How their messages begin, of those that a diagnosis knows or that people paste. What a formatter of the team's own
+wrote can be told by these."""
+
+_LIVEKITS = ("livekit", "lk-rtc", "lk.")
+_OF_GO = {"jobID", "agentName", "workerID", "roomID", "nodeID", "callID", "sipTrunk", "participantID", "jobType"}
+_OF_JOBS = ("job_id", "jobId", "jobID")
+_ID = re.compile(r"(?<![A-Za-z0-9_])((?:RM|AJ|AD|SCL|PA|AW|ST|SDR|NS)_[A-Za-z0-9]{6,24})(?![A-Za-z0-9_])")
+_NAMES = {
+    "RM": "room_id",
+    "AJ": "job_id",
+    "AD": "dispatch_id",
+    "SCL": "call_id",
+    "PA": "participant_id",
+    "AW": "worker_id",
+    "ST": "sip_trunk",
+    "SDR": "sip_dispatch_rule",
+}
+
+
+def component(record: Record, given: Component | None = None) -> Component | None:
+    """Whose record this is; None where nothing in it is of LiveKit. `given` is whose log it was said to be,
+    which counts where the record itself does not show it."""
+    fields = record.fields
+    if record.by == "go":
+        return _of_go(record) or given or ("app" if _has_ids(record) else None)
+    if record.by == "agents" or record.format == pino_pretty.NAME:
+        return "worker"
+    if record.by == "raised":
+        return "worker" if _says("worker", record.message) or _is_of_agents(record.traceback) else None
+    said = next((log for log in _COMPONENTS if _says(log, record.message)), None)
+    if said is not None and _is_in_place(record) and (said == "worker" or _may_be_go(record)):
+        return said
+    if given in ("server", "sip") and _is_log(record):
+        return given
+    if record.logger.startswith(_LIVEKITS):
+        return "worker"
+    written = record.format == json_object.PYTHON or record.logger or record.level
+    if written and any(key in fields for key in _OF_JOBS):
+        return "worker"
+    if _is_of_agents(record.traceback):
+        return "worker"
+    return given if given is not None and _is_log(record) else "app" if _has_ids(record) else None
+
+
+def _is_log(record: Record) -> bool:
+    """Whether it is a line of some log, such as the team's own lines in a worker's."""
+    return bool(record.format and (record.level or record.logger or record.at or record.time_of_day))
+
+
+def says_worker(message: str) -> bool:
+    """Whether a worker's message begins so."""
+    return _says("worker", message)
+
+
+def _is_of_agents(traceback: str) -> bool:
+    return "@livekit/agents" in traceback or "/livekit/agents/" in traceback
+
+
+def _says(log: Component, message: str) -> bool:
+    return message.lower().startswith(_LOWER[log])
+
+
+_COMPONENTS: tuple[Component, ...] = ("worker", "sip", "server")
+_LOWER: dict[Component, tuple[str, ...]] = {log: tuple(text.lower() for text in texts) for log, texts in _SAYS.items()}
+
+
+def _is_in_place(record: Record) -> bool:
+    """Whether the words are a log's, and not the beginning of somebody's sentence."""
+    return bool(record.level or record.logger or record.at or record.time_of_day or record.fields or record.traceback)
+
+
+def _may_be_go(record: Record) -> bool:
+    """Whether a record that another formatter wrote may be livekit-server's: a worker's loggers are called alike."""
+    return not record.logger.startswith(_LIVEKITS) or bool(_OF_GO & record.fields.keys())
+
+
+def _of_go(record: Record) -> Component | None:
+    if record.logger.startswith("livekit"):
+        return "server"
+    if record.logger.startswith("sip") or {"sipCallID", "sipTag"} & record.fields.keys():
+        return "sip"
+    if record.logger == "" and {"room", "agentName", "workerID", "method"} & record.fields.keys():
+        return "server"
+    return None
+
+
+def _has_ids(record: Record) -> bool:
+    return _ID.search(record.message) is not None or any(
+        isinstance(value, str) and _ID.fullmatch(value) for value in record.fields.values()
+    )
+
+
+def ids_in(text: str) -> Iterator[tuple[str, str]]:
+    """The ids of LiveKit's in a text, each under the name of its field; of a kind with several none."""
+    found: dict[str, set[str]] = {}
+    for text_id in _ID.findall(text):
+        found.setdefault(text_id.partition("_")[0], set()).add(text_id)
+    for prefix, ids in found.items():
+        if len(ids) == 1 and prefix in _NAMES:
+            yield _NAMES[prefix], ids.pop()
+
+
+def has_id(text: str) -> bool:
+    return _ID.search(text) is not None
+
+
+def with_ids(fields: Mapping[str, str], message: str) -> dict[str, str]:
+    """The fields, and the ids that stand in the message only."""
+    return {**dict(ids_in(message)), **fields} if "_" in message else dict(fields)

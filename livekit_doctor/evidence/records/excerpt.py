@@ -1,0 +1,199 @@
+"""A piece of text without what chats, mails and tickets put around it, and the JSON that is in it."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+from msgspec import Struct, field
+
+from livekit_doctor.evidence.records.fields import shortened
+from livekit_doctor.evidence.records.lines import GONE, Line, cleaned, strip, without_colours
+from livekit_doctor.evidence.records.wraps import glues, unwrapped
+from livekit_doctor.redact import redact_text
+
+_MOST_WRAPPED = 60
+"""Lines over which one line may have been wrapped."""
+_SHORTEST_WRAPPED = 30
+"""Characters of a line that may have been wrapped."""
+_LINES = (50, 1_000, 20_000)
+"""Lines of one JSON document: so many are looked at, then more if it does not end within."""
+_BUDGET = 20_000_000
+"""Characters that are looked at in vain for JSON, before it is given up."""
+
+_SHOWN, _SHOWN_OF_EACH = 3, 120
+"""Lines that nothing recognised which are shown, and characters of each."""
+
+_DECODER = json.JSONDecoder(strict=False)
+
+
+class Unrecognised(Struct):
+    """Lines of a text that are nothing that is known: how many, and the first of them."""
+
+    count: int = 0
+    first: list[str] = field(default_factory=list)
+
+    def add(self, line: str) -> None:
+        if any(map(str.isalnum, line)):
+            self.count += 1
+            if len(self.first) < _SHOWN:
+                self.first.append(shortened(redact_text(line[:2_000].strip()), _SHOWN_OF_EACH))
+
+
+class Document(Struct, frozen=True):
+    """A JSON object or array, in the lines `first` to `last`. `label` is what stands before it in its line."""
+
+    first: int
+    last: int
+    value: object
+    label: str = ""
+
+
+class Excerpt(Struct, dict=True):
+    """The lines, cleaned, and which of them were recognised. `name` is the file's, - for standard input."""
+
+    name: str
+    lines: tuple[str, ...]
+    gone: frozenset[int] = frozenset()
+    """Lines that were put onto the one before them."""
+    taken: set[int] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, text: str, name: str = "-") -> "Excerpt":
+        return cls.of_lines(re.split(r"\r\n|\r|\n", text), name)
+
+    @classmethod
+    def of_lines(cls, raw: Sequence[str], name: str = "-") -> "Excerpt":
+        lines = unwrapped([cleaned(line) for line in raw])
+        gone = frozenset(number for number, line in enumerate(lines) if line == GONE)
+        return cls(name, tuple("" if line == GONE else line for line in lines), gone)
+
+    @cached_property
+    def stripped(self) -> tuple[Line, ...]:
+        """The lines without what containers put before them, and what a container cut in one."""
+        lines = [Line(GONE) if number in self.gone else strip(line) for number, line in enumerate(self.lines)]
+        for number in range(len(lines) - 1, 0, -1):
+            before = lines[number - 1]
+            if before.goes_on and lines[number].text != GONE:
+                before.text = without_colours(before.text + lines[number].text)
+                lines[number] = Line(GONE)
+        return tuple(lines)
+
+    def head(self, count: int) -> "Excerpt":
+        """Its first lines alone."""
+        return Excerpt(self.name, self.lines[:count], frozenset(number for number in self.gone if number < count))
+
+    def end_of(self, number: int) -> int:
+        """The last of the lines that were put onto this one, or itself."""
+        while number + 1 < len(self.lines) and self.stripped[number + 1].text == GONE:
+            number += 1
+        return number
+
+    def take(self, first: int, last: int) -> None:
+        self.taken.update(range(first, last + 1))
+
+    @property
+    def not_recognised(self) -> Unrecognised:
+        """Lines with words that are nothing that is known."""
+        unknown = Unrecognised()
+        for number, line in enumerate(self.lines):
+            if number not in self.taken:
+                unknown.add(line)
+        return unknown
+
+    @cached_property
+    def documents(self) -> tuple[Document, ...]:
+        """The JSON in the text, outermost first, also such as goes over several lines or was wrapped."""
+        return tuple(self._documents())
+
+    @cached_property
+    def _by_first(self) -> dict[int, Document]:
+        return {document.first: document for document in self.documents}
+
+    def document_at(self, number: int) -> Document | None:
+        """The document that begins in this line."""
+        return self._by_first.get(number)
+
+    def _documents(self) -> Iterator[Document]:
+        number, spent = 0, 0
+        while number < len(self.lines):
+            found, cost = None, 0
+            for place in _openings(self.lines[number]):
+                found, used = self._document(number, place)
+                cost += used
+                if found is not None:
+                    break
+            spent += cost
+            if spent > _BUDGET:
+                return
+            if found is None:
+                number += 1
+                continue
+            yield found
+            number = found.last + 1
+
+    def _document(self, number: int, place: int) -> tuple[Document | None, int]:
+        """The document that begins here, and how many characters were looked at."""
+        line = self.lines[number]
+        label = line[:place].strip()
+        value, cost = _decoded(line[place:])
+        if value is not None:
+            return Document(number, number, value[0], label), cost
+        if cost < len(line) - place - 1:
+            # It breaks within the line, and can't be mended by the next ones.
+            return None, cost
+        lines: list[str] = []
+        for count in _LINES:
+            lines = [line[place:], *self.lines[number + 1 : number + count]]
+            text = "\n".join(lines)
+            value, used = _decoded(text)
+            cost += len(text)
+            if value is not None:
+                last = number + text[: value[1]].count("\n")
+                return Document(number, last, _whole(value[0], text), label), cost
+            if len(lines) < count or used < len(text) - 1:
+                break
+        for count in range(2, min(_MOST_WRAPPED, len(lines)) + 1 if len(line) > _SHORTEST_WRAPPED else 0):
+            if not lines[count - 1]:
+                break
+            for glue in glues(lines[:count]):
+                value, used = _decoded(glue.join(lines[:count]))
+                cost += used + count
+                if value is not None:
+                    return Document(number, number + count - 1, value[0], label), cost
+        return None, cost
+
+
+def _openings(line: str) -> list[int]:
+    """Where in a line JSON may begin: at its first brace or bracket, and at its first object."""
+    places = [place for place in (line.find("{"), line.find("["), line.find('{"')) if place >= 0]
+    return sorted(dict.fromkeys(places))
+
+
+def _decoded(text: str) -> tuple[tuple[object, int] | None, int]:
+    """The JSON at the beginning of the text and where it ends, and how far was looked."""
+    try:
+        value, end = _DECODER.raw_decode(text)
+    except json.JSONDecodeError as error:
+        return None, min(max(error.pos, 1), len(text))
+    except (ValueError, RecursionError):
+        return None, min(len(text), 2_000)
+    return ((value, end) if isinstance(value, dict | list) and value else None), max(end, 1)
+
+
+def _whole(value: object, text: str) -> object:
+    """The value, without line ends in its strings where those were wrapped; escaped ones are a string's own."""
+    try:
+        json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return _rejoined(value)
+    return value
+
+
+def _rejoined(value: object) -> object:
+    """Strings that were wrapped, without the line ends in them."""
+    if isinstance(value, dict):
+        return {key.replace("\n", ""): _rejoined(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rejoined(item) for item in value]
+    return value.replace("\n", "") if isinstance(value, str) else value

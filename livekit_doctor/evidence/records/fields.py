@@ -1,0 +1,155 @@
+"""The fields of a record under one name for all formats, short, and without secrets."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+from livekit_doctor.redact import printable, redact_json, redact_text, redact_values
+
+LONGEST = 300
+"""Characters of a value that are kept."""
+MOST = 40
+"""Fields of a record that are kept."""
+
+_NAMES = {
+    "room": "room",
+    "roomname": "room",
+    "lkpiiroomname": "room",
+    "roomid": "room_id",
+    "roomsid": "room_id",
+    "jobid": "job_id",
+    "dispatchid": "dispatch_id",
+    "agentdispatchid": "dispatch_id",
+    "agentname": "agent_name",
+    "workerid": "worker_id",
+    "jobtype": "job_type",
+    "participantidentity": "participant",
+    "participantid": "participant_id",
+    "participantsid": "participant_id",
+    "siptrunk": "sip_trunk",
+    "siptrunkid": "sip_trunk",
+    "trunkid": "sip_trunk",
+    "err": "error",
+    "wsurl": "url",
+}
+"""By the name in lower case without separators."""
+
+_INSIDE = {
+    "job": {
+        "id": "job_id",
+        "dispatchId": "dispatch_id",
+        "agentName": "agent_name",
+        "type": "job_type",
+        "room.name": "room",
+        "room.sid": "room_id",
+    },
+    "request": {
+        "agentName": "agent_name",
+        "room": "room",
+        "roomName": "room",
+        "sipCallID": "call_id",
+        "sipTrunkID": "sip_trunk",
+        "participantIdentity": "participant",
+    },
+}
+_INSIDE["req"] = {f"job.{path}": name for path, name in _INSIDE["job"].items()}
+_INSIDE["runningJob"] = _INSIDE["req"]
+"""Names of what is kept of an object by its path in it."""
+
+_IDS = (
+    ("AW_", "worker_id"),
+    ("AJ_", "job_id"),
+    ("AD_", "dispatch_id"),
+    ("SCL_", "call_id"),
+    ("RM_", "room_id"),
+    ("PA_", "participant_id"),
+)
+_SNAKE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
+
+
+def normalised(fields: Mapping[str, object]) -> dict[str, str]:
+    """The fields that are no bigger than a few words each; of two with one name the first."""
+    kept: dict[str, str] = {}
+    for name, value in _named(fields):
+        if value in (None, "") or len(kept) >= MOST:
+            continue
+        text = _text(_without_secret(name, value))
+        if text:
+            kept.setdefault(name, text)
+    return kept
+
+
+def room_in(fields: Mapping[str, object]) -> str:
+    """The room that the fields name, as it is; empty where they name none."""
+    named = (value for name, value in _named(fields) if name == "room")
+    return next((value for value in named if isinstance(value, str)), "")
+
+
+def _named(fields: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    for key, value in fields.items():
+        yield _name(str(key), value), value
+    if isinstance(fields.get("name"), str) and str(fields.get("sid", "")).startswith("RM_"):
+        yield "room", fields["name"]
+    for key, paths in _INSIDE.items():
+        if not isinstance(fields.get(key), dict):
+            continue
+        for path, name in paths.items():
+            found = _at(fields.get(key), path)
+            if isinstance(found, str | int):
+                yield name, found
+
+
+def _name(key: str, value: object) -> str:
+    folded = _folded(key)
+    if folded in _NAMES:
+        return _NAMES[folded]
+    if folded in ("id", "sid", "callid", "sipcallid"):
+        text = str(value)
+        by_prefix = next((name for prefix, name in _IDS if text.startswith(prefix)), None)
+        # A team's own call id, and the Call-ID of the SIP messages, are other things.
+        return by_prefix or {"id": "id", "sid": "sid", "callid": "own_call_id", "sipcallid": "sip_call_id_full"}[folded]
+    return _snake(key)
+
+
+@lru_cache(maxsize=4096)
+def _folded(key: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", key.lower())
+
+
+@lru_cache(maxsize=4096)
+def _snake(key: str) -> str:
+    return _SNAKE.sub("_", key).strip("_").lower() or "field"
+
+
+def _at(value: object, path: str) -> object:
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _without_secret(name: str, value: object) -> object:
+    """The value, unless its name says that it is secret; what is inside of it is seen to as text."""
+    if isinstance(value, dict | list):
+        return value
+    redacted = redact_values({name: value})
+    return redacted[name] if isinstance(redacted, dict) else value
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict | list):
+        if not value:
+            return ""
+        try:
+            return shortened(redact_json(json.dumps(value, ensure_ascii=False)))
+        except RecursionError:
+            return ""
+    return shortened(redact_text(str(value)))
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """One line of at most so many characters."""
+    text = text if text.isprintable() else printable(text)  # a space at its end is part of a name
+    return text if len(text) <= longest else text[: longest - 1] + "…"

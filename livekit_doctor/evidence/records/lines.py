@@ -1,0 +1,161 @@
+"""One line without what stands around it: quote marks and bullets of chats and mails, colours, and what
+containers and hosts put before each line."""
+
+import html
+import json
+import re
+from datetime import datetime
+
+from msgspec import Struct
+
+from livekit_doctor.evidence.records.times import moment
+
+GONE = "\0"
+"""In place of a line that was put onto the one before it."""
+
+_ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\)|\(B)")
+_ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)"
+
+_ENTITY = re.compile(r"&(?:quot|amp|lt|gt|apos|nbsp|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\0"), None)
+_SPACES = dict.fromkeys(map(ord, "\u00a0\u202f\u2007\u3000"), " ")
+_QUOTES = {ord(char): '"' for char in "“”„‟″«»"} | {ord(char): "'" for char in "‘’‚‛′"}
+_QUOTED = re.compile(r"[ \t]{0,8}(?:[>|│][ \t]?){1,9}")
+_BULLET = re.compile(r"[ \t]{0,8}(?:[*•·▪◦‣–—]|-(?!-)|\d{1,3}[.)](?= +(?:[\[{\d]|[A-Z]{4,8}[: ])))(?:[ \t]|$)")
+_MARKS = (">", "|", "│")
+_FENCE = re.compile(
+    r"\s*(?:`{3,}|~{3,}(?![~^])|\{(?:code|noformat|quote)(?::[^}\n]{0,40})?\}|</?(?:pre|code|blockquote)>)\s*"
+)
+"""Not the ~~~~^^^^ under a line of a Python traceback."""
+_NAMED_FENCE = re.compile(r"\s*(?:`{3,}|~{3,})\w{0,20}\s*$")
+_FENCE_END = re.compile(r"\s*(?:`{3,}|\{(?:code|noformat)\}|</(?:pre|code)>)$")
+
+_PREFIXES = tuple(
+    re.compile(pattern)
+    for pattern in (
+        # Kubernetes CRI: TIME stdout F text
+        rf"(?P<at>{_ISO}) (?:stdout|stderr) (?P<tag>[FP]) ?",
+        # journald with ISO times: TIME host unit[123]: text; Heroku: TIME app[worker.1]: text
+        rf"(?P<at>{_ISO}) (?:[\w.-]+ )?[\w.@/-]+\[[\w.]+\]: ",
+        # aws logs tail: TIME stream/name/0123456789abcdef text
+        rf"(?P<at>{_ISO}) [\w.-]+/[\w./$\[\]-]*[0-9a-f]{{16,}} ",
+        # kubectl logs --timestamps, docker logs --timestamps, render logs
+        rf"(?P<at>{_ISO})(?: {{1,4}}|\t)(?!- |(?:DEBUG|INFO|WARN|ERROR|DPANIC|PANIC|FATAL)\s)",
+        # A chat's copy, who and when before each line: [10:41] sam: text
+        r"\[\d{1,2}:\d\d(?: ?[AP]M)?\] [\w.-]{1,30}(?: [\w.-]{1,30})?: ?",
+        # foreman: 05:11:54 web.1   | text
+        r"(?P<day>\d\d:\d\d:\d\d) [A-Za-z][\w-]{0,40}\.\d{1,3} +\| ?",
+        # docker compose: name-1  | text
+        r"[A-Za-z0-9][\w.-]{0,80} +\| ?",
+        # A column of CSV, of which the quotes are doubled: 1767676314970,"text"
+        r"(?P<epoch>\d{13})?[^\",]{0,60},\"(?=[^\"]|\"\")(?P<cell>.*)\",?$",
+        # All columns of CSV, the last of which is the text: "TIME","host","text"
+        rf'"(?P<at>{_ISO})"(?:,"[^"]{{0,80}}"){{0,6}},"(?P<cell>(?:[^"]|""){{3,}})",?$',
+        # kubectl logs --prefix: [pod/name/container] text
+        r"\[pod/[^\]\s]{1,300}\] ",
+        # A log stream of Render and others, RFC 5424: <14>1 TIME host app pid id - text
+        rf"<\d{{1,3}}>1 (?P<at>{_ISO}) \S+ \S+ \S+ \S+ (?:-|\[.*?\]) ",
+        # journald: Nov 23 21:08:03 host unit[123]: text
+        r"[A-Z][a-z]{2} [ \d]\d (?P<day>\d\d:\d\d:\d\d(?:\.\d+)?) (?![A-Z]{4,8} )[\w.-]+ [\w.@/-]+(?:\[\d+\])?: ",
+    )
+)
+_MOST = 4
+
+
+class Line(Struct):
+    """A line without its prefixes. `at` is the time that a prefix had, or `time_of_day`; `goes_on` says that the
+    container runtime cut the line, and the next one is its rest."""
+
+    text: str
+    at: datetime | None = None
+    goes_on: bool = False
+    time_of_day: str = ""
+
+
+def cleaned(raw: str) -> str:
+    """One line without quote marks, bullets, entities, smart quotes and fences around it."""
+    if raw == GONE:
+        return raw
+    text = raw.rstrip("\t")
+    if not text.isascii() or "\0" in text:
+        text = text.translate(_INVISIBLE).translate(_SPACES)
+        if '"' not in text:
+            text = text.translate(_QUOTES)
+    if "&" in text and _ENTITY.search(text):
+        text = html.unescape(text).translate(_SPACES)
+    first = text.lstrip(" \t")[:1]
+    if first in _MARKS:
+        quoted = _QUOTED.match(text)
+        if quoted and not text.startswith("│ "):
+            text = text[quoted.end() :]
+            first = text.lstrip(" \t")[:1]
+    if not first.isalpha():
+        bullet = _BULLET.match(text)
+        if bullet:
+            text = text[bullet.end() :]
+    return _without_fence(text)
+
+
+def _without_fence(text: str) -> str:
+    if not any(mark in text for mark in ("`", "~~~", "{code", "{noformat", "{quote", "<")):
+        return text
+    if _NAMED_FENCE.match(text):
+        return ""
+    text = _FENCE.sub("", text, count=1) if _FENCE.match(text) else text
+    text = _FENCE_END.sub("", text)
+    return text[1:-1] if len(text) > 2 and text[0] == "`" and text[-1] == "`" else text
+
+
+def strip(raw: str | bytes) -> Line:
+    """The line without line end, colours, prefixes, and the JSON that docker wraps around it."""
+    text = raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
+    if text == GONE:
+        return Line(GONE)
+    text = text.rstrip("\r\n").replace("\0", "").lstrip("\r")
+    line = Line(without_colours(text))
+    for _ in range(_MOST):
+        before = line.text
+        begins = before.lstrip(" \t")
+        if begins.startswith('{"') and _unwrap(line, begins):
+            continue
+        if begins[:1] in ("", "{") or not _take_prefix(line, begins):
+            break
+    return line
+
+
+def _take_prefix(line: Line, text: str) -> bool:
+    for prefix in _PREFIXES:
+        found = prefix.match(text)
+        if found:
+            groups = found.groupdict()
+            if groups.get("at"):
+                line.at = moment(groups["at"])[0]
+            line.time_of_day = groups.get("day") or line.time_of_day
+            line.goes_on = groups.get("tag") == "P"
+            line.text = text[found.end() :]
+            if groups.get("cell"):
+                line.text = groups["cell"].replace('""', '"')
+                line.at = moment(groups.get("epoch"))[0] or line.at
+            return True
+    return False
+
+
+def without_colours(text: str) -> str:
+    return _ANSI.sub("", text) if "\x1b" in text else text
+
+
+def _unwrap(line: Line, text: str) -> bool:
+    """docker's json-file: {"log": "text\\n", "stream": "stdout", "time": "..."}; and Fluent Bit's likes."""
+    if '"log":' not in text or not ('"stream":' in text or '"time":' in text):
+        return False
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    inner = values.get("log") if isinstance(values, dict) else None
+    if not isinstance(inner, str) or not ({"stream", "time"} & values.keys()):
+        return False
+    line.at = moment(values.get("time"))[0]
+    line.goes_on = not inner.endswith("\n") and "stream" in values
+    line.text = without_colours(inner.rstrip("\r\n"))
+    return True

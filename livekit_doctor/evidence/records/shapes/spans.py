@@ -1,0 +1,99 @@
+"""OpenTelemetry: the span `job_entrypoint` of livekit-agents 1.8, with the dispatch's timeline in its events.
+
+As the collector's file exporter and OTLP's JSON have it ({"resourceSpans": [...]}), and as the SDK's
+ConsoleSpanExporter prints a span. The span begins when the entrypoint does, and tells in hindsight what the worker's
+log says at the time: it is read as those lines.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from livekit_doctor.evidence.records.record import Record
+from livekit_doctor.evidence.records.times import moment
+
+NAME = "OpenTelemetry spans"
+
+_SPAN, _AGENTS = "job_entrypoint", "livekit.agents"
+_EVENTS: dict[str, tuple[str, str]] = {
+    "job_received": ("received job request", _AGENTS),
+    "job_accepted": ("job accepted", _AGENTS),
+    "job_assigned": ("job assigned", _AGENTS),
+    "process_assigned": ("process took the job", _AGENTS),
+    "entrypoint_started": ("entrypoint started", _SPAN),
+    "entrypoint_returned": ("entrypoint returned", _AGENTS),
+    "entrypoint_cancelled": ("entrypoint cancelled", _AGENTS),
+    "exception": ("unhandled exception while running the job task", _AGENTS),
+}
+"""What each event says in the worker's log, or would, and the logger: what is not livekit-agents' own is said from
+inside the entrypoint."""
+_FIELDS = {
+    "lk.job_id": "job_id",
+    "lk.dispatch_id": "dispatch_id",
+    "lk.pii.room_name": "room",
+    "lk.room_name": "room",
+    "lk.room_sid": "room_id",
+    "lk.agent_name": "agent_name",
+    "lk.job.worker_id": "worker_id",
+}
+
+
+def read(value: object) -> list[Record]:
+    """The records that the spans in a JSON value tell, oldest first within a span; none for other JSON."""
+    return [record for span in _spans(value) for record in _of_span(span)]
+
+
+def is_export(value: object) -> bool:
+    """Whether the value is an export of spans, of whichever."""
+    return any(True for _ in _spans(value))
+
+
+def _spans(value: object) -> Iterator[Mapping[str, object]]:
+    if not isinstance(value, dict):
+        return
+    if isinstance(value.get("context"), dict) and "parent_id" in value and isinstance(value.get("events"), list):
+        yield value
+    for resource in _objects(value.get("resourceSpans", value.get("resource_spans"))):
+        for scope in _objects(resource.get("scopeSpans", resource.get("scope_spans"))):
+            yield from _objects(scope.get("spans"))
+
+
+def _objects(value: object) -> list[dict[str, object]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _of_span(span: Mapping[str, object]) -> Iterator[Record]:
+    attributes = _attributes(span.get("attributes"))
+    fields: dict[str, object] = {name: attributes[key] for key, name in _FIELDS.items() if key in attributes}
+    if span.get("name") != _SPAN:
+        at = moment(span.get("startTimeUnixNano", span.get("start_time_unix_nano", span.get("start_time"))))[0]
+        yield _record(f"span {span.get('name', '')}", at, "debug", _AGENTS, fields)
+        return
+    for event in _objects(span.get("events")):
+        known = _EVENTS.get(str(event.get("name", "")))
+        if known is None:
+            continue
+        about = _attributes(event.get("attributes"))
+        raised = str(about.get("exception.stacktrace", about.get("exception.message", "")))
+        record = _record(known[0], moment(_time(event))[0], "error" if raised else "info", known[1], dict(fields))
+        record.traceback = raised
+        yield record
+
+
+def _record(message: str, at: datetime | None, level: str, logger: str, fields: dict[str, object]) -> Record:
+    return Record(NAME, message, at, level=level, logger=logger, fields=fields, by="agents")
+
+
+def _time(event: Mapping[str, object]) -> object:
+    return event.get("timeUnixNano", event.get("time_unix_nano", event.get("timestamp")))
+
+
+def _attributes(value: object) -> dict[str, object]:
+    """Attributes by name: an object, or OTLP's list of {"key": ..., "value": {"stringValue": ...}}."""
+    if isinstance(value, dict):
+        return value
+    found: dict[str, object] = {}
+    for item in _objects(value):
+        inner = item.get("value")
+        if isinstance(inner, dict) and inner:
+            found[str(item.get("key", ""))] = next(iter(inner.values()))
+    return found

@@ -1,0 +1,93 @@
+"""A traceback trimmed to the team's own frames."""
+
+import re
+
+from livekit_doctor.redact import printable, redact_text
+
+MOST_LINES = 40
+_LONGEST = 300
+
+_PYTHON_FRAME = re.compile(r'\s*File "(?P<file>[^"]*)", line \d+')
+_NODE_FRAME = re.compile(r"\s+at (?:.*\()?(?P<file>[^()]*?)(?::\d+)*\)?$")
+_LIBRARY = re.compile(
+    r"[/\\](?:site|dist)-packages[/\\]|[/\\]lib[/\\]python\d|[/\\]Lib[/\\][a-z_]+(?:[/\\]|\.py)|<frozen |"
+    r"[/\\]livekit[/\\](?:agents|rtc|api|plugins)[/\\]|[/\\]node_modules[/\\]|^node:|^internal[/\\]|[/\\]\.pnpm[/\\]"
+)
+_CARETS = re.compile(r"\s*[~^]+\s*$")
+
+PYTHON = "Traceback (most recent call last):"
+_NODE_LINE = re.compile(r"\s+at [^\n]{1,300}(?:\)|:\d+)\s*$|\s+at (?:async )?[\w.<>$ \[\]]+$")
+_CHAINED = re.compile(r"(?:During handling of the above exception|The above exception was the direct cause)")
+_EXCEPTION = re.compile(
+    r"(?:[|+\s-]*)(?:[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Timeout|Group)\b|[A-Za-z_][\w.]*: )"
+)
+NODE_ERROR = re.compile(
+    r"(?:(?:Uncaught|Unhandled(?:Promise)?(?: ?Rejection)?|\[cause\]:)[ :]*(?:\(in promise\) )?)?"
+    r"(?:[A-Z]\w*)?(?:Error|Exception)(?: \[\w+\])?: (?P<message>.*)"
+)
+
+
+def begins_in(text: str) -> int:
+    """Where in the lines of a record a traceback begins; -1 where there is none."""
+    place = text.find(PYTHON)
+    if place >= 0:
+        return place
+    at = text.find("\n    at ")
+    if at < 0:
+        return -1
+    # What was raised stands in the line before its frames, at the message's end.
+    return text.find("\n") + 1 if text.count("\n", 0, at) else at + 1
+
+
+def is_node_frame(line: str) -> bool:
+    return _NODE_LINE.match(line) is not None
+
+
+def goes_on(line: str) -> bool:
+    """Whether a line without indentation is part of a Python traceback that has begun."""
+    return line.startswith(PYTHON) or _EXCEPTION.match(line) is not None or _CHAINED.match(line) is not None
+
+
+def leads_on(line: str) -> bool:
+    """Whether a blank line before this one does not end a traceback."""
+    return line.startswith(PYTHON) or _CHAINED.match(line) is not None
+
+
+def trimmed(traceback: str) -> str:
+    """The frames that are the team's own, each exception with its message, and how many frames of
+    libraries were left out between."""
+    kept: list[str] = []
+    dropped = 0
+    in_library = False
+
+    def mark() -> None:
+        nonlocal dropped
+        if dropped:
+            kept.append(f"  ... {dropped} frame{'s' if dropped > 1 else ''} of libraries")
+        dropped = 0
+
+    for line in traceback.splitlines():
+        python, node = _PYTHON_FRAME.match(line), _NODE_FRAME.match(line)
+        frame = python or node
+        if frame is not None:
+            in_library = _LIBRARY.search(frame["file"].strip()) is not None
+            if in_library:
+                dropped += 1
+                continue
+        elif in_library and line.startswith("    "):
+            continue
+        else:
+            in_library = False
+        if not line.strip() or _CARETS.match(line):
+            continue
+        mark()
+        kept.append(printable(redact_text(line.rstrip()))[:_LONGEST])
+    mark()
+    half = len(kept) // 2
+    if half and kept[:half] == kept[half:]:
+        # Python's logging prints what a job's process sent twice.
+        kept = kept[:half]
+    if len(kept) > MOST_LINES:
+        half = MOST_LINES // 2
+        kept = [*kept[:half], f"  ... {len(kept) - 2 * half} lines", *kept[-half:]]
+    return "\n".join(kept)

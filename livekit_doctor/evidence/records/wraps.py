@@ -1,0 +1,107 @@
+"""Lines that a terminal or a mail program cut, put together again."""
+
+import re
+from collections.abc import Sequence
+
+from livekit_doctor.evidence.records.lines import GONE, strip
+from livekit_doctor.evidence.records.shapes import begins
+
+_MOST = 60
+"""Lines over which one line may have been cut."""
+_NARROWEST, _WIDEST = 40, 400
+_USUAL = frozenset({80, 100, 120, 132, 140, 150, 160, 180, 200})
+"""Widths of terminals: a single line of such a length may have been cut."""
+_WIDEST_MAIL = 80
+"""Characters of a line of a mail, and of what quotes it (RFC 5322, section 2.1.1)."""
+_ERROR = re.compile(r"TwirpError|SipCallError|ServerError|twirp error|SIP call failed")
+
+
+def unwrapped(lines: Sequence[str]) -> list[str]:
+    """The lines, those that a terminal cut at its width as one, and GONE where its further parts stood.
+
+    A record is put together whose lines but the last are all of one length. Where that is a single one, no
+    line is longer, and there are more of that length, or it is usual.
+    """
+    runs = list(_runs(lines))
+    if not runs:
+        return _unfolded(lines)
+    often = [len(lines[first]) for first, _ in runs]
+    longest = max(map(len, lines))
+    put = list(lines)
+    for first, last in runs:
+        width = len(lines[first])
+        if last - first > 1 or (width == longest and (width in _USUAL or often.count(width) > 1)):
+            put[first] = "".join(lines[first : last + 1])
+            put[first + 1 : last + 1] = [GONE] * (last - first)
+    return _unfolded(put)
+
+
+def _unfolded(lines: Sequence[str]) -> list[str]:
+    """The same for what a mail program put into several lines, at the last blank before its width."""
+    put = list(lines)
+    width = max(map(len, lines), default=0)
+    if not _NARROWEST <= width <= _WIDEST_MAIL:
+        return put
+    first = -1
+    for number, line in enumerate(lines):
+        before = lines[number - 1] if number else ""
+        word = line.split(" ", 1)[0]
+        full = len(before) + 1 + len(word) > width and not before.rstrip().endswith(("}", "]", ")"))
+        if first >= 0 and line and full and _may_go_on(line, width, opened=True):
+            put[first] = f"{put[first].rstrip()} {line}"
+            put[number] = GONE
+        else:
+            first = number if line and begins(strip(line).text) else -1
+    return put
+
+
+def _runs(lines: Sequence[str]) -> list[tuple[int, int]]:
+    """First and last line of what may be one."""
+    runs: list[tuple[int, int]] = []
+    number = 0
+    while number < len(lines) - 1:
+        last = number
+        if _NARROWEST <= len(lines[number]) <= _WIDEST and _is_cut(lines[number], lines[number + 1]):
+            last = _last(lines, number)
+            if last > number:
+                runs.append((number, last))
+        number = last + 1
+    return runs
+
+
+def _last(lines: Sequence[str], first: int) -> int:
+    width, last, opened = len(lines[first]), first, False
+    while last + 1 < len(lines) and last - first < _MOST and len(lines[last]) == width:
+        opened = opened or "{" in lines[last]
+        if not _may_go_on(lines[last + 1], width, opened=opened):
+            break
+        last += 1
+    return last
+
+
+def _is_cut(line: str, after: str) -> bool:
+    """Whether the first of two lines may have been cut, and go on in the other."""
+    if not _may_go_on(after, len(line), opened="{" in line):
+        return False
+    begun = strip(line).text
+    return begins(begun) or _ERROR.search(begun) is not None or ('{"' in begun and not begun.rstrip().endswith("}"))
+
+
+def _may_go_on(after: str, width: int, *, opened: bool) -> bool:
+    """Whether a line may be the rest of one that was cut. The fields of a record are `opened` once; what is
+    indented by more than a blank is a line by itself."""
+    if len(after) > width or not after.strip():
+        return False
+    if after.lstrip().startswith('{"'):
+        return not opened
+    if after.startswith(("  ", "\t\t", "Traceback (")):
+        return False
+    return not begins(strip(after).text)
+
+
+def glues(lines: Sequence[str]) -> tuple[str, str]:
+    """What stood between the lines of one that was cut, the likelier first: nothing where that was at
+    the width of a terminal, a blank where a mail program put its words into several lines."""
+    widths = {len(line) for line in lines[1:-1]}
+    cut = len(widths) == 1 or (not widths and len(lines[0]) > _WIDEST_MAIL)
+    return ("", " ") if cut else (" ", "")
