@@ -205,7 +205,7 @@ def test_a_message_that_a_terminal_cut() -> None:
     ("text", "confidence"),
     [
         ("SIP Status: 403 (FORBIDDEN)", "possible"),
-        ("Error: the call failed, sip_status_code: 403", "proven"),
+        ("Error: the call failed, sip_status_code: 403", "likely"),
         ("  sip status code = 403", "possible"),
         ("so I think that the SIP status: 403", "possible"),
     ],
@@ -235,4 +235,4 @@ def test_a_workers_own_words_are_not_the_teams() -> None:
         "2026-01-05 16:05:13,970 WARNING assignment for job AJ_NZAsRZNRaMZg timed out"
     )
     assert {line.logger for line in lines(text)} == {"livekit.agents"}
-    assert found(pasted(text)) == [("job_assigned", "LKD403", "proven")]
+    assert found(pasted(text)) == [("job_assigned", "LKD403", "likely")]
