@@ -22,8 +22,8 @@ class Dialect(Struct, frozen=True):
     """`name` is SQLGlot's. `time` is the type of a moment, for a literal in UTC with or without its `zone`.
 
     `filters`: an aggregate takes FILTER, and is faster with it than with CASE. `fenced`: subqueries are pulled up, so
-    that what they name is computed again in each place, unless OFFSET 0 keeps them apart. `collation` makes text sort by
-    its code points. `verified`: the statement is run by it in the tests.
+    that what they name is computed again in each place, unless OFFSET 0 keeps them apart. `collation` makes text sort
+    by its code points. `verified`: the statement is run by it in the tests.
     """
 
     name: str
@@ -119,9 +119,7 @@ def _postgres_us(arguments: Arguments) -> exp.Expression:
 
 
 def _clickhouse_path(arguments: Arguments) -> exp.Expression:
-    return _call(
-        "nullIf", _call("JSONExtractString", arguments[0], *arguments[1:]), exp.Literal.string("")
-    )
+    return _call("nullIf", _call("JSONExtractString", arguments[0], *arguments[1:]), exp.Literal.string(""))
 
 
 POSTGRES = Dialect(
@@ -158,9 +156,7 @@ SPARK = Dialect(
     {
         **_functions("spark", us="UNIX_MICROS(arg_0)", matches="arg_0 RLIKE arg_1"),
         "X_STATUS": lambda given: _big(
-            exp.Nullif(
-                this=_call("REGEXP_EXTRACT", given[0], given[1], _number(1)), expression=exp.Literal.string("")
-            )
+            exp.Nullif(this=_call("REGEXP_EXTRACT", given[0], given[1], _number(1)), expression=exp.Literal.string(""))
         ),
         "X_PATH": partial(_json_path, function="GET_JSON_OBJECT"),
     },
@@ -172,7 +168,7 @@ CLICKHOUSE = Dialect(
     {
         **_functions("clickhouse"),
         "X_US": lambda given: _call("toUnixTimestamp64Micro", given[0]),
-        "X_STATUS": lambda given: _call("toInt64OrNull", _call("extract", _call("ifNull", given[0], exp.Literal.string("")), given[1])),
+        "X_STATUS": lambda given: _call("toInt64OrNull", _call("extract", _or_empty(given[0]), given[1])),
         "X_MATCHES": lambda given: _call("match", given[0], given[1]),
         "X_PATH": _clickhouse_path,
         "X_TEXT": lambda given: _call("toString", given[0]),
@@ -199,13 +195,9 @@ SNOWFLAKE = Dialect(
     {
         **_functions("snowflake"),
         "X_US": lambda given: _call("DATE_PART", exp.Var(this="EPOCH_MICROSECOND"), given[0]),
-        "X_STATUS": lambda given: _call(
-            "TRY_TO_NUMBER",
-            _call("REGEXP_SUBSTR", given[0], _without_flag(given[1]), _number(1), _number(1), exp.Literal.string("ie"), _number(1)),
-        ),
+        "X_STATUS": lambda given: _call("TRY_TO_NUMBER", _snowflake_match("REGEXP_SUBSTR", given, "ie", 1)),
         "X_MATCHES": lambda given: exp.GT(
-            this=_call("REGEXP_INSTR", given[0], _without_flag(given[1]), _number(1), _number(1), _number(0), exp.Literal.string("i")),
-            expression=_number(0),
+            this=_snowflake_match("REGEXP_INSTR", given, "i", None), expression=_number(0)
         ),
         "X_PATH": lambda given: exp.cast(_call("GET_PATH", given[0], _dotted(given)), "TEXT"),
     },
@@ -227,6 +219,17 @@ TRINO = Dialect(
     zone=" UTC",
     time="TIMESTAMPTZ",
 )
+
+
+def _or_empty(text: exp.Expression) -> exp.Expression:
+    return _call("ifNull", text, exp.Literal.string(""))
+
+
+def _snowflake_match(function: str, given: Arguments, flags: str, group: int | None) -> exp.Expression:
+    """From the first character on, the first match; what it is of, by the number of its group."""
+    where = [_number(1), _number(1), *([] if group else [_number(0)])]
+    last = [_number(group)] if group else []
+    return _call(function, given[0], _without_flag(given[1]), *where, exp.Literal.string(flags), *last)
 
 
 def _without_flag(pattern: exp.Expression) -> exp.Expression:

@@ -7,17 +7,17 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from livekit_doctor.triage.dialects import Dialect
-from livekit_doctor.triage.statement import Columns, Window
+from livekit_doctor.triage.terms import Columns, Window
 
 Result = Mapping[str, Any]
 """A row of a result by its columns' names."""
 
 
 class Limits(Struct, frozen=True):
-    """`timeout` is seconds, for one statement; `memory` such as 256MB."""
+    """`timeout` is seconds, for one statement; `memory` such as 256MB, None for the engine's own."""
 
     timeout: float = 60.0
-    memory: str = "256MB"
+    memory: str | None = None
 
 
 class Engine(Protocol):

@@ -16,10 +16,10 @@ from livekit_doctor.evidence.call_logs.problems import LogsUnreadable, did_you_m
 from livekit_doctor.settings import CallLogs
 from livekit_doctor.triage.dialects import DUCKDB
 from livekit_doctor.triage.engine import Limits, Result
-from livekit_doctor.triage.statement import Columns, Window
+from livekit_doctor.triage.terms import Columns, Window
 
 BATCH = 5_000
-_MIN_MEMORY = "512MB"
+MEMORY = "512MB"
 _SAMPLED = 500
 
 
@@ -48,11 +48,9 @@ async def opened(files: Sequence[str], settings: CallLogs, limits: Limits) -> As
 class Files:
     """DuckDB with its limits: what does not fit into memory goes to a private folder, which is removed."""
 
-    def __init__(
-        self, connection: Any, files: Sequence[str], settings: CallLogs, limits: Limits, folder: Path
-    ) -> None:
+    def __init__(self, connection: Any, files: Sequence[str], settings: CallLogs, limits: Limits, folder: Path) -> None:
         self._connection, self._files, self._settings, self._limits = connection, files, settings, limits
-        self._folder = folder
+        self._folder, self._memory = folder, limits.memory or MEMORY
         self.dialect = DUCKDB
         self.now: datetime | None = None
         self.name = f"files {', '.join(files)}"
@@ -68,7 +66,7 @@ class Files:
         run("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
         run("SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET enable_progress_bar = false")
         run(f"SET threads = {os.cpu_count() or 2}")
-        run("SET memory_limit = ?", [self._limits.memory])
+        run("SET memory_limit = ?", [self._memory])
         run("SET temp_directory = ?", [str(self._folder)])
         sources = [self._source(name) for name in self._files]
         self.column_names = self._names(sources[0])
@@ -94,7 +92,8 @@ class Files:
             return f"read_csv({literal}, all_varchar = true, header = true, union_by_name = true)"
         columns = self._settings.columns
         names = [columns.call_id, columns.at, columns.state, *filter(None, (columns.source, columns.metadata))]
-        types = ", ".join(f"{_quoted_text(name)}: '{'JSON' if name == columns.metadata else 'VARCHAR'}'" for name in names)
+        kinds = {name: "JSON" if name == columns.metadata else "VARCHAR" for name in names}
+        types = ", ".join(f"{_quoted_text(name)}: '{kind_of}'" for name, kind_of in kinds.items())
         form = "newline_delimited" if kind == "jsonl" else "array"
         return f"read_json({literal}, format = '{form}', columns = {{{types}}})"
 
@@ -111,9 +110,8 @@ class Files:
             found = name if name in there else by_fold.get(folded(name))
             if found is None and needed:
                 meant = did_you_mean(near) if (near := nearest_names(name, there)) else f"; it has {listed(there)}."
-                raise LogsUnreadable(
-                    "no_column", f'column "{name}" does not exist in {self._files[0]}{meant} Set call_logs.columns.{key}'
-                )
+                text = f'column "{name}" does not exist in {self._files[0]}{meant} Set call_logs.columns.{key}'
+                raise LogsUnreadable("no_column", text, column=name, key=key)
             return found
 
         return Columns(
@@ -128,13 +126,16 @@ class Files:
     def _typed(self, source: str) -> str:
         """Times without a zone are UTC; the others are brought to it."""
         at = _quoted(self.columns.at)
-        return f"SELECT * REPLACE (CAST(CAST({at} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS TIMESTAMP) AS {at}) FROM {source}"
+        return (
+            f"SELECT * REPLACE (CAST(CAST({at} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS TIMESTAMP) AS {at}) FROM {source}"
+        )
 
     async def expected_rows(self, window: Window) -> int | None:
         return None
 
     async def fetch(self, statement: str) -> list[Result]:
-        return await self._run(lambda: _dicts(self._connection.execute(statement)))
+        found: list[Result] = await self._run(lambda: _dicts(self._connection.execute(statement)))
+        return found
 
     async def batches(self, statement: str) -> AsyncIterator[list[Result]]:
         cursor = await self._run(lambda: self._connection.execute(statement))
@@ -146,33 +147,35 @@ class Files:
         if self.columns.metadata is None:
             return []
         column = _quoted(self.columns.metadata)
-        text = (
-            f"SELECT key, count(*) FROM (SELECT unnest(regexp_extract_all(left(CAST({column} AS VARCHAR), 4000),"
-            f""" '"([A-Za-z_][A-Za-z0-9_]*)" *:', 1)) AS key FROM (SELECT {column} FROM logs WHERE {column} IS NOT NULL"""
-            f" LIMIT {_SAMPLED})) GROUP BY 1 ORDER BY 2 DESC, 1"
-        )
-        return [str(row["key"]) for row in await self.fetch(text)]
+        said = f"SELECT left(CAST({column} AS VARCHAR), 4000) AS said FROM logs"
+        some = f"{said} WHERE {column} IS NOT NULL LIMIT {_SAMPLED}"
+        pattern = _quoted_text('"([A-Za-z_][A-Za-z0-9_]*)" *:')
+        keys = f"SELECT unnest(regexp_extract_all(said, {pattern}, 1)) AS key FROM ({some})"
+        rows = await self.fetch(f"SELECT key, count(*) FROM ({keys}) GROUP BY 1 ORDER BY 2 DESC, 1")
+        return [str(row["key"]) for row in rows]
 
     async def _run(self, work: Any) -> Any:
         """In a thread; where the task is cancelled, so is the query."""
         import duckdb
 
+        task = asyncio.ensure_future(asyncio.to_thread(work))
         try:
-            return await asyncio.wait_for(asyncio.shield(task := asyncio.ensure_future(asyncio.to_thread(work))), self._limits.timeout)
+            return await asyncio.wait_for(asyncio.shield(task), self._limits.timeout)
         except (TimeoutError, asyncio.CancelledError) as error:
             self._connection.interrupt()
             await asyncio.wait([task], timeout=10)
-            if isinstance(error, TimeoutError):
-                text = f"reading {self.name} took longer than {self._limits.timeout:g} s; a shorter --since does not help "
-                raise LogsUnreadable("timeout", f"{text}with files: --timeout {self._limits.timeout * 5:g}") from None
-            raise
+            if not isinstance(error, TimeoutError):
+                raise
+            seconds = self._limits.timeout
+            text = f"reading {self.name} took longer than {seconds:g} s; give --timeout {seconds * 5:g}"
+            raise LogsUnreadable("timeout", text) from None
         except duckdb.Error as error:
             raise self._unreadable(error) from None
 
     def _unreadable(self, error: Exception) -> LogsUnreadable:
         said = " ".join(str(error).split())
         if "Out of Memory" in said:
-            more = f"more memory is needed than {self._limits.memory}: --memory 2GB, and space in {tempfile.gettempdir()}"
+            more = f"more memory is needed than {self._memory}: --memory 2GB, and space in {tempfile.gettempdir()}"
             return LogsUnreadable("other", more)
         return LogsUnreadable("file_format", f"{', '.join(self._files)} can't be read: {said[:400]}")
 
@@ -208,4 +211,3 @@ def _quoted(name: str) -> str:
 
 def _quoted_text(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-

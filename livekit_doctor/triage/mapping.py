@@ -44,8 +44,8 @@ class Pair(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True):
-    """What rows of a pair say. `bit` is one for each component that logs anything that is no step; `opening` numbers the
-    pairs that open a call (0: none); `component` numbers the components (0: not known)."""
+    """What rows of a pair say. `bit` is one for each component that logs anything that is no step; `opening` numbers
+    the pairs that open a call (0: none); `component` numbers the components (0: not known)."""
 
     state: str
     source: str | None

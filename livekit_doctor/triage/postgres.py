@@ -4,6 +4,7 @@ One read-only transaction, in which time zone, memory and timeout are set for it
 mode needs it. A statement that is interrupted is cancelled in the server, which psycopg does where a task is.
 """
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -20,9 +21,10 @@ from livekit_doctor.evidence.call_logs.session import Session, open_session
 from livekit_doctor.settings import CallLogs
 from livekit_doctor.triage.dialects import POSTGRES, Arguments, Dialect
 from livekit_doctor.triage.engine import Limits, Result
-from livekit_doctor.triage.statement import Columns, Window
+from livekit_doctor.triage.terms import Columns, Window
 
 BATCH = 5_000
+WORK_MEM = "256MB"
 _SAMPLED = 500
 _KEYS_FROM = 4_000
 """Characters of a row's metadata that are read for the names of its keys."""
@@ -37,7 +39,7 @@ async def opened(settings: CallLogs, limits: Limits, now: datetime) -> AsyncIter
             sql.SQL(
                 "SET LOCAL statement_timeout = {timeout}; SET LOCAL TimeZone = 'UTC'; SET LOCAL work_mem = {memory};"
                 " SET LOCAL standard_conforming_strings = on; SET LOCAL jit = off; SELECT 1 AS one"
-            ).format(timeout=sql.Literal(int(limits.timeout * 1000)), memory=sql.Literal(limits.memory))
+            ).format(timeout=sql.Literal(int(limits.timeout * 1000)), memory=sql.Literal(limits.memory or WORK_MEM))
         )
         yield Postgres(session, limits)
 
@@ -60,7 +62,8 @@ class Postgres:
         self.now: datetime | None = session.read.now
         self.notes = [
             *(f"LKD602 not read: {note}" for note in chosen.notes),
-            f"set for this transaction alone: work_mem {limits.memory}, time zone UTC, timeout {limits.timeout:g} s",
+            f"set for this transaction alone: work_mem {limits.memory or WORK_MEM}, time zone UTC,"
+            f" timeout {limits.timeout:g} s",
         ]
         if table.row_security:
             self.notes.append(f"LKD602 row-level security applies to {table.plain_name}: rows may be hidden")
@@ -71,13 +74,14 @@ class Postgres:
     async def expected_rows(self, window: Window) -> int | None:
         at = quoted(self.columns.at)
         bounds = [self.dialect.moment(moment).sql("postgres") for moment in (window.first, window.last)]
-        text = f"EXPLAIN (FORMAT JSON) SELECT 1 FROM {self._session.table.sql_name} WHERE {at} >= {bounds[0]} AND {at} < {bounds[1]}"
+        where = f"{at} >= {bounds[0]} AND {at} < {bounds[1]}"
+        text = f"EXPLAIN (FORMAT JSON) SELECT 1 FROM {self._session.table.sql_name} WHERE {where}"
         plan = (await self.fetch(text))[0]["QUERY PLAN"]
         return int(plan[0]["Plan"]["Plan Rows"])
 
     async def fetch(self, statement: str) -> list[Result]:
         try:
-            return [*await self._session.fetch(_as_it_is(statement), timeout=self._limits.timeout)]
+            return [*await self._session.fetch(_as_it_is(statement), seconds=self._limits.timeout)]
         except (psycopg.errors.QueryCanceled, TimeoutError):
             raise self._too_slow() from None
 
@@ -91,33 +95,35 @@ class Postgres:
             return []
         column, at = quoted(self.columns.metadata), quoted(self.columns.at)
         since = self.dialect.moment(window.since).sql("postgres")
+        some = (
+            f"SELECT left({column}::text, {_KEYS_FROM}) AS said FROM {self._session.table.sql_name}"
+            f" WHERE {at} >= {since} AND {column} IS NOT NULL LIMIT {_SAMPLED}"
+        )
         text = (
-            f"SELECT match[1] AS key, count(*) AS n FROM (SELECT left({column}::text, {_KEYS_FROM}) AS said FROM"
-            f" {self._session.table.sql_name} WHERE {at} >= {since} AND {column} IS NOT NULL LIMIT {_SAMPLED}) AS picked,"
+            f"SELECT match[1] AS key, count(*) AS n FROM ({some}) AS picked,"
             """ regexp_matches(said, '"([A-Za-z_][A-Za-z0-9_]*)" *:', 'g') AS match GROUP BY 1 ORDER BY 2 DESC, 1"""
         )
         return [str(row["key"]) for row in await self.fetch(text)]
 
     def _too_slow(self) -> LogsUnreadable:
-        timeout = self._limits.timeout
+        seconds = self._limits.timeout
         return LogsUnreadable(
             "timeout",
-            f"reading {self._session.table.plain_name} took longer than {timeout:g} s; a shorter --since, --before none, "
-            f"or --timeout {timeout * 5:g}",
+            f"reading {self._session.table.plain_name} took longer than {seconds:g} s; give a shorter --since,"
+            f" --no-before, or --timeout {seconds * 5:g}",
         )
 
 
 def _as_it_is(statement: str) -> sql.SQL:
     """psycopg looks for placeholders, and there are none."""
-    return sql.SQL(statement.replace("%", "%%"))  # type: ignore[arg-type]
+    return sql.SQL(statement.replace("%", "%%"))
 
 
 def _require_time(at: Column, table: str) -> None:
-    if not at.is_time:
-        raise LogsUnreadable(
-            "no_column",
-            f'column "{at.name}" of {table} is of type {at.type}; triage needs a timestamp: set call_logs.columns.at to one',
-        )
+    if at.is_time:
+        return
+    text = f'column "{at.name}" of {table} is of type {at.type}, and triage needs a timestamp'
+    raise LogsUnreadable("no_column", f"{text}: set call_logs.columns.at to one", column=at.name, key="at")
 
 
 def _dialect(at: Column, metadata: Column | None) -> Dialect:
@@ -137,8 +143,6 @@ def _extracted(arguments: Arguments, function: str) -> exp.Expression:
 
 
 def _searched(arguments: Arguments) -> exp.Expression:
-    import re
-
     key = re.escape(arguments[-1].name)
     pattern = exp.Literal.string(f'"{key}" *: *"?([^",}}]*)')
     return exp.Anonymous(this="SUBSTRING", expressions=[exp.cast(arguments[0], "TEXT", dialect="postgres"), pattern])

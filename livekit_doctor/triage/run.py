@@ -22,10 +22,13 @@ from livekit_doctor.triage.dialects import EPOCH
 from livekit_doctor.triage.engine import Engine, Limits
 from livekit_doctor.triage.mapping import MOST_PAIRS, Pair, mapping_of
 from livekit_doctor.triage.mapping import Mapping as StateMapping
+from livekit_doctor.triage.per_call import write as write_calls
 from livekit_doctor.triage.plan import SECOND, plan_of
 from livekit_doctor.triage.result import By, Criterion, Group, Traced, Triage
-from livekit_doctor.triage.statement import Key, Statement, Window, pairs_query, rows_query, unmapped_names
-from livekit_doctor.triage.summary import Outcomes, bucket_of, by_of, groups_of, hours_of, ladder_of, moment
+from livekit_doctor.triage.statement import Statement, pairs_query, rows_query
+from livekit_doctor.triage.summary import Bucket, Outcomes, bucket_of, by_of, groups_of, hours_of, ladder_of, moment
+from livekit_doctor.triage.terms import Key, Window, unmapped_names
+from livekit_doctor.whole_file import WholeFile
 
 VALUES = 20_000
 """Rows of a key's values that are read."""
@@ -47,6 +50,7 @@ class Asked(Struct, frozen=True):
     detail: int = 0
     fail_over: float | None = None
     files: tuple[str, ...] = ()
+    per_call: tuple[str, WholeFile] | None = None
     limits: Limits = Limits()
 
 
@@ -75,39 +79,60 @@ async def triage(settings: Settings, asked: Asked, progress: Progress) -> Triage
     progress("opening the call logs")
     async with opened(settings, asked, datetime.now(UTC)) as engine:
         read = await survey(engine, settings, asked, progress)
-        buckets = [bucket_of(row) for row in await engine.fetch(read.statement.groups())]
-        outcomes, window = Outcomes(settings), read.statement.window
-        groups = groups_of(buckets, window, outcomes)
-        where = resolved(asked.where, groups)
-        own = [bucket for bucket in buckets if bucket.win]
-        by = [await _by(engine, read.statement, name, outcomes, where, progress) for name in asked.by]
-        traced = await _traced(engine, settings, read.statement, groups, where, asked.detail, progress)
-        keys = await engine.metadata_keys(window) if own and not asked.by else []
-        found = Triage(
-            source=engine.name,
-            at=datetime.now(UTC),
-            since=moment(window.since),
-            until=moment(window.until),
-            before=moment(window.before) if window.before < window.since else None,
-            bucket=window.bucket / SECOND,
-            calls=sum(bucket.calls for bucket in own),
-            calls_before=sum(bucket.calls for bucket in buckets if not bucket.win),
-            hours=hours_of(own, window),
-            ladder=ladder_of(buckets),
-            groups=groups,
-            where=where,
-            retried=sum(bucket.retried for bucket in own),
-            skewed=sum(bucket.skewed for bucket in own),
-            stopped_dialing=sum(b.calls for b in own if b.phone_way == 2 and not b.phone_step),
-            stopped_ringing=sum(b.calls for b in own if b.phone_way == 3 and not b.phone_step),
+        statement = read.statement
+        if asked.per_call is not None:
+            progress("writing a row for each call")
+            await write_calls(engine, statement, settings, *asked.per_call)
+        buckets = [bucket_of(row) for row in await engine.fetch(statement.groups())]
+        window = statement.window
+        found = counted(
+            buckets, settings, asked, (window.before, window.since, window.until), engine.name, datetime.now(UTC)
+        )
+        outcomes = Outcomes(settings)
+        by = [await _by(engine, statement, name, outcomes, found.where, progress) for name in asked.by]
+        return replace(
+            found,
             by=tuple(by),
-            traced=traced,
-            unmapped=tuple(unmapped_names(read.statement.mapping)),
-            keys=tuple(keys),
+            traced=await _traced(engine, settings, statement, found.groups, found.where, asked.detail, progress),
+            unmapped=tuple(unmapped_names(statement.mapping)),
+            keys=tuple(await engine.metadata_keys(window)) if found.calls and not asked.by else (),
             notes=(*engine.notes, *read.notes),
             took=monotonic() - began,
         )
-        return replace(found, criterion=criterion_of(found, asked.fail_over))
+
+
+def counted(
+    buckets: Sequence[Bucket],
+    settings: Settings,
+    asked: Asked,
+    times: tuple[int, int, int],
+    source: str,
+    at: datetime,
+) -> Triage:
+    """What the counts say. `times`: the beginning of the window before, of the window, and its end."""
+    before, since, until = times
+    window = Window(before, since, until, until, bucket_for(since, until))
+    groups = groups_of(buckets, window, Outcomes(settings))
+    own = [bucket for bucket in buckets if bucket.win]
+    found = Triage(
+        source=source,
+        at=at,
+        since=moment(since),
+        until=moment(until),
+        before=moment(before) if before < since else None,
+        bucket=window.bucket / SECOND,
+        calls=sum(bucket.calls for bucket in own),
+        calls_before=sum(bucket.calls for bucket in buckets if not bucket.win),
+        hours=hours_of(own, window),
+        ladder=ladder_of(buckets),
+        groups=groups,
+        where=resolved(asked.where, groups),
+        retried=sum(bucket.retried for bucket in own),
+        skewed=sum(bucket.skewed for bucket in own),
+        stopped_dialing=sum(b.calls for b in own if b.phone_way == 2 and not b.phone_step),
+        stopped_ringing=sum(b.calls for b in own if b.phone_way == 3 and not b.phone_step),
+    )
+    return replace(found, criterion=criterion_of(found, asked.fail_over))
 
 
 class Survey(Struct, frozen=True):
@@ -133,7 +158,9 @@ async def survey(engine: Engine, settings: Settings, asked: Asked, progress: Pro
     mapping = mapping_of(pairs, settings.flow)
     count = sum(pair.count for pair in pairs)
     progress(f"classifying the calls of {count:,} rows", SLOWER * took)
-    statement = Statement(engine.columns, window, mapping, plan_of(settings), engine.dialect)
+    statement = Statement(
+        columns=engine.columns, window=window, mapping=mapping, plan=plan_of(settings), dialect=engine.dialect
+    )
     return Survey(statement, tuple(_notes_of(mapping)))
 
 
@@ -141,9 +168,9 @@ def _notes_of(mapping: StateMapping) -> list[str]:
     if not mapping.by_state:
         return []
     return [
-        f"there are more than {MOST_PAIRS} pairs of state and source: which component logs nothing that is a step can't "
-        "be told, so a call with such a row is not judged by what is missing in it (call_logs.columns.source: null, if "
-        "that column does not name components)"
+        f"there are more than {MOST_PAIRS} pairs of state and source: which component logs nothing that is a step"
+        " can't be told, so a call with such a row is not judged by what is missing in it (call_logs.columns.source:"
+        " null, if that column does not name components)"
     ]
 
 
@@ -158,11 +185,14 @@ def window_of(asked: Asked, now: datetime) -> Window:
             "livekit-doctor triage --since 24h",
         )
     first, last = _us(since), _us(until)
-    length = last - first
+    before = first - (last - first) if asked.compare else first
+    return Window(before=before, since=first, until=last, now=_us(now), bucket=bucket_for(first, last))
+
+
+def bucket_for(since: int, until: int) -> int:
+    """How long the parts are in which the window is shown."""
     parts = (60, 300, 900, 3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600)
-    bucket = next((part for part in parts if length <= 48 * part * SECOND), parts[-1])
-    before = first - length if asked.compare else first
-    return Window(before=before, since=first, until=last, now=_us(now), bucket=bucket * SECOND)
+    return next((part for part in parts if until - since <= 48 * part * SECOND), parts[-1]) * SECOND
 
 
 def _moment(given: datetime | timedelta, from_: datetime) -> datetime:
@@ -181,7 +211,7 @@ def resolved(where: Sequence[str], groups: Sequence[Group]) -> tuple[str, ...]:
         meant = [group.id for group in groups if wanted in _names_of(group)]
         if not meant:
             there = ", ".join(group.id for group in groups) or "none: the window has no calls"
-            raise UserError("LKD001", f'--where {name}: no call of the window is in such a group', f"one of {there}")
+            raise UserError("LKD001", f"--where {name}: no call of the window is in such a group", f"one of {there}")
         found.update(dict.fromkeys(meant))
     return tuple(found)
 

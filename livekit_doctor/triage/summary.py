@@ -16,9 +16,9 @@ from livekit_doctor.triage.chance import FEWEST, STANDS_OUT, SURE, rise_in, z_of
 from livekit_doctor.triage.dialects import EPOCH
 from livekit_doctor.triage.engine import Result
 from livekit_doctor.triage.mapping import step_of
-from livekit_doctor.triage.plan import SECOND, agent_break, phone_break
+from livekit_doctor.triage.plan import agent_break, phone_break
 from livekit_doctor.triage.result import By, Group, Rung, Value
-from livekit_doctor.triage.statement import EDGES, GAPS, REASONS, Window
+from livekit_doctor.triage.terms import EDGES, GAPS, REASONS, Window
 
 SAMPLES = 3
 NO_VALUE = ""
@@ -52,9 +52,7 @@ def bucket_of(row: Result) -> Bucket:
     """Raises KeyError, TypeError or ValueError where it is none. Values may be text, as in a pasted result."""
     names = ("win", "agent_step", "status", "phone_step", "way", "phone_way", "why", "hour")
     numbers = {name: int(row[name]) for name in (*names, "calls", "retried", "skewed", "first_seen", "last_seen")}
-    timed = {
-        name: tuple(int(row[f"{name}_{place}"]) for place in (*range(len(EDGES)), "timed")) for name in GAPS
-    }
+    timed = {name: tuple(int(row[f"{name}_{place}"]) for place in (*range(len(EDGES)), "timed")) for name in GAPS}
     return Bucket(verdict=Verdict(row["verdict"]), sample=str(row["sample"]), timed=timed, **numbers)
 
 
@@ -89,53 +87,33 @@ def moment(microseconds: int) -> datetime:
     return EPOCH + timedelta(microseconds=microseconds)
 
 
-def parts_of(window: Window) -> range:
-    """The beginnings of the window's parts."""
-    first = window.since - window.since % window.bucket
-    return range(first, window.until, window.bucket)
+def parts_of(window: Window, *, both: bool = False) -> range:
+    """The beginnings of the window's parts; of the window before as well, if `both`."""
+    start = window.before if both else window.since
+    return range(start - start % window.bucket, window.until, window.bucket)
 
 
 def groups_of(buckets: Sequence[Bucket], window: Window, outcomes: Outcomes) -> tuple[Group, ...]:
     """What broke, most frequent first; then what is not known to be well, and what is."""
-    own: dict[str, list[Bucket]] = defaultdict(list)
-    before: Counter[str] = Counter()
+    named: dict[str, list[Bucket]] = defaultdict(list)
     for bucket in buckets:
-        name = outcomes.id_of(bucket)
-        if bucket.win:
-            own[name].append(bucket)
-        else:
-            before[name] += bucket.calls
-    of_hours = hours_of((bucket for bucket in buckets if bucket.win), window)
-    total, total_before = sum(of_hours), sum(before.values())
-    names = {name: own.get(name, []) for name in (*own, *before)}
-    kinds = {name: next(b for b in buckets if outcomes.id_of(b) == name) for name in names}
-    made = [
-        _group(name, kinds[name], found, before[name], (total, total_before), of_hours, window, outcomes)
-        for name, found in names.items()
-    ]
-    order = list(Verdict)
-    order.remove(Verdict.BROKEN)
+        named[outcomes.id_of(bucket)].append(bucket)
+    made = [_group(name, found, buckets, window, outcomes) for name, found in named.items()]
     order = [Verdict.BROKEN, Verdict.UNKNOWN, Verdict.NO_FAULT_SEEN, Verdict.IN_PROGRESS, Verdict.HEALTHY]
     return tuple(sorted(made, key=lambda group: (order.index(group.verdict), -group.calls, group.id)))
 
 
-def _group(
-    name: str,
-    kind: Bucket,
-    own: list[Bucket],
-    before: int,
-    totals: tuple[int, int],
-    of_hours: Sequence[int],
-    window: Window,
-    outcomes: Outcomes,
-) -> Group:
+def _group(name: str, every: list[Bucket], all_calls: Sequence[Bucket], window: Window, outcomes: Outcomes) -> Group:
+    kind = every[0]
     found = outcomes.break_of(kind) if kind.verdict is Verdict.BROKEN else None
-    calls, hours = sum(bucket.calls for bucket in own), hours_of(own, window)
-    place = rise_in(hours, of_hours) if kind.verdict in (Verdict.BROKEN, Verdict.UNKNOWN) else None
-    z = z_of(calls, totals[0], before, totals[1])
+    own = [bucket for bucket in every if bucket.win]
+    calls, before = _calls(own), _calls(bucket for bucket in every if not bucket.win)
+    total, total_before = (_calls(b for b in all_calls if b.win is win) for win in (1, 0))
     bad = kind.verdict in (Verdict.BROKEN, Verdict.UNKNOWN)
-    change = ("worse" if z > 0 else "better") if bad and abs(z) > SURE else ""
-    reasons = Counter({bucket.why: 0 for bucket in own})
+    z = z_of(calls, total, before, total_before) if bad else 0.0
+    hits, of = hours_of(every, window, both=True), hours_of(all_calls, window, both=True)
+    place = rise_in(hits, of) if bad else None
+    reasons: Counter[int] = Counter()
     for bucket in own:
         reasons[bucket.why] += bucket.calls
     return Group(
@@ -149,14 +127,14 @@ def _group(
         candidates=found.candidates if found else (),
         sip_status=kind.status if found and not kind.agent_step and kind.status >= 300 else None,
         reasons=tuple((REASONS[why], number) for why, number in reasons.most_common() if why),
-        hours=hours,
+        hours=hours_of(own, window),
         first_at=min((moment(bucket.first_seen) for bucket in own), default=None),
         last_at=max((moment(bucket.last_seen) for bucket in own), default=None),
         call_ids=_samples(own),
-        change=change,
-        rose_at=moment(parts_of(window)[place]) if place is not None else None,
-        share_before_that=_share(sum(hours[:place]), sum(of_hours[:place])) if place is not None else None,
-        share_since=_share(sum(hours[place:]), sum(of_hours[place:])) if place is not None else None,
+        change=("worse" if z > 0 else "better") if abs(z) > SURE else "",
+        rose_at=moment(parts_of(window, both=True)[place]) if place is not None else None,
+        share_before_that=_share(sum(hits[:place]), sum(of[:place])) if place is not None else None,
+        share_since=_share(sum(hits[place:]), sum(of[place:])) if place is not None else None,
     )
 
 
@@ -166,13 +144,17 @@ def _samples(own: Iterable[Bucket]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(bucket.sample for bucket in newest))
 
 
+def _calls(buckets: Iterable[Bucket]) -> int:
+    return sum(bucket.calls for bucket in buckets)
+
+
 def _share(hits: int, of: int) -> float | None:
     return hits / of if of else None
 
 
-def hours_of(buckets: Iterable[Any], window: Window) -> tuple[int, ...]:
+def hours_of(buckets: Iterable[Any], window: Window, *, both: bool = False) -> tuple[int, ...]:
     """How many calls began in each part of the window."""
-    parts = parts_of(window)
+    parts = parts_of(window, both=both)
     counts = [0] * len(parts)
     for bucket in buckets:
         place = (bucket.hour - parts.start) // window.bucket
@@ -190,9 +172,7 @@ def ladder_of(buckets: Iterable[Bucket]) -> tuple[Rung, ...]:
         counts = timed.get(_TIMED.get(step, ""), ())
         return Rung(step, leg, calls, quantile(counts, 0.5), quantile(counts, 0.95))
 
-    agent = [
-        rung(step, Leg.AGENT, sum(b.calls for b in own if b.way >= place)) for place, step in enumerate(_WAY)
-    ]
+    agent = [rung(step, Leg.AGENT, sum(b.calls for b in own if b.way >= place)) for place, step in enumerate(_WAY)]
     phone = [
         rung(step, Leg.PHONE, sum(b.calls for b in own if b.phone_way >= place))
         for place, step in enumerate(LEGS[Leg.PHONE], 1)
@@ -219,12 +199,12 @@ def quantile(counts: Sequence[int], share: float) -> float | None:
 
 
 class _KeyRow(Struct, frozen=True):
+    win: int
     dim: str
     verdict: Verdict
     agent_step: int
     status: int
     phone_step: int
-    why: int
     hour: int
     calls: int
     way: int
@@ -238,21 +218,23 @@ def by_of(
     values: dict[str, list[_KeyRow]] = defaultdict(list)
     for row in read:
         values[row.dim].append(row)
-    without = sum(row.calls for row in values.pop(NO_VALUE, []))
-    total = sum(row.calls for row in read) - without
-    counted = {name: _counts(own, outcomes, where) for name, own in values.items()}
+    without = sum(row.calls for row in values.pop(NO_VALUE, []) if row.win)
+    total = sum(row.calls for row in read if row.win) - without
+    counted = {name: _counts((row for row in own if row.win), outcomes, where) for name, own in values.items()}
     all_counts: Counter[str] = Counter()
     for counts in counted.values():
         all_counts.update(counts)
     made = [
-        _value(name, own, counted[name], (total, all_counts), window, outcomes) for name, own in values.items()
+        _value(name, own, counted[name], (total, all_counts), window, outcomes)
+        for name, own in values.items()
+        if any(row.win for row in own)
     ]
     made.sort(key=lambda value: (not value.stands_out, -value.of_group, -value.broken, -value.calls, value.value))
     return By(key, tuple(made), without)
 
 
 def _key_row(row: Result, ways: Mapping[int, int]) -> _KeyRow:
-    numbers = {name: int(row[name]) for name in ("agent_step", "status", "phone_step", "why", "hour", "calls")}
+    numbers = {name: int(row[name]) for name in ("win", "agent_step", "status", "phone_step", "hour", "calls")}
     dim = "" if row["dim"] is None else str(row["dim"])
     return _KeyRow(dim=dim, verdict=Verdict(row["verdict"]), way=ways.get(numbers["agent_step"], 0), **numbers)
 
@@ -276,7 +258,8 @@ def _value(
 ) -> Value:
     """The outcome that most sets this value apart from the others, where one does."""
     total, all_counts = whole
-    calls, others = sum(row.calls for row in own), total - sum(row.calls for row in own)
+    calls = sum(row.calls for row in own if row.win)
+    others = total - calls
     best, group, share = STANDS_OUT, "", 0.0
     for outcome, number in counts.items():
         other = all_counts[outcome] - number
@@ -286,9 +269,9 @@ def _value(
             best, group, share = z, outcome, other / others
     rose_at = None
     if group:
-        hits = hours_of((row for row in own if outcomes.id_of(row) == group), window)
-        place = rise_in(hits, hours_of(own, window))
-        rose_at = moment(parts_of(window)[place]) if place is not None else None
+        hits = hours_of((row for row in own if outcomes.id_of(row) == group), window, both=True)
+        place = rise_in(hits, hours_of(own, window, both=True))
+        rose_at = moment(parts_of(window, both=True)[place]) if place is not None else None
     broken = counts.total()
     return Value(name, calls, broken, bool(group), group, counts[group] if group else 0, share, rose_at)
 

@@ -98,7 +98,7 @@ def _attempt(writer: _Writer, about: str, no_worker: float, refused: float, is_s
     writer.edge("sip_participant_created", 0.1)
     writer.edge("sip_dialing", 0.05)
     if agent >= 2:
-        writer.agent("agent_entrypoint_called", 0.4, '{"worker_id": "AW_%06x"}' % draw.randrange(64))
+        writer.agent("agent_entrypoint_called", 0.4, f'{{"worker_id": "AW_{draw.randrange(64):06x}"}}')
     if agent == 3:
         writer.agent("agent_connected", 0.5)
     answer = draw.random()

@@ -3,11 +3,11 @@
 It says of one call what the statement says, from the rows as they are, in as few words as possible.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
-import re
 
 from livekit_doctor.diagnosis.carrier import Kind, kind_of
 from livekit_doctor.diagnosis.rules.rows import BEFORE_THE_ANSWER
@@ -15,7 +15,7 @@ from livekit_doctor.flow import Step
 from livekit_doctor.settings import Settings
 from livekit_doctor.triage.mapping import ENDED_BADLY, FAILED, PHONE_FAILED, TALKED, code_of, number_of, step_of
 from livekit_doctor.triage.plan import SECOND, WORDS, Plan, plan_of
-from livekit_doctor.triage.statement import LONGEST, STATUS, Window
+from livekit_doctor.triage.terms import LONGEST, STATUS, Window
 
 
 class Row(NamedTuple):
@@ -169,7 +169,9 @@ class _Call:
             t[3] = max(dispatched)
             for step in (4, *AGENT_CAME):
                 before = t[step]
-                t[step] = before if before is not None and before >= cut else self.since(step, cut) and max(self.times(step))
+                t[step] = (
+                    before if before is not None and before >= cut else self.since(step, cut) and max(self.times(step))
+                )
         return t
 
     def _status(self) -> int:
@@ -185,9 +187,7 @@ class _Call:
         last = [max((one[1:] for one in answers if one[0] is named), default=None) for named in (True, False)]
         if talked:
             last[1] = None
-        counted = [
-            one for one in last if one and one[0] >= self.begun and told - self.plan.tolerance <= one[0]
-        ]
+        counted = [one for one in last if one and one[0] >= self.begun and told - self.plan.tolerance <= one[0]]
         return max(counted)[1] if counted else 0
 
     def _way(self, logged: set[int], status: int) -> int:
@@ -244,4 +244,6 @@ def microseconds(at: datetime) -> int:
 def window_around(rows: Sequence[Row], now: int) -> Window:
     """All of them, with nothing to compare them with."""
     first = min((row.at for row in rows), default=now)
-    return Window(before=first - 1, since=first - 1, until=max(now, max((row.at for row in rows), default=now)) + 1, now=now)
+    return Window(
+        before=first - 1, since=first - 1, until=max(now, max((row.at for row in rows), default=now)) + 1, now=now
+    )

@@ -80,11 +80,11 @@ class Session:
         query: sql.SQL | sql.Composed,
         values: Mapping[str, Any] | None = None,
         *,
-        timeout: float | None = None,
+        seconds: float | None = None,
     ) -> list[Row]:
-        """The rows of the last statement in `query`; `timeout` (seconds) in place of the configured one, where the
-        transaction's own has been set to it."""
-        async with asyncio.timeout((timeout or self._settings.timeout) + _GRACE):
+        """The rows of the last statement in `query`; `seconds` in place of the configured timeout, where that
+        of the transaction has been set to it."""
+        async with asyncio.timeout((seconds or self._settings.timeout) + _GRACE):
             cursor = self._connection.cursor()
             await cursor.execute(query, values or {})
             while cursor.nextset():
