@@ -1,6 +1,7 @@
 """What triage found: calls by the step at which they broke, counted."""
 
 from datetime import datetime
+from typing import Literal
 
 from msgspec import Struct
 
@@ -40,8 +41,8 @@ class Group(Struct, frozen=True):
     first_at: datetime | None = None
     last_at: datetime | None = None
     call_ids: tuple[str, ...] = ()
-    change: str = ""
-    """worse, better, or nothing where it may be chance."""
+    change: Literal["worse", "better", ""] = ""
+    """Nothing where it may be chance."""
     rose_at: datetime | None = None
     share_before_that: float | None = None
     share_since: float | None = None
@@ -87,8 +88,7 @@ class Criterion(Struct, frozen=True):
 
     limit: float
     value: float | None
-    status: str
-    """passed, failed or undecided."""
+    status: Literal["passed", "failed", "undecided"]
 
 
 class Triage(Struct, frozen=True):

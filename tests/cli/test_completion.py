@@ -23,7 +23,10 @@ from tests.cli.install_shells import SHELLS, how_to_get, missing
 from tests.cli.terminal import Terminal
 
 HOSTILE = "call $(touch pwned) `touch pwned`;'\"\\ *"
-FREE_TEXT = {"ROOM", "SECONDS", "NAME", "WSS_URL", "NUMBER", "TEXT", "SHARE", "N", "K", "HOST:PORT"}
+FREE_TEXT = {
+    *("ROOM", "SECONDS", "NAME", "WSS_URL", "NUMBER", "TEXT", "SHARE", "N", "K", "HOST:PORT"),
+    *("WHEN", "OUTCOME", "KEY", "SIZE"),
+}
 """Metavars of what only the person at the keyboard knows."""
 
 
