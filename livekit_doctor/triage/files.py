@@ -126,9 +126,13 @@ class Files:
     def _typed(self, source: str) -> str:
         """Times without a zone are UTC; the others are brought to it."""
         at = _quoted(self.columns.at)
-        return (
-            f"SELECT * REPLACE (CAST(CAST({at} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS TIMESTAMP) AS {at}) FROM {source}"
-        )
+        replaced = f"CAST(CAST({at} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS TIMESTAMP) AS {at}"
+        if self.columns.metadata is not None and source.startswith("read_json"):
+            # JSON that is written as a string in JSON is what the string says.
+            name = _quoted(self.columns.metadata)
+            text = f"CASE WHEN json_type({name}) = 'VARCHAR' THEN {name} ->> '$' ELSE CAST({name} AS VARCHAR) END"
+            replaced += f", {text} AS {name}"
+        return f"SELECT * REPLACE ({replaced}) FROM {source}"
 
     async def expected_rows(self, window: Window) -> int | None:
         return None

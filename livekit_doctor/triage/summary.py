@@ -104,7 +104,7 @@ def groups_of(buckets: Sequence[Bucket], window: Window, outcomes: Outcomes) -> 
 
 
 def _group(name: str, every: list[Bucket], all_calls: Sequence[Bucket], window: Window, outcomes: Outcomes) -> Group:
-    kind = every[0]
+    kind = _typical(every)
     found = outcomes.break_of(kind) if kind.verdict is Verdict.BROKEN else None
     own = [bucket for bucket in every if bucket.win]
     calls, before = _calls(own), _calls(bucket for bucket in every if not bucket.win)
@@ -136,6 +136,17 @@ def _group(name: str, every: list[Bucket], all_calls: Sequence[Bucket], window: 
         share_before_that=_share(sum(hits[:place]), sum(of[:place])) if place is not None else None,
         share_since=_share(sum(hits[place:]), sum(of[place:])) if place is not None else None,
     )
+
+
+def _typical(every: Iterable[Bucket]) -> Bucket:
+    """One of those that broke where most did: a phone that is refused may have rung before."""
+    counts: Counter[int] = Counter()
+    first: dict[int, Bucket] = {}
+    for bucket in every:
+        counts[bucket.phone_step] += bucket.calls
+        known = first.setdefault(bucket.phone_step, bucket)
+        first[bucket.phone_step] = min(known, bucket, key=lambda one: (one.agent_step, one.way))
+    return first[max(counts, key=lambda step: (counts[step], -step))]
 
 
 def _samples(own: Iterable[Bucket]) -> tuple[str, ...]:

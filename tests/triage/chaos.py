@@ -1,4 +1,4 @@
-"""Logs and settings of any kind: what components log when everything goes wrong at once, and what a team may configure."""
+"""Logs and settings of any kind: what components log when everything goes wrong, and what a team may configure."""
 
 import random
 import uuid
@@ -123,5 +123,3 @@ def _near_real(draw: random.Random, call_id: str, at: int) -> list[Row]:
             rows.append(Row(call_id, at + SECOND, draw.choice(SOURCES), state, draw.choice(METADATA)))
         at += draw.choice((2, 10, 90)) * SECOND
     return rows or [Row(call_id, at, "edge_function", "call_requested", None)]
-
-
