@@ -87,6 +87,16 @@ def rose(group: Group, triage: Triage) -> str:
     return f"since about {when(group.rose_at, triage)} {since} of the calls, {before} before that"
 
 
+def begun(triage: Triage) -> Iterator[str]:
+    """What rose at one moment, a line a moment."""
+    moments: dict[datetime, list[str]] = {}
+    for group in triage.broken:
+        if group.rose_at is not None and group.calls:
+            moments.setdefault(group.rose_at, []).append(title_of(group))
+    for at in sorted(moments):
+        yield f"Began at about {when(at, triage)}: {', '.join(moments[at])}"
+
+
 def headline(triage: Triage) -> str:
     """The answer in one line."""
     if not triage.calls:

@@ -11,6 +11,7 @@ from livekit_doctor.render.report import TriageReport
 from livekit_doctor.render.triage_words import (
     TITLES,
     bars,
+    begun,
     change_of,
     criterion_sentence,
     explained,
@@ -23,7 +24,6 @@ from livekit_doctor.render.triage_words import (
     told_once,
     traced_line,
     value_sentence,
-    when,
     window_of,
 )
 from livekit_doctor.render.words import LEGS
@@ -178,9 +178,8 @@ def _traced(page: Page, report: TriageReport) -> None:
 def _answer(page: Page, report: TriageReport) -> None:
     triage = report.triage
     page.heading((headline(triage), "bold red" if triage.of(Verdict.BROKEN) else "bold"))
-    worst = next((group for group in triage.broken if group.rose_at), None)
-    if worst is not None and worst.rose_at is not None:
-        page.heading(f"Something began at about {when(worst.rose_at, triage)}: {title_of(worst)}")
+    for line in begun(triage):
+        page.heading(line)
     if triage.criterion:
         words = {
             "passed": ("ok", "bold green"),
