@@ -1,6 +1,7 @@
 """python -m bench.triage: triage against the plainest aggregate that groups the same rows by call, in the same engine.
 
-BENCH_TRIAGE_ROWS sets another size (1,000,000; a tenth of it is measured too). The statement is measured as triage runs it: the scan for the states, and the classification.
+BENCH_TRIAGE_ROWS sets another size (1,000,000; a tenth of it is measured too). Triage is measured whole: the
+statement is made, the states are read, the calls classified, counted and summed up.
 """
 
 import asyncio

@@ -115,8 +115,9 @@ def calls(parts: Parts) -> str:
             yield time("MIN", when, f"f{step}") if found else f"{_NULL} AS f{step}"
             yield time("MAX", when, f"l{step}") if found else f"{_NULL} AS l{step}"
         for number in range(1, mapping.openings + 1):
-            yield time("MIN", f"opening = {number}", f"fo{number}")
-            yield time("MAX", f"opening = {number}", f"lo{number}")
+            if mapping.opening_of(number) is None:
+                yield time("MIN", f"opening = {number}", f"fo{number}")
+                yield time("MAX", f"opening = {number}", f"lo{number}")
         yield time("MIN", "code NOT IN (1, 2)", "moved_at")
         is_step = f"code BETWEEN 1 AND {ENDED_BADLY}"
         bits = mapping.has_bits or mapping.by_state
@@ -138,9 +139,11 @@ def calls(parts: Parts) -> str:
             else (f"{_NULL} AS end_answer")
         )
         for step in (6, 11, 12):
-            when = f"code = {step}" if step < 12 else f"code BETWEEN 12 AND {ENDED_BADLY}"
-            yield f"{pick('MIN', 'component', when)} AS c{step}"
-            yield f"{pick('MAX', 'component', when)} AS d{step}"
+            own = (12, ENDED_BADLY) if step == 12 else (step,)
+            alone = mapping.component_of(*own)
+            when = f"code BETWEEN 12 AND {ENDED_BADLY}" if step == 12 else f"code = {step}"
+            yield f"{pick('MIN', 'component', when) if alone is None else alone} AS c{step}"
+            yield f"{pick('MAX', 'component', when) if alone is None else alone} AS d{step}"
         if parts.key is not None:
             yield _dim_of_call(parts.key, parts.columns, pick)
 
@@ -174,7 +177,9 @@ def stages(parts: Parts) -> Iterator[str]:
 def _opened(mapping: Mapping) -> str:
     """When the latest attempt began: a component said again that it opens the call, or it was dispatched or dialled
     after it had ended."""
-    pairs = [f"CASE WHEN lo{n} > fo{n} AND moved_at < lo{n} THEN lo{n} END" for n in range(1, mapping.openings + 1)]
+    numbers = range(1, mapping.openings + 1)
+    names = [(f"f{step}", f"l{step}") if (step := mapping.opening_of(n)) else (f"fo{n}", f"lo{n}") for n in numbers]
+    pairs = [f"CASE WHEN {last} > {first} AND moved_at < {last} THEN {last} END" for first, last in names]
     after = [f"CASE WHEN l{step} > f12 + :tolerance THEN l{step} END" for step in (3, 8)]
     again = ", ".join(f"COALESCE({each}, {NEVER})" for each in (*pairs, *after))
     return (

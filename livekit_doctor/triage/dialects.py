@@ -5,7 +5,7 @@ The statement is written once, in DuckDB's SQL, with functions named X_... in th
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 
 import sqlglot
 from msgspec import Struct
@@ -43,18 +43,16 @@ class Dialect(Struct, frozen=True):
         return exp.cast(exp.Literal.string(text), self.time, dialect=self.name)
 
     def written(self, canonical: exp.Expression) -> str:
-        """The statement in this dialect."""
-        found = canonical.transform(self._replaced)
-        if self.fenced:
-            for name in FENCED:
-                for cte in found.find_all(exp.CTE):
-                    if cte.alias == name:
-                        cte.set("this", cte.this.offset(0))
+        """The statement in this dialect. The tree is changed."""
+        found = canonical.transform(self._replaced, copy=False)
+        for cte in found.find_all(exp.CTE) if self.fenced else ():
+            if cte.alias in FENCED:
+                cte.set("this", cte.this.offset(0, copy=False))
         return found.sql(dialect=self.name, pretty=True)
 
     def _replaced(self, node: exp.Expression) -> exp.Expression:
         if isinstance(node, exp.Anonymous) and (write := self.functions.get(str(node.this).upper())):
-            return write([argument.transform(self._replaced) for argument in node.expressions])
+            return write([argument.transform(self._replaced, copy=False) for argument in node.expressions])
         return node
 
 
@@ -82,16 +80,23 @@ def _template(text: str, dialect: str) -> Write:
     """A function in a dialect's own words, with $1, $2 for what it is given."""
 
     def write(arguments: Arguments) -> exp.Expression:
-        parsed = sqlglot.parse_one(text, dialect=dialect)
+        parsed = _parsed(text, dialect).copy()
 
         def filled(node: exp.Expression) -> exp.Expression:
             if isinstance(node, exp.Column) and node.name.startswith("arg_"):
-                return arguments[int(node.name[4:])].copy()
+                return arguments[int(node.name[4:])]
             return node
 
-        return parsed.transform(filled)
+        return parsed.transform(filled, copy=False)
 
     return write
+
+
+@cache
+def _parsed(text: str, dialect: str) -> exp.Expression:
+    found = sqlglot.parse_one(text, dialect=dialect)
+    assert isinstance(found, exp.Expression)
+    return found
 
 
 def _functions(dialect: str, **texts: str) -> Mapping[str, Write]:

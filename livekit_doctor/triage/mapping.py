@@ -72,6 +72,17 @@ class Mapping(Struct, frozen=True):
     def openings(self) -> int:
         return max((entry.opening for entry in self.entries), default=0)
 
+    def opening_of(self, number: int) -> int | None:
+        """The step that this pair opens a call with, where no other pair is this step: then their times are one."""
+        codes = {entry.code for entry in self.entries if entry.opening == number}
+        (code,) = codes
+        return code if sum(entry.code == code for entry in self.entries) == 1 else None
+
+    def component_of(self, *codes: int) -> int | None:
+        """The one component that logs these; None where there are several, or it is not known."""
+        found = {entry.component for entry in self.entries if entry.code in codes}
+        return found.pop() if len(found) == 1 and 0 not in found else None
+
     @property
     def has_bits(self) -> bool:
         return any(entry.bit for entry in self.entries)

@@ -38,7 +38,9 @@ async def opened(settings: CallLogs, limits: Limits, now: datetime) -> AsyncIter
         await session.fetch(
             sql.SQL(
                 "SET LOCAL statement_timeout = {timeout}; SET LOCAL TimeZone = 'UTC'; SET LOCAL work_mem = {memory};"
-                " SET LOCAL standard_conforming_strings = on; SET LOCAL jit = off; SELECT 1 AS one"
+                # Compiling costs more than it gains; and hashing groups is faster than sorting all calls for them.
+                " SET LOCAL standard_conforming_strings = on; SET LOCAL jit = off; SET LOCAL enable_sort = off;"
+                " SELECT 1 AS one"
             ).format(timeout=sql.Literal(int(limits.timeout * 1000)), memory=sql.Literal(limits.memory or WORK_MEM))
         )
         yield Postgres(session, limits)

@@ -94,7 +94,7 @@ def _filled(text: str, values: dict[str, exp.Expression], columns: Columns, key:
             return _table(columns.table, node.alias)
         return node
 
-    found = sqlglot.parse_one(text, dialect=WRITTEN_IN).transform(fill)
+    found = sqlglot.parse_one(text, dialect=WRITTEN_IN).transform(fill, copy=False)
     assert isinstance(found, exp.Expression)
     return found
 

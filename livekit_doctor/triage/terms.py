@@ -13,7 +13,7 @@ ZERO = "CAST(0 AS BIGINT)"
 
 GAPS = {"join": (3, 6), "ring": (9, 10), "answer": (10, 11)}
 """The times that are measured, each from a step to a step."""
-EDGES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 30, 40, 60, 90, 180)
+EDGES = (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 11, 15, 20, 30, 45, 90)
 """Seconds. A time is counted below each: such counts add up over any groups, and are the same in every engine."""
 
 REASONS = (

@@ -21,7 +21,7 @@ from tests.triage.reference import Row, classify
 
 Case = tuple[Settings, Window, list[Row]]
 SEEDS = st.integers(0, 2**32)
-CALLS = 80
+CALLS = 60
 
 
 def few(count: int, thorough: int) -> settings:
@@ -45,7 +45,7 @@ def agrees(engine: Asked, made: Case) -> None:
     assert not different, f"{len(different)} of {len(expected)}: {different[:2]}"
 
 
-@few(8, 200)
+@few(5, 200)
 @given(seed=SEEDS)
 def test_duckdb(seed: int, parquet: Path) -> None:
     made = case(seed)
@@ -53,7 +53,7 @@ def test_duckdb(seed: int, parquet: Path) -> None:
     agrees(of_duckdb(parquet), made)
 
 
-@few(4, 40)
+@few(3, 40)
 @given(seed=SEEDS)
 def test_postgres(seed: int, database: Database) -> None:
     made = case(seed)
