@@ -12,12 +12,6 @@ from tests.triage.engines import spark_session
 __all__ = ["database", "lab_folder", "postgres"]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if {"spark", "clickhouse"} & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group("triage engines"))
-
-
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     yield from spark_session(tmp_path_factory.mktemp("spark"))
