@@ -225,7 +225,9 @@ def _unreadable(error: "LogsUnreadable", loaded: "Loaded") -> UserError:
     logs = loaded.settings.call_logs
     values = {"schema": logs.schema, "table": logs.table, "column": logs.columns.call_id, "kind": error.kind}
     values |= {**options.fix_values(loaded), "detail": error.message, **error.values}
-    fix = catalogue.render_fix(catalogue.get("LKD602"), values)
+    fix = "correct the file, or give another one with --call-logs FILE"
+    if not error.kind.startswith("file_"):
+        fix = catalogue.render_fix(catalogue.get("LKD602"), values)
     return UserError("LKD602", error.message, fix, Exit.USAGE if error.kind in WRONG_NAMES else Exit.UNDECIDED)
 
 

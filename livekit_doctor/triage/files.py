@@ -1,7 +1,9 @@
 """Exports, read by DuckDB inside of this process: CSV, JSON, JSONL, Parquet, also .gz, several at once by a glob."""
 
 import asyncio
+import gzip
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -82,6 +84,9 @@ class Files:
     def _source(self, name: str) -> str:
         """The function that reads it, every value as text but those of Parquet."""
         path = Path(name).expanduser()
+        if name == "-":
+            text = "standard input can be read once, and triage reads twice: write it to a file"
+            raise LogsUnreadable("file_missing", text)
         if not any(mark in name for mark in "*?[") and not path.is_file():
             raise self._missing(name)
         literal = "'" + str(path).replace("'", "''") + "'"
@@ -89,7 +94,8 @@ class Files:
         if kind == "parquet":
             return f"read_parquet({literal}, union_by_name = true)"
         if kind == "csv":
-            return f"read_csv({literal}, all_varchar = true, header = true, union_by_name = true)"
+            options = "all_varchar = true, header = true, union_by_name = true, quote = '\"', escape = '\"'"
+            return f"read_csv({literal}, {options}, delim = {_quoted_text(_delimiter(path))})"
         columns = self._settings.columns
         names = [columns.call_id, columns.at, columns.state, *filter(None, (columns.source, columns.metadata))]
         kinds = {name: "JSON" if name == columns.metadata else "VARCHAR" for name in names}
@@ -177,7 +183,8 @@ class Files:
             raise self._unreadable(error) from None
 
     def _unreadable(self, error: Exception) -> LogsUnreadable:
-        said = " ".join(str(error).split())
+        said = " ".join(re.sub(r"\n\s*LINE \d+:.*", "", str(error), flags=re.DOTALL).split())
+        said = said.partition(" Possible fixes:")[0]
         if "Out of Memory" in said:
             more = f"more memory is needed than {self._memory}: --memory 2GB, and space in {tempfile.gettempdir()}"
             return LogsUnreadable("other", more)
@@ -198,6 +205,18 @@ def _kind(name: str, path: Path) -> str:
     if suffix != ".json":
         return "csv"
     return "json"
+
+
+def _delimiter(path: Path) -> str:
+    """What stands between the names of the first line; of a pattern, that of the first file."""
+    first = next(iter(sorted(path.parent.glob(path.name))), path) if any(mark in path.name for mark in "*?[") else path
+    try:
+        opened_as = gzip.open if first.suffix.lower() == ".gz" else open
+        with opened_as(first, "rt", encoding="utf-8-sig", errors="replace") as file:
+            head = file.readline(10_000)
+    except (OSError, EOFError, ValueError):
+        return ","  # whatever is wrong, DuckDB says it
+    return max(",;\t|", key=head.count)
 
 
 def _is_slow(name: str) -> bool:

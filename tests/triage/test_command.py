@@ -229,6 +229,16 @@ def test_a_mistake_is_one_clear_line(arguments: tuple[str, ...], status: int, wo
     assert ran.stdout == ""
 
 
+def test_a_broken_line_is_named_and_nothing_is_counted(rows: list[Row], tmp_path: Path) -> None:
+    lines = export(tmp_path / "calls.csv", rows[:5_000]).read_text().splitlines()
+    lines[4_000] = "call-x,2026-11-28T10:00:00Z,edge"
+    (tmp_path / "calls.csv").write_text("\n".join(lines) + "\n")
+    ran = triage("--call-logs", "calls.csv", cwd=tmp_path)
+    assert (ran.status, ran.stdout) == (2, "")
+    assert "calls.csv" in ran.stderr
+    assert "Line: 4001" in ran.stderr
+
+
 def test_a_window_without_calls_says_so(tmp_path: Path) -> None:
     export(tmp_path / "calls.csv", [Row("call-1", END, "edge", "call_requested")])
     ran = triage("--call-logs", "calls.csv", "--since", "2020-01-01", "--until", "2020-01-02", cwd=tmp_path)
