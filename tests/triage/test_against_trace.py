@@ -53,17 +53,18 @@ def differs(judged: Judged, diagnosis: Diagnosis) -> bool:
     )
 
 
-def test_of_10_000_calls_as_components_log_them_none_is_told_otherwise() -> None:
+def test_of_calls_as_components_log_them_none_is_told_otherwise() -> None:
     """Faults, refusals, calls that were tried again, rows that came twice, clocks that are off."""
-    rows = list(logs.rows(20_261_129, 10_000, SINCE, UNTIL, logs.Incident(SINCE + 6 * logs.HOUR)))
+    count = examples(3_000, thorough=10_000)
+    rows = list(logs.rows(20_261_129, count, SINCE, UNTIL, logs.Incident(SINCE + 6 * logs.HOUR)))
     settings, window = Settings(), window_around(rows, UNTIL + 2 * logs.HOUR)
     judged = classify(rows, settings, window)
     different = [
         (judged[name], told.verdict) for name, told in traced(rows, settings, window) if differs(judged[name], told)
     ]
-    assert len(judged) == 10_000
-    assert sum(one.retried for one in judged.values()) > 50
-    assert sum(one.skewed for one in judged.values()) > 50
+    assert len(judged) == count
+    assert sum(one.retried for one in judged.values()) > 20
+    assert sum(one.skewed for one in judged.values()) > 20
     assert not different
 
 
