@@ -63,8 +63,8 @@ def test_of_calls_as_components_log_them_none_is_told_otherwise() -> None:
         (judged[name], told.verdict) for name, told in traced(rows, settings, window) if differs(judged[name], told)
     ]
     assert len(judged) == count
-    assert sum(one.retried for one in judged.values()) > 20
-    assert sum(one.skewed for one in judged.values()) > 20
+    assert sum(one.retried for one in judged.values()) > count / 300
+    assert sum(one.skewed for one in judged.values()) > count / 300
     assert not different
 
 
@@ -73,7 +73,8 @@ def test_of_calls_in_any_order_what_is_told_otherwise_is_explained() -> None:
     of several attempts began, which `trace` knows from the order of every row and the statement from first and last
     times; and whether two steps of one attempt are by one clock, where several components logged a step."""
     single, several, wrong = 0, 0, []
-    for seed in range(examples(15, thorough=200)):
+    seeds = examples(15, thorough=200)
+    for seed in range(seeds):
         draw = random.Random(seed)
         settings, window = settings_of(draw), window_of(draw)
         rows = [row._replace(metadata=None) for row in rows_of(draw, 120, window)]
@@ -87,7 +88,7 @@ def test_of_calls_in_any_order_what_is_told_otherwise_is_explained() -> None:
             single += 1
             if differs(judged[name], told):
                 wrong.append((judged[name].verdict, told.verdict.value))
-    assert single > 400
+    assert single > 20 * seeds
     assert set(wrong) <= {("no_fault_seen", "healthy")}, "never a fault that is not told, and never health"
-    assert len(wrong) <= single / 200
+    assert len(wrong) <= 1 + single / 200
     assert several <= single / 10

@@ -28,7 +28,8 @@ ON_ONE_WORKER = pytest.mark.xdist_group("triage engines")
 
 def few(count: int, thorough: int) -> settings:
     return settings(
-        max_examples=examples(count, thorough=thorough), suppress_health_check=[HealthCheck.function_scoped_fixture]
+        max_examples=max(1, examples(count, thorough=thorough)),
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
 
 
@@ -63,6 +64,7 @@ def test_postgres(seed: int, database: Database) -> None:
 
 
 @ON_ONE_WORKER
+@pytest.mark.servers
 @few(2, 40)
 @given(seed=SEEDS)
 def test_clickhouse(seed: int, parquet: Path, clickhouse: Any) -> None:
@@ -72,6 +74,7 @@ def test_clickhouse(seed: int, parquet: Path, clickhouse: Any) -> None:
 
 
 @ON_ONE_WORKER
+@pytest.mark.servers
 @few(1, 10)
 @given(seed=SEEDS)
 def test_spark(seed: int, parquet: Path, spark: Any) -> None:
@@ -103,6 +106,7 @@ def test_a_column_without_a_zone_is_utc_wherever_the_session_is(kind: str, zone:
 
 
 @ON_ONE_WORKER
+@pytest.mark.servers
 def test_groups_and_values_add_up_to_the_calls_in_each_engine(
     parquet: Path, database: Database, clickhouse: Any
 ) -> None:
