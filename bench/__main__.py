@@ -1,4 +1,4 @@
-"""python -m bench: how long a run takes, as a ratio to importing what it is printed with; peak memory; then bench.logs.
+"""python -m bench: how long a run takes, as a ratio to importing what it is printed with; peak memory; then the others.
 
 Needs the lab. Each figure is the median of interleaved runs, so that a busy machine slows all of them alike; only
 ratios within one run say something. Modules are compiled, as they are where the tool is installed.
@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench import core, logs
+from bench import core, logs, triage
 from bench.figures import peak_memory, timed, verdict
 from tests.lab.edge import Edge, log_row
 from tests.lab.servers import LiveKitServer, Postgres, Redis
@@ -54,6 +54,7 @@ def main() -> None:
             edge.close()
     core.main()
     logs.main()
+    triage.main()
 
 
 def measure(folder: Path, env: Mapping[str, str], room: str) -> None:

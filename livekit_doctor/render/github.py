@@ -10,7 +10,7 @@ from io import StringIO
 from rich.console import Console
 
 from livekit_doctor.redact import printable
-from livekit_doctor.render import outline
+from livekit_doctor.render import outline, triage_outline
 from livekit_doctor.render.console import ConsoleFormat
 from livekit_doctor.render.outline import Outline
 from livekit_doctor.render.report import (
@@ -22,6 +22,7 @@ from livekit_doctor.render.report import (
     ProbeReport,
     RecentReport,
     TraceReport,
+    TriageReport,
 )
 
 _LEVELS = {"failed": "error", "errored": "error", "warned": "warning"}
@@ -53,6 +54,10 @@ def init(report: InitReport) -> str:
 
 def explain(report: ExplainReport) -> str:
     return _log(_console().explain(report), outline.of_explain(report))
+
+
+def triage(report: TriageReport) -> str:
+    return _log(_console().triage(report), triage_outline.of_triage(report))
 
 
 def error(report: ErrorReport) -> str:

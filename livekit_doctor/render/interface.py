@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         RecentReport,
         Report,
         TraceReport,
+        TriageReport,
     )
 
 
@@ -38,6 +39,8 @@ class Format(Protocol):
     def init(self, report: InitReport, /) -> str: ...
 
     def explain(self, report: ExplainReport, /) -> str: ...
+
+    def triage(self, report: TriageReport, /) -> str: ...
 
     def error(self, report: ErrorReport, /) -> str: ...
 

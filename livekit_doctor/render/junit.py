@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from xml.etree import ElementTree as xml
 
 from livekit_doctor.redact import printable
-from livekit_doctor.render import outline
+from livekit_doctor.render import outline, triage_outline
 from livekit_doctor.render.outline import Outline, Point, Problem
 from livekit_doctor.render.report import (
     CheckReport,
@@ -18,6 +18,7 @@ from livekit_doctor.render.report import (
     ProbeReport,
     RecentReport,
     TraceReport,
+    TriageReport,
 )
 
 
@@ -47,6 +48,10 @@ def init(report: InitReport) -> str:
 
 def explain(report: ExplainReport) -> str:
     return _document(outline.of_explain(report))
+
+
+def triage(report: TriageReport) -> str:
+    return _document(triage_outline.of_triage(report))
 
 
 def error(report: ErrorReport) -> str:

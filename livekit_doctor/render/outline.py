@@ -124,7 +124,7 @@ def of_check(report: CheckReport) -> Outline:
     counts = summary(report.results)
     counted = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
     not_tested = (f"not tested: {item}" for item in report.untested)
-    return _agreed(
+    return agreed(
         Outline(
             command="check",
             subject=" ".join(filter(None, (report.server, report.configuration))),
@@ -170,7 +170,7 @@ def of_trace(report: TraceReport) -> Outline:
     )
     warnings = tuple(f"{w.code} {catalogue.get(w.code).name}: {w.message}" for w in diagnosis.warnings)
     settle = () if diagnosis.broken else tuple(f"settle by: {text}" for text in diagnosis.would_settle)
-    return _agreed(
+    return agreed(
         Outline(
             command="trace",
             subject=subject_of(report),
@@ -220,7 +220,7 @@ def of_probe(report: ProbeReport) -> Outline:
     values = (("min", latency.min), ("p50", latency.p50), ("p95", latency.p95), ("max", latency.max)) if latency else ()
     spread = "   ".join(f"{name} {value:.2f} s" for name, value in values)
     left = tuple(f"left behind: {item}" for item in report.left_behind)
-    return _agreed(
+    return agreed(
         Outline(
             command="probe",
             subject=" ".join(filter(None, (f"{judged.count} dispatches, {who}", report.server))),
@@ -312,7 +312,7 @@ def of_error(report: ErrorReport) -> Outline:
     return Outline(report.command, "", report.message, report.exit_status, (point,))
 
 
-def _agreed(outline: Outline, *why: str) -> Outline:
+def agreed(outline: Outline, *why: str) -> Outline:
     """With a point for the exit status, where no other one says that something is wrong."""
     wrong = any(point.status in ("failed", "errored") for point in outline.points)
     if outline.ok or wrong:

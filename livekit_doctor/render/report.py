@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from livekit_doctor.evidence.observations import Coverage, OutboundTrunk, RecentCall, SipCallResult
     from livekit_doctor.render.masking import Mask
     from livekit_doctor.settings import Settings
+    from livekit_doctor.triage.result import Group, Triage
 
 QUOTED = ("LKD404", "LKD405", "LKD411")
 """Codes whose fix quotes what a server or an agent said; there is nothing in it to be typed."""
@@ -326,6 +327,31 @@ class ExplainReport(Struct, frozen=True):
         return (*(page for page in pages if isinstance(page, Entry)), *self.listed)
 
 
+class TriageReport(Struct, frozen=True):
+    """Many calls by what became of them. `shown` is how many groups and values a person is shown; `values` are the
+    configuration's for the placeholders of a fix."""
+
+    kind: ClassVar = "triage"
+    triage: Triage
+    mask: Mask
+    values: Mapping[str, str]
+    exit_status: int
+    shown: int = 12
+    command: str = "livekit-doctor triage"
+    """The command with what it was given, to be typed again with more."""
+    trace_options: str = ""
+    """What `trace` must be given besides, to read the same."""
+
+    def __post_init__(self) -> None:
+        _show(self, self.mask, "triage")
+
+    def fix_of(self, group: Group) -> str:
+        """The fix of a group's code: what is to be typed of one call has a place for it."""
+        call_id = next(iter(group.call_ids), "CALL_ID")
+        code = catalogue.get(group.code or "")
+        return catalogue.render_fix(code, {"call_id": call_id, **self.values})
+
+
 class ErrorReport(Struct, frozen=True):
     """Why a command came to no result. `command` is as typed, such as test-call; empty where it is not known.
     `code` is None for what is no diagnosis: an interrupt, an internal error."""
@@ -339,5 +365,13 @@ class ErrorReport(Struct, frozen=True):
 
 
 Report = (
-    CheckReport | TraceReport | ProbeReport | PlacedCallReport | RecentReport | InitReport | ExplainReport | ErrorReport
+    CheckReport
+    | TraceReport
+    | ProbeReport
+    | PlacedCallReport
+    | RecentReport
+    | InitReport
+    | ExplainReport
+    | TriageReport
+    | ErrorReport
 )

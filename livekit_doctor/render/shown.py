@@ -17,6 +17,7 @@ from livekit_doctor.evidence.observations import OutboundTrunk, Problem, RecentC
 from livekit_doctor.redact import redact_text
 from livekit_doctor.render.commands import split_command
 from livekit_doctor.render.masking import Mask
+from livekit_doctor.triage.result import By, Group, Traced
 
 LONGEST = 4000
 """Characters of one text. A traceback that says something is not longer."""
@@ -64,11 +65,14 @@ def _value(said: str, _: Mask) -> str:
 
 _NAMES: Mapping[type[Struct], tuple[str, ...]] = {
     AttemptResult: ("room",),
+    By: ("key",),
     Diagnosis: ("call_id",),
+    Group: ("id", "call_ids"),
     OutboundTrunk: ("id",),
     RecentCall: ("call_id",),
     RoomResult: ("name", "sid"),
     SipCallResult: ("room", "participant_id", "sip_call_id", "trunk_id"),
+    Traced: ("call_id",),
     Trial: ("room", "dispatch_id"),
 }
 _OTHERWISE: Mapping[tuple[type[Struct], str], Show] = {

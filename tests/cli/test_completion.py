@@ -24,7 +24,10 @@ from tests.cli.terminal import Terminal
 from tests.each import each
 
 HOSTILE = "call $(touch pwned) `touch pwned`;'\"\\ *"
-FREE_TEXT = {"ROOM", "SECONDS", "NAME", "WSS_URL", "NUMBER", "TEXT", "SHARE", "N", "K", "HOST:PORT"}
+FREE_TEXT = {
+    *("ROOM", "SECONDS", "NAME", "WSS_URL", "NUMBER", "TEXT", "SHARE", "N", "K", "HOST:PORT"),
+    *("WHEN", "OUTCOME", "KEY", "SIZE"),
+}
 """Metavars of what only the person at the keyboard knows."""
 
 

@@ -22,7 +22,7 @@ from livekit_doctor.render.report import (
     RecentReport,
     Report,
 )
-from tests.render import test_placed_call, test_probe
+from tests.render import test_placed_call, test_probe, test_triage
 from tests.render.reports import AGENT, CALLEE, ROOM, TRACES, check_report, trace_report
 
 STATUSES = {Verdict.BROKEN: 1, Verdict.HEALTHY: 0, Verdict.IN_PROGRESS: 0, Verdict.NO_FAULT_SEEN: 3, Verdict.UNKNOWN: 3}
@@ -47,6 +47,7 @@ def every_report() -> dict[str, Report]:
     reports["check strict"] = replace(check_report(*passed), exit_status=1, strict=True)
     reports |= {f"probe {name}": make() for name, make in test_probe.REPORTS.items()}
     reports |= {f"test-call {name}": make() for name, make in test_placed_call.REPORTS.items()}
+    reports |= {f"triage {name}": make() for name, make in test_triage.REPORTS.items()}
     call = RecentCall(call_id="call-5b1f", at=datetime(2031, 2, 3, tzinfo=UTC), source="agent", state=f"to {CALLEE}")
     reports["recent"] = RecentReport((call,), Mask([CALLEE]))
     reports["recent empty"] = RecentReport((), Mask())

@@ -51,10 +51,13 @@ def test_every_page_that_can_be_explained() -> None:
     validated(text_of(ExplainReport(topics, tuple(map(catalogue.get, codes))), FORM))
 
 
-@pytest.mark.parametrize("command", ["check", "trace", "probe", "test-call", "explain", "init", "watch", "chekc", ""])
+OWN = ("check", "trace", "probe", "test-call", "explain", "init", "triage")
+
+
+@pytest.mark.parametrize("command", [*OWN, "watch", "chekc", ""])
 def test_an_error_has_the_document_of_its_command(command: str) -> None:
     document = validated(text_of(ErrorReport(command, "LKD001", "wrong", "right", 2), FORM))
-    named = command if command in ("check", "trace", "probe", "test-call", "explain", "init") else "check"
+    named = command if command in OWN else "check"
     assert document["schema"] == f"livekit-doctor/{named}/v1"
 
 

@@ -19,8 +19,17 @@ from livekit_doctor.evidence.observations import OutboundTrunk, RecentCall, SipC
 from livekit_doctor.render.formats import FormatName, load
 from livekit_doctor.render.interface import text_of
 from livekit_doctor.render.masking import Mask
-from livekit_doctor.render.report import CheckReport, PlacedCallReport, ProbeReport, RecentReport, Report, TraceReport
+from livekit_doctor.render.report import (
+    CheckReport,
+    PlacedCallReport,
+    ProbeReport,
+    RecentReport,
+    Report,
+    TraceReport,
+    TriageReport,
+)
 from livekit_doctor.render.shown import LONGEST, shown, text
+from livekit_doctor.triage.result import Triage
 from tests.each import each
 from tests.render.every_report import every_report
 from tests.render.reports import NOT_DISPATCHED, trace_report
@@ -40,6 +49,10 @@ NAMES = {
     ("SipCallResult", "participant_id"),
     ("SipCallResult", "sip_call_id"),
     ("OutboundTrunk", "id"),
+    ("By", "key"),
+    ("Group", "id"),
+    ("Group", "call_ids"),
+    ("Traced", "call_id"),
 }
 """What may have a number in it: it is typed, or names a thing."""
 WORDS = {
@@ -47,6 +60,9 @@ WORDS = {
     *(("Broken", name) for name in ("code", "candidates", "consequences")),
     *((kind, "code") for kind in ("RuledOut", "WarningResult", "AttemptResult", "Problem", "CheckResult")),
     ("CheckResult", "id"),
+    *(("Group", name) for name in ("code", "candidates")),
+    ("Traced", "code"),
+    ("Value", "group"),
     ("CheckResult", "category"),
 }
 """Words of the tool's own: what they may be is known to every format."""
@@ -85,6 +101,8 @@ def with_everywhere(report: Report, add: str, mask: Mask) -> Report:
             return replace(report, judged=everywhere(report.judged, add), left_behind=(add,))
         case RecentReport():
             return replace(report, calls=everywhere(report.calls, add), mask=mask)
+        case TriageReport():
+            return replace(report, triage=everywhere(report.triage, add), mask=mask)
         case PlacedCallReport():
             trace = with_everywhere(report.trace, add, mask)
             assert isinstance(trace, TraceReport)
@@ -113,7 +131,7 @@ def test_it_is_where_it_was_asked_for(name: str) -> None:
 def test_only_what_is_named_here_keeps_a_number() -> None:
     """Any field of any type that a report is made of, so also one that is new."""
     kept: set[tuple[str, str]] = set()
-    for kind in (Diagnosis, CheckResult, Judged, RecentCall, SipCallResult, OutboundTrunk):
+    for kind in (Diagnosis, CheckResult, Judged, RecentCall, SipCallResult, OutboundTrunk, Triage):
         kept |= set(_with_number(shown(_made(kind), Mask())))
     assert kept == NAMES | {(kind, "values") for kind in ("Finding", "Broken", "Problem")}
 

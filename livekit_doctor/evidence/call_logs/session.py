@@ -75,9 +75,16 @@ class Session:
     def _begin(self) -> sql.Composed:
         return sql.SQL(_BEGIN).format(timeout=sql.Literal(int(self._settings.timeout * 1000)))
 
-    async def fetch(self, query: sql.SQL | sql.Composed, values: Mapping[str, Any] | None = None) -> list[Row]:
-        """The rows of the last statement in `query`."""
-        async with asyncio.timeout(self._settings.timeout + _GRACE):
+    async def fetch(
+        self,
+        query: sql.SQL | sql.Composed,
+        values: Mapping[str, Any] | None = None,
+        *,
+        seconds: float | None = None,
+    ) -> list[Row]:
+        """The rows of the last statement in `query`; `seconds` in place of the configured timeout, where that
+        of the transaction has been set to it."""
+        async with asyncio.timeout((seconds or self._settings.timeout) + _GRACE):
             cursor = self._connection.cursor()
             await cursor.execute(query, values or {})
             while cursor.nextset():

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         ProbeReport,
         RecentReport,
         TraceReport,
+        TriageReport,
     )
 
 
@@ -64,6 +65,11 @@ class ConsoleFormat:
         from livekit_doctor.render.console import explain
 
         return self._text(lambda: explain.render(report, self._console))
+
+    def triage(self, report: TriageReport, /) -> str:
+        from livekit_doctor.render.console import triage
+
+        return self._text(lambda: triage.render(report, self._console, self._detail))
 
     def error(self, report: ErrorReport, /) -> str:
         """As standard error has it."""

@@ -9,6 +9,7 @@ from livekit_doctor.render.html import (
     probe_page,
     recent_page,
     trace_page,
+    triage_page,
 )
 from livekit_doctor.render.html.page import rendered
 from livekit_doctor.render.report import (
@@ -20,6 +21,7 @@ from livekit_doctor.render.report import (
     ProbeReport,
     RecentReport,
     TraceReport,
+    TriageReport,
 )
 
 
@@ -56,6 +58,11 @@ def init(report: InitReport, /) -> str:
 def explain(report: ExplainReport, /) -> str:
     """Pages of the catalogue, as a manual where there are several; or the list of its codes."""
     return rendered("explain.html", explain_page.of(report))
+
+
+def triage(report: TriageReport, /) -> str:
+    """The page of many calls."""
+    return rendered("triage.html", triage_page.of(report))
 
 
 def error(report: ErrorReport, /) -> str:

@@ -13,6 +13,7 @@ from livekit_doctor.render.json import placed_call as _placed_call
 from livekit_doctor.render.json import probe as _probe
 from livekit_doctor.render.json import recent as _recent
 from livekit_doctor.render.json import trace as _trace
+from livekit_doctor.render.json import triage as _triage
 from livekit_doctor.render.report import (
     CheckReport,
     ErrorReport,
@@ -22,6 +23,7 @@ from livekit_doctor.render.report import (
     ProbeReport,
     RecentReport,
     TraceReport,
+    TriageReport,
 )
 
 
@@ -51,6 +53,9 @@ class JsonFormat:
 
     def explain(self, report: ExplainReport, /) -> str:
         return self._text(_explain.render(report))
+
+    def triage(self, report: TriageReport, /) -> str:
+        return self._text(_triage.render(report))
 
     def error(self, report: ErrorReport, /) -> str:
         return self._text(_error.render(report))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from livekit_doctor.render.json import check, explain, init, placed_call, probe, trace
+from livekit_doctor.render.json import check, explain, init, placed_call, probe, trace, triage
 from livekit_doctor.render.report import ErrorReport
 
 
@@ -52,6 +52,12 @@ _EMPTY: dict[str, dict[str, Any]] = {
         "exit_status": None,
         "explained": [],
         "codes": [],
+    },
+    "triage": {
+        "schema": triage.SCHEMA,
+        "exit_status": None,
+        **dict.fromkeys(("at", "source", "window", "calls", "took", "criterion")),
+        **{key: [] for key in ("funnel", "groups", "by", "traced", "unmapped_states", "metadata_keys", "notes")},
     },
     "check": {
         "schema": check.SCHEMA,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.redact import printable
-from livekit_doctor.render import outline
+from livekit_doctor.render import outline, triage_outline
 from livekit_doctor.render.markdown import explain_page
 from livekit_doctor.render.outline import Outline, Point, Problem, Standing
 from livekit_doctor.render.report import (
@@ -21,6 +21,7 @@ from livekit_doctor.render.report import (
     ProbeReport,
     RecentReport,
     TraceReport,
+    TriageReport,
 )
 from livekit_doctor.render.words import moment
 
@@ -72,6 +73,10 @@ def init(report: InitReport) -> str:
 
 def explain(report: ExplainReport) -> str:
     return explain_page.render(report)
+
+
+def triage(report: TriageReport) -> str:
+    return _page(triage_outline.of_triage(report))
 
 
 def error(report: ErrorReport) -> str:

@@ -18,6 +18,7 @@ from livekit_doctor import __version__
 from livekit_doctor.catalogue.sip_statuses import SipStatus
 from livekit_doctor.redact import printable, redact_text
 from livekit_doctor.render.prometheus import families
+from livekit_doctor.render.prometheus import triage as triage_families
 from livekit_doctor.render.prometheus.exposition import gauge, text
 from livekit_doctor.render.report import (
     CheckReport,
@@ -28,6 +29,7 @@ from livekit_doctor.render.report import (
     ProbeReport,
     RecentReport,
     TraceReport,
+    TriageReport,
 )
 
 
@@ -80,6 +82,12 @@ def explain(report: ExplainReport, now: float | None = None) -> str:
     statuses = (topic.page for topic in report.topics if isinstance(topic.page, SipStatus))
     ran = run_families("explain", report.exit_status, None, now)
     return text((*ran, *families.code_families(report.entries), *families.sip_status_families(statuses)))
+
+
+def triage(report: TriageReport, now: float | None = None) -> str:
+    """Calls by verdict and code, and how long the steps took."""
+    ran = run_families("triage", report.exit_status, None, now)
+    return text((*ran, *triage_families.families_of(report.triage)))
 
 
 def error(report: ErrorReport, now: float | None = None) -> str:

@@ -1,0 +1,151 @@
+"""What the page of many calls says."""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from livekit_doctor.flow import SPEC, Verdict
+from livekit_doctor.render.html.parts import MARKS, Move, Shown, advice, moves
+from livekit_doctor.render.json import JsonFormat
+from livekit_doctor.render.report import TriageReport
+from livekit_doctor.render.triage_words import (
+    bars,
+    change_of,
+    criterion_sentence,
+    explained,
+    headline,
+    next_commands,
+    rose,
+    share,
+    span,
+    title_of,
+    told_once,
+    traced_line,
+    value_sentence,
+    window_of,
+)
+from livekit_doctor.render.words import LEGS, moment
+from livekit_doctor.triage.result import By, Group, Rung
+
+
+class RungRow(Struct, frozen=True):
+    leg: str
+    title: str
+    calls: str
+    share: str
+    p50: str
+    p95: str
+
+
+class GroupRow(Struct, frozen=True):
+    shown: Shown
+    title: str
+    said: str
+    rose: str
+    calls: str
+    share: str
+    change: str
+    bars: str
+    span: str
+    call_ids: tuple[str, ...]
+    fix: tuple[Move, ...]
+
+
+class ValueRow(Struct, frozen=True):
+    value: str
+    calls: str
+    broken: str
+    share: str
+    said: str
+
+
+class ByTable(Struct, frozen=True):
+    key: str
+    rows: tuple[ValueRow, ...]
+
+
+class TriagePage(Struct, frozen=True):
+    title: str
+    tone: Shown
+    kicker: str
+    headline: str
+    facts: tuple[tuple[str, str], ...]
+    rungs: tuple[RungRow, ...]
+    groups: tuple[GroupRow, ...]
+    by: tuple[ByTable, ...]
+    traced: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+    next: tuple[Move, ...]
+    exit_status: int
+    document: str
+
+
+def of(report: TriageReport) -> TriagePage:
+    """The page's content."""
+    triage = report.triage
+    shown = (group for group in triage.groups if group.calls and (not triage.where or group.id in triage.where))
+    kicker = {0: "counted", 1: "not ok", 3: "not decided"}.get(report.exit_status, "not ok")
+    tone = MARKS[{0: "skipped", 1: "failed"}.get(report.exit_status, "undecided")]
+    return TriagePage(
+        title=f"{headline(triage)} · livekit-doctor triage",
+        tone=tone,
+        kicker=kicker,
+        headline=headline(triage),
+        facts=tuple(_facts(report)),
+        rungs=tuple(_rung(rung, triage.calls) for rung in triage.ladder),
+        groups=tuple(_group(group, report) for group in shown),
+        by=tuple(_by(by, report) for by in triage.by),
+        traced=tuple((one.call_id, traced_line(one)) for one in triage.traced),
+        notes=tuple(told_once(triage)),
+        next=advice(next_commands(triage, report.command, report.trace_options)),
+        exit_status=report.exit_status,
+        document=JsonFormat().triage(report),
+    )
+
+
+def _facts(report: TriageReport) -> Iterator[tuple[str, str]]:
+    triage = report.triage
+    yield "window", window_of(triage)
+    yield "read", triage.source
+    if triage.before:
+        yield "before", f"{triage.calls_before:,} calls"
+    if triage.criterion:
+        yield "criterion", criterion_sentence(triage.criterion)
+    yield "when", moment(triage.at)
+
+
+def _rung(rung: Rung, calls: int) -> RungRow:
+    p50, p95 = ("" if value is None else f"~{value:.1f} s" for value in (rung.p50, rung.p95))
+    return RungRow(LEGS[rung.leg], SPEC[rung.step].title, f"{rung.calls:,}", share(rung.calls, calls), p50, p95)
+
+
+def _group(group: Group, report: TriageReport) -> GroupRow:
+    triage = report.triage
+    mark = "failed" if group.verdict is Verdict.BROKEN else {"in_progress": "pending"}.get(group.verdict, group.verdict)
+    return GroupRow(
+        shown=MARKS[mark],
+        title=title_of(group),
+        said=explained(group),
+        rose=rose(group, triage),
+        calls=f"{group.calls:,}",
+        share=share(group.calls, triage.calls),
+        change=change_of(group, triage),
+        bars=bars(group.hours, triage.hours),
+        span=span(group, triage),
+        call_ids=group.call_ids[:3],
+        fix=moves(report.fix_of(group)) if group.code else (),
+    )
+
+
+def _by(by: By, report: TriageReport) -> ByTable:
+    rows = (
+        ValueRow(
+            value.value,
+            f"{value.calls:,}",
+            f"{value.broken:,}",
+            share(value.broken, value.calls),
+            value_sentence(by, value, report.triage) if value.stands_out else "",
+        )
+        for value in by.values[: report.shown]
+    )
+    return ByTable(by.key, tuple(rows))

@@ -1,0 +1,113 @@
+"""livekit-doctor/triage/v1."""
+
+from typing import Any
+
+from livekit_doctor import catalogue
+from livekit_doctor.render.report import TriageReport
+from livekit_doctor.triage.result import By, Group, Triage
+
+SCHEMA = "livekit-doctor/triage/v1"
+
+
+def render(report: TriageReport) -> dict[str, Any]:
+    """The report as JSON values; times are ISO 8601 in UTC, lengths of time seconds, shares 0 to 1."""
+    triage = report.triage
+    return {
+        "schema": SCHEMA,
+        "exit_status": report.exit_status,
+        "at": triage.at,
+        "source": triage.source,
+        "window": {
+            "since": triage.since,
+            "until": triage.until,
+            "before": triage.before,
+            "part_seconds": triage.bucket,
+        },
+        "calls": {
+            "total": triage.calls,
+            "before": triage.calls_before,
+            "by_part": list(triage.hours),
+            "retried": triage.retried,
+            "clocks_differ": triage.skewed,
+            "stopped_dialing": triage.stopped_dialing,
+            "stopped_ringing": triage.stopped_ringing,
+        },
+        "took": triage.took,
+        "criterion": _criterion(triage),
+        "funnel": [
+            {"step": rung.step, "leg": rung.leg, "calls": rung.calls, "p50": rung.p50, "p95": rung.p95}
+            for rung in triage.ladder
+        ],
+        "groups": [_group(group, triage, report) for group in triage.groups],
+        "by": [_by(by) for by in triage.by],
+        "traced": [
+            {
+                "call_id": one.call_id,
+                "verdict": one.verdict,
+                "code": one.code,
+                "step": one.step,
+                "because": list(one.because),
+            }
+            for one in triage.traced
+        ],
+        "unmapped_states": list(triage.unmapped),
+        "metadata_keys": list(triage.keys),
+        "notes": list(triage.notes),
+        "error": None,
+    }
+
+
+def _criterion(triage: Triage) -> dict[str, Any] | None:
+    one = triage.criterion
+    return {"limit": one.limit, "value": one.value, "status": one.status} if one else None
+
+
+def _group(group: Group, triage: Triage, report: TriageReport) -> dict[str, Any]:
+    return {
+        "id": group.id,
+        "verdict": group.verdict,
+        "code": group.code,
+        "name": catalogue.get(group.code).name if group.code else None,
+        "step": group.step,
+        "confidence": group.confidence,
+        "candidates": list(group.candidates),
+        "sip_status": group.sip_status,
+        "calls": group.calls,
+        "share": group.calls / triage.calls if triage.calls else None,
+        "before": group.before if triage.before else None,
+        "share_before": group.before / triage.calls_before if triage.calls_before else None,
+        "change": group.change or None,
+        "rose_at": group.rose_at,
+        "share_before_that": group.share_before_that,
+        "share_since": group.share_since,
+        "by_part": list(group.hours),
+        "first_at": group.first_at,
+        "last_at": group.last_at,
+        "call_ids": list(group.call_ids[:_IDS]),
+        "reasons": [{"reason": reason, "calls": calls} for reason, calls in group.reasons],
+        "fix": report.fix_of(group) if group.code else None,
+    }
+
+
+_IDS = 20
+
+
+def _by(by: By) -> dict[str, Any]:
+    return {
+        "key": by.key,
+        "without": by.without,
+        "cut": by.cut,
+        "values": [
+            {
+                "value": value.value,
+                "calls": value.calls,
+                "broken": value.broken,
+                "stands_out": value.stands_out,
+                "group": value.group or None,
+                "of_group": value.of_group,
+                "share_of_others": value.others if value.stands_out else None,
+                "rose_at": value.rose_at,
+            }
+            for value in by.values
+        ],
+    }

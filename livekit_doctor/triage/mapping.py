@@ -1,0 +1,147 @@
+"""What each (state, source) pair of the log says, as numbers that SQL can join.
+
+The pairs of a window are some dozens. They are mapped here by the code that `trace` uses, so that SQL never matches
+a name, and no dialect's regular expressions count.
+"""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from livekit_doctor.diagnosis.correlation import step_of_state
+from livekit_doctor.diagnosis.states import says_failed, says_phone_failed, says_talked
+from livekit_doctor.flow import Step, order
+from livekit_doctor.redact import redact_text
+from livekit_doctor.settings import Flow
+
+OTHER = 0
+"""Of a state that says nothing of these. A step has the number of its place in the flow, 1 to 12."""
+ENDED_BADLY = 13
+"""The call ended, and the state says by itself that the phone's leg failed."""
+TALKED, FAILED, PHONE_FAILED = 14, 15, 16
+
+MOST_PAIRS = 2_000
+"""More are not names of states and components: one of the columns holds ids."""
+MOST_BITS = 60
+MOST_OPENINGS = 12
+
+
+def number_of(step: Step) -> int:
+    """The step's place in the flow, 1 first."""
+    return order(step) + 1
+
+
+def step_of(number: int) -> Step:
+    return list(Step)[number - 1]
+
+
+class Pair(Struct, frozen=True):
+    """A state and the component that logged it, and how often. `source` is None where only the states were read."""
+
+    state: str
+    source: str | None
+    count: int = 0
+
+
+class Entry(Struct, frozen=True):
+    """What rows of a pair say. `bit` is one for each component that logs anything that is no step; `opening` numbers
+    the pairs that open a call (0: none); `component` numbers the components (0: not known)."""
+
+    state: str
+    source: str | None
+    code: int
+    bit: int
+    opening: int
+    component: int
+
+
+class Mapping(Struct, frozen=True):
+    """`by_state`: the pairs are joined by their state alone, and a call with a row that is no step is not judged by
+    what is missing in it."""
+
+    entries: tuple[Entry, ...]
+    unmapped: tuple[Pair, ...]
+    """The pairs that no step stands for, most frequent first."""
+    by_state: bool
+
+    @property
+    def codes(self) -> frozenset[int]:
+        return frozenset(entry.code for entry in self.entries)
+
+    @property
+    def openings(self) -> int:
+        return max((entry.opening for entry in self.entries), default=0)
+
+    def opening_of(self, number: int) -> int | None:
+        """The step that this pair opens a call with, where no other pair is this step: then their times are one."""
+        codes = {entry.code for entry in self.entries if entry.opening == number}
+        (code,) = codes
+        return code if sum(entry.code == code for entry in self.entries) == 1 else None
+
+    def component_of(self, *codes: int) -> int | None:
+        """The one component that logs these; None where there are several, or it is not known."""
+        found = {entry.component for entry in self.entries if entry.code in codes}
+        return found.pop() if len(found) == 1 and 0 not in found else None
+
+    @property
+    def has_bits(self) -> bool:
+        return any(entry.bit for entry in self.entries)
+
+
+def mapping_of(pairs: Iterable[Pair], flow: Flow) -> Mapping:
+    """The pairs by what they say. Where there are too many of them, or no source is known, by state alone."""
+    known = list(pairs)
+    by_state = len(known) > MOST_PAIRS or any(pair.source is None for pair in known)
+    if by_state:
+        counts: dict[str, int] = {}
+        for pair in known:
+            counts[pair.state] = counts.get(pair.state, 0) + pair.count
+        known = [Pair(state, None, count) for state, count in counts.items()]
+    codes = {pair: code_of(pair.state, flow) for pair in known}
+    unmapped = sorted((pair for pair in known if not _is_step(codes[pair])), key=lambda pair: -pair.count)
+    components = {source: number for number, source in enumerate(dict.fromkeys(pair.source for pair in known), 1)}
+    bits = {source: number for number, source in enumerate(dict.fromkeys(pair.source for pair in unmapped))}
+    openings = 0
+    entries = []
+    for pair in known:
+        code = codes[pair]
+        opens = code in (1, 2) and openings < MOST_OPENINGS
+        openings += opens
+        entries.append(
+            Entry(
+                state=pair.state,
+                source=pair.source,
+                code=code,
+                bit=_bit(bits.get(pair.source), code, by_state),
+                opening=openings if opens else 0,
+                component=0 if by_state else components[pair.source],
+            )
+        )
+    return Mapping(tuple(entries), tuple(unmapped), by_state)
+
+
+def code_of(state: str, flow: Flow) -> int:
+    """What a state says: the number of its step, or one of the numbers after these."""
+    state = redact_text(state)
+    step = step_of_state(state, flow)
+    if step is Step.CALL_ENDED and says_phone_failed(state):
+        return ENDED_BADLY
+    if step is not None:
+        return number_of(step)
+    if says_failed(state):
+        return PHONE_FAILED if says_phone_failed(state) else FAILED
+    return TALKED if says_talked(state) else OTHER
+
+
+def _is_step(code: int) -> bool:
+    return OTHER < code <= ENDED_BADLY
+
+
+def _bit(place: int | None, code: int, by_state: bool) -> int:
+    """A component is known where one of its rows is a step: then its bit is there twice. One beyond those that have a
+    bit of their own, and any where components are not known, is never known."""
+    if place is None:
+        return 0
+    if by_state or place >= MOST_BITS:
+        return 0 if _is_step(code) else 1 << MOST_BITS
+    return 1 << place

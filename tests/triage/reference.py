@@ -1,0 +1,249 @@
+"""The classification of a call in plain Python, with nothing of the SQL: what all engines are compared with.
+
+It says of one call what the statement says, from the rows as they are, in as few words as possible.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import NamedTuple
+
+from livekit_doctor.diagnosis.carrier import Kind, kind_of
+from livekit_doctor.diagnosis.rules.rows import BEFORE_THE_ANSWER
+from livekit_doctor.flow import Step
+from livekit_doctor.settings import Settings
+from livekit_doctor.triage.mapping import ENDED_BADLY, FAILED, PHONE_FAILED, TALKED, code_of, number_of, step_of
+from livekit_doctor.triage.plan import SECOND, WORDS, Plan, plan_of
+from livekit_doctor.triage.terms import LONGEST, STATUS, Window
+
+
+class Row(NamedTuple):
+    """`at` is microseconds since 1970."""
+
+    call_id: str | None
+    at: int
+    source: str | None
+    state: str | None
+    metadata: str | None = None
+
+
+class Judged(NamedTuple):
+    """A row of --per-call."""
+
+    call_id: str
+    first_at: int
+    last_at: int
+    n: int
+    verdict: str
+    agent_step: int
+    phone_step: int
+    status: int
+    way: int
+    phone_way: int
+    why: int
+    retried: int
+    skewed: int
+
+
+AGENT_CAME = (5, 6, 7)
+PHONE = (8, 9, 10, 11)
+IMPLIED = {2: 1, 3: 2, 4: 3, 5: 4, 6: 5, 7: 6, 8: 2, 9: 8, 10: 9, 11: 10}
+
+
+def classify(rows: Iterable[Row], settings: Settings, window: Window) -> dict[str, Judged]:
+    """Every call whose first row is in the window, by its id."""
+    read = [row for row in rows if row.call_id is not None and window.first <= row.at < window.last]
+    read.sort(key=lambda row: (row.call_id, row.at))
+    opening, plan = _openings(read, settings), plan_of(settings)
+    found = {}
+    for call_id, own in groupby(read, key=lambda row: row.call_id):
+        judged = _Call(list(own), settings, window, opening, plan).judged()
+        if window.since <= judged.first_at < window.until:
+            found[str(call_id)] = judged
+    return found
+
+
+def _openings(rows: Iterable[Row], settings: Settings) -> set[tuple[str, str]]:
+    pairs = {(row.state or "", row.source or "") for row in rows}
+    return {pair for pair in pairs if code_of(pair[0], settings.flow) in (1, 2)}
+
+
+class _Call:
+    def __init__(
+        self, rows: list[Row], settings: Settings, window: Window, opening: set[tuple[str, str]], plan: Plan
+    ) -> None:
+        self.plan, self.now = plan, window.now
+        self.every = [(row.at, code_of(row.state or "", settings.flow), row) for row in rows]
+        self.first, self.last = rows[0].at, rows[-1].at
+        self.again = self._again(opening)
+        self.begun = self.first if self.again is None else self.again
+
+    def times(self, *codes: int) -> list[int]:
+        """All times of these codes, whichever attempt they are of."""
+        return [at for at, code, _ in self.every if code in codes or (code == ENDED_BADLY and 12 in codes)]
+
+    def _again(self, opening: set[tuple[str, str]]) -> int | None:
+        """When the latest attempt began, where there was one before it."""
+        begun = []
+        moved = min((at for at, code, _ in self.every if code not in (1, 2)), default=None)
+        for pair in opening:
+            own = [at for at, _, row in self.every if (row.state or "", row.source or "") == pair]
+            if own and max(own) > min(own) and moved is not None and moved < max(own):
+                begun.append(max(own))
+        ended = min(self.times(12), default=None)
+        for step in (3, 8):
+            last = max(self.times(step), default=None)
+            if ended is not None and last is not None and last > ended + self.plan.tolerance:
+                begun.append(last)
+        return min(begun, default=None)
+
+    def since(self, step: int, moment: int) -> int | None:
+        """The step's first time where that is not before this moment, else its last one."""
+        times = self.times(step)
+        return next((at for at in (min(times), max(times)) if at >= moment), None) if times else None
+
+    def judged(self) -> Judged:
+        plan, t = self.plan, self._times()
+        logged = {step for step, at in t.items() if at is not None}
+        failed = any(at >= self.begun for at in self.times(FAILED, PHONE_FAILED))
+        status = 0 if 11 in logged else self._status()
+        way = self._way(logged, status)
+        refused_at = self._refused_at(logged, status)
+        early = {number_of(step) for step in BEFORE_THE_ANSWER}
+        fresh = self.last >= self.now - (plan.patience if logged - early else plan.patience_ringing)
+        future = self.last > self.now + plan.tolerance
+        heard = all(self._is_known(row.source) for _, _, row in self.every)
+        ended = t[12]
+        too_soon = ended is not None and ended - (t[3] if t[3] is not None else self.begun) <= plan.patience
+        answered = t[11]
+        lasted = (
+            plan.talks is not None
+            and ended is not None
+            and answered is not None
+            and ended - answered >= plan.talks
+            and 6 not in logged
+            and not failed
+        )
+        holds_back = fresh or too_soon or lasted or self.came_before
+        agent_step = plan.breaks[way] if logged and heard and not holds_back else 0
+        phone_step = 0 if refused_at in plan.not_used else refused_at
+        awaited = fresh and not future and 12 not in logged and way < 5 and plan.pending[way]
+        arrived = way >= 5 if 6 not in plan.not_used else 11 in logged and 11 not in plan.not_used
+        if agent_step or phone_step:
+            verdict = "broken"
+        elif awaited:
+            verdict = "in_progress"
+        elif not arrived or failed:
+            verdict = "unknown"
+        else:
+            together = bool(plan.ends) and all(self._well_before_the_end(step, t) for step in plan.ends)
+            verdict = "healthy" if together else "no_fault_seen"
+        reasons = (failed, not logged, future, not heard, too_soon, lasted, self.came_before, True)
+        why = (1, 7, 6, 2, 3, 4, 5, 8)[reasons.index(True)] if verdict == "unknown" else 0
+        phone_way = next((place for place in (4, 3, 2, 1) if PHONE[place - 1] in logged), 0)
+        return Judged(
+            str(self.every[0][2].call_id),
+            self.first,
+            self.last,
+            len(self.every),
+            verdict,
+            agent_step,
+            phone_step,
+            status,
+            way,
+            phone_way,
+            why,
+            int(self.again is not None),
+            int(self._skewed(t)),
+        )
+
+    def _times(self) -> dict[int, int | None]:
+        """When each step happened in the latest attempt; those of the agent since it was last dispatched."""
+        t = {step: self.since(step, self.begun) for step in range(1, 13)}
+        dispatched = self.times(3)
+        self.came_before = False
+        if dispatched and self.begun <= min(dispatched) < max(dispatched):
+            cut = max(dispatched) - self.plan.tolerance
+            self.came_before = any((at := t[step]) is not None and at < cut for step in AGENT_CAME)
+            t[3] = max(dispatched)
+            for step in (4, *AGENT_CAME):
+                before = t[step]
+                t[step] = (
+                    before if before is not None and before >= cut else self.since(step, cut) and max(self.times(step))
+                )
+        return t
+
+    def _status(self) -> int:
+        """The last answer of the attempt, where no row tells of the phone after it."""
+        told = max(self.times(*PHONE), default=0)
+        talked = any(at >= self.begun for at in self.times(TALKED))
+        answers = []
+        for at, code, row in self.every:
+            is_named = code in (PHONE_FAILED, ENDED_BADLY)
+            answer = _answer(row.metadata or "", in_words=code == PHONE_FAILED) if is_named or code == 12 else 0
+            if answer:
+                answers.append((is_named, at, answer))
+        last = [max((one[1:] for one in answers if one[0] is named), default=None) for named in (True, False)]
+        if talked:
+            last[1] = None
+        counted = [one for one in last if one and one[0] >= self.begun and told - self.plan.tolerance <= one[0]]
+        return max(counted)[1] if counted else 0
+
+    def _way(self, logged: set[int], status: int) -> int:
+        for way, step in ((6, 7), (5, 6), (4, 5), (3, 4), (2, 3)):
+            if step in logged:
+                return way
+        dialled = status >= 300 or status in (3, 4)
+        return int(dialled or bool(logged & {2, *PHONE}))
+
+    def _refused_at(self, logged: set[int], status: int) -> int:
+        if status == 0:
+            return 0
+        return {1: 8, 2: 8, 4: 11, 5: 9}.get(status, 11 if 10 in logged else 10)
+
+    def _is_known(self, source: str | None) -> bool:
+        """Whether any row of this component is a step."""
+        return any(1 <= code <= ENDED_BADLY for _, code, row in self.every if (row.source or "") == (source or ""))
+
+    def _well_before_the_end(self, step: int, t: dict[int, int | None]) -> bool:
+        at, end = t[step], t[12]
+        if at is None or end is None:
+            return False
+        wrote = {row.source or "" for _, code, row in self.every if code in (step, 12, ENDED_BADLY)}
+        return end - at > (self.plan.moment if len(wrote) == 1 else self.plan.tolerance)
+
+    def _skewed(self, t: dict[int, int | None]) -> bool:
+        """A step is earlier than one that it implies, as far as the statement looks."""
+        pairs = [(a, b) for b, a in IMPLIED.items() if b != 1] + [(2, 4), (3, 5), (3, 6), (8, 11)]
+        return any(
+            (first := t[a]) is not None and (second := t[b]) is not None and second < first - self.plan.tolerance
+            for a, b in pairs
+        )
+
+
+def _answer(text: str, *, in_words: bool) -> int:
+    """The SIP status in a row's metadata; else the number of what LiveKit says in its words."""
+    text = text[:LONGEST]
+    found = re.search(STATUS, text)
+    if found:
+        return int(found[1])
+    error = re.search(r'"(?:last_?)?(?:err|error|exception|exc|cause|failure)" *: *"([^"]*)', text, re.IGNORECASE)
+    kind = kind_of(error[1]) if error and in_words else Kind.UNEXPLAINED
+    return WORDS.index(kind) + 1 if kind in WORDS else 0
+
+
+def steps_of(judged: Judged) -> Iterator[Step]:
+    yield from (step_of(number) for number in (judged.agent_step, judged.phone_step) if number)
+
+
+def microseconds(at: datetime) -> int:
+    return round(at.timestamp() * SECOND)
+
+
+def window_around(rows: Sequence[Row], now: int) -> Window:
+    """All of them, with nothing to compare them with."""
+    first = min((row.at for row in rows), default=now)
+    return Window(
+        before=first - 1, since=first - 1, until=max(now, max((row.at for row in rows), default=now)) + 1, now=now
+    )

@@ -1,0 +1,94 @@
+"""What the classification says of a call, and what `trace` says of it from its rows alone."""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from livekit_doctor.diagnosis.core import diagnose
+from livekit_doctor.diagnosis.correlation import Subject
+from livekit_doctor.diagnosis.result import Diagnosis
+from livekit_doctor.evidence.observations import Evidence, LogRow, Read
+from livekit_doctor.settings import Settings
+from livekit_doctor.triage.summary import moment
+from livekit_doctor.triage.terms import Window
+from tests.thorough import examples
+from tests.triage import logs
+from tests.triage.chaos import rows_of, settings_of, window_of
+from tests.triage.reference import Judged, Row, classify, microseconds, steps_of, window_around
+
+SINCE = microseconds(datetime(2026, 11, 27, tzinfo=UTC))
+UNTIL = SINCE + 24 * logs.HOUR
+
+
+def traced(rows: Iterable[Row], settings: Settings, window: Window) -> Iterator[tuple[str, Diagnosis]]:
+    """What `trace` says of each call whose rows these are."""
+    calls: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.call_id is not None and window.first <= row.at < window.last:
+            calls[row.call_id].append(row)
+    read = Read(source="call logs", at=moment(window.now))
+    for call_id, own in calls.items():
+        own.sort(key=lambda row: row.at)
+        logged = tuple(
+            LogRow(
+                read=read,
+                call_id=call_id,
+                at=moment(row.at),
+                source=row.source or "",
+                state=row.state or "",
+                metadata=row.metadata or "",
+                order=place,
+            )
+            for place, row in enumerate(own)
+        )
+        evidence = Evidence(now=read.at, observations=logged)
+        yield call_id, diagnose(evidence, settings, Subject(call_id=call_id))
+
+
+def differs(judged: Judged, diagnosis: Diagnosis) -> bool:
+    return (judged.verdict, {*steps_of(judged)}) != (
+        diagnosis.verdict.value,
+        {item.step for item in diagnosis.broken},
+    )
+
+
+def test_of_calls_as_components_log_them_none_is_told_otherwise() -> None:
+    """Faults, refusals, calls that were tried again, rows that came twice, clocks that are off."""
+    count = examples(3_000, thorough=10_000)
+    rows = list(logs.rows(20_261_129, count, SINCE, UNTIL, logs.Incident(SINCE + 6 * logs.HOUR)))
+    settings, window = Settings(), window_around(rows, UNTIL + 2 * logs.HOUR)
+    judged = classify(rows, settings, window)
+    different = [
+        (judged[name], told.verdict) for name, told in traced(rows, settings, window) if differs(judged[name], told)
+    ]
+    assert len(judged) == count
+    assert sum(one.retried for one in judged.values()) > count / 300
+    assert sum(one.skewed for one in judged.values()) > count / 300
+    assert not different
+
+
+def test_of_calls_in_any_order_what_is_told_otherwise_is_explained() -> None:
+    """Rows at random, under any settings, without a status in odd places. Two are told otherwise: when the latest
+    of several attempts began, which `trace` knows from the order of every row and the statement from first and last
+    times; and whether two steps of one attempt are by one clock, where several components logged a step."""
+    single, several, wrong = 0, 0, []
+    seeds = examples(15, thorough=200)
+    for seed in range(seeds):
+        draw = random.Random(seed)
+        settings, window = settings_of(draw), window_of(draw)
+        rows = [row._replace(metadata=None) for row in rows_of(draw, 120, window)]
+        judged = classify(rows, settings, window)
+        for name, told in traced(rows, settings, window):
+            if name not in judged:
+                continue
+            if judged[name].retried or len(told.attempts) > 1:
+                several += differs(judged[name], told)
+                continue
+            single += 1
+            if differs(judged[name], told):
+                wrong.append((judged[name].verdict, told.verdict.value))
+    assert single > 20 * seeds
+    assert set(wrong) <= {("no_fault_seen", "healthy")}, "never a fault that is not told, and never health"
+    assert len(wrong) <= 1 + single / 200
+    assert several <= single / 10
