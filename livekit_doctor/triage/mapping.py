@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.correlation import step_of_state
-from livekit_doctor.diagnosis.states import says_failed, says_phone_failed, says_talked
+from livekit_doctor.diagnosis.states import may_be_of_agent, says_failed, says_phone_failed, says_talked
 from livekit_doctor.flow import Step, order
 from livekit_doctor.redact import redact_text
 from livekit_doctor.settings import Flow
@@ -44,8 +44,9 @@ class Pair(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True):
-    """What rows of a pair say. `bit` is one for each component that logs anything that is no step; `opening` numbers
-    the pairs that open a call (0: none); `component` numbers the components (0: not known)."""
+    """What rows of a pair say. `bit` is one for each component that logs anything that is no step and may be the
+    agent's; `opening` numbers the pairs that open a call (0: none); `component` numbers the components (0: not known).
+    """
 
     state: str
     source: str | None
@@ -112,7 +113,7 @@ def mapping_of(pairs: Iterable[Pair], flow: Flow) -> Mapping:
                 state=pair.state,
                 source=pair.source,
                 code=code,
-                bit=_bit(bits.get(pair.source), code, by_state),
+                bit=_bit(bits.get(pair.source), code, by_state) if _is_step(code) or _may_be_of_agent(pair) else 0,
                 opening=openings if opens else 0,
                 component=0 if by_state else components[pair.source],
             )
@@ -131,6 +132,10 @@ def code_of(state: str, flow: Flow) -> int:
     if says_failed(state):
         return PHONE_FAILED if says_phone_failed(state) else FAILED
     return TALKED if says_talked(state) else OTHER
+
+
+def _may_be_of_agent(pair: Pair) -> bool:
+    return may_be_of_agent(pair.source or "", pair.state)
 
 
 def _is_step(code: int) -> bool:

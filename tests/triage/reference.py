@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from livekit_doctor.diagnosis.carrier import Kind, kind_of
 from livekit_doctor.diagnosis.rules.rows import BEFORE_THE_ANSWER
+from livekit_doctor.diagnosis.states import may_be_of_agent
 from livekit_doctor.flow import Step
 from livekit_doctor.settings import Settings
 from livekit_doctor.triage.mapping import ENDED_BADLY, FAILED, PHONE_FAILED, TALKED, code_of, number_of, step_of
@@ -113,7 +114,10 @@ class _Call:
         early = {number_of(step) for step in BEFORE_THE_ANSWER}
         fresh = self.last >= self.now - (plan.patience if logged - early else plan.patience_ringing)
         future = self.last > self.now + plan.tolerance
-        heard = all(self._is_known(row.source) for _, _, row in self.every)
+        heard = all(
+            self._is_known(row.source) or not may_be_of_agent(row.source or "", row.state or "")
+            for _, _, row in self.every
+        )
         ended = t[12]
         too_soon = ended is not None and ended - (t[3] if t[3] is not None else self.begun) <= plan.patience
         answered = t[11]

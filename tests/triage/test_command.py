@@ -19,8 +19,9 @@ from tests.triage.reference import Row
 NOW = datetime.now(UTC)
 END = int(NOW.timestamp()) * logs.SECOND - 3600 * logs.SECOND
 BEGINNING = END - 47 * logs.HOUR
-INCIDENT = logs.Incident(END - 9 * logs.HOUR)
-CALLS = 6_000
+INCIDENT = logs.Incident(END - 14 * logs.HOUR)
+"""So long before the end that calls enough were hit at whatever time of the day the test runs."""
+CALLS = 8_000
 
 
 @pytest.fixture(scope="module")
