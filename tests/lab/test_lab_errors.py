@@ -365,7 +365,7 @@ def test_database(scene: Scene, name: str) -> None:
     assert checked.check("call_logs.states")["message"] == "because call_logs.readable failed"
     assert checked.stderr == ""
 
-    assert traced.status == fault.trace_status
+    assert traced.status == fault.trace_status, traced.stdout
     entry = coverage(traced, "call_logs")
     assert (entry["status"], entry["error"]["code"]) == ("unread", fault.code)
     assert_told(entry["error"]["message"], entry["error"]["fix"], fault)
