@@ -19,6 +19,7 @@ from livekit_doctor.triage.plan import plan_of
 from livekit_doctor.triage.statement import Statement, pairs_query
 from livekit_doctor.triage.terms import Columns, Key, Window
 from tests.lab.servers import Database
+from tests.triage.install_java import HOW_TO_GET
 from tests.triage.reference import Judged, Row
 
 COLUMNS = Columns(("logs",), "call_id", "created_at", "state", "source", "metadata")
@@ -138,7 +139,7 @@ def java_home() -> str:
         if Path(home, "bin", "java").exists():
             return home
     found = shutil.which("java")
-    assert found, "Spark needs Java 17: apt-get install openjdk-17-jre-headless"
+    assert found, HOW_TO_GET
     return str(Path(found).resolve().parent.parent)
 
 
