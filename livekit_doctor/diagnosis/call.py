@@ -19,7 +19,7 @@ class Call(Seen, frozen=True, dict=True):
     @cached_property
     def answers(self) -> tuple[carrier.CarrierAnswer, ...]:
         """How the attempts to dial were answered, oldest first, as far as any source knows."""
-        return carrier.answers(carrier.Attempts(self, self.component_logs, self.dials, self.refusals))
+        return carrier.answers(carrier.Attempts(self.dials, self.refusals))
 
     @cached_property
     def dials(self) -> Dials:

@@ -17,7 +17,6 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from livekit_doctor.diagnosis.component_logs import ComponentLogs
 from livekit_doctor.diagnosis.dials import SIP_LOG, Dials
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.row_answers import Refusal, error_in
@@ -63,7 +62,7 @@ _SIP_STATUS = re.compile(
 )
 """livekit-sip's words for the carrier's status, older ones first said it without its text; and those of its SDK."""
 
-_TEXTS: tuple[tuple[Kind, str], ...] = (
+TEXTS: tuple[tuple[Kind, str], ...] = (
     (Kind.TRUNK_MISSING, r"requested sip trunk does not exist"),
     (Kind.NO_SIP, r"redis required|no response from servers|cpu exhausted|service shutting down"),
     (
@@ -151,7 +150,7 @@ def kind_of(text: str, *, status: int = 0, twirp_code: str = "", sip_status: int
     code = sip_status or sip_status_in(text)
     if code is not None and 300 <= code <= 699:
         return Kind.AUTH_FAILED if code in (401, 407) else Kind.REJECTED
-    for kind, pattern in _TEXTS:
+    for kind, pattern in TEXTS:
         if re.search(pattern, text, re.IGNORECASE):
             return kind
     if twirp_code == "not_found" and "object cannot be found" in text:
@@ -183,8 +182,6 @@ def own_words(text: str) -> str:
 class Attempts(Struct, frozen=True):
     """What is known of a call's attempts to dial: the room and the rows, the logs, and the refusals in the rows."""
 
-    seen: Seen
-    logs: ComponentLogs
     dials: Dials
     refusals: tuple[tuple[LogRow, Refusal], ...]
 
@@ -210,7 +207,8 @@ _CREATED = "a phone was created in the room: it may be the answer to another att
 
 def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
     """With what is known of dials after it."""
-    seen, dials = attempts.seen, attempts.dials
+    dials = attempts.dials
+    seen = dials.seen
     when = answer.when or dials.failed_by_rows
     if not answer.is_failure or seen.inbound:
         return answer
@@ -235,7 +233,7 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
 
 def _from_api(attempts: Attempts) -> Iterator[CarrierAnswer]:
     """What CreateSIPParticipant answered for this call's room."""
-    call = attempts.seen
+    call = attempts.dials.seen
     for result in call.setup.all(SipCallResult):
         if not call.looked_into or (result.room and (call.room is None or result.room != call.room.name)):
             continue
@@ -295,7 +293,7 @@ def _in_words(result: SipCallResult, sip_status: int | None) -> str:
 def _from_rows(attempts: Attempts) -> Iterator[CarrierAnswer]:
     """The refusals that a component logged with a row. Only those that name a SIP status: other words
     in a row's metadata may be about anything."""
-    call = attempts.seen
+    call = attempts.dials.seen
     for row, refusal in attempts.refusals:
         if not refusal.sure:
             continue
@@ -313,7 +311,7 @@ def _from_rows(attempts: Attempts) -> Iterator[CarrierAnswer]:
 
 def _from_words_of_rows(attempts: Attempts) -> Iterator[CarrierAnswer]:
     """What rows that say that the phone's leg failed quote of LiveKit's own words, without a SIP status."""
-    seen = attempts.seen
+    seen = attempts.dials.seen
     told = {id(row) for row, _ in attempts.refusals}
     for row in seen.rows:
         if seen.step_of_state[row.state] is not None or not says_phone_failed(row.state) or id(row) in told:
@@ -352,14 +350,14 @@ def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
     dialled again after the last of them."""
     found: list[CarrierAnswer] = []
     seen: set[str] = set()
-    for line in attempts.logs.said(Said.SIP_CREATING, Said.SIP_FAILED, Said.SIP_MEDIA_TIMEOUT):
+    for line in attempts.dials.logs.said(Said.SIP_CREATING, Said.SIP_FAILED, Said.SIP_MEDIA_TIMEOUT):
         if meaning(line) is Said.SIP_CREATING:
             seen.clear()
             continue
         error = line.fields["error"]
         if line.at is None or error in seen:
             continue
-        if _ends_calls_too(error) and not line.read.excerpt and not attempts.logs.said(Said.SIP_CREATING):
+        if _ends_calls_too(error) and not line.read.excerpt and not attempts.dials.logs.said(Said.SIP_CREATING):
             continue  # the log begins in the middle of the call, which may have been answered
         seen.add(error)
         found.append(
@@ -381,7 +379,7 @@ def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
 
 def _from_server_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
     """What livekit-server logged of CreateSIPParticipant where that failed."""
-    for line in attempts.logs.said(Said.SIP_REFUSED):
+    for line in attempts.dials.logs.said(Said.SIP_REFUSED):
         error, status = line.fields.get("error", ""), line.fields.get("status", "")
         if line.at is None or not error:
             continue

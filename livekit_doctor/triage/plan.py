@@ -91,7 +91,7 @@ def phone_break(status: int, step: Step, settings: Settings) -> Broken | None:
 
 def pattern_of(kind: Kind) -> str:
     """The regular expression by which `trace` knows it."""
-    return next(pattern for of, pattern in carrier._TEXTS if of is kind)
+    return next(pattern for of, pattern in carrier.TEXTS if of is kind)
 
 
 @cache
