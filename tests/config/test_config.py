@@ -601,6 +601,7 @@ def test_placeholders_that_are_right(project: Project) -> None:
         ("---\na: 1\n---\nb: 1\n", "checks.yaml:3: not valid YAML: expected a single document", "`---`"),
         ("a: 1\nb: \x01\n", "checks.yaml:2: not valid YAML: a control character, U+0001", "from line 2"),
         ("[" * 5000, "checks.yaml: not valid YAML: nested too deeply", ""),
+        ("- " * 130_000, "checks.yaml: not valid YAML: nested too deeply", ""),
         ('a: "\\UFFFFFFFF"\n', "checks.yaml: not valid YAML: a number out of range", "%YAML"),
         ("- a\n- b\n", "checks.yaml:1: expected a mapping of sections such as `livekit:`, got a list", "livekit:"),
         ("\nhello\n", "checks.yaml:2: expected a mapping of sections such as `livekit:`, got text", "livekit:"),
