@@ -11,6 +11,7 @@ import json
 import os
 import pkgutil
 import runpy
+import select
 import signal
 import socket
 import subprocess
@@ -18,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
@@ -191,21 +192,56 @@ def serve(program: str, path: str) -> None:
 
         built()
     gc.freeze()  # what a run collects must not touch, and so copy, what it shares with this process
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen(64)
         threading.Thread(target=_end_with_input, args=(path,), daemon=True).start()
         print("ready", flush=True)
-        while True:
+        _serve_all(listener)
+
+
+def _serve_all(listener: socket.socket) -> None:
+    """Forks each run, says its process id, and its exit status when it has ended."""
+    ended, wakes = os.pipe()
+    os.set_blocking(wakes, False)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
+    running: dict[int, socket.socket] = {}
+    while True:
+        ready, _, _ = select.select([listener, ended], [], [])
+        if ended in ready:
+            os.read(ended, 4096)
+            for pid, status in _ended():
+                with suppress(BrokenPipeError), running.pop(pid) as connection:
+                    connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+        if listener in ready:
             connection, _ = listener.accept()
-            if os.fork() == 0:
+            _, descriptors, _, _ = socket.recv_fds(connection, 1, 3)
+            request = json.loads(connection.makefile().readline())
+            child = os.fork()
+            if child == 0:
                 try:
-                    listener.close()
-                    _serve_one(connection)
+                    signal.set_wakeup_fd(-1)
+                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                    for inherited in (listener, connection, *running.values()):
+                        inherited.close()
+                    os.close(ended)
+                    os.close(wakes)
+                    _run(request, descriptors)
                 finally:
-                    os._exit(0)
-            connection.close()
+                    os._exit(99)
+            for descriptor in descriptors:
+                os.close(descriptor)
+            running[child] = connection
+            with suppress(BrokenPipeError):
+                connection.sendall(f"{child}\n".encode())
+
+
+def _ended() -> Iterator[tuple[int, int]]:
+    """The children that have ended, and how."""
+    with suppress(ChildProcessError):
+        while (found := os.waitpid(-1, os.WNOHANG))[0]:
+            yield found
 
 
 def _end_with_input(path: str) -> None:
@@ -213,26 +249,6 @@ def _end_with_input(path: str) -> None:
     Path(path).unlink()
     Path(path).parent.rmdir()
     os._exit(0)
-
-
-def _serve_one(connection: socket.socket) -> None:
-    """Runs it in a child; says the child's process id, and its exit status when it has ended."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    _, descriptors, _, _ = socket.recv_fds(connection, 1, 3)
-    request = json.loads(connection.makefile().readline())
-    child = os.fork()
-    if child == 0:
-        connection.close()
-        try:
-            _run(request, descriptors)
-        finally:
-            os._exit(99)
-    for descriptor in descriptors:
-        os.close(descriptor)
-    connection.sendall(f"{child}\n".encode())
-    _, status = os.waitpid(child, 0)
-    with suppress(BrokenPipeError):
-        connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
 
 
 def _run(request: Mapping[str, Any], descriptors: Sequence[int]) -> None:

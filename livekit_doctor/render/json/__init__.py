@@ -61,11 +61,14 @@ class JsonFormat:
         return self._text(_error.render(report))
 
     def _text(self, value: dict[str, Any]) -> str:
-        text = self._encoded(value).decode()
-        return "".join(char if self._is_plain(char) else json.dumps(char)[1:-1] for char in text) + "\n"
+        lines = self._encoded(value).decode().split("\n")
+        return "\n".join(line if self._is_plain(line) else self._escaped(line) for line in lines) + "\n"
+
+    def _escaped(self, line: str) -> str:
+        return "".join(char if self._is_plain(char) else json.dumps(char)[1:-1] for char in line)
 
     def _encoded(self, value: dict[str, Any]) -> bytes:
         return msgspec.json.format(msgspec.json.encode(value), indent=2)
 
-    def _is_plain(self, char: str) -> bool:
-        return char == "\n" or (char.isprintable() and (char.isascii() or not self._ascii_only))
+    def _is_plain(self, text: str) -> bool:
+        return text.isprintable() and (text.isascii() or not self._ascii_only)
