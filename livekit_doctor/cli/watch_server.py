@@ -140,8 +140,9 @@ def _reason(error: OSError) -> str:
         errno.EADDRINUSE: "the port is in use",
         errno.EACCES: "this user may not open the port",
         errno.EADDRNOTAVAIL: "this machine does not have the address",
+        None: "this machine does not have the address",  # asyncio's own words since Python 3.13, without a number
     }
-    return reasons.get(error.errno or 0, error.strerror or "can't be opened")
+    return reasons.get(error.errno, error.strerror or "can't be opened")
 
 
 def _wrong(message: str) -> UserError:

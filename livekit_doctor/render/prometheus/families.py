@@ -1,6 +1,7 @@
 """The metrics of each kind of result, without those of the run itself."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from math import fsum
 from typing import get_args
 
 from prometheus_client.core import HistogramMetricFamily, Metric, SummaryMetricFamily
@@ -186,7 +187,7 @@ def _latencies(judged: Judged) -> Metric:
     values = _joined(judged)
     family = HistogramMetricFamily(PREFIX + "probe_join_seconds", "How soon agents joined after their dispatch.")
     bounds = [(f"{bound:g}", sum(value <= bound for value in values)) for bound in BUCKETS]
-    family.add_metric([], [*bounds, ("+Inf", len(values))], sum(values))
+    family.add_metric([], [*bounds, ("+Inf", len(values))], fsum(values))
     return family
 
 
@@ -196,7 +197,7 @@ def _quantiles(judged: Judged) -> Metric:
     if seen is not None:
         for quantile, value in (("0", seen.min), ("0.5", seen.p50), ("0.95", seen.p95), ("1", seen.max)):
             family.add_sample(name, {"quantile": quantile}, value)
-        family.add_metric([], seen.count, sum(_joined(judged)))
+        family.add_metric([], seen.count, fsum(_joined(judged)))
     return family
 
 
