@@ -3,7 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# What is used is compiled when it is imported; Spark's wheel, which is built here and is 400 MB, needs no compression.
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
+	--config-settings=--build-option=--compression=stored
 PYTEST_WORKERS ?= 4
 READY := .cache/set-up
 comma := ,
