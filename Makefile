@@ -8,7 +8,6 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-comp
 	--config-settings=--build-option=--compression=stored
 PYTEST_WORKERS ?= 4
 READY := .cache/set-up
-comma := ,
 
 # Python is compiled once, also where the environment says otherwise: the tests start it hundreds of times.
 export PYTHONDONTWRITEBYTECODE :=
@@ -42,7 +41,7 @@ $(READY)/livekit-server: tests/lab/install.py
 	$(call told,livekit-server (about 2 minutes),$(BUILDER) -m tests.lab.install)
 
 $(READY)/packages: tests/browser/install.py tests/cli/install_shells.py tests/triage/install_java.py
-	$(call told,Chromium$(comma) Java and shells,$(PYTHON) -m tests.browser.install \
+	$(call told,Chromium and Java and shells,$(PYTHON) -m tests.browser.install \
 		&& $(PYTHON) -m tests.triage.install_java && { $(PYTHON) -m tests.cli.install_shells || true; })
 
 # $(call told,WHAT,COMMAND): says what is being made, makes it, says how long that took, and remembers it.

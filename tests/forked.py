@@ -26,7 +26,7 @@ from importlib import import_module
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import arbitrary_address
 from pathlib import Path
-from typing import IO, Any, NamedTuple, Self
+from typing import IO, Any, NamedTuple, NoReturn, Self
 
 TOOL = "livekit_doctor"
 NICE = 5
@@ -202,15 +202,15 @@ def serve(program: str, path: str) -> None:
 
 def _serve_all(listener: socket.socket) -> None:
     """Forks each run, says its process id, and its exit status when it has ended."""
-    ended, wakes = os.pipe()
-    os.set_blocking(wakes, False)
+    ended, wakes = socket.socketpair()
+    wakes.setblocking(False)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
-    signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
+    signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
     running: dict[int, socket.socket] = {}
     while True:
         ready, _, _ = select.select([listener, ended], [], [])
         if ended in ready:
-            os.read(ended, 4096)
+            ended.recv(4096)
             for pid, status in _ended():
                 with suppress(BrokenPipeError), running.pop(pid) as connection:
                     connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
@@ -220,16 +220,7 @@ def _serve_all(listener: socket.socket) -> None:
             request = json.loads(connection.makefile().readline())
             child = os.fork()
             if child == 0:
-                try:
-                    signal.set_wakeup_fd(-1)
-                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                    for inherited in (listener, connection, *running.values()):
-                        inherited.close()
-                    os.close(ended)
-                    os.close(wakes)
-                    _run(request, descriptors)
-                finally:
-                    os._exit(99)
+                _run_and_end(request, descriptors, (listener, connection, ended, wakes, *running.values()))
             for descriptor in descriptors:
                 os.close(descriptor)
             running[child] = connection
@@ -249,6 +240,20 @@ def _end_with_input(path: str) -> None:
     Path(path).unlink()
     Path(path).parent.rmdir()
     os._exit(0)
+
+
+def _run_and_end(
+    request: Mapping[str, Any], descriptors: Sequence[int], inherited: Sequence[socket.socket]
+) -> NoReturn:
+    """In the forked process, which has nothing to do with other runs."""
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for other in inherited:
+            other.close()
+        _run(request, descriptors)
+    finally:
+        os._exit(99)
 
 
 def _run(request: Mapping[str, Any], descriptors: Sequence[int]) -> None:

@@ -68,9 +68,10 @@ def check(source: LogSource) -> None:
     except FileNotFoundError:
         where = f"there is no file {source.name}" if path.parent.is_dir() else f"there is no folder {path.parent}"
         raise Unopenable(where) from None
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise Unopenable(f"{source.name} can't be read: {why}") from None
+    except OSError as error:
+        raise Unopenable(f"{source.name} can't be read: {error.strerror or error}") from None
+    except ValueError:  # Python words it differently from version to version
+        raise Unopenable(f"{source.name} can't be read: embedded null byte") from None
 
 
 class Stream:

@@ -200,7 +200,7 @@ def unopenable(tmp_path: Path) -> Iterator[dict[str, str]]:
         str(tmp_path / "gone" / "worker.log"): "there is no folder",
         str(tmp_path): "is a folder",
         "x" * 5000: "too long",
-        "\0": "null ",
+        "\0": "null byte",
         str(tmp_path / "socket"): "is a socket",
     }
     # Root may read all files.
