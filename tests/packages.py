@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 
 def missing(programs: Mapping[str, str]) -> tuple[str, ...]:
-    """The packages of the programs that are not there. `programs` has each program's package."""
+    """The packages of the programs that are not there. `programs` has each program's package, or several."""
     return tuple(package for program, package in programs.items() if not shutil.which(program))
 
 
@@ -19,6 +19,8 @@ def install(programs: Mapping[str, str], how_to_get: str) -> None:
     if not shutil.which("apt-get") or os.geteuid() != 0:
         sys.exit(how_to_get)
     subprocess.run(["apt-get", "update", "--quiet=2"], check=False)
-    command = ["apt-get", "install", "--yes", "--quiet=2", "--no-install-recommends", *missing(programs)]
-    if subprocess.run(command, check=False).returncode or missing(programs):
+    wanted = " ".join(missing(programs)).split()
+    command = ["apt-get", "install", "--yes", "--quiet=2", "--no-install-recommends", *wanted]
+    asks_nothing = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    if subprocess.run(command, env=asks_nothing, check=False).returncode or missing(programs):
         sys.exit(how_to_get)

@@ -24,6 +24,11 @@ def starts_programs(test: Any) -> bool:
     return any(map(_starts, _reached(test)))
 
 
+def runs_forked(test: Any) -> bool:
+    """Whether it, or whatever of tests/ it goes through, runs a program in a fork of its own."""
+    return any(value is one for function in _reached(test) for value in _named(function) for one in FORKING)
+
+
 def measures(test: Any) -> bool:
     """Whether it, or whatever of tests/ it goes through, measures CPU time or memory."""
     return any(not MEASURES.isdisjoint(_names(function.__code__)) for function in _reached(test))

@@ -10,6 +10,7 @@ WORDS = {
     "markdown": "to paste into an incident channel or a ticket",
     "html": "one self-contained file, to look at and to send on",
     "prometheus": "metrics in Prometheus' text format",
+    "sarif": "SARIF 2.1.0, for code scanning",
 }
 
 
