@@ -1,11 +1,14 @@
 """What holds for all tests."""
 
 from collections import Counter
+from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
 
+from livekit_doctor import known_secrets
 from tests.ci.installed import installed
+from tests.hanging import interrupted
 from tests.programs import measures, starts_programs
 from tests.thorough import examples
 
@@ -16,8 +19,21 @@ settings.register_profile("unhurried", deadline=None, max_examples=examples(40, 
 settings.load_profile("unhurried")
 
 
+@pytest.fixture(autouse=True)
+def _no_known_secrets() -> None:
+    """A run of the command is a process of its own, and a test is as good as one."""
+    known_secrets.forget()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    with interrupted():
+        return (yield)
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    chosen = config.getoption("markexpr")
     for item in items:
         if "installed" in getattr(item, "fixturenames", ()):
             # What waits for the same install waits on one worker.
@@ -25,7 +41,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if _SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.servers)
         for marker, is_so in (("programs", starts_programs), ("measures", measures)):
-            if isinstance(item, pytest.Function) and is_so(item.function):
+            # To find out takes two seconds for all of them.
+            if marker in chosen and isinstance(item, pytest.Function) and is_so(item.function):
                 item.add_marker(marker)
     # What waits longest begins first, so that the rest runs beside it: the groups, the largest first, then the lab.
     sizes = Counter(map(_group, items))

@@ -13,4 +13,4 @@ QUICK = os.environ.get("LIVEKIT_DOCTOR_QUICK") == "1"
 
 
 def examples(few: int, thorough: int) -> int:
-    return thorough if THOROUGH else few // 4 if QUICK else few
+    return thorough if THOROUGH else max(1, few // 4) if QUICK else few
