@@ -104,6 +104,8 @@ class WholeFile:
             raise self._refused(f"{self.option} needs the name of a file", f"{self.option} FILE")
         if not folder.is_dir():
             raise self._refused(f"there is no folder {folder}", f"mkdir -p {folder}")
+        with suppress(FileNotFoundError):
+            self.path.lstat()  # what can't be a name raises; exists() says of it since Python 3.14 that it is not there
         if self.path.is_symlink() and not self._is_special:
             raise self._refused("a link that leads back to itself", "name another file")
         if self.path.is_dir() or self.name.endswith("/"):

@@ -9,9 +9,7 @@ no class of their own in Python.
 """
 
 import asyncio
-import errno
 import os
-import socket
 import ssl
 from base64 import b64encode
 from collections.abc import Mapping
@@ -26,8 +24,6 @@ import h11
 from msgspec import Struct
 
 from livekit_doctor import __version__
-from livekit_doctor.evidence.observations import Problem
-from livekit_doctor.redact import redact_text
 
 IDLE = 15.0
 """Seconds for which a connection without a request is used again. Servers and balancers close it after 60 or more,
@@ -37,6 +33,8 @@ HEADERS = 1 << 16
 """Bytes of an answer's headers."""
 LIMIT_OF_ERROR = 1 << 16
 """Bytes of an error's body."""
+MOST_AT_ONCE = 64 << 20
+"""Bytes of all answers that are being read."""
 USER_AGENT = f"livekit-doctor/{__version__}"
 
 
@@ -49,7 +47,11 @@ class ProxyError(OSError):
 
 
 class NoAnswerError(ConnectionError):
-    """The connection was closed without an answer."""
+    """The connection was closed or reset before the first byte of an answer."""
+
+
+class CutOffError(ConnectionError):
+    """The connection was closed or reset in the middle of an answer. The text says after how much of it."""
 
 
 class NotHttpError(OSError):
@@ -57,17 +59,26 @@ class NotHttpError(OSError):
 
 
 class Answer(Struct, frozen=True):
-    """`headers` by their names in lower case; `body` at most one byte longer than it may be."""
+    """`headers` by their names in lower case; `body` at most one byte longer than it may be. A large one that is longer
+    `is_dropped`."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    is_dropped: bool = False
+
+
+class _Room(Struct):
+    """How many bytes of answers there is still room for."""
+
+    left: int
 
 
 class HttpClient:
     """An async context manager. Keeps connections for further requests to the same server."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST_AT_ONCE) -> None:
+        self._room = _Room(most)
         self._idle: dict[tuple[str, str], list[_Connection]] = {}
         self._is_open = False
 
@@ -103,7 +114,7 @@ class HttpClient:
         async with asyncio.timeout(within):
             connection = self._reused(parts) or await _connected(parts)
             try:
-                answer = await connection.exchange(method, parts, headers or {}, body, limit)
+                answer = await connection.exchange(method, parts, headers or {}, body, limit, self._room)
             except h11.LocalProtocolError as error:
                 raise ValueError(f"not an HTTP request: {error}") from error
             except h11.RemoteProtocolError as error:
@@ -142,6 +153,10 @@ class _Connection:
         self.through = through
         """The proxy to which a request without TLS is given whole."""
         self.idle_since = 0.0
+        self._came = bytearray()
+        """The beginning of what came as an answer."""
+        self._length: int | None = None
+        """Bytes of the answer's body, 0 where it comes in chunks, None where the end of the connection ends it."""
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEADERS)
 
     @property
@@ -150,6 +165,7 @@ class _Connection:
 
     def rest(self) -> None:
         self.idle_since = monotonic()
+        self._came.clear()
         self._http.start_next_cycle()
 
     @property
@@ -161,7 +177,7 @@ class _Connection:
         self.writer.transport.abort()
 
     async def exchange(
-        self, method: str, parts: SplitResult, headers: Mapping[str, str], body: bytes, limit: int
+        self, method: str, parts: SplitResult, headers: Mapping[str, str], body: bytes, limit: int, room: "_Room"
     ) -> Answer:
         host = _host(parts)
         target = quote(f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}", safe=_IN_TARGET)
@@ -177,7 +193,7 @@ class _Connection:
             self._send(h11.Data(body))
         self._send(h11.EndOfMessage())
         await self.writer.drain()
-        return await self._answer(limit)
+        return await self._answer(limit, room)
 
     def _send(self, event: h11.Event) -> None:
         self.writer.write(self._http.send(event) or b"")
@@ -190,30 +206,53 @@ class _Connection:
             pass
         return event
 
-    async def _next(self) -> object:
-        """The next part of the answer."""
+    async def _next(self, so_far: int = 0) -> object:
+        """The next part of the answer, of whose body there are so many bytes."""
         while (event := self._http.next_event()) is h11.NEED_DATA:
-            data = await self.reader.read(CHUNK)
-            if not data and self._http.their_state is h11.SEND_RESPONSE:
-                raise NoAnswerError("the server closed the connection without an answer")
+            try:
+                data = await self.reader.read(CHUNK)
+            except ConnectionError:
+                data = b""
+            if not data:
+                self._require_whole(so_far)
+            if self._http.their_state is h11.SEND_RESPONSE:
+                self._came += data[: _BEGINNING - len(self._came)]
             self._http.receive_data(data)
         return event
 
-    async def _answer(self, limit: int) -> Answer:
-        status, headers, longest = 0, dict[str, str](), 0
-        body = bytearray()
-        while True:
-            event = await self._next()
-            if isinstance(event, h11.Response):
-                status = event.status_code
-                headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
-                longest = limit if status == 200 else LIMIT_OF_ERROR
-            elif isinstance(event, h11.Data):
-                body += event.data
-                if len(body) > longest:
-                    return Answer(status, headers, bytes(body[: longest + 1]))
-            elif isinstance(event, h11.EndOfMessage):
-                return Answer(status, headers, bytes(body))
+    def _require_whole(self, so_far: int) -> None:
+        """Raises what the end of the connection means where it is not how the answer ends."""
+        if self._http.their_state is h11.SEND_RESPONSE:
+            if not self._came:
+                raise NoAnswerError("the connection was closed before an answer")
+            if not b"HTTP/1.".startswith(bytes(self._came[:7])):
+                raise NotHttpError(f"it begins {bytes(self._came)!r}")
+            raise CutOffError("in its headers")
+        if self._length is not None:
+            raise CutOffError(f"after {so_far} bytes of {self._length}" if self._length else f"after {so_far} bytes")
+
+    async def _answer(self, limit: int, room: "_Room") -> Answer:
+        status, headers, longest, length = 0, dict[str, str](), 0, 0
+        parts: list[bytes] = []
+        try:
+            while True:
+                event = await self._next(length)
+                if isinstance(event, h11.Response):
+                    status = event.status_code
+                    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
+                    self._length = _length_of(headers)
+                    longest = limit if status == 200 else LIMIT_OF_ERROR
+                elif isinstance(event, h11.Data):
+                    parts.append(bytes(event.data))
+                    length += len(event.data)
+                    room.left -= len(event.data)
+                    if length > longest or room.left < 0:
+                        kept = b"".join(parts)[: longest + 1] if longest <= LIMIT_OF_ERROR else b""
+                        return Answer(status, headers, kept, is_dropped=not kept)
+                elif isinstance(event, h11.EndOfMessage):
+                    return Answer(status, headers, b"".join(parts))
+        finally:
+            room.left += length
 
 
 async def _connected(parts: SplitResult) -> _Connection:
@@ -271,6 +310,8 @@ async def _started_tls(writer: asyncio.StreamWriter, secure: ssl.SSLContext, par
 
 _PORTS = {"http": 80, "https": 443}
 _IN_TARGET = "/?%:@!$&'()*+,;=~"
+_BEGINNING = 80
+"""Bytes by which another protocol is told from HTTP."""
 
 
 @cache
@@ -319,41 +360,8 @@ def _login(header: str, parts: SplitResult) -> dict[str, str]:
     return {header: f"Basic {b64encode(login.encode()).decode()}"}
 
 
-def unreachable(url: str, error: BaseException, timeout: float) -> Problem:
-    """Why a connection failed, each kind with its own words (design fact 26)."""
-    kind, why = _cause(url, error, timeout)
-    return Problem(code="LKD003", message=f"cannot reach {url}: {why}", values={"kind": kind, "detail": why})
-
-
-def _cause(url: str, error: BaseException, timeout: float) -> tuple[str, str]:
-    host = urlsplit(url).netloc
-    connecting = isinstance(error, ConnectError)
-    if connecting and error.__cause__ is not None:
-        error = error.__cause__
-    text = f"{error}"
-    if isinstance(error, TimeoutError):
-        return "timeout", f"no answer within {timeout:g} s"
-    if isinstance(error, ProxyError):
-        return "proxy", text
-    if isinstance(error, socket.gaierror):
-        return "dns", f"the host name {urlsplit(url).hostname} does not resolve (DNS)"
-    if "WRONG_VERSION_NUMBER" in text or "record layer failure" in text:
-        return "tls", f"TLS to a port that does not speak TLS: for a server without TLS the URL is ws://{host}"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return "certificate", f"the TLS certificate of {host} is not trusted here: {error.verify_message}"
-    if isinstance(error, ssl.SSLError):
-        return "tls_failed", f"TLS failed: {text.rpartition(': ')[2]}"
-    if isinstance(error, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in text:
-        return "refused", "connection refused: nothing listens on that port"
-    if isinstance(error, ConnectionResetError) and connecting and urlsplit(url).scheme in ("wss", "https"):
-        return "tls_failed", "TLS failed: the server closed the connection in the handshake"
-    if isinstance(error, NoAnswerError | ConnectionResetError | BrokenPipeError):
-        return (
-            "protocol",
-            "the server closed the connection without an answer: another protocol than HTTP, or TLS only",
-        )
-    if isinstance(error, NotHttpError):
-        return "protocol", "what answers does not speak HTTP"
-    if isinstance(error, ValueError):
-        return "url", "this is not a URL of a server"
-    return "other", redact_text(text) or type(error).__name__
+def _length_of(headers: Mapping[str, str]) -> int | None:
+    if "transfer-encoding" in headers:
+        return 0
+    length = headers.get("content-length", "")
+    return int(length) if length.isdecimal() else None

@@ -3,9 +3,10 @@
 livekit-api drops the text of a 401 and the `Date` header, signs tokens for 6 h and replays
 POSTs to other regions (design facts 26 and 27); and to import it takes four times as long as this
 tool's own work. This client keeps the first two, signs for minutes with the least grant, and never
-replays anything. Messages are livekit-protocol's.
+replays anything but a list for which it was told to come back (Retry-After). Messages are livekit-protocol's.
 """
 
+import asyncio
 import datetime as dt
 import email.utils
 import hmac
@@ -19,9 +20,12 @@ from urllib.parse import urlsplit, urlunsplit
 from google.protobuf.message import DecodeError, Message
 from msgspec import Struct
 
-from livekit_doctor.evidence.http_client import HttpClient, unreachable
+from livekit_doctor.evidence.connection_errors import unreachable
+from livekit_doctor.evidence.foreign_answers import asks_for_login, foreign, is_page, retry_after, waiting
+from livekit_doctor.evidence.http_client import Answer, HttpClient
 from livekit_doctor.evidence.observations import Problem, Read
 from livekit_doctor.evidence.reading import utc_now
+from livekit_doctor.known_secrets import shown_url
 from livekit_doctor.redact import redact_text
 from livekit_doctor.settings import LiveKit
 
@@ -98,10 +102,14 @@ class LiveKitClient:
         if not (settings.url and settings.api_key and settings.api_secret):
             raise ValueError("url, api_key and api_secret must be set")
         self.settings = settings
-        self.url: str = settings.url
+        self.url: str = shown_url(settings.url)
+        """For what is said: there may be a token in the settings' own."""
+        self._base = http_url(settings.url)
         self._key: str = settings.api_key
         self._secret: str = settings.api_secret
         self._http = HttpClient()
+        self.slowest = 0.0
+        """Seconds that an answer has taken at the most until now."""
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
@@ -133,52 +141,62 @@ class LiveKitClient:
             "Authorization": f"Bearer {self.token(**grants)}",  # type: ignore[arg-type]
             "Content-Type": "application/protobuf",
         }
+        url = f"{self._base}/twirp/livekit.{method}"
+        content = request.SerializeToString()
+        began = time.monotonic()
         try:
-            response = await self._http.request(
-                "POST",
-                f"{http_url(self.url)}/twirp/livekit.{method}",
-                headers=headers,
-                body=request.SerializeToString(),
-                limit=LIMIT,
-                within=patience,
-            )
+            async with asyncio.timeout(patience):
+                answer = await self._http.request(
+                    "POST", url, headers=headers, body=content, limit=LIMIT, within=patience
+                )
+                if wait := _worth_waiting(name, answer, patience):
+                    await asyncio.sleep(wait)
+                    again = self._http.request("POST", url, headers=headers, body=content, limit=LIMIT, within=patience)
+                    answer = await again
         except (OSError, ValueError) as error:
             raise ApiError(name, unreachable(self.url, error, patience)) from error
-        body, read = response.body, Read(source=name, at=utc_now(), clock_at=_date(response.headers))
-        if len(body) > LIMIT:
+        self.slowest = max(self.slowest, time.monotonic() - began)
+        body, read = answer.body, Read(source=name, at=utc_now(), clock_at=_date(answer.headers))
+        if answer.is_dropped:
             problem = self._too_big(name)
-            raise ApiError(name, problem, Refusal(response.status, "", problem.message, {}, read))
-        if response.status == 200 and "protobuf" in response.headers.get("content-type", ""):
+            raise ApiError(name, problem, Refusal(answer.status, "", problem.message, {}, read))
+        if answer.status == 200 and "protobuf" in answer.headers.get("content-type", ""):
             try:
                 return Reply(reply.FromString(body), read)
             except DecodeError:
                 pass
-        raise self._refused(name, response.status, body, read)
+        raise self._refused(name, url, answer, read)
 
     def _too_big(self, name: str) -> Problem:
         message = f"{self.url} answered {name} with more than {LIMIT >> 20} MB, which is not what LiveKit says"
         return Problem(code="LKD003", message=message, values={"kind": "protocol"})
 
-    def _refused(self, name: str, status: int, body: bytes, read: Read) -> ApiError:
-        text = redact_text(body.decode(errors="replace")).strip()
+    def _refused(self, name: str, url: str, answer: Answer, read: Read) -> ApiError:
+        text = redact_text(answer.body.decode(errors="replace")).strip()
         try:
-            answer = json.loads(text)
-            twirp_code, message = str(answer["code"]), str(answer.get("msg", ""))
-            meta = {str(key): str(value) for key, value in dict(answer.get("meta") or {}).items()}
-        except (ValueError, KeyError, TypeError, RecursionError):
+            said = json.loads(text)
+            twirp_code, message = str(said["code"]), str(said.get("msg", ""))
+            meta = {str(key): str(value) for key, value in dict(said.get("meta") or {}).items()}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             twirp_code, message, meta = "", text, {}
-        problem = self._explain(name, status, twirp_code, message, meta, read)
-        return ApiError(name, problem, Refusal(status, twirp_code, message, meta, read))
+        refusal = Refusal(answer.status, twirp_code, message, meta, read)
+        where = f"{self.url} answered {name} with HTTP {answer.status}"
+        problem = self._explain(name, where, refusal, answer)
+        if problem is None:
+            kind, why, values = foreign(url, answer)
+            joint = " " if why.startswith("which") else (": " if kind == "login" else " and ")
+            problem = Problem(code="LKD003", message=f"{where}{joint}{why}", values={"kind": kind, **values})
+        return ApiError(name, problem, refusal)
 
-    def _explain(
-        self, name: str, status: int, twirp_code: str, message: str, meta: "Mapping[str, str]", read: Read
-    ) -> Problem:
-        where = f"{self.url} answered {name} with HTTP {status}"
+    def _explain(self, name: str, where: str, said: Refusal, answer: Answer) -> Problem | None:
+        """What LiveKit itself says with this answer; None where it says nothing."""
+        message, read = said.message, said.read
         skew = (read.at - read.now).total_seconds()
-        if sip_status := meta.get("sip_status_code"):
+        own_401 = said.status == 401 and not said.twirp_code and not asks_for_login(answer)
+        if sip_status := said.meta.get("sip_status_code"):
             # The carrier's answer, not the server's: its HTTP status misleads (design fact 21).
-            return Problem(code="LKD204", message=f"{where}: SIP status {sip_status} {meta.get('sip_status', '')}")
-        if status == 401 and "token is" in message and abs(skew) > self.settings.clock_tolerance:
+            return Problem(code="LKD204", message=f"{where}: SIP status {sip_status} {said.meta.get('sip_status', '')}")
+        if said.status == 401 and "token is" in message and abs(skew) > self.settings.clock_tolerance:
             ahead = "ahead of" if skew > 0 else "behind"
             return Problem(
                 code="LKD005",
@@ -186,24 +204,26 @@ class LiveKitClient:
                 f"refuses the token ({_last(message)}); the credentials may be right",
                 values={"detail": f"{abs(skew):.0f} s {ahead} the server"},
             )
-        if status == 401 or twirp_code in ("unauthenticated", "permission_denied"):
+        if own_401 or said.twirp_code in ("unauthenticated", "permission_denied"):
             kind, why = _credentials(message, self._key)
             if kind != "grant":
-                where = f"{self.url} answered HTTP {status}"  # each method would say the same
+                where = f"{self.url} answered HTTP {said.status}"  # each method would say the same
             return Problem(code="LKD004", message=f"{where}: {why}", values={"kind": kind, "detail": why})
-        if status == 429 or twirp_code == "resource_exhausted":
-            return Problem(code="LKD006", message=f"{where}: {message or 'too many requests'}")
-        if "SIP" in name and status >= 500 and any(text in message for text in NO_SIP):
+        if said.status == 429 or said.twirp_code == "resource_exhausted":
+            own = "" if is_page(answer) else message
+            return Problem(code="LKD006", message=f"{where}: {own or 'too many requests'}{waiting(answer)}")
+        if "SIP" in name and said.status >= 500 and any(text in message for text in NO_SIP):
             return Problem(code="LKD203", message=f"{where}: {message}")
-        if twirp_code:
-            return Problem(code="LKD003", message=f"{where}: {twirp_code}, {message}", values={"kind": "server"})
-        begins = f"; its answer begins {' '.join(message[:60].split())!r}" if message.strip() else ""
-        return Problem(
-            code="LKD003",
-            message=f"{where} and not in LiveKit's protocol: this is not a LiveKit server's URL "
-            f"(or something in front of it answers){begins}",
-            values={"kind": "protocol"},
-        )
+        if said.twirp_code:
+            words = f"{where}: {said.twirp_code}, {message}{waiting(answer)}"
+            return Problem(code="LKD003", message=words, values={"kind": "server"})
+        return None
+
+
+def _worth_waiting(name: str, answer: Answer, patience: float) -> float | None:
+    """The seconds that an answer asks to wait, where what was asked changes nothing and there is time to ask again."""
+    wait = retry_after(answer) if name.startswith("List") and answer.status in (429, 503) else None
+    return wait if wait is not None and wait < patience else None
 
 
 def signed(claims: "Mapping[str, object]", secret: str) -> str:

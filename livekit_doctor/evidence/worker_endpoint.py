@@ -12,9 +12,12 @@ import msgspec
 
 from livekit_doctor.decoding import from_json
 from livekit_doctor.evidence import sources
-from livekit_doctor.evidence.http_client import Answer, HttpClient, checked, unreachable
+from livekit_doctor.evidence.connection_errors import cause
+from livekit_doctor.evidence.foreign_answers import asks_for_login, redirect_target
+from livekit_doctor.evidence.http_client import Answer, HttpClient, checked
 from livekit_doctor.evidence.observations import Coverage, Problem, Read, Reading, WorkerEndpoint
 from livekit_doctor.evidence.reading import combine, utc_now
+from livekit_doctor.known_secrets import shown_url
 from livekit_doctor.redact import redact_text
 from livekit_doctor.settings import Worker
 
@@ -32,7 +35,7 @@ async def read_all(workers: Iterable[Worker]) -> Reading:
 
 async def read(worker: Worker, http: HttpClient) -> Reading:
     """GET `/` and `/worker`, at once. Never raises; what is not a worker is unread, LKD106."""
-    url = redact_text(worker.url.rstrip("/"))
+    url = shown_url(worker.url.rstrip("/"))
     source = f"{sources.WORKER_ENDPOINT} {url}"
     try:
         observation = await _read(worker, url, http)
@@ -82,7 +85,7 @@ async def _read(worker: Worker, url: str, http: HttpClient) -> WorkerEndpoint:
             raise _NotRead(_why(base, answer, worker.timeout)) from answer
     assert isinstance(health, Answer)
     assert isinstance(info, Answer)
-    found = _worker_info(info)
+    found = _worker_info(f"{base}/worker", info)
     return WorkerEndpoint(
         read=Read(source=f"{sources.WORKER_ENDPOINT} {url}", at=utc_now()),
         url=url,
@@ -96,7 +99,16 @@ async def _read(worker: Worker, url: str, http: HttpClient) -> WorkerEndpoint:
     )
 
 
-def _worker_info(answer: Answer) -> _WorkerInfo:
+def _worker_info(asked: str, answer: Answer) -> _WorkerInfo:
+    if target := redirect_target(asked, answer):
+        raise _NotRead(
+            f"it answers HTTP {answer.status}, which leads to {target}: give that address, if it is the worker's"
+        )
+    if asks_for_login(answer):
+        raise _NotRead(
+            f"it answers HTTP {answer.status}: something in front of the worker asks for a login; give it in the url, "
+            "http://USER:${PASSWORD}@HOST:PORT"
+        )
     if answer.status != 200:
         raise _NotRead(f"something else answers there: /worker gives HTTP {answer.status}, {_text(answer)[:60]!r}")
     try:
@@ -116,7 +128,7 @@ def _why(url: str, error: BaseException, timeout: float) -> str:
     if isinstance(error.__cause__, ssl.SSLError):
         return f"TLS failed: {error}; a worker's own endpoint is plain http://"
     if isinstance(error, OSError | ValueError):
-        return unreachable(url, error, timeout).values["detail"]
+        return cause(url, error, timeout)[1]
     if isinstance(error, Exception):
         return f"{type(error).__name__}: {error}"
     raise error

@@ -27,6 +27,8 @@ class OddServer:
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {"ListRooms": room(creation_time=1_700_000_000)}
         self.seen: list[str] = []
+        self.authorization = ""
+        """The header of the request that is being answered."""
         self._loop = BackgroundLoop()
         self._runner: web.AppRunner
 
@@ -52,7 +54,7 @@ class OddServer:
 
     async def _start(self) -> None:
         app = web.Application()
-        app.router.add_post("/twirp/{service}/{method}", self._handle)
+        app.router.add_post("/{before:.*}twirp/{service}/{method}", self._handle)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -60,6 +62,7 @@ class OddServer:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
         self.seen.append(method)
+        self.authorization = request.headers.get("Authorization", "")
         answer = self.answers.get(method, _EMPTY.get(method))
         if answer is None:
             return refusal(404, "bad_route", f"no handler for path {request.path}")

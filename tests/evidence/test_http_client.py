@@ -11,9 +11,11 @@ import pytest
 from livekit.api import TokenVerifier
 
 from livekit_doctor.evidence import http_client
-from livekit_doctor.evidence.http_client import Answer, HttpClient, proxy_of, unreachable
+from livekit_doctor.evidence.connection_errors import unreachable
+from livekit_doctor.evidence.http_client import Answer, HttpClient, proxy_of
 from livekit_doctor.evidence.livekit_client import LiveKitClient
 from livekit_doctor.settings import LiveKit
+from tests.each import each
 from tests.lab.support import BackgroundLoop, free_port
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -109,6 +111,22 @@ def test_an_error_has_a_limit_of_its_own() -> None:
     assert (answer.status, len(answer.body)) == (500, http_client.LIMIT_OF_ERROR + 1)
 
 
+def test_answers_that_are_read_at_the_same_time_share_a_limit() -> None:
+    """Of ten without end, no more is kept than of one."""
+    size = 1 << 20
+
+    async def asked(url: str) -> list[http_client.Answer]:
+        async with HttpClient(most=3 * size) as http:
+            return await asyncio.gather(*(http.request("GET", url, limit=size, within=20.0) for _ in range(10)))
+
+    with server(saying(b"HTTP/1.1 200 OK\r\n\r\n" + bytes(2 * size))) as port:
+        answers = asyncio.run(asked(f"http://127.0.0.1:{port}/"))
+    assert [(answer.is_dropped, answer.body) for answer in answers] == [(True, b"")] * 10
+    with server(saying(b"HTTP/1.1 200 OK\r\n\r\n" + bytes(size // 4))) as port:
+        answers = asyncio.run(asked(f"http://127.0.0.1:{port}/"))
+    assert {answer.is_dropped for answer in answers} == {False}
+
+
 def test_a_continue_is_not_the_answer() -> None:
     with server(saying(b"HTTP/1.1 100 Continue\r\n\r\n" + OK)) as port:
         assert get(f"http://127.0.0.1:{port}/").body == b"ok"
@@ -174,8 +192,8 @@ def test_nothing_is_sent_twice() -> None:
 
     with server(talk) as port:
         kind, said = why(f"http://127.0.0.1:{port}/")
-    assert (kind, len(seen)) == ("protocol", 1)
-    assert "closed the connection without an answer" in said
+    assert (kind, len(seen)) == ("closed", 1)
+    assert "the connection was closed before any answer" in said
 
 
 # What goes wrong
@@ -222,9 +240,20 @@ def test_headers_without_end() -> None:
         assert why(f"http://127.0.0.1:{port}/")[0] == "protocol"
 
 
-def test_an_answer_that_breaks_off() -> None:
-    with server(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n123")) as port:
-        assert why(f"http://127.0.0.1:{port}/")[0] == "protocol"
+@each(
+    "begun, where",
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n123", "after 3 bytes of 9"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n123", "after 3 bytes"),
+        (b"HTTP/1.1 200 OK\r\nContent-Len", "in its headers"),
+        (b"HTT", "in its headers"),
+    ],
+)
+def test_an_answer_that_breaks_off(begun: bytes, where: str) -> None:
+    """It is HTTP: nothing is said of another protocol, nor of a firewall."""
+    with server(saying(begun)) as port:
+        kind, said = why(f"http://127.0.0.1:{port}/")
+    assert (kind, said) == ("cut_off", f"the connection broke in the middle of an answer, {where}")
 
 
 @pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n123"])
@@ -279,15 +308,15 @@ def test_a_certificate_that_nobody_vouches_for(tls: ssl.SSLContext) -> None:
     with server(saying(OK), tls) as port:
         kind, said = why(f"https://localhost:{port}/")
     assert (kind, said) == (
-        "certificate",
-        f"the TLS certificate of localhost:{port} is not trusted here: self-signed certificate",
+        "certificate_issuer",
+        f"the TLS certificate of localhost:{port} is not trusted here: it is self-signed (self-signed certificate)",
     )
 
 
 def test_a_certificate_of_another_host(tls: ssl.SSLContext, trusted: None) -> None:
     with server(saying(OK), tls) as port:
         kind, said = why(f"https://127.0.0.1:{port}/")
-    assert kind == "certificate"
+    assert kind == "certificate_host"
     assert "IP address mismatch, certificate is not valid for '127.0.0.1'" in said
 
 
@@ -314,7 +343,9 @@ def test_tls_of_a_version_that_is_refused(tls: ssl.SSLContext, trusted: None) ->
 
 def test_no_tls_to_a_port_with(tls: ssl.SSLContext) -> None:
     with server(saying(OK), tls) as port:
-        assert why(f"http://localhost:{port}/")[0] == "protocol"
+        kind, said = why(f"http://localhost:{port}/")
+    assert kind == "closed"
+    assert "or TLS only" in said
 
 
 # Proxies

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.call_logs.problems import LogsUnreadable, unread
-from livekit_doctor.evidence.observations import Coverage, Reading
+from livekit_doctor.evidence.observations import Coverage, LogRow, Reading
 from livekit_doctor.settings import CallLogs
 
 _NOT_CONFIGURED = Reading(coverage=(Coverage(source=sources.CALL_LOGS, status="not_configured"),))
@@ -25,11 +25,14 @@ async def read_call(settings: CallLogs, call_id: str, now: datetime) -> Reading:
 
 
 async def read_by_room(settings: CallLogs, room: str, now: datetime) -> Reading:
-    """The log rows whose configured room is this one; nothing when no room column is configured."""
+    """The log rows whose room is this one: as configured, else as the metadata of recent rows show it; nothing
+    where neither tells."""
     store = _store(settings)
-    if store and not settings.columns.room:
-        return Reading()
-    return await _unbroken(settings, store.read_by_room(settings, room, now)) if store else _NOT_CONFIGURED
+    if store is None:
+        return _NOT_CONFIGURED
+    reading = await _unbroken(settings, store.read_by_room(settings, room, now))
+    tells = settings.columns.room or any(isinstance(item, LogRow) for item in reading.observations)
+    return reading if tells else Reading()
 
 
 async def read_recent(settings: CallLogs, limit: int) -> Reading:
@@ -40,10 +43,24 @@ async def read_recent(settings: CallLogs, limit: int) -> Reading:
     )
 
 
+async def read_calls(settings: CallLogs, call_ids: tuple[str, ...]) -> Reading:
+    """The log rows of these calls; none where not all rows of them can be read without reading all there are."""
+    store = _store(settings)
+    if store is None:
+        return _NOT_CONFIGURED
+    return await _unbroken(settings, store.read_calls(settings, call_ids, datetime.now(UTC)))
+
+
 async def nearest(settings: CallLogs, call_id: str) -> Reading:
     """RecentCalls of the ids most like this one, likeliest first; it may be none."""
     store = _store(settings)
     return await _unbroken(settings, store.nearest(settings, call_id, datetime.now(UTC))) if store else _NOT_CONFIGURED
+
+
+async def beginning(settings: CallLogs, text: str) -> Reading:
+    """RecentCalls of the recent calls whose ids begin with the text."""
+    store = _store(settings)
+    return await _unbroken(settings, store.beginning(settings, text, datetime.now(UTC))) if store else _NOT_CONFIGURED
 
 
 async def inspect(settings: CallLogs) -> Reading:
@@ -58,7 +75,9 @@ class _Store(Protocol):
     async def read_call(self, settings: CallLogs, call_id: str, now: datetime) -> Reading: ...
     async def read_by_room(self, settings: CallLogs, room: str, now: datetime) -> Reading: ...
     async def read_recent(self, settings: CallLogs, limit: int, now: datetime) -> Reading: ...
+    async def read_calls(self, settings: CallLogs, call_ids: tuple[str, ...], now: datetime) -> Reading: ...
     async def nearest(self, settings: CallLogs, call_id: str, now: datetime) -> Reading: ...
+    async def beginning(self, settings: CallLogs, text: str, now: datetime) -> Reading: ...
     async def inspect(self, settings: CallLogs, now: datetime) -> Reading: ...
 
 

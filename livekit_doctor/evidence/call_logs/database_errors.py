@@ -78,6 +78,17 @@ _REFUSED: tuple[tuple[Kind, str, str], ...] = (
     ),
     (
         "unreachable",
+        r"Connection reset|server closed the connection|Broken pipe|connection abort",
+        "{where} closed the connection before the login was done ({said}): the server or its pooler is down or "
+        "restarting, or the port is another service's; try again, or correct host and port in CALL_LOGS_DATABASE_URL",
+    ),
+    (
+        "unreachable",
+        r"expected authentication request|invalid response|lost synchronization|unexpected message",
+        "what answers at {where} is not Postgres ({said}); correct host and port in CALL_LOGS_DATABASE_URL",
+    ),
+    (
+        "unreachable",
         r"starting up|shutting down|recovery",
         "the server at {where} is starting or stopping; try again",
     ),
@@ -107,7 +118,10 @@ def failed(error: Exception, dsn: Dsn, timeout: float, place: str) -> LogsUnread
     values = _values(dsn)
     state = getattr(error, "sqlstate", None) or ""
     said = shortened(_said(dsn.without_password(_primary(error))), 200)
-    if isinstance(error, TimeoutError) or state == "57014":
+    if state == "57014" and "user request" in said:
+        message = f"reading {place} was ended by an administrator, or by what watches long queries: {said}; try again"
+        return LogsUnreadable("other", message, **values)
+    if isinstance(error, TimeoutError) or state in ("57014", "55P03"):
         return LogsUnreadable(
             "timeout",
             f"reading {place} took longer than {timeout:g} s; it may lack an index on the call id or be "

@@ -50,7 +50,7 @@ def parse_dsn(text: str) -> Dsn:
     if match := _URL.match(text):
         text = _for_libpq(text[match.end() :])
     elif "://" in text:
-        raise LogsUnreadable("other", f"the database URL is not one of Postgres; {_EXPECTED}")
+        raise LogsUnreadable("dsn", f"the database URL is not one of Postgres; {_EXPECTED}")
     try:
         given = {key: str(value) for key, value in conninfo_to_dict(text).items() if value is not None}
         conninfo = make_conninfo("", **given)
@@ -72,7 +72,7 @@ def parse_dsn(text: str) -> Dsn:
 
 
 def _not_understood() -> LogsUnreadable:
-    return LogsUnreadable("other", f"the database URL can't be understood; {_EXPECTED}, and {_RESERVED}")
+    return LogsUnreadable("dsn", f"the database URL can't be understood; {_EXPECTED}, and {_RESERVED}")
 
 
 def _for_libpq(rest: str) -> str:
@@ -80,7 +80,7 @@ def _for_libpq(rest: str) -> str:
     address, _, query = rest.partition("?")
     login, at, _ = rest.rpartition("@")
     if at and re.search(r"[@/?#\s]", login):
-        raise LogsUnreadable("other", f"the database URL is ambiguous: {_RESERVED}")
+        raise LogsUnreadable("dsn", f"the database URL is ambiguous: {_RESERVED}")
     known = {option.keyword.decode() for option in Conninfo.get_defaults()} | {"ssl"}
     kept = [option for option in query.split("&") if option.partition("=")[0] in known]
     return f"postgresql://{address}" + (f"?{'&'.join(kept)}" if kept else "")

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import io
+import os
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -27,10 +28,19 @@ from livekit_doctor.evidence.observations import (
     Reading,
     RecentCalls,
 )
+from livekit_doctor.input_file import open_input, open_stdin, read_all
 from livekit_doctor.settings import CallLogs
 
 _BROKEN_GZIP = (gzip.BadGzipFile, EOFError, zlib.error)
 _SHOWN = 5
+MOST_OF_STDIN = 256 << 20
+"""Bytes of standard input, which is kept."""
+MOST_READ_TWICE = 128 << 20
+"""Bytes of a file whose recent calls are judged."""
+MOST = 4 << 30
+"""Characters that are read of what is compressed, and may be of any size."""
+LONGEST_LINE = 32 << 20
+"""Characters."""
 
 
 async def read_call(settings: CallLogs, call_id: str, now: datetime) -> Reading:
@@ -49,8 +59,27 @@ async def read_recent(settings: CallLogs, limit: int, now: datetime) -> Reading:
     return await _read(settings, now, lambda scan, read: [_recent(scan, read, limit)])
 
 
+async def read_calls(settings: CallLogs, call_ids: tuple[str, ...], now: datetime) -> Reading:
+    """In a second pass, which a file that is large is spared."""
+    if _size(settings) > MOST_READ_TWICE:
+        return Reading()
+
+    def found(scan: Scan, read: Read) -> list[Observation]:
+        return [] if scan.is_cut else [*log_rows(scan.rows_of_calls(), read)]
+
+    return await _read(settings, now, found, calls=frozenset(call_ids))
+
+
 async def nearest(settings: CallLogs, call_id: str, now: datetime) -> Reading:
     return await _read(settings, now, lambda scan, read: _nearest(scan, call_id, read))
+
+
+async def beginning(settings: CallLogs, text: str, now: datetime) -> Reading:
+    def found(scan: Scan, read: Read) -> list[Observation]:
+        calls = tuple(call for call in recent_calls(scan.last_rows()) if call.call_id.startswith(text))
+        return [RecentCalls(read=read, calls=calls)]
+
+    return await _read(settings, now, found)
 
 
 async def inspect(settings: CallLogs, now: datetime) -> Reading:
@@ -76,10 +105,11 @@ async def _read(
     found: Callable[[Scan, Read], list[Observation]],
     call_id: str | None = None,
     room: str | None = None,
+    calls: frozenset[str] = frozenset(),
 ) -> Reading:
     """Goes through the file once, in a thread, and makes a reading of what was `found`."""
     try:
-        scan = await asyncio.to_thread(_scan, settings, call_id, room)
+        scan = await asyncio.to_thread(_scan, settings, call_id, room, calls)
     except LogsUnreadable as error:
         return unread(settings, error)
     read = Read(source=sources.CALL_LOGS, at=now)
@@ -98,13 +128,21 @@ async def _read(
     return Reading(observations=(*observations, table), coverage=(coverage,))
 
 
+def _size(settings: CallLogs) -> int:
+    """Of the file as it is; 0 where that is not known."""
+    try:
+        return os.stat(settings.file or "").st_size
+    except (OSError, ValueError):
+        return 0
+
+
 def _name(settings: CallLogs) -> str:
     return "standard input" if settings.file == "-" else settings.file or ""
 
 
-def _scan(settings: CallLogs, call_id: str | None, room: str | None) -> Scan:
+def _scan(settings: CallLogs, call_id: str | None, room: str | None, calls: frozenset[str]) -> Scan:
     name = _name(settings)
-    scan = Scan(settings, name, call_id, room)
+    scan = Scan(settings, name, call_id, room, calls)
     columns = settings.columns
     known = (columns.call_id, columns.at, columns.state, columns.source or "", columns.metadata or "")
     try:
@@ -131,16 +169,20 @@ def _suffix(name: str) -> str:
 
 def _opened(name: str, is_stdin: bool) -> io.BufferedReader:
     if not is_stdin:
-        return Path(name).expanduser().open("rb")
+        return io.BufferedReader(cast(io.RawIOBase, open_input(name)))
     if sys.stdin is None or sys.stdin.isatty():
         raise LogsUnreadable("file_unreadable", "standard input is a terminal; pipe the exported rows into it")
     return io.BufferedReader(cast(io.RawIOBase, io.BytesIO(_stdin(sys.stdin.buffer))))
 
 
 @lru_cache(maxsize=1)
-def _stdin(stream: BinaryIO) -> bytes:
+def _stdin(_: BinaryIO) -> bytes:
     """Standard input can be read once, and is asked for several times."""
-    return stream.read()
+    rows = read_all(open_stdin(), MOST_OF_STDIN)
+    if len(rows) > MOST_OF_STDIN:
+        text = f"standard input has more than {MOST_OF_STDIN >> 20} MB: write the rows to a file, and name that"
+        raise LogsUnreadable("file_unreadable", text)
+    return rows
 
 
 def _decoded(stream: io.BufferedReader, notes: list[str]) -> Iterator[str]:
@@ -150,7 +192,12 @@ def _decoded(stream: io.BufferedReader, notes: list[str]) -> Iterator[str]:
     is_utf16 = stream.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff")
     encoding = "utf-16" if is_utf16 else "utf-8-sig"
     replaced = 0
-    for line in io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline=""):
+    text, left = io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline=""), MOST
+    while line := text.readline(LONGEST_LINE + 1):
+        left -= len(line)
+        if len(line) > LONGEST_LINE or left < 0:
+            much = f"{MOST >> 30} GB" if left < 0 else f"{LONGEST_LINE >> 20} MB in one line"
+            raise LogsUnreadable("file_format", f"it has more than {much}, which no export of call state logs has")
         replaced += line.count("\ufffd")
         yield line
     if replaced:

@@ -15,6 +15,8 @@ from livekit_doctor.evidence.call_logs.rows import shortened
 
 _MAX_LINES_OF_RECORD = 200
 _MAX_FIELD = 1 << 26
+MOST_OF_DOCUMENT = 64 << 20
+"""Characters."""
 _NULLS = ("", "\\N", "NULL", "null")
 _SPACE = re.compile(r"[\s,]*")
 
@@ -48,7 +50,7 @@ def records(lines: Iterable[str], suffix: str, columns: Iterable[str], skip: Ski
         return _document(first[1], columns, skip)
     rest = chain((first,), numbered)
     if start in "[{":
-        return _document_or_lines(list(rest), columns, skip)
+        return _document_or_lines([*_bounded(rest)], columns, skip)
     if suffix in (".jsonl", ".ndjson"):
         return _jsonl(rest, skip)
     if suffix == ".json":
@@ -57,6 +59,20 @@ def records(lines: Iterable[str], suffix: str, columns: Iterable[str], skip: Ski
 
 
 # JSON
+
+
+def _bounded(lines: Iterable[Numbered]) -> Iterator[Numbered]:
+    """The lines of a document, which is read as a whole."""
+    left = MOST_OF_DOCUMENT
+    for line in lines:
+        left -= len(line[1])
+        if left < 0:
+            raise LogsUnreadable(
+                "file_format",
+                f"the file is one JSON document of more than {MOST_OF_DOCUMENT >> 20} MB: export JSONL or CSV, "
+                "which are read row by row",
+            )
+        yield line
 
 
 def _json_object(line: str) -> dict[str, object] | None:

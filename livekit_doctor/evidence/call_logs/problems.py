@@ -9,6 +9,7 @@ from livekit_doctor.redact import redact_text
 from livekit_doctor.settings import CallLogs, Columns
 
 Kind = Literal[
+    "dsn",
     "unreachable",
     "auth",
     "timeout",
@@ -17,6 +18,7 @@ Kind = Literal[
     "no_table",
     "no_column",
     "no_permission",
+    "row_security",
     "file_missing",
     "file_unreadable",
     "file_format",

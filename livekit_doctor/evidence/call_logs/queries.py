@@ -2,11 +2,13 @@
 
 import re
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from psycopg import sql
 
 from livekit_doctor.evidence.call_logs.catalog import Chosen, Column, Table
+from livekit_doctor.evidence.call_logs.rows import CELL
 
 _TEXTS = ("text", "varchar", "bpchar", "citext")
 _INTEGER = re.compile(r"0|-?[1-9]\d{0,17}")
@@ -54,36 +56,61 @@ def latest_of_each_call(table: Table, columns: Chosen, among: int, limit: int) -
     ).format(latest=latest(table, columns, among), limit=sql.Literal(limit))
 
 
+def latest_containing(
+    table: Table, columns: Chosen, value: str, among: int, limit: int
+) -> tuple[sql.Composed, dict[str, Any]]:
+    """Of so many latest rows those whose metadata may have the string, newest first."""
+    query = sql.SQL("SELECT * FROM ({latest}) AS latest WHERE strpos(metadata, %(value)s) > 0 LIMIT {limit}").format(
+        latest=latest(table, columns, among), limit=sql.Literal(limit)
+    )
+    return query, {"value": _needle(value)}
+
+
 def any_row(table: Table) -> sql.Composed:
     return sql.SQL("SELECT EXISTS (SELECT FROM {}) AS found").format(_table(table))
 
 
-def equals(column: Column, value: str) -> Condition:
+def equals(column: Column, value: str, parameter: str = "value") -> Condition:
     """The condition that a column has a value, such that an index on it serves.
 
     A value that the column's type can't hold is in no row; it is not an error.
     """
     if "\0" in value or value != value.encode(errors="replace").decode():
         return sql.SQL("false"), {}
-    name = _name(column)
+    name, given = _name(column), sql.Placeholder(parameter)
     if column.type in _TEXTS:
-        return sql.SQL("{} = %(value)s").format(name), {"value": value}
+        return sql.SQL("{} = {}").format(name, given), {parameter: value}
     if column.type == "uuid":
         try:
-            return sql.SQL("{} = %(value)s").format(name), {"value": uuid.UUID(value)}
+            return sql.SQL("{} = {}").format(name, given), {parameter: uuid.UUID(value)}
         except ValueError:
             return sql.SQL("false"), {}
     if column.is_integer:
         if not _INTEGER.fullmatch(value):
             return sql.SQL("false"), {}
-        return sql.SQL("{} = %(value)s").format(name), {"value": int(value)}
-    return sql.SQL("{}::text = %(value)s").format(name), {"value": value}
+        return sql.SQL("{} = {}").format(name, given), {parameter: int(value)}
+    return sql.SQL("{}::text = {}").format(name, given), {parameter: value}
+
+
+def one_of(column: Column, values: Sequence[str]) -> Condition:
+    """The condition that a column has one of these values, such that an index on it serves."""
+    conditions: list[sql.Composable] = []
+    given: dict[str, Any] = {}
+    for place, value in enumerate(values):
+        condition, own = equals(column, value, f"value_{place}")
+        conditions.append(condition)
+        given |= own
+    return sql.SQL("({})").format(sql.SQL(" OR ").join(conditions or [sql.SQL("false")])), given
 
 
 def contains(column: Column, value: str) -> Condition:
     """A condition that each row meets whose JSON has the string somewhere; others may meet it too."""
-    needle = max(_ESCAPED.split(value), key=len)
-    return sql.SQL("strpos({}::text, %(value)s) > 0").format(_name(column)), {"value": needle}
+    return sql.SQL("strpos({}::text, %(value)s) > 0").format(_name(column)), {"value": _needle(value)}
+
+
+def _needle(value: str) -> str:
+    """The longest part of a string that JSON has as it is."""
+    return max(_ESCAPED.split(value), key=len)
 
 
 def _select(
@@ -111,8 +138,12 @@ def _integer_key(table: Table) -> Column | None:
 
 
 def _outputs(columns: Chosen) -> sql.Composed:
+    """Cells that are too long are cut by the server, and not sent; `size` is what the row would have had."""
+    texts = [column for column in (columns.call_id, columns.source, columns.state, columns.metadata) if column]
+    sizes = [sql.SQL("coalesce(octet_length({}::text), 0)").format(_name(column)) for column in texts]
     return sql.SQL(", ").join(
         [
+            sql.SQL("{} AS size").format(sql.SQL(" + ").join(sizes)),
             _as_text(columns.call_id, "call_id"),
             _time_as_text(columns.at),
             _as_text(columns.source, "source"),
@@ -131,7 +162,7 @@ def _as_text(column: Column | None, name: str) -> sql.Composed:
     value: sql.Composable = sql.SQL("NULL")
     if column:
         value = _name(column)
-    return sql.SQL("{}::text AS {}").format(value, sql.Identifier(name))
+    return sql.SQL("left({}::text, {}) AS {}").format(value, sql.Literal(CELL), sql.Identifier(name))
 
 
 def _time_as_text(column: Column) -> sql.Composed:

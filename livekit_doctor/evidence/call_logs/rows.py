@@ -16,6 +16,10 @@ MAX_ROWS = 5_000
 STATES_FROM_ROWS = 1_000
 """Latest rows from which the states in use are taken."""
 _MAX_NOTES = 20
+CELL = 256 << 10
+"""Characters that are read of a cell. LiveKit takes no metadata that is longer than a quarter of it."""
+MOST = 64 << 20
+"""Characters of rows that are kept of one reading."""
 
 
 class RawRow(Struct, frozen=True, kw_only=True):
@@ -53,7 +57,7 @@ def dated(row: RawRow) -> DatedRow | str:
 def log_rows(rows: Iterable[DatedRow], read: Read) -> tuple[LogRow, ...]:
     """Log rows of each call in the order of time; rows of the same time stay as they come."""
     places: Counter[str] = Counter()
-    result = []
+    result: list[LogRow] = []
     for row in sorted(rows, key=lambda row: row.at):
         call_id = row.call_id
         result.append(
@@ -61,10 +65,10 @@ def log_rows(rows: Iterable[DatedRow], read: Read) -> tuple[LogRow, ...]:
                 read=read,
                 call_id=call_id,
                 at=row.at,
-                source=redact_text(text_of(row.raw.source)),
-                state=redact_text(text_of(row.raw.state)),
+                source=redact_text(cut(text_of(row.raw.source))),
+                state=redact_text(cut(text_of(row.raw.state))),
                 room=row.raw.room.encode(errors="replace").decode(),
-                metadata=redact_json(metadata) if (metadata := text_of(row.raw.metadata)) else "",
+                metadata=redact_json(metadata) if (metadata := cut(text_of(row.raw.metadata))) else "",
                 order=places[call_id],
             )
         )
@@ -106,6 +110,15 @@ def text_of(value: object) -> str:
         except (ValueError, RecursionError):
             value = "?"
     return value.encode(errors="replace").decode()
+
+
+def cut(text: str) -> str:
+    return text if len(text) <= CELL else text[:CELL]
+
+
+def too_big(place: str, size: int) -> str:
+    """The note on a row of which a cell was cut. `size` is in characters or bytes, whichever is known."""
+    return f"{place}: it has {size / 1_000_000:.1f} MB, of which {CELL >> 10} KB of each cell are read"
 
 
 def shortened(text: str, length: int = 60) -> str:

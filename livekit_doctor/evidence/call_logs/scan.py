@@ -9,12 +9,13 @@ from livekit_doctor.evidence.call_logs.formats import Record
 from livekit_doctor.evidence.call_logs.near_names import folded, nearest_names
 from livekit_doctor.evidence.call_logs.problems import DEFAULTS, LogsUnreadable, did_you_mean, listed
 from livekit_doctor.evidence.call_logs.rooms import RoomPlace, guessed_room, room_at, room_place
-from livekit_doctor.evidence.call_logs.rows import MAX_ROWS, DatedRow, RawRow, dated, text_of
+from livekit_doctor.evidence.call_logs.rows import CELL, MAX_ROWS, MOST, DatedRow, RawRow, cut, dated, text_of, too_big
 from livekit_doctor.redact import redact_text
 from livekit_doctor.settings import CallLogs
 
 _MAX_CALLS = 20_000
 _MAX_COLUMNS = 1_000
+_LONGEST_STATE = 1_000
 _REQUIRED = ("call_id", "at", "state")
 _OPTIONAL = ("source", "metadata", "room")
 
@@ -31,15 +32,23 @@ class _Names(Struct, frozen=True):
 
 
 class Scan:
-    """Rows of the asked call or room, the last row of each call, the states in use.
+    """Rows of the asked call, calls or room, the last row of each call, the states in use.
 
     `name` is the file's, for messages. Feed it with `add`, then `finish`.
     """
 
-    def __init__(self, settings: CallLogs, name: str, call_id: str | None = None, room: str | None = None):
+    def __init__(
+        self,
+        settings: CallLogs,
+        name: str,
+        call_id: str | None = None,
+        room: str | None = None,
+        calls: frozenset[str] = frozenset(),
+    ):
         self.notes: list[str] = []
         self.has_rows = False
-        self._settings, self._name, self._call_id, self._room = settings, name, call_id, room
+        self._settings, self._name, self._room = settings, name, room
+        self._call_id, self._calls = call_id, calls
         self._names: dict[tuple[str, ...], _Names] = {}
         self._columns: dict[str, None] = {}
         self._seen: set[str] = set()
@@ -59,10 +68,12 @@ class Scan:
             self.notes.append(row)
             return
         self._order.add(row)
-        self._states[text_of(row.raw.state)] += 1
+        state = text_of(row.raw.state)[:_LONGEST_STATE]
+        if state in self._states or len(self._states) < _MAX_CALLS:
+            self._states[state] += 1
         self._keep_last(row)
         if self._is_wanted(row, names):
-            row = DatedRow(row.at, structs.replace(row.raw, room=self._room_of(row, record, names)))
+            row = DatedRow(row.at, self._kept_of(row, self._room_of(row, record, names)))
             if self._room in (None, row.raw.room):
                 self._kept.add(row)
                 self._rooms.add(row.raw.room)
@@ -87,10 +98,20 @@ class Scan:
         for role in _OPTIONAL:
             self._check_optional(role)
         if self._kept.is_too_many:
-            self.notes.append(f"older rows: only the newest {MAX_ROWS} are read")
+            most = f"{MOST >> 20} MB" if self._kept.is_too_big else str(MAX_ROWS)
+            self.notes.append(f"older rows: only the newest {most} are read")
 
     def rows_of_call(self, call_id: str) -> list[DatedRow]:
         return self._found() if "call_id" in self._seen else self._named(call_id)
+
+    @property
+    def is_cut(self) -> bool:
+        """More rows are of what was asked for than are kept."""
+        return self._kept.is_too_many
+
+    def rows_of_calls(self) -> list[DatedRow]:
+        """A file without call ids is one call, under the file's name."""
+        return self.rows_of_call(self._name)
 
     def rows_of_room(self) -> list[DatedRow]:
         return self.rows_of_call(self._name)
@@ -155,16 +176,26 @@ class Scan:
 
     def _is_wanted(self, row: DatedRow, names: _Names) -> bool:
         """Of a room, any row may be; of a call, also a row without an id, until one has an id."""
-        return self._room is not None or names.call_id is None or row.call_id == self._call_id
+        wanted = row.call_id == self._call_id or row.call_id in self._calls
+        return self._room is not None or names.call_id is None or wanted
 
     def _room_of(self, row: DatedRow, record: Record, names: _Names) -> str:
         if names.room:
             return room_at(record.values.get(names.room.column), names.room.keys)
         return "" if self._settings.columns.room else guessed_room(row.raw.metadata)
 
+    def _kept_of(self, row: DatedRow, room: str) -> RawRow:
+        """What is kept of it: each cell cut, which is said."""
+        metadata = text_of(row.raw.metadata)
+        sizes = [len(metadata), *(len(cell) for cell in _cells(row.raw) if isinstance(cell, str))]
+        if max(sizes) > CELL:
+            self.notes.append(too_big(row.raw.place, sum(sizes)))
+        return structs.replace(_with_cut(row.raw), room=room, metadata=cut(metadata))
+
     def _keep_last(self, row: DatedRow) -> None:
         if row.raw.call_id is None:
             return
+        row = DatedRow(row.at, structs.replace(_with_cut(row.raw), metadata=None))
         before = self._last.get(row.call_id)
         if before is None or row.at > before.at or (row.at == before.at and not self._order.newest_first):
             self._last[row.call_id] = row
@@ -207,13 +238,16 @@ class _Kept:
     """The newest rows of many, in the order of the file."""
 
     def __init__(self) -> None:
-        self.is_too_many = False
+        self.is_too_many = self.is_too_big = False
         self._rows: list[DatedRow] = []
+        self._size = 0
 
     def add(self, row: DatedRow) -> None:
         self._rows.append(row)
-        self.is_too_many = self.is_too_many or len(self._rows) > MAX_ROWS
-        if len(self._rows) >= 3 * MAX_ROWS:
+        self._size += _size_of(row)
+        self.is_too_big = self.is_too_big or self._size > MOST
+        self.is_too_many = self.is_too_many or len(self._rows) > MAX_ROWS or self.is_too_big
+        if len(self._rows) >= 3 * MAX_ROWS or self._size > 2 * MOST:
             self._trim()
 
     def in_order_of_insertion(self, of_file: _Order) -> list[DatedRow]:
@@ -223,9 +257,30 @@ class _Kept:
         return self._rows[::-1] if newest_first else self._rows
 
     def _trim(self) -> None:
-        if len(self._rows) > MAX_ROWS:
-            newest = sorted(range(len(self._rows)), key=lambda place: self._rows[place].at)[-MAX_ROWS:]
-            self._rows = [self._rows[place] for place in sorted(newest)]
+        if len(self._rows) <= MAX_ROWS and self._size <= MOST:
+            return
+        kept, size = [], 0
+        for place in sorted(range(len(self._rows)), key=lambda place: self._rows[place].at)[: -MAX_ROWS - 1 : -1]:
+            size += _size_of(self._rows[place])
+            if size > MOST:
+                break
+            kept.append(place)
+        self._rows = [self._rows[place] for place in sorted(kept)]
+        self._size = sum(map(_size_of, self._rows))
+
+
+def _cells(raw: RawRow) -> tuple[object, ...]:
+    return raw.call_id, raw.source, raw.state
+
+
+def _with_cut(raw: RawRow) -> RawRow:
+    call_id, source, state = (cut(cell) if isinstance(cell, str) else cell for cell in _cells(raw))
+    return structs.replace(raw, call_id=call_id, source=source, state=state)
+
+
+def _size_of(row: DatedRow) -> int:
+    raw = row.raw
+    return sum(len(value) for value in (raw.metadata, raw.state, raw.source, raw.call_id) if isinstance(value, str))
 
 
 def _raw(record: Record, names: _Names) -> RawRow:

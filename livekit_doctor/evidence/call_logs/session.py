@@ -30,8 +30,12 @@ from livekit_doctor.evidence.call_logs.catalog import (
 )
 from livekit_doctor.evidence.call_logs.database_errors import failed, refused
 from livekit_doctor.evidence.call_logs.dsn import parse_dsn
+from livekit_doctor.evidence.call_logs.rows import MOST
 from livekit_doctor.evidence.observations import Read
 from livekit_doctor.settings import CallLogs
+
+MOST_ROWS = 10_000
+"""Rows that are taken of an answer, whatever was asked for. No query here asks for as many."""
 
 _GRACE = 1.0
 """Seconds that the server gets to report its own timeout before this side gives up."""
@@ -43,12 +47,21 @@ FAILURES = (psycopg.Error, OSError, TimeoutError, ValueError)
 """What psycopg raises; ValueError is text that the database's encoding can't hold."""
 
 
+class _PlainCursor(AsyncClientCursor[Row]):
+    """Asks in plain queries when it reads row by row as well."""
+
+    def _execute_send(self, query: Any, *, force_extended: bool = False, binary: bool | None = None) -> None:
+        super()._execute_send(query, binary=binary)
+
+
 class Session:
-    """An open transaction, the table, and its columns."""
+    """An open transaction, the table, and its columns. `is_cut` says that an answer had no end, of which the
+    beginning was taken; the transaction is over then."""
 
     def __init__(self, connection: AsyncConnection[Row], settings: CallLogs) -> None:
         self._connection = connection
         self._settings = settings
+        self.is_cut = False
         self.table: Table
         self.columns: Chosen
         self.read: Read
@@ -90,6 +103,20 @@ class Session:
             while cursor.nextset():
                 pass
             return await cursor.fetchall()
+
+    async def rows(self, query: sql.SQL | sql.Composed, values: Mapping[str, Any] | None = None) -> list[Row]:
+        """The rows of one query, read one by one up to a limit."""
+        found: list[Row] = []
+        left = MOST
+        async with asyncio.timeout(self._settings.timeout + _GRACE):
+            async for row in _PlainCursor(self._connection).stream(query, values or {}):
+                found.append(row)
+                left -= sum(len(cell) for cell in row.values() if isinstance(cell, str))
+                if left < 0 or len(found) > MOST_ROWS:
+                    self.is_cut = True
+                    await self._connection.close()  # the cursor would read to the end what is still to come
+                    break
+        return found
 
     async def end(self) -> None:
         """Ends the transaction, so that a pooler can use its connection again."""

@@ -19,12 +19,19 @@ RECORDS = 500
 
 
 class Sample(Struct):
-    """Facts about a log. `recognised` counts its records by kind, `unknown` the lines that are in none."""
+    """Facts about a log. `recognised` counts its records by kind, `unknown` the lines that are in none.
+
+    That it is of LiveKit at all, `is_known`, a record of it must show by itself, or by naming the call: lines of any
+    program have a time and a level, and are taken for the component's only beside such a one.
+    """
 
     log: Component
     formats: Counter[str] = field(default_factory=Counter)
     recognised: Counter[str] = field(default_factory=Counter)
     unknown: Unrecognised = field(default_factory=Unrecognised)
+    is_known: bool = False
+    _of_others: Unrecognised = field(default_factory=Unrecognised)
+    """Lines that are a log's, and say nothing of LiveKit."""
     first_at: datetime | None = None
     last_at: datetime | None = None
     zoned: bool = True
@@ -85,10 +92,21 @@ class Sample(Struct):
         for log, record in known:
             self.recognised[KINDS[log]] += 1
             self.formats[record.format] += bool(record.format)
-        if not known:
+        self.is_known = self.is_known or any(component(record) for _, record in known)
+        if not known or not self.is_known:
             for raw in data[window.start : window.end].split(b"\n"):
-                self.unknown.add(raw.decode("utf-8", "replace"))
+                (self._of_others if known else self.unknown).add(raw.decode("utf-8", "replace"))
         return _time(window)
+
+    def settle(self) -> None:
+        """After the whole log: where nothing in it is LiveKit's, none of it was recognised."""
+        if self.is_known or not self.recognised:
+            return
+        self.recognised.clear()
+        self.formats.clear()
+        self.first_at = self.last_at = None
+        self.unknown.count += self._of_others.count
+        self.unknown.first = (self._of_others.first + self.unknown.first)[:3]
 
 
 def windows(data: bytes, most: int = RECORDS) -> Iterator[tuple[int, Window]]:

@@ -91,12 +91,16 @@ class Scan:
                 self._skipped[TOO_LONG] += blocks.too_long
             self._check_end(last.data)
             self.sample.end(last.data, last.number)
+            self.sample.settle()
             if last.number == 1 and 0 < len(last.data) <= SHORT:
                 self.found += unnamed.found(last.data, self)
 
     @property
     def lines(self) -> list[LogLine]:
-        return self._kept.lines()
+        lines = self._kept.lines()
+        if not self.sample.is_newest_first:
+            return lines
+        return [structs.replace(line, rank=-number) for number, line in enumerate(lines)]
 
     @property
     def matched(self) -> int:
@@ -210,6 +214,7 @@ class Scan:
         message = self._messages.in_message(record.message)
         if (not found and message is None) or messages.is_chatter(record.message):
             return
+        self.sample.is_known = self.sample.is_known or bool(found)
         log = component(record, self.source.log)
         log = self.source.log if log in (None, "app") else log
         made = partial(observed, record, log, self.source.name, number, self._read, by_id=bool(found))

@@ -14,6 +14,7 @@ from typing import BinaryIO
 from msgspec import Struct
 
 from livekit_doctor.evidence.observations import Component
+from livekit_doctor.input_file import open_input, open_stdin
 
 BROKEN_GZIP = (gzip.BadGzipFile, EOFError, zlib.error)
 STDIN = "-"
@@ -61,8 +62,8 @@ def check(source: LogSource) -> None:
             raise Unopenable(f"{source.name} is a folder, not a file")
         if stat.S_ISSOCK(mode):
             raise Unopenable(f"{source.name} is a socket, not a file")
-        if stat.S_ISREG(mode):
-            path.open("rb").close()
+        if not stat.S_ISFIFO(mode):
+            open_input(path).close()
         elif not os.access(path, os.R_OK):
             raise PermissionError(13, "Permission denied")
     except FileNotFoundError:
@@ -78,9 +79,7 @@ class Stream:
     """The bytes of a log as UTF-8, in parts. `position` are the bytes of the file read so far."""
 
     def __init__(self, source: LogSource) -> None:
-        self._raw: BinaryIO = (
-            sys.stdin.buffer if source.name == STDIN else Path(source.name).expanduser().open("rb", buffering=0)
-        )
+        self._raw: BinaryIO = open_stdin() if source.name == STDIN else open_input(source.name)
         self._is_stdin = source.name == STDIN
         # A file that grows while it is read would never end.
         self._left = source.size

@@ -14,7 +14,11 @@ from livekit_doctor.evidence.records.excerpt import Excerpt
 if TYPE_CHECKING:
     from livekit_doctor.evidence.logs.scan import Scan
 
-_ERROR = re.compile(rb"TwirpError|SipCallError|ServerError|twirp error|SIP call failed|sip[_ ]status", re.IGNORECASE)
+_ERROR = re.compile(
+    rb"TwirpError|SipCallError|ServerError|twirp error|SIP call failed|sip[_ ]status|SIP/2\.0 [2-6]\d\d|"
+    rb"\xe2\x94\x80|\xe2\x86\x90",  # the arrows of a diagram
+    re.IGNORECASE,
+)
 _ID = re.compile(rb"(?<![A-Za-z0-9_])(?:AJ|RM|SCL)_[A-Za-z0-9]{6,24}")
 _ROOM = re.compile(rb"\"room(?:_name|Name)?\": ?\"([^\"]+)\"")
 
@@ -34,11 +38,11 @@ def _names_others(data: bytes, scan: "Scan") -> bool:
 
 
 def _in_text(data: bytes, scan: "Scan", understood: bool) -> Iterator[Observation]:
-    from livekit_doctor.evidence.pasted import api_errors
+    from livekit_doctor.evidence.pasted import api_errors, sip_trace
     from livekit_doctor.evidence.pasted.recognisers import BESIDE_LOG_LINES
 
     excerpt = Excerpt.of(data.decode("utf-8", "replace"), scan.source.name)
-    for recogniser in (api_errors.find,) if understood else BESIDE_LOG_LINES:
+    for recogniser in (sip_trace.find, api_errors.find) if understood else BESIDE_LOG_LINES:
         for piece in recogniser(excerpt, scan.context()):
             excerpt.take(piece.first, piece.last)
             if not understood:

@@ -1,5 +1,6 @@
 """From a place in a block of bytes to the record around it, which the one reader reads."""
 
+import re
 from itertools import pairwise
 
 from msgspec import Struct, field
@@ -12,6 +13,7 @@ from livekit_doctor.evidence.records.record import Record
 
 MOST_LINES = shapes.MOST_LINES
 _FEW_LINES = 12
+_MEMBER = re.compile(r"\s+\"[\w@.-]{1,60}\": ")
 _STARTS = 3
 """Beginnings before a line that are tried: an object of an export may have others inside."""
 
@@ -31,8 +33,9 @@ class Window(Struct):
 
 
 def begins_record(raw: bytes) -> bool:
-    """Whether a record begins with this line of a log."""
-    return shapes.begins(_line(raw).text)
+    """Whether a record begins with this line of a log; not with what is in an object of an indented export."""
+    text = _line(raw).text
+    return _MEMBER.match(text) is None and shapes.begins(text)
 
 
 def _line(raw: bytes) -> Line:

@@ -13,6 +13,7 @@ from msgspec import structs
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import Coverage, LogLine, Observation, Read, Reading
 from livekit_doctor.evidence.pasted.interface import Context
+from livekit_doctor.evidence.pasted.ranks import ranked
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.settings import CallLogs
 
@@ -53,14 +54,14 @@ def _read(name: str, text: str, now: datetime, call_logs: CallLogs) -> Reading:
         not_recognised=unknown.count,
         unknown_lines=tuple(unknown.first),
     )
-    return Reading(observations=tuple(_in_order(observations)), coverage=(coverage,))
+    return Reading(observations=tuple(_in_order(ranked(observations))), coverage=(coverage,))
 
 
 def _in_order(observations: Sequence[Observation]) -> list[Observation]:
     """Oldest first, undated ones last and each once: texts quote the same lines several times."""
     unique: dict[object, Observation] = {}
     for item in observations:
-        key = structs.replace(item, number=0) if isinstance(item, LogLine) else item
+        key = structs.replace(item, number=0, rank=None) if isinstance(item, LogLine) else item
         unique.setdefault(repr(key), item)
     return [unique[key] for key in sorted(unique, key=lambda key: (_at(unique[key]), str(key)))]
 

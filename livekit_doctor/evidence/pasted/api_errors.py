@@ -18,8 +18,18 @@ from msgspec import Struct, field, structs
 
 from livekit_doctor.evidence.observations import ApiRefusal, Observation, Read, SipCallResult
 from livekit_doctor.evidence.pasted.interface import Context, Found
+from livekit_doctor.evidence.pasted.quoting import (
+    COMPARES,
+    LOGGED,
+    OF_PROGRAM,
+    SENTENCE_BEFORE,
+    is_code,
+    is_compared,
+    is_quoted,
+)
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.fields import shortened
+from livekit_doctor.evidence.records.lines import GONE
 from livekit_doctor.evidence.records.times import moment
 from livekit_doctor.redact import redact_text
 
@@ -43,7 +53,7 @@ _SIP_CALL = re.compile(
     rf"(?: \((?P<code>{_CODES})\)|(?=\s*$|[`'\"”’).,;]))",
     re.MULTILINE,
 )
-_GO = re.compile(rf"twirp error (?P<code>{_CODES}): (?P<message>[^\n\"]{{1,2000}})")
+_GO = re.compile(rf"twirp error (?P<code>{_CODES}): (?P<message>[^\n\"]{{1,2000}}?)(?=, status=\d{{3}}\b|[\n\"]|\Z)")
 _NODE = re.compile(rf"^\s*(?:code|\[code\]): ['\"](?P<code>{_CODES})['\"],?", re.MULTILINE)
 _NODE_STATUS = re.compile(r"\bstatus: (\d{3})\b")
 _NODE_SIP = re.compile(r"sip_status_code['\"]?: ['\"](\d{3})['\"]")
@@ -58,8 +68,8 @@ _STATUS_LINE = re.compile(
 )
 _PLAIN = re.compile(
     r"invalid API key: [^\n\"]{0,80}|invalid token: [^\n\"]{0,200}|\bpermissions denied\b|"
-    r"requested sip trunk does not exist|no permissions to access the room|"
-    r"(?:INVITE failed|status from INVITE response): sip status:? [3-6]\d\d[^\n\"]{0,60}|"
+    r"requested sip trunk does not exist|\bobject cannot be found\b|no permissions to access the room|"
+    r"(?:INVITE failed|status from INVITE response): sip status:? [3-6]\d\d(?:(?!, status=)[^\n\"]){0,60}|"
     r"[Uu]nexpected [Ss]tatus ?[Cc]ode from INVITE response:? [3-6]\d\d\b|"
     r"INVITE blocked by carrier: [^\n\"]{1,120}",
 )
@@ -73,38 +83,21 @@ _METHOD = re.compile(
     r"livekit\.(?:RoomService|AgentDispatchService|SIP)/(\w{4,40})|"
     r"\b(create_sip_participant|createSipParticipant|CreateSIPParticipant|create_dispatch|createDispatch|CreateDispatch|"
     r"create_room|createRoom|CreateRoom|list_dispatch|listDispatch|ListDispatch|list_rooms|listRooms|ListRooms|"
-    r"list_participants|listParticipants|ListParticipants|delete_room|deleteRoom|DeleteRoom)\b"
+    r"list_participants|listParticipants|ListParticipants|delete_room|deleteRoom|DeleteRoom|"
+    r"transfer_sip_participant|transferSipParticipant|TransferSIPParticipant)\b"
 )
 _DIALS = re.compile(r"(?:creat\w+|add\w*)[ -]SIP[ -]participant|lk sip participant create", re.IGNORECASE)
 _ROOM = re.compile(r"[\"']?room(?:_name|Name)?[\"']?\s?[:=]\s?[\"']([^\"'\n]{1,200})[\"']")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
 
-_MAKES = re.compile(r"\b(?:raise|throw|return|new|side_effect\s?=)\s{1,4}(?:new )?(?:\w+\.){0,3}$")
-
-_COMPARES = re.compile(
-    r"(?:[=!]=|\bin|\b(?:includes|contains|startsWith|startswith|match|search|indexOf)\(|"
-    r"\b(?:raise|throw|return|new)\b[^\n]{0,80}\([^\n()]{0,40})\s?[rbf]?[\"'`/]$"
-)
-
-_WORD = r"(?<![^\s(])[A-Za-z][a-z]*(?:'[a-z]+)?,?"
-_SENTENCE_BEFORE = re.compile(rf"(?:{_WORD} ){{3}}$|{_WORD} [`\"'“‘(]+$")
-_SENTENCE_AFTER = re.compile(rf"[`\"'”’)]*[,;.]?(?: {_WORD}){{3}}")
-_SENTENCE_AND_COLON = re.compile(rf"(?:{_WORD}[ ]?){{4,}}:\s*[`\"'“‘«]*$")
-_OF_PROGRAM = re.compile(r"error|exception|fail|dial|rais|log|trace|return|respon|output|crash", re.IGNORECASE)
-"""A log puts a colon before an error, and nothing behind it. Where a sentence leads to the colon, one of these words
-says that a program spoke; "last week another customer had this:" has none."""
-_LOGGED = re.compile(
-    r"\W*(?:[\dT:.,+Z/ -]{8,40}\W*)?(?:ERROR|WARN|WARNING|INFO|FATAL|CRITICAL)\b"
-    r"|\W*(?i:error|exception|uncaught|unhandled|fatal|panic)\b"
-)
-"""How a log's line begins, and no sentence."""
-
 _OF_SIP = re.compile(
-    r"sip status|sip trunk|outbound trunk|trunk address|sip request|\bINVITE\b|transaction failed to complete|"
-    r"auth retry attempts|audio codec|encryption profiles|media[- ]timeout",
+    r"sip status|sip trunk|outbound trunk|trunk address|sip request|\bINVITE\b|"
+    r"transaction failed to complete|auth retry attempts|audio codec|encryption profiles|media[- ]timeout",
     re.IGNORECASE,
 )
 """Words that only CreateSIPParticipant answers; others it shares with all methods."""
+_TRANSFER = "TransferSIPParticipant"
+_TRANSFERS = re.compile(r"SIP transfer|transfer(?:ring)?[ _]?(?:failed|error|sip|call|participant|to\b)", re.IGNORECASE)
 _NEAR = 25
 """Lines around an error in which its method and its time are looked for."""
 _DIAL = "CreateSIPParticipant"
@@ -134,19 +127,22 @@ class _Error(Struct, dict=True):
 def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
     """Each error once: one form may hold another, as a traceback does that ends with Twirp's words."""
     text = "\n".join(excerpt.lines)
+    bare = "\n".join("" if line.text == GONE else line.text for line in excerpt.stripped)
     kept: list[_Error] = []
-    for error in chain(_in_json(excerpt), _in_text(text)):
+    # What a container puts before each line stands between the lines of one error.
+    for error in chain(_in_json(excerpt), _in_text(text), _in_text(bare) if bare != text else ()):
         if not any(_is_same(error, other) for other in kept):
             kept.append(error)
         if len(kept) == _MOST:
             break
     for error in sorted(kept, key=lambda error: error.first):
-        yield Found(error.kind, error.first, error.last, (_observation(error, excerpt, context),))
+        item = _observation(error, excerpt, context)
+        yield Found(error.kind, error.first, error.last, (item,) if item is not None else ())
 
 
 def _is_same(error: _Error, other: _Error) -> bool:
     overlaps = error.first <= other.last and other.first <= error.last
-    repeats = bool(error.words) and error.words == other.words and error.code in (other.code, "unknown")
+    repeats = bool(error.words) and error.words == other.words and error.code in (other.code, "unknown", "")
     return overlaps or (repeats and abs(error.first - other.first) <= _NEAR)
 
 
@@ -166,7 +162,7 @@ def _in_json(excerpt: Excerpt) -> Iterator[_Error]:
                 if isinstance(status, int | str) and str(status).isdecimal() and len(str(status)) == 3
                 else 0,
                 meta={str(key): str(item) for key, item in meta.items()} if isinstance(meta, dict) else {},
-                quoted=_SENTENCE_BEFORE.search(f"{document.label} ") is not None,
+                quoted=SENTENCE_BEFORE.search(f"{document.label} ") is not None,
             )
 
 
@@ -186,7 +182,7 @@ def _bodies(value: object, depth: int = 0) -> Iterator[dict[str, object]]:
 def _in_text(text: str) -> Iterator[_Error]:
     starts = _Lines(text)
     for match in _FIELDS.finditer(text):
-        if _is_code(text, match):
+        if is_code(text, match):
             continue
         yield _Error(
             match["name"],
@@ -195,7 +191,7 @@ def _in_text(text: str) -> Iterator[_Error]:
             message=match["message"],
             status=int(match["status"] or 0),
             meta=dict(_META.findall(match["meta"] or "")),
-            quoted=_is_quoted(text, match),
+            quoted=is_quoted(text, match),
         )
     for match in _SIP_CALL.finditer(text):
         meta = {"sip_status_code": match["sip"], "sip_status": (match["text"] or "").strip()}
@@ -205,17 +201,17 @@ def _in_text(text: str) -> Iterator[_Error]:
             code=match["code"] or "",
             message=match[0],
             meta=meta,
-            quoted=_is_quoted(text, match),
+            quoted=is_quoted(text, match),
         )
     for match in _ARGUMENTS.finditer(text):
-        if _is_code(text, match):
+        if is_code(text, match):
             continue
-        quoted = _is_quoted(text, match)
+        quoted = is_quoted(text, match)
         yield _Error(match["name"], *starts.of(match), code=match["code"], message=match["message"], quoted=quoted)
     for match in _NODE.finditer(text):
         yield _node(text, match, starts)
     for match in _GO.finditer(text):
-        message, quoted = match["message"].rstrip("'`”) \\"), _is_quoted(text, match)
+        message, quoted = _without_end(match["message"]), is_quoted(text, match)
         yield _Error("twirp error", *starts.of(match), code=match["code"], message=message, quoted=quoted)
     for match in _SIP_STATUS.finditer(text):
         told = _told(match, text)
@@ -224,47 +220,26 @@ def _in_text(text: str) -> Iterator[_Error]:
         meta = {"sip_status_code": match["sip"], "sip_status": (match["text"] or "").strip()}
         yield _Error("SIP status", *starts.of(match), message=match[0].strip(), meta=meta, quoted=told)
     for match in _PLAIN.finditer(text):
-        if _is_compared(text, match):
+        if is_compared(text, match):
             continue
-        yield _Error("API error message", *starts.of(match), message=match[0], quoted=_is_quoted(text, match))
+        yield _Error("API error message", *starts.of(match), message=match[0], quoted=is_quoted(text, match))
+
+
+def _without_end(message: str) -> str:
+    """Without what closes the quotation or the parentheses that a message stands in."""
+    message = message.rstrip("'`” \\")
+    while message.endswith(")") and message.count(")") > message.count("("):
+        message = message[:-1].rstrip("'`” \\")
+    return message
 
 
 def _told(match: re.Match[str], text: str) -> bool | None:
     """Whether a status may be told by a person; None where the line is code or an error's own message. Alone in
     a line it says neither whose it is nor who says so."""
     before = match[0][: match.start("sip") - match.start()]
-    if _COMPARES.search(before) or "invite" in before.lower():
+    if COMPARES.search(before) or "invite" in before.lower():
         return None
-    return not (_LOGGED.match(before) or _OF_PROGRAM.search(before)) or _is_quoted(text, match)
-
-
-def _is_code(text: str, match: re.Match[str]) -> bool:
-    """Whether a program makes the error there, in place of printing one that it got."""
-    return _MAKES.search(_before(text, match)) is not None
-
-
-def _before(text: str, match: re.Match[str]) -> str:
-    """What stands before a match in its line, as far as it may say what the match is."""
-    return text[max(0, match.start() - 160) : match.start()].rpartition("\n")[2]
-
-
-def _is_quoted(text: str, match: re.Match[str]) -> bool:
-    """Whether it stands in somebody's sentence: "last week they saw `SIP call failed: 486 ...`, but not here"."""
-    before, after = _before(text, match), text[match.end() : match.end() + 160].partition("\n")[0]
-    if _LOGGED.match(before):
-        return False
-    told = _SENTENCE_AND_COLON.search(before)
-    if told and not _OF_PROGRAM.search(told[0]):
-        return True
-    return bool(_SENTENCE_BEFORE.search(before) or _SENTENCE_AFTER.match(after))
-
-
-def _is_compared(text: str, match: re.Match[str]) -> bool:
-    """Whether a program looks for these words, or makes an error of them."""
-    return _COMPARES.search(_before(text, match)) is not None or text[match.end() : match.end() + 5] in (
-        '" in ',
-        "' in ",
-    )
+    return not (LOGGED.match(before) or OF_PROGRAM.search(before)) or is_quoted(text, match)
 
 
 def _node(text: str, match: re.Match[str], starts: "_Lines") -> _Error:
@@ -303,8 +278,11 @@ class _Lines:
         return self.line(match.start()), self.line(match.end())
 
 
-def _observation(error: _Error, excerpt: Excerpt, context: Context) -> Observation:
+def _observation(error: _Error, excerpt: Excerpt, context: Context) -> Observation | None:
+    """None of a transfer's, which says nothing of how the call came about."""
     method, status = _method(error, excerpt), error.status or _status(error, excerpt)
+    if method == _TRANSFER:
+        return None
     message = shortened(redact_text(error.message), 600)
     sip_status = error.meta.get("sip_status_code", "")
     sip_code = int(sip_status) if re.fullmatch(r"[1-6][0-9][0-9]", sip_status) else None
@@ -345,15 +323,18 @@ def _around(error: _Error, excerpt: Excerpt) -> Iterator[str]:
 
 
 def _method(error: _Error, excerpt: Excerpt) -> str:
-    for line in _around(error, excerpt):
-        found = _METHOD.search(line)
-        if found:
-            name = found[1] or found[2]
-            camel = "".join(part[:1].upper() + part[1:] for part in name.split("_"))
-            return camel.replace("Sip", "SIP")
-        if _DIALS.search(line):
-            return _DIAL
-    return ""
+    if _TRANSFERS.search(" ".join(excerpt.lines[error.first : error.last + 1])):
+        return _TRANSFER
+    return next((method for line in _around(error, excerpt) if (method := method_in(line))), "")
+
+
+def method_in(line: str) -> str:
+    """The method of LiveKit's API that a line names, by its name in the protocol; empty for none."""
+    found = _METHOD.search(line)
+    if found is None:
+        return _DIAL if _DIALS.search(line) else ""
+    camel = "".join(part[:1].upper() + part[1:] for part in (found[1] or found[2]).split("_"))
+    return camel.replace("Sip", "SIP")
 
 
 def _status(error: _Error, excerpt: Excerpt) -> int:

@@ -1,7 +1,8 @@
 """Agents that LiveKit Cloud hosts: what `lk agent list --json` and `lk agent status` print, by their documented form.
 
-They show that a worker is deployed, and in which state. Under which name it takes jobs they do not show: the name in
-them is the deployment's own. One that is Sleeping is woken by a job, which takes 10 to 20 s.
+They show that a worker is deployed, and in which state. The name in them is the one it is dispatched under or, from an
+older lk, the deployment's own: only the table of `lk agent list` says which, by its column's title. One that is
+Sleeping is woken by a job, which takes 10 to 20 s.
 """
 
 from collections.abc import Iterator

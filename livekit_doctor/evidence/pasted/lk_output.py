@@ -33,7 +33,7 @@ MOST = 2_000
 
 def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
     """The answers, and single objects of them."""
-    for document in excerpt.documents:
+    for document in (*excerpt.documents, *excerpt.printed):
         if document.first in excerpt.taken:
             continue
         for kind, items, is_list in _answers(document.value):

@@ -10,7 +10,7 @@ from itertools import takewhile
 
 from msgspec import Struct
 
-from livekit_doctor.evidence.observations import Dispatch, Observation, Participant, Sighting
+from livekit_doctor.evidence.observations import DeployedAgent, Dispatch, Observation, Participant, Sighting
 from livekit_doctor.evidence.pasted.deployed_agents import AGENT, deployed
 from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.evidence.pasted.lk_output import DISPATCH, INBOUND, OUTBOUND, PARTICIPANT, ROOM, RULE, read_answer
@@ -27,6 +27,7 @@ Row = Mapping[str, str]
 
 
 class _Table(Struct):
+    names: set[str]
     first: int
     last: int
     rows: Sequence[Row]
@@ -36,14 +37,12 @@ def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
     """The tables of which the columns are known, and lists of participants."""
     for table in _tables(excerpt):
         for kind, columns, read in _TABLES:
-            if columns <= _names(table):
-                yield Found(kind, table.first, table.last, tuple(read(table.rows, context)), max(len(table.rows), 1))
+            if columns <= table.names:
+                whole = [row for row in table.rows if columns <= set(row)]  # a row that is cut off does not tell
+                if whole or not table.rows:
+                    yield Found(kind, table.first, table.last, tuple(read(whole, context)), max(len(whole), 1))
                 break
     yield from _participants(excerpt, context)
-
-
-def _names(table: _Table) -> set[str]:
-    return set(table.rows[0]) if table.rows else set()
 
 
 def _tables(excerpt: Excerpt) -> Iterator[_Table]:
@@ -55,7 +54,7 @@ def _tables(excerpt: Excerpt) -> Iterator[_Table]:
             continue
         first = number - (number > 0 and _BORDER.match(excerpt.lines[number - 1]) is not None)
         lines = list(takewhile(lambda line: _BORDER.match(line) or _EDGE.search(line), excerpt.lines[number + 1 :]))
-        yield _Table(first, number + len(lines), _rows(header, lines))
+        yield _Table(set(header), first, number + len(lines), _rows(header, lines))
         number += len(lines) + 1
 
 
@@ -69,6 +68,8 @@ def _rows(header: list[str], lines: list[str]) -> Sequence[Row]:
         if len(cells) > len(header):
             cells = [*cells[: len(header) - 1], "|".join(cells[len(header) - 1 :])]
         values = dict(zip(header, cells, strict=False))
+        if not cells:
+            continue
         if not cells[0] and rows:
             for name, value in values.items():
                 rows[-1][name] = f"{rows[-1].get(name, '')} {value}".strip()
@@ -159,11 +160,13 @@ def _rule(row: Row) -> dict[str, object]:
 
 
 def _agents(rows: Sequence[Row], context: Context) -> Iterator[Observation]:
-    return (
-        deployed(context, row["ID"], row.get("Region", row.get("Regions", "")), row["Status"], row.get("Replicas", ""))
-        for row in rows
-        if "Status" in row
-    )
+    for row in rows:
+        if "Status" in row:
+            region = row.get("Region", row.get("Regions", ""))
+            yield deployed(context, row["ID"], region, row["Status"], row.get("Replicas", ""))
+        elif row.get("Dispatch Name"):  # of lk from August 2026 on
+            agent, name = (redact_text(row[column]) for column in ("ID", "Dispatch Name"))
+            yield DeployedAgent(read=context.read, id=agent, agent_name=name)
 
 
 def _listed(cell: str) -> list[str]:

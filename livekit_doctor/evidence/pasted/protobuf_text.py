@@ -1,4 +1,5 @@
-"""Rooms, participants and agent dispatches as Python prints them: protobuf's text format, a field a line.
+"""Rooms, participants and agent dispatches as Python prints them: protobuf's text format, a field a line, or all in one
+line as lk prints them.
 
 dispatch: id: "AD_X2XvFEEeMZeL"
 agent_name: "caller"
@@ -20,6 +21,7 @@ from livekit_doctor.evidence.pasted.lk_output import DISPATCH, PARTICIPANT, ROOM
 from livekit_doctor.evidence.records.excerpt import Excerpt
 
 _START = re.compile(r"(?<!\w)(?:s?id): \"(?P<prefix>AD|RM|PA)_[A-Za-z0-9]{6,}\"\s*$")
+_IN_LINE = re.compile(r"(?<!\w)s?id: ?\"(?P<prefix>AD|RM|PA)_[A-Za-z0-9]{6,}\"\s+(?=\w+: ?[\"{\w])")
 _LINE = re.compile(r"\s*(?:[a-z_]+(?:: ?(?:\".*\"|[\w.+-]+)| ?\{)|\})\s*$")
 _KINDS: dict[str, tuple[str, type[Message]]] = {
     "AD": (DISPATCH, agent_dispatch.AgentDispatch),
@@ -34,6 +36,8 @@ def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
     """The objects, each of what it shows; whether it was alone in its list is not known."""
     number = 0
     while number < len(excerpt.lines):
+        if (one := _in_one_line(excerpt.lines[number])) is not None:
+            yield Found(one[0], number, number, read_answer(one[0], [one[1]], context, is_list=False))
         start = _START.search(excerpt.lines[number]) if "_" in excerpt.lines[number] else None
         last = number
         if start is not None:
@@ -46,6 +50,16 @@ def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
                 observations = read_answer(kind, [found], context, is_list=False)
                 yield Found(kind, number, last, observations)
         number = last + 1
+
+
+def _in_one_line(line: str) -> tuple[str, dict[str, object]] | None:
+    """An object of which all fields stand in one line, as `lk dispatch create` prints it."""
+    start = _IN_LINE.search(line) if "_" in line else None
+    if start is None:
+        return None
+    kind, message = _KINDS[start["prefix"]]
+    found = _read(line[start.start() :], message())
+    return (kind, found) if found is not None else None
 
 
 def _read(text: str, message: Message) -> dict[str, object] | None:

@@ -37,7 +37,7 @@ _OTHERS = ("egress_", "ingress_")
 
 def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
     """The bodies, alone or in an array, or under a key such as "body"."""
-    for document in excerpt.documents:
+    for document in (*excerpt.documents, *excerpt.printed):
         values = document.value if isinstance(document.value, list) else [document.value]
         events = [event for value in values for event in _events(value)]
         if events:

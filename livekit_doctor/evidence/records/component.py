@@ -68,6 +68,8 @@ def component(record: Record, given: Component | None = None) -> Component | Non
         return _of_go(record) or given or ("app" if _has_ids(record) else None)
     if record.by == "agents" or record.format == pino_pretty.NAME:
         return "worker"
+    if "prewarm" in record.message and "was never awaited" in record.message:
+        return "worker"
     if record.by == "raised":
         return "worker" if _says("worker", record.message) or _is_of_agents(record.traceback) else None
     said = next((log for log in _COMPONENTS if _says(log, record.message)), None)
@@ -100,11 +102,35 @@ def _is_of_agents(traceback: str) -> bool:
 
 
 def _says(log: Component, message: str) -> bool:
-    return message.lower().startswith(_LOWER[log])
+    return folded(message).startswith(_LOWER[log])
+
+
+def from_known_words(text: str) -> str:
+    """The text from what a component says in it on, where somebody's sentence quotes that; else as it is."""
+    near = text[-_NEAR:]
+    found = _QUOTED.search(near)
+    return near[found.end() :].rstrip(_QUOTES) if found else text
+
+
+def folded(message: str) -> str:
+    """The message to be compared: in small letters, and with one kind of dash, which word processors change."""
+    return message.lower() if message.isascii() else message.lower().translate(_DASHES)
+
+
+_DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212"), "-")
 
 
 _COMPONENTS: tuple[Component, ...] = ("worker", "sip", "server")
 _LOWER: dict[Component, tuple[str, ...]] = {log: tuple(text.lower() for text in texts) for log, texts in _SAYS.items()}
+
+
+_NEAR = 300
+"""Characters before its fields in which a quoted message may begin."""
+_QUOTES = "\"'`*«»“”„ "
+_QUOTED = re.compile(
+    rf"[:{_QUOTES}][{_QUOTES}]{{0,4}}(?={'|'.join(re.escape(text) for texts in _SAYS.values() for text in texts)})",
+    re.IGNORECASE,
+)
 
 
 def _is_in_place(record: Record) -> bool:
@@ -113,8 +139,12 @@ def _is_in_place(record: Record) -> bool:
 
 
 def _may_be_go(record: Record) -> bool:
-    """Whether a record that another formatter wrote may be livekit-server's: a worker's loggers are called alike."""
-    return not record.logger.startswith(_LIVEKITS) or bool(_OF_GO & record.fields.keys())
+    """Whether a record that another formatter wrote may be livekit-server's or livekit-sip's: a worker's loggers are
+    called alike, and one with another name is a program's of the team that speaks of them."""
+    logger = record.logger.lower()
+    if _OF_GO & record.fields.keys():
+        return True
+    return not logger or (not logger.startswith(_LIVEKITS) and ("sip" in logger or "livekit" in logger))
 
 
 def _of_go(record: Record) -> Component | None:

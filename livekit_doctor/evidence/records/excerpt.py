@@ -9,7 +9,8 @@ from msgspec import Struct, field
 
 from livekit_doctor.evidence.records.fields import shortened
 from livekit_doctor.evidence.records.lines import GONE, Line, cleaned, strip, without_colours
-from livekit_doctor.evidence.records.wraps import glues, unwrapped
+from livekit_doctor.evidence.records.values import json_at, object_at
+from livekit_doctor.evidence.records.wraps import glues, joined, unwrapped
 from livekit_doctor.redact import redact_text
 
 _MOST_WRAPPED = 60
@@ -23,6 +24,11 @@ _BUDGET = 20_000_000
 
 _SHOWN, _SHOWN_OF_EACH = 3, 120
 """Lines that nothing recognised which are shown, and characters of each."""
+
+_PRINTED = re.compile(r"(?:(?<=[\s:(])|^)(?:[A-Za-z_$][\w$]*(?: \[\w+\])? )?\{(?=\s*$| ?['\"]?\w+['\"]?: )")
+"""What opens an object, alone or behind the name of its class."""
+_MOST_PRINTED = 200
+"""Lines of one such object."""
 
 _DECODER = json.JSONDecoder(strict=False)
 
@@ -107,6 +113,27 @@ class Excerpt(Struct, dict=True):
         return tuple(self._documents())
 
     @cached_property
+    def printed(self) -> tuple[Document, ...]:
+        """The objects that JavaScript's console or Python printed, which are no JSON, each at the end of a line."""
+        begun = {number for document in self.documents for number in range(document.first, document.last + 1)}
+        return tuple(self._printed(begun))
+
+    def _printed(self, begun: set[int]) -> Iterator[Document]:
+        number, spent = 0, 0
+        while number < len(self.lines) and spent < _BUDGET:
+            line, last = self.lines[number], number
+            opened = _PRINTED.search(line) if number not in begun and "{" in line else None
+            if opened is not None:
+                place = opened.end() - 1
+                text = "\n".join((line, *self.lines[number + 1 : number + _MOST_PRINTED]))
+                spent += len(text)
+                found = object_at(text, place)
+                if found is not None:
+                    last = number + text.count("\n", 0, found[1])
+                    yield Document(number, last, found[0], line[: opened.start()].strip())
+            number = last + 1
+
+    @cached_property
     def _by_first(self) -> dict[int, Document]:
         return {document.first: document for document in self.documents}
 
@@ -136,6 +163,8 @@ class Excerpt(Struct, dict=True):
         """The document that begins here, and how many characters were looked at."""
         line = self.lines[number]
         label = line[:place].strip()
+        if line.startswith('{\\"', place) and isinstance(escaped := json_at(line, place), dict):
+            return Document(number, number, escaped, label), len(line)
         value, cost = _decoded(line[place:])
         if value is not None:
             return Document(number, number, value[0], label), cost
@@ -157,7 +186,7 @@ class Excerpt(Struct, dict=True):
             if not lines[count - 1]:
                 break
             for glue in glues(lines[:count]):
-                value, used = _decoded(glue.join(lines[:count]))
+                value, used = _decoded(joined(lines[:count], glue))
                 cost += used + count
                 if value is not None:
                     return Document(number, number + count - 1, value[0], label), cost

@@ -65,6 +65,7 @@ _IDS = (
     ("RM_", "room_id"),
     ("PA_", "participant_id"),
 )
+_PRINTED_JOB = re.compile(r'id: "AJ_\w+"\s')
 _SNAKE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 
 
@@ -88,6 +89,9 @@ def room_in(fields: Mapping[str, object]) -> str:
 
 def _named(fields: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     for key, value in fields.items():
+        if isinstance(value, str) and _PRINTED_JOB.match(value):
+            yield from _of_printed_job(value)
+            continue
         yield _name(str(key), value), value
     if isinstance(fields.get("name"), str) and str(fields.get("sid", "")).startswith("RM_"):
         yield "room", fields["name"]
@@ -98,6 +102,26 @@ def _named(fields: Mapping[str, object]) -> Iterator[tuple[str, object]]:
             found = _at(fields.get(key), path)
             if isinstance(found, str | int):
                 yield name, found
+
+
+def _of_printed_job(text: str) -> Iterator[tuple[str, str]]:
+    """What a job says that was logged as protobuf's text, as livekit-agents below 1.0 does."""
+    from google.protobuf import text_format
+    from livekit.protocol.agent import Job
+
+    job = Job()
+    try:
+        text_format.Parse(text, job, allow_unknown_field=True)
+    except (text_format.ParseError, ValueError, RecursionError):
+        return
+    named = {
+        "job_id": job.id,
+        "dispatch_id": job.dispatch_id,
+        "agent_name": job.agent_name,
+        "room": job.room.name,
+        "room_id": job.room.sid,
+    }
+    yield from ((name, value) for name, value in named.items() if value)
 
 
 def _name(key: str, value: object) -> str:

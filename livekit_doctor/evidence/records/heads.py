@@ -12,13 +12,13 @@ from msgspec import Struct
 
 _TIME = re.compile(
     r"(?P<at>\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d)(?![\w:]))?)"
-    r"|(?P<email>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})"
+    r"|(?P<email>\d\d/[A-Z][a-z]{2}/\d{4}[ :]\d\d:\d\d:\d\d(?: [+-]\d{4})?)"
     r"|(?P<epoch>1[5-9]\d{8}\.\d{1,9}|1[5-9]\d{11})(?=[\s\]|,])"
     r"|(?:(?:[A-Z][a-z]{2},? )?[A-Z][a-z]{2} [ \d]?\d(?:,? \d{4})?,? |\d{1,2}[/.-]\d{1,2}[/.-](?:\d{4}|\d\d),? )?"
     r"(?P<day>\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?[AP]M\b)?|\d{1,2}:\d\d:\d\d ?[AP]M\b)(?![\w:])"
 )
 _LEVEL = re.compile(
-    r"(?P<upper>TRACE|VERBOSE|DEBUG|DEV|LOG|INFO(?:RMATION)?|NOTICE|SUCCESS|WARN(?:ING)?|ERR(?:OR)?|SEVERE|D?PANIC"
+    r"(?P<upper>TRACE|VERBOSE|DEBUG|DEV|LOG|[Il1]NFO(?:RMATION)?|NOTICE|SUCCESS|WARN(?:ING)?|ERR(?:OR)?|SEVERE|D?PANIC"
     r"|FATAL|CRITICAL|ALERT|EMERGENCY|EXCEPTION)(?![\w.=(])"
     r"|(?P<lower>trace|verbose|debug|info|notice|success|warn(?:ing)?|error|fatal|critical|panic)(?![\w.=(-])"
 )

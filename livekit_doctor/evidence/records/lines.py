@@ -4,6 +4,7 @@ containers and hosts put before each line."""
 import html
 import json
 import re
+from contextlib import suppress
 from datetime import datetime
 
 from msgspec import Struct
@@ -14,7 +15,13 @@ GONE = "\0"
 """In place of a line that was put onto the one before it."""
 
 _ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\)|\(B)")
+_ESC = r"(?:\^\[|\u241b|#033|\\(?:u001b|x1b|033|e))"
+_CODES = r"\d{1,3}(?:;\d{1,3}){0,4}"
+_HALF_ANSI = re.compile(rf"{_ESC}\[(?:{_CODES})?m|\[{_CODES}m(?!s\b)")
+"""A colour whose ESC was lost in copying, or is spelt out. Only where a line has an end of one, too."""
+_HALF_ENDS = ("[39m", "[0m", "^[[m", "\u241b[m", "#033[m", "\\u001b[m", "\\x1b[m", "\\033[m", "\\e[m")
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)"
+_LOCAL = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 
 _ENTITY = re.compile(r"&(?:quot|amp|lt|gt|apos|nbsp|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\0"), None)
@@ -35,22 +42,27 @@ _PREFIXES = tuple(
     for pattern in (
         # Kubernetes CRI: TIME stdout F text
         rf"(?P<at>{_ISO}) (?:stdout|stderr) (?P<tag>[FP]) ?",
+        # Azure Container Apps keep the runtime's mark only: F text
+        r"F (?=\d{4}-\d\d-\d\d|\{\")",
         # journald with ISO times: TIME host unit[123]: text; Heroku: TIME app[worker.1]: text
         rf"(?P<at>{_ISO}) (?:[\w.-]+ )?[\w.@/-]+\[[\w.]+\]: ",
         # aws logs tail: TIME stream/name/0123456789abcdef text
         rf"(?P<at>{_ISO}) [\w.-]+/[\w./$\[\]-]*[0-9a-f]{{16,}} ",
         # kubectl logs --timestamps, docker logs --timestamps, render logs
         rf"(?P<at>{_ISO})(?: {{1,4}}|\t)(?!- |(?:DEBUG|INFO|WARN|ERROR|DPANIC|PANIC|FATAL)\s)",
+        # Docker Desktop, and others that print local time: TIME text, where the text has a time of its own or goes on
+        # with a traceback. The time has no zone, so that of the text, where there is one, is the better.
+        rf"{_LOCAL} (?=\d{{4}}-\d\d-\d\d[T ]\d\d:|Traceback \(most|[\w.]{{1,80}}(?:Error|Exception): |  File \""
+        r"| {4,}(?![A-Z]{4,8}\b))",
         # A chat's copy, who and when before each line: [10:41] sam: text
         r"\[\d{1,2}:\d\d(?: ?[AP]M)?\] [\w.-]{1,30}(?: [\w.-]{1,30})?: ?",
         # foreman: 05:11:54 web.1   | text
         r"(?P<day>\d\d:\d\d:\d\d) [A-Za-z][\w-]{0,40}\.\d{1,3} +\| ?",
-        # docker compose: name-1  | text
-        r"[A-Za-z0-9][\w.-]{0,80} +\| ?",
-        # A column of CSV, of which the quotes are doubled: 1767676314970,"text"
-        r"(?P<epoch>\d{13})?[^\",]{0,60},\"(?=[^\"]|\"\")(?P<cell>.*)\",?$",
-        # All columns of CSV, the last of which is the text: "TIME","host","text"
-        rf'"(?P<at>{_ISO})"(?:,"[^"]{{0,80}}"){{0,6}},"(?P<cell>(?:[^"]|""){{3,}})",?$',
+        # docker compose: name-1  | text; pm2: 0|name  | text
+        r"(?:\d{1,3}\|)?[A-Za-z0-9][\w.-]{0,80} +\| ?",
+        # CSV, the text in its last column: TIME,host,"text ""with quotes"" in it"
+        rf"(?:\"?(?P<at>{_ISO})\"?|(?P<epoch>\d{{13}})|\"[^\"]{{0,80}}\"|[^\",]{{0,80}})"
+        r"(?:,(?:\"[^\"]{0,80}\"|[^\",]{0,80})){0,6},\"(?=[^\"]|\"\")(?P<cell>.*)\",?$",
         # kubectl logs --prefix: [pod/name/container] text
         r"\[pod/[^\]\s]{1,300}\] ",
         # A log stream of Render and others, RFC 5424: <14>1 TIME host app pid id - text
@@ -77,6 +89,11 @@ def cleaned(raw: str) -> str:
     if raw == GONE:
         return raw
     text = raw.rstrip("\t")
+    if "â€" in text:  # UTF-8 that was read as Windows' code page
+        with suppress(UnicodeError):
+            text = text.encode("cp1252").decode()
+    if "#011" in text:  # a tab, as rsyslog writes it
+        text = text.replace("#011", "\t")
     if not text.isascii() or "\0" in text:
         text = text.translate(_INVISIBLE).translate(_SPACES)
         if '"' not in text:
@@ -141,7 +158,8 @@ def _take_prefix(line: Line, text: str) -> bool:
 
 
 def without_colours(text: str) -> str:
-    return _ANSI.sub("", text) if "\x1b" in text else text
+    text = _ANSI.sub("", text) if "\x1b" in text else text
+    return _HALF_ANSI.sub("", text) if "m" in text and any(end in text for end in _HALF_ENDS) else text
 
 
 def _unwrap(line: Line, text: str) -> bool:

@@ -14,14 +14,14 @@ from msgspec import Struct
 
 from livekit_doctor.evidence.observations import Component, LogLine, Read
 from livekit_doctor.evidence.records import shapes, tracebacks
-from livekit_doctor.evidence.records.component import has_id, says_worker, with_ids
+from livekit_doctor.evidence.records.component import from_known_words, has_id, says_worker, with_ids
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.fields import normalised, shortened
 from livekit_doctor.evidence.records.lines import GONE, Line
 from livekit_doctor.evidence.records.record import Record
-from livekit_doctor.evidence.records.shapes import google_yaml, spans
+from livekit_doctor.evidence.records.shapes import google_yaml, sentry, spans
 from livekit_doctor.evidence.records.values import json_in, object_at
-from livekit_doctor.evidence.records.wraps import glues
+from livekit_doctor.evidence.records.wraps import glues, joined
 from livekit_doctor.redact import redact_text
 
 LONGEST_MESSAGE = 600
@@ -34,6 +34,7 @@ _JSONS = 2_000
 """Records of one JSON document that are read."""
 _AGENTS = "livekit.agents"
 """The logger of a worker's own words, which not every formatter prints: the team's own code did not write them."""
+_DEEPEST = 3
 _LISTS = ("events", "entries", "logs", "results", "hits", "records", "data")
 
 
@@ -70,12 +71,14 @@ def _records_at(excerpt: Excerpt, number: int) -> list[Placed]:
     if shapes.has_whole_head(line.text):
         placed = _text(excerpt, number)
         return [placed] if placed else []
-    record = shapes.read_json(line)
+    record = shapes.read_json(line) if not sentry.may_be(line.text) else None
     if record is not None:
         return [Placed(record, number, number)]
     document = excerpt.document_at(number) if "{" in line.text or "[" in line.text else None
     if document is not None and spans.is_export(document.value):
         return [Placed(record, number, document.last) for record in spans.read(document.value)[:_JSONS]]
+    if document is not None and (told := sentry.read(document.value)):
+        return [Placed(record, number, document.last) for record in told[:_JSONS]]
     if document is not None:
         values = _values(document.value)
         found = [record for value in values if (record := shapes.read_value(value)) is not None]
@@ -97,12 +100,24 @@ def _placed(record: Record | None, number: int) -> Placed | None:
     return Placed(record, number, number) if record is not None else None
 
 
-def _values(value: object) -> list[object]:
-    """The objects of a document: itself, or those of the list that an export has."""
+def _values(value: object, depth: int = 0) -> list[object]:
+    """The objects of a document: itself, or those of the list that an export has, also inside of another object."""
     if isinstance(value, dict):
-        listed = next((value[key] for key in _LISTS if isinstance(value.get(key), list)), None)
-        return listed or [value]
-    return value if isinstance(value, list) else []
+        inner = next((value[key] for key in _LISTS if isinstance(value.get(key), list | dict)), None)
+        listed = _values(inner, depth + 1) if inner is not None and depth < _DEEPEST else []
+        return listed if isinstance(inner, list) or listed else [value]
+    if not isinstance(value, list):
+        return []
+    if pairs := _of_pairs(value):
+        return [pairs]
+    return [each for item in value for each in (_values(item, depth + 1) if isinstance(item, list) else [item])]
+
+
+def _of_pairs(items: list[object]) -> dict[str, object]:
+    """The object that CloudWatch's queries answer as a list of fields, each with its value."""
+    if not all(isinstance(item, dict) and {"field", "value"} <= item.keys() for item in items):
+        return {}
+    return {str(item["field"]): item["value"] for item in items if isinstance(item, dict)}
 
 
 def _yaml(excerpt: Excerpt, number: int) -> Placed | None:
@@ -146,7 +161,7 @@ def _with_whole_fields(excerpt: Excerpt, number: int, head: Line) -> tuple[Line,
         if not rest[count - 1].rstrip().endswith("}"):
             continue
         for glue in glues((head.text, *rest[:count])):
-            text = glue.join((head.text, *rest[:count]))
+            text = joined((head.text, *rest[:count]), glue)
             if '{"' in text and json_in(text[text.find('{"') :]) is not None:
                 return Line(text, head.at), number + count
     return head, number
@@ -190,7 +205,7 @@ def _object(excerpt: Excerpt, number: int) -> Placed | None:
         return None
     fields, end = read
     record = shapes.read_value(fields)
-    message = line[:place].strip(" :,=(")
+    message = from_known_words(line[:place].strip(" :,=("))
     record = record or Record("object", message, excerpt.stripped[number].at, fields=fields)
     return Placed(record, number, number + text.count("\n", 0, end))
 

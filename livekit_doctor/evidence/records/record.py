@@ -28,6 +28,8 @@ LEVELS = {
     "debug": "debug",
     "info": "info",
     "information": "info",
+    "lnfo": "info",  # as a picture of text is read
+    "1nfo": "info",
     "notice": "info",
     "success": "info",
     "log": "info",

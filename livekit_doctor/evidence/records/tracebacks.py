@@ -91,3 +91,9 @@ def trimmed(traceback: str) -> str:
         half = MOST_LINES // 2
         kept = [*kept[:half], f"  ... {len(kept) - 2 * half} lines", *kept[-half:]]
     return "\n".join(kept)
+
+
+def raised(traceback: str) -> str:
+    """What was raised: Python writes it below the frames, Node above them, and both without an indentation."""
+    lines = traceback.strip("\n").splitlines()
+    return next((line for line in reversed(lines) if line[:1].strip()), lines[-1] if lines else "")

@@ -18,15 +18,13 @@ _KEY = re.compile(r"(?:\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|([A-Za-z_$][\w
 _STRING = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|`((?:[^`\\]|\\.)*)`")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?n?(?![\w.])")
 _NAMED = re.compile(r"(?:<ref \*\d+> )?[A-Za-z_$][\w$.]*(?:\(\d+\))?(?: \[[\w ]+\])?\s*(?=[{\[])")
+_ELIDED = re.compile(r"\[[A-Z]\w*\]|\.\.\. \d+ more items?")
+"""What Node prints in place of what lies too deep, such as [Object]."""
 _WORD = re.compile(r"[^,}\]\n]+")
 _WORDS: dict[str, object] = {"true": True, "True": True, "false": False, "False": False}
 _DEEPEST = 12
 _LONGEST = 60_000
 """Characters of an object that are read."""
-
-
-def is_json(text: str) -> bool:
-    return json_in(text) is not None
 
 
 def json_in(text: str) -> object | None:
@@ -35,6 +33,21 @@ def json_in(text: str) -> object | None:
         return json.loads(text, strict=False)  # type: ignore[no-any-return]
     except (ValueError, RecursionError):
         return None
+
+
+def json_at(line: str, place: int) -> object:
+    """The JSON there, also where it was escaped to be put into a string or a column of CSV."""
+    found = line[place:].rstrip(",]) ") if line.startswith("[{") or not line.endswith("}") else line[place:]
+    if found.startswith('{\\"'):
+        end = found.rfind("}") + 1
+        inner = json_in(f'"{found[:end]}"')
+        return json_in(inner) if isinstance(inner, str) else None
+    if found.startswith('{""'):
+        return json_in(found[: found.rfind("}") + 1].replace('""', '"'))
+    value = json_in(found)
+    if value is None and not found.endswith("}"):
+        value = json_in(found[: found.rfind("}") + 1])
+    return value
 
 
 def pairs_in(text: str) -> dict[str, object]:
@@ -109,6 +122,10 @@ class _Objects(Struct):
         values: list[object] = []
         self._past(1)
         while self._char != "]":
+            if elided := _ELIDED.match(self.text, self.place):
+                self.place = elided.end()
+                self._past(0)
+                continue
             values.append(self.value(depth + 1))
             self._past(0)
         self.place += 1

@@ -13,6 +13,8 @@ _USUAL = frozenset({80, 100, 120, 132, 140, 150, 160, 180, 200})
 """Widths of terminals: a single line of such a length may have been cut."""
 _WIDEST_MAIL = 80
 """Characters of a line of a mail, and of what quotes it (RFC 5322, section 2.1.1)."""
+_OF_SIP = re.compile(r"SIP/2\.0 \d|[A-Z]{3,9} sips?:")
+"""The first line of a SIP message, below its addresses."""
 _ERROR = re.compile(r"TwirpError|SipCallError|ServerError|twirp error|SIP call failed")
 
 
@@ -94,7 +96,7 @@ def _may_go_on(after: str, width: int, *, opened: bool) -> bool:
         return False
     if after.lstrip().startswith('{"'):
         return not opened
-    if after.startswith(("  ", "\t\t", "Traceback (")):
+    if after.startswith(("  ", "\t\t", "Traceback (")) or _OF_SIP.match(after):
         return False
     return not begins(strip(after).text)
 
@@ -105,3 +107,11 @@ def glues(lines: Sequence[str]) -> tuple[str, str]:
     widths = {len(line) for line in lines[1:-1]}
     cut = len(widths) == 1 or (not widths and len(lines[0]) > _WIDEST_MAIL)
     return ("", " ") if cut else (" ", "")
+
+
+def joined(lines: Sequence[str], glue: str) -> str:
+    """The lines as one, with the glue between them, but where a blank stands at the cut already."""
+    text = lines[0]
+    for line in lines[1:]:
+        text += line if text[-1:].isspace() or line[:1].isspace() else glue + line
+    return text

@@ -47,6 +47,10 @@ def read_recent(logs: CallLogs, limit: int = 10) -> Reading:
     return asyncio.run(call_logs.read_recent(logs, limit))
 
 
+def read_calls(logs: CallLogs, *call_ids: str) -> Reading:
+    return asyncio.run(call_logs.read_calls(logs, call_ids))
+
+
 def nearest(logs: CallLogs, call_id: str) -> Reading:
     return asyncio.run(call_logs.nearest(logs, call_id))
 

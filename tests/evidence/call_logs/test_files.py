@@ -10,14 +10,16 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from operator import attrgetter
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
-from livekit_doctor.evidence.observations import Reading, RecentCalls
+from livekit_doctor.evidence.observations import RecentCalls
 from livekit_doctor.settings import CallLogs, Columns
 from tests.evidence.call_logs.support import (
     NOW,
@@ -30,6 +32,7 @@ from tests.evidence.call_logs.support import (
     problem_of,
     read_by_room,
     read_call,
+    read_calls,
     read_recent,
     rows_of,
     settings,
@@ -359,6 +362,25 @@ def test_a_huge_call(tmp_path: Path) -> None:
     assert table_of(reading).skipped_lines[-1] == "older rows: only the newest 5000 are read"
 
 
+# Several calls
+
+
+def test_rows_of_several_calls_unless_the_file_is_too_large_to_be_read_twice(
+    tmp_path: Path, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call_id, rows = sample(names)
+    path = tmp_path / "rows.jsonl"
+    path.write_text(as_jsonl(rows))
+    both = (call_id, rows[0]["call_id"])
+    alone = [row for name in both for row in rows_of(read_call(settings(path), name))]
+    told = rows_of(read_calls(settings(path), *both, "no such call"))
+    key = attrgetter("call_id", "order")
+    assert sorted(told, key=key) == sorted((replace(row, read=told[0].read) for row in alone), key=key)
+    assert len({row.call_id for row in told}) == 2
+    monkeypatch.setattr("livekit_doctor.evidence.call_logs.files.MOST_READ_TWICE", path.stat().st_size - 1)
+    assert rows_of(read_calls(settings(path), *both)) == []
+
+
 # Other readings
 
 
@@ -383,7 +405,8 @@ def test_recent_nearest_room_and_states(tmp_path: Path, names: Names) -> None:
         (call_id, "state-5", room)
     ]
     assert status_of(read_by_room(logs, "unknown")) == "empty"
-    assert read_by_room(settings(path), room) == Reading()
+    # Without a setting the room is looked for where metadata mostly has it.
+    assert [row.state for row in rows_of(read_by_room(settings(path), room))] == ["state-5"]
 
     reading = inspect(logs)
     assert log_states_of(reading)[0] == "state-5"

@@ -1,5 +1,6 @@
 """Recent calls, the nearest ids, the rows of a room, and what `check` wants to know."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -7,6 +8,8 @@ from random import Random
 
 import pytest
 
+from livekit_doctor.evidence import call_logs
+from livekit_doctor.evidence.call_logs.rows import MAX_ROWS
 from livekit_doctor.evidence.observations import Reading, RecentCalls
 from livekit_doctor.settings import Columns
 from tests.evidence.call_logs.support import (
@@ -19,6 +22,7 @@ from tests.evidence.call_logs.support import (
     nearest,
     read_by_room,
     read_call,
+    read_calls,
     read_recent,
     rows_of,
     settings,
@@ -48,6 +52,32 @@ def test_recent_calls(database: Database, names: Names, statement: str) -> None:
     calls = [(call.call_id, call.at, call.source, call.state) for call in calls_of(reading)]
     assert calls == [last[call_id] for call_id in reversed(ids[2:])]
     assert status_of(reading) == "read"
+
+
+def test_rows_of_several_calls(database: Database, names: Names) -> None:
+    """By an index on the id, and else only where all rows of the table are few: a call of which some are missing would
+    look broken."""
+    ids = [names.call_id() for _ in range(4)]
+    database.execute("drop index if exists call_state_logs_call_id_idx")
+    rows = [
+        (call_id, START + timedelta(seconds=number), "edge", f"s{number}") for call_id in ids for number in range(3)
+    ]
+    insert(database, rows)
+    logs = settings(database.dsn)
+
+    def told() -> list[tuple[str, str]]:
+        found = rows_of(read_calls(logs, *ids[:2], "no such call", "\0"))
+        return sorted((row.call_id, row.state) for row in found)
+
+    wanted = sorted((call_id, state) for call_id, _, _, state in rows if call_id in ids[:2])
+    assert told() == wanted
+    more = "insert into call_state_logs (call_id, created_at, source, state)"
+    database.execute(f"{more} select 'x', now(), 'edge', 's' from generate_series(1, {MAX_ROWS})")
+    assert told() == []
+    database.execute("create index on call_state_logs (call_id)")
+    assert told() == wanted
+    database.execute(f"update call_state_logs set call_id = '{ids[0]}' where call_id = 'x'")
+    assert told() == [], "more rows than are read"
 
 
 def test_no_recent_calls(database: Database) -> None:
@@ -161,3 +191,22 @@ def test_inspect_looks_at_the_latest_rows(database: Database) -> None:
 def test_inspect_an_empty_table(database: Database) -> None:
     reading = inspect(settings(database.dsn))
     assert (status_of(reading), log_states_of(reading), table_of(reading).has_rows) == ("empty", (), False)
+
+
+def test_rows_of_a_room_that_no_setting_places(database: Database, names: Names) -> None:
+    room, call_id = names.room(), names.call_id()
+    rows = [
+        (call_id, START, "edge", "there", json.dumps({"room": room})),
+        (call_id, START, "edge", "longer", json.dumps({"room": room + "2"})),
+        (call_id, START, "edge", "said", json.dumps({"note": room})),
+    ]
+    insert(database, rows)
+    assert [row.state for row in rows_of(read_by_room(settings(database.dsn), room))] == ["there"]
+
+
+def test_calls_whose_ids_begin_alike(database: Database, names: Names) -> None:
+    call_id = names.call_id()
+    ids = [f"{call_id}-a", f"{call_id}-b", f"x{call_id}"]
+    insert(database, [(name, START, "edge", "there", None) for name in ids])
+    reading = asyncio.run(call_logs.beginning(settings(database.dsn), call_id))
+    assert {call.call_id for call in calls_of(reading)} == set(ids[:2])

@@ -410,7 +410,7 @@ def test_a_password_is_never_shown(character: str, form: str) -> None:
     assert status_of(reading) == "unread"
     problem = reading.coverage[0].problem
     assert problem is not None
-    assert problem.values["kind"] in ("other", "unreachable")
+    assert problem.values["kind"] in ("dsn", "unreachable")
     assert_nowhere(first, problem)
     assert_nowhere(second, problem)
 
@@ -419,7 +419,7 @@ def test_a_password_is_never_shown(character: str, form: str) -> None:
     "dsn", ["garbage", "mysql://user:pw@host/db", "https://x.supabase.co", "postgresql://h:port/d", "host", "a=b"]
 )
 def test_a_url_that_is_none(dsn: str) -> None:
-    problem = problem_of(inspect(settings(dsn)), "other", "postgresql://USER@HOST:PORT/DATABASE")
+    problem = problem_of(inspect(settings(dsn)), "dsn", "postgresql://USER@HOST:PORT/DATABASE")
     assert "pw" not in problem.message
 
 

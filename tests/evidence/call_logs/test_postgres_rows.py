@@ -372,7 +372,7 @@ def test_an_empty_table(database: Database, names: Names) -> None:
 
 
 def test_rows_hidden_by_row_security(database: Database, names: Names) -> None:
-    """A role that no policy lets in sees an empty table, and no error."""
+    """A role that no policy lets in sees an empty table, and no error: it is not said to be empty."""
     call_id = names.call_id()
     insert(database, [(call_id, START, "edge", "hidden")])
     database.execute("alter table call_state_logs enable row level security")
@@ -380,7 +380,10 @@ def test_rows_hidden_by_row_security(database: Database, names: Names) -> None:
 
     reading = read_call(settings(limited), call_id)
     table = table_of(reading)
-    assert (status_of(reading), table.row_security, table.has_rows) == ("empty", True, False)
+    assert (status_of(reading), table.row_security, table.has_rows) == ("unread", True, False)
+    (entry,) = reading.coverage
+    assert entry.problem is not None
+    assert (entry.problem.values["kind"], entry.problem.values["role"]) == ("row_security", table.role)
 
     reading = read_call(settings(database.dsn), call_id)
     assert (states_of(reading), table_of(reading).row_security) == (["hidden"], False)

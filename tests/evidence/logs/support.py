@@ -117,5 +117,5 @@ def others(count: int, seed: int = 1) -> str:
     lines = []
     for number in range(count):
         other = Ids(seed * 1_000_000 + number)
-        lines.append(python_json("received job request", AT + timedelta(seconds=number / 50), **other.fields) + "\n")
+        lines.append(python_json("job accepted", AT + timedelta(seconds=number / 50), **other.fields) + "\n")
     return "".join(lines)

@@ -65,7 +65,7 @@ def test_prefix_and_format(prefixed: Callable[[str], str], line: Callable[..., s
         line("received job request", **other.fields),
     )
     found = read_text(tmp_path, "".join(prefixed(text) + "\n" for text in lines), rooms=(CALL.room,))
-    (hit,) = found.lines
+    (hit,) = (line for line in found.lines if line.by_id)
     assert hit.message == "received job request"
     assert {name: hit.fields.get(name) for name in CALL.fields} == CALL.fields
     assert hit.level == "info"
@@ -83,7 +83,7 @@ def test_indented_export_of_google_cloud(indent: int, line: Callable[..., str], 
     entries = [json.loads(google(line("received job request", **call.fields))) for call in (Ids(1), CALL, Ids(2))]
     entries[0]["timestamp"] = "2026-11-23T22:00:00Z"
     found = read_text(tmp_path, json.dumps(entries, indent=indent), rooms=(CALL.room,))
-    (hit,) = found.lines
+    (hit,) = (line for line in found.lines if line.by_id)
     assert (hit.message, hit.fields["job_id"]) == ("received job request", CALL.job_id)
     assert found.file.first_at is not None
     assert found.file.last_at is not None
@@ -237,7 +237,9 @@ REQUEST = "received job request"
 
 def test_real_node_worker_in_production() -> None:
     found = read_file(DATA / "node-1.9.0-start.log", ids=("RM_9K9JvJpaH9f6",), agent_name="Node Agent X")
-    started, registered, request, raised = found.lines
+    of_others = [line for line in found.lines if line.message == REQUEST and not line.by_id]
+    started, registered, request, raised = (line for line in found.lines if line not in of_others)
+    assert len({line.fields["job_id"] for line in of_others}) == 5  # they tell whose a line without a job is
     assert (started.message, started.by_id) == ("starting worker", False)
     assert (registered.message, registered.by_id) == ("registered worker", False)
     assert registered.fields["worker_id"] == "AW_f5nG2KRsrAmP"

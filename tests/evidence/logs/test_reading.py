@@ -281,7 +281,7 @@ def test_a_room_with_the_name_of_a_word(tmp_path: Path) -> None:
 
 def test_a_call_id_that_may_be_any_number(tmp_path: Path) -> None:
     """7112 is the process id in these lines."""
-    found = read_text(tmp_path, LINE, call_ids=("7112",))
+    found = read_text(tmp_path, python_json("job accepted", **CALL.fields), call_ids=("7112",))
     assert not found.lines
     assert found.coverage.status == "unread"
 
@@ -478,3 +478,20 @@ def test_ids_lead_to_the_lines_above_where_the_newest_is_first(tmp_path: Path) -
     late = python_json("assignment timed out", AT + timedelta(seconds=8), job_id=CALL.job_id)
     found = read_text(tmp_path, f"{late}\n{LINE}\n", rooms=(CALL.room,))
     assert found.messages == ["assignment timed out", "received job request"]
+
+
+def test_another_programs_log_does_not_count_as_read(tmp_path: Path) -> None:
+    """Its lines have a time and a level as LiveKit's have: what is not in it was not written by LiveKit either."""
+    text = "2026-11-23 21:25:22.100 UTC [12] LOG:  checkpoint starting: time\n" * 3
+    for log in ("worker", "server", "sip"):
+        found = read_text(tmp_path, text, log=log, rooms=(CALL.room,))
+        assert (found.coverage.status, found.coverage.recognised, found.coverage.not_recognised) == ("unread", {}, 3)
+        assert found.coverage.unknown_lines[0].endswith("checkpoint starting: time")
+        assert (found.file.first_at, found.file.formats) == (None, ())
+
+
+def test_a_teams_own_lines_are_read_beside_livekits(tmp_path: Path) -> None:
+    own = "2026-11-23 21:25:22,100 - INFO my-agent - the model is loaded\n"
+    line = "2026-11-23 21:25:23,100 - INFO livekit.agents - process initialized\n"
+    assert read_text(tmp_path, own * 3 + line, rooms=(CALL.room,)).coverage.status == "empty"
+    assert read_text(tmp_path, own + own.replace("the model", CALL.room), rooms=(CALL.room,)).coverage.status == "read"

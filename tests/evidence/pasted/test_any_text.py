@@ -12,7 +12,7 @@ from livekit_doctor.evidence.observations import Evidence
 from livekit_doctor.flow import Verdict
 from tests.diagnosis.factories import found
 from tests.evidence.pasted.samples import evidence, lines, lk, pasted, reading, recognised, webhooks
-from tests.thorough import examples
+from tests.thorough import THOROUGH, examples
 
 REAL = [
     *lines("livekit-server.jsonl"),
@@ -130,9 +130,11 @@ def test_any_order(text: list[str]) -> None:
     ids=range(25),
 )
 def test_hostile_text_takes_no_time(text: str) -> None:
+    """Of each, a quarter in `make test`: what is quadratic in the characters takes minutes of that as well."""
+    share = 1 if THOROUGH else 4
     began = time.process_time()  # how long it takes says how busy the machine is
-    reading(text)
-    assert time.process_time() - began < 10
+    reading(text[: len(text) // share])
+    assert time.process_time() - began < 15 / share  # 7 s at most when nothing else runs
 
 
 def test_what_is_pasted_many_times_is_one() -> None:

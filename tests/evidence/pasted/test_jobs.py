@@ -165,3 +165,11 @@ def test_a_restart_policy_and_a_connector() -> None:
     (seen,) = reading(joined("CONNECTOR", "whatsapp")).observations
     assert isinstance(seen, Sighting)
     assert seen.participants[0].kind == "CONNECTOR"
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_webhooks_of_one_second_are_in_the_order_in_which_they_can_be(newest_first: bool) -> None:
+    """Their times have whole seconds: what ended in the second in which it began has ended."""
+    ended = told("agent_job_ended", {"status": CANCELLED, "reason": "JSR_DISPATCH_DELETED"})
+    texts = [event("room_started", room=ROOM), told("agent_job_pending", {}), ended]
+    assert found(judged(*(texts[::-1] if newest_first else texts))) == [("agent_dispatched", "LKD413", "likely")]

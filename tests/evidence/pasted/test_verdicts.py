@@ -384,3 +384,117 @@ def test_a_request_that_was_declined_in_another_call() -> None:
     for room in ("outbound-nobody-1cfc", "outbound-health"):
         assert pasted(every, subject=Subject(room=room)).verdict is Verdict.UNKNOWN
     assert pasted(every).verdict is Verdict.UNKNOWN
+
+
+TABLE = """
+    $ lk dispatch list survey-0417
+    ┌─────────────────┬─────────────┬──────────────┬────────────┬──────────┐
+    │ DispatchID      │ Room        │ AgentName    │ Deployment │ Metadata │
+    ├─────────────────┼─────────────┼──────────────┼────────────┼──────────┤
+    │ AD_kW5tGz9XmRbe │ survey-0417 │ Survey Agent │            │          │
+    └─────────────────┴─────────────┴──────────────┴────────────┴──────────┘
+"""
+REGISTERED = (
+    '2026-11-27T06:00:13.220146Z [info     ] registered worker [livekit.agents] agent_name="{}" id=AW_xM6pQd3VtKzn'
+)
+
+
+DEPLOYED = """
+    $ lk agent list
+    ┌─────────────────┬───────────────┬─────────┬─────────────┬────────────────┬──────────────────────┐
+    │ ID              │ Dispatch Name │ Regions │ Deployments │ Version        │ Deployed At          │
+    ├─────────────────┼───────────────┼─────────┼─────────────┼────────────────┼──────────────────────┤
+    │ CA_yR89qxXd3KKX │ survey-agent  │ us-east │ production  │ 20261031225740 │ 2026-10-31T22:58:02Z │
+    └─────────────────┴───────────────┴─────────┴─────────────┴────────────────┴──────────────────────┘
+"""
+
+
+@pytest.mark.parametrize("known", [REGISTERED.format("survey-agent"), DEPLOYED])
+@pytest.mark.parametrize("name", [None, "survey-agent"])
+def test_a_dispatch_and_a_worker_of_almost_one_name(name: str | None, known: str) -> None:
+    """Others, one of the dispatched name among them, were perhaps not picked."""
+    diagnosis = pasted(TABLE + known, settings=Settings(agent=Agent(name=name)))
+    assert found(diagnosis) == [(JOB, "LKD102", "possible")]
+    assert {"Survey Agent", "survey-agent"} <= set(diagnosis.broken[0].because[0].text.split('"'))
+    assert diagnosis.warnings == ()
+
+
+@pytest.mark.parametrize("worker", ["Survey Agent", "bookkeeping"])
+def test_a_dispatch_and_a_worker_of_its_name_or_of_another(worker: str) -> None:
+    assert found(pasted(TABLE + REGISTERED.format(worker))) == []
+    assert found(pasted(TABLE + DEPLOYED + REGISTERED.format("Survey Agent"))) == [], "there is one of its name"
+
+
+def test_an_address_that_is_not_found_was_tried_and_not_dialled() -> None:
+    text = (
+        'SIP call failed {"room": "outbound-5512", "error": "fail to resolve target for \\"x.example\\": no such host"}'
+    )
+    diagnosis = pasted(f"2026-11-27T08:14:02.731Z   INFO    sip     sip/outbound.go:431     {text}")
+    dialing = next(result for result in diagnosis.steps if result.step is Step.SIP_DIALING)
+    assert dialing.status is Status.OK
+    assert "answer" not in dialing.evidence[0].text
+
+
+NODE = """[2026-11-27 13:41:00.620 +0000] ERROR (63): error in entry function
+    jobID: "AJ_Xk3nPw8QmZ2v"
+    error: {
+      "type": "TypeError",
+      "message": "Cannot read properties of undefined (reading 'phone_number')",
+      "stack":
+          TypeError: Cannot read properties of undefined (reading 'phone_number')
+              at Object.entry (file:///app/dist/agent.js:41:38)
+              at file:///app/node_modules/@livekit/agents/dist/ipc/job_proc_lazy_main.js:118:20
+    }"""
+
+
+def test_what_node_raised_is_named_and_not_its_last_frame() -> None:
+    diagnosis = pasted(NODE)
+    assert found(diagnosis) == [(ENTRYPOINT, "LKD405", "possible")]
+    assert diagnosis.broken[0].values["detail"].startswith("TypeError: Cannot read properties")
+    assert "give all of the worker's log" in " ".join(diagnosis.would_settle), "its lines are there already"
+
+
+def test_what_has_no_time_is_known_nevertheless() -> None:
+    diagnosis = pasted(
+        '08:55:40 INFO livekit.agents received job request {"job_id": "AJ_qL8zTb5RmGyf", "room": "pizza"}'
+    )
+    assert (diagnosis.verdict, diagnosis.timeline, diagnosis.evidence_found) == (Verdict.UNKNOWN, (), True)
+
+
+CRASHED = """ERROR:livekit.agents:unhandled exception while running the job task
+Traceback (most recent call last):
+  File "/app/agent.py", line 41, in entrypoint
+    phone = json.loads(ctx.job.metadata)["phone_number"]
+KeyError: 'phone_number'
+"""
+ASKED = 'INFO:livekit.agents:received job request {"job_id": "AJ_qL8zTb5RmGyf", "room": "pizza"}\n'
+
+
+def test_a_crash_whose_line_names_no_job() -> None:
+    """Many formats leave the fields out. Where the text tells of one job at most, it is that one's."""
+    for text in (CRASHED, ASKED + CRASHED):
+        assert found(pasted(text)) == [(ENTRYPOINT, "LKD405", "possible")], text
+    other = ASKED.replace("AJ_qL8zTb5RmGyf", "AJ_zzzzzzzzzzzz").replace("pizza", "pasta")
+    assert found(pasted(ASKED + other + CRASHED, subject=Subject(room="pizza"))) == []
+    unnamed = "2026-11-03 09:14:{},311 - INFO livekit.agents - received job request\n"
+    assert found(pasted(unnamed.format("02") + unnamed.format("03") + CRASHED)) == []
+
+
+@pytest.mark.parametrize("before", ["api-1  | ", "2|api      | ", "Nov 06 10:11:12 api-1 node[881]: "])
+def test_an_error_of_several_lines_behind_what_a_container_puts_before_each(before: str) -> None:
+    text = """dispatch failed Not Found: requested room does not exist
+    at toTwirpError (file:///app/node_modules/livekit-server-sdk/dist/TwirpRPC.js:214:10)
+    at async AgentDispatchClient.createDispatch (file:///app/node_modules/livekit-server-sdk/dist/x.js:52:18) {
+  status: 404,
+  code: 'not_found',
+  metadata: undefined
+}"""
+    alone = found(pasted(text))
+    assert alone == [("agent_dispatched", "LKD401", "likely")]
+    assert found(pasted("\n".join(before + line for line in text.splitlines()))) == alone
+
+
+def test_rsyslogs_tabs() -> None:
+    failed = 'INFO\tsip\tsip/x.go:1\tSIP call failed\t{"room": "a", "error": "sip status: 486: Busy Here"}'
+    text = f"Jun 17 15:09:39 sip-1 livekit-sip[812]: 2024-06-17T15:09:39.933Z\t{failed}"
+    assert found(pasted(text.replace("\t", "#011"))) == found(pasted(text)) != []

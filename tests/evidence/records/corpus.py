@@ -36,7 +36,7 @@ def meaning(text: str) -> dict[str, Any]:
 
 def _said(value: Any) -> Any:
     if isinstance(value, dict):
-        values = {key: _said(item) for key, item in value.items() if key not in ("read", "file")}
+        values = {key: _said(item) for key, item in value.items() if key not in ("read", "file", "rank")}
         return {key: item for key, item in values.items() if item not in ("", None, [], {}, False)}
     return [_said(item) for item in value] if isinstance(value, list) else value
 

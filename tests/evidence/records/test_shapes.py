@@ -151,11 +151,6 @@ def test_ids_that_stand_in_the_message_only() -> None:
     [
         ("Dispatch created: AD_X2XvFEEeMZeL", "dispatch_id", "AD_X2XvFEEeMZeL"),
         ('{ callId: "SCL_aaaaaaaaaaaa", roomName: "call-17" }', "room", "call-17"),
-        (
-            "dispatch AgentDispatch {\n  id: 'AD_X2XvFEEeMZeL',\n  room: 'call-17',\n  state: [Object]\n}",
-            "room",
-            "call-17",
-        ),
         ("{'dispatch_id': 'AD_X2XvFEEeMZeL', 'room': 'call-17', 'at': None}", "room", "call-17"),
         ("call-17: dialing, participant PA_aaaaaaaaaaaa", "participant_id", "PA_aaaaaaaaaaaa"),
     ],

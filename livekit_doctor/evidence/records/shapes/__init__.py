@@ -8,7 +8,7 @@ from livekit_doctor.evidence.records import heads, tracebacks
 from livekit_doctor.evidence.records.lines import GONE, Line, strip
 from livekit_doctor.evidence.records.record import Record
 from livekit_doctor.evidence.records.shapes import google_yaml, json_object, text, wrapped
-from livekit_doctor.evidence.records.values import equals_in, json_in, pairs_in
+from livekit_doctor.evidence.records.values import equals_in, json_at, json_in, pairs_in
 
 _LOOKED_AT = 600
 """Characters of a line in which a record may begin."""
@@ -116,28 +116,13 @@ def read_json(line: Line) -> Record | None:
     place = min((place for mark in _JSON_STARTS if (place := begun.find(mark)) >= 0), default=-1)
     if place < 0:
         return None
-    return _dated(read_value(_json_at(begun, place)), line)
+    return _dated(read_value(json_at(begun, place)), line)
 
 
 def has_whole_head(line: str) -> bool:
     """Whether the line begins with what can be nothing but the head of a log's line."""
     head = heads.head_at(line, len(line) - len(line.lstrip()))
     return head is not None and head.is_whole
-
-
-def _json_at(line: str, place: int) -> object:
-    """The JSON there, also where it was escaped to be put into a string or a column of CSV."""
-    found = line[place:].rstrip(",]) ") if line.startswith("[{") or not line.endswith("}") else line[place:]
-    if found.startswith('{\\"'):
-        end = found.rfind("}") + 1
-        inner = json_in(f'"{found[:end]}"')
-        return json_in(inner) if isinstance(inner, str) else None
-    if found.startswith('{""'):
-        return json_in(found[: found.rfind("}") + 1].replace('""', '"'))
-    value = json_in(found)
-    if value is None and not found.endswith("}"):
-        value = json_in(found[: found.rfind("}") + 1])
-    return value
 
 
 def read_value(value: object) -> Record | None:

@@ -14,10 +14,12 @@ from livekit_doctor.evidence.records.times import moment
 Inner = Callable[[str], Record | None]
 """Reads the text that stands inside."""
 
-_TEXTS = ("textPayload", "message", "@message", "msg", "MESSAGE", "line", "log", "text", "body", "_raw")
+_TEXTS = ("textPayload", "message", "@message", "msg", "MESSAGE", "line", "log", "text", "body", "_raw", "Log", "Log_s")
 _ALWAYS = ("textPayload", "MESSAGE")
 """Keys that only a host writes: what is in them is the program's, whether or not it is known."""
-_TIMES = ("timestamp", "@timestamp", "receiveTimestamp", "ingestionTime", "time", "ts")
+_TIMES = ("timestamp", "@timestamp", "receiveTimestamp", "ingestionTime", "time", "ts", "TimeStamp", "TimeGenerated")
+_OBJECTS = ("jsonPayload", "_source", "attributes", "content", "result")
+"""Objects in which hosts keep the program's own: Google's, Elastic's, Datadog's, Splunk's."""
 _DEEPEST = 3
 
 
@@ -38,10 +40,12 @@ def read(values: dict[str, object], inner: Inner, depth: int = 0) -> Record | No
 
 
 def _in_object(values: dict[str, object], inner: Inner, depth: int) -> Record | None:
-    payload = values.get("jsonPayload")
-    if isinstance(payload, dict):
+    payload = next((values[key] for key in _OBJECTS if isinstance(values.get(key), dict)), None)
+    if isinstance(payload, dict) and (found := read(payload, inner, depth + 1)):
+        return found
+    if isinstance(payload, dict) and "jsonPayload" in values:
         message = payload.get("message", payload.get("msg", ""))
-        return read(payload, inner, depth + 1) or Record(json_object.OTHER, str(message), fields=payload)
+        return Record(json_object.OTHER, str(message), fields=payload)
     record = values.get("record")
     if isinstance(record, dict) and isinstance(record.get("level"), dict):
         return json_object.read(_of_loguru(record))

@@ -1,0 +1,99 @@
+"""What LiveKit told somebody else than this tool, and a person passed on; and what CreateSIPParticipant answered."""
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from livekit_doctor.evidence.observations.read import Observed
+from livekit_doctor.evidence.observations.rooms import Dispatch, Participant, Room, Track
+
+
+class SipCallResult(Observed, frozen=True):
+    """What CreateSIPParticipant answered: the end of an attempt to dial, or that the phone was answered.
+
+    A refusal by the carrier and one by the server itself may have the same HTTP status; only the
+    carrier's has `sip_status_code` (design fact 21).
+    """
+
+    room: str = ""
+    """Empty where it is not known: then it is about the call that is asked for."""
+    identity: str = ""
+    trunk_id: str = ""
+    number: str = ""
+    wait_until_answered: bool = True
+    ringing_timeout: float | None = None
+    """Seconds; None where it is not known."""
+    took: float = 0.0
+    """Seconds from the request to its answer, which was at `read.now`."""
+    status: int = 0
+    """HTTP status: 200 is success. 0 where only the error's text is known."""
+    twirp_code: str = ""
+    message: str = ""
+    """The server's own words, secrets removed."""
+    sip_status_code: int | None = None
+    sip_status: str = ""
+    participant_id: str = ""
+    sip_call_id: str = ""
+    quoted: bool = False
+    """Somebody's sentence quotes it: it may be another call's."""
+
+    @property
+    def started_at(self) -> datetime:
+        """When the request was sent, on the clock of `read.now`."""
+        return self.read.now - self.lasted
+
+    @property
+    def lasted(self) -> timedelta:
+        """How long it took; none where a file says what no request takes: less than nothing, a day, no number."""
+        return timedelta(seconds=self.took if 0 <= self.took <= 86_400 else 0)
+
+
+class Sighting(Observed, frozen=True):
+    """What somebody saw of a room: a webhook of LiveKit, or an answer of its API at another time than now.
+
+    It proves what it shows. What it does not show was missing at that moment at most, where `lists` says
+    that all of the room's agent dispatches or participants are in it; how old anything was then, and what
+    came after, is not known.
+    """
+
+    room: str = ""
+    """Empty where it is not known: then it is about the call that is asked for."""
+    room_sid: str = ""
+    at: datetime | None = None
+    """When it was so, on LiveKit's clock; None where that is not known."""
+    event: str = ""
+    """The webhook's, such as participant_joined; empty for an answer of the API."""
+    lists: Literal["", "dispatches", "participants"] = ""
+    shows_jobs: bool = True
+    """Whether the jobs of its dispatches would be shown: lk's table has none."""
+    info: Room | None = None
+    participants: tuple[Participant, ...] = ()
+    dispatches: tuple[Dispatch, ...] = ()
+    track: Track | None = None
+    """The track that the event is about; the participant that publishes it is the only one."""
+    left_because: str = ""
+    """The disconnect reason of the participant that left, such as USER_REJECTED."""
+    room_ended_because: str = ""
+    """Why the room ended, such as ROOM_END_IDLE_TIMEOUT."""
+
+
+class ApiRefusal(Observed, frozen=True):
+    """An error that LiveKit's API answered to somebody else, other than one about a SIP call."""
+
+    at: datetime | None = None
+    method: str = ""
+    """Such as CreateDispatch; empty where it is not known."""
+    status: int = 0
+    """HTTP status, 0 where it is not known."""
+    twirp_code: str = ""
+    message: str = ""
+    """The server's own words, secrets removed."""
+    quoted: bool = False
+    """Somebody's sentence quotes it: it may be another call's."""
+
+
+class DeployedAgent(Observed, frozen=True):
+    """An agent that LiveKit Cloud hosts, and the name under which it is dispatched. Whether a worker of it runs is not
+    known from that."""
+
+    id: str
+    agent_name: str

@@ -1,0 +1,130 @@
+"""What carriers say of a call without LiveKit's words around it: a SIP status as their portals, webhooks and support
+write it, or a code of Twilio's debugger.
+
+A person may write the same of any call. So what stands in a sentence, or alone, is quoted.
+"""
+
+import re
+from collections.abc import Iterator
+
+from livekit_doctor.evidence.observations import SipCallResult
+from livekit_doctor.evidence.pasted.interface import Context, Found
+from livekit_doctor.evidence.pasted.quoting import COMPARES, LOGGED, OF_PROGRAM, before, is_compared, is_quoted
+from livekit_doctor.evidence.records.excerpt import Excerpt
+from livekit_doctor.evidence.records.fields import shortened
+from livekit_doctor.redact import redact_text
+
+KIND = "carrier's answer"
+
+_NAME = r"(?P<text>[A-Z][A-Za-z]*(?:[ _/-][A-Za-z]+){0,5})"
+_KEY = re.compile(
+    r"(?<![A-Za-z0-9])(?i:(?:last|outbound)?_?sip_?(?:(?:invite_?)?(?:response|hangup|status|call_?status|term|result)_?)?"
+    r"(?:code|cause|num|status|(?<=response)|(?<=status)))"
+    rf"(?:[\"']?\s?[:=]\s?|%3D)[\"']?(?P<sip>[3-6]\d\d)(?!\d)(?:[\"']?[ \t:,(-]{{1,3}}{_NAME})?"
+)
+"""As a webhook or a log has it: sip_hangup_cause, SipResponseCode, lastSipResponse."""
+_PAIR = re.compile(
+    r"(?<![\w-])(?:status|code|cause)=\"?(?P<sip>[3-6]\d\d)\"?,? "
+    r"(?:reason|text|phrase)=[\"'](?P<text>[A-Z][A-Za-z /-]{2,60})[\"']"
+)
+"""As a log has it of which nothing else says that it is of SIP: status=486 reason="Busy Here"."""
+_TOLD = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"\b(?i:(?:last )?SIP(?:/2\.0|"
+        r"(?:[ -](?:error|status|code|response|reason|cause|failure|hangup|reply|invite)){0,3}))"
+        rf"[ \t:#|(=-]{{1,12}}(?P<sip>[3-6]\d\d)\b(?:[ \t:|(-]{{1,12}}{_NAME})?",
+        r"(?<![\w.+-])(?P<sip>48[01234678]|600|603|604|606)[ :(-]{1,3}(?P<text>(?i:Busy (?:Here|Everywhere)|"
+        r"Temporarily (?:Un|not )available|Address Incomplete|Not Acceptable Here|Request Terminated|Declined?\b|"
+        r"Does Not Exist Anywhere|Call[ /](?:Leg[ /])?Transaction Does Not Exist|Loop Detected|Too Many Hops))",
+    )
+)
+"""In words, and the names of statuses that HTTP does not have. In a sentence they are chatter."""
+_BY_NAME = re.compile(r"\bSIP_STATUS_(?P<sip>)(?P<text>[A-Z][A-Z_]{2,60})\b")
+"""LiveKit's own name of a status, where the number is not there."""
+_FORMS = (_KEY, _PAIR, *_TOLD, _BY_NAME)
+_LABEL = re.compile(r"[^\w.]{0,20}(?:\w{1,40}[^\w.]{1,12}){0,4}")
+_TWILIO = re.compile(
+    r"(?i:\btwilio\b[^\n]{0,60}?"
+    r"|\b(?:error|warning|alert|debugger|code)(?:[ _-]?code)?[\"']?\s?[:#=(-]{0,2}\s?[\"']?|^\W{0,4})"
+    r"(?<![\d.+/-])(?P<code>13(?:214|223|224|225|227)|2121[0-9]|32(?:001|101|20[1-9]))(?![\d.-])(?P<rest>[^\n]{0,200})"
+)
+_GOT = re.compile(r"\b[Gg]ot $|-- $")
+"""What Asterisk puts before it."""
+_MESSAGE = re.compile(r"[\"']message[\"']: ?[\"']([^\"'\n]{1,200})")
+_MOST = 50
+"""Answers of one text that are kept."""
+
+
+def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
+    """What is said in lines that are nothing else."""
+    found = 0
+    for number, line in enumerate(excerpt.stripped):
+        if number in excerpt.taken or not _MAY_BE.search(line.text) or _OF_THE_API.search(line.text) or found >= _MOST:
+            continue
+        after = excerpt.stripped[number + 1].text if number + 1 < len(excerpt.lines) else ""
+        result = _status(line.text, context) or _twilio(line.text, after, context)
+        if result is not None:
+            found += 1
+            last = number + (after.strip() != "" and result.message.endswith(after.strip()))
+            yield Found(KIND, number, last, (result,))
+
+
+_OF_THE_API = re.compile(r"TwirpError|ServerError|SipCallError|twirp error")
+"""An error that was read before: a traceback repeats it."""
+_MAY_BE = re.compile(r"SIP_STATUS_|[3-6]\d\d|13\d{3}|21\d{3}|32\d{3}")
+
+
+def _status(line: str, context: Context) -> SipCallResult | None:
+    found = next((match for form in _FORMS if (match := form.search(line)) and _is_of_sip(match)), None)
+    if found is None or COMPARES.search(line[found.start() : found.start("sip")]) or is_compared(line, found):
+        return None
+    status = int(found["sip"]) if found["sip"] else _code_of(found["text"])
+    said, is_key = before(line, found), found.re in (_KEY, _PAIR)
+    by_program = is_key or any(words.search(said) for words in (_GOT, OF_PROGRAM)) or LOGGED.match(said)
+    is_label = _LABEL.fullmatch(line[: found.start()]) and not any(map(str.isalnum, line[found.end() :]))
+    quoted = is_quoted(line, found)
+    if status is None or not (by_program or is_label) or (quoted and not is_key):
+        return None
+    return SipCallResult(
+        read=context.read,
+        sip_status_code=status,
+        sip_status=shortened(redact_text((found["text"] or "").strip()), 80) if found["sip"] else "",
+        message="" if is_key else shortened(redact_text(line[found.start() :].strip()), 300),
+        quoted=quoted or not by_program,
+    )
+
+
+def _is_of_sip(found: re.Match[str]) -> bool:
+    """Whether a status is SIP's by its words, where it might be HTTP's."""
+    return found.re is not _PAIR or (_code_of(found["text"]) == int(found["sip"]) and found["sip"] not in _OF_HTTP)
+
+
+_OF_HTTP = frozenset({*map(str, range(300, 430)), "500", "501", "502", "503", "504", "505"})
+"""Statuses that HTTP has as well."""
+
+
+def _code_of(name: str) -> int | None:
+    """The status of this name, as LiveKit spells it."""
+    from livekit_doctor.catalogue.sip_statuses import registered, sip_status
+
+    codes = (code for code in registered() if _spelt(sip_status(code).name) == _spelt(name))
+    return next(codes, None)
+
+
+def _spelt(name: str) -> str:
+    return re.sub(r"[^a-z]", "", name.lower())
+
+
+def _twilio(line: str, after: str, context: Context) -> SipCallResult | None:
+    """Twilio's code with its words, which stand behind it or in the line below."""
+    found = _TWILIO.search(line)
+    if found is None:
+        return None
+    message = _MESSAGE.search(line)
+    words = message[1] if message else found["rest"].strip(" :-,.|)\"'") or after.strip()
+    return SipCallResult(
+        read=context.read,
+        message=shortened(redact_text(f"Twilio {found['code']}: {words}".rstrip(": ")), 300),
+        quoted=is_quoted(line, found),
+    )
