@@ -4,6 +4,7 @@ Source: design section 2. Step ids are stable API.
 """
 
 from enum import StrEnum
+from functools import cache
 
 from msgspec import Struct
 
@@ -170,6 +171,7 @@ LEGS: dict[Leg, tuple[Step, ...]] = {leg: tuple(spec.step for spec in FLOW if sp
 DEFAULT_STATES: dict[str, Step] = {state: spec.step for spec in FLOW for state in spec.states}
 
 
+@cache
 def implied_by(step: Step) -> tuple[Step, ...]:
     """All steps that must have happened when `step` did, nearest first."""
     chain: list[Step] = []

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from livekit_doctor import __version__
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.evidence.observations import Coverage, Evidence, Observation
-from livekit_doctor.redact import REMOVED, redact_text
+from livekit_doctor.known_secrets import REMOVED, shown_url
 from livekit_doctor.settings import Settings
 
 SCHEMA = "livekit-doctor/bundle/v1"
@@ -66,12 +66,12 @@ def _needed(settings: Settings) -> Settings:
     return Settings(
         livekit=replace(
             livekit,
-            url=livekit.url and redact_text(livekit.url),
+            url=livekit.url and shown_url(livekit.url),
             api_key=livekit.api_key and REMOVED,
             api_secret=livekit.api_secret and REMOVED,
         ),
         agent=settings.agent,
-        workers=tuple(replace(worker, url=redact_text(worker.url)) for worker in settings.workers),
+        workers=tuple(replace(worker, url=shown_url(worker.url)) for worker in settings.workers),
         flow=settings.flow,
         call_logs=replace(logs, dsn=logs.dsn and REMOVED, file=None),
         rooms=settings.rooms,

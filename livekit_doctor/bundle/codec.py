@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 from typing import Any
 
@@ -13,8 +13,13 @@ from livekit_doctor.bundle import SCHEMA, Bundle
 from livekit_doctor.decoding import convert
 from livekit_doctor.errors import UserError
 from livekit_doctor.evidence.phone_numbers import Pseudonyms, known_numbers, numbers_in
+from livekit_doctor.known_secrets import cleaned
 from livekit_doctor.redact import redact_values
 
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+"""Beyond these a time is of another unit, or made up; near the first and the last that there are no age can be
+reckoned."""
 _FAMILY = SCHEMA.rpartition("/")[0]
 _DIGEST = "digest"
 _REDACTED = ("subject", "coverage", "observations")
@@ -35,6 +40,7 @@ def encode(bundle: Bundle) -> bytes:
     """
     content: dict[str, Any] = {"schema": SCHEMA, **msgspec.to_builtins(bundle)}
     content |= {key: redact_values(content[key]) for key in _REDACTED}
+    content = cleaned(content)
     if bundle.numbers == "masked":
         content = _replaced(content, Pseudonyms(_numbers(bundle, content)))
     return _text({**content, _DIGEST: _digest(content)})
@@ -93,7 +99,7 @@ def _made_by(content: dict[str, Any]) -> str:
 
 
 def _not_understood(raw: object, known: object, path: str) -> Iterator[str]:
-    """What a newer version has said that this one would drop, and times that are not UTC."""
+    """What a newer version has said that this one would drop, and times that are not UTC or of no call."""
     if isinstance(raw, dict) and isinstance(known, dict):
         for key, value in raw.items():
             if key not in known and key != "type":
@@ -103,8 +109,11 @@ def _not_understood(raw: object, known: object, path: str) -> Iterator[str]:
     elif isinstance(raw, list) and isinstance(known, list | tuple):
         for number, (one, other) in enumerate(zip_longest(raw, known)):
             yield from _not_understood(one, other, f"{path}[{number}]")
-    elif isinstance(known, datetime) and known.utcoffset() != timedelta():
-        yield f"a time that is not in UTC - at `{path}`"
+    elif isinstance(known, datetime):
+        if known.utcoffset() != timedelta():
+            yield f"a time that is not in UTC - at `{path}`"
+        elif not EARLIEST <= known < LATEST:
+            yield f"a time that no call has - at `{path}`"
 
 
 def _numbers(bundle: Bundle, content: dict[str, Any]) -> Iterator[str]:

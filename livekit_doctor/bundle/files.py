@@ -4,10 +4,10 @@ import gzip
 import sys
 import zlib
 from io import BytesIO
-from pathlib import Path
 
 from livekit_doctor.bundle import Bundle
 from livekit_doctor.bundle.codec import BundleRefused, decode, encode
+from livekit_doctor.input_file import open_input, open_stdin, read_all
 from livekit_doctor.whole_file import STDIN, WholeFile, reason
 
 LARGEST = 64 * 1024 * 1024
@@ -24,10 +24,9 @@ def read(name: str) -> Bundle:
     shown = "standard input" if name == STDIN else name
     try:
         if name == STDIN:
-            data = sys.stdin.buffer.read(LARGEST + 1) if sys.stdin else b""
+            data = read_all(open_stdin(), LARGEST) if sys.stdin else b""
         else:
-            with Path(name).open("rb") as file:
-                data = file.read(LARGEST + 1)
+            data = read_all(open_input(name), LARGEST)
         if data.startswith(_GZIP):
             data = gzip.GzipFile(fileobj=BytesIO(data)).read(LARGEST + 1)
     except (gzip.BadGzipFile, EOFError, zlib.error):

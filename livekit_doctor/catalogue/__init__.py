@@ -58,6 +58,7 @@ PLACEHOLDERS: Final = frozenset(
         "other_name",
         "other_room",
         "other_schema",
+        "other_url",
         "role",
         "room",
         "rule_id",
@@ -77,6 +78,7 @@ SIP status (such as 486) whose fixes take the place of the page's; `moment` is "
 
 UNKNOWN: Final = {
     "config_file": "checks.yaml",
+    "other_url": "wss://YOUR-PROJECT.livekit.cloud",
     "url": "wss://YOUR-PROJECT.livekit.cloud",
     "worker_url": "http://YOUR-WORKER:8081",
 }
@@ -90,7 +92,7 @@ GROUPS: Final = {
     "4": "Agent dispatches and the agent's leg",
     "5": "Rooms",
     "6": "Call logs and times",
-    "7": "Agent code",
+    "7": "Code of workers and callers",
 }
 """The groups of codes by the first digit of their number."""
 

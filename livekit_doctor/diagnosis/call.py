@@ -6,12 +6,13 @@ from functools import cached_property
 from livekit_doctor.diagnosis import carrier
 from livekit_doctor.diagnosis.component_logs import ComponentLogs
 from livekit_doctor.diagnosis.dials import Dials
+from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.diagnosis.row_answers import Refusal, refusal_in
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import Seen
-from livekit_doctor.diagnosis.times import AROUND_DISPATCH
+from livekit_doctor.diagnosis.times import AROUND_DISPATCH, CREATED_AT_ONCE
 from livekit_doctor.diagnosis.workers_over_time import Worker, workers_of
-from livekit_doctor.evidence.observations import LogLine, LogRow
+from livekit_doctor.evidence.observations import DeployedAgent, Dispatch, LogLine, LogRow
 from livekit_doctor.flow import Step
 
 
@@ -53,6 +54,25 @@ class Call(Seen, frozen=True, dict=True):
         named += [line.fields.get("sip_trunk") or line.fields.get("trunk_id", "") for line in lines]
         return next((trunk for trunk in reversed(named) if trunk), None)
 
+    def is_of_earlier_dispatch(self, row: LogRow) -> bool:
+        """Whether a row of the agent's is about a dispatch that is known to have ended before the latest was made."""
+        latest = self.component_logs.latest
+        if bool(latest.became) and latest.began is not None and latest.began - row.at > self.tolerance:
+            return True
+        of_agent = self.step_of_state[row.state] in (Step.AGENT_CONNECTED, Step.AGENT_AUDIO)
+        return of_agent and self._earlier_agent_was_there(row.at)
+
+    def _earlier_agent_was_there(self, at: datetime) -> bool:
+        """Whether the server's log has an agent of an earlier dispatch there at about that time, and nothing of one of
+        the latest: what two sources tell of is one."""
+        logs = self.component_logs
+        of_agents = logs.ever_said(Said.PARTICIPANT_ACTIVE, Said.TRACK_PUBLISHED, Said.PARTICIPANT_LEFT)
+        told = [line for line in of_agents if logs.is_agent(line) and line.at]
+        if not told or any(id(line) not in logs.latest.earlier_lines for line in told):
+            return False
+        there = [line.at for line in told if line.at]
+        return min(there) - self.tolerance <= at <= max(there) + self.tolerance
+
     # Logs of the components
 
     @cached_property
@@ -84,8 +104,36 @@ class Call(Seen, frozen=True, dict=True):
         if logged and self.agent_name not in logged:
             return logged[-1]
         if self.agent_name is not None:
-            return self.agent_name
+            return self._mistyped_agent or self.agent_name
         return self._pasted_agent or self._asked_agent
+
+    @cached_property
+    def nearly_named(self) -> tuple[tuple[str, str], ...]:
+        """The names of workers and deployed agents that are almost the dispatched one, where none has that, each with
+        what it is and how they differ. Those whose name nobody knows may have it."""
+        known = {worker.name: "a worker registered" for worker in self.workers if worker.name}
+        known |= {one.agent_name: "an agent is deployed" for one in self.setup.all(DeployedAgent)}
+        wanted = self.wanted_agent
+        if not wanted or wanted in known:
+            return ()
+        return tuple(
+            (name, f'the dispatch is for "{wanted}", {who} as "{name}": they differ in {how}')
+            for name, who in sorted(known.items())
+            if (how := near_miss(wanted, name))
+        )
+
+    @cached_property
+    def _pasted_dispatches(self) -> tuple[Dispatch, ...]:
+        """As often as they were seen, oldest sighting first."""
+        return tuple(dispatch for item in self.sightings for dispatch in item.dispatches)
+
+    @property
+    def _mistyped_agent(self) -> str | None:
+        """The name of a pasted dispatch that is almost the agent's, where none has that."""
+        seen = [dispatch.agent_name for dispatch in self._pasted_dispatches]
+        if self.agent_name in seen:
+            return None
+        return next((name for name in reversed(seen) if name and self.is_for_agent(name)), None)
 
     @property
     def _asked_agent(self) -> str | None:
@@ -96,37 +144,50 @@ class Call(Seen, frozen=True, dict=True):
 
     @property
     def _pasted_agent(self) -> str | None:
-        """The one agent that pasted text names; nothing else says which one the call should get."""
-        seen = {dispatch.agent_name for item in self.sightings for dispatch in item.dispatches}
-        named = (seen | self.component_logs.agent_names) - {""}
-        return named.pop() if len(named) == 1 else None
+        """The one agent that pasted text names, its dispatches before its logs; nothing else says which one the call
+        should get."""
+        seen = {dispatch.agent_name for dispatch in self._pasted_dispatches}
+        named = (seen - {""}) or (self.component_logs.agent_names - {""})
+        return next(iter(named)) if len(named) == 1 else None
 
     @cached_property
     def dispatched_at(self) -> datetime | None:
         """When the agent was last dispatched: by the API, else by a component's log, else by a log row."""
-        seen = [d for item in self.sightings for d in item.dispatches if d.agent_name == self.wanted_agent]
+        seen = [dispatch for dispatch in self._pasted_dispatches if dispatch.agent_name == self.wanted_agent]
         created = [dispatch.created_at for dispatch in self.dispatches or seen if dispatch.created_at is not None]
-        if created:
+        latest = self.component_logs.latest
+        if created and (latest.began is None or latest.began - max(created) <= CREATED_AT_ONCE):
             return max(created)
-        if self.component_logs.latest.became:
-            return self.component_logs.latest.began
+        if created or latest.became:
+            return latest.began
         lines = self.component_logs.said(Said.DISPATCH_CREATED) or self.component_logs.said(Said.ASKED)
+        lines = lines or self.component_logs.opened_with_agents
         row = self.logged.get(Step.AGENT_DISPATCHED)
-        return lines[-1].at if lines else row.at if row else None
+        last = lines[-1].at if lines else row.at if row else None
+        return max(last, latest.began) if last and latest.began else last
 
     def lines_by_name(self, *what: Said) -> tuple[LogLine, ...]:
         """Lines without room and job that can be about this call's dispatch: the agent's name and the time
         are right. Another call of that time would leave the same."""
         name, began = self.wanted_agent, self.dispatched_at
-        if not name or began is None:
+        if not name:
             return ()
+        if began is None:  # a person picked them for this call
+            return tuple(
+                line for line in self.component_logs.anywhere(*what) if line.read.excerpt and _is_of(line, name)
+            )
         first, last = (began + offset for offset in AROUND_DISPATCH)
-        first = began if self.component_logs.latest.became else first
+        logs = self.component_logs
+        if logs.latest.became or len(logs.said(Said.DISPATCH_CREATED, Said.ROOM_ASKED_FOR)) > 1:
+            first = began - CREATED_AT_ONCE  # what came before may be about an earlier one
         return tuple(
             line
             for line in self.component_logs.anywhere(*what)
-            if line.fields.get("agent_name") == name
-            and not (line.fields.get("room") or line.fields.get("job_id"))
-            and line.at is not None
-            and first <= line.at <= last
+            if _is_of(line, name) and line.at is not None and first <= line.at <= last
         )
+
+
+def _is_of(line: LogLine, agent_name: str) -> bool:
+    """Whether a line names this agent, and neither a room nor a job: of others the name says nothing."""
+    fields = line.fields
+    return fields.get("agent_name") == agent_name and not (fields.get("room") or fields.get("job_id"))

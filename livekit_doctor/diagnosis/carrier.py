@@ -3,85 +3,23 @@
 The rules of the phone's leg read CarrierAnswers and nothing else of where these come from. A new
 source of the same fact (a log line, a pasted error) is one more function in SOURCES; what an error
 text says, `kind_of` tells.
-
-Source of the texts: github.com/livekit/sip, `pkg/sip` (outbound.go, errors.go, protocol.go) at
-v1.11.0, and livekit-server v1.13.5, `pkg/service` (sip.go, errors.go). The server puts "twirp error
-unknown: " before most of them.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from livekit_doctor.diagnosis.dial_errors import DIALED, Kind, kind_of, own_words, sip_status_in, sip_text_in
 from livekit_doctor.diagnosis.dials import SIP_LOG, Dials
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.row_answers import Refusal, error_in
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.states import says_phone_failed
-from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, DATE_RESOLUTION
+from livekit_doctor.diagnosis.times import DATE_RESOLUTION
 from livekit_doctor.evidence.observations import LogRow, SipCallResult
-from livekit_doctor.flow import Step
-
-
-class Kind(StrEnum):
-    """What became of the attempt to dial."""
-
-    ANSWERED = "answered"
-    STARTED = "started"
-    """Accepted without waiting for an answer, which says nothing of the phone (design fact 20)."""
-    REJECTED = "rejected"
-    """With a SIP status."""
-    AUTH_FAILED = "auth_failed"
-    UNREACHABLE = "unreachable"
-    """No INVITE got to anybody: DNS, TCP or TLS."""
-    MEDIA_FAILED = "media_failed"
-    TIMED_OUT = "timed_out"
-    """The INVITE left, and no final answer came."""
-    TRUNK_MISSING = "trunk_missing"
-    TRUNK_UNUSABLE = "trunk_unusable"
-    NO_SIP = "no_sip"
-    QUOTA = "quota"
-    """LiveKit's own limit, not a busy line."""
-    CREDENTIALS = "credentials"
-    """LiveKit's own refusal of the API key or its grants, not the carrier's."""
-    UNEXPLAINED = "unexplained"
-
-
-DIALED = frozenset({Kind.REJECTED, Kind.AUTH_FAILED, Kind.UNREACHABLE, Kind.MEDIA_FAILED, Kind.TIMED_OUT})
-"""What can only come of a call whose SIP participant was in the room."""
-
-_SIP_STATUS = re.compile(
-    r"(?:sip status:?|unexpected status(?: ?code)? from INVITE response:?|SIP call failed:(?: STR_\w+,)?) (\d{3})\b"
-    r"(?:: ?(?P<text>[^\n\"]{1,80})| \((?P<name>[A-Z_]{3,60})\))?",
-    re.IGNORECASE,
-)
-"""livekit-sip's words for the carrier's status, older ones first said it without its text; and those of its SDK."""
-
-TEXTS: tuple[tuple[Kind, str], ...] = (
-    (Kind.TRUNK_MISSING, r"requested sip trunk does not exist"),
-    (Kind.NO_SIP, r"redis required|no response from servers|cpu exhausted|service shutting down"),
-    (
-        Kind.AUTH_FAILED,
-        r"max auth retry attempts|required auth, but no username|no auth header in sip invite|invalid challenge",
-    ),
-    (Kind.MEDIA_FAILED, r"common audio codec not found|no common encryption profiles|media[- ]timeout|media failed"),
-    (Kind.TIMED_OUT, r"sip request timed out|transaction failed to complete"),
-    (
-        Kind.TRUNK_UNUSABLE,
-        r"no numbers on outbound trunk|invalid request uri|invalid from header|trunk address"
-        r"|address must be|legacy address must not|invalid port in hostname|different transports specified",
-    ),
-    (
-        Kind.UNREACHABLE,
-        r"no such host|server misbehaving|connection refused|connection reset|network is unreachable"
-        r"|no route to host|i/o timeout|\btls: |\bx509: |\bdial (?:tcp|udp)\b|\blookup \S+ on ",
-    ),
-)
 
 
 class CarrierAnswer(Struct, frozen=True, kw_only=True):
@@ -141,44 +79,6 @@ class CarrierAnswer(Struct, frozen=True, kw_only=True):
         return self.kind is Kind.TIMED_OUT and self.took < self.ringing_timeout - 1
 
 
-def kind_of(text: str, *, status: int = 0, twirp_code: str = "", sip_status: int | None = None) -> Kind:
-    """What an error of CreateSIPParticipant, or livekit-sip's error of a call, says.
-
-    The SIP status decides first, then the words; the HTTP status (0: not known) and the Twirp code
-    only where neither says more, since they are made from the carrier's answer too.
-    """
-    code = sip_status or sip_status_in(text)
-    if code is not None and 300 <= code <= 699:
-        return Kind.AUTH_FAILED if code in (401, 407) else Kind.REJECTED
-    for kind, pattern in TEXTS:
-        if re.search(pattern, text, re.IGNORECASE):
-            return kind
-    if twirp_code == "not_found" and "object cannot be found" in text:
-        return Kind.TRUNK_MISSING  # LiveKit Cloud's words
-    if status == 429 or twirp_code == "resource_exhausted":
-        return Kind.QUOTA
-    if status in (401, 403) or twirp_code in ("unauthenticated", "permission_denied"):
-        return Kind.CREDENTIALS
-    return Kind.UNEXPLAINED
-
-
-def sip_status_in(text: str) -> int | None:
-    """The SIP status that an error text names, as in "INVITE failed: sip status: 486: Busy Here"."""
-    found = _SIP_STATUS.search(text)
-    return int(found[1]) if found else None
-
-
-def sip_text_in(text: str) -> str:
-    """The carrier's own words behind its status, or the status' name; empty where there are none."""
-    found = _SIP_STATUS.search(text)
-    return (found["text"] or found["name"] or "").strip() if found else ""
-
-
-def own_words(text: str) -> str:
-    """An error text without what the server puts before it."""
-    return re.sub(r"^(?:twirp error \w+:\s*)+", "", text.strip())
-
-
 class Attempts(Struct, frozen=True):
     """What is known of a call's attempts to dial: the room and the rows, the logs, and the refusals in the rows."""
 
@@ -191,18 +91,36 @@ def answers(attempts: Attempts) -> tuple[CarrierAnswer, ...]:
     counts where there is nothing else."""
     found = [answer for source in SOURCES for answer in source(attempts)]
     own = [answer for answer in found if not answer.quoted] or found
-    dated = {(answer.kind, answer.sip_status) for answer in own if answer.when is not None}
+    dated = [answer for answer in own if answer.when is not None]
     # What has no time says again what another source has with it.
-    once = [answer for answer in own if answer.when is not None or (answer.kind, answer.sip_status) not in dated]
+    once = [one for one in own if one.when is not None or not any(_says_the_same(one, other) for other in dated)]
+    if len({(one.kind, one.sip_status) for one in once if one.is_failure}) > 1:
+        once = [one if one.when is not None else replace(one, doubt=_DIALLED_SEVERAL_TIMES) for one in once]
+    placed = _told_once([_placed(attempts, answer) for answer in once], attempts.dials.seen.tolerance)
     return tuple(
-        sorted(
-            (_placed(attempts, answer) for answer in once),
-            key=lambda answer: (answer.at, answer.because.source, answer.kind, answer.because.text),
-        )
+        sorted(placed, key=lambda answer: (answer.at, answer.because.source, answer.kind, answer.because.text))
     )
 
 
-_CREATED = "a phone was created in the room: it may be the answer to another attempt"
+def _says_the_same(answer: CarrierAnswer, other: CarrierAnswer) -> bool:
+    same_words = answer.words and own_words(answer.words) == own_words(other.words)
+    return bool(same_words) or (answer.kind, answer.sip_status) == (other.kind, other.sip_status)
+
+
+_OF_ANOTHER_PHONE = "a phone is known by another source, and when this was is not: it may be about another attempt"
+_DIALLED_SEVERAL_TIMES = "the phone was dialled more than once: it may be the answer to another attempt"
+
+
+def _told_once(placed: list[CarrierAnswer], tolerance: timedelta) -> list[CarrierAnswer]:
+    """One answer that several sources tell of is one: where one of them knows that the phone was dialled again after
+    it, so it was for those that by their clock can't say."""
+    earlier = [answer for answer in placed if answer.earlier]
+
+    def is_one_of_them(answer: CarrierAnswer) -> bool:
+        told = [one for one in earlier if _says_the_same(answer, one) and abs(one.at - answer.at) <= tolerance]
+        return any(told) and answer.because.source not in {one.because.source for one in told}
+
+    return [replace(answer, earlier=True) if is_one_of_them(answer) else answer for answer in placed]
 
 
 def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
@@ -210,23 +128,25 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
     dials = attempts.dials
     seen = dials.seen
     when = answer.when or dials.failed_by_rows
-    if not answer.is_failure or seen.inbound:
+    if not answer.is_failure or answer.earlier or seen.inbound:
         return answer
     if not answer.by_livekits_clock and not dials.another_would_show(
         when, rows_tell=answer.component not in (None, SIP_LOG)
     ):
         answer = replace(answer, open_end=True)
-    if when is None:
-        created = dials.last is not None or Step.SIP_PARTICIPANT_CREATED in seen.logged
-        doubtful = dials.several or (created and answer.kind not in DIALED)
-        return replace(answer, doubt=_CREATED) if doubtful else answer
     own_clock = answer.by_livekits_clock or answer.because.source == "server log"
-    # By another clock the phone was surely created again only beyond the tolerance.
-    margin = CREATED_AT_ONCE if own_clock else seen.tolerance
-    later = dials.last - when if dials.last else timedelta(0)
-    if later > margin or dials.again(when, by=answer.component):
+    if when is not None and seen.attempt_before is not None and seen.attempt_before - when > seen.tolerance:
         return replace(answer, earlier=True)
-    if not own_clock and not answer.doubt and later > DATE_RESOLUTION:
+    if dials.got_further(when, own_clock, made_phone=answer.kind in DIALED, by=answer.component):
+        return replace(answer, earlier=True)
+    if when is None:
+        doubt = _DIALLED_SEVERAL_TIMES if dials.several else _OF_ANOTHER_PHONE if dials.tell_of_phone else ""
+        return replace(answer, doubt=doubt or answer.doubt)
+    later = dials.last - when if dials.last else timedelta(0)
+    if answer.component not in (None, SIP_LOG) and later > timedelta(0) and dials.outnumber_failures:
+        return replace(answer, earlier=True)
+    told_later = dials.may_be_told_later(when, answer.component)
+    if not own_clock and not answer.doubt and (later > DATE_RESOLUTION or told_later):
         return replace(answer, doubt="a phone was created at about that time: it may have been dialled again after it")
     return answer
 
@@ -325,6 +245,7 @@ def _from_words_of_rows(attempts: Attempts) -> Iterator[CarrierAnswer]:
             kind=kind,
             because=Because(source=row.read.source, at=row.at, text=text),
             at=row.at,
+            words=words,
             doubt="" if kind in _BY_WORDS else "other programs than LiveKit's say so, too",
             component=row.source,
         )
@@ -346,26 +267,32 @@ def _doubt(call: Seen, row: LogRow, refusal: Refusal) -> str:
 
 
 def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
-    """livekit-sip's errors of this call's room; of the lines of one failure the first. None where the phone was
-    dialled again after the last of them."""
+    """livekit-sip's errors of this call's room; of the lines of one failure the first."""
     found: list[CarrierAnswer] = []
     seen: set[str] = set()
     for line in attempts.dials.logs.said(Said.SIP_CREATING, Said.SIP_FAILED, Said.SIP_MEDIA_TIMEOUT):
         if meaning(line) is Said.SIP_CREATING:
             seen.clear()
+            found = [replace(answer, earlier=True) for answer in found]
             continue
-        error = line.fields["error"]
-        if line.at is None or error in seen:
+        error = line.fields.get("error") or line.message  # older ones have it in the message
+        one = str(sip_status_in(error) or error)
+        if line.at is None or one in seen:
             continue
         if _ends_calls_too(error) and not line.read.excerpt and not attempts.dials.logs.said(Said.SIP_CREATING):
             continue  # the log begins in the middle of the call, which may have been answered
-        seen.add(error)
+        seen.add(one)
         found.append(
             CarrierAnswer(
                 kind=kind_of(error),
-                because=Because(source=SIP_LOG, at=line.at, text=f"{line.message}: {own_words(error)}"),
+                because=Because(
+                    source=SIP_LOG,
+                    at=line.at,
+                    text=line.message if error == line.message else f"{line.message}: {own_words(error)}",
+                ),
                 component=SIP_LOG,
                 at=line.at,
+                earlier=attempts.dials.is_of_earlier_call(line),
                 sip_status=sip_status_in(error),
                 sip_text=sip_text_in(error),
                 words=error,
@@ -373,8 +300,7 @@ def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
                 trunk_id=line.fields.get("sip_trunk", ""),
             )
         )
-    if seen:
-        yield from found
+    yield from found
 
 
 def _from_server_log(attempts: Attempts) -> Iterator[CarrierAnswer]:

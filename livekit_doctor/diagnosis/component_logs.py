@@ -1,21 +1,15 @@
-"""What the components' logs say of one call: which lines are its own, and what they mean.
+"""What the components' logs say of one call: which node's they are, until when they go, and of which participants."""
 
-A line is a call's own by its room, its job, its dispatch or its agent's identity. One that has none of these
-counts by the agent's name and the time of the dispatch, for no more than `likely` (Call.lines_by_name).
-"""
-
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import cached_property
-
-from msgspec import Struct
 
 from livekit_doctor.diagnosis.episodes import Latest, latest_of
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.names import requested_agents
+from livekit_doctor.diagnosis.own_lines import Index, OwnLines
 from livekit_doctor.diagnosis.said import Said, meaning
-from livekit_doctor.diagnosis.seen import Seen
-from livekit_doctor.diagnosis.times import EMPTY_TIMEOUT, STILL_WRITTEN, WORKER_ANSWERS_WITHIN
+from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, EMPTY_TIMEOUT, STILL_WRITTEN, WORKER_ANSWERS_WITHIN
 from livekit_doctor.evidence.observations import Component, LogFile, LogLine
 
 _BY_THE_ROOMS_NODE = (
@@ -31,10 +25,22 @@ _BY_THE_ROOMS_NODE = (
 the room, and the one that has a worker writes of its jobs (measured, two nodes of 1.13.5)."""
 
 
-class ComponentLogs(Struct, frozen=True, dict=True):
-    """The lines that concern one call, oldest first."""
+_BY_THE_APIS_NODE = (
+    Said.ROOM_OPENED,
+    Said.ROOM_ASKED_FOR,
+    Said.DISPATCH_CREATED,
+    Said.DISPATCH_DELETED,
+    Said.SIP_ACCEPTED,
+    Said.SIP_REFUSED,
+)
+"""What the node writes that was called by the API: of dispatches, and of attempts to dial that came to nothing."""
 
-    call: Seen
+
+_WARNINGS = ("warn", "warning", "error", "fatal", "critical")
+
+
+class ComponentLogs(OwnLines, frozen=True, dict=True):
+    """The lines that concern one call, oldest first."""
 
     @cached_property
     def given(self) -> tuple[LogFile, ...]:
@@ -45,18 +51,29 @@ class ComponentLogs(Struct, frozen=True, dict=True):
         return any(file.log == log for file in self.given)
 
     def covers(self, log: Component, at: datetime | None) -> bool:
-        """Whether a log of this kind spans this moment, so that a line that is not there was not written."""
-        return any(file.log == log and _spans(file, at) for file in self.given)
+        """Whether a log of this kind spans this moment, so that a line that is not there was not written: not one of
+        warnings alone."""
+        return any(file.log == log and _spans(file, at) and file.name not in self._of_warnings for file in self.given)
+
+    @cached_property
+    def _of_warnings(self) -> frozenset[str]:
+        """The logs in which nothing is said that is no warning or error."""
+        told = {line.file for _, line in self._lines if line.level not in _WARNINGS}
+        return frozenset(line.file for _, line in self._lines if line.file not in told)
 
     def covers_room(self, at: datetime) -> bool:
         """Whether the log of the node that had the room spans this moment. Each node of a cluster writes a log
         of its own: of who was in the room, and how it ended, only that one's says anything."""
         return any(file.name in self._of_rooms_node and _spans(file, at) for file in self.given if file.log == "server")
 
+    def covers_api(self, at: datetime) -> bool:
+        """Whether the log of the node that the team's programs call for this room spans this moment."""
+        return any(file.name in self._of_apis_node and _spans(file, at) for file in self.given if file.log == "server")
+
     @cached_property
-    def covers_to_the_end(self) -> bool:
-        """Whether the log of the node that had the room goes on to the room's closing, or was read while it is
-        written, or goes on for longer than a room stays open that nobody is in."""
+    def api_to_the_end(self) -> bool:
+        """Whether that node's log goes on to the room's closing, or was read while it is written, or goes on for
+        longer than a room stays open that nobody is in."""
         now = self.call.setup.evidence.now - STILL_WRITTEN
         closed = next((line.at for line in self.ever_said(Said.ROOM_CLOSED) if line.at), now)
         last = max((line.at for line in self.own if line.log == "server" and line.at), default=now)
@@ -64,61 +81,19 @@ class ComponentLogs(Struct, frozen=True, dict=True):
         return any(
             file.last_at is not None and file.zoned and file.last_at >= end
             for file in self.given
-            if file.log == "server" and file.name in self._of_rooms_node
+            if file.log == "server" and file.name in self._of_apis_node
         )
+
+    @cached_property
+    def _of_apis_node(self) -> frozenset[str]:
+        """The names of the server's logs that the node wrote which was called for this room. Where there is but one
+        log of a server, any node's, nobody knows whether there are others."""
+        return frozenset(line.file for line in self.ever_said(*_BY_THE_APIS_NODE))
 
     @cached_property
     def _of_rooms_node(self) -> frozenset[str]:
         """The names of the server's logs that the node of the room wrote."""
         return frozenset(line.file for line in self.ever_said(*_BY_THE_ROOMS_NODE))
-
-    @cached_property
-    def _lines(self) -> tuple[tuple[Said | None, LogLine], ...]:
-        lines = {line.place: line for line in self.call.setup.all(LogLine)}
-        ordered = sorted(lines.values(), key=lambda line: (line.at is None, line.at or line.read.at, line.number))
-        return tuple((meaning(line), line) for line in ordered)
-
-    @cached_property
-    def own(self) -> tuple[LogLine, ...]:
-        """The lines that carry the call's room, job, dispatch or the identity of its agent."""
-        return tuple(line for _, line in self._own)
-
-    @cached_property
-    def _own(self) -> tuple[tuple[Said | None, LogLine], ...]:
-        return tuple((said, line) for said, line in self._lines if self._is_own(line))
-
-    @cached_property
-    def job_ids(self) -> frozenset[str]:
-        """The call's jobs: those that the API listed, and those that a line puts into its room."""
-        listed = {job.id for job in self.call.jobs_ever}
-        return frozenset((listed | self._logged_jobs) - {""})
-
-    @cached_property
-    def _logged_jobs(self) -> set[str]:
-        """The jobs that lines put into the call's room; not those of another agent beside its own."""
-        names: dict[str, set[str]] = {}
-        for _, line in self._lines:
-            if self._in_room(line) and "job_id" in line.fields:
-                names.setdefault(line.fields["job_id"], set()).add(line.fields.get("agent_name", ""))
-        if (heard := self._heard_job) and heard not in names:
-            named = (line for _, line in self._lines if line.fields.get("job_id") == heard)
-            names[heard] = {line.fields.get("agent_name", "") for line in named}
-        others = set(self.call.settings.agent.others)
-        own = self.call.agent_name
-        if own and any(own in found for found in names.values()):
-            others |= set().union(*names.values()) - {own, ""}
-        return {job_id for job_id, found in names.items() if not found & others}
-
-    @cached_property
-    def _heard_job(self) -> str:
-        """The job of the one agent whose audio livekit-sip took to the phone: an agent's identity names it."""
-        heard = {
-            line.fields.get("participant", "")
-            for said, line in self._lines
-            if said is Said.SIP_HEARD and self._in_room(line)
-        }
-        jobs = [identity.removeprefix("agent-") for identity in heard if identity.startswith("agent-AJ_")]
-        return jobs[0] if len(jobs) == 1 else ""
 
     @cached_property
     def agent_names(self) -> frozenset[str]:
@@ -130,11 +105,7 @@ class ComponentLogs(Struct, frozen=True, dict=True):
 
     def said(self, *what: Said) -> tuple[LogLine, ...]:
         """The call's own lines that say this; of jobs and agents those of the latest dispatch."""
-        return tuple(line for said, line in self._current if said in what)
-
-    def ever_said(self, *what: Said) -> tuple[LogLine, ...]:
-        """Those of earlier dispatches, too."""
-        return tuple(line for said, line in self._own if said in what)
+        return self._current_that.say(what)
 
     @cached_property
     def _current(self) -> tuple[tuple[Said | None, LogLine], ...]:
@@ -161,21 +132,33 @@ class ComponentLogs(Struct, frozen=True, dict=True):
     def latest(self) -> Latest:
         """The latest dispatch, and which lines are about those before it."""
         agents = {identity for identity, kind in self._kinds.items() if kind == "AGENT"}
-        return latest_of(self.call, self._own, frozenset(agents))
+        opened = next((line.at for line in self.ever_said(Said.ROOM_OPENED)), None)
+        complete = opened is not None and self.covers_api(opened) and self.api_to_the_end
+        return latest_of(self.call, self._own, frozenset(agents), complete)
 
-    def anywhere(self, *what: Said) -> tuple[LogLine, ...]:
-        """All lines that say this, about whichever call."""
-        return tuple(line for said, line in self._lines if said in what)
+    @cached_property
+    def _current_that(self) -> Index:
+        return self._own_that if self._current is self._own else Index(self._current)
 
     def is_agent(self, line: LogLine) -> bool:
         """Whether a line about a participant is about the call's agent."""
         identity = line.fields.get("participant", "")
-        if not identity:
-            return False
+        if (known := self._known_agents.get(identity)) is None:
+            known = self._known_agents[identity] = self._is_agents(identity)
+        return known
+
+    @cached_property
+    def _known_agents(self) -> dict[str, bool]:
+        """What `is_agent` has said of an identity."""
+        return {"": False}
+
+    def _is_agents(self, identity: str) -> bool:
         if identity in self._agent_identities:
             return True
-        # Its request_fnc gave it an identity of its own; those of other jobs are other agents.
-        return self._kinds.get(identity) == "AGENT" and not identity.startswith("agent-AJ_")
+        # Its request_fnc gave it an identity of its own; those of other jobs are other agents, where its own is known.
+        others = bool(self.job_ids or self.call.settings.agent.others) and identity.startswith("agent-AJ_")
+        by_job = identity.startswith("agent-AJ_") and not self.job_ids  # so the server names them
+        return (by_job or self._kinds.get(identity) == "AGENT") and not others
 
     @cached_property
     def _agent_identities(self) -> frozenset[str]:
@@ -192,6 +175,12 @@ class ComponentLogs(Struct, frozen=True, dict=True):
         return self._kinds.get(line.fields.get("participant", "")) == "SIP" or (
             line.fields.get("participant", "-") in self._dialled
         )
+
+    def may_be_phone(self, line: LogLine) -> bool:
+        """Whether nothing shows that a line about a participant is not about one that was dialled."""
+        unknown = self._kinds.get(line.fields.get("participant", "")) is None
+        agents = line.fields.get("participant", "").startswith("agent-")  # so the server names them
+        return self.is_phone(line) or (unknown and not agents and not self.is_agent(line))
 
     @cached_property
     def _dialled(self) -> frozenset[str]:
@@ -215,6 +204,17 @@ class ComponentLogs(Struct, frozen=True, dict=True):
         """The agent names that were dispatched into the call's room, by the server's log."""
         asked = self.ever_said(Said.DISPATCH_CREATED, Said.ROOM_ASKED_FOR)
         return tuple(dict.fromkeys(name for line in asked for name in requested_agents(line.fields.get("request", ""))))
+
+    @property
+    def opened_with_agents(self) -> tuple[LogLine, ...]:
+        """CreateRoom that opened the room and dispatched agents into it: in the next one they are ignored (fact 6)."""
+        opened = next((line.at for line in self.ever_said(Said.ROOM_OPENED) if line.at), None)
+        return tuple(
+            line
+            for line in self.ever_said(Said.ROOM_ASKED_FOR)[:1]
+            if opened and line.at and abs(line.at - opened) <= CREATED_AT_ONCE
+            if requested_agents(line.fields.get("request", ""))
+        )
 
     def by_one_clock(self, line: LogLine, other: LogLine) -> bool:
         """Whether how long it was from one line to the other can be said."""
@@ -249,64 +249,6 @@ class ComponentLogs(Struct, frozen=True, dict=True):
         """All lines with the id of a worker."""
         return tuple(line for _, line in self._lines if line.fields.get("worker_id"))
 
-    def _is_own(self, line: LogLine) -> bool:
-        fields = line.fields
-        if self._in_room(line):
-            return True
-        if fields.get("room") or fields.get("room_id"):
-            return False
-        job = fields.get("job_id", "")
-        if line.read.excerpt and (not job or (not self.job_ids and job not in self.jobs_elsewhere)):
-            # A person picked it, and neither this call's own job is known, nor another call to be its own.
-            return True
-        dispatches = {dispatch.id for dispatch in self.call.dispatches_ever}
-        return fields.get("job_id") in self.job_ids or fields.get("dispatch_id") in dispatches
-
-    @cached_property
-    def jobs_elsewhere(self) -> frozenset[str]:
-        """The jobs that lines put into other rooms."""
-        lines = [line for _, line in self._lines if line.fields.get("room") and not self._in_room(line)]
-        return frozenset({line.fields.get("job_id", "") for line in lines} - {""} - self.job_ids)
-
-    def _in_room(self, line: LogLine) -> bool:
-        room = self.call.room
-        if room is None or line.fields.get("room") != room.name:
-            return False
-        info = self.call.room_info
-        own = info.sid if info else room.sid or self._sid_of_lines
-        sid = line.fields.get("room_id", "")
-        if sid and own:
-            return sid == own
-        if info is None and not room.sid and line.zoned and line.at is not None:
-            return self._sid_at(line.at) in ("", own)
-        return info is None or line.at is None or line.at >= info.created_at - self.call.tolerance
-
-    @cached_property
-    def _openings(self) -> tuple[tuple[datetime, str], ...]:
-        """When each of the rooms that had the call's name was first heard of, oldest first."""
-        first: dict[str, datetime] = {}
-        room = self.call.room
-        for _, line in self._lines:
-            sid = line.fields.get("room_id")
-            if room and sid and line.fields.get("room") == room.name and line.zoned and line.at is not None:
-                first.setdefault(sid, line.at)
-        return tuple(sorted((at, sid) for sid, at in first.items()))
-
-    @cached_property
-    def _sid_of_lines(self) -> str:
-        """Of several rooms of one name that the lines name, the one that was there at the time of the call's
-        rows; without rows the latest."""
-        if not self._openings:
-            return ""
-        return self._sid_at(self.call.rows[-1].at) or self._openings[0][1] if self.call.rows else self._openings[-1][1]
-
-    def _sid_at(self, at: datetime) -> str:
-        """Which of the rooms of the call's name was the one at this moment; empty before the first."""
-        if len(self._openings) < 2:
-            return ""
-        begun = [sid for opened, sid in self._openings if opened - self.call.tolerance <= at]
-        return begun[-1] if begun else ""
-
 
 def _spans(file: LogFile, at: datetime | None) -> bool:
     if at is None or not file.zoned or file.first_at is None or file.last_at is None:
@@ -317,12 +259,16 @@ def _spans(file: LogFile, at: datetime | None) -> bool:
 def because(line: LogLine, text: str | None = None) -> Because:
     """A line as evidence. `text` says what it shows; without one its own words do."""
     words = [line.message.splitlines()[0] if line.message else ""]
-    words += [
-        f"{key} {line.fields[key]}" for key in ("agent_name", "error", "reason", "status") if line.fields.get(key)
-    ]
+    words += shown_fields(line, ("agent_name", "error", "reason", "status"))
     own = ", ".join(filter(None, words))
     said = f"{text}: {own}" if text else own
     return Because(source=f"{line.log} log", at=line.at, text=said)
+
+
+def shown_fields(line: LogLine, names: Iterable[str]) -> list[str]:
+    """Those that the line has, each with its name; blanks at the ends of a value are between quotation marks."""
+    found = ((name, line.fields[name]) for name in names if line.fields.get(name))
+    return [f"{name} {value}" if value == value.strip() else f'{name} "{value}"' for name, value in found]
 
 
 def tracebacks(lines: tuple[LogLine, ...]) -> Iterator[str]:

@@ -70,14 +70,17 @@ def calls_of(setup: Setup, subject: Subject) -> tuple[Call, ...]:
 
 def _calls(setup: Setup, subject: Subject, logged: tuple[tuple[LogRow, ...], ...]) -> tuple[Call, ...]:
     calls: list[Call] = []
-    for attempt in reversed(logged):
+    for number in reversed(range(len(logged))):
+        attempt, before = logged[number], logged[number - 1] if number else ()
         latest = not calls
         # Only the latest attempt can be the room that is asked for, or found by the call id.
         asked = subject if latest else Subject(call_id=None)
         room = correlation.find_room(asked, attempt, setup.evidence, setup.settings)
         # What is seen in a room that a later attempt is in too is about the later one.
         shared = room is not None and any(later.room and later.room.name == room.name for later in calls)
-        calls.append(Call(setup=setup, subject=subject, room=room, rows=attempt, latest=latest, looked_into=not shared))
+        ended = before[-1].at if before else None
+        looked_into = not shared
+        calls.append(Call(setup, subject, room, attempt, latest, looked_into=looked_into, attempt_before=ended))
     return tuple(reversed(calls))
 
 

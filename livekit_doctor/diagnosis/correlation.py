@@ -155,7 +155,7 @@ def find_room(subject: Subject, rows: Iterable[LogRow], evidence: Evidence, sett
     """The room of the call, by the surest way that leads to exactly one (design section 2)."""
     rows = tuple(rows)
     if subject.room:
-        return RoomRef(name=subject.room, how="--room")
+        return RoomRef(name=subject.room, how="the name that was given")
     if subject.livekit_id:
         pasted = _pasted_room(subject, evidence)
         return _room_of_id(subject.livekit_id, evidence) or pasted or _room_in_logs(evidence)

@@ -4,6 +4,7 @@ was answered decides nothing."""
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import takewhile
 
 from msgspec import Struct
 
@@ -11,7 +12,8 @@ from livekit_doctor.diagnosis.component_logs import ComponentLogs
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.states import says_phone_failed
-from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, LEAVES_WITHIN
+from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, DATE_RESOLUTION, LEAVES_WITHIN, SECOND_LOOK
+from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Step
 
 SIP_LOG = "sip log"
@@ -31,7 +33,18 @@ class Dials(Struct, frozen=True, dict=True):
     @property
     def several(self) -> bool:
         """Whether the phone was surely dialled more than once."""
-        return bool(self._created) and max(self._created) - min(self._created) > LEAVES_WITHIN
+        joined = (p for item in self.seen.sightings if item.event == "participant_joined" for p in item.participants)
+        phones = {p.sid for p in (*self.seen.phones_seen, *joined) if p.kind == "SIP"}
+        return len(phones) > 1 or bool(self._created and max(self._created) - min(self._created) > LEAVES_WITHIN)
+
+    @property
+    def outnumber_failures(self) -> bool:
+        """Whether LiveKit shows more phones than rows tell of failures: one of them was not refused."""
+        joined = (p for item in self.seen.sightings if item.event == "participant_joined" for p in item.participants)
+        phones = {p.sid for p in (*self.seen.phones_seen, *joined) if p.kind == "SIP"}
+        lines = self.logs.said(Said.PARTICIPANT_ACTIVE)
+        phones |= {line.fields.get("participant_id", "") for line in lines if self.logs.is_phone(line)}
+        return len(phones) > len(self._failed_by_rows)
 
     @cached_property
     def _created(self) -> tuple[datetime, ...]:
@@ -48,7 +61,7 @@ class Dials(Struct, frozen=True, dict=True):
         for line in logs.said(Said.SIP_ACCEPTED):
             if line.at is not None and line.zoned:
                 yield line.at - CREATED_AT_ONCE
-        for line in logs.said(Said.SESSION_STARTED, Said.PARTICIPANT_ACTIVE):
+        for line in logs.said(Said.SESSION_STARTED, Said.PARTICIPANT_ACTIVE, Said.TRACK_PUBLISHED):
             if line.at is not None and line.zoned and logs.is_phone(line):
                 yield line.at
 
@@ -56,9 +69,13 @@ class Dials(Struct, frozen=True, dict=True):
     def failed_by_rows(self) -> datetime | None:
         """When a row last said that the phone's leg failed: what was pasted of a failure and has no time is taken to
         be this one's."""
+        return max(self._failed_by_rows, default=None)
+
+    @cached_property
+    def _failed_by_rows(self) -> tuple[datetime, ...]:
         steps = self.seen.step_of_state
         rows = (row for row in self.seen.rows if steps[row.state] is None and says_phone_failed(row.state))
-        return max((row.at for row in rows), default=None)
+        return tuple(row.at for row in rows)
 
     def again(self, at: datetime, by: str | None = None) -> bool:
         """Whether a row tells of the phone after this moment, or livekit-sip's log of another dial; `by` the clock of
@@ -71,9 +88,81 @@ class Dials(Struct, frozen=True, dict=True):
     @cached_property
     def _told_by(self) -> dict[str, datetime]:
         """When each component last told of the phone."""
-        creating = (line.at for line in self.logs.said(Said.SIP_CREATING) if line.at is not None and line.zoned)
-        last = max(creating, default=None)
+        begun = (*self.logs.said(Said.SIP_CREATING), *self._first_of_each.values())
+        last = max((line.at for line in begun if line.at is not None and line.zoned), default=None)
         return self.seen.last_of_phone | ({SIP_LOG: last} if last else {})
+
+    @cached_property
+    def _first_of_each(self) -> dict[str, LogLine]:
+        """livekit-sip's first line of each dial, by its SIP call id, oldest first."""
+        first: dict[str, LogLine] = {}
+        for line in self.logs.own:
+            if line.log == "sip" and line.fields.get("call_id"):
+                first.setdefault(line.fields["call_id"], line)
+        return first
+
+    def is_of_earlier_call(self, line: LogLine) -> bool:
+        """Whether livekit-sip's log has another dial that begins after this line of one."""
+        own = line.fields.get("call_id", "")
+        calls = list(self._first_of_each)
+        return own in calls and calls[-1] != own
+
+    def got_further(self, at: datetime | None, own_clock: bool, *, made_phone: bool, by: str | None) -> bool:
+        """Whether the call got further than this failure: a phone was created after it, or one left so long after it
+        as none does that was refused. `at` is None where nobody knows when it was, and `own_clock` whether that is by
+        LiveKit's clock; by another one phone was surely created later only beyond the tolerance. A failure before any
+        phone was made (not `made_phone`) is not that of the call whose phone was there, unless that was surely before.
+        """
+        if at is None:
+            return not made_phone and (self._was_made or bool(self._may_have_come))
+        margin = CREATED_AT_ONCE if own_clock else self.seen.tolerance
+        if self.last is not None and self.last - at > margin:
+            return True
+        if any(left - at > LEAVES_WITHIN + self.seen.tolerance for left in self._left) or self.again(at, by):
+            return True
+        if made_phone:
+            return False
+        others = [when for component, when in self._told_by.items() if component != by]
+        return any(when - at > -self.seen.tolerance for when in others) or any(
+            when - at > -margin for when in (*self._created, *self._may_have_come)
+        )
+
+    @property
+    def _was_made(self) -> bool:
+        return self.last is not None or bool(self._left) or bool(self._told_by)
+
+    @cached_property
+    def _may_have_come(self) -> tuple[datetime, ...]:
+        """When somebody joined of whom nothing shows that it was no phone: of which kind it was, the server says when
+        it leaves."""
+        logs = self.logs
+        came = (line for line in logs.said(Said.SESSION_STARTED, Said.PARTICIPANT_ACTIVE) if logs.may_be_phone(line))
+        return tuple(line.at for line in came if line.at is not None and line.zoned)
+
+    @property
+    def tell_of_phone(self) -> bool:
+        """Whether a row tells of the phone, CreateSIPParticipant succeeded, or anybody joined who may be a phone: what
+        is not dated may be of another."""
+        return bool(self._told_by or self._may_have_come or self.logs.said(Said.SIP_ACCEPTED))
+
+    def may_be_told_later(self, at: datetime, by: str | None) -> bool:
+        """Whether anybody joined who may be a phone, after this moment by the clock of a component, or of what was
+        pasted (None); of that also whether a row tells of the phone after it."""
+        told = () if by else self._told_by.values()
+        return any(when - at > DATE_RESOLUTION for when in (*told, *self._may_have_come))
+
+    @cached_property
+    def _left(self) -> tuple[datetime, ...]:
+        """When phones left, and when livekit-sip was done with calls."""
+        lines = self.logs.said(Said.PARTICIPANT_LEFT, Said.SIP_OVER, Said.SIP_RANG)
+        of_phone = (line for line in lines if line.log == "sip" or line.fields.get("kind") == "SIP")
+        left = [line.at for line in of_phone if line.at and line.zoned]
+        left += [
+            item.at
+            for item in self.seen.sightings
+            if item.event == "participant_left" and item.at and any(p.kind == "SIP" for p in item.participants)
+        ]
+        return tuple(left)
 
     # Would a later one have been seen?
 
@@ -85,17 +174,21 @@ class Dials(Struct, frozen=True, dict=True):
         if at is not None and rows_tell and (self._over or self.seen.rows_now - at > self._rings):
             return True
         opened = at or self._opened
-        return opened is not None and self.logs.covers_to_the_end and self.logs.covers_room(opened)
+        return opened is not None and self.logs.api_to_the_end and self.logs.covers_api(opened)
 
     @cached_property
     def _rows_tell(self) -> bool:
-        return self.seen.phone_last_logged is not None or self.failed_by_rows is not None
+        """Whether they have a failure: those that left out the one that is known would leave out another."""
+        return self.failed_by_rows is not None
 
     @cached_property
     def _over(self) -> bool:
         """Whether no phone is dialled right now."""
         seen = self.seen
-        none_now = seen.participants_cover and not seen.phone_present
+        without = takewhile(
+            lambda look: not any(p.kind == "SIP" for p in look.participants), seen.participant_lists[::-1]
+        )
+        none_now = seen.participants_cover and seen.watched(without) >= SECOND_LOOK
         return none_now or seen.room_live is False or Step.CALL_ENDED in seen.logged
 
     @property

@@ -13,7 +13,7 @@ from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.episodes import OF_A_JOB
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.said import Said
-from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, NOTHING_MISSED
+from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, DATE_RESOLUTION, NOTHING_MISSED
 from livekit_doctor.flow import LEGS, SPEC, Confidence, Leg
 
 DISPATCHED_AGAIN = Because(
@@ -23,17 +23,26 @@ DISPATCHED_AGAIN = Because(
 
 def weighed(call: Call, findings: Iterable[Finding]) -> Iterator[Finding]:
     """What is proven of the agent's leg is likely where a later dispatch would not have been seen."""
-    open_end = call.component_logs.latest.maybe_later or not another_dispatch_would_show(call)
+    maybe_later = call.component_logs.latest.maybe_later
+    open_end = bool(maybe_later) or not another_dispatch_would_show(call)
+    again = Because(source="dispatched again", text=maybe_later) if maybe_later else DISPATCHED_AGAIN
     superseded = _listed_is_superseded(call)
+    logged = call.component_logs.latest.superseded
     for finding in findings:
         of_agent = finding.step is not None and SPEC[finding.step].leg is Leg.AGENT
         if of_agent and superseded and any(item.source == "ListDispatch" for item in finding.because):
             continue
-        if open_end and of_agent and finding.confidence is Confidence.PROVEN:
+        if of_agent and logged and any(item.source.endswith(" log") for item in finding.because):
+            continue
+        if of_agent and maybe_later:
+            because = (*finding.because, again)
+            candidates = finding.candidates or catalogue.get(finding.code).candidates
+            yield replace(finding, confidence=Confidence.POSSIBLE, because=because, candidates=candidates)
+        elif open_end and of_agent and finding.confidence is Confidence.PROVEN:
             yield replace(
                 finding,
                 confidence=Confidence.LIKELY,
-                because=(*finding.because, DISPATCHED_AGAIN),
+                because=(*finding.because, again),
                 candidates=finding.candidates or catalogue.get(finding.code).candidates,
             )
         else:
@@ -48,9 +57,19 @@ def _listed_is_superseded(call: Call) -> bool:
 
 
 def another_dispatch_would_show(call: Call) -> bool:
-    """Looks into the room to its end; rows that tell of the agent, where they are whole; a log of the server that
-    tells of dispatches into this room, to the room's closing."""
-    return call.api_covers or _looked_to_the_end(call) or _rows_tell(call) or _server_log_tells(call)
+    """A look into the room while somebody is in it, since later one may be gone from the list; looks to its end; rows
+    that tell of the agent, where they are whole; a log of the server that tells of dispatches into this room, to the
+    room's closing."""
+    there = call.participant_list.participants if call.participant_list else ()
+    if call.api_covers and there and _is_whole(call):
+        return True
+    return _looked_to_the_end(call) or _rows_tell(call) or _server_log_tells(call)
+
+
+def _is_whole(call: Call) -> bool:
+    """Whether the last look has the dispatches, too."""
+    looks = call.dispatch_list, call.participant_list
+    return all(looks) and looks[1].read.at - looks[0].read.at < DATE_RESOLUTION  # type: ignore[union-attr]
 
 
 def _looked_to_the_end(call: Call) -> bool:
@@ -68,7 +87,7 @@ def _rows_tell(call: Call) -> bool:
 def _server_log_tells(call: Call) -> bool:
     logs = call.component_logs
     of_jobs = (Said.DISPATCH_CREATED, Said.ROOM_ASKED_FOR, *OF_A_JOB)
-    return logs.covers_to_the_end and any(line.log == "server" for line in logs.ever_said(*of_jobs))
+    return logs.api_to_the_end and any(line.log == "server" for line in logs.ever_said(*of_jobs))
 
 
 def consequences_left_out(findings: Iterable[Finding]) -> list[Finding]:
@@ -76,11 +95,7 @@ def consequences_left_out(findings: Iterable[Finding]) -> list[Finding]:
     every = list(findings)
     others = [finding for finding in every if finding.code != ROOM_CLOSED]
     surest = min((finding.confidence.rank for finding in others), default=None)
-    return [
-        finding
-        for finding in every
-        if finding.code != ROOM_CLOSED or surest is None or surest > max(finding.confidence.rank, 1)
-    ]
+    return [finding for finding in every if finding.code != ROOM_CLOSED or surest is None]
 
 
 ROOM_CLOSED = "LKD502"

@@ -68,7 +68,7 @@ def lines_of(call: Call) -> tuple[LogLine, ...]:
         if line.read.excerpt and id(line) not in own:
             continue
         lines[line.place] = line
-    return tuple(sorted(lines.values(), key=lambda line: (line.log, line.file, line.number)))
+    return tuple(sorted(lines.values(), key=lambda line: (line.log, line.file, line.order)))
 
 
 def is_noise(line: LogLine) -> bool:

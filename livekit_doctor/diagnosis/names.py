@@ -40,6 +40,15 @@ def requested_agents(request: str) -> list[str]:
     return [_unescaped(name) for name in _REQUESTED.findall(request)]
 
 
+_DELETED = re.compile(r'"dispatchI[dD]": ?"([^"]+)"')
+
+
+def deleted_dispatch(request: str) -> str:
+    """The id of the dispatch in a request to delete one; empty where it has none."""
+    found = _DELETED.search(request)
+    return found[1] if found else ""
+
+
 def _unescaped(name: str) -> str:
     try:
         return str(json.loads(f'"{name}"'))

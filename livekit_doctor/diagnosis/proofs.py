@@ -8,10 +8,12 @@ from typing import Protocol
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.carrier import DIALED, Kind
+from livekit_doctor.diagnosis.dial_errors import DIALED, Kind
 from livekit_doctor.diagnosis.said import Said
-from livekit_doctor.diagnosis.seen import ANSWERED, RANG, agent_name_of, declined, taken
-from livekit_doctor.evidence.observations import Dispatch, LogLine, Participant, Sighting
+from livekit_doctor.diagnosis.seen import ANSWERED, RANG, agent_name_of
+from livekit_doctor.diagnosis.seen_room import declined, taken
+from livekit_doctor.diagnosis.times import RETURNS_WITHIN
+from livekit_doctor.evidence.observations import Dispatch, LogLine, LogRow, Participant, Sighting
 from livekit_doctor.flow import FLOW, SPEC, Step, implied_by
 
 
@@ -72,9 +74,20 @@ def prove(call: Call) -> Proofs:
 
 
 def _from_rows(call: Call) -> Iterator[Proof]:
-    for step, row in call.logged.items():
+    for step, first in call.logged.items():
+        row = _since_the_latest_dispatch(call, step) if step in _OF_A_DISPATCH else first
+        if row is None:
+            continue
         text = f"{row.source or 'a component'} logged {row.state}"
         yield Proof(step=step, source=row.read.source, text=text, at=row.at, clock=Clock.CALL_LOGS)
+
+
+def _since_the_latest_dispatch(call: Call, step: Step) -> LogRow | None:
+    told = (row for row in call.rows if call.step_of_state[row.state] is step and row not in call.outdated)
+    return next((row for row in told if not call.is_of_earlier_dispatch(row)), None)
+
+
+_OF_A_DISPATCH = (Step.JOB_ASSIGNED, Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED, Step.AGENT_AUDIO)
 
 
 def _from_component_logs(call: Call) -> Iterator[Proof]:
@@ -85,12 +98,37 @@ def _from_component_logs(call: Call) -> Iterator[Proof]:
                 continue
             if said in (Said.SESSION_STARTED, Said.PARTICIPANT_ACTIVE, Said.SIP_HEARD) and not logs.is_agent(line):
                 continue
-            yield _by_line(step, line)
-    for line in logs.own:
-        # What the team's own code logs inside a job, it logs from the entrypoint.
-        if line.log == "worker" and line.fields.get("job_id") and not line.logger.startswith("livekit"):
-            yield _by_line(Step.ENTRYPOINT_CALLED, line)
-            break
+            yield _by_line(step, line, said)
+    for line in filter(_waited_for_answer, logs.said(Said.SIP_ACCEPTED)):
+        yield _by_line(Step.SIP_ANSWERED, line)
+    by_team = next(filter(_is_by_team, logs.own), None) or next(filter(_may_be_by_team, logs.own), None)
+    if by_team is not None:
+        yield _by_line(Step.ENTRYPOINT_CALLED, by_team)
+
+
+def _waited_for_answer(line: LogLine) -> bool:
+    """Whether CreateSIPParticipant returned only once the phone was answered. Else it does so at once (fact 20)."""
+    try:
+        return float(line.fields.get("duration", "")) >= RETURNS_WITHIN.total_seconds()
+    except ValueError:
+        return False
+
+
+def _is_by_team(line: LogLine) -> bool:
+    """Whether the team's own code wrote the line inside a job: that runs in the entrypoint."""
+    own = bool(line.logger) and not line.logger.startswith(_NOT_THE_TEAMS)
+    return own and line.log == "worker" and bool(line.fields.get("job_id"))
+
+
+def _may_be_by_team(line: LogLine) -> bool:
+    """The same of a line that names no logger, as Node's do: one of LiveKit's own that is not known looks alike, and
+    what LiveKit says of a job that does not come up, it says as a warning or an error."""
+    bare = line.log == "worker" and not line.logger and bool(line.fields.get("job_id"))
+    return bare and line.level in ("info", "debug")
+
+
+_NOT_THE_TEAMS = ("livekit", "lk-rtc", "lk.", "asyncio")
+"""How the loggers begin that write inside a worker's processes without the team's code: LiveKit's, and Python's."""
 
 
 _STEP_OF_LINE = (
@@ -98,6 +136,7 @@ _STEP_OF_LINE = (
     (Step.AGENT_DISPATCHED, Said.DISPATCH_CREATED),
     (Step.AGENT_DISPATCHED, Said.ASKED),
     (Step.JOB_ASSIGNED, Said.ASSIGNED),
+    (Step.JOB_ASSIGNED, Said.PROCESS_EXITS),
     (Step.ENTRYPOINT_CALLED, Said.RAISED),
     (Step.ENTRYPOINT_CALLED, Said.SLOW_TO_CONNECT),
     (Step.ENTRYPOINT_CALLED, Said.RETURNED),
@@ -105,6 +144,7 @@ _STEP_OF_LINE = (
     (Step.ENTRYPOINT_CALLED, Said.MEDIA_TIMED_OUT),
     (Step.ENTRYPOINT_CALLED, Said.SESSION_STARTED),
     (Step.AGENT_CONNECTED, Said.PARTICIPANT_ACTIVE),
+    (Step.AGENT_CONNECTED, Said.SESSION_CLOSED),
     (Step.AGENT_AUDIO, Said.SIP_HEARD),
     (Step.SIP_PARTICIPANT_CREATED, Said.SIP_CREATING),
     (Step.SIP_PARTICIPANT_CREATED, Said.SIP_ACCEPTED),
@@ -112,12 +152,18 @@ _STEP_OF_LINE = (
     (Step.SIP_ANSWERED, Said.SIP_ESTABLISHED),
 )
 
+_HAD_HAPPENED = (
+    *(Said.PROCESS_EXITS, Said.RAISED, Said.SLOW_TO_CONNECT, Said.RETURNED, Said.UNRESPONSIVE, Said.MEDIA_TIMED_OUT),
+    *(Said.SESSION_CLOSED, Said.SIP_RANG),
+)
+"""What is said of a step that had happened before: of a job, how it went on or ended; that the phone rang, which
+livekit-sip writes when the call ends."""
 
-def _by_line(step: Step, line: LogLine) -> Proof:
+
+def _by_line(step: Step, line: LogLine, said: Said | None = None) -> Proof:
     clock = Clock.WORKER if line.log == "worker" else Clock.LIVEKIT
     text = line.message.splitlines()[0]
-    # That it rang, livekit-sip writes when the call ends.
-    at = None if step is Step.SIP_RINGING else line.at
+    at = None if said in _HAD_HAPPENED else line.at
     return Proof(step=step, source=f"{line.log} log", text=text, at=at, by=line.at, clock=clock)
 
 
@@ -184,8 +230,11 @@ def _from_answers(call: Call, *, proof: "_MakeProof") -> Iterator[Proof]:
         elif answer.kind is Kind.STARTED:
             yield proof(Step.SIP_PARTICIPANT_CREATED, source, text, at)
         elif answer.kind in DIALED:
-            yield proof(Step.SIP_DIALING, source, "dialled: it got an answer, or waited for one", started_at)
-            if answer.kind is Kind.MEDIA_FAILED:
+            tried = (
+                "its address was tried" if answer.kind is Kind.UNREACHABLE else "it got an answer, or waited for one"
+            )
+            yield proof(Step.SIP_DIALING, source, f"dialled: {tried}", started_at)
+            if answer.kind is Kind.MEDIA_FAILED and answer is call.answers[-1]:
                 yield proof(Step.SIP_RINGING, source, "the far end took the call", None, by=at)
 
 
@@ -211,12 +260,22 @@ def _from_phone(call: Call, *, proof: "_MakeProof") -> Iterator[Proof]:
 
 def _from_sightings(call: Call) -> Iterator[Proof]:
     """What was seen of the room, and pasted: a webhook, or an earlier answer of the API."""
-    agents = {p.identity for item in call.sightings for p in item.participants if p.kind == "AGENT"}
-    phones = {p.identity for item in call.sightings for p in item.participants if p.kind == "SIP"}
+    joined = [p for item in call.sightings for p in item.participants if p.kind == "AGENT"]
+    agents = {p.identity for p in joined}
+    newest = max((p.joined_at for p in joined if p.joined_at), default=None)
+    dialled = [p for item in call.sightings for p in item.participants if p.kind == "SIP"]
+    phones = {p.identity for p in dialled}
+    last = max((p.joined_at for p in dialled if p.joined_at), default=None)
 
     seen: set[tuple[Step, str]] = set()
     for item in call.sightings:
-        for step, text, at in _shown_by(call, item, agents, phones):
+        for step, text, at in _shown_by(call, item, agents, phones, last):
+            if (
+                step is Step.AGENT_AUDIO
+                and newest
+                and all(p.joined_at and p.joined_at < newest for p in item.participants)
+            ):
+                continue  # another agent came after it
             if (step, text) not in seen:
                 seen.add((step, text))
                 source = f"webhook {item.event}" if item.event else "pasted answer of the API"
@@ -226,7 +285,8 @@ def _from_sightings(call: Call) -> Iterator[Proof]:
 _Shown = Iterator[tuple[Step, str, datetime | None]]
 
 
-def _shown_by(call: Call, item: Sighting, agents: set[str], phones: set[str]) -> _Shown:
+def _shown_by(call: Call, item: Sighting, agents: set[str], phones: set[str], last: datetime | None) -> _Shown:
+    """`last` is when the last phone joined: that one before it rang, and was not answered, says nothing of this one."""
     if item.info is not None:
         yield Step.ROOM_CREATED, f"room {item.info.sid} was there", item.info.created_at
     elif item.room:
@@ -246,8 +306,13 @@ def _shown_by(call: Call, item: Sighting, agents: set[str], phones: set[str]) ->
     for participant in item.participants:
         if participant.identity in agents:
             yield from _of_seen_agent(item, participant)
-        elif participant.identity in phones:
+        elif participant.identity in phones and not _was_given_up(participant, last):
             yield from _of_seen_phone(participant)
+
+
+def _was_given_up(phone: Participant, last: datetime | None) -> bool:
+    answered = phone.attributes.get("sip.callStatus") in ANSWERED
+    return not answered and bool(phone.joined_at and last and phone.joined_at < last)
 
 
 def _of_seen_agent(item: Sighting, agent: Participant) -> _Shown:

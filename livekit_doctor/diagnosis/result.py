@@ -93,4 +93,4 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
     @property
     def evidence_found(self) -> bool:
         """Whether anything at all is known of the call."""
-        return bool(self.timeline)
+        return bool(self.timeline) or any(result.status is Status.OK for result in self.steps)

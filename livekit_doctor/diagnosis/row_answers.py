@@ -65,7 +65,7 @@ def refusal_in(row: LogRow, step: Step | None, *, by_dialler: bool = True) -> Re
     """The refusal that the row tells of; `step` is the one that its state stands for. None also where it has
     several statuses: which was the call's it does not say. What one logs that does not dial (`by_dialler`) may be
     about a phone that it wanted to add, unless its state says otherwise."""
-    if step in _SAYS_NOTHING or (step is None and is_of_other_phone(row.state)):
+    if not row.metadata or step in _SAYS_NOTHING or (step is None and is_of_other_phone(row.state)):
         return None
     named = step in (None, Step.CALL_ENDED) and says_phone_failed(row.state)
     found = list(_Walk(anywhere=named).text(row.metadata, in_error=False, depth=0))

@@ -2,13 +2,14 @@
 Python (design facts 11 and 12, and the lab), of livekit-sip 1.11.0 and livekit-agents for Node (their sources), and
 older words for the same."""
 
+import re
 from collections.abc import Callable
 from enum import StrEnum, auto
-from typing import get_args
 
 from msgspec import Struct
 
 from livekit_doctor.evidence.observations import Component, LogLine
+from livekit_doctor.evidence.records.component import folded
 
 LEFT_ROOM = "agent worker left the room"
 """The server's word for every agent that leaves, after a hang-up too (design fact 12)."""
@@ -85,8 +86,13 @@ class Said(StrEnum):
     RAISED = auto()
     EXITED = auto()
     """A job's process ended with an exit code other than 0."""
+    PROCESS_DIED = auto()
+    """A process for jobs broke down; whose it was the line does not say (Node's)."""
     UNRESPONSIVE = auto()
+    """A job's process did not answer, and is killed. One that answers late, "job executor is unresponsive", goes on."""
     SLOW_TO_CONNECT = auto()
+    SESSION_CLOSED = auto()
+    """The agent's session ends, since the participant that it was for left the room that both were in."""
     RETURNED = auto()
     """The entrypoint returned without connecting."""
     ASYNC_PREWARM = auto()
@@ -117,6 +123,13 @@ def _error(*texts: str) -> Callable[[LogLine], bool]:
     return lambda line: any(text in line.fields["error"] for text in texts) if "error" in line.fields else False
 
 
+def _of_agent(text: str) -> Callable[[LogLine], bool]:
+    """Has an error with this text, and is about a job for a named agent: what an unnamed one leaves, and the end of a
+    job, healthy calls have too (fact 12)."""
+    of_error = _error(text)
+    return lambda line: of_error(line) and bool(line.fields.get("agent_name")) and "job_id" not in line.fields
+
+
 def _because(text: str) -> Callable[[LogLine], bool]:
     """Has a reason with this text in it (livekit-server 1.13.11 and later)."""
     return lambda line: text in line.fields.get("reason", "")
@@ -124,6 +137,10 @@ def _because(text: str) -> Callable[[LogLine], bool]:
 
 def _succeeded(line: LogLine) -> bool:
     return line.fields.get("status") == "200"
+
+
+def _since_media_failed(line: LogLine) -> bool:
+    return line.fields.get("reason") == "media-timeout"
 
 
 def _of_job(line: LogLine) -> bool:
@@ -148,8 +165,9 @@ def _has_no_media(line: LogLine) -> bool:
 
 MEANINGS = (
     _Meaning("server", "not dispatching agent job since no worker", Said.NO_WORKER),
-    _Meaning("server", "failed to send job request", Said.NO_ANSWER, _error("no response from servers")),
-    _Meaning("server", "failed to send job request", Said.NOBODY_FREE, _error("no servers available")),
+    _Meaning("server", "failed to send job request", Said.NO_ANSWER, _of_agent("no response from servers")),
+    _Meaning("server", "failed to send job request", Said.NOBODY_FREE, _of_agent("no servers available")),
+    _Meaning("server", "failed to send job request", Said.TIMED_OUT, _of_agent("request timed out")),
     _Meaning("server", "failed to assign job to worker", Said.DECLINED, _error("worker not available")),
     _Meaning("server", "no worker available to handle job", Said.NO_CAPACITY, _error("no workers with sufficient")),
     _Meaning("server", "failed to assign job to worker", Said.TIMED_OUT, _error("deadline", "timed out")),
@@ -180,6 +198,10 @@ MEANINGS = (
     _Meaning("worker", "failed to connect to livekit", Said.CONNECTION_FAILED),
     _Meaning("worker", "worker connection closed unexpectedly", Said.CONNECTION_FAILED),
     _Meaning("worker", "worker failed", Said.GAVE_UP),
+    _Meaning("worker", "ValueError: ws_url is required", Said.GAVE_UP),
+    _Meaning("worker", "ValueError: api_key is required", Said.GAVE_UP),
+    _Meaning("worker", "ValueError: api_secret is required", Said.GAVE_UP),
+    _Meaning("worker", "MissingCredentialsError", Said.GAVE_UP),
     _Meaning("worker", "worker is at full capacity", Said.FULL),
     _Meaning("worker", "worker is below capacity", Said.FREE),
     _Meaning("worker", "draining worker", Said.DRAINING),
@@ -193,27 +215,35 @@ MEANINGS = (
     _Meaning("worker", "runner initialization timed out", Said.INIT_FAILED),
     _Meaning("worker", "process exited before initializing", Said.INIT_FAILED),
     _Meaning("worker", "supervised process run failed", Said.INIT_FAILED, _error("initializ")),
-    _Meaning("worker", "failed to acquire process for job", Said.NO_PROCESS, _of_job),
+    _Meaning("worker", "failed to acquire process for job", Said.NO_PROCESS),
     _Meaning("worker", "failed to launch job on process", Said.NO_PROCESS, _gave_up),
     _Meaning("worker", "error launching job", Said.NO_PROCESS),
-    _Meaning("worker", "unhandled exception while running the job task", Said.RAISED, _of_job),
+    _Meaning("worker", "unhandled exception while running the job task", Said.RAISED),
     _Meaning("worker", "error in entry function", Said.RAISED),
     _Meaning("worker", "process exited with non-zero exit code", Said.EXITED, _of_job),
     _Meaning("worker", "job process exited unexpectedly", Said.EXITED, _of_job),
-    _Meaning("worker", "job crashed", Said.EXITED, _of_job),
+    _Meaning("worker", "job process exited unexpectedly", Said.PROCESS_DIED),
+    _Meaning("worker", "the container was killed", Said.PROCESS_DIED),
+    _Meaning("worker", "job crashed", Said.EXITED),
     _Meaning("worker", "process exiting", Said.PROCESS_EXITS, _of_job),
     _Meaning("worker", "job exiting", Said.PROCESS_EXITS, _of_job),
     _Meaning("worker", "process is unresponsive", Said.UNRESPONSIVE, _of_job),
-    _Meaning("worker", "job is unresponsive", Said.UNRESPONSIVE, _of_job),
-    _Meaning("worker", "job executor is unresponsive", Said.UNRESPONSIVE, _of_job),
+    _Meaning("worker", "job is unresponsive", Said.UNRESPONSIVE),
+    _Meaning("worker", "closing agent session due to participant disconnect", Said.SESSION_CLOSED),
     _Meaning("sip", "creating sip participant", Said.SIP_CREATING),
+    _Meaning(
+        "sip", "sip participant joined room", Said.SIP_CREATING, lambda line: line.fields.get("direction") != "inbound"
+    ),
     _Meaning("sip", "sip call failed", Said.SIP_FAILED, _error("")),
     _Meaning("sip", "sip invite failed", Said.SIP_FAILED, _error("")),
+    _Meaning("sip", "unexpected statuscode from invite response", Said.SIP_FAILED),
     _Meaning("sip", "closing outbound call with error", Said.SIP_MEDIA_TIMEOUT, _error("media-timeout")),
     _Meaning("sip", "closing outbound call with error", Said.SIP_FAILED, _error("")),
+    _Meaning("sip", "SIP/2.0 18", Said.SIP_RANG),
     _Meaning("sip", "signaling timestamps", Said.SIP_RANG, lambda line: "invite_to_ringing_ms" in line.fields),
     _Meaning("sip", "outbound sip call established", Said.SIP_ESTABLISHED),
     _Meaning("sip", "closing outbound call", Said.SIP_OVER),
+    _Meaning("sip", "sip call ended", Said.SIP_MEDIA_TIMEOUT, _since_media_failed),
     _Meaning("sip", "sip call ended", Said.SIP_OVER),
     _Meaning("sip", "track subscribed", Said.SIP_HEARD, lambda line: line.fields.get("kind", "audio") == "audio"),
     _Meaning("sip", "outbound call transferred", Said.TRANSFERRED),
@@ -226,17 +256,28 @@ MEANINGS = (
 
 def meaning(line: LogLine) -> Said | None:
     """What the line says; None where that is nothing that a diagnosis knows."""
-    message = line.message.lower()
+    message = folded(line.message)
     if line.log == "worker" and "prewarm" in message and "was never awaited" in message:
         return Said.ASYNC_PREWARM
     if line.log == "worker" and _has_no_media(line):
         return Said.MEDIA_TIMED_OUT
-    for text, entry in _MEANINGS_OF[line.log]:
+    for text, entry in _MEANINGS_OF.get((line.log, message[:_BEGINNING]), ()):
         if message.startswith(text) and entry.where(line):
             return entry.said
     return None
 
 
-_MEANINGS_OF: dict[Component, tuple[tuple[str, _Meaning], ...]] = {
-    log: tuple((entry.text.lower(), entry) for entry in MEANINGS if entry.log == log) for log in get_args(Component)
-}
+_BEGINNING = min(len(entry.text) for entry in MEANINGS)
+_MEANINGS_OF: dict[tuple[Component, str], list[tuple[str, _Meaning]]] = {}
+for _entry in MEANINGS:
+    _text = _entry.text.lower()
+    _MEANINGS_OF.setdefault((_entry.log, _text[:_BEGINNING]), []).append((_text, _entry))
+
+
+def job_of(line: LogLine) -> str:
+    """The job that a line is about; some lines of workers name it in their text alone."""
+    found = _JOB.search(line.message) if line.log == "worker" and "job_id" not in line.fields else None
+    return found[0] if found else line.fields.get("job_id", "")
+
+
+_JOB = re.compile(r"\bAJ_\w+")

@@ -1,13 +1,15 @@
 """What would settle what is open: the catalogue's lines for codes that are not proven, but for what was done already,
 and what the call itself lacks."""
 
+import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis import correlation
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.carrier import Kind
+from livekit_doctor.diagnosis.dial_errors import Kind
+from livekit_doctor.diagnosis.log_lines import lines_of
 from livekit_doctor.diagnosis.names import nearest
 from livekit_doctor.diagnosis.result import Broken, StepResult
 from livekit_doctor.diagnosis.rules import rows
@@ -60,7 +62,7 @@ def would_settle(
         if item.confidence is not Confidence.PROVEN:
             values = values_of(call, item.values)
             lines = (line for line in catalogue.get(item.code).settled_by if not is_done(call, line))
-            hints.extend(catalogue.fill(line, values) for line in lines)
+            hints.extend(_the_whole(call, catalogue.fill(line, values)) for line in lines)
     unsure = [item for item in broken if item.confidence is not Confidence.PROVEN]
     if any(item.step is Step.JOB_ASSIGNED for item in unsure) and not call.settings.workers:
         hints.append("set the worker's HTTP endpoint (port 8081 unless configured) under workers in checks.yaml")
@@ -74,6 +76,18 @@ def would_settle(
     if verdict is Verdict.UNKNOWN:
         hints.extend(_would_tell(call))
     return tuple(dict.fromkeys(hints))
+
+
+def _the_whole(call: Call, line: str) -> str:
+    """Of a component whose lines were pasted, all of the log is asked for, and not those lines again."""
+    asked = _GIVE.match(line)
+    if asked is None or not any(own.read.excerpt and own.log == _LOGS[asked["whose"]] for own in lines_of(call)):
+        return line
+    return f"What was pasted is a part: give all of {asked['whose']} log of that time:{line[asked.end() :]}"
+
+
+_LOGS = {"the worker's": "worker", "the server's": "server", "livekit-sip's": "sip"}
+_GIVE = re.compile(rf"Give (?P<whose>{'|'.join(_LOGS)}) log\b[^:]*:")
 
 
 def _probably_meant(call: Call) -> Iterable[str]:

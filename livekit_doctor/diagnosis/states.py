@@ -45,6 +45,11 @@ _TALKED = re.compile(
 )
 
 
+_AGENT_LEFT = re.compile(
+    r"(?:(?:ai|bot|voice|the|livekit)_)*(?:agent|assistant|bot|agent_session)_(?:(?:has|was|is|got|session)_)*"
+    r"(?:left|disconnected|exited|crashed|died|killed|removed|gone|dropped|hung_up|terminated|shut_?down)(?:_|$)"
+)
+
 _OF_AGENT = re.compile(
     r"agent|assistant|(?:^|_)(?:ai|bot|llm|stt|tts|vad|job)(?:$|_)|worker|voice|speech|spoke|said|talk|turn|greet"
     r"|session|entry_?point|livekit|room|participant|join|connect|audio|track|listen|transcri|prompt|tool"
@@ -71,6 +76,11 @@ def says_talked(state: str) -> bool:
     """Whether it says that somebody on the phone spoke, or pressed a key: user_speech, caller_said."""
     plain = _plain(state)
     return _TALKED.search(plain) is not None and _DID_NOT.search(plain) is None
+
+
+def says_agent_left(state: str) -> bool:
+    """Whether it says that the agent is not in the call any more: agent_left, agent_disconnected."""
+    return _AGENT_LEFT.match(_plain(state)) is not None
 
 
 def says_transferred(state: str) -> bool:

@@ -1,26 +1,30 @@
 """Everything that is known to have happened, in one order."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from datetime import datetime
 
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.carrier import Kind
+from livekit_doctor.diagnosis.component_logs import shown_fields
+from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.log_lines import lines_of, tells
 from livekit_doctor.diagnosis.proofs import Clock, Proofs
 from livekit_doctor.diagnosis.result import TimelineEntry
+from livekit_doctor.evidence.records.tracebacks import raised
 from livekit_doctor.flow import SPEC
 
 
 def timeline(call: Call, proofs: Proofs) -> tuple[TimelineEntry, ...]:
     """Log rows, what LiveKit dated, and lines of the components' logs, oldest first. Clocks may differ:
     each entry names its own."""
+    lines = tuple(_log_lines(call))
     entries = [
         *_rows(call),
         *_dated(proofs),
         *_jobs(call),
-        *_phone(call),
+        *_phone(call, {(line.at, line.source) for line in lines}),
         *_left(call),
         *_told(call),
-        *_log_lines(call),
+        *lines,
     ]
     return tuple(sorted(dict.fromkeys(entries), key=lambda entry: entry.at))
 
@@ -59,7 +63,9 @@ def _jobs(call: Call) -> Iterator[TimelineEntry]:
             )
 
 
-def _phone(call: Call) -> Iterator[TimelineEntry]:
+def _phone(call: Call, told: Container[tuple[datetime, str]]) -> Iterator[TimelineEntry]:
+    """What was seen of the phone, and what the carrier answered: not what a line of a log, `told` by its time and
+    source, says itself."""
     for at, status in call.phone_states:
         yield TimelineEntry(
             at=at,
@@ -71,15 +77,31 @@ def _phone(call: Call) -> Iterator[TimelineEntry]:
     for answer in call.answers:
         if answer.kind in (Kind.ANSWERED, Kind.STARTED):
             continue  # proves a step, which is there already
-        if answer.when is None:
+        if answer.when is None or (answer.when, answer.because.source) in told:
             continue
         yield TimelineEntry(
             at=answer.when,
             source=answer.because.source,
-            event=f"SIP call {answer.kind.value.replace('_', ' ')}",
+            event=_ENDED[answer.kind],
             detail=answer.because.text,
             clock=Clock.LIVEKIT if answer.by_livekits_clock else answer.because.source,
         )
+
+
+_ENDED = {
+    Kind.REJECTED: "SIP call rejected",
+    Kind.AUTH_FAILED: "SIP login failed",
+    Kind.UNREACHABLE: "SIP address unreachable",
+    Kind.MEDIA_FAILED: "SIP media failed",
+    Kind.TIMED_OUT: "SIP call timed out",
+    Kind.TRUNK_MISSING: "SIP trunk missing",
+    Kind.TRUNK_UNUSABLE: "SIP trunk unusable",
+    Kind.NO_SIP: "no SIP service",
+    Kind.QUOTA: "over LiveKit's quota",
+    Kind.CREDENTIALS: "LiveKit credentials rejected",
+    Kind.UNEXPLAINED: "SIP call failed",
+}
+"""How an attempt to dial ended, in the timeline."""
 
 
 def _left(call: Call) -> Iterator[TimelineEntry]:
@@ -122,14 +144,19 @@ _DETAILS = ("agent_name", "job_id", "job_type", "worker_id", "participant", "sta
 
 
 def _log_lines(call: Call) -> Iterator[TimelineEntry]:
+    of_no_zone: set[str] = set()
     for line in lines_of(call):
         if line.at is not None and tells(line):
-            shown = [f"{name} {line.fields[name]}" for name in _DETAILS if line.fields.get(name)]
-            last = line.traceback.splitlines()[-1:] + ([] if line.zoned else ["time without a zone, taken as UTC"])
+            shown = shown_fields(line, _DETAILS)
+            if line.traceback:
+                shown.append(raised(line.traceback))
+            if not line.zoned and line.log not in of_no_zone:
+                of_no_zone.add(line.log)
+                shown.append("times of this log have no zone, and are taken as UTC")
             yield TimelineEntry(
                 at=line.at,
                 source=f"{line.log} log",
                 event=line.message,
-                detail=", ".join((*shown, *last)),
+                detail=", ".join(shown),
                 clock=f"{line.log}_log",
             )

@@ -19,9 +19,6 @@ hangs is given up after 3 s a worker (fact 11)."""
 CONNECTION_TRIES = timedelta(minutes=3)
 """livekit-agents gives up after 16 attempts to connect, 10 s apart at most (its max_retry)."""
 
-NEXT_TRY = timedelta(seconds=30)
-"""A worker that fails to connect has tried again by then (10 s at most between two attempts, and its time-outs)."""
-
 WORKER_ANSWERS_WITHIN = timedelta(seconds=3)
 """The longest that the server waits for a worker's answer to a job request (fact 11)."""
 
@@ -47,11 +44,17 @@ CREATED_AT_ONCE = timedelta(milliseconds=200)
 PLACING = timedelta(minutes=2)
 """A dispatch into another room that is part of placing this call is made within this time. Our own margin."""
 
+OF_ANOTHER_DAY = timedelta(days=1)
+"""What a person pasted and is dated this far from the call is another call's: no mistaken zone explains it."""
+
 EMPTY_TIMEOUT = timedelta(seconds=300)
 """How long LiveKit keeps a room open that nobody joins, unless set otherwise (fact 18)."""
 
 ROOM_LINGERS = timedelta(seconds=60)
 """A room closes some 20 s after its phone was refused, and its agent goes with it (fact 18)."""
+
+ROOM_CLOSES_AFTER = timedelta(seconds=20)
+"""After the last participant but agents left, unless set otherwise (fact 18)."""
 
 ROOM_AFTER_ROWS = timedelta(minutes=1)
 """A room this much younger than the last row of a call is another call's room of the same name. Our own margin."""
@@ -61,8 +64,21 @@ ROOM_AFTER_ROWS = timedelta(minutes=1)
 MEDIA_TAKES = timedelta(seconds=10)
 """Media connects within 1 or 2 s of the joining, over TURN and TCP within a few more; libraries give up after 15 s."""
 
+MEDIA_GIVEN_UP = timedelta(seconds=15)
+"""How long the RTC libraries try to connect media, before they say that they gave up (livekit-agents 1.8.9)."""
+
+SAID_TO_BE_SLOW = timedelta(seconds=10)
+"""How long after its entrypoint was called an agent that has not connected is said to be slow (livekit-agents)."""
+
 PHONE_ALONE = timedelta(seconds=10)
 """A callee whom the agent has said goodbye to hangs up within this time. Our own margin."""
+
+JOB_ENDS_WITHIN = timedelta(seconds=15)
+"""An agent whose dispatch was deleted is gone within this time: its worker gives the process 10 s to end
+(livekit-agents 1.8.9, shutdown_process_timeout). Measured in the lab: 3.7 s."""
+
+RETURNS_WITHIN = timedelta(seconds=3)
+"""CreateSIPParticipant that does not wait for the answer (design fact 20: it returns at once)."""
 
 LEAVES_WITHIN = timedelta(seconds=10)
 """A SIP participant that was refused is gone well before this (fact 22: 0.4 s)."""
@@ -84,6 +100,10 @@ Our own margin: agents publish within a second."""
 
 NO_GOODBYE = timedelta(seconds=2)
 """An agent that leaves so soon after the phone was answered has not said goodbye. Our own margin."""
+
+MEDIA_FAILS_WITHIN = timedelta(seconds=35)
+"""livekit-sip ends a call in which no sound has come from the phone 30 s after the answer (its source, media_timeout
+and media_timeout_initial; 15 s once some has come), and looks every few seconds."""
 
 LEFT_ALONE = timedelta(seconds=3)
 """So long a phone is not alone, where nobody has said goodbye, but that its agent is missing. Our own margin."""

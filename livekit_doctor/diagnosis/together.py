@@ -1,54 +1,84 @@
-"""Whether agent and phone were together, for longer than a moment: what a healthy call must have been seen to have."""
+"""Whether a call is shown to have been well: agent and phone were together, for longer than a moment, the agent was
+heard, and both stayed until the call was over, or are there now. What no source could have shown is not well."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.lasting import Dated, both, exits, hung_up, left, stayed_to_the_end, was_heard
 from livekit_doctor.diagnosis.proofs import Clock, Proofs
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import ANSWERED
-from livekit_doctor.diagnosis.times import MOMENT, PHONE_ALONE
+from livekit_doctor.diagnosis.states import says_agent_left
+from livekit_doctor.diagnosis.times import DATE_RESOLUTION, LEFT_ALONE, MOMENT, ROOM_CLOSES_AFTER
 from livekit_doctor.diagnosis.transfers import transferred
 from livekit_doctor.evidence.observations import ParticipantList
 from livekit_doctor.flow import Step
 
-_Dated = tuple[datetime, str]
-"""When, and by which clock: LiveKit's or that of a component's rows."""
-
 
 def were_together(call: Call, proofs: Proofs) -> bool:
-    """Both are seen in one look, or both had come before the first of them was gone, as far as clocks can tell.
+    """Both are in the last look; or they were in one, or both had come before the first of them was gone, as far as
+    clocks can tell, and stayed to the end.
 
     What looks into the room have seen, no other source outdoes."""
-    if _was_left_alone(call) or _was_not_heard(call, proofs):
+    if _was_left_alone(call) or _was_not_heard(call, proofs) or _was_deleted_before(call):
         return False
     looks = [listing for listing in call.participant_lists if listing.participants]
-    if looks:
-        answered = [listing for listing in looks if _answered_in(call, listing)]
-        handed_on = (
-            call.served_by_other
-            or len(call.phones_seen) > 1
-            or transferred(call, None, call.phone.identity if call.phone else "")
-        )
-        return any(_both_in(call, proofs, listing) for listing in (looks if handed_on else answered[-1:]))
-    came = [when for step in _both(call) if (when := _came(call, proofs, step))]
+    if not looks:
+        lasted = was_heard(call, proofs) and stayed_to_the_end(call, proofs)
+        return lasted and _came_before_the_end(call, proofs)
+    if call.room_live and _is_of_the_last_look(call, looks[-1]) and _both_in(call, proofs, looks[-1]):
+        return True
+    if _is_handed_on(call):
+        return any(_both_in(call, proofs, listing) for listing in looks)
+    answered = [listing for listing in looks if _answered_in(call, listing)]
+    return any(_both_in(call, proofs, look) for look in answered[-1:]) and stayed_to_the_end(call, proofs)
+
+
+def _is_of_the_last_look(call: Call, look: ParticipantList) -> bool:
+    """Not where the list could not be read when the room was last looked into."""
+    last = max((listing.read.at for listing in call.room_lists), default=look.read.at)
+    return look is call.participant_list and last - look.read.at < DATE_RESOLUTION
+
+
+def _is_handed_on(call: Call) -> bool:
+    """To somebody who joined after the phone of the call, which is the first that was answered."""
+    if call.served_by_other or (call.phones_seen and call.phone is not call.phones_seen[-1]):
+        return True
+    return transferred(call, None, call.phone.identity if call.phone else "")
+
+
+def _came_before_the_end(call: Call, proofs: Proofs) -> bool:
+    came = [when for step in both(call) if (when := _came(call, proofs, step))]
     ends = list(_ends(call))
-    if len(came) < len(_both(call)) or not ends:
+    if len(came) < len(both(call)) or not ends:
         return False
+    ends += [*exits(call), *hung_up(call)]
     return all(_is_after(call, end, start) for end in ends for start in came)
 
 
-def _both(call: Call) -> tuple[Step, ...]:
-    used = (Step.AGENT_CONNECTED, Step.SIP_PARTICIPANT_CREATED if call.inbound else Step.SIP_ANSWERED)
-    return tuple(step for step in used if step not in call.settings.flow.not_used)
-
-
 def _both_in(call: Call, proofs: Proofs, listing: ParticipantList) -> bool:
-    """An agent without audio in it, of whom no other source says that it was heard, was silent."""
+    """An agent without audio in it, of whom no other source says that it was heard, was silent; and so was one whose
+    audio no look has shown but muted, whoever heard the track come."""
     agents = call.agents_in(listing)
-    heard = Step.AGENT_AUDIO in proofs or Step.AGENT_AUDIO in call.settings.flow.not_used
+    muted = not call.heard and any(track.kind == "audio" for agent in agents for track in agent.tracks)
+    heard = (Step.AGENT_AUDIO in proofs and not muted) or Step.AGENT_AUDIO in call.settings.flow.not_used
     agent = Step.AGENT_CONNECTED in call.settings.flow.not_used or (bool(agents) and heard)
-    return agent and _answered_in(call, listing)
+    return agent and _answered_in(call, listing) and not _dispatched_after(call, listing.read.now, call.tolerance)
+
+
+def dispatched_after_it_came(call: Call, proofs: Proofs) -> bool:
+    """The agent came, and was dispatched again after that: the agent of that dispatch, which decides, was not seen."""
+    came = max((proof.at for proof in proofs.get(Step.AGENT_CONNECTED, ()) if proof.at), default=None)
+    # Of several dispatches the agent may be the first one's, unless it is seen to have come after the last.
+    several = bool(call.outdated) or len(call.dispatches_ever) > 1
+    return came is not None and _dispatched_after(call, came, MOMENT if several else call.tolerance)
+
+
+def _dispatched_after(call: Call, at: datetime, margin: timedelta) -> bool:
+    row = call.logged.get(Step.AGENT_DISPATCHED)
+    made = (call.dispatched_at, row.at if row else None)
+    return any(when is not None and when - at > margin for when in made)
 
 
 def _answered_in(call: Call, listing: ParticipantList) -> bool:
@@ -58,7 +88,7 @@ def _answered_in(call: Call, listing: ParticipantList) -> bool:
     return there or Step.SIP_ANSWERED in call.settings.flow.not_used
 
 
-def _came(call: Call, proofs: Proofs, step: Step) -> _Dated | None:
+def _came(call: Call, proofs: Proofs, step: Step) -> Dated | None:
     """The first moment at which it is known to have happened; by LiveKit's clock, where any source has that."""
     dated = [(when, proof.clock) for proof in proofs.get(step, ()) if (when := proof.at or proof.by) is not None]
     if not dated:
@@ -70,15 +100,27 @@ def _came(call: Call, proofs: Proofs, step: Step) -> _Dated | None:
 
 
 def _was_left_alone(call: Call) -> bool:
-    """The phone outlived the last agent by longer than a callee takes to hang up, by any sources."""
+    """The call outlived the last agent by any sources, by longer than a callee takes to hang up at once: it may be
+    that nobody had said goodbye (LKD407 wants more than that)."""
+    if _left_by_rows(call):
+        return True
     logs = call.component_logs
-    left = list(_left(call))
-    exits = [line.at for line in logs.said(Said.PROCESS_EXITS) if line.at and line.zoned]
-    agents = [at + PHONE_ALONE for kind, at in left if kind == "AGENT"]
-    agents += [at + PHONE_ALONE + call.tolerance for at in exits]  # by the worker's clock
-    phones = [at for kind, at in left if kind == "SIP"]
-    phones += [line.at for line in logs.said(Said.SIP_OVER) if line.at and line.zoned]
-    return bool(agents and phones) and not logs.said(Said.TRANSFERRED) and max(phones) > max(agents)
+    if logs.said(Said.TRANSFERRED):
+        return False
+    gone = [at for at, _ in (*left(call, "AGENT"), *exits(call))]
+    phones = [at for at, _ in (*left(call, "SIP"), *hung_up(call))]
+    ended = call.logged.get(Step.CALL_ENDED)
+    # What logs the call's end may log it when the room closes, which it does some time after the last one left.
+    over = [ended.at - ROOM_CLOSES_AFTER - call.tolerance] if ended else []
+    return bool(gone) and max([*phones, *over], default=max(gone)) > max(gone) + LEFT_ALONE
+
+
+def _left_by_rows(call: Call) -> bool:
+    """A row says that the agent left, and another, surely later, that the call ended."""
+    ended = call.logged.get(Step.CALL_ENDED)
+    left = (row.at for row in call.rows if call.step_of_state[row.state] is None and says_agent_left(row.state))
+    last = max(left, default=None)
+    return last is not None and ended is not None and ended.at - last > call.tolerance
 
 
 def _was_not_heard(call: Call, proofs: Proofs) -> bool:
@@ -87,12 +129,47 @@ def _was_not_heard(call: Call, proofs: Proofs) -> bool:
     logs = call.component_logs
     answered = logs.said(Said.SIP_ESTABLISHED)
     whole = bool(answered) and bool(logs.said(Said.SIP_OVER))
-    return whole and Step.AGENT_AUDIO not in proofs and Step.AGENT_AUDIO not in call.settings.flow.not_used
+    silent = (whole and Step.AGENT_AUDIO not in proofs) or _published_nothing(call, proofs)
+    return silent and Step.AGENT_AUDIO not in call.settings.flow.not_used
 
 
-def _ends(call: Call) -> Iterator[_Dated]:
+def _published_nothing(call: Call, proofs: Proofs) -> bool:
+    """The server's log has the agent come and the tracks of others, and none of the agent's."""
+    logs = call.component_logs
+    tracks = logs.said(Said.TRACK_PUBLISHED)
+    came = any(logs.is_agent(line) for line in logs.said(Said.PARTICIPANT_ACTIVE))
+    return came and bool(tracks) and not any(map(logs.is_agent, tracks)) and Step.AGENT_AUDIO not in proofs
+
+
+def _was_deleted_before(call: Call) -> bool:
+    """The agent's dispatch was deleted before its job was over: the server removes the agent then (fact 32)."""
+    logs = call.component_logs
+    if _is_deleted_in_mid_call(call):
+        return True
+    deleted = [line.at for line in logs.said(Said.DISPATCH_DELETED) if line.at and line.fields.get("status") == "200"]
+    ended = [line.at for line in logs.said(Said.JOB_ENDED) if line.at]
+    ended += [at for at, _ in left(call, "AGENT")]
+    return bool(deleted) and (not ended or deleted[-1] < max(ended))
+
+
+def _is_deleted_in_mid_call(call: Call) -> bool:
+    """A look shows the phone, and a dispatch gone from the list that had been in it, with the job of its agent."""
+    ran = {one.id for one in call.dispatches_ever[-1:] if one.jobs}
+    with_phone = {
+        listing.read.now for listing in call.participant_lists if any(p.kind == "SIP" for p in listing.participants)
+    }
+    had = False
+    for listing in call.dispatch_lists if ran else ():
+        there = ran <= {one.id for one in listing.dispatches}
+        if had and not there and listing.read.now in with_phone:
+            return True
+        had = had or there
+    return False
+
+
+def _ends(call: Call) -> Iterator[Dated]:
     """When agent, phone or room was gone, as far as any source tells."""
-    yield from ((at, Clock.LIVEKIT.value) for _, at in _left(call))
+    yield from left(call, "AGENT", "SIP")
     for line in call.component_logs.said(Said.ROOM_CLOSED, Said.ROOM_IDLE):
         if line.at and line.zoned:
             yield line.at, Clock.LIVEKIT.value
@@ -104,17 +181,6 @@ def _ends(call: Call) -> Iterator[_Dated]:
         yield ended.at, ended.source
 
 
-def _left(call: Call) -> Iterator[tuple[str, datetime]]:
-    """Who left, by kind, and when, by LiveKit's clock: agent and phone by the server's log, whoever did by webhooks."""
-    logs = call.component_logs
-    for line in logs.said(Said.PARTICIPANT_LEFT):
-        if line.at and line.zoned and (logs.is_agent(line) or line.fields.get("kind") == "SIP"):
-            yield "AGENT" if logs.is_agent(line) else "SIP", line.at
-    for item in call.sightings:
-        if item.event == "participant_left" and item.at is not None:
-            yield from ((kind, item.at) for kind in {participant.kind for participant in item.participants} or {""})
-
-
-def _is_after(call: Call, end: _Dated, start: _Dated) -> bool:
+def _is_after(call: Call, end: Dated, start: Dated) -> bool:
     """By more than a moment, and by two clocks beyond the tolerance."""
     return end[0] - start[0] > (MOMENT if end[1] == start[1] else call.tolerance)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.result import StepResult
-from livekit_doctor.diagnosis.together import were_together
+from livekit_doctor.diagnosis.together import dispatched_after_it_came, were_together
 from livekit_doctor.evidence import sources
 from livekit_doctor.flow import Status, Step, Verdict
 
@@ -22,7 +22,8 @@ def verdict_of(call: Call, proofs: Proofs, steps: tuple[StepResult, ...], undeci
     if call.only_excerpts and status[Step.SIP_PARTICIPANT_CREATED] is not Status.OK:
         # Nobody says that the rest went well: the other leg may just not have been pasted.
         return Verdict.UNKNOWN
-    return Verdict.HEALTHY if were_together(call, proofs) else Verdict.NO_FAULT_SEEN
+    shown = were_together(call, proofs) and not dispatched_after_it_came(call, proofs)
+    return Verdict.HEALTHY if shown else Verdict.NO_FAULT_SEEN
 
 
 def _phone_is_missing(call: Call, status: dict[Step, Status]) -> bool:
@@ -50,6 +51,8 @@ def would_show(call: Call, steps: tuple[StepResult, ...]) -> Iterator[str]:
         yield "what CreateSIPParticipant answers, with wait_until_answered=True, logged as a row with its SIP status"
     elif not _was_read(call, sources.SERVER_LOG):
         yield "who was in the room, and until when: livekit-server's log of the call, with --server-log FILE"
+    if call.rows and Step.AGENT_AUDIO not in call.logged:
+        yield "a row agent_audio, when the agent begins to speak: with sip_answered and call_ended it tells of calls"
     if call.room_live is not True:
         yield "watch the next call from its start: livekit-doctor trace CALL_ID --wait 60"
 

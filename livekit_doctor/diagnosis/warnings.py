@@ -24,6 +24,7 @@ def warnings(call: Call, proofs: Proofs, steps: tuple[StepResult, ...]) -> tuple
         *_not_found(call),
         *_contradictions(call, proofs),
         *_agents(call),
+        *_workers_of_other_names(call, proofs, steps),
         *_slow(call, proofs, steps),
         *_rows(call),
         *_no_row_of_agent(call, proofs),
@@ -47,7 +48,8 @@ def _not_found(call: Call) -> Iterator[WarningResult]:
     if call.rows or call.room_info is not None or call_id is None:
         return
     table = call.setup.latest(LogTable)
-    looked = [f"in {table.name}"] if table else []
+    is_read = all(entry.status != "unread" for entry in call.setup.coverage(sources.CALL_LOGS))
+    looked = [f"in {table.name}"] if table and is_read else []
     if any(entry.status in ("read", "empty") for entry in call.setup.coverage(sources.LIVEKIT_API)):
         looked.append(f"in the live rooms of {call.settings.livekit.url}")
     if not looked:
@@ -103,6 +105,15 @@ def _agents(call: Call) -> Iterator[WarningResult]:
             )
 
 
+def _workers_of_other_names(call: Call, proofs: Proofs, steps: tuple[StepResult, ...]) -> Iterator[WarningResult]:
+    """LKD102, where what was read would not show what became of the dispatch."""
+    dispatched = Step.AGENT_DISPATCHED in proofs and Step.JOB_ASSIGNED not in proofs
+    if not dispatched or call.dispatches or any(one.status is Status.BROKEN for one in steps):
+        return
+    for _, text in call.nearly_named:
+        yield WarningResult(code="LKD102", message=text)
+
+
 def _slow(call: Call, proofs: Proofs, steps: tuple[StepResult, ...]) -> Iterator[WarningResult]:
     """LKD604: a step took, or has so far taken, longer than its `slow_after`. Steps that are broken,
     or were never reached, are not slow."""
@@ -149,7 +160,7 @@ def _rows(call: Call) -> Iterator[WarningResult]:
         first = "; ".join(table.skipped_lines[:3])
         more = f" and {len(table.skipped_lines) - 3} more" if len(table.skipped_lines) > 3 else ""
         yield WarningResult(code="LKD602", message=f"{table.name}: {first}{more}")
-    if table.row_security:
+    if table.row_security and all(entry.status != "unread" for entry in call.setup.coverage(sources.CALL_LOGS)):
         yield WarningResult(
             code="LKD602",
             message=f"row-level security applies to {table.name} for this role: rows may be hidden",

@@ -108,15 +108,15 @@ class Worker(Struct, frozen=True, eq=False):
             past = len(lines)
             if moment is not None and lines and lines[-1].at is not None:
                 past = bisect_right(lines, moment, key=lambda line: line.at or _LONG_AGO)
-            if past and lines[past - 1].number > number:
+            if past and lines[past - 1].order > number:
                 return lines[past - 1]
         return None
 
     @property
     def starts(self) -> dict[str, int]:
-        """The workers' logs in which it registered, and the number of the line."""
-        own = sorted((line for line in self.registrations if line.log == "worker"), key=lambda line: -line.number)
-        return {line.file: line.number for line in own}
+        """The workers' logs in which it registered, and the place of the line in its order."""
+        own = sorted((line for line in self.registrations if line.log == "worker"), key=lambda line: -line.order)
+        return {line.file: line.order for line in own}
 
     def is_heard_of_after(self, moment: datetime) -> bool:
         """Whether a line with its id, or one that is surely about it, is later."""
@@ -131,7 +131,7 @@ def workers_of(logs: ComponentLogs) -> tuple[Worker, ...]:
         named[line.fields["worker_id"]].append(line)
     lines: dict[str, list[LogLine]] = defaultdict(list)
     for line in logs.registrations():
-        lines[line.fields.get("worker_id") or f"{line.file}:{line.number}"].append(line)
+        lines[line.fields.get("worker_id") or f"{line.file}:{line.order}"].append(line)
     index = _Index(tuple(Worker(tuple(own), tuple(named.get(key, ()))) for key, own in lines.items()))
     for line in logs.anywhere(*_STATES, Said.REGISTERED):
         index.read(line)
@@ -165,7 +165,7 @@ class _Index:
     def read(self, line: LogLine) -> None:
         said = meaning(line)
         if said is Said.REGISTERED:
-            for worker in self.replaced.get((line.file, line.number), ()) if line.log == "worker" else ():
+            for worker in self.replaced.get((line.file, line.order), ()) if line.log == "worker" else ():
                 self._change(worker, State.REPLACED, line)
             return
         if said is None:
@@ -178,7 +178,7 @@ class _Index:
                 self._change(worker, state, line)
         elif line.log == "worker" and not named:
             there = self.by_file.get(line.file, [])
-            before = bisect_left(there, line.number, key=_number)
+            before = bisect_left(there, line.order, key=_number)
             if before == 1:
                 self._change(there[0][1], state, line)
             elif before:
@@ -216,7 +216,7 @@ def _replaced(by_file: dict[str, list[tuple[int, Worker]]]) -> dict[tuple[str, i
         for same in names.values():
             times = list(accumulate((worker.registration.at or _LONG_AGO for _, worker in same), max))
             for number, worker in same:
-                own = [line.number for line in worker.named if (line.log, line.file) == ("worker", file)]
+                own = [line.order for line in worker.named if (line.log, line.file) == ("worker", file)]
                 later = max(bisect_right(same, max(own, default=number), key=_number), _first_later(worker, times))
                 if later < len(same):
                     found[file, same[later][0]].append(worker)

@@ -2,15 +2,17 @@
 
 import types
 import typing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 from hypothesis import strategies as st
 
+from livekit_doctor.bundle.codec import EARLIEST, LATEST
 from livekit_doctor.redact import redact_values
 
+LAST = LATEST - timedelta(microseconds=1)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12).filter(lambda text: redact_values(text) == text)
 KEY = TEXT.filter(lambda text: redact_values({text: "x"}) == {text: "x"})
 PLAIN: dict[object, st.SearchStrategy[Any]] = {
@@ -19,7 +21,7 @@ PLAIN: dict[object, st.SearchStrategy[Any]] = {
     float: st.floats(allow_nan=False, allow_infinity=False),
     bool: st.booleans(),
     types.NoneType: st.none(),
-    datetime: st.datetimes(timezones=st.just(UTC)),
+    datetime: st.datetimes(*(edge.replace(tzinfo=None) for edge in (EARLIEST, LAST)), timezones=st.just(UTC)),
 }
 
 

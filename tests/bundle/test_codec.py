@@ -36,6 +36,7 @@ from livekit_doctor.settings import OutboundTrunk as ExpectedTrunk
 from tests.bundle.strategies import any_of
 from tests.diagnosis import factories as f
 from tests.diagnosis.lives import BROKEN, HEALTHY, Life
+from tests.thorough import examples
 
 SECRET = "hunter2hunter2"
 CALLEE, CALLER = "+15555550123", "+15555550100"
@@ -143,7 +144,7 @@ LIVES: dict[str, Callable[[random.Random], Life]] = {
 @pytest.mark.parametrize("name", LIVES)
 def test_the_answer_is_the_same(name: str) -> None:
     """At any moment of any call, with the numbers masked."""
-    for seed in range(3):
+    for seed in range(examples(2, thorough=3)):
         life = LIVES[name](random.Random(f"bundle {name} {seed}"))
         subject = Subject(call_id=life.call_id, room=life.room)
         for moment in life.pick.sample(life.moments(), 5):
@@ -218,6 +219,8 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "setting": (edited(lambda content: content["settings"].update(mood="calm")), "unknown field `mood`"),
     "step": (edited(lambda content: content["settings"]["flow"].update(not_used=["sip_sung"])), "'sip_sung'"),
     "type": (edited(lambda content: first(content)["read"].update(at=5)), "Expected `datetime`, got `int`"),
+    "year 1": (edited(lambda content: content.update(now="0001-01-01T00:00:00Z")), "no call has - at `$.now`"),
+    "year 9999": (edited(lambda content: content.update(now="9999-12-31T23:59:59Z")), "no call has - at `$.now`"),
     "zone": (edited(lambda content: content.update(now="2031-02-03T04:05:06")), "not in UTC - at `$.now`"),
     "missing": (edited(lambda content: content.pop("now") and None), "missing required field `now`"),
     "observations": (edited(lambda content: content.update(observations={})), "Expected `array`"),

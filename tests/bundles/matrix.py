@@ -46,7 +46,9 @@ ELSEWHERE = {
     "LKD603": "tests/lab/test_lab_incidents.py",
     "LKD604": "tests/lab/test_lab_healthy.py",
     "LKD605": "tests/lab/test_lab_check.py",
+    "LKD606": "tests/lint/projects.py",
     "LKD701": "tests/diagnosis/test_component_logs.py",
+    **{f"LKD70{number}": "tests/lint/projects.py" for number in range(2, 9)},
 }
 """Where the codes are shown that no scenario of the table has for its fault."""
 

@@ -17,6 +17,7 @@ import pytest
 from livekit_doctor.diagnosis.findings import Finding
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.errors import UserError
+from livekit_doctor.lint.result import Located
 
 PACKAGE = str(Path(__file__).parents[2] / "livekit_doctor")
 
@@ -25,6 +26,8 @@ def codes_in(value: object) -> set[str]:
     """The codes that a returned value says."""
     if isinstance(value, Finding):
         return {value.code}
+    if isinstance(value, Located):
+        return {value.finding.code}
     if isinstance(value, Diagnosis):
         broken = {code for item in value.broken for code in (item.code, *item.consequences)}
         return broken | {item.code for item in value.warnings}

@@ -86,7 +86,15 @@ LKD602 call-logs-unreadable -
 LKD603 call-logs-unmapped-state -
 LKD604 step-slow -
 LKD605 call-logs-unindexed -
+LKD606 room-not-logged -
 LKD701 async-prewarm -
+LKD702 blocking-call -
+LKD703 worker-in-development-mode -
+LKD704 grace-period-too-short -
+LKD705 arguments-swapped -
+LKD706 call-not-awaited -
+LKD707 return-taken-for-answer -
+LKD708 number-not-e164 -
 """
 TABLE = {code: (name, step) for code, name, step in (line.split() for line in DESIGN.split("\n") if line)}
 CODES = tuple(TABLE)
@@ -120,7 +128,13 @@ WARNINGS = {
     "LKD603",
     "LKD604",
     "LKD605",
+    "LKD606",
     "LKD701",
+    "LKD702",
+    "LKD703",
+    "LKD704",
+    "LKD707",
+    "LKD708",
 }
 
 HOSTILE = (

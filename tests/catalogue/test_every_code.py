@@ -80,7 +80,15 @@ RAISED_BY = {
     "LKD603": "diagnosis/test_warnings.py::test_unmapped_states_are_listed_once_each",
     "LKD604": "diagnosis/test_warnings.py::test_slow_steps",
     "LKD605": "diagnosis/test_call_logs_rules.py::test_an_index_that_is_known_to_be_missing",
+    "LKD606": "lint/test_rules.py::test_smallest_and_nearest",
     "LKD701": "diagnosis/test_component_logs.py::test_async_prewarm_is_a_warning",
+    "LKD702": "lint/test_rules.py::test_smallest_and_nearest",
+    "LKD703": "lint/test_rules.py::test_smallest_and_nearest",
+    "LKD704": "lint/test_rules.py::test_smallest_and_nearest",
+    "LKD705": "lint/test_rules.py::test_smallest_and_nearest",
+    "LKD706": "lint/test_rules.py::test_smallest_and_nearest",
+    "LKD707": "lint/test_rules.py::test_smallest_and_nearest",
+    "LKD708": "lint/test_rules.py::test_smallest_and_nearest",
 }
 
 

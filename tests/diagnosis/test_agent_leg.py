@@ -270,14 +270,15 @@ def test_a_dispatch_that_was_there_and_is_gone_was_deleted() -> None:
     gone = look(7, automatic(), phone()), look(16, automatic(), phone())
     assert found(judge(16, before, *gone, PLACED)) == [("agent_dispatched", "LKD413", "proven")]
     unseen = judge(16, before, gone[1], PLACED)
-    assert found(unseen) == [("agent_dispatched", "LKD413", "likely")], "it may have been there for long, without a job"
+    assert found(unseen) == [("agent_dispatched", "LKD413", "possible")], "it may have had its time, without a job"
     assert "LKD402" in unseen.broken[0].candidates
 
 
 def test_a_room_without_any_dispatch_had_one() -> None:
-    """Likely: it may have been deleted because no worker had taken its job."""
+    """Where nobody saw when it went, it may have been deleted because no worker had taken its job."""
     diagnosis = judge(16, look(16, phone()), PLACED)
-    assert found(diagnosis) == [("agent_dispatched", "LKD413", "likely")]
+    assert found(diagnosis) == [("agent_dispatched", "LKD413", "possible")]
+    assert found(judge(16, look(7, phone()), look(16, phone()), PLACED)) == [("agent_dispatched", "LKD413", "likely")]
     assert diagnosis.broken[0].candidates == ("LKD402",)
     assert not codes(judge(14, look(14, phone()), PLACED))
 
@@ -592,10 +593,11 @@ def test_an_agent_that_came_back_has_not_left() -> None:
 
 @pytest.mark.parametrize("left", [("hangup",), ()])
 def test_an_agent_that_leaves_after_the_phone_is_a_normal_end(left: tuple[str, ...]) -> None:
-    there = look(20, dispatch(0, job()), agent(1, audio()), phone())
-    ending = [look(t, dispatch(0, job()), *(phone(state) for state in left)) for t in (30, 33, 36)]
-    assert judge(36, there, *ending).verdict is Verdict.HEALTHY
-    assert judge(60, there, *ending, closed(60)).verdict is Verdict.HEALTHY
+    there = [look(t, dispatch(0, job()), agent(1, audio()), phone()) for t in (20, 60)]
+    ending = [look(t, dispatch(0, job()), *(phone(state) for state in left)) for t in (63, 66, 69)]
+    assert judge(69, *there, *ending).verdict is Verdict.HEALTHY
+    assert judge(90, *there, *ending, *closed(90)).verdict is Verdict.HEALTHY
+    assert judge(69, there[0], *ending).verdict is Verdict.NO_FAULT_SEEN, "until when it was there, nobody saw"
 
 
 def test_an_agent_that_left_after_the_call_was_logged_as_ended() -> None:

@@ -22,7 +22,7 @@ from tests.diagnosis.factories import (
     server_line,
     worker_line,
 )
-from tests.diagnosis.test_component_logs import ASKED, ASSIGNED, CONNECTED, HERE, LOGS
+from tests.diagnosis.test_component_logs import ASKED, ASSIGNED, CONNECTED, HERE, LOGS, OPENED
 
 
 def returned(seconds: float) -> LogLine:
@@ -44,7 +44,7 @@ def left(seconds: float, who: str, kind: str) -> LogLine:
     return server_line(seconds, "participant closing", participant=who, kind=kind, agent_name="")
 
 
-PHONE = (active(0.5, "sip_1"), left(60, "sip_1", "SIP"))
+PHONE = (OPENED, active(0.5, "sip_1"), left(60, "sip_1", "SIP"))
 
 
 def after(*lines: Observation, log: tuple[Observation, ...] = LOGS) -> Diagnosis:

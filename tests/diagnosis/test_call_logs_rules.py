@@ -1,4 +1,4 @@
-"""The log table: unreadable, hidden rows, no index, states without a step."""
+"""The log table: unreadable, no index, states without a step."""
 
 import pytest
 
@@ -24,14 +24,6 @@ def test_logs_that_could_not_be_read() -> None:
     assert not list(call_logs.call_logs_unreadable(setup()))
     not_asked = Coverage(source="call_logs", status="not_configured")
     assert not list(call_logs.call_logs_unreadable(setup(coverage=(not_asked,))))
-
-
-@pytest.mark.parametrize(
-    ("security", "rows", "fires"), [(True, False, True), (True, None, True), (True, True, False), (False, False, False)]
-)
-def test_rows_that_may_be_hidden(security: bool, rows: bool | None, fires: bool) -> None:
-    findings = list(call_logs.call_logs_unreadable(setup(table(9, row_security=security, has_rows=rows))))
-    assert [finding.code for finding in findings] == (["LKD602"] if fires else [])
 
 
 @pytest.mark.parametrize(("indexed", "fires"), [(False, True), (True, False), (None, False)])

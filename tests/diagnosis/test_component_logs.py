@@ -39,6 +39,7 @@ from tests.diagnosis.factories import (
     warned,
     worker_line,
 )
+from tests.each import each
 
 HERE = Settings(agent=Agent(name=AGENT), livekit=LiveKit(url="wss://calls.example.com"))
 WITHOUT_ROOM = {"room": "", "room_id": ""}
@@ -51,6 +52,8 @@ RAISED = replace(
     worker_line(0.5, "unhandled exception while running the job task"),
     traceback="File \"agent.py\", line 42, in entrypoint\nKeyError: 'user_id'",
 )
+OPENED = server_line(0, "selected node for room", agent_name="", room_id="")
+"""In the log of the node that the team's programs call."""
 CLOSED = server_line(500, "room closed", agent_name="")
 """The end of the call, in the log of the node that had the room."""
 LOGS = (log_file("server"), log_file("worker"))
@@ -197,7 +200,8 @@ def test_the_servers_word_leaves_fewer_candidates() -> None:
 )
 def test_a_job_without_an_agent(lines: list[LogLine], step: str, code: str) -> None:
     assert found(jobless(lines, CALLEE_ACTIVE)) == [(step, code, "proven")]
-    assert found(afterwards(lines, CLOSED)) == [(step, code, "proven")]
+    assert found(afterwards(lines, OPENED, CLOSED)) == [(step, code, "proven")]
+    assert found(afterwards(lines, CLOSED)) == [(step, code, "likely")], "another node may have dispatched again"
 
 
 @pytest.mark.parametrize(
@@ -465,7 +469,7 @@ def test_no_process_for_the_job() -> None:
 def test_no_process_for_the_job_after_all_attempts() -> None:
     gave_up = worker_line(9, "failed to acquire process for job after 3 attempts")
     assert found(jobless([ASKED, ASSIGNED, gave_up])) == [(ENTRYPOINT, "LKD417", "proven")]
-    assert found(afterwards([ASKED, ASSIGNED, CLOSED, gave_up])) == [(ENTRYPOINT, "LKD417", "proven")]
+    assert found(afterwards([OPENED, ASKED, ASSIGNED, CLOSED, gave_up])) == [(ENTRYPOINT, "LKD417", "proven")]
     assert found(afterwards([ASKED, gave_up])) == [(ENTRYPOINT, "LKD417", "likely")], "a later dispatch is not shown"
     again = worker_line(9, "failed to launch job on process, retrying with a new process")
     other = replace(gave_up, fields=gave_up.fields | {"job_id": "AJ_another", "room": "another"})
@@ -494,7 +498,7 @@ def test_media_that_never_connects() -> None:
     late = replace(RAISED, at=returned.at)
     slow = worker_line(10.5, "The room connection was not established within 10 seconds")
     for lines in ([MEDIA_TIMED_OUT], [began, *removed], [slow, MEDIA_TIMED_OUT, returned], [MEDIA_TIMED_OUT, late]):
-        for diagnosis in (jobless([ASKED, ASSIGNED, *lines]), afterwards([ASKED, ASSIGNED, *lines], CLOSED)):
+        for diagnosis in (jobless([ASKED, ASSIGNED, *lines]), afterwards([ASKED, ASSIGNED, *lines], OPENED, CLOSED)):
             assert found(diagnosis) == [(CONNECTED, "LKD416", "proven")]
 
 
@@ -592,7 +596,6 @@ def test_the_ringing_has_not_the_time_of_the_end() -> None:
 
 # Rooms and dispatches
 
-OPENED = server_line(0, "selected node for room", agent_name="", room_id="")
 PLACED = row(0.5, "sip_participant_created")
 
 
@@ -610,9 +613,9 @@ def created(seconds: float, room: str = ROOM) -> LogLine:
 WITH_AGENT = f'{{"name":"{ROOM}","agents":[{{"agentName":"{AGENT}"}}]}}'
 
 
-def undispatched(*lines: LogLine) -> Diagnosis:
-    looks = [look(t, automatic(), phone()) for t in (26, 30)]
-    return judge(30, *looks, log_file("server", last=29), *lines, settings=HERE)
+def undispatched(*lines: LogLine, until: float = 44) -> Diagnosis:
+    looks = [look(t, automatic(), phone()) for t in (26, until)]
+    return judge(until, *looks, log_file("server", last=until - 1), *lines, settings=HERE)
 
 
 @pytest.mark.parametrize(
@@ -631,6 +634,29 @@ def undispatched(*lines: LogLine) -> Diagnosis:
 )
 def test_no_dispatch_in_the_room(lines: list[LogLine], code: str, confidence: str) -> None:
     assert found(undispatched(*lines)) == [(DISPATCHED, code, confidence)]
+
+
+@each(
+    "kept, confidence",
+    [
+        ((), "possible"),
+        ((-200,), "possible"),
+        ((200,), "possible"),
+        ((-100, 100), "possible"),
+        ((-200, 200), "proven"),
+    ],
+)
+def test_dispatches_of_which_only_some_lines_were_kept(kept: tuple[int, ...], confidence: str) -> None:
+    """It is known that none is missing where lines from well before and well after the room's opening were kept."""
+    looks = [look(t, automatic(), phone()) for t in (26, 244)]
+    others = [created(seconds, "another-room") for seconds in kept]
+    file = replace(log_file("server"), left_out={"API AgentDispatchService.CreateDispatch": 3})
+    diagnosis = judge(244, *looks, file, OPENED, *others, settings=HERE)
+    assert found(diagnosis) == [(DISPATCHED, "LKD401", confidence)]
+
+
+def test_what_dispatches_on_the_answer_has_its_time() -> None:
+    assert found(undispatched(OPENED, until=30)) == [(DISPATCHED, "LKD401", "possible")]
 
 
 def test_a_log_that_ended_before_says_nothing() -> None:

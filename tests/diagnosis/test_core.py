@@ -63,7 +63,7 @@ def test_a_healthy_call() -> None:
 
 
 def test_a_healthy_call_that_is_over() -> None:
-    diagnosis = judge(60, look(20, *SERVED, phone()), closed(60))
+    diagnosis = judge(60, look(20, *SERVED, phone()), look(57, *SERVED, phone()), closed(60))
     assert diagnosis.verdict is Verdict.HEALTHY
     assert diagnosis.room is not None
     assert diagnosis.room.open is False

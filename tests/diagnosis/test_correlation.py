@@ -95,7 +95,7 @@ def test_the_teams_mapping_comes_first_and_is_exact() -> None:
 
 def test_the_room_that_is_named_comes_first() -> None:
     logged = (row(0, "room_created", room="other"),)
-    assert room_of(Subject(call_id=CALL, room="mine"), rows=logged) == ("mine", "--room")
+    assert room_of(Subject(call_id=CALL, room="mine"), rows=logged) == ("mine", "the name that was given")
 
 
 def test_the_room_in_the_rows() -> None:

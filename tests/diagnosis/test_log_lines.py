@@ -10,6 +10,7 @@ from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.log_lines import is_noise, lines_of, needles_of
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence.observations import Component, Coverage, Evidence, LogLine, Observation
+from livekit_doctor.flow import Status, Step
 from tests.diagnosis.factories import (
     AGENT,
     CALL,
@@ -125,9 +126,31 @@ def test_a_line_that_was_read_twice_is_one() -> None:
 
 
 def test_time_without_a_zone_is_marked() -> None:
-    found = Evidence(now=at(60), observations=(replace(line("received job request", "worker"), zoned=False),))
-    (entry,) = diagnose(found, SETTINGS, Subject(room=ROOM)).timeline
-    assert "without a zone" in entry.detail
+    lines = tuple(replace(line("received job request", "worker", number=n), zoned=False, at=at(n)) for n in (1, 2))
+    first, second = diagnose(Evidence(now=at(60), observations=lines), SETTINGS, Subject(room=ROOM)).timeline
+    assert "have no zone" in first.detail
+    assert "zone" not in second.detail, "once a log"
+
+
+def test_blanks_at_the_ends_of_a_name_are_seen() -> None:
+    asked = line("received job request", "worker", agent_name=f"{AGENT} ", job_id=JOB)
+    (entry,) = diagnose(Evidence(now=at(60), observations=(asked,)), SETTINGS, Subject(room=ROOM)).timeline
+    assert f'agent_name "{AGENT} ", job_id {JOB}' in entry.detail
+
+
+def test_a_step_is_not_dated_by_what_only_tells_that_it_had_happened() -> None:
+    """A job's process exits at the end of a call: its assignment did not take as long as the call."""
+    ended = line("closing agent session due to participant disconnect", "worker", job_id=JOB)
+    lines = (
+        line("received job request", "worker", job_id=JOB, agent_name=AGENT),
+        replace(ended, at=at(200)),
+        replace(line("process exiting", "worker", job_id=JOB), at=at(201)),
+    )
+    diagnosis = diagnose(Evidence(now=at(260), observations=lines), SETTINGS, Subject(room=ROOM))
+    steps = {result.step: result for result in diagnosis.steps}
+    for step in (Step.JOB_ASSIGNED, Step.AGENT_CONNECTED):
+        assert (steps[step].status, steps[step].at) == (Status.OK, None), step
+    assert diagnosis.warnings == ()
 
 
 @pytest.mark.parametrize("subject", [Subject(call_id=CALL), Subject(livekit_id=JOB)])

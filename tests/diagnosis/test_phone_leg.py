@@ -98,11 +98,16 @@ def test_ringing_then_nobody_looked_for_a_while(gap: float) -> None:
 
 @pytest.mark.parametrize("answered", ["active", "automation"])
 def test_an_answered_call_may_end(answered: str) -> None:
-    looks = [at_status(10, "ringing"), at_status(11, answered), at_status(12, "hangup"), at_status(13)]
-    for count in range(1, 5):
-        diagnosis = judge(9 + count, *looks[:count])
+    looks = [
+        at_status(10, "ringing"),
+        *(at_status(t, answered) for t in (11, 50)),
+        at_status(51, "hangup"),
+        at_status(52),
+    ]
+    for count, now in enumerate((10, 11, 50, 51, 52), 1):
+        diagnosis = judge(now, *looks[:count])
         assert diagnosis.verdict in (Verdict.HEALTHY, Verdict.IN_PROGRESS)
-    assert judge(40, *looks, closed(40)).verdict is Verdict.HEALTHY
+    assert judge(80, *looks, closed(80)).verdict is Verdict.HEALTHY
 
 
 def test_the_steps_of_an_answered_call() -> None:

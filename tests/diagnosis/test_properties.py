@@ -61,7 +61,7 @@ def told(life: Life, looks: Iterable[float], diagnosis: Diagnosis) -> str:
 @pytest.mark.parametrize("variant", HEALTHY)
 def test_a_healthy_call_is_never_broken_at_a_glance(variant: str, sources: str) -> None:
     api, rows = SOURCES[sources]
-    for seed in range(examples(3, thorough=8)):
+    for seed in range(examples(2, thorough=8)):
         life = HEALTHY[variant](random.Random(f"{variant} {seed}"))
         for t in life.moments(15):
             diagnosis = life.judged([t], api=api, rows=rows)
@@ -91,7 +91,7 @@ def test_a_healthy_call_is_never_broken_while_it_is_watched(variant: str, source
 def test_a_healthy_call_is_never_broken_in_scattered_looks(variant: str, sources: str) -> None:
     """As when somebody traces now and then, into one bundle."""
     api, rows = SOURCES[sources]
-    for seed in range(examples(4, thorough=10)):
+    for seed in range(examples(3, thorough=10)):
         pick = random.Random(f"scattered {variant} {seed}")
         life = HEALTHY[variant](pick)
         moments = life.moments()
@@ -177,7 +177,7 @@ def never_worse(codes: tuple[str, ...], diagnosis: Diagnosis, why: str) -> None:
 @pytest.mark.parametrize("life", [*BROKEN, *HEALTHY])
 def test_a_further_reading_never_swaps_one_proven_code_for_another(life: str) -> None:
     """Whatever of a call's evidence is known, more of it at the same "now" refutes or keeps."""
-    for seed in range(4):
+    for seed in range(examples(2, thorough=4)):
         pick = random.Random(f"swap {life} {seed}")
         if life in BROKEN:
             case = BROKEN[life](pick)
@@ -329,7 +329,7 @@ SUBJECTS = st.builds(
     room=st.sampled_from([None, f.ROOM, "other"]),
     livekit_id=st.none() | SIDS | IDS,
 )
-ANY = settings(max_examples=examples(100, thorough=250), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+ANY = settings(max_examples=examples(60, thorough=250), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @ANY

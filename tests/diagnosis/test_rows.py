@@ -20,12 +20,14 @@ from tests.diagnosis.factories import (
     found,
     job,
     judge,
+    log_file,
     look,
     participants,
     phone,
     rooms,
     row,
     rows_only,
+    server_line,
     status,
     the_room,
     warned,
@@ -171,7 +173,9 @@ def test_an_old_row_says_nothing_of_a_room_that_is_gone() -> None:
 
 def test_a_room_that_closed_before_anything_began() -> None:
     watched = [look(t, automatic()) for t in range(1, 9)]
-    assert found(judge(9, *watched, closed(9))) == [("room_created", "LKD502", "proven")]
+    assert found(judge(9, *watched, closed(9))) == [("room_created", "LKD502", "possible")]
+    log = log_file("server", last=900), server_line(0, "selected node for room"), server_line(9, "room closed")
+    assert found(judge(9, *watched, closed(9), *log)) == [("room_created", "LKD502", "proven")]
 
 
 def test_a_room_that_nobody_watched_may_have_had_a_whole_call() -> None:

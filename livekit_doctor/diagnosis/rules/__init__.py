@@ -6,6 +6,7 @@ from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.findings import Finding
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules import (
+    agent_leaving,
     agent_logs,
     agents,
     api_refusals,
@@ -15,9 +16,11 @@ from livekit_doctor.diagnosis.rules import (
     job_logs,
     jobs,
     phone_leg,
+    placing,
     room_logs,
     rows,
     sightings,
+    unknown_workers,
 )
 
 CallRule = Callable[[Call, Proofs], Finding | None]
@@ -56,8 +59,10 @@ CALL_RULES: tuple[CallRule, ...] = (
     phone_leg.no_response,
     phone_leg.not_answered,
     *room_logs.RULES,
+    *unknown_workers.RULES,
     *job_logs.RULES,
     *agent_logs.RULES,
+    *agent_leaving.RULES,
     *ended_calls.RULES,
     *sightings.RULES,
     *api_refusals.RULES,
@@ -65,7 +70,7 @@ CALL_RULES: tuple[CallRule, ...] = (
 """What a source that was read proves or makes likely."""
 
 SECOND_LOOKS: tuple[Callable[[Call, Proofs], bool], ...] = (
-    dispatches.wants_second_look_for_dispatch,
+    placing.wants_second_look_for_dispatch,
     agents.wants_second_look_for_agent,
 )
 """Where one look at the room is not enough to conclude."""

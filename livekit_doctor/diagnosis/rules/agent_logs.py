@@ -15,13 +15,14 @@ from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.findings import Because, Finding
-from livekit_doctor.diagnosis.proofs import Proofs, first_by_livekit
+from livekit_doctor.diagnosis.own_lines import is_above
+from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.agents import agent_is_late
 from livekit_doctor.diagnosis.rules.looks import finding
-from livekit_doctor.diagnosis.said import LEFT_ROOM, Said
-from livekit_doctor.diagnosis.times import LEFT_ALONE, MEDIA_TAKES, NO_GOODBYE, PHONE_ALONE
-from livekit_doctor.diagnosis.transfers import transferred
+from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, meaning
+from livekit_doctor.diagnosis.times import MEDIA_GIVEN_UP, MEDIA_TAKES, SAID_TO_BE_SLOW
 from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.evidence.records.tracebacks import raised as what_was_raised
 from livekit_doctor.flow import Confidence, Step
 
 PROVEN, LIKELY, POSSIBLE = Confidence.PROVEN, Confidence.LIKELY, Confidence.POSSIBLE
@@ -37,16 +38,33 @@ def entrypoint_failed(call: Call, proofs: Proofs) -> Finding | None:
     lines = (*raised, *exited)
     if lines and (sure := _sure(call, lines[0])):
         texts = list(tracebacks(lines))[-1:]
-        shown = [because(line) for line in lines[:2]]
+        shown = [because(line) for line in (*lines[:2], *_died_with_it(call, lines[0]))]
         shown += [Because(source="worker log", at=lines[0].at, text=text) for text in texts]
-        detail = texts[0].strip().splitlines()[-1] if texts else None
+        detail = what_was_raised(texts[0]) if texts else None
         kind = "raised" if raised else "killed" if _killed(exited) else "exited"
         return _finding(call, "LKD405", Step.ENTRYPOINT_CALLED, sure, shown, detail=detail, kind=kind)
     ended = _failed_by_server(call)
     if ended and not unresponsive and not call.component_logs.has("worker"):
         shown = [because(ended[-1], "the job failed, and no agent had been in the room")]
         return _finding(call, "LKD405", Step.ENTRYPOINT_CALLED, POSSIBLE, shown)
+    asked, died = call.component_logs.said(Said.ASKED), _after_it_was_asked(call, Said.PROCESS_DIED)
+    if died and _sure(call, died[0]):
+        shown = [because(asked[-1]), because(died[0], "a process of this worker's broke down after it")]
+        return _finding(call, "LKD405", Step.ENTRYPOINT_CALLED, POSSIBLE, shown, kind="exited")
     return None
+
+
+def _after_it_was_asked(call: Call, what: Said) -> list[LogLine]:
+    """Lines of a worker's log that name no job, and stand below the request for this call's, and no other's."""
+    logs = call.component_logs
+    asked = logs.said(Said.ASKED)[-1:]
+    return [line for line in logs.anywhere(what) if asked and logs.request_above(line) is asked[0]]
+
+
+def _died_with_it(call: Call, line: LogLine) -> list[LogLine]:
+    """What breaks down at about the time of this line: the container that a job's process was in."""
+    died = call.component_logs.anywhere(Said.PROCESS_DIED)
+    return [one for one in died if one.at and line.at and abs(one.at - line.at) <= timedelta(minutes=1)][:1]
 
 
 def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
@@ -65,11 +83,19 @@ def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
     lines = returned or (*logs.said(Said.SLOW_TO_CONNECT), *unresponsive)
     if not lines or _user_came_before(call, lines[0]):
         return None
+    if not returned and not unresponsive and any(map(logs.is_agent, logs.said(Said.SESSION_STARTED))):
+        return None  # it did connect, and its media has not
     if not returned and call.api_covers and not agent_is_late(call, proofs):
         return None  # it is slow, and may yet connect
+    if not (returned or unresponsive) and _closed_before_it_was_late(call):
+        return None
     if _never_seen(call) and _leaves_no_gap(call, lines[0]):
-        sure = PROVEN
-    elif not (returned or unresponsive or call.api_covers):
+        # One that was slow may have come after that, and gone in order; or its media failed, which would not show.
+        only_slow = not (returned or unresponsive)
+        sure = POSSIBLE if only_slow and (lines[0].read.excerpt or logs.said(Said.PROCESS_EXITS)) else PROVEN
+        if only_slow and not _failing_media_would_show(call, lines[0]):
+            sure = min(sure, LIKELY, key=lambda one: -one.rank)
+    elif not (returned or unresponsive or (call.api_covers and call.phone_present)):
         return None  # it was slow; whether it connected after that, a worker's log does not tell
     else:
         # A loop that is blocked in mid-call leaves the same lines in the worker's log.
@@ -95,20 +121,25 @@ def job_never_launched(call: Call, proofs: Proofs) -> Finding | None:
     asked = call.component_logs.said(Said.ASKED)
     if _agent_was_there(call, proofs) or not asked or Step.ENTRYPOINT_CALLED in proofs:
         return None
-    failed = [
-        line
-        for line in call.component_logs.anywhere(Said.INIT_FAILED)
-        if line.file == asked[-1].file and line.number > asked[-1].number
-    ]
+    failed = [line for line in _after_it_was_asked(call, Said.INIT_FAILED) if not _is_long_over(call, line)]
     gave_up = call.component_logs.said(Said.NO_PROCESS)
     if not gave_up and not (failed and (_never_seen(call) or failed[0].read.excerpt)):
         return None
+    if not gave_up and (_closed_before_it_was_late(call) or (call.api_covers and not agent_is_late(call, proofs))):
+        return None  # one of the next attempts may succeed
     shown = [because(asked[-1]), because((*gave_up, *failed)[0], "no process came up for it")]
     texts = list(tracebacks(tuple(failed)))[-1:]
     shown += [Because(source="worker log", at=failed[0].at, text=text) for text in texts]
-    # Of lines that a person picked nothing says that the process was the job's own.
-    sure = PROVEN if gave_up else LIKELY if _never_seen(call) else POSSIBLE
+    # Nothing says that the process was the job's own: of lines that a person picked, or of a job that nobody assigned.
+    sure = PROVEN if gave_up else LIKELY if _never_seen(call) and Step.JOB_ASSIGNED in proofs else POSSIBLE
     return _finding(call, "LKD417", Step.ENTRYPOINT_CALLED, sure, shown)
+
+
+def _is_long_over(call: Call, line: LogLine) -> bool:
+    """Whether the server had said before this line that the job had ended, or was not given to the worker, or the room
+    was closed: nothing but its time puts the line to the job, so that by two clocks, too, it is as likely not its."""
+    ended = [one.at for one in call.component_logs.said(Said.JOB_ENDED, Said.TIMED_OUT, Said.ROOM_CLOSED) if one.at]
+    return bool(ended) and line.at is not None and line.at > min(ended)
 
 
 def job_failed(call: Call, proofs: Proofs) -> Finding | None:
@@ -124,96 +155,6 @@ def job_failed(call: Call, proofs: Proofs) -> Finding | None:
     again = any("RETRYING" in waiting.reason for waiting in call.waiting_jobs)
     sure = POSSIBLE if again else PROVEN if words else LIKELY
     return _finding(call, "LKD411", Step.JOB_ASSIGNED, sure, shown, detail=words or job.status)
-
-
-def crashed_in_the_room(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD407: the agent was connected, and its process raised or died while the phone was still there."""
-    logs = call.component_logs
-    active, left = logs.said(Said.PARTICIPANT_ACTIVE), logs.said(Said.PARTICIPANT_LEFT)
-    joined = [line for line in active if logs.is_agent(line)]
-    failed = (*logs.said(Said.RAISED), *(() if logs.said(Said.UNRESPONSIVE) else logs.said(Said.EXITED)))
-    phones = [line for line in left if line.fields.get("kind") == "SIP"]
-    if not joined or not failed or joined[-1].at is None:
-        return None
-    when = failed[0].at
-    stayed = [line for line in phones if when and line.at and line.at - when > call.tolerance]
-    identity = phones[-1].fields.get("participant", "") if phones else call.phone.identity if call.phone else ""
-    if (
-        not when
-        or transferred(call, when, identity)
-        or not logs.by_one_clock(failed[0], joined[-1])
-        or when < joined[-1].at
-        or (phones and not stayed)
-        or not (phones or call.phone_present)
-    ):
-        return None
-    shown = [because(joined[-1], "the agent was there"), *(because(line) for line in failed[:2])]
-    shown += [Because(source="worker log", at=when, text=text) for text in list(tracebacks(failed))[-1:]]
-    return _finding(call, "LKD407", Step.AGENT_CONNECTED, LIKELY, shown)
-
-
-def left_the_phone_alone(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD407: by the server's log the agent left, and the phone stayed in the room, with nobody else.
-
-    Likely where the phone is known to have answered: an agent may as well leave a phone that only rings.
-    """
-    logs = call.component_logs
-    active, left = logs.said(Said.PARTICIPANT_ACTIVE), logs.said(Said.PARTICIPANT_LEFT)
-    joined, gone = ([line for line in lines if logs.is_agent(line)] for lines in (active, left))
-    phones = [line for line in left if line.fields.get("kind") == "SIP"]
-    if call.agents or call.inbound or not joined or not gone or len(phones) != 1:
-        return None
-    agent, phone, when = gone[-1], phones[0], gone[-1].at
-    ended = call.logged.get(Step.CALL_ENDED)
-    alone = LEFT_ALONE if when and _had_no_time_to_talk(proofs, when) else PHONE_ALONE
-    if when is None or phone.at is None or phone.at - when <= alone or (ended and ended.at <= phone.at - alone):
-        return None
-    others = [line for line in active if not logs.is_agent(line)]
-    others = [line for line in others if line.fields.get("participant") != phone.fields.get("participant")]
-    if others or any(line.at and line.at > when for line in joined):
-        return None
-    if transferred(call, when, phone.fields.get("participant", "")):
-        return None
-    seconds = (phone.at - when).total_seconds()
-    shown = [
-        because(joined[-1], "the agent was there"),
-        because(agent, "it left"),
-        because(phone, f"the phone stayed for {seconds:.0f} s more"),
-    ]
-    if Step.SIP_ANSWERED in proofs:
-        return finding(call, "LKD407", Step.AGENT_CONNECTED, LIKELY, shown, [])
-    return finding(call, "LKD407", Step.AGENT_CONNECTED, POSSIBLE, shown, ["LKD206"])
-
-
-def _had_no_time_to_talk(proofs: Proofs, when: datetime) -> bool:
-    """The agent left as soon as the phone was answered, or before: nobody can have said goodbye."""
-    answered = first_by_livekit(proofs, Step.SIP_ANSWERED)
-    return answered is not None and when - answered < NO_GOODBYE
-
-
-def left_and_nobody_followed(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD407: by the server's log the agent left, and for long after neither the other participant did,
-    nor was the room closed. No more than possible: who stayed may be no phone."""
-    logs = call.component_logs
-    active, left = logs.said(Said.PARTICIPANT_ACTIVE), logs.said(Said.PARTICIPANT_LEFT)
-    joined, gone = ([line for line in lines if logs.is_agent(line)] for lines in (active, left))
-    others = {line.fields.get("participant", "") for line in active if not logs.is_agent(line)}
-    closed = logs.said(Said.ROOM_CLOSED, Said.ROOM_DELETED, Said.ROOM_IDLE) or call.logged.get(Step.CALL_ENDED)
-    if call.agents or call.inbound or closed or len(others) != 1 or len(left) > len(gone) or not joined or not gone:
-        return None
-    when = gone[-1].at
-    if when is None or any(line.at and line.at > when for line in active) or not logs.covers_room(when + PHONE_ALONE):
-        return None
-    other = others.pop()
-    if transferred(call, when, other):
-        return None
-    stayed = f'neither has "{other}" left, nor was the room closed, in the {PHONE_ALONE.total_seconds():.0f} s after it'
-    shown = [
-        because(joined[-1], "the agent was there"),
-        because(gone[-1], "it left"),
-        Because(source="server log", text=stayed),
-    ]
-    return finding(call, "LKD407", Step.AGENT_CONNECTED, POSSIBLE, shown, ["LKD206"])
 
 
 def job_taken_by_stray_worker(call: Call, proofs: Proofs) -> Finding | None:
@@ -317,9 +258,6 @@ RULES = (
     agent_media_failed,
     job_never_launched,
     job_failed,
-    crashed_in_the_room,
-    left_the_phone_alone,
-    left_and_nobody_followed,
 )
 
 
@@ -351,7 +289,22 @@ def _sure(call: Call, line: LogLine) -> Confidence | None:
         # Of a line that a person picked nothing says when the job began: the agent may have been there.
         return POSSIBLE if line.read.excerpt else None
     allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
-    return POSSIBLE if line.at - asked[-1].at <= allowed else None
+    if line.at - asked[-1].at <= allowed or (meaning(line) is Said.EXITED and _broke_off(call, line)):
+        return POSSIBLE
+    return None
+
+
+def _broke_off(call: Call, line: LogLine) -> bool:
+    """Whether a job's process that ended later than an agent takes to join ended in the midst of its work, by lines
+    that a person picked: none of them tells that the call or the job was over by then."""
+    over = call.component_logs.said(*_OVER)
+    return line.read.excerpt and not any(is_above(one, line) for one in over)
+
+
+_OVER = (
+    *(Said.SESSION_CLOSED, Said.PROCESS_EXITS, Said.JOB_ENDED, Said.PARTICIPANT_LEFT, Said.SIP_OVER, Said.SHUT_DOWN),
+    *(Said.ROOM_CLOSED, Said.ROOM_DELETED, Said.ROOM_IDLE, Said.DISPATCH_DELETED, Said.DRAINING),
+)
 
 
 def _media_failures(call: Call) -> list[LogLine]:
@@ -365,6 +318,26 @@ def _media_failures(call: Call) -> list[LogLine]:
         if logs.is_agent(line) and line.at and since and line.at - since >= MEDIA_TAKES:
             failures.append(line)
     return failures
+
+
+def _closed_before_it_was_late(call: Call) -> bool:
+    """Whether the room was closed before the agent had had its time to connect."""
+    logs = call.component_logs
+    began = next((line.at for line in logs.said(Said.ASSIGNED) if line.at), call.dispatched_at)
+    closed = next((line.at for line in logs.said(Said.ROOM_CLOSED) if line.at), None)
+    allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
+    return began is not None and closed is not None and closed - began < allowed
+
+
+def _failing_media_would_show(call: Call, line: LogLine) -> bool:
+    """Whether a participant whose media does not connect would have been seen at this line of its job's: in the log
+    of the room's node, in the worker's, which goes on until the library gives up, or in a look until then."""
+    logs = call.component_logs
+    if line.at is None:
+        return False
+    gives_up, joined_at_most = line.at + MEDIA_GIVEN_UP, line.at + MEDIA_GIVEN_UP - SAID_TO_BE_SLOW
+    looked = any(line.at <= listing.read.now <= joined_at_most for listing in call.participant_lists)
+    return looked or logs.covers_room(line.at) or logs.covers("worker", gives_up)
 
 
 def _never_seen(call: Call) -> bool:

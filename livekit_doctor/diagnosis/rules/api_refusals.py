@@ -5,15 +5,17 @@ say: then it is the first one of a call that nothing shows to have succeeded.
 """
 
 import re
+from datetime import datetime
 
 from msgspec.structs import replace
 
 from livekit_doctor import catalogue
+from livekit_doctor.diagnosis import connection_words
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.carrier_answers import QUOTED
-from livekit_doctor.diagnosis.times import PLACING
+from livekit_doctor.diagnosis.times import OF_ANOTHER_DAY, PLACING
 from livekit_doctor.evidence.observations import ApiRefusal
 from livekit_doctor.flow import Confidence, Step
 
@@ -74,6 +76,15 @@ def dispatched_without_room(call: Call, proofs: Proofs) -> Finding | None:
     return replace(found, confidence=sure, because=(*found.because, Because(source="so", text=why)))
 
 
+def unreachable(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD003: the program that places the calls did not get through to LiveKit."""
+    for item in reversed(list(call.setup.all(ApiRefusal))):
+        why = connection_words.why(item.message) if item.method and not (item.status or item.twirp_code) else None
+        if why is not None and why[0] in connection_words.BEFORE_ANY_ANSWER:
+            return _finding(call, proofs, item, "LKD003", (), (), kind=why[0])
+    return None
+
+
 def _says_no_room(item: ApiRefusal) -> bool:
     words = re.search(_NO_ROOM, item.message, re.IGNORECASE) is not None
     return words if not item.method else item.method == "CreateDispatch" and (words or item.twirp_code == "not_found")
@@ -81,7 +92,7 @@ def _says_no_room(item: ApiRefusal) -> bool:
 
 _NO_ROOM = r"requested room does not exist|room (?:does not exist|not found)|could not find (?:the )?room"
 
-RULES = (credentials_rejected, quota_exceeded, dispatched_without_room)
+RULES = (credentials_rejected, quota_exceeded, dispatched_without_room, unreachable)
 
 
 def _last(call: Call, codes: tuple[str, ...], statuses: tuple[int, ...]) -> ApiRefusal | None:
@@ -102,14 +113,28 @@ def _is_of_token(item: ApiRefusal, statuses: tuple[int, ...]) -> bool:
 
 def _is_of_other_time(call: Call, refusal: ApiRefusal) -> bool:
     """Whether it is dated well before the call, or after it: a person picked it, and it names neither room nor call."""
+    if refusal.at is None:
+        return False
+    times = _times(call)
+    if not times:  # nobody knows when the call was
+        return not call.only_excerpts or call.setup.evidence.now - refusal.at > OF_ANOTHER_DAY
+    return not min(times) - PLACING <= refusal.at <= max(times) + PLACING
+
+
+def _is_of_another_day(call: Call, refusal: ApiRefusal) -> bool:
+    """Whether it is so far from the call that no zone explains it: then it is another call's."""
+    times = _times(call)
+    if refusal.at is None or not times:
+        return False
+    return not min(times) - OF_ANOTHER_DAY <= refusal.at <= max(times) + OF_ANOTHER_DAY
+
+
+def _times(call: Call) -> list[datetime]:
+    """When the call is known to have been."""
     times = [row.at for row in call.rows] + ([call.room_info.created_at] if call.room_info else [])
     times += [line.at for line in call.component_logs.own if line.at is not None and line.zoned]
     times += [item.at for item in call.sightings if item.at is not None]
-    if refusal.at is None:
-        return False
-    if not times:  # nobody knows when the call was
-        return not call.only_excerpts
-    return not min(times) - PLACING <= refusal.at <= max(times) + PLACING
+    return times + [answer.when for answer in call.answers if answer.when is not None]
 
 
 def _another_would_show(call: Call, step: Step, refusal: ApiRefusal) -> bool:
@@ -130,7 +155,7 @@ def _finding(
     **values: str,
 ) -> Finding | None:
     step = step or _STEPS.get(refusal.method) or next((one for one in _STEPS.values() if one not in proofs), None)
-    if step is None or step in proofs:
+    if step is None or step in proofs or _is_of_another_day(call, refusal):
         return None
     http = f"HTTP {refusal.status}" if refusal.status else ""
     words = " ".join(filter(None, (http, refusal.twirp_code.removeprefix("unknown"))))

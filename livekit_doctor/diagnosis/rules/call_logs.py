@@ -13,13 +13,9 @@ from livekit_doctor.flow import Confidence
 
 
 def call_logs_unreadable(setup: Setup) -> Iterator[Finding]:
-    """LKD602: configured, and not read; or read by a role from which rows are hidden."""
+    """LKD602: configured, and not read."""
     for entry in setup.coverage(sources.CALL_LOGS):
         yield from unreadable(entry)
-    table = setup.latest(LogTable)
-    if table is not None and table.row_security and not table.has_rows:
-        text = f"no row of {table.name} is visible, and row-level security applies to this role: rows may be hidden"
-        yield _finding(setup, "LKD602", table, text, Confidence.LIKELY, kind="row_security", role=table.role)
 
 
 def call_logs_unindexed(setup: Setup) -> Iterator[Finding]:
@@ -47,11 +43,11 @@ def call_logs_unmapped_states(setup: Setup) -> Iterator[Finding]:
         )
 
 
-def _finding(setup: Setup, code: str, table: LogTable, text: str, confidence: Confidence, **values: str) -> Finding:
+def _finding(setup: Setup, code: str, table: LogTable, text: str, confidence: Confidence) -> Finding:
     logs = setup.settings.call_logs
     return Finding(
         code=code,
         confidence=confidence,
         because=(Because(source=table.name, at=table.read.now, text=text),),
-        values={"schema": logs.schema, "table": logs.table, "column": logs.columns.call_id, **values},
+        values={"schema": logs.schema, "table": logs.table, "column": logs.columns.call_id},
     )

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue.sip_statuses import Meaning, carrier_words, sip_status
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.carrier import CarrierAnswer, Kind
+from livekit_doctor.diagnosis.carrier import CarrierAnswer
+from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.times import NOTHING_MISSED, ROOM_LINGERS
@@ -38,7 +39,7 @@ NOT_THE_LAST = Because(
     source="not seen", text="whether the phone was dialled again after it: nothing that was read would show that"
 )
 
-QUOTED = Because(source="evidence", text="it is quoted in a sentence, and may be about another call")
+QUOTED = Because(source="evidence", text="it is quoted in a sentence, or stands alone, and may be about another call")
 
 
 def last_answer(call: Call, proofs: Proofs, *kinds: Kind) -> CarrierAnswer | None:
@@ -56,10 +57,12 @@ def last_answer(call: Call, proofs: Proofs, *kinds: Kind) -> CarrierAnswer | Non
 
 
 def sip_call_rejected(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD204: a final SIP status other than a request for a login."""
+    """LKD204: a final SIP status other than a request for a login, or the carrier's own words alone."""
     answer = last_answer(call, proofs, Kind.REJECTED)
-    if answer is None or answer.sip_status is None:
+    if answer is None:
         return None
+    if answer.sip_status is None:
+        return _refused_in_words(call, proofs, answer)
     status = sip_status(answer.sip_status)
     label = f"SIP {status.code} {status.name}" + ("" if status.registered else " (not registered)")
     said = carrier_words(answer.sip_text, answer.words)
@@ -79,6 +82,15 @@ def sip_call_rejected(call: Call, proofs: Proofs) -> Finding | None:
         sip_status=str(status.code),
         carrier_words=said.name if said else "",
     )
+
+
+def _refused_in_words(call: Call, proofs: Proofs, answer: CarrierAnswer) -> Finding | None:
+    """LKD204 by what the carrier says where it names no status, as its debugger does."""
+    said = carrier_words(answer.words)
+    if said is None:
+        return None
+    meanings, step = _told("the carrier's words", (said.meaning,)), _after_ringing(proofs)
+    return _exact(call, proofs, answer, step, because=meanings, detail=answer.words, carrier_words=said.name)
 
 
 def _told(label: str, meanings: tuple[Meaning, ...]) -> list[Because]:
@@ -177,6 +189,10 @@ def timed_out_while_dialing(call: Call, proofs: Proofs) -> Finding | None:
         because.append(Because(source="ListParticipants", at=at, text="sip.callStatus was dialing to the end"))
         if not answer.cut_short:
             confidence, candidates, values = Confidence.LIKELY, [], values | {"kind": "silent"}
+    if answer.doubt:
+        confidence = Confidence.POSSIBLE
+        because.append(Because(source=answer.because.source, at=answer.when, text=answer.doubt))
+    candidates = list(dict.fromkeys([*candidates, *sorted(_others(call, "LKD205"))]))
     return Finding(
         code="LKD205",
         step=Step.SIP_RINGING,
@@ -184,7 +200,11 @@ def timed_out_while_dialing(call: Call, proofs: Proofs) -> Finding | None:
         because=(*because, *_cut_short(answer)),
         candidates=tuple(candidates),
         values=values,
-        ruled_out=tuple(RuledOut(code=code, because=why) for code, why in ruled_out.items() if code not in candidates),
+        ruled_out=tuple(
+            RuledOut(code=code, because=why)
+            for code, why in ruled_out.items()
+            if code not in candidates and not answer.open_end
+        ),
     )
 
 
@@ -200,14 +220,17 @@ def timed_out_while_ringing(call: Call, proofs: Proofs) -> Finding | None:
     if answer is None or Step.SIP_RINGING not in proofs:
         return None
     rang = next(iter(proofs[Step.SIP_RINGING]))
+    others = _others(call, "LKD206")
+    refused = RuledOut(code="LKD204", because="a refusal after the ringing has a SIP status")
     seen = _last_seen_at(call, answer, "ringing") and not answer.cut_short and len(call.answers) == 1
     return Finding(
         code="LKD206",
         step=Step.SIP_ANSWERED,
-        confidence=Confidence.PROVEN if seen else Confidence.LIKELY,
+        confidence=Confidence.POSSIBLE if answer.doubt else Confidence.PROVEN if seen else Confidence.LIKELY,
         because=(answer.because, Because(source=rang.source, at=rang.at, text=rang.text), *_cut_short(answer)),
+        candidates=tuple(sorted(others)),
         values=_dialled(answer),
-        ruled_out=(RuledOut(code="LKD204", because="a refusal after the ringing has a SIP status"),),
+        ruled_out=() if "LKD204" in others or answer.open_end else (refused,),
     )
 
 
@@ -280,6 +303,11 @@ def _of_another_attempt(call: Call, proofs: Proofs, answer: CarrierAnswer) -> tu
     return (Because(source=row.read.source, at=row.at, text=text),)
 
 
+def _others(call: Call, code: str) -> set[str]:
+    """What other answers say that are not known to be an earlier attempt's: of undated ones nobody knows the order."""
+    return {CODES[other.kind] for other in call.answers if other.kind in CODES and not other.earlier} - {code}
+
+
 def _exact(
     call: Call,
     proofs: Proofs,
@@ -293,7 +321,7 @@ def _exact(
     """What the answer says, proven; where another attempt was answered otherwise, or nothing would show a later one,
     only likely; where it is no more than quoted, or may be another attempt's, possible."""
     code = CODES[answer.kind]
-    others = {CODES[other.kind] for other in call.answers if other.kind in CODES and not other.earlier} - {code}
+    others = _others(call, code)
     doubts = (*((QUOTED,) if answer.quoted else ()), *_of_another_attempt(call, proofs, answer))
     candidates = others or (catalogue.get(code).candidates if doubts else ())
     unsure = bool(others) or answer.open_end
@@ -304,5 +332,5 @@ def _exact(
         because=(answer.because, *doubts, *(because or ()), *((NOT_THE_LAST,) if answer.open_end else ())),
         candidates=tuple(sorted(candidates)),
         values={key: value for key, value in values.items() if value} | _dialled(answer),
-        ruled_out=tuple(item for item in ruled_out or () if item.code not in others),
+        ruled_out=() if doubts or answer.open_end else tuple(r for r in ruled_out or () if r.code not in others),
     )

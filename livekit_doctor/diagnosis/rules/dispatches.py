@@ -5,24 +5,22 @@ that would show the fault was not read.
 """
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.correlation import call_id_in, live_rooms, mentions
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.names import near_miss, written_alike
-from livekit_doctor.diagnosis.proofs import Proofs, overdue
+from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.looks import (
     dispatches_listed,
     finding,
     job_was_lost,
     listed_dispatches,
     logged_row,
-    nobody_ever_joined,
-    phones_in,
 )
-from livekit_doctor.diagnosis.seen import ANSWERED
-from livekit_doctor.diagnosis.times import CREATED_TOGETHER, JOB_LISTED_AFTER, PLACING, SECOND_LOOK
+from livekit_doctor.diagnosis.rules.placing import past_dispatch, placer_is_past
+from livekit_doctor.diagnosis.times import CREATED_TOGETHER, JOB_LISTED_AFTER, PLACING
 from livekit_doctor.evidence.observations import (
     Dispatch,
     DispatchList,
@@ -33,8 +31,6 @@ from livekit_doctor.evidence.observations import (
     is_scratch,
 )
 from livekit_doctor.flow import Confidence, Step
-
-OPENING = (Step.CALL_REQUESTED, Step.ROOM_CREATED)
 
 
 def agent_not_dispatched(call: Call, proofs: Proofs) -> Finding | None:
@@ -97,26 +93,24 @@ def dispatch_deleted(call: Call, proofs: Proofs) -> Finding | None:
     """
     if not _dispatch_missing(call, proofs):
         return None
+    if job_was_lost(call):
+        return None  # it was cleaned up after it had led to nothing
     seen = _listed_before(call)
     logged = _logged_dispatch_id(call)
     candidates: list[str] = []
+    # Whoever deletes a dispatch that should long have had a job tidies up.
     if seen:
         dispatch = seen[-1]
         text = f'dispatch {dispatch.id} for "{dispatch.agent_name}" was listed before and is gone'
         because, confidence = [listed_dispatches(call, text), dispatches_listed(call)], Confidence.PROVEN
-        if job_was_lost(call):
-            return None  # it was cleaned up after it had led to nothing
-        lived = _time_without_job(call, dispatch)
-        # Whoever deletes a dispatch that should long have had a job tidies up; when it was deleted, nobody saw.
-        if lived[0] > JOB_LISTED_AFTER:
+        if not dispatch.jobs and _may_have_lived(call, dispatch.created_at, dispatch) > JOB_LISTED_AFTER:
             confidence, candidates = Confidence.POSSIBLE, ["LKD402"]
-        elif lived[1] > JOB_LISTED_AFTER:
-            confidence, candidates = Confidence.LIKELY, ["LKD402"]
         logged = dispatch.id
     elif not call.listed:
         text = "no dispatch at all; a room without agents always lists the automatic one"
-        # Whether it was deleted because no worker had taken its job, nobody saw.
         because, confidence, candidates = [listed_dispatches(call, text)], Confidence.LIKELY, ["LKD402"]
+        if _may_have_lived(call, call.room_info.created_at if call.room_info else None) > JOB_LISTED_AFTER:
+            confidence = Confidence.POSSIBLE
     elif logged is not None and _others_searched(call):
         text = f"dispatch {logged}, which the log names, is in no live room"
         because, confidence = [listed_dispatches(call, text), dispatches_listed(call)], Confidence.LIKELY
@@ -131,14 +125,11 @@ def _listed_before(call: Call) -> list[Dispatch]:
     return list({d.id: d for d in listed if call.agent_name in (None, d.agent_name)}.values())
 
 
-def _time_without_job(call: Call, dispatch: Dispatch) -> tuple[timedelta, timedelta]:
-    """How long the dispatch was there without a job, at least and at most, as far as looks tell."""
-    created = dispatch.created_at
-    if dispatch.jobs or created is None:
-        return timedelta(), timedelta()
-    with_it = max(one.read.now for one in call.dispatch_lists if dispatch.id in {d.id for d in one.dispatches})
-    without = (listing.read.now for listing in call.dispatch_lists if listing.read.now > with_it)
-    return with_it - created, min(without, default=with_it) - created
+def _may_have_lived(call: Call, created: datetime | None, dispatch: Dispatch | None = None) -> timedelta:
+    """The longest that a dispatch can have been there, from its creation to the first look without it."""
+    shown = [one.read.now for one in call.dispatch_lists if dispatch and dispatch.id in {d.id for d in one.dispatches}]
+    without = [one.read.now for one in call.dispatch_lists if not shown or one.read.now > max(shown)]
+    return min(without) - created if created and without else timedelta()
 
 
 def dispatched_to_other_room(call: Call, proofs: Proofs) -> Finding | None:
@@ -188,7 +179,7 @@ def inbound_rule_without_agent(call: Call, proofs: Proofs) -> Finding | None:
     rule = call.inbound_rule
     if rule is None or rule.room_preset or not call.api_covers or not call.agent_name:
         return None
-    if Step.AGENT_CONNECTED in proofs or call.served_by_other or not _past_dispatch(call, proofs):
+    if Step.AGENT_CONNECTED in proofs or call.served_by_other or not past_dispatch(call, proofs):
         return None
     names = {call.agent_name, *call.settings.agent.others}
     if names & {*rule.agents, *(dispatch.agent_name for dispatch in call.listed)}:
@@ -220,91 +211,7 @@ def _dispatch_missing(call: Call, proofs: Proofs) -> bool:
         return False
     if call.served_by_other or (call.agent_name is None and call.others_present):
         return False  # whoever it is has taken over, or is the agent, of another framework
-    return _past_dispatch(call, proofs)
-
-
-def _past_dispatch(call: Call, proofs: Proofs) -> bool:
-    """Whether the component that places the call is past the point at which it dispatches.
-
-    It may be waiting for the answer before it dispatches, and a phone that is not answered,
-    or was refused before anybody looked, then leaves a room without a dispatch. Where no row
-    says that it is past that, an answered phone must be waiting for the agent in two looks,
-    since one glimpse may fall between the answer and the dispatch; or nobody ever came at all.
-    """
-    if not overdue(call, proofs, Step.AGENT_DISPATCHED):
-        return False
-    if call.inbound or Step.AGENT_DISPATCHED in call.logged:
-        return True
-    if placer_is_past(call) and not call.phone_waits and not _answered_just_now(call):
-        return True
-    if _answered_and_alone(call):
-        return call.watched(_looks_since_answer(call)) >= SECOND_LOOK
-    return nobody_ever_joined(call)
-
-
-def _answered_just_now(call: Call) -> bool:
-    """By a row: what dispatches on the answer, another component maybe, has not had its time."""
-    row = call.logged.get(Step.SIP_ANSWERED)
-    allowed = timedelta(seconds=call.settings.flow.allowances.agent_dispatched.broken_after)
-    return row is not None and Step.AGENT_DISPATCHED not in call.logged and call.rows_now - row.at < allowed
-
-
-def wants_second_look_for_dispatch(call: Call, proofs: Proofs) -> bool:
-    """Whether only a second look keeps a missing dispatch from being concluded."""
-    return (
-        call.api_covers
-        and not call.dispatches
-        and call.agent_name != ""
-        and not call.agents_seen
-        and overdue(call, proofs, Step.AGENT_DISPATCHED)
-        and not placer_is_past(call)
-        and _answered_and_alone(call)
-        and call.watched(_looks_since_answer(call)) < SECOND_LOOK
-    )
-
-
-def placer_is_past(call: Call) -> bool:
-    """The component that places the call logged a dispatch, or that CreateSIPParticipant returned,
-    long enough ago for a dispatch right after that.
-
-    Another component may log the SIP participant, a webhook say, while this one still waits.
-    """
-    if Step.AGENT_DISPATCHED in call.logged:
-        return True
-    row = call.logged.get(Step.SIP_PARTICIPANT_CREATED, call.logged.get(Step.SIP_ANSWERED))
-    if row is None:
-        return False
-    opened_by = {opening.source for step, opening in call.logged.items() if step in OPENING}
-    known_time = not _is_behind(call, row.source, call.tolerance)
-    settled = call.rows_now - row.at >= SECOND_LOOK + call.tolerance
-    return row.source in (opened_by or {row.source}) and known_time and settled
-
-
-def _is_behind(call: Call, source: str, tolerance: timedelta) -> bool:
-    """Whether a component's clock is behind LiveKit's: it logged what it made before that was there."""
-    made = {
-        Step.ROOM_CREATED: call.room_info.created_at if call.room_info else None,
-        Step.SIP_PARTICIPANT_CREATED: call.phone.joined_at if call.phone else None,
-    }
-    rows = [(call.logged[step], when) for step, when in made.items() if when and step in call.logged]
-    return any(row.source == source and when - row.at > tolerance for row, when in rows)
-
-
-def _answered_and_alone(call: Call) -> bool:
-    """The phone was answered and is on the line, and nobody else is who may have taken over from an agent."""
-    alone = not call.others_present and len(phones_in(call.participant_list)) == 1
-    return call.phone_present and not call.phone_waits and bool(call.phone_status) and alone
-
-
-def _looks_since_answer(call: Call) -> list[ParticipantList]:
-    looks: list[ParticipantList] = []
-    for listing in call.participant_lists:
-        states = {p.attributes.get("sip.callStatus") for p in phones_in(listing)}
-        if states and states <= {*ANSWERED}:
-            looks.append(listing)
-        else:
-            looks.clear()
-    return looks
+    return past_dispatch(call, proofs)
 
 
 def _room_existed_before(call: Call) -> Because | None:

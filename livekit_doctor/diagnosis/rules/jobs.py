@@ -9,6 +9,7 @@ from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.diagnosis.proofs import Proofs, age, waited
 from livekit_doctor.diagnosis.rules import job_logs
 from livekit_doctor.diagnosis.rules.looks import finding, listed_dispatches, no_agent
+from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import JOB_LISTED_AFTER
 from livekit_doctor.evidence.observations import (
     Canary,
@@ -165,9 +166,19 @@ def _job_missing(call: Call, proofs: Proofs) -> bool:
         return False
     if not call.dispatches or call.jobs or call.declined_jobs:
         return False
-    if Step.JOB_ASSIGNED in proofs or call.agents_seen:
+    if Step.JOB_ASSIGNED in proofs or call.agents_seen or _runs_a_job(call):
         return False
     return job_is_late(call, proofs)
+
+
+def _runs_a_job(call: Call) -> bool:
+    """Whether a worker's log has lines from inside a job of this room, which a worker has then: that it was asked, and
+    what came of being asked, is outside it."""
+    logs = call.component_logs
+    outside = {id(line) for line in logs.ever_said(Said.ASKED, Said.ASSIGNMENT_LATE)}
+    jobs = logs.job_ids - logs.latest.earlier_jobs
+    inside = (line for line in logs.own if line.log == "worker" and id(line) not in outside)
+    return any(line.fields.get("job_id") in jobs for line in inside)
 
 
 def job_is_late(call: Call, proofs: Proofs) -> bool:

@@ -8,11 +8,11 @@ from datetime import timedelta
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.carrier import Kind
+from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs, age, overdue
 from livekit_doctor.diagnosis.rules.carrier_answers import last_answer
-from livekit_doctor.diagnosis.times import NOTHING_MISSED
+from livekit_doctor.diagnosis.times import LEAVES_WITHIN, NOTHING_MISSED
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import OutboundTrunkList
 from livekit_doctor.flow import Confidence, Step
@@ -135,9 +135,13 @@ def _given_up(call: Call, step: Step) -> bool:
 
 
 def _answer_is_known(call: Call, proofs: Proofs) -> bool:
-    """The answer says more than that the phone has left."""
+    """The answer says more than that the phone has left; or it was dialled again since it was seen."""
     explained = set(Kind) - {Kind.STARTED, Kind.UNEXPLAINED}
-    return last_answer(call, proofs, *explained) is not None
+    joined, last = call.phone.joined_at if call.phone else None, call.dials.last
+    again = joined is not None and last is not None and last - joined > LEAVES_WITHIN
+    seen = call.phone_states[-1][0] if call.phone_states else None
+    again = again or (not call.phone_present and seen is not None and call.dials.again(seen))
+    return again or last_answer(call, proofs, *explained) is not None
 
 
 def _phone_missing(call: Call, proofs: Proofs) -> bool:

@@ -8,12 +8,19 @@ from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because
 from livekit_doctor.diagnosis.findings import Because, Finding
-from livekit_doctor.diagnosis.names import near_miss, written_alike
+from livekit_doctor.diagnosis.names import near_miss, requested_agents, written_alike
 from livekit_doctor.diagnosis.proofs import Proofs
-from livekit_doctor.diagnosis.rules.dispatches import placer_is_past, stray_dispatches
+from livekit_doctor.diagnosis.rules.dispatches import stray_dispatches
 from livekit_doctor.diagnosis.rules.looks import finding, job_was_lost
+from livekit_doctor.diagnosis.rules.placing import placer_is_past
 from livekit_doctor.diagnosis.said import Said
-from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, PLACING, SECOND_LOOK, STILL_WRITTEN
+from livekit_doctor.diagnosis.times import (
+    ANSWERED_WITHIN,
+    JOB_LISTED_AFTER,
+    PLACING,
+    STILL_WRITTEN,
+    WORKER_ANSWERS_WITHIN,
+)
 from livekit_doctor.evidence.observations import DispatchList, LogLine, is_scratch
 from livekit_doctor.flow import Confidence, Step, order
 
@@ -24,7 +31,10 @@ def dispatch_deleted(call: Call, proofs: Proofs) -> Finding | None:
     """LKD413: DeleteDispatch was called for this room before the agent was in it."""
     deleted = _succeeded(call, Said.DISPATCH_DELETED)
     made = _dispatches(call, call.component_logs.said(Said.DISPATCH_CREATED))
+    all_made = _all_dispatches(call)
     if _reached(proofs) or not deleted or call.dispatches or len(made) > len(deleted):
+        return None
+    if _dispatched_besides(call, all_made) or _sought_after(call, deleted[-1]):
         return None
     if job_was_lost(call, before=deleted[-1].at) or _had_its_time(call, made, deleted):
         return None  # it was cleaned up after it had led to nothing
@@ -33,8 +43,10 @@ def dispatch_deleted(call: Call, proofs: Proofs) -> Finding | None:
     dispatch_id = deleted[-1].fields.get("dispatch_id")
     shown = [because(deleted[-1], f"dispatch {dispatch_id or 'of this room'} was deleted")]
     dated = made or call.component_logs.said(Said.ROOM_OPENED)
-    # When it was made, nobody knows: it may have been there for long, and led to nothing.
-    sure = POSSIBLE if not dated else PROVEN if call.api_covers else LIKELY
+    # It may have been there for long, and led to nothing; or another one was deleted, made in another way.
+    lived = deleted[-1].at - dated[-1].at if dated and dated[-1].at and deleted[-1].at else None
+    doubtful = lived is None or lived > JOB_LISTED_AFTER or len(all_made) > len(deleted)
+    sure = POSSIBLE if doubtful else PROVEN if call.api_covers else LIKELY
     return _finding(call, "LKD413", sure, shown, dispatch_id=dispatch_id)
 
 
@@ -44,9 +56,12 @@ def agents_ignored(call: Call, proofs: Proofs) -> Finding | None:
         return None
     opened = call.component_logs.said(Said.ROOM_OPENED)
     asked = [line for line in _succeeded(call, Said.ROOM_ASKED_FOR) if _names_agent(call, line)]
-    late = [line for line in asked if opened and line.at and opened[0].at and line.at - opened[0].at > CREATED_AT_ONCE]
+    opening = call.component_logs.opened_with_agents
+    late = [line for line in asked if opened and line.at and opened[0].at and line not in opening]
     if not late or len(late) < len(asked) or job_was_lost(call):
         return None  # the one that opened the room had named the agent, or else the agent was dispatched
+    if _succeeded(call, Said.DISPATCH_CREATED) or _dispatched_besides(call, late):
+        return None  # it was dispatched in another way, if under another name
     shown = [
         because(opened[0], "the room was opened"),
         because(late[0], "and was there when CreateRoom was called with agents"),
@@ -64,7 +79,8 @@ def dispatched_to_other_room(call: Call, proofs: Proofs) -> Finding | None:
         if other == call.room.name or line.at is None or began is None or abs(line.at - began) > PLACING:
             continue
         alike, near = written_alike(call.room.name, other), near_miss(call.room.name, other)
-        if not near:
+        again = call.logged.get(Step.AGENT_DISPATCHED)
+        if not near or (again is not None and again.at - line.at > call.tolerance):
             continue
         text = f'the dispatch went to room "{other}", whose name differs only in {alike or near}'
         return _finding(call, "LKD409", LIKELY if alike else POSSIBLE, [because(line, text)], other_room=other)
@@ -129,12 +145,18 @@ def room_closed_early(call: Call, proofs: Proofs) -> Finding | None:
     shown = [because(opened[-1], "the room was opened"), because(line, f"and closed: {why}")]
     # Where it was there for long enough, that nobody came has another reason.
     early = line.at is None or opened[-1].at is None or line.at - opened[-1].at <= _time_to_join(call)
+    early = early and not _had_time_to_answer(call, line)
     return _finding(call, "LKD502", PROVEN if early else POSSIBLE, shown, step=Step.ROOM_CREATED)
 
 
 def _time_to_join(call: Call) -> timedelta:
     """How long a room is needed until the agent is in it, which is dispatched as it is opened."""
     return timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
+
+
+def _had_time_to_answer(call: Call, closed: LogLine) -> bool:
+    """Whether an agent had been dispatched so long before this that a worker must have answered."""
+    return any(line.at and closed.at and closed.at - line.at > ANSWERED_WITHIN for line in _all_dispatches(call))
 
 
 def room_never_created(call: Call, proofs: Proofs) -> Finding | None:
@@ -198,7 +220,8 @@ def _not_dispatched(call: Call, proofs: Proofs) -> bool:
     """Nothing but a log row, if anything, says that the agent was dispatched into this room."""
     if _reached(proofs) or call.dispatches or call.agent_name == "":
         return False
-    return all(proof.source == call.rows[0].read.source for proof in proofs.get(Step.AGENT_DISPATCHED, ()) if call.rows)
+    rows = {row.read.source for row in call.rows}
+    return all(proof.source in rows or proof.implied for proof in proofs.get(Step.AGENT_DISPATCHED, ()))
 
 
 def _phone_answered(call: Call, proofs: Proofs) -> bool:
@@ -207,9 +230,14 @@ def _phone_answered(call: Call, proofs: Proofs) -> bool:
 
 
 def _may_wait_for_answer(call: Call, proofs: Proofs) -> bool:
-    """Whether something may dispatch on the phone's answer, and the answer has not come or has just come."""
-    told = [when for proof in proofs.get(Step.SIP_ANSWERED, ()) if (when := proof.at or proof.by)]
-    return call.phone_present and (not told or call.livekit_now - min(told) < SECOND_LOOK)
+    """Whether something may dispatch on the phone's answer, and the answer has not come or has just come. One that
+    rang out, or was refused, was not answered, either."""
+    if Step.SIP_ANSWERED not in proofs:
+        return Step.AGENT_DISPATCHED not in call.logged
+    dated = [proof.at for proof in proofs[Step.SIP_ANSWERED] if proof.at]  # each by its own clock
+    latest = max(dated) if dated else min((proof.by for proof in proofs[Step.SIP_ANSWERED] if proof.by), default=None)
+    allowed = timedelta(seconds=call.settings.flow.allowances.agent_dispatched.broken_after)
+    return call.phone_present and (latest is None or call.livekit_now - latest < allowed)
 
 
 def _began(call: Call) -> datetime | None:
@@ -231,8 +259,31 @@ def _dispatches(call: Call, lines: tuple[LogLine, ...]) -> list[LogLine]:
     return [line for line in succeeded if call.agent_name is None or _names_agent(call, line)]
 
 
+def _all_dispatches(call: Call) -> list[LogLine]:
+    """All that dispatched an agent into the room, whichever: CreateRoom that opened it, and CreateDispatch."""
+    return [*call.component_logs.opened_with_agents, *_succeeded(call, Said.DISPATCH_CREATED)]
+
+
+def _sought_after(call: Call, deleted: LogLine) -> bool:
+    """Whether a worker was sought for a job after this dispatch was deleted: for another's. What became of its own
+    job the server says when the worker has answered, also where it was deleted meanwhile (recorded, 1.13.11)."""
+    logs = call.component_logs
+    return deleted.at is not None and any(
+        line.at
+        and line.zoned
+        and line.at - deleted.at > (WORKER_ANSWERS_WITHIN if line.log == "server" else call.tolerance)
+        for line in logs.said(Said.ASKED, Said.NO_CAPACITY, Said.DECLINED, Said.TIMED_OUT)
+    )
+
+
+def _dispatched_besides(call: Call, known: list[LogLine]) -> bool:
+    """Whether rows tell of more dispatches than these: one of them the log does not have."""
+    return sum(call.step_of_state[row.state] is Step.AGENT_DISPATCHED for row in call.rows) > len(known)
+
+
 def _names_agent(call: Call, line: LogLine) -> bool:
-    return bool(call.agent_name) and f'"{call.agent_name}"' in line.fields.get("request", "")
+    named = requested_agents(line.fields.get("request", ""))
+    return bool(named) if call.agent_name is None else bool(call.agent_name) and call.agent_name in named
 
 
 def _finding(

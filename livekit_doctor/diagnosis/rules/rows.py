@@ -39,7 +39,7 @@ def never_logged(call: Call, proofs: Proofs) -> Finding | None:
     absent = first_absent(call, proofs)
     if absent is None or not call.rows_are_whole or not rows_are_old(call) or _ended_too_soon(call):
         return None
-    if talked_for(call) is not None or _agent_came_before(call):
+    if talked_for(call) is not None or _agent_came_before(call) or _dispatched_again_just_now(call):
         return None
     proven = [index for index, step in enumerate(WAY) if step in proofs]
     stretch = WAY[max(proven, default=0) + 1 : WAY.index(absent) + 1]
@@ -81,6 +81,12 @@ def _agent_came_before(call: Call) -> bool:
     that nobody knows of which dispatch it is."""
     came = (Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED, Step.AGENT_AUDIO)
     return any(call.step_of_state[row.state] in came for row in call.outdated)
+
+
+def _dispatched_again_just_now(call: Call) -> bool:
+    """Whether LiveKit tells of a dispatch that is younger than what its agent may take."""
+    began = call.component_logs.latest.began
+    return not call.is_over and began is not None and call.rows_now - began <= _patience(call)
 
 
 def first_absent(call: Call, proofs: Proofs) -> Step | None:
@@ -153,7 +159,8 @@ def _ended_too_soon(call: Call) -> bool:
 def room_closed_early(call: Call, proofs: Proofs) -> Finding | None:
     """LKD502: the room was there, or was logged as created, and is gone before either leg began.
 
-    Proven where it was watched from its creation on. From a row it is only possible: the room may
+    Proven where it was watched from its creation on, and the server's log shows that no attempt to dial was refused:
+    that leaves nobody in the room, and a team that gives up deletes it. From a row it is only possible: the room may
     be on another server than the one asked (LKD501), a row older than a room's usual empty timeout
     says nothing, and one that was just written may be of a room that came after the look.
     """
@@ -164,13 +171,14 @@ def room_closed_early(call: Call, proofs: Proofs) -> Finding | None:
         if not _watched_from_creation(call, call.room_info):
             return None
         text = f"room {call.room_info.sid} was open before, with nobody in it, and is gone"
-        because, confidence = _absent(call, text), Confidence.PROVEN
+        shown = call.component_logs.covers_api(call.room_info.created_at) and call.component_logs.api_to_the_end
+        because, confidence = _absent(call, text), Confidence.PROVEN if shown else Confidence.POSSIBLE
     elif row is not None and call.tolerance < call.rows_now - row.at < EMPTY_TIMEOUT:
         text = f"{row.source or 'a component'} logged {row.state} {_ago(call)} ago, and the room is not there"
         because, confidence = _absent(call, text), Confidence.POSSIBLE
     else:
         return None
-    candidates = () if confidence is Confidence.PROVEN else ("LKD501",)
+    candidates = () if confidence is Confidence.PROVEN else ("LKD203",) if call.room_info else ("LKD501",)
     return Finding(
         code="LKD502",
         step=Step.ROOM_CREATED,

@@ -1,15 +1,19 @@
 """Both legs by what was seen of a room at another time, and pasted: webhooks, earlier answers of the API.
 
 Nobody knows how old things were at that moment, nor what came after it: what was missing then is at most
-`possible`. LKD103, 204, 206, 401, 402, 404, 406, 407, 411, 413.
+`possible`. LKD102, 103, 204, 206, 401, 402, 404, 406, 407, 411, 413.
 """
+
+from datetime import datetime
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.dial_errors import DIALED
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.said import LEFT_ROOM
-from livekit_doctor.diagnosis.seen import declined, taken
+from livekit_doctor.diagnosis.seen_room import declined, taken
+from livekit_doctor.diagnosis.times import DATE_RESOLUTION
 from livekit_doctor.evidence.observations import Dispatch, Job, Sighting
 from livekit_doctor.flow import Confidence, Step
 
@@ -25,14 +29,16 @@ the other 4xx and where nobody answered; SIP_TRUNK_FAILURE for 5xx and what did 
 
 
 def phone_left(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD204, 206, 210: the webhook of the phone's leaving has a reason, and the phone had not answered."""
-    if Step.SIP_ANSWERED in proofs or call.inbound or call.phone_present:
+    """LKD204, 206, 210: the webhook of the phone's leaving has a reason, and the phone had not answered. Media may
+    fail later, too."""
+    answered = Step.SIP_ANSWERED in proofs
+    if call.inbound or call.phone_present:
         return None
     for item in reversed(call.sightings):
         phones = [p for p in item.participants if p.kind == "SIP" and not p.attributes.get("sip.ruleID")]
-        if item.at is not None and call.dials.last is not None and call.dials.last > item.at:
-            return None  # it was dialled again
-        if item.left_because in _REASONS and phones:
+        if item.at is not None and _dialled_after(call, item.at):
+            return None
+        if item.left_because in _REASONS and phones and not (answered and item.left_because != "MEDIA_FAILURE"):
             code, step, confidence, candidates = _REASONS[item.left_because]
             if code == "LKD206" and phones[0].attributes.get("sip.callStatus") == "dialing":
                 confidence = Confidence.POSSIBLE  # it is not known to have rung
@@ -48,6 +54,16 @@ def phone_left(call: Call, proofs: Proofs) -> Finding | None:
                 values={key: value for key, value in values.items() if value},
             )
     return None
+
+
+def _dialled_after(call: Call, at: datetime) -> bool:
+    """Whether a phone was created after this moment, or an attempt failed in which none was: only a later attempt does
+    that by the time at which this phone has left."""
+    failed = call.answers[-1] if call.answers else None
+    again = failed is not None and failed.is_failure and failed.kind not in DIALED and failed.when is not None
+    return (call.dials.last is not None and call.dials.last > at) or (
+        again and failed.at - at > DATE_RESOLUTION  # type: ignore[union-attr]
+    )
 
 
 def only_the_automatic_dispatch(call: Call, proofs: Proofs) -> Finding | None:
@@ -72,6 +88,23 @@ def no_job(call: Call, proofs: Proofs) -> Finding | None:
     dispatch = named[-1]
     text = f'dispatch {dispatch.id} for "{dispatch.agent_name}" had no job in the list that was pasted, of whatever age'
     return _possible("LKD402", Step.JOB_ASSIGNED, text, listed, dispatch_id=dispatch.id)
+
+
+def worker_of_almost_the_name(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD102: what a person picked has a dispatch for one name and a worker of almost that. Others were perhaps not
+    picked."""
+    if not call.only_excerpts or _reached(call, proofs) or Step.AGENT_DISPATCHED not in proofs:
+        return None
+    for name, text in call.nearly_named:
+        return Finding(
+            code="LKD102",
+            step=Step.JOB_ASSIGNED,
+            confidence=Confidence.POSSIBLE,
+            because=(Because(source="what was pasted", text=text),),
+            candidates=("LKD101",),
+            values={"agent_name": name, "other_name": call.wanted_agent or ""},
+        )
+    return None
 
 
 def job_declined(call: Call, proofs: Proofs) -> Finding | None:
@@ -202,6 +235,7 @@ RULES = (
     phone_left,
     only_the_automatic_dispatch,
     no_job,
+    worker_of_almost_the_name,
     job_declined,
     job_without_worker,
     job_failed,

@@ -116,11 +116,12 @@ def no_process(pick: Pick, turn: Turn) -> None:
 
 
 def leaves(pick: Pick, turn: Turn) -> None:
-    """Of itself; how long the phone is alone then is for the end of the call."""
+    """Of itself; how long the phone is alone then is for the end of the call. Until it has been that for a while, it
+    may as well be about to hang up."""
     healthy(pick, turn)
     turn.left = turn.audio + pick.choice([pick.uniform(0.1, 2), pick.uniform(2, 30)])
     turn.left_reason = "CLIENT_REQUEST_LEAVE"
-    turn.decided = turn.left
+    turn.decided = turn.left + 3
 
 
 def silent(pick: Pick, turn: Turn) -> None:
@@ -139,7 +140,7 @@ def deleted_later(pick: Pick, turn: Turn) -> None:
     healthy(pick, turn)
     turn.deleted = turn.audio + pick.uniform(2, 30)
     turn.left = turn.decided = turn.deleted + pick.uniform(0.5, 5)
-    turn.left_reason = "SERVICE_REQUEST_REMOVE_PARTICIPANT"
+    turn.left_reason = pick.choice(["CLIENT_REQUEST_LEAVE", "SERVICE_REQUEST_REMOVE_PARTICIPANT"])
 
 
 def other_room(pick: Pick, turn: Turn) -> None:

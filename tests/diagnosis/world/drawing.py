@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from livekit_doctor.settings import Agent, Flow, LiveKit, Settings
 from tests.diagnosis.world.agent_outcomes import AGENT, AgentOutcome
 from tests.diagnosis.world.life import NEVER, OWN_URL, Dial, Life, Maker, Pick, Turn, word
-from tests.diagnosis.world.phone_outcomes import PHONE, PhoneOutcome
+from tests.diagnosis.world.phone_outcomes import PHONE, PhoneOutcome, given_up
 from tests.diagnosis.world.truth import when_silence_is_known
 from tests.diagnosis.world.worker import Worker
 
@@ -118,7 +118,8 @@ def _dispatch(life: Life, pick: Pick, worker: Worker, outcomes: list[str], at: f
             turn.deleted = turn.said + pick.uniform(8, 30)
         life.turns.append(turn)
         known = max(turn.said if turn.said < NEVER else turn.at, turn.decided)
-        at = min(known, turn.at + 25) + pick.choice([pick.uniform(0.3, 3), pick.uniform(0.5, 20)])
+        known = known if outcome in ("leaves", "deleted_later") else min(known, turn.at + 25)
+        at = known + pick.choice([pick.uniform(0.3, 3), pick.uniform(0.5, 20)])
 
 
 _TIDIED = ("no_worker", "vanished", "too_early", "full", "declined", "hangs", "frozen")
@@ -142,8 +143,7 @@ def _end(life: Life, pick: Pick) -> None:
         _goodbye(life, pick, turn, dial)
     elif dial.outcome == "cancelled":
         dial.left = life.goodbye = pick.uniform(dial.joined + 0.2, min(dial.answered, dial.at + 20))
-        dial.error, dial.decided = "INVITE failed: sip status: 487: Request Terminated", NEVER
-        dial.answered = NEVER
+        given_up(dial, dial.left)
         if dial.ringing > dial.left:
             dial.ringing = NEVER
         life.ending = pick.choice(["edge_deletes", "departure"])

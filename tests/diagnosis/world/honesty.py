@@ -36,6 +36,7 @@ FROM_SOURCE = {"sip": ("SIP call ended",)}
 GAPS = {
     "server": {
         "starting LiveKit server": "a server that starts anew in the middle of a call is not simulated",
+        "API RoomService.UpdateParticipant": "the lab's way to tell its agent that it may leave",
         "could not handle new participant": "says nothing that another line of a call without media does not",
         "removing duplicate participant": "of an RTC library that tries again; it says nothing of the call's steps",
     },

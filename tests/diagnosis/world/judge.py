@@ -10,12 +10,21 @@ from msgspec.structs import replace
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.core import diagnose
 from livekit_doctor.diagnosis.result import Diagnosis
-from livekit_doctor.flow import Confidence, Leg, Status, Step, Verdict
+from livekit_doctor.flow import Confidence, Leg, Verdict
 from tests.diagnosis.world import truth
 from tests.diagnosis.world.agent_outcomes import AGENT
 from tests.diagnosis.world.cases import Case
 from tests.diagnosis.world.phone_outcomes import PHONE
-from tests.diagnosis.world.sight import is_hidden, seen_dial, seen_turn
+from tests.diagnosis.world.sight import (
+    fell_between_looks,
+    is_hidden,
+    nothing_dates_the_call,
+    pasted_without_a_time,
+    published,
+    seen_dial,
+    seen_turn,
+    told_well_by_rows,
+)
 from tests.diagnosis.world.truth import Truth
 
 
@@ -28,7 +37,7 @@ class Property(StrEnum):
     TRUTH_RULED_OUT = "truth ruled out"
     BROKEN_CALLED_HEALTHY = "called healthy"
     HIDDEN = "called healthy, nothing shows the fault"
-    """Agent and phone were seen together, and nothing that was observed can tell what became of it then."""
+    """Nothing that was observed can tell what went wrong, and the team's own rows do not say that it went well."""
     BY_ORDER = "depends on order"
 
 
@@ -55,7 +64,9 @@ def wrongs(case: Case, diagnosis: Diagnosis, *, orders: bool = False) -> Iterato
     """`orders`: also with the observations in another order, which costs a second diagnosis."""
     true = truth.of(case.life, case.now)
     for which, said, leg in _wrongs(case, diagnosis, true):
-        if which is Property.BROKEN_CALLED_HEALTHY and _both_shown(diagnosis) and is_hidden(case):
+        if which is Property.BROKEN_CALLED_HEALTHY and is_hidden(case):
+            if told_well_by_rows(case) or published(case):
+                continue
             which = Property.HIDDEN
         yield Wrong(Kind(which.value, said, _true_words(case, true, leg)), case.id)
     if orders and (differs := _by_order(case, diagnosis)):
@@ -64,8 +75,12 @@ def wrongs(case: Case, diagnosis: Diagnosis, *, orders: bool = False) -> Iterato
 
 def _wrongs(case: Case, diagnosis: Diagnosis, true: Truth) -> Iterator[tuple[Property, str, str]]:
     for item in diagnosis.broken:
-        if item.confidence is not Confidence.PROVEN and item.code in _of_the_last_shown(case, item.leg):
+        shown = _of_the_last_shown(case, item.leg)
+        if item.code in shown and (item.confidence is not Confidence.PROVEN or _cannot_be_known(case, item.leg)):
             continue
+        undated = item.leg is Leg.PHONE and any(pasted_without_a_time(case))
+        if item.confidence is Confidence.POSSIBLE and (any(shown) or undated or nothing_dates_the_call(case)):
+            continue  # what failed before, in other words; or what was pasted, for want of anything else
         said = f"{item.code} {item.confidence.value}"
         leg = item.leg.value
         if true.sound:
@@ -90,12 +105,17 @@ def _of_the_last_shown(case: Case, leg: Leg) -> frozenset[str]:
         return frozenset(code for each in before for code in (PHONE[each.outcome].code, *PHONE[each.outcome].also))
     turn = case.life.turn_at(case.now)
     earlier = turns[: turns.index(turn)] if turn and not seen_turn(case, turn) else ()
-    return frozenset(code for each in earlier for code in (AGENT[each.outcome].code, *AGENT[each.outcome].also))
+    codes = {code for each in earlier for code in (AGENT[each.outcome].code, *AGENT[each.outcome].also)}
+    return frozenset(codes | {"LKD109" for each in earlier if truth.came_late(case.life, each, case.now)})
 
 
-def _both_shown(diagnosis: Diagnosis) -> bool:
-    status = {result.step: result.status for result in diagnosis.steps}
-    return status[Step.AGENT_CONNECTED] is status[Step.SIP_ANSWERED] is Status.OK
+def _cannot_be_known(case: Case, leg: Leg) -> bool:
+    """Whether the latest dispatch was deleted again: the one that is left in the list is the latest that stands; or
+    the latest dial came and went between two looks."""
+    turn, dial = case.life.turn_at(case.now), case.life.dial_at(case.now)
+    if leg is Leg.PHONE:
+        return dial is not None and fell_between_looks(case, dial)
+    return leg is Leg.AGENT and turn is not None and turn.deleted <= case.now
 
 
 def _true_words(case: Case, true: Truth, leg: str) -> str:

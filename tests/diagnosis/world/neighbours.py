@@ -43,6 +43,9 @@ def _in_worker_log(life: Life, pick: random.Random, at: float) -> Iterator[Line]
     kind = pick.random()
     request = {"job_request": "<livekit.agents.job.JobRequest object>", "agent_name": life.agent}
     if kind < 0.3:
+        job = {"job_id": "AJ_" + word(pick, 12), "dispatch_id": "AD_" + word(pick, 12), "agent_name": life.agent}
+        asked = job | {"room": f"outbound-{word(pick)}-1", "resuming": "false"}
+        yield Line(at - 0.01, "worker", "received job request", "info", "livekit.agents", "worker", asked, own=False)
         yield Line(at, "worker", "job_request_fnc failed", "error", "livekit.agents", "worker", request, own=False)
         message = "no answer was given inside the job_request_fnc, automatically rejecting the job"
         yield Line(at, "worker", message, "warn", "livekit.agents", "worker", request, own=False)

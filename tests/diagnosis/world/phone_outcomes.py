@@ -140,6 +140,16 @@ def cancelled(pick: Pick, dial: Dial) -> None:
         dial.ringing = float("inf")
 
 
+def given_up(dial: Dial, at: float) -> None:
+    """That CreateSIPParticipant fails is told to whoever waits for it, as any other failure."""
+    known = sip_status(487)
+    error = f"INVITE failed: sip status: 487: {known.name}"
+    _ends(dial, at, error, known.http, known.twirp, "CLIENT_INITIATED", 487)
+    dial.decided = dial.answered = float("inf")
+    if not dial.waits:
+        dial.refused_at = float("inf")
+
+
 def never(_: Pick, dial: Dial) -> None:
     """Nobody dials."""
     dial.at = float("inf")

@@ -380,7 +380,7 @@ def always_logged() -> Scenario:
 
 def hung_up_well() -> Scenario:
     """What must stay: a call that went well by all sources."""
-    items = _served(34.9, "SERVICE_REQUEST_DELETE_ROOM", 35, SPOKE, f.row(35, "call_ended"))
+    items = _served(34.92, "SERVICE_REQUEST_DELETE_ROOM", 35, SPOKE, f.row(35, "call_ended"))
     still = Right(("healthy",), also=lambda said: "" if _answered(said) else "the answer is not seen")
     return Scenario("well", "a call that went well, by all sources", (seen(300, items, f.closed(300)),), still)
 

@@ -1,9 +1,20 @@
 """Whether anything that was observed shows an attempt at all, so that one who reads it can know of it."""
 
-from livekit_doctor.evidence.observations import DispatchList, LogLine, LogRow, ParticipantList, Sighting
-from tests.diagnosis.factories import at
+from itertools import pairwise
+
+from livekit_doctor.evidence.observations import (
+    DispatchList,
+    LogLine,
+    LogRow,
+    Observation,
+    ParticipantList,
+    Sighting,
+    SipCallResult,
+)
+from tests.diagnosis.factories import AHEAD, at
 from tests.diagnosis.world.cases import Case
 from tests.diagnosis.world.life import Dial, Turn
+from tests.diagnosis.world.phone_outcomes import PHONE
 
 _CLOCKS = 10.0
 """Seconds that a clock may be off by."""
@@ -18,7 +29,7 @@ def seen_turn(case: Case, turn: Turn) -> bool:
                 return True
             case ParticipantList() | Sighting() if any(p.sid == turn.sid for p in item.participants):
                 return True
-            case LogRow() if item.state in states and _near(item.at.timestamp(), turn.at):
+            case LogRow() if item.state in states and _turn_of_row(case, item) is turn:
                 return True
             case LogLine() if {turn.id, turn.job_id, turn.sid} & set(item.fields.values()):
                 return True
@@ -45,9 +56,22 @@ def _dial_of_row(case: Case, row: LogRow) -> Dial | None:
     """Which dial a row tells of, if it may tell of any: of those near to it the nearest."""
 
     def off(dial: Dial) -> float:
-        return abs(row.at.timestamp() - at(0).timestamp() - min(dial.answered, dial.refused_at, dial.joined))
+        when = row.at.timestamp() - at(0).timestamp()
+        told = (dial.refused_at,) if "fail" in row.state else (dial.answered, dial.joined)
+        return min(abs(when - t) for t in told)
 
     nearest = min(case.life.dials, key=off, default=None)
+    return nearest if nearest and off(nearest) < _CLOCKS else None
+
+
+def _turn_of_row(case: Case, row: LogRow) -> Turn | None:
+    """Which dispatch a row tells of, if it may tell of any: of those near to it the nearest."""
+
+    def off(turn: Turn) -> float:
+        told = {"agent_dispatched": turn.at, "agent_entrypoint_called": turn.ran, "agent_connected": turn.active}
+        return abs(row.at.timestamp() - at(0).timestamp() - told[row.state])
+
+    nearest = min(case.life.turns, key=off, default=None)
     return nearest if nearest and off(nearest) < _CLOCKS else None
 
 
@@ -59,7 +83,67 @@ def _is_at(line: LogLine, t: float) -> bool:
     return line.by_id and line.at is not None and abs((line.at - at(0)).total_seconds() - t) < 0.02
 
 
+def nothing_dates_the_call(case: Case) -> bool:
+    """Nothing but what a person pasted as being about the call, and a room that is gone: when it was, nobody knows."""
+    kinds = (DispatchList, ParticipantList, Sighting, LogRow)
+    own = (isinstance(item, LogLine) and item.zoned and "room" in item.fields for item in case.evidence.observations)
+    return not any(isinstance(item, kinds) for item in case.evidence.observations) and not any(own)
+
+
+def pasted_without_a_time(case: Case) -> frozenset[str]:
+    """The codes of what CreateSIPParticipant answered to earlier dials, where that was pasted without its time and
+    nothing shows that the last one was answered: which was the last, nobody can know."""
+    dials = case.life.dials
+    last = case.life.dial_at(case.now)
+    if last is None or _shows_answer(case, last):
+        return frozenset()
+    undated = (item for item in case.evidence.observations if isinstance(item, SipCallResult))
+    errors = [item.message for item in undated if item.read.clock_at is None]
+    before = (dial for dial in dials[: dials.index(last)] if dial.error and any(dial.error in e for e in errors))
+    return frozenset(code for dial in before for code in (PHONE[dial.outcome].code, *PHONE[dial.outcome].also))
+
+
+def _shows_answer(case: Case, dial: Dial) -> bool:
+    for item in case.evidence.observations:
+        match item:
+            case ParticipantList() | Sighting():
+                if any(p.sid == dial.sid and p.attributes.get("sip.callStatus") == "active" for p in item.participants):
+                    return True
+            case LogRow() if item.state == "sip_answered":
+                return True
+            case LogLine() if item.fields.get("call_id") == dial.sip_call:
+                waited = dial.waits and item.message.startswith("API") and item.fields.get("status") == "200"
+                if waited or item.message == "Outbound SIP call established":
+                    return True
+    return False
+
+
+def fell_between_looks(case: Case, dial: Dial) -> bool:
+    """Whether a dial began and was over between two looks that followed each other closely."""
+    looks = [item for item in case.evidence.observations if isinstance(item, ParticipantList)]
+    times = sorted((look.read.at - AHEAD - at(0)).total_seconds() for look in looks)
+    return any(one <= dial.joined and dial.left <= other + 0.001 and other - one <= 3 for one, other in pairwise(times))
+
+
 # A fault that nobody could have seen
+
+
+def published(case: Case) -> bool:
+    """Whether a muted agent's track is told of by a log, which does not say that it is muted. A healthy verdict says
+    that both sides publish, and that whether sound travels is not covered."""
+    turn = case.life.turn_at(case.now)
+    if turn is None or turn.outcome != "muted":
+        return False
+    lines = [item for item in case.evidence.observations if isinstance(item, LogLine)]
+    tracks = [line for line in lines if line.message in ("mediaTrack published", "track subscribed")]
+    return any(turn.identity in line.fields.values() for line in tracks)
+
+
+def told_well_by_rows(case: Case) -> bool:
+    """Whether the team's own rows say in so many words that the call went well: the phone was answered, the agent was
+    heard, and the call ended. To take them at their word is right where nothing else shows that they are wrong."""
+    states = {item.state for item in case.evidence.observations if isinstance(item, LogRow)}
+    return {"sip_answered", "agent_audio", "call_ended"} <= states
 
 
 def is_hidden(case: Case) -> bool:
@@ -105,7 +189,19 @@ def _shows_leaving(case: Case, turn: Turn, dial: Dial) -> bool:
             case LogLine() if item.message == "participant closing" and turn.sid in item.fields.values():
                 return True
             case LogLine() if item.message == "process exiting" and turn.job_id in item.fields.values():
-                return True
+                return any(_tells_of_phone_after(other, turn, dial) for other in case.evidence.observations)
+    return False
+
+
+def _tells_of_phone_after(item: Observation, turn: Turn, dial: Dial) -> bool:
+    """A worker's log alone does not say that the phone was still there."""
+    match item:
+        case LogRow():
+            return item.state in ("call_ended", "sip_answered") and _near(item.at.timestamp(), dial.left)
+        case LogLine() if item.message in ("participant closing", "Closing outbound call"):
+            return item.at is not None and (item.at - at(0)).total_seconds() > turn.left + 3
+        case Sighting():
+            return item.event == "participant_left" and item.participants[0].sid == dial.sid
     return False
 
 

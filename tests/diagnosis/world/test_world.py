@@ -23,6 +23,8 @@ from tests.diagnosis.world.traces_server_log import server_lines, server_noise
 from tests.diagnosis.world.traces_sip_log import sip_lines
 from tests.diagnosis.world.traces_worker_log import worker_lines, worker_noise
 
+pytestmark = pytest.mark.xdist_group("world")  # what is simulated is simulated once
+
 
 @cache
 def tally() -> Tally:

@@ -152,7 +152,8 @@ def _dial(life: Life, dial: Dial) -> Iterator[Line]:
         if at < NEVER:
             status = str(dial.http) if dial.refused_at < NEVER else "200"
             error = dial.error if dial.refused_at < NEVER else ""
-            yield _api(at, "SIP", "CreateSIPParticipant", life.room, status, **fields, error=error)
+            took = f"{at - dial.at:.3f}"
+            yield _api(at, "SIP", "CreateSIPParticipant", life.room, status, **fields, error=error, duration=took)
     else:
         yield _api(dial.joined + 0.01, "SIP", "CreateSIPParticipant", life.room, "200", **fields)
     deleted = life.ending in ("agent_deletes", "edge_deletes") and dial.left >= life.closes - 0.1
@@ -222,7 +223,12 @@ def server_noise(life: Life) -> Iterator[Line]:
     for turn in life.turns:
         if turn.assigned < NEVER and turn.left < NEVER:
             line = _line(turn.left + 0.1, NOT_SENT, error="no response from servers", job_id=turn.job_id)
+            line.own = turn.room == life.room
             yield line
+        if turn.deleted < NEVER and turn.left < NEVER:
+            of = {"job_id": turn.job_id, "participant": turn.identity, **of_room(life)}
+            error = "no running job for given jobID"
+            yield _line(turn.left + 0.05, "failed sending TerminateJob RPC", "room", "info", **of, error=error)
         if turn.outcome == "hangs" and turn.variant and turn.said < NEVER:
             job = {"job_id": turn.job_id, "agent_name": turn.name, "worker_id": turn.worker_id}
             at = turn.said + 1

@@ -34,7 +34,7 @@ def _dial(life: Life, dial: Dial) -> Iterator[Line]:
         yield line(dial.answered, "Outbound SIP call established")
     left = min(dial.left, life.closes)
     for turn in life.turns:
-        if _hears(turn, dial, left):
+        if turn.room == life.room and _hears(turn, dial, left):
             track = {"participant": turn.identity, "track_id": "TR_" + turn.sid[3:], "kind": "audio"}
             yield line(max(turn.audio, dial.answered, dial.joined) + 0.02, "track subscribed", **track)
     if left == NEVER:
@@ -60,5 +60,5 @@ def _dial(life: Life, dial: Dial) -> Iterator[Line]:
 
 def _hears(turn: Turn, dial: Dial, left: float) -> bool:
     """Whether it gets the agent's track while the phone is there."""
-    starts, ends = max(turn.audio, dial.joined), min(turn.left, left)
-    return dial.answered < left and turn.room != "" and starts < ends
+    starts, ends = max(turn.audio, dial.joined, dial.answered), min(turn.left, left)
+    return starts < ends

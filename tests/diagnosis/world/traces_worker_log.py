@@ -17,6 +17,15 @@ BLOCKED = (
     'event loop blocked for 255ms at "ssl.py", line 770, in create_default_context; synchronous work on the agent loop',
     'event loop blocked for 112ms at "selectors.py", line 468, in select; synchronous work on the agent loop',
 )
+LEAVING = (
+    *(
+        (f"livekit::rtc_engine::rtc_session:704:livekit::rtc_engine::rtc_session - publisher data channel '{channel}' "
+         "closed unexpectedly", "error")
+        for channel in ("_reliable", "_lossy", "_data_track")
+    ),
+    ("livekit_ffi::server:279:livekit_ffi::server - Attempted to drop unknown FFI handle: 8", "warn"),
+)  # fmt: skip
+"""What livekit-agents 1.8.9 may write of an agent that leaves of itself."""
 RAISED = "Traceback (most recent call last):\n  File \"agent.py\", line 42, in entrypoint\nKeyError: 'user_id'"
 
 
@@ -133,6 +142,11 @@ def worker_noise(life: Life, moment: float) -> Iterator[Line]:
     """What any worker's log has, of whichever call (design fact 12)."""
     yield _loose(moment, "process exited with non-zero exit code 255", "error")
     for turn in life.turns:
-        if turn.ran < NEVER:
+        if turn.ran < NEVER and turn.room == life.room:
             message = BLOCKED[turn.variant]
             yield _line(turn.ran + 0.02, message, "warn", **of_job(life, turn), duration="0.255")
+        if turn.active < NEVER and turn.left_reason == "CLIENT_REQUEST_LEAVE" and turn.left < NEVER:
+            for message, level in LEAVING:
+                line = _line(turn.left + 0.03, message, level, **of_job(life, turn))
+                line.logger = "livekit"
+                yield line

@@ -11,6 +11,9 @@ AUDIO_ALLOWANCE = 20.0
 DISPATCH_ALLOWANCE = 15.0
 """Default `broken_after` of agent_dispatched, after the room was created."""
 
+SILENT = 15.0
+"""Seconds. An agent that has published nothing for so long is silent, whether or not its allowance is over."""
+
 TALKED = 3.0
 """Seconds. Who was there for no longer has hardly talked: that such a call did not come about may be said."""
 
@@ -47,11 +50,14 @@ def of(life: Life, now: float) -> Truth:
         outcome = AGENT[turn.outcome if turn else "none"]
         right |= {outcome.code, *outcome.also}
         near |= set(outcome.near)
-        if turn and outcome.code == "LKD101" and _came_late(life, turn, now):
+        if turn and outcome.code == "LKD101" and came_late(life, turn, now):
             right.add("LKD109")
         main.add(outcome.code)
     elif turn is None and life.turns and life.turns[0].decided == life.turns[0].at:
         near.add(AGENT[life.turns[0].outcome].code)  # no worker is there for it, and it is not dispatched yet
+    if turn and dial and turn.outcome in ("silent", "muted"):
+        heard_nothing = min(now, dial.left) - max(turn.active, dial.answered)
+        near |= {"LKD408"} if heard_nothing > SILENT else set()
     if phone_failed and dial:
         right |= {PHONE[dial.outcome].code, *PHONE[dial.outcome].also}
         main.add(PHONE[dial.outcome].code)
@@ -80,7 +86,7 @@ def of(life: Life, now: float) -> Truth:
     )
 
 
-def _came_late(life: Life, turn: Turn, now: float) -> bool:
+def came_late(life: Life, turn: Turn, now: float) -> bool:
     """Whether a worker registered soon after the dispatch, as in a deploy."""
     came = (event.at for event in life.worker if event.what == "registered")
     return any(turn.at < at <= min(now, turn.at + RESTARTED_WITHIN) for at in came)

@@ -1,0 +1,110 @@
+"""What the error of an attempt to dial says, by its words and statuses.
+
+Source of the texts: github.com/livekit/sip, `pkg/sip` (outbound.go, errors.go, protocol.go) at
+v1.11.0, and livekit-server v1.13.5, `pkg/service` (sip.go, errors.go). The server puts "twirp error
+unknown: " before most of them.
+"""
+
+import re
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What became of the attempt to dial."""
+
+    ANSWERED = "answered"
+    STARTED = "started"
+    """Accepted without waiting for an answer, which says nothing of the phone (design fact 20)."""
+    REJECTED = "rejected"
+    """With a SIP status."""
+    AUTH_FAILED = "auth_failed"
+    UNREACHABLE = "unreachable"
+    """No INVITE got to anybody: DNS, TCP or TLS."""
+    MEDIA_FAILED = "media_failed"
+    TIMED_OUT = "timed_out"
+    """The INVITE left, and no final answer came."""
+    TRUNK_MISSING = "trunk_missing"
+    TRUNK_UNUSABLE = "trunk_unusable"
+    NO_SIP = "no_sip"
+    QUOTA = "quota"
+    """LiveKit's own limit, not a busy line."""
+    CREDENTIALS = "credentials"
+    """LiveKit's own refusal of the API key or its grants, not the carrier's."""
+    UNEXPLAINED = "unexplained"
+
+
+DIALED = frozenset({Kind.REJECTED, Kind.AUTH_FAILED, Kind.UNREACHABLE, Kind.MEDIA_FAILED, Kind.TIMED_OUT})
+"""What can only come of a call whose SIP participant was in the room."""
+
+
+_SIP_STATUS = re.compile(
+    r"(?:sip status:?|unexpected status(?: ?code)? from INVITE response:?|SIP call failed:(?: STR_\w+,)?) (\d{3})\b"
+    r"(?:: ?(?P<text>[^\n\"]{1,80})| \((?P<name>[A-Z_]{3,60})\))?",
+    re.IGNORECASE,
+)
+"""livekit-sip's words for the carrier's status, older ones first said it without its text; and those of its SDK."""
+
+
+TEXTS: tuple[tuple[Kind, str], ...] = (
+    (Kind.TRUNK_MISSING, r"requested sip trunk does not exist"),
+    (Kind.NO_SIP, r"redis required|no response from servers|cpu exhausted|service shutting down"),
+    (
+        Kind.AUTH_FAILED,
+        r"max auth retry attempts|required auth, but no username|no auth header in sip invite|invalid challenge"
+        r"|\btwilio 32202\b",
+    ),
+    (
+        Kind.MEDIA_FAILED,
+        r"common audio codec not found|no common encryption profiles|media[- ]timeout|media failed|\btwilio 3220[78]\b",
+    ),
+    (Kind.REJECTED, r"\btwilio \d{5}\b"),
+    (Kind.TIMED_OUT, r"sip request timed out|transaction failed to complete"),
+    (
+        Kind.TRUNK_UNUSABLE,
+        r"no numbers on outbound trunk|invalid request uri|invalid from header|trunk address"
+        r"|address must be|legacy address must not|invalid port in hostname|different transports specified",
+    ),
+    (
+        Kind.UNREACHABLE,
+        r"no such host|server misbehaving|connection refused|connection reset|network is unreachable"
+        r"|no route to host|i/o timeout|\btls: |\bx509: |\bdial (?:tcp|udp)\b|\blookup \S+ on ",
+    ),
+)
+
+
+def kind_of(text: str, *, status: int = 0, twirp_code: str = "", sip_status: int | None = None) -> Kind:
+    """What an error of CreateSIPParticipant, or livekit-sip's error of a call, says.
+
+    The SIP status decides first, then the words; the HTTP status (0: not known) and the Twirp code
+    only where neither says more, since they are made from the carrier's answer too.
+    """
+    code = sip_status or sip_status_in(text)
+    if code is not None and 300 <= code <= 699:
+        return Kind.AUTH_FAILED if code in (401, 407) else Kind.REJECTED
+    for kind, pattern in TEXTS:
+        if re.search(pattern, text, re.IGNORECASE):
+            return kind
+    if twirp_code in ("not_found", "") and "object cannot be found" in text:
+        return Kind.TRUNK_MISSING  # LiveKit Cloud's words
+    if status == 429 or twirp_code == "resource_exhausted":
+        return Kind.QUOTA
+    if status in (401, 403) or twirp_code in ("unauthenticated", "permission_denied"):
+        return Kind.CREDENTIALS
+    return Kind.UNEXPLAINED
+
+
+def sip_status_in(text: str) -> int | None:
+    """The SIP status that an error text names, as in "INVITE failed: sip status: 486: Busy Here"."""
+    found = _SIP_STATUS.search(text)
+    return int(found[1]) if found else None
+
+
+def sip_text_in(text: str) -> str:
+    """The carrier's own words behind its status, or the status' name; empty where there are none."""
+    found = _SIP_STATUS.search(text)
+    return (found["text"] or found["name"] or "").strip() if found else ""
+
+
+def own_words(text: str) -> str:
+    """An error text without what the server puts before it."""
+    return re.sub(r"^(?:twirp error \w+:\s*)+", "", text.strip())

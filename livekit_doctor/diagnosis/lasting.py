@@ -1,0 +1,158 @@
+"""Until when agent and phone were there, and whether that was to the end of the call.
+
+A healthy call must have been seen to last: an agent that leaves early, and a phone from which no sound comes, were
+together with the other, too, and nothing but how it went on tells them from those that stayed. Where no source shows
+that, the team's own rows may say it in their own words: the phone was answered, the agent was heard, the call ended.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.dials import SIP_LOG
+from livekit_doctor.diagnosis.proofs import Clock, Proofs
+from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.seen import ANSWERED
+from livekit_doctor.diagnosis.times import LEFT_ALONE, MEDIA_FAILS_WITHIN
+from livekit_doctor.evidence.observations import ParticipantList, Sighting
+from livekit_doctor.flow import Step
+
+Dated = tuple[datetime, str]
+"""When, and by which clock: LiveKit's or that of a component's rows."""
+
+
+def both(call: Call) -> tuple[Step, ...]:
+    """The steps that show agent and phone, where the team's calls have them."""
+    used = (Step.AGENT_CONNECTED, Step.SIP_PARTICIPANT_CREATED if call.inbound else Step.SIP_ANSWERED)
+    return tuple(step for step in used if step not in call.settings.flow.not_used)
+
+
+def was_heard(call: Call, proofs: Proofs) -> bool:
+    """Whether the agent published: by a look at its track, a log, or in the words of a row. Whether sound travels in it
+    no source shows, and a healthy verdict says so; a mute that a look shows is for LKD408."""
+    logs = call.component_logs
+    not_used = {Step.AGENT_AUDIO, Step.AGENT_CONNECTED} & {*call.settings.flow.not_used}
+    last = _last_agent(call)
+    heard = (line for line in logs.said(Said.TRACK_PUBLISHED, Said.SIP_HEARD) if logs.is_agent(line))
+    published = any(last in ("", line.fields.get("participant", "")) for line in heard)
+    shown = published or any(proof.source != SIP_LOG for proof in proofs.get(Step.AGENT_AUDIO, ()))
+    return bool(not_used) or shown or call.talked_last is not None
+
+
+def _last_agent(call: Call) -> str:
+    """The identity of the agent that joined last, by LiveKit: what was heard of one before it says nothing of it."""
+    return max(((at, identity) for identity, at in _agents_came(call)), default=(None, ""))[1]
+
+
+def _agents_came(call: Call) -> Iterator[tuple[str, datetime]]:
+    """Each agent that joined, by its identity, and when, by LiveKit's clock."""
+    logs = call.component_logs
+    for line in logs.said(Said.PARTICIPANT_ACTIVE):
+        if logs.is_agent(line) and line.at:
+            yield line.fields["participant"], line.at
+    for item in call.sightings:
+        if item.event == "participant_joined" and item.at:
+            yield from ((p.identity, item.at) for p in item.participants if p.kind == "AGENT")
+
+
+def _came_too_late(call: Call) -> frozenset[str]:
+    """Agents that joined when the last phone had left: that they left after it shows nothing."""
+    phones = [at for at, _ in left(call, "SIP")]
+    return frozenset(identity for identity, at in _agents_came(call) if phones and at > max(phones))
+
+
+def stayed_to_the_end(call: Call, proofs: Proofs) -> bool:
+    """Whether both did, as far as a source shows it, or by what the rows say."""
+    if len(both(call)) < 2:
+        return True
+    gone = [*left(call, "AGENT"), *exits(call)]
+    if not gone and not call.component_logs.said(Said.PROCESS_EXITS) and _told_by_rows(call):
+        return True
+    return (_watched_to_the_end(call) or _left_together(call, gone)) and _phone_was_heard(call, proofs)
+
+
+def left(call: Call, *kinds: str) -> Iterator[Dated]:
+    """When participants of these kinds left, by LiveKit's clock: agent and phone by the server's log, whoever did by
+    webhooks."""
+    logs = call.component_logs
+    late = _came_too_late(call) if "AGENT" in kinds else frozenset()
+    for line in logs.said(Said.PARTICIPANT_LEFT):
+        kind = "AGENT" if logs.is_agent(line) else line.fields.get("kind")
+        if line.at and line.zoned and kind in kinds and line.fields.get("participant") not in late:
+            yield line.at, Clock.LIVEKIT.value
+    for item in call.sightings:
+        of_these = _is_of(item, *kinds) and any(p.identity not in late for p in item.participants)
+        if item.event == "participant_left" and item.at and of_these:
+            yield item.at, Clock.LIVEKIT.value
+
+
+def _is_of(seen: Sighting | ParticipantList, *kinds: str) -> bool:
+    return any(participant.kind in kinds for participant in seen.participants)
+
+
+def exits(call: Call) -> Iterator[Dated]:
+    """When the agent's process ended, by the worker's clock: where that is wrong, nothing is shown."""
+    late = {identity.removeprefix("agent-") for identity in _came_too_late(call)}
+    for line in call.component_logs.said(Said.PROCESS_EXITS):
+        if line.at and line.zoned and line.fields.get("job_id") not in late:
+            yield line.at, Clock.WORKER.value
+
+
+def hung_up(call: Call) -> Iterator[Dated]:
+    """When livekit-sip ended a call that had been answered."""
+    for line in call.component_logs.said(Said.SIP_OVER):
+        if line.at and line.zoned:
+            yield line.at, SIP_LOG
+
+
+def _told_by_rows(call: Call) -> bool:
+    """The team's own words, where no other source tells of the agent's end."""
+    no_audio = Step.AGENT_AUDIO in call.settings.flow.not_used
+    spoke = no_audio or Step.AGENT_AUDIO in call.logged or call.talked_last is not None
+    return spoke and all(step in call.logged for step in (*both(call), Step.CALL_ENDED))
+
+
+def _watched_to_the_end(call: Call) -> bool:
+    """The last look that shows the phone on the line shows the agent, too, and the next one followed so soon that the
+    phone was not alone for long."""
+    status = next((status for _, status in reversed(call.phone_states) if status in ANSWERED), call.phone_status)
+    with_phone = [look for look in call.participant_lists if call.phone_status_in(look) == status]
+    gap = call.unseen_after(status)
+    return bool(with_phone) and bool(call.agents_in(with_phone[-1])) and gap is not None and gap <= LEFT_ALONE
+
+
+def _left_together(call: Call, gone: list[Dated]) -> bool:
+    """The agent left after the phone, or no longer before it than a callee takes to hang up; by two clocks that holds
+    beyond the tolerance."""
+    looks = [look.read.now for look in call.participant_lists if call.agents_in(look)]
+    gone = [*gone, *((at, Clock.LIVEKIT.value) for at in looks[-1:])]
+    ended = call.logged.get(Step.CALL_ENDED)
+    over = [max(each) for each in (list(left(call, "SIP")), list(hung_up(call))) if each]
+    over += [(ended.at, ended.source)] if ended else []
+    return any(_is_no_later(call, at, end) for at in over for end in gone)
+
+
+def _is_no_later(call: Call, phone: Dated, agent: Dated) -> bool:
+    margin = timedelta(0) if phone[1] == agent[1] else call.tolerance
+    return agent[0] + LEFT_ALONE >= phone[0] + margin
+
+
+def _phone_was_heard(call: Call, proofs: Proofs) -> bool:
+    """Whether livekit-sip would have ended the call otherwise, since no sound came from the phone: not where that was
+    told of the end, nor where the call went on for longer than livekit-sip waits for it."""
+    if call.talked_last is not None or Step.CALL_ENDED in call.logged or call.inbound:
+        return True
+    logs = call.component_logs
+    if logs.said(Said.SIP_OVER):
+        return not logs.said(Said.SIP_MEDIA_TIMEOUT)
+    if any(item.left_because in _ORDINARY and _is_of(item, "SIP") for item in call.sightings):
+        return True
+    told = (proof for proof in proofs.get(Step.SIP_ANSWERED, ()) if proof.clock is Clock.LIVEKIT)
+    answered = min((when for proof in told if (when := proof.at or proof.by)), default=None)
+    there = [at for at, _ in left(call, "SIP")]
+    there += [look.read.now for look in call.participant_lists if _is_of(look, "SIP")]
+    return answered is not None and max(there, default=answered) - answered >= MEDIA_FAILS_WITHIN
+
+
+_ORDINARY = ("CLIENT_INITIATED", "ROOM_DELETED")
+"""Why a phone left that somebody hung up (livekit-sip 1.11.0 gives UNKNOWN_REASON where media failed)."""

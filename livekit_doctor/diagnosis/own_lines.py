@@ -1,0 +1,194 @@
+"""Which lines of the components' logs are a call's own.
+
+A line is a call's own by its room, its job, its dispatch or its agent's identity. One that has none of these
+counts by the agent's name and the time of the dispatch, for no more than `likely` (Call.lines_by_name).
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import cached_property
+from heapq import merge
+from operator import itemgetter
+
+from msgspec import Struct
+
+from livekit_doctor.diagnosis.said import Said, job_of, meaning
+from livekit_doctor.diagnosis.seen import Seen
+from livekit_doctor.evidence.observations import LogLine
+
+_OF_A_JOB = (Said.RAISED, Said.EXITED, Said.UNRESPONSIVE, Said.NO_PROCESS)
+"""What a worker says of a job, whose id not every program's format prints."""
+
+
+class Index:
+    """Lines by what they say."""
+
+    def __init__(self, lines: Iterable[tuple[Said | None, LogLine]]) -> None:
+        self._by_said: dict[Said, list[tuple[int, LogLine]]] = {}
+        for number, (said, line) in enumerate(lines):
+            if said is not None:
+                self._by_said.setdefault(said, []).append((number, line))
+
+    def say(self, what: tuple[Said, ...]) -> tuple[LogLine, ...]:
+        """Those that say one of these, in their order."""
+        if not self._by_said:  # asked a hundred times a diagnosis, mostly of no log at all
+            return ()
+        found = [self._by_said[said] for said in set(what) if said in self._by_said]
+        return tuple(line for _, line in (found[0] if len(found) == 1 else merge(*found, key=itemgetter(0))))
+
+
+class OwnLines(Struct, frozen=True, dict=True):
+    """The lines of all logs, oldest first, and those of them that are the call's own."""
+
+    call: Seen
+
+    @cached_property
+    def _lines(self) -> tuple[tuple[Said | None, LogLine], ...]:
+        lines = {line.place: line for line in self.call.setup.all(LogLine)}
+        ordered = sorted(lines.values(), key=lambda line: (line.at is None, line.at or line.read.at, line.order))
+        return tuple((meaning(line), line) for line in ordered)
+
+    @cached_property
+    def own(self) -> tuple[LogLine, ...]:
+        """The lines that carry the call's room, job, dispatch or the identity of its agent."""
+        return tuple(line for _, line in self._own)
+
+    @cached_property
+    def _own(self) -> tuple[tuple[Said | None, LogLine], ...]:
+        return tuple(
+            (said, line)
+            for said, line in self._lines
+            if self._is_own(line) and not (said in _OF_A_JOB and not job_of(line) and self._several_jobs)
+        )
+
+    @cached_property
+    def _several_jobs(self) -> bool:
+        """Whether a line that names no job may be about another call's. Of lines in the call's room, or that a person
+        picked, nothing is told by what stands above: the request may not have been picked, or is in another log."""
+        named = {job_of(line) for _, line in self._lines} - {""}
+        return max(len(named), len(self.anywhere(Said.ASKED))) > 1
+
+    @cached_property
+    def job_ids(self) -> frozenset[str]:
+        """The call's jobs: those that the API listed, and those that a line puts into its room."""
+        listed = {job.id for job in self.call.jobs_ever}
+        return frozenset((listed | self._logged_jobs) - {""})
+
+    @cached_property
+    def _logged_jobs(self) -> set[str]:
+        """The jobs that lines put into the call's room; not those of another agent beside its own."""
+        names: dict[str, set[str]] = {}
+        for _, line in self._lines:
+            if self._in_room(line) and "job_id" in line.fields:
+                names.setdefault(line.fields["job_id"], set()).add(line.fields.get("agent_name", ""))
+        if (heard := self._heard_job) and heard not in names:
+            named = (line for _, line in self._lines if line.fields.get("job_id") == heard)
+            names[heard] = {line.fields.get("agent_name", "") for line in named}
+        others = set(self.call.settings.agent.others)
+        own = self.call.agent_name
+        if own and any(own in found for found in names.values()):
+            others |= set().union(*names.values()) - {own, ""}
+        return {job_id for job_id, found in names.items() if not found & others}
+
+    @cached_property
+    def _heard_job(self) -> str:
+        """The job of the one agent whose audio livekit-sip took to the phone: an agent's identity names it."""
+        heard = {
+            line.fields.get("participant", "")
+            for said, line in self._lines
+            if said is Said.SIP_HEARD and self._in_room(line)
+        }
+        jobs = [identity.removeprefix("agent-") for identity in heard if identity.startswith("agent-AJ_")]
+        return jobs[0] if len(jobs) == 1 else ""
+
+    def ever_said(self, *what: Said) -> tuple[LogLine, ...]:
+        """Those of earlier dispatches, too."""
+        return self._own_that.say(what)
+
+    def request_above(self, line: LogLine) -> LogLine | None:
+        """The last job request of any call above a line in a worker's log: of lines that name neither room nor job the
+        one that it is most likely about. It says whose such a line is, and needs the log's order; whether a line that
+        is the call's otherwise is so without its job, `_several_jobs` says."""
+        above = (one for one in self.anywhere(Said.ASKED) if one.file == line.file and is_above(one, line))
+        return max(above, key=lambda one: (one.at or one.read.at, one.order), default=None)
+
+    def anywhere(self, *what: Said) -> tuple[LogLine, ...]:
+        """All lines that say this, about whichever call."""
+        return self._lines_that.say(what)
+
+    @cached_property
+    def _own_that(self) -> Index:
+        return Index(self._own)
+
+    @cached_property
+    def _lines_that(self) -> Index:
+        return Index(self._lines)
+
+    def _is_own(self, line: LogLine) -> bool:
+        fields = line.fields
+        if self._in_room(line):
+            return True
+        if fields.get("room") or (fields.get("room_id") and self._own_sid):
+            return False
+        job = job_of(line)
+        if line.read.excerpt and (not job or (not self.job_ids and job not in self.jobs_elsewhere)):
+            # A person picked it, and neither this call's own job is known, nor another call to be its own.
+            return True
+        dispatches = {dispatch.id for dispatch in self.call.dispatches_ever}
+        return job in self.job_ids or fields.get("dispatch_id") in dispatches
+
+    @cached_property
+    def jobs_elsewhere(self) -> frozenset[str]:
+        """The jobs that lines put into other rooms."""
+        lines = [line for _, line in self._lines if line.fields.get("room") and not self._in_room(line)]
+        return frozenset({line.fields.get("job_id", "") for line in lines} - {""} - self.job_ids)
+
+    def _in_room(self, line: LogLine) -> bool:
+        room, info, own = self.call.room, self.call.room_info, self._own_sid
+        name, sid = line.fields.get("room"), line.fields.get("room_id", "")
+        if room is None or (name and name != room.name) or not (name or (sid and own)):
+            return False
+        if sid and own:
+            return sid == own
+        if info is None and not room.sid and line.zoned and line.at is not None:
+            return self._sid_at(line.at) in ("", own)
+        return info is None or line.at is None or line.at >= info.created_at - self.call.tolerance
+
+    @cached_property
+    def _own_sid(self) -> str:
+        """Of the call's room, where that is known; some releases of livekit-agents log it without the name."""
+        room, info = self.call.room, self.call.room_info
+        return info.sid if info else (room.sid or self._sid_of_lines) if room else ""
+
+    @cached_property
+    def _openings(self) -> tuple[tuple[datetime, str], ...]:
+        """When each of the rooms that had the call's name was first heard of, oldest first."""
+        first: dict[str, datetime] = {}
+        room = self.call.room
+        for _, line in self._lines:
+            sid = line.fields.get("room_id")
+            if room and sid and line.fields.get("room") == room.name and line.zoned and line.at is not None:
+                first.setdefault(sid, line.at)
+        return tuple(sorted((at, sid) for sid, at in first.items()))
+
+    @cached_property
+    def _sid_of_lines(self) -> str:
+        """Of several rooms of one name that the lines name, the one that was there at the time of the call's
+        rows; without rows the latest."""
+        if not self._openings:
+            return ""
+        return self._sid_at(self.call.rows[-1].at) or self._openings[0][1] if self.call.rows else self._openings[-1][1]
+
+    def _sid_at(self, at: datetime) -> str:
+        """Which of the rooms of the call's name was the one at this moment; empty before the first."""
+        if len(self._openings) < 2:
+            return ""
+        begun = [sid for opened, sid in self._openings if opened - self.call.tolerance <= at]
+        return begun[-1] if begun else ""
+
+
+def is_above(one: LogLine, line: LogLine) -> bool:
+    """Whether a line of a log was written before another of it: by its time, since pasted lines may be in any order."""
+    if one.at and line.at and one.at != line.at:
+        return one.at < line.at
+    return one.order < line.order

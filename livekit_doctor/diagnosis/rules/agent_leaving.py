@@ -1,0 +1,215 @@
+"""agent_connected, by the logs: the agent had come, and left while the phone was on the line, of itself or since its
+dispatch was deleted. LKD407, 413.
+"""
+
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from livekit_doctor import catalogue
+from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.component_logs import because, tracebacks
+from livekit_doctor.diagnosis.findings import Because, Finding
+from livekit_doctor.diagnosis.names import deleted_dispatch
+from livekit_doctor.diagnosis.proofs import Proofs, first_by_livekit
+from livekit_doctor.diagnosis.rules.looks import finding
+from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.times import (
+    CREATED_AT_ONCE,
+    JOB_ENDS_WITHIN,
+    LEFT_ALONE,
+    MOMENT,
+    NO_GOODBYE,
+    PHONE_ALONE,
+)
+from livekit_doctor.diagnosis.transfers import transferred
+from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.flow import Confidence, Step
+
+LIKELY, POSSIBLE = Confidence.LIKELY, Confidence.POSSIBLE
+
+
+class _Leaving(Struct, frozen=True):
+    """What the server's log tells of the agent's leaving."""
+
+    joined: list[LogLine]
+    """When it had become active, each time."""
+    gone: list[LogLine]
+    phones: list[LogLine]
+    """When phones left."""
+    others: list[LogLine]
+    """Who else had become active."""
+
+
+def _leaving(call: Call) -> _Leaving:
+    logs = call.component_logs
+    active, left = logs.said(Said.PARTICIPANT_ACTIVE), logs.said(Said.PARTICIPANT_LEFT)
+    return _Leaving(
+        joined=[line for line in active if logs.is_agent(line)],
+        gone=[line for line in left if logs.is_agent(line)],
+        phones=[line for line in left if line.fields.get("kind") == "SIP"],
+        others=[line for line in active if not logs.is_agent(line)],
+    )
+
+
+def crashed_in_the_room(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD407: the agent was connected, and its process raised or died while the phone was still there."""
+    logs, seen = call.component_logs, _leaving(call)
+    joined, phones = seen.joined, seen.phones
+    failed = (*logs.said(Said.RAISED), *(() if logs.said(Said.UNRESPONSIVE) else logs.said(Said.EXITED)))
+    if not joined or not failed or joined[-1].at is None:
+        return None
+    when = failed[0].at
+    stayed = [line for line in phones if when and line.at and line.at - when > call.tolerance]
+    identity = phones[-1].fields.get("participant", "") if phones else call.phone.identity if call.phone else ""
+    if (
+        not when
+        or transferred(call, when, identity)
+        or not logs.by_one_clock(failed[0], joined[-1])
+        or when < joined[-1].at
+        or (phones and not stayed)
+        or not (phones or call.phone_present)
+    ):
+        return None
+    shown = [because(joined[-1], "the agent was there"), *(because(line) for line in failed[:2])]
+    shown += [Because(source="worker log", at=when, text=text) for text in list(tracebacks(failed))[-1:]]
+    return finding(call, "LKD407", Step.AGENT_CONNECTED, LIKELY, shown, list(catalogue.get("LKD407").candidates))
+
+
+def left_the_phone_alone(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD407: by the server's log the agent left, and the phone stayed in the room, with nobody else.
+
+    Likely where the phone is known to have answered: an agent may as well leave a phone that only rings.
+    """
+    seen = _leaving(call)
+    joined, gone, phones = seen.joined, seen.gone, seen.phones
+    if call.agents or call.inbound or not joined or not gone or len(phones) != 1:
+        return None
+    agent, phone, when = gone[-1], phones[0], gone[-1].at
+    ended = call.logged.get(Step.CALL_ENDED)
+    alone = LEFT_ALONE if when and _had_no_time_to_talk(proofs, when) else PHONE_ALONE
+    if when is None or phone.at is None or phone.at - when <= alone or (ended and ended.at <= phone.at - alone):
+        return None
+    others = [line for line in seen.others if line.fields.get("participant") != phone.fields.get("participant")]
+    if others or any(line.at and line.at > when for line in joined):
+        return None
+    if transferred(call, when, phone.fields.get("participant", "")) or _deletion_before(call, agent):
+        return None
+    seconds = (phone.at - when).total_seconds()
+    shown = [
+        because(joined[-1], "the agent was there"),
+        because(agent, "it left"),
+        because(phone, f"the phone stayed for {seconds:.0f} s more"),
+    ]
+    if Step.SIP_ANSWERED in proofs:
+        return finding(call, "LKD407", Step.AGENT_CONNECTED, LIKELY, shown, [])
+    return finding(call, "LKD407", Step.AGENT_CONNECTED, POSSIBLE, shown, ["LKD206"])
+
+
+def _had_no_time_to_talk(proofs: Proofs, when: datetime) -> bool:
+    """The agent left as soon as the phone was answered, or before: nobody can have said goodbye."""
+    answered = first_by_livekit(proofs, Step.SIP_ANSWERED)
+    return answered is not None and when - answered < NO_GOODBYE
+
+
+def left_and_nobody_followed(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD407: by the server's log the agent left, and for long after neither the other participant did,
+    nor was the room closed. No more than possible: who stayed may be no phone."""
+    logs, seen = call.component_logs, _leaving(call)
+    joined, gone, left = seen.joined, seen.gone, logs.said(Said.PARTICIPANT_LEFT)
+    others = {line.fields.get("participant", "") for line in seen.others}
+    closed = logs.said(Said.ROOM_CLOSED, Said.ROOM_DELETED, Said.ROOM_IDLE) or call.logged.get(Step.CALL_ENDED)
+    if call.agents or call.inbound or closed or len(others) != 1 or len(left) > len(gone) or not joined or not gone:
+        return None
+    when = gone[-1].at
+    if (
+        when is None
+        or any(line.at and line.at > when for line in (*joined, *seen.others))
+        or not logs.covers_room(when + PHONE_ALONE)
+    ):
+        return None
+    other = others.pop()
+    if transferred(call, when, other):
+        return None
+    stayed = f'neither has "{other}" left, nor was the room closed, in the {PHONE_ALONE.total_seconds():.0f} s after it'
+    shown = [
+        because(joined[-1], "the agent was there"),
+        because(gone[-1], "it left"),
+        Because(source="server log", text=stayed),
+    ]
+    return finding(call, "LKD407", Step.AGENT_CONNECTED, POSSIBLE, shown, ["LKD206"])
+
+
+def agent_removed(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD413: the dispatch was deleted, which ended its agent's job while the phone was on the line. Soon before the
+    end it may be how the team ends a call."""
+    seen = _leaving(call)
+    gone, phones = seen.gone, seen.phones
+    deleted = _deletion_before(call, gone[-1]) if gone else None
+    if deleted is None or not phones or call.agents:
+        return None
+    when, left, answered = gone[-1].at, phones[-1].at, Step.SIP_ANSWERED in proofs
+    if when is None or left is None or left - when <= (MOMENT if answered else PHONE_ALONE):
+        return None
+    if transferred(call, when, phones[-1].fields.get("participant", "")) or _another_came(call, gone[-1]):
+        return None
+    how = "the server removed the agent" if _is_removed(gone[-1]) else "its job was ended, and it left"
+    shown = [
+        because(deleted, "the agent's dispatch was deleted"),
+        because(gone[-1], how),
+        because(phones[-1], f"the phone stayed for {(left - when).total_seconds():.0f} s more"),
+    ]
+    sure = LIKELY if answered and left - when > PHONE_ALONE else POSSIBLE
+    return finding(call, "LKD413", Step.AGENT_CONNECTED, sure, shown, ["LKD407"] if answered else ["LKD407", "LKD206"])
+
+
+def _is_removed(line: LogLine) -> bool:
+    return line.fields.get("reason") == _REMOVED
+
+
+_BY_ITSELF, _REMOVED = "CLIENT_REQUEST_LEAVE", "SERVICE_REQUEST_REMOVE_PARTICIPANT"
+
+
+def _deletion_before(call: Call, gone: LogLine) -> LogLine | None:
+    """The DeleteDispatch after which the agent went. The server ends the job, upon which the agent leaves of itself
+    (measured: 3.7 s later, by its own word CLIENT_REQUEST_LEAVE), or takes the agent out."""
+    if gone.fields.get("reason", _BY_ITSELF) not in (_BY_ITSELF, _REMOVED):
+        return None  # its connection was lost, or had never been there
+    identity = gone.fields.get("participant")
+    active = call.component_logs.said(Said.PARTICIPANT_ACTIVE)
+    came = [line.at for line in active if line.fields.get("participant") == identity and line.at]
+    for line in reversed(call.component_logs.said(Said.DISPATCH_DELETED)):
+        if _is_of_earlier_dispatch(call, line):
+            continue
+        done = line.fields.get("status", "200") == "200"
+        if line.at and came and line.at < came[-1]:
+            return None  # it was another's
+        if done and line.at and gone.at and timedelta() <= gone.at - line.at <= JOB_ENDS_WITHIN:
+            return line
+    return None
+
+
+def _is_of_earlier_dispatch(call: Call, deleted: LogLine) -> bool:
+    """Whether the dispatch that was deleted is known, and is not the latest that was made by then, nor the one that
+    the worker was asked for."""
+    logs, gone = call.component_logs, deleted_dispatch(deleted.fields.get("request", ""))
+    asked = {line.fields.get("dispatch_id") for line in logs.said(Said.ASKED)} - {None, ""}
+    made = {one.id: one.created_at for one in call.dispatches_ever}.get(gone)
+    before = made is not None and logs.latest.began is not None and logs.latest.began - made > CREATED_AT_ONCE
+    return before or bool(gone and asked and gone not in asked)
+
+
+def _another_came(call: Call, gone: LogLine) -> bool:
+    """Whether anybody joined after it, or was there beside it and the phone: an agent that stayed, too."""
+    logs = call.component_logs
+    others = [
+        line for line in logs.said(Said.PARTICIPANT_ACTIVE) if not logs.is_agent(line) and not logs.is_phone(line)
+    ]
+    later = (line for line in logs.said(Said.PARTICIPANT_ACTIVE) if line.at and gone.at and line.at > gone.at)
+    left = {line.fields.get("participant"): line.at for line in logs.said(Said.PARTICIPANT_LEFT)}
+    agents = {line.fields.get("participant") for line in logs.said(Said.PARTICIPANT_ACTIVE) if logs.is_agent(line)}
+    stayed = (left.get(agent) for agent in agents - {gone.fields.get("participant")})
+    return bool(others) or any(later) or any(at is None or (gone.at and at > gone.at) for at in stayed)
+
+
+RULES = (crashed_in_the_room, left_the_phone_alone, left_and_nobody_followed, agent_removed)

@@ -1,0 +1,168 @@
+"""Who was sought for a job, by the components' logs: what the server says of its search, and which of the agent's own
+workers there were then, in which state. What the rules of a job that no worker has share.
+"""
+
+from datetime import datetime
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from livekit_doctor import catalogue
+from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.findings import Because, Finding
+from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.diagnosis.rules.looks import finding
+from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.times import (
+    AROUND_DISPATCH,
+)
+from livekit_doctor.diagnosis.workers_over_time import NO_MORE, Change, Worker, is_dated
+from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.flow import Confidence, Step
+
+PROVEN, LIKELY, POSSIBLE = Confidence.PROVEN, Confidence.LIKELY, Confidence.POSSIBLE
+
+TYPES = {"room": "JT_ROOM", "publisher": "JT_PUBLISHER", "participant": "JT_PARTICIPANT"}
+
+
+def has_job(call: Call, proofs: Proofs) -> bool:
+    """A worker has the job, or has had it: whatever went wrong before is over."""
+    return bool(Step.JOB_ASSIGNED in proofs or call.jobs or call.agents_seen)
+
+
+def no_worker(call: Call) -> tuple[LogLine, ...]:
+    """The server's refusals of the latest dispatch's job: not those after which a worker was asked in the same log."""
+    wanted, name = TYPES[call.settings.agent.job_type], call.wanted_agent
+    asked = {line.file: line.at for line in call.component_logs.said(Said.ASSIGNED, *DECISIVE) if line.at}
+    return tuple(
+        line
+        for line in call.component_logs.said(Said.NO_WORKER)
+        if line.fields.get("job_type", wanted) == wanted and name and line.fields.get("agent_name") == name
+        if line.at is None or line.file not in asked or asked[line.file] <= line.at
+    )
+
+
+DECISIVE = (Said.DECLINED, Said.NO_CAPACITY, Said.TIMED_OUT)
+"""What the server says of this job itself: then a line with the agent's name alone is about another one."""
+
+
+def no_answer(call: Call) -> tuple[LogLine, ...]:
+    return () if call.component_logs.said(*DECISIVE) else call.lines_by_name(Said.NO_ANSWER)
+
+
+def nobody_free(call: Call) -> tuple[LogLine, ...]:
+    """The server's lines that no worker had room: of this job, or by the agent's name and the time."""
+    own = call.component_logs.said(Said.NO_CAPACITY)
+    return own if call.component_logs.said(*DECISIVE) else call.lines_by_name(Said.NOBODY_FREE)
+
+
+def by_name(call: Call, since: datetime | None = None) -> Confidence:
+    """What a line is worth that has the agent's name only: little, where the same agent was dispatched into
+    another room at that time, and `since` then, or where no log would show that it was."""
+    began, name = call.dispatched_at, call.wanted_agent
+    if began and call.component_logs.covers_room(began) and not call.component_logs.covers_api(began):
+        return POSSIBLE  # another node of the cluster knows of them
+    first, last = (began + offset for offset in (-AROUND_DISPATCH[1], AROUND_DISPATCH[1])) if began else (None, None)
+    for line in call.component_logs.anywhere(
+        Said.DISPATCH_CREATED, Said.ASKED, Said.ASSIGNED, Said.DECLINED, Said.NO_CAPACITY
+    ):
+        other = call.room is not None and line.fields.get("room", call.room.name) != call.room.name
+        named = line.fields.get("agent_name") == name or f'"{name}"' in line.fields.get("request", "")
+        if not line.at or (since is not None and line.at < since):
+            continue
+        if other and named and first and last and first <= line.at <= last:
+            return POSSIBLE
+    return LIKELY
+
+
+def own_registrations(call: Call) -> tuple[LogLine, ...]:
+    return call.component_logs.registrations(call.wanted_agent) if call.wanted_agent is not None else ()
+
+
+def own_workers(call: Call) -> list[Worker]:
+    """The workers under the agent's name on the server that the call is placed on, at whatever time."""
+    name = call.wanted_agent
+    return [one for one in call.workers if name is not None and one.name == name and is_on_this_server(call, one)]
+
+
+def is_on_this_server(call: Call, worker: Worker) -> bool:
+    known_to_server = any(line.log == "server" for line in worker.registrations)
+    return known_to_server or all(is_here(call, line) for line in worker.registrations)
+
+
+def registered(call: Call) -> list[tuple[Worker, Change]]:
+    """The own workers that were registered at the dispatch, and in which state each was."""
+    began = sought_at(call)
+    known = [(worker, change) for worker in own_workers(call) if (change := worker.at(began))]
+    return [(worker, change) for worker, change in known if change.state not in NO_MORE]
+
+
+def there(call: Call) -> list[tuple[Worker, Change]]:
+    """Those of them that the server did not say to know nothing of."""
+    refused = no_worker(call)
+    return [(worker, change) for worker, change in registered(call) if not is_unknown(call, worker, refused)]
+
+
+def is_unknown(call: Call, worker: Worker, refused: tuple[LogLine, ...]) -> bool:
+    """Whether the server refused the job in spite of this worker's registration, and nothing tells of the
+    worker since: one that was killed leaves no line of its going."""
+    known = {line.file for line in worker.registrations if line.log == "server"}
+    if not refused or (known and refused[0].file not in known) or not is_of_kind(call, worker):
+        return False
+    said_at = refused[0].at if is_dated(refused[0]) and is_dated(worker.registration) else None
+    return said_at is not None and not worker.is_heard_of_after(said_at)
+
+
+def is_of_kind(call: Call, worker: Worker) -> bool:
+    """Whether it takes jobs such as the call's, as far as its lines tell."""
+    wanted = TYPES[call.settings.agent.job_type]
+    deployment = call.dispatches[-1].deployment if call.dispatches else ""
+    lines = [line.fields for line in worker.registrations]
+    return all(
+        fields.get("job_type", wanted) == wanted and fields.get("deployment", deployment) == deployment
+        for fields in lines
+    )
+
+
+def sought_at(call: Call) -> datetime | None:
+    """When the server looked for a worker."""
+    refused = no_worker(call) or no_answer(call)
+    return call.dispatched_at or (refused[0].at if refused else None)
+
+
+def before_dispatch(call: Call, line: LogLine) -> bool:
+    return call.dispatched_at is None or line.at is None or line.at <= call.dispatched_at
+
+
+def is_here(call: Call, line: LogLine) -> bool:
+    """Registered with the server that the call is placed on, as far as the line tells."""
+    url, own = line.fields.get("url"), call.settings.livekit.url
+    return not url or not own or host_and_port(url) == host_and_port(own) or may_be_one_server(url, own)
+
+
+def may_be_one_server(url: str, other: str) -> bool:
+    """Whether two addresses that differ may lead to one server: a worker beside it knows it by a name or an
+    address of the private network, and others by its public one."""
+    hosts = [host_and_port(one)[0] or "" for one in (url, other)]
+    return hosts[0] != hosts[1] and any(map(_is_private, hosts))
+
+
+def _is_private(host: str) -> bool:
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.endswith((".local", ".internal", ".svc", ".lan", ".home.arpa"))
+
+
+def host_and_port(url: str) -> tuple[str | None, int | None]:
+    """Host and port: ws, wss, http and https are ways to the same server."""
+    parts = urlsplit(url if "//" in url else f"//{url}")
+    secure = parts.scheme in ("wss", "https")
+    host = (parts.hostname or "").lower()
+    host = "127.0.0.1" if host in ("localhost", "::1") else host
+    return host, parts.port or (443 if secure else 80)
+
+
+def unassigned(call: Call, code: str, confidence: Confidence, shown: list[Because], **values: str | None) -> Finding:
+    candidates = [] if confidence is PROVEN else list(catalogue.get(code).candidates)
+    values["dispatch_id"] = call.dispatches[-1].id if call.dispatches else None
+    return finding(call, code, Step.JOB_ASSIGNED, confidence, shown, candidates, [], **values)

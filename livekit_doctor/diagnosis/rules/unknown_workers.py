@@ -1,0 +1,318 @@
+"""job_assigned, by the components' logs: no worker that the server could have asked. LKD101, 102, 104, 105, 109, 110.
+
+Who was registered at the dispatch, with which server and under which name, server and worker both say. Where only one
+of the two was read, what the other would have told apart stays a candidate.
+"""
+
+from datetime import datetime, timedelta
+
+from livekit_doctor.diagnosis import connection_words
+from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.component_logs import because
+from livekit_doctor.diagnosis.findings import Because, Finding
+from livekit_doctor.diagnosis.names import near_miss
+from livekit_doctor.diagnosis.own_lines import is_above
+from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.diagnosis.rules import sought
+from livekit_doctor.diagnosis.rules.jobs import job_is_late
+from livekit_doctor.diagnosis.rules.looks import finding
+from livekit_doctor.diagnosis.rules.rows import first_absent
+from livekit_doctor.diagnosis.said import Said, meaning
+from livekit_doctor.diagnosis.times import (
+    CONNECTION_TRIES,
+    RESTARTED_WITHIN,
+)
+from livekit_doctor.diagnosis.workers_over_time import NO_MORE, Worker, is_dated
+from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.flow import Confidence, Step
+
+PROVEN, LIKELY, POSSIBLE = Confidence.PROVEN, Confidence.LIKELY, Confidence.POSSIBLE
+
+
+def worker_on_other_server(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD104: the worker's own log says that it registered with another server than the one asked."""
+    if sought.has_job(call, proofs) or not call.settings.livekit.url:
+        return None
+    own = sought.host_and_port(call.settings.livekit.url)
+    lines = [line for line in sought.own_registrations(call) if line.log == "worker" and line.fields.get("url")]
+    here = [line for line in lines if sought.host_and_port(line.fields["url"]) == own]
+    elsewhere = [line for line in lines if sought.host_and_port(line.fields["url"]) != own]
+    if here or not elsewhere or _is_known_to_server(call, elsewhere) or _may_have_job(call, elsewhere[-1].file):
+        return None
+    line, refused = elsewhere[-1], sought.no_worker(call)
+    if not refused and _may_still_come(call, proofs):
+        return None
+    url = line.fields["url"]
+    shown = [because(line, f"the worker is registered with {url}, the call is placed on {call.settings.livekit.url}")]
+    # Another host may be another name of the same server, and the worker gone; another port of one host is not.
+    sure = PROVEN if refused and sought.host_and_port(url)[0] == own[0] else LIKELY
+    confidence = POSSIBLE if sought.may_be_one_server(url, call.settings.livekit.url) else sure
+    return sought.unassigned(call, "LKD104", confidence, [*shown, *map(because, refused)], other_name=url)
+
+
+def worker_not_connected(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD105: a worker's log ends its attempts to connect, before the dispatch, without having registered,
+    and no other worker was there."""
+    failing = _failing_connection(call)
+    if sought.has_job(call, proofs) or failing is None or _may_have_job(call, failing.file):
+        return None
+    refused = sought.no_worker(call)
+    if not refused and _may_still_come(call, proofs):
+        return None
+    for worker, _ in sought.registered(call):
+        # One that was killed leaves no line of its going: of the log's own the server knows better.
+        if not refused or failing.file not in worker.files:
+            return None
+    shown = [because(failing, "the worker does not reach its server"), *map(because, refused)]
+    vouched = failing.at is not None and call.component_logs.covers("worker", sought.sought_at(call) or failing.at)
+    known = is_dated(failing) and ((vouched and refused) or _would_tell_of_success(call, failing))
+    known = known and (bool(refused) or Step.AGENT_DISPATCHED in proofs)  # until then it may yet connect
+    confidence = POSSIBLE if not known else PROVEN if refused and vouched else LIKELY
+    kind, words = _why_not_connected(call, failing) or ("other", "")
+    if kind in connection_words.LASTING:
+        confidence = min(confidence, LIKELY, key=lambda one: one.rank)
+    if kind == connection_words.CREDENTIALS:
+        # The server answers, so that it is not its network: it does not take the worker's key or token.
+        shown.append(Because(source="worker log", at=failing.at, text=f"the server does not take its key, {words}"))
+        return finding(call, "LKD105", Step.JOB_ASSIGNED, LIKELY, shown, ["LKD004", "LKD104"], kind=kind)
+    if words:  # before its key was looked at
+        shown += [Because(source="worker log", at=failing.at, text=words)] if words not in shown[0].text else []
+        candidates = [] if confidence is PROVEN else ["LKD104"]
+        return finding(call, "LKD105", Step.JOB_ASSIGNED, confidence, shown, candidates, kind=kind, detail=words)
+    return sought.unassigned(call, "LKD105", confidence, shown, kind=kind, detail=failing.fields.get("error"))
+
+
+def _may_still_come(call: Call, proofs: Proofs) -> bool:
+    """Whether nothing says that the agent did not come: the job's allowance is not over, or there are rows alone, and
+    none of them would tell of it."""
+    if call.api_covers:
+        return not job_is_late(call, proofs)
+    allowed = timedelta(seconds=call.settings.flow.allowances.job_assigned.broken_after)
+    began = call.dispatched_at or (call.room_info.created_at if call.room_info else None)
+    now = call.livekit_now if call.participants_cover else call.rows_now if call.rows else None
+    if began is not None and now is not None and now - began <= allowed:
+        return True
+    return call.rows_are_whole and not call.api_read and first_absent(call, proofs) is None
+
+
+def _why_not_connected(call: Call, failing: LogLine) -> tuple[str, str] | None:
+    """Why the worker can't connect, by its log, where that says so: the kind, and in which words."""
+    for line in reversed(call.component_logs.anywhere(Said.CONNECTION_FAILED, Said.GAVE_UP)):
+        for text in (line.fields.get("error", ""), line.traceback, line.message):
+            if line.file == failing.file and (found := connection_words.why(text)):
+                return found
+    return None
+
+
+def dispatched_before_worker(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD109: no worker at the dispatch, and one that registered under its name soon after it (fact 7)."""
+    began, workers = sought.sought_at(call), sought.own_workers(call)
+    if sought.has_job(call, proofs) or call.component_logs.said(Said.ASKED) or began is None:
+        return None
+    if not all(one.registration.at and one.registration.zoned for one in workers):
+        return None  # of those nobody knows whether they were before the dispatch
+    came_after = (one for one in workers if one.at(began) is None and sought.is_of_kind(call, one))
+    after = [(one.registration.at, one) for one in came_after if one.registration.at]
+    if not after or sought.there(call):
+        return None
+    came_at, came = min(after, key=lambda item: item[0])
+    refused = sought.no_worker(call) or sought.no_answer(call)
+    known_by_itself = any(line.log == "worker" for line in came.registrations)
+    if came_at - began > RESTARTED_WITHIN or not (refused or known_by_itself):
+        return None
+    if not refused and came.registration.log == "worker" and came_at - began <= call.tolerance:
+        return None  # by two clocks it may have been there (fact 29)
+    seconds = (came_at - began).total_seconds()
+    text = f"a worker registered {seconds:.1f} s after the dispatch"
+    shown = [*map(because, refused), because(came.registration, text)]
+    return sought.unassigned(call, "LKD109", PROVEN if sought.no_worker(call) else sought.by_name(call), shown)
+
+
+def worker_of_other_kind(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD110: the worker under this name takes other jobs: another type, or another deployment (fact 8)."""
+    if sought.has_job(call, proofs):
+        return None
+    refused = sought.no_worker(call) or sought.no_answer(call)
+    wanted = sought.TYPES[call.settings.agent.job_type]
+    deployment = call.dispatches[-1].deployment if call.dispatches else ""
+    others: list[tuple[LogLine, str, str | None]] = []
+    for line in sought.own_registrations(call):
+        kind, runs_as = line.fields.get("job_type"), line.fields.get("deployment")
+        if kind and kind != wanted:
+            text = f"the worker takes jobs of type {kind}, and the room's opening is one of {wanted}"
+            others.append((line, text, None))
+        elif runs_as is not None and runs_as != deployment:
+            text = f'the worker runs as deployment "{runs_as}", the dispatch is for "{deployment}"'
+            others.append((line, text, runs_as))
+        elif runs_as is not None and sought.is_here(call, line):
+            return None  # there is a worker of the right kind, too
+    if not others:
+        return None
+    line, text, detail = others[-1]
+    confidence = LIKELY if refused and (_knows_deployment(call) or detail is None) else POSSIBLE
+    return sought.unassigned(call, "LKD110", confidence, [because(line, text), *map(because, refused)], detail=detail)
+
+
+def worker_under_other_name(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD102: the server knows no worker under the dispatch's name, and one under a name that is almost it
+    was there."""
+    refused, name = sought.no_worker(call), call.wanted_agent
+    if sought.has_job(call, proofs) or not refused or not name:
+        return None
+    began = sought.sought_at(call)
+    own = [worker for worker in call.workers if worker.name == name]
+    if not all(_had_left(call, worker, began, refused) for worker in own):
+        return None
+    last = max((worker.registration.at for worker in own if worker.registration.at), default=None)
+    for worker in reversed(call.workers):
+        there = worker.at(began)
+        how = near_miss(name, worker.name) if worker.name and sought.is_on_this_server(call, worker) else None
+        came_at = worker.registration.at
+        if last and (not came_at or not is_dated(worker.registration) or came_at < last):
+            continue  # not renamed: it was there beside the own one, or may have been
+        if how and there is not None and there.state not in NO_MORE:
+            text = f'the dispatch is for "{name}", a worker runs as "{worker.name}": they differ in {how}'
+            shown = [because(worker.registration, text), *map(because, refused)]
+            sure = PROVEN if is_dated(worker.registration) else LIKELY
+            return sought.unassigned(call, "LKD102", sure, shown, agent_name=worker.name, other_name=name)
+    return None
+
+
+def no_worker_registered(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD101: the server says that no worker is registered under the name.
+
+    Proven where the server's log also shows that the last one had left: otherwise a worker may be
+    connected elsewhere (LKD104) or nowhere (LKD105). Where one came soon after, that is LKD109.
+    """
+    refused = sought.no_worker(call)
+    if sought.has_job(call, proofs) or not (refused or sought.no_answer(call)):
+        return None
+    left = [
+        line
+        for line in call.component_logs.anywhere(Said.DEREGISTERED)
+        if line.fields.get("agent_name") == call.wanted_agent and sought.before_dispatch(call, line)
+    ]
+    began = sought.sought_at(call)
+    ends = [change.line for worker in sought.own_workers(call) if (change := worker.at(began))]
+    left = left or [line for line in ends if refused and meaning(line) is Said.WORKER_CLOSED and is_dated(line)]
+    undated = any(not is_dated(worker.registration) for worker in sought.own_workers(call))
+    if not left or undated or sought.there(call):
+        if not refused:
+            return None
+        before = _asked_before(call, refused)
+        shown = [because(line, "a worker under this name was there") for line in before[-1:]]
+        return sought.unassigned(call, "LKD101", LIKELY if before else POSSIBLE, [*shown, *map(because, refused)])
+    if dispatched_before_worker(call, proofs) or worker_under_other_name(call, proofs):
+        return None
+    shown = [
+        because(left[-1], "the last worker under this name had left"),
+        *map(because, refused or sought.no_answer(call)),
+    ]
+    return sought.unassigned(call, "LKD101", PROVEN if refused else sought.by_name(call), shown)
+
+
+def _asked_before(call: Call, refused: tuple[LogLine, ...]) -> list[LogLine]:
+    """The server's lines by which a worker had been asked for an earlier dispatch's job: it was registered then, with
+    this server, and the server knows of none at the latest one."""
+    told = call.component_logs.ever_said(Said.TIMED_OUT, Said.DECLINED, Said.ASSIGNED)
+    return [
+        line
+        for line in told
+        if line.fields.get("agent_name") == call.wanted_agent
+        and line.file == refused[0].file
+        and line.at
+        and refused[0].at
+        and line.at < refused[0].at
+    ]
+
+
+def _may_have_job(call: Call, file: str) -> bool:
+    """Whether a worker's log tells of a job that may be this call's: one that was asked was connected to its server."""
+    logs = call.component_logs
+    if logs.said(Said.ASKED):
+        return True
+    not_own = logs.jobs_elsewhere | {""}
+    since = call.dispatched_at - call.tolerance if call.dispatched_at else None
+    return any(
+        line.file == file
+        and line.fields.get("job_id", "") not in not_own
+        and (since is None or line.at is None or line.at >= since)
+        for line in logs.of_workers
+    )
+
+
+def _knows_deployment(call: Call) -> bool:
+    """Whether the dispatch was seen: in the API, or in the request that made it, which has none then."""
+    requests = [line.fields.get("request", "") for line in call.component_logs.said(Said.DISPATCH_CREATED)]
+    return bool(call.dispatches) or any('"deployment"' not in text for text in requests)
+
+
+def _is_known_to_server(call: Call, registrations: list[LogLine]) -> bool:
+    """Whether the server that was asked logged one of these registrations itself, whatever the worker calls it."""
+    ids = {line.fields["worker_id"] for line in registrations if line.fields.get("worker_id")}
+    return any(line.log == "server" and line.fields.get("worker_id") in ids for line in sought.own_registrations(call))
+
+
+def _had_left(call: Call, worker: Worker, began: datetime | None, refused: tuple[LogLine, ...]) -> bool:
+    """Whether one under the agent's name had been with this server, and was not any more at the dispatch."""
+    there = worker.at(began)
+    if there is None or not sought.is_on_this_server(call, worker) or not is_dated(worker.registration):
+        return False
+    return there.state in NO_MORE or sought.is_unknown(call, worker, refused)
+
+
+def _failing_connection(call: Call) -> LogLine | None:
+    """A worker's failure to connect, by a log in which none of another name registered: its last line on
+    that before the dispatch is a failure, or else the first after it."""
+    by_file: dict[str, list[LogLine]] = {}
+    for line in call.component_logs.anywhere(Said.CONNECTION_FAILED, Said.GAVE_UP, Said.REGISTERED):
+        if line.log == "worker":
+            by_file.setdefault(line.file, []).append(line)
+    failing = []
+    for lines in by_file.values():
+        names = {line.fields.get("agent_name", "") for line in lines if meaning(line) is Said.REGISTERED}
+        before = [line for line in lines if sought.before_dispatch(call, line)]
+        last = before[-1] if before else lines[0]
+        if not _soon_after_opening(call, last):
+            continue
+        if any(_ran_job(line, last) for line in call.component_logs.of_workers):
+            continue
+        if meaning(last) is not Said.REGISTERED and (call.wanted_agent is None or names <= {call.wanted_agent}):
+            failing.append(last)
+    return failing[-1] if failing else None
+
+
+def _ran_job(line: LogLine, failing: LogLine) -> bool:
+    """Whether a line below a failed attempt to connect tells of a job, of whichever call: it has succeeded since."""
+    return line.file == failing.file and is_above(failing, line) and bool(line.fields.get("job_id"))
+
+
+def _soon_after_opening(call: Call, line: LogLine) -> bool:
+    """A connection that is lost long after the call says nothing of the dispatch."""
+    began = _known_since(call)
+    return began is None or line.at is None or line.at - began <= CONNECTION_TRIES
+
+
+def _would_tell_of_success(call: Call, failing: LogLine) -> bool:
+    """Whether the log of a failed attempt to connect would show that a later one succeeded, which a log of warnings
+    alone does not; or the attempt was the last."""
+    whole = any(line.file == failing.file and line.level == "info" for line in call.component_logs.of_workers)
+    return whole or meaning(failing) is Said.GAVE_UP
+
+
+def _known_since(call: Call) -> datetime | None:
+    """When the agent was dispatched, or else when the call is first heard of."""
+    rows = [row.at for row in call.rows[:1]]
+    rooms = [call.room_info.created_at] if call.room_info else []
+    lines = [line.at for line in call.component_logs.own[:1] if line.at]  # oldest first
+    return call.dispatched_at or min([*rows, *rooms, *lines], default=None)
+
+
+RULES = (
+    worker_on_other_server,
+    worker_not_connected,
+    worker_under_other_name,
+    dispatched_before_worker,
+    worker_of_other_kind,
+    no_worker_registered,
+)

@@ -1,0 +1,101 @@
+"""One attempt of one call, as the log rows show it."""
+
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from msgspec import Struct
+
+from livekit_doctor.diagnosis.correlation import RoomRef, Subject, steps_of
+from livekit_doctor.diagnosis.setup import Setup
+from livekit_doctor.diagnosis.states import says_failed, says_talked
+from livekit_doctor.evidence.observations import (
+    LogRow,
+)
+from livekit_doctor.flow import LEGS, Leg, Step
+from livekit_doctor.settings import Settings
+
+
+class RowsSeen(Struct, frozen=True, dict=True):
+    setup: Setup
+    subject: Subject
+    room: RoomRef | None
+    rows: tuple[LogRow, ...]
+    latest: bool = True
+    """Whether this is the last attempt under its call id."""
+    looked_into: bool = True
+    """Whether what was seen in the room is about this attempt."""
+    attempt_before: datetime | None = None
+    """When the rows of the attempt before it ended, under its call id."""
+
+    @property
+    def settings(self) -> Settings:
+        return self.setup.settings
+
+    @property
+    def tolerance(self) -> timedelta:
+        return self.setup.tolerance
+
+    # Log rows
+
+    @cached_property
+    def logged(self) -> dict[Step, LogRow]:
+        """The first row of each step that the rows report; of the agent's, since it was last dispatched."""
+        first: dict[Step, LogRow] = {}
+        for row in self.rows:
+            step = self.step_of_state[row.state]
+            if step is not None and row not in self.outdated:
+                first.setdefault(step, row)
+        return first
+
+    @cached_property
+    def outdated(self) -> tuple[LogRow, ...]:
+        """The rows of the agent's leg that are about an earlier dispatch than the last one that a row tells of."""
+        of_agent = [row for row in self.rows if self.step_of_state[row.state] in LEGS[Leg.AGENT]]
+        made = [row for row in of_agent if self.step_of_state[row.state] is Step.AGENT_DISPATCHED]
+        if len(made) < 2:
+            return ()
+        last = made[-1]
+        return tuple(
+            row for row in of_agent if (row in made and row is not last) or (last.at - row.at > self.tolerance)
+        )
+
+    @cached_property
+    def step_of_state(self) -> dict[str, Step | None]:
+        """The step of each state that the rows have."""
+        return steps_of(self.rows, self.settings.flow)
+
+    @cached_property
+    def unmapped(self) -> tuple[str, ...]:
+        """The states of this call that no step stands for."""
+        return tuple(state for state, step in self.step_of_state.items() if step is None)
+
+    def _may_dial(self, source: str) -> bool:
+        """Whether a component may be the one that dials: not what reports nothing but the agent's own steps."""
+        return self.settings.flow.placed_by == "agent" or source not in self._only_agents
+
+    @cached_property
+    def _only_agents(self) -> frozenset[str]:
+        own = (Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED, Step.AGENT_AUDIO)
+        steps = [(row.source, self.step_of_state[row.state]) for row in self.rows]
+        placing = {source for source, step in steps if step not in (None, Step.CALL_ENDED, *own)}
+        return frozenset({source for source, step in steps if step in own} - placing)
+
+    @cached_property
+    def talked_last(self) -> datetime | None:
+        """When a row last told that somebody on the phone talked."""
+        talks = {state for state, step in self.step_of_state.items() if step is None and says_talked(state)}
+        return max((row.at for row in self.rows if row.state in talks), default=None)
+
+    @cached_property
+    def last_of_phone(self) -> dict[str, datetime]:
+        """When each component last logged a row that tells of the phone."""
+        last: dict[str, datetime] = {}
+        for row in self.rows:
+            if self.step_of_state[row.state] in LEGS[Leg.PHONE]:
+                last[row.source] = max(row.at, last.get(row.source, row.at))
+        return last
+
+    @cached_property
+    def logged_failures(self) -> tuple[LogRow, ...]:
+        """The rows whose state no step stands for and which say in plain words that the call failed."""
+        return tuple(row for row in self.rows if self.step_of_state[row.state] is None and says_failed(row.state))

@@ -1,0 +1,49 @@
+"""LKD413 in mid-call: the dispatch was deleted, the agent went, and the phone stayed."""
+
+from livekit_doctor.evidence.observations import Observation
+from tests.diagnosis.factories import codes, found, row, server_line
+from tests.diagnosis.test_component_logs import ACTIVE, ASKED, ASSIGNED, CALLEE_ACTIVE, CONNECTED, OPENED, afterwards
+from tests.each import each
+
+DELETED = server_line(30, "API AgentDispatchService.DeleteDispatch", status="200", room_id="")
+ANSWERED = row(3, "sip_answered")
+BESIDE = server_line(2, "participant active", participant="agent-AJ_2", agent_name="")
+
+
+def gone(seconds: float, who: str = "agent-AJ_uN4vB8sK1rTy", kind: str = "AGENT") -> Observation:
+    return server_line(seconds, "participant closing", participant=who, kind=kind, agent_name="")
+
+
+def phone_gone(seconds: float) -> Observation:
+    return gone(seconds, "sip_1", "SIP")
+
+
+@each(
+    "lines, confidence",
+    [
+        ((ANSWERED, DELETED, gone(32), phone_gone(60)), "likely"),
+        ((ANSWERED, DELETED, gone(32), phone_gone(42.5)), "likely"),
+        ((ANSWERED, DELETED, gone(32), phone_gone(42)), "possible"),
+        ((ANSWERED, DELETED, gone(32), phone_gone(33.5)), "possible"),
+        ((ANSWERED, DELETED, gone(32), phone_gone(33)), ""),
+        ((DELETED, gone(32), phone_gone(60)), "possible"),
+        ((DELETED, gone(32), phone_gone(42)), ""),
+        ((ANSWERED, DELETED, gone(45), phone_gone(60)), "likely"),
+        ((ANSWERED, DELETED, gone(45.5), phone_gone(60)), ""),
+        ((ANSWERED, DELETED, gone(29), phone_gone(60)), ""),
+        ((ANSWERED, BESIDE, DELETED, gone(32), phone_gone(60)), ""),
+        ((ANSWERED, BESIDE, DELETED, gone(32), gone(58, "agent-AJ_2"), phone_gone(60)), ""),
+    ],
+)
+def test_as_sure_as_it_may_be(lines: tuple[Observation, ...], confidence: str) -> None:
+    """Another agent that was there and stayed goes on with the call."""
+    diagnosis = afterwards(OPENED, ASKED, ASSIGNED, ACTIVE, CALLEE_ACTIVE, *lines)
+    assert [sure for step, code, sure in found(diagnosis) if code == "LKD413" and step == CONNECTED] == [
+        confidence
+    ] * bool(confidence)
+
+
+def test_another_agent_that_had_left_before_does_not() -> None:
+    came = server_line(2, "participant active", participant="front-desk", agent_name="")
+    lines = (ANSWERED, came, gone(20, "front-desk"), DELETED, gone(32), phone_gone(60))
+    assert codes(afterwards(OPENED, ASKED, ASSIGNED, ACTIVE, CALLEE_ACTIVE, *lines)) == ["LKD413"]

@@ -1,0 +1,102 @@
+"""Healthy must be shown: who was together stayed, was heard, and nobody's word is against it."""
+
+from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.flow import Verdict
+from tests.diagnosis.factories import (
+    agent,
+    audio,
+    closed,
+    codes,
+    dispatch,
+    found,
+    job,
+    judge,
+    log_file,
+    look,
+    phone,
+    row,
+    rows_only,
+    server_line,
+    worker_line,
+)
+from tests.diagnosis.test_whose_attempt import HERE, OPENED, pasted, with_rows
+
+HEALTHY, NO_FAULT_SEEN = Verdict.HEALTHY, Verdict.NO_FAULT_SEEN
+CONNECTED, SPOKE = row(1, "agent_connected", "agent"), row(2, "agent_audio", "agent")
+ANSWERED, ENDED = row(8, "sip_answered"), row(60, "call_ended")
+WORDS = (row(0, "room_created"), row(0.1, "agent_dispatched"), CONNECTED, SPOKE, ANSWERED, ENDED)
+
+
+def test_what_the_rows_say_in_their_own_words() -> None:
+    assert rows_only(900, *WORDS).verdict is HEALTHY
+    for missing in (SPOKE, ANSWERED, ENDED):
+        assert rows_only(900, *(each for each in WORDS if each is not missing)).verdict is not HEALTHY
+    talked = row(20, "user_speech", "agent")
+    assert rows_only(900, *(talked if each is SPOKE else each for each in WORDS)).verdict is HEALTHY
+
+
+def test_a_row_that_says_that_the_agent_left() -> None:
+    for state in ("agent_left", "agent_disconnected", "assistant_session_terminated"):
+        assert rows_only(900, *WORDS, row(20, state, "agent")).verdict is NO_FAULT_SEEN
+        assert rows_only(900, *WORDS, row(59, state, "agent")).verdict is HEALTHY
+
+
+def test_an_agent_that_may_be_the_first_of_two_dispatches() -> None:
+    """By two clocks within the tolerance nobody knows; so it is not shown."""
+    assert rows_only(900, *WORDS, row(4, "agent_dispatched")).verdict is NO_FAULT_SEEN
+
+
+def test_a_phone_that_is_gone_so_soon_that_its_sound_may_have_failed() -> None:
+    def watched(until: float) -> Verdict:
+        there = [look(t, dispatch(0, job()), agent(1, audio()), phone()) for t in (10, until)]
+        return judge(until + 2, *there, *closed(until + 2)).verdict
+
+    assert watched(50) is HEALTHY
+    assert watched(30) is NO_FAULT_SEEN
+
+
+def test_an_agent_that_nobody_saw_stay() -> None:
+    there = [look(t, dispatch(0, job()), agent(1, audio()), phone()) for t in (10, 50)]
+    assert judge(53, *there, *closed(53)).verdict is HEALTHY
+    assert judge(80, *there, *closed(80)).verdict is NO_FAULT_SEEN
+
+
+# Whose is it
+
+
+def test_an_undated_error_beside_a_participant_who_may_be_the_phone() -> None:
+    """Of which kind it was, the server says when it leaves."""
+    error = pasted("sip not connected (redis required)", http=500)
+    came = server_line(9, "participant active", participant="callee", participant_id="PA_new", agent_name="")
+    alone = judge(60, log_file("server"), server_line(0, "selected node for room"), error, settings=HERE)
+    assert "LKD203" in codes(alone)
+    assert "LKD203" not in codes(judge(60, log_file("server"), came, error, settings=HERE))
+
+
+def test_a_room_that_was_deleted_when_no_phone_could_be_made() -> None:
+    """Looks alone show that it was closed early, and not why: a refusal at once leaves nobody in it."""
+    watched = [look(t) for t in (0.5, 1, 2)]
+    assert [item[2] for item in found(judge(3, *watched, *closed(3))) if item[1] == "LKD502"] == ["possible"]
+
+
+def test_a_worker_that_has_run_a_job_since_it_failed_to_connect() -> None:
+    nobody = {"room": "", "room_id": "", "job_id": "", "agent_name": ""}
+    lost = worker_line(-60, "failed to connect to livekit, retrying in 2s", **nobody)
+    other = worker_line(-50, "process exiting", room="another", room_id="RM_another01", job_id="AJ_another0001")
+    looks = [look(t, dispatch(0), phone()) for t in (20, 24)]
+    assert "LKD105" in codes(judge(24, *looks, log_file("worker"), lost, settings=HERE))
+    assert "LKD105" not in codes(judge(24, *looks, log_file("worker"), lost, other, settings=HERE))
+
+
+def test_a_failed_request_below_the_request_of_another_call() -> None:
+    """It names no job: the request above it says whose it is."""
+    asked = worker_line(0.2, "received job request")
+    other = worker_line(0.4, "received job request", room="another", room_id="RM_another01", job_id="AJ_another0001")
+    raised = worker_line(0.5, "job_request_fnc failed", room="", room_id="", job_id="")
+
+    def says_that_it_raised(*lines: LogLine) -> bool:
+        shown = (item for one in with_rows(OPENED, *lines).broken for item in one.because)
+        return any("job_request_fnc failed" in item.text for item in shown)
+
+    assert says_that_it_raised(asked, raised)
+    assert not says_that_it_raised(asked, other, raised)
