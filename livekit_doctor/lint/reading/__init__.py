@@ -1,0 +1,1 @@
+"""Files into trees: one module a language."""
