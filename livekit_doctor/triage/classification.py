@@ -1,23 +1,43 @@
-"""The classification in SQL: the rows of a call become one row of times, that row becomes a verdict, and the verdicts
-are counted. No window function, no ordered aggregate, so that a distributed engine runs it shard by shard.
+"""The classification in SQL: the rows of a call become one row of times, that row becomes a verdict, and these are
+counted. No window function, no ordered aggregate, so that a distributed engine runs it shard by shard.
 
-It is what `diagnose` says of a call of which nothing but its rows is known, as far as that can be said of times alone:
-the difference is counted by tests/triage/test_against_trace.py. Times are whole microseconds since 1970. What is
-written :so is filled in by `statement`, and so are the names that begin with col_; functions named X_... are written by
-`dialects`.
+It is what `diagnose` says of a call's rows alone, as far as times tell: tests/triage/test_against_trace.py counts the
+difference. Times are whole microseconds since 1970. What is written :so is filled in by `statement`, and so are names
+that begin with col_; functions named X_... are written by `dialects`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 from sqlglot import exp
 
-from livekit_doctor.diagnosis.carrier import Kind
+from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.rules.rows import BEFORE_THE_ANSWER
 from livekit_doctor.triage.dialects import WRITTEN_IN, Dialect
-from livekit_doctor.triage.mapping import ENDED_BADLY, FAILED, PHONE_FAILED, TALKED, Mapping, number_of
+from livekit_doctor.triage.mapping import (
+    AGENT_LEFT,
+    ENDED_BADLY,
+    FAILED,
+    OTHER,
+    PHONE_FAILED,
+    TALKED,
+    Mapping,
+    number_of,
+)
 from livekit_doctor.triage.plan import SECOND, WORDS, Plan, pattern_of
-from livekit_doctor.triage.terms import EDGES, GAPS, LONGEST, NEVER, QUOTED, STATUS, STEPS, ZERO, Columns, Key
+from livekit_doctor.triage.terms import EDGES, GAPS, LONGEST, NEVER, ORDER, QUOTED, STATUS, STEPS, ZERO, Columns, Key
+
+Codes = frozenset[int]
+
+OPENINGS: Codes = frozenset({1, 2})
+ENDED: Codes = frozenset({12, ENDED_BADLY})
+MAPPED: Codes = frozenset({*STEPS, ENDED_BADLY})
+FAILURES: Codes = frozenset({FAILED, PHONE_FAILED})
+ANSWERS: Codes = frozenset({ENDED_BADLY, PHONE_FAILED})
+
+
+def _codes_of(step: int) -> Codes:
+    return ENDED if step == 12 else frozenset({step})
 
 
 class Parts(Struct, frozen=True, kw_only=True):
@@ -30,6 +50,9 @@ class Parts(Struct, frozen=True, kw_only=True):
     key: Key | None = None
 
 
+STATE = "COALESCE(X_TEXT(l.col_state), '')"
+
+
 def source_of(columns: Columns) -> str:
     return "COALESCE(X_TEXT(l.col_source), '')" if columns.source else "''"
 
@@ -38,34 +61,60 @@ def _literal(text: str) -> str:
     return exp.Literal.string(text).sql(dialect=WRITTEN_IN)
 
 
-def entries(mapping: Mapping) -> str:
-    rows = [(e.state, e.source or "", e.code, e.bit, e.opening, e.component) for e in mapping.entries]
+def entries(parts: Parts) -> str:
+    """What the pairs say. Where aggregates take FILTER, with the truth of each condition that they have, which is told
+    once a pair, in place of once a row and aggregate."""
+    rows = [(e.state, e.source or "", e.code, e.bit, e.opening, e.component) for e in parts.mapping.entries]
     values = ", ".join(
         f"({_literal(state)}, {_literal(source)}, {code}, CAST({bit} AS BIGINT), {opening}, {component})"
         for state, source, code, bit, opening, component in rows or [("", "", 0, 0, 0, 0)]
     )
-    return f"entries AS (SELECT * FROM (VALUES {values}) AS v(state, source, code, bit, opening, component))"
+    flags = "".join(f", COALESCE({_among(codes)}, FALSE) AS {_flag(codes)}" for codes in conditions_of(parts))
+    return f"entries AS (SELECT *{flags} FROM (VALUES {values}) AS v(state, source, code, bit, opening, component))"
+
+
+def conditions_of(parts: Parts) -> Sequence[Codes]:
+    """Of which codes a row may have to be, for an aggregate to take it."""
+    if not parts.dialect.filters:
+        return ()
+    codes = parts.mapping.codes
+    found = [frozenset({code}) for code in codes if code != OTHER]
+    found += [each & codes for each in (ENDED, FAILURES, ANSWERS, OPENINGS, MAPPED)]
+    return sorted(dict.fromkeys(each for each in found if each), key=sorted)
+
+
+def _among(codes: Codes) -> str:
+    names = ", ".join(map(str, sorted(codes)))
+    return f"code IN ({names})" if len(codes) > 1 else f"code = {names}"
+
+
+def _flag(codes: Codes) -> str:
+    return f"is_{'_'.join(map(str, sorted(codes)))}"
 
 
 def logs(parts: Parts) -> str:
-    """The rows, each with what it says. An answer is a SIP status, or the number of what LiveKit says in words."""
+    """The rows, each with what it says; nothing, or 0, where no entry is of it. An answer is a SIP status, or the
+    number of what LiveKit says in words."""
     columns, mapping = parts.columns, parts.mapping
-    joined = "COALESCE(X_TEXT(l.col_state), '') = e.state"
-    if not mapping.by_state:
+    empty = any(not entry.state for entry in mapping.entries)
+    joined = f"{STATE if empty else 'X_TEXT(l.col_state)'} = e.state"
+    if not mapping.by_state and not mapping.each_state_of_one:
         joined += f" AND {source_of(columns)} = e.source"
-    unknown = f"COALESCE(e.bit, {ZERO})" if not mapping.by_state else f"COALESCE(e.bit, CAST({1 << 60} AS BIGINT))"
+    # Of an outer join, so that it is computed once a row, and not again in each aggregate that names it.
+    once = " LEFT JOIN LATERAL (SELECT X_US(l.col_at) AS us) AS t ON TRUE" if parts.dialect.fenced else ""
+    flags = "".join(f", e.{_flag(codes)}" for codes in conditions_of(parts))
+    bit = "e.bit" if not mapping.by_state else f"COALESCE(e.bit, CAST({1 << 60} AS BIGINT))"
     return (
-        "logs AS (SELECT l.col_call_id AS call_id, l.col_at AS happened, COALESCE(e.code, 0) AS code,"
-        f" {unknown} AS bit, COALESCE(e.opening, 0) AS opening, COALESCE(e.component, 0) AS component,"
-        f" {_answer(columns)} AS answer"
-        f"{_dim(parts)} FROM the_table AS l LEFT JOIN entries AS e ON {joined}"
+        f"logs AS (SELECT l.col_call_id AS call_id, {'t.us' if once else 'l.col_at'} AS happened, e.code, {bit} AS bit,"
+        f" e.opening, e.component{flags}, {_answer(columns)} AS answer{_dim(parts)}"
+        f" FROM the_table AS l{once} LEFT JOIN entries AS e ON {joined}"
         " WHERE l.col_at >= :from_moment AND l.col_at < :until_moment AND NOT l.col_call_id IS NULL)"
     )
 
 
 def _answer(columns: Columns) -> str:
     if columns.metadata is None:
-        return ZERO
+        return _NULL
     text = f"LEFT(X_TEXT(l.col_metadata), {LONGEST})"
     status = f"X_STATUS({text}, {_literal(STATUS)})"
     ordered = (*WORDS[:4], Kind.TIMED_OUT, *WORDS[4:])  # as `kind_of` looks for them
@@ -78,8 +127,8 @@ def _answer(columns: Columns) -> str:
     )
 
 
-def _place(kind: Kind) -> int:
-    return WORDS.index(kind) + 1 if kind in WORDS else 0
+def _place(kind: Kind) -> str:
+    return str(WORDS.index(kind) + 1) if kind in WORDS else "NULL"
 
 
 def _dim(parts: Parts) -> str:
@@ -96,54 +145,53 @@ def calls(parts: Parts) -> str:
     """One row a call: of each step the first and the last time, and what else decides."""
     codes, mapping, dialect = parts.mapping.codes, parts.mapping, parts.dialect
 
-    def pick(function: str, value: str, when: str) -> str:
-        if dialect.filters:
-            return f"{function}({value}) FILTER (WHERE {when})"
-        return f"{function}(CASE WHEN {when} THEN {value} END)"
+    def when(wanted: Codes) -> str:
+        return (_flag if dialect.filters else _among)(wanted & codes)
 
-    def time(function: str, when: str, name: str) -> str:
-        return f"X_US({pick(function, 'happened', when)}) AS {name}"
+    def pick(function: str, value: str, condition: str) -> str:
+        if dialect.filters:
+            return f"{function}({value}) FILTER (WHERE {condition})"
+        return f"{function}(CASE WHEN {condition} THEN {value} END)"
+
+    def us(value: str) -> str:
+        return value if dialect.fenced else f"X_US({value})"
+
+    def time(function: str, wanted: Codes, name: str) -> str:
+        return f"{us(pick(function, 'happened', when(wanted))) if wanted & codes else _NULL} AS {name}"
+
+    def answer(said_by: Codes, name: str) -> str:
+        """The last one, with its time. The rows are searched for one only here, and each only once."""
+        value = f"{us('happened')} * 1000 + answer"
+        return f"{pick('MAX', value, when(said_by)) if said_by & codes else _NULL} AS {name}"
 
     def made() -> Iterator[str]:
         yield "call_id"
-        yield "X_US(MIN(happened)) AS first_at"
-        yield "X_US(MAX(happened)) AS last_at"
+        yield f"{us('MIN(happened)')} AS first_at"
+        yield f"{us('MAX(happened)')} AS last_at"
         yield "COUNT(*) AS n"
         for step in STEPS:
-            found = step in codes or (step == 12 and ENDED_BADLY in codes)
-            when = f"code = {step}" if step < 12 else f"code BETWEEN 12 AND {ENDED_BADLY}"
-            yield time("MIN", when, f"f{step}") if found else f"{_NULL} AS f{step}"
-            yield time("MAX", when, f"l{step}") if found else f"{_NULL} AS l{step}"
+            yield time("MIN", _codes_of(step), f"f{step}")
+            yield time("MAX", _codes_of(step), f"l{step}")
         for number in range(1, mapping.openings + 1):
             if mapping.opening_of(number) is None:
-                yield time("MIN", f"opening = {number}", f"fo{number}")
-                yield time("MAX", f"opening = {number}", f"lo{number}")
-        yield time("MIN", "code NOT IN (1, 2)", "moved_at")
-        is_step = f"code BETWEEN 1 AND {ENDED_BADLY}"
+                yield f"{us(pick('MIN', 'happened', f'opening = {number}'))} AS fo{number}"
+                yield f"{us(pick('MAX', 'happened', f'opening = {number}'))} AS lo{number}"
+        other = f"NOT {when(OPENINGS)} IS TRUE" if dialect.filters else "COALESCE(code, 0) < 1 OR code > 2"
+        yield f"{us(pick('MIN', 'happened', other) if OPENINGS & codes else 'MIN(happened)')} AS moved_at"
         bits = mapping.has_bits or mapping.by_state
-        yield f"COALESCE({pick('BIT_OR', 'bit', is_step)}, {ZERO}) AS known" if bits else f"{ZERO} AS known"
-        yield "BIT_OR(bit) AS seen" if bits else f"{ZERO} AS seen"
-        failures = {FAILED, PHONE_FAILED} & codes
-        yield time("MAX", f"code = {TALKED}", "talked_at") if TALKED in codes else f"{_NULL} AS talked_at"
-        yield time("MAX", f"code IN ({FAILED}, {PHONE_FAILED})", "failed_at") if failures else f"{_NULL} AS failed_at"
-        refused = "X_US(happened) * 1000 + answer"
-        named = f"code IN ({ENDED_BADLY}, {PHONE_FAILED}) AND answer > 0"
-        yield (
-            f"{pick('MAX', refused, named)} AS named_answer"
-            if {ENDED_BADLY, PHONE_FAILED} & codes
-            else (f"{_NULL} AS named_answer")
-        )
-        yield (
-            f"{pick('MAX', refused, 'code = 12 AND answer > 0')} AS end_answer"
-            if 12 in codes
-            else (f"{_NULL} AS end_answer")
-        )
+        known = pick("BIT_OR", "bit", when(MAPPED)) if MAPPED & codes else ZERO
+        yield f"COALESCE({known}, {ZERO}) AS known" if bits else f"{ZERO} AS known"
+        yield f"COALESCE(BIT_OR(bit), {ZERO}) AS seen" if bits else f"{ZERO} AS seen"
+        yield time("MAX", frozenset({TALKED}), "talked_at")
+        yield time("MAX", FAILURES, "failed_at")
+        yield time("MAX", frozenset({AGENT_LEFT}), "left_at")
+        yield answer(ANSWERS, "named_answer")
+        yield answer(frozenset({12}), "end_answer")
         for step in (6, 11, 12):
-            own = (12, ENDED_BADLY) if step == 12 else (step,)
-            alone = mapping.component_of(*own)
-            when = f"code BETWEEN 12 AND {ENDED_BADLY}" if step == 12 else f"code = {step}"
-            yield f"{pick('MIN', 'component', when) if alone is None else alone} AS c{step}"
-            yield f"{pick('MAX', 'component', when) if alone is None else alone} AS d{step}"
+            alone = mapping.component_of(*_codes_of(step))
+            for function, name in (("MIN", f"c{step}"), ("MAX", f"d{step}")):
+                told = pick(function, "component", when(_codes_of(step))) if _codes_of(step) & codes else "0"
+                yield f"{told if alone is None else alone} AS {name}"
         if parts.key is not None:
             yield _dim_of_call(parts.key, parts.columns, pick)
 
@@ -208,8 +256,8 @@ def _steps(dim: str) -> str:
     phone_last = ", ".join(f"COALESCE(l{step}, {ZERO})" for step in (8, 9, 10, 11))
     return (
         f"steps AS (SELECT call_id{dim}, first_at, last_at, n, open_at, again_at, {', '.join(made)},"
-        f" {came} AS came_before, known, seen, talked_at, failed_at, named_answer, end_answer,"
-        f" GREATEST({phone_last}) AS phone_last,"
+        f" {came} AS came_before, left_at, cut_at <> open_at AS twice, known, seen, talked_at, failed_at, named_answer,"
+        f" end_answer, GREATEST({phone_last}) AS phone_last,"
         " c6, d6, c11, d11, c12, d12 FROM cut)"
     )
 
@@ -221,12 +269,13 @@ def _reached(plan: Plan, dim: str) -> str:
     logged = " OR ".join(f"NOT t{step} IS NULL" for step in STEPS)
     named = _last_word("named_answer")
     ended = f"CASE WHEN COALESCE(talked_at, {ZERO}) < open_at THEN {_last_word('end_answer')} ELSE {ZERO} END"
-    skewed = " OR ".join(f"COALESCE(t{b} < t{a} - :tolerance, FALSE)" for a, b in _ORDER)
+    skewed = " OR ".join(f"COALESCE(t{b} < t{a} - :tolerance, FALSE)" for a, b in ORDER)
     lasted = "FALSE"
     if plan.talks is not None:
         lasted = "COALESCE(t12 - t11 >= :talks AND t6 IS NULL AND COALESCE(failed_at < open_at, TRUE), FALSE)"
     return (
         f"reached AS (SELECT call_id{dim}, first_at, last_at, n, {', '.join(f't{step}' for step in STEPS)},"
+        " COALESCE(t3 - t6 > CASE WHEN twice THEN :moment ELSE :tolerance END, FALSE) AS again,"
         f" came_before, c6, d6, c11, d11, c12, d12, ({logged}) AS logged, known = seen AS heard,"
         " CASE WHEN again_at < " + NEVER + " THEN 1 ELSE 0 END AS retried,"
         f" CASE WHEN {skewed} THEN 1 ELSE 0 END AS skewed,"
@@ -234,27 +283,10 @@ def _reached(plan: Plan, dim: str) -> str:
         " last_at > :now + :tolerance AS future,"
         " COALESCE(t12 - COALESCE(t3, open_at) <= :patience, FALSE) AS too_soon,"
         f" {lasted} AS lasted, COALESCE(failed_at >= open_at, FALSE) AS failed,"
+        " COALESCE(talked_at >= open_at, FALSE) AS spoke,"
+        " COALESCE(left_at >= open_at AND t12 - left_at > :tolerance, FALSE) AS alone,"
         f" CASE WHEN t11 IS NULL THEN GREATEST({named}, {ended}) % 1000 ELSE {ZERO} END AS status FROM steps)"
     )
-
-
-_ORDER = (
-    (1, 2),
-    (2, 3),
-    (3, 4),
-    (4, 5),
-    (5, 6),
-    (6, 7),
-    (2, 8),
-    (8, 9),
-    (9, 10),
-    (10, 11),
-    (2, 4),
-    (3, 5),
-    (3, 6),
-    (8, 11),
-)
-"""Pairs of steps of which the first is implied by the second."""
 
 
 def _last_word(name: str) -> str:
@@ -300,18 +332,20 @@ def _judged(plan: Plan) -> str:
     together = " AND ".join(_well_before_the_end(step) for step in plan.ends) or "FALSE"
     verdict = (
         f"CASE WHEN agent_step > 0 OR phone_step > 0 THEN 'broken' WHEN {awaited} THEN 'in_progress'"
-        f" WHEN NOT ({arrived}) OR failed THEN 'unknown' WHEN {together} THEN 'healthy' ELSE 'no_fault_seen' END"
+        f" WHEN NOT ({arrived}) OR failed THEN 'unknown' WHEN {together} AND NOT (again OR alone)"
+        f" AND {'(NOT t7 IS NULL OR spoke)' if plan.is_heard else 'TRUE'} THEN 'healthy' ELSE 'no_fault_seen' END"
     )
     return f"judged AS (SELECT *, {verdict} AS verdict FROM broken)"
 
 
 def _explained() -> str:
-    """Why a call is unknown."""
+    """Why a call is unknown, and how long its steps took."""
     why = (
         "CASE WHEN verdict <> 'unknown' THEN 0 WHEN failed THEN 1 WHEN NOT logged THEN 7 WHEN future THEN 6"
         " WHEN NOT heard THEN 2 WHEN too_soon THEN 3 WHEN lasted THEN 4 WHEN came_before THEN 5 ELSE 8 END"
     )
-    return f"classified AS (SELECT *, {why} AS why FROM judged)"
+    gaps = ", ".join(f"t{end} - t{start} AS {name}_took" for name, (start, end) in GAPS.items())
+    return f"classified AS (SELECT *, {why} AS why, {gaps} FROM judged)"
 
 
 def _well_before_the_end(step: int) -> str:
@@ -330,7 +364,7 @@ def groups(parts: Parts) -> str:
         f"{WIN} AS win, verdict, agent_step, status, phone_step, way, phone_way,"
         " why, first_at - first_at % :bucket AS hour"
     )
-    below = ", ".join(_below(dialect, name, start, end) for name, (start, end) in GAPS.items())
+    below = ", ".join(_below(dialect, name) for name in GAPS)
     return (
         f"SELECT {keys}, COUNT(*) AS calls, SUM(retried) AS retried, SUM(skewed) AS skewed,"
         f" MIN(first_at) AS first_seen, MAX(first_at) AS last_seen, MAX({sample}) AS sample, {below}"
@@ -338,7 +372,7 @@ def groups(parts: Parts) -> str:
     )
 
 
-def _below(dialect: Dialect, name: str, start: int, end: int) -> str:
+def _below(dialect: Dialect, name: str) -> str:
     """How many took less than each edge, and how many were timed."""
 
     def count(when: str, alias: str) -> str:
@@ -346,6 +380,5 @@ def _below(dialect: Dialect, name: str, start: int, end: int) -> str:
             return f"COUNT(*) FILTER (WHERE {when}) AS {alias}"
         return f"SUM(CASE WHEN {when} THEN 1 ELSE 0 END) AS {alias}"
 
-    took = f"t{end} - t{start}"
-    edges = (count(f"{took} < {round(edge * SECOND)}", f"{name}_{place}") for place, edge in enumerate(EDGES))
-    return ", ".join((*edges, count(f"{took} >= 0", f"{name}_timed")))
+    edges = (count(f"{name}_took < {round(edge * SECOND)}", f"{name}_{place}") for place, edge in enumerate(EDGES))
+    return ", ".join((*edges, count(f"{name}_took >= 0", f"{name}_timed")))

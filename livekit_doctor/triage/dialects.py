@@ -22,8 +22,8 @@ class Dialect(Struct, frozen=True):
     """`name` is SQLGlot's. `time` is the type of a moment, for a literal in UTC with or without its `zone`.
 
     `filters`: an aggregate takes FILTER, and is faster with it than with CASE. `fenced`: subqueries are pulled up, so
-    that what they name is computed again in each place, unless OFFSET 0 keeps them apart. `collation` makes text sort
-    by its code points. `verified`: the statement is run by it in the tests.
+    that what they name is computed again in each place, unless OFFSET 0 keeps them apart, or an outer join does.
+    `collation` makes text sort by its code points. `verified`: the statement is run by it in the tests.
     """
 
     name: str
@@ -123,6 +123,11 @@ def _postgres_us(arguments: Arguments) -> exp.Expression:
     return _big(exp.Mul(this=_call("DATE_PART", exp.Literal.string("epoch"), arguments[0]), expression=_number(10**6)))
 
 
+def _spark_path(arguments: Arguments) -> str:
+    """Keys as $['a']['b'], in which neither of two characters can be; such a key is in no row."""
+    return "$" + "".join(f"['{key}']" if not set(key) & {"'", "?"} else "['']" for key in _path(arguments))
+
+
 def _clickhouse_path(arguments: Arguments) -> exp.Expression:
     return _call("nullIf", _call("JSONExtractString", arguments[0], *arguments[1:]), exp.Literal.string(""))
 
@@ -163,7 +168,7 @@ SPARK = Dialect(
         "X_STATUS": lambda given: _big(
             exp.Nullif(this=_call("REGEXP_EXTRACT", given[0], given[1], _number(1)), expression=exp.Literal.string(""))
         ),
-        "X_PATH": partial(_json_path, function="GET_JSON_OBJECT"),
+        "X_PATH": lambda given: _call("GET_JSON_OBJECT", given[0], exp.Literal.string(_spark_path(given))),
     },
     verified=True,
 )

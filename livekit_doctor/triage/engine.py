@@ -12,6 +12,11 @@ from livekit_doctor.triage.terms import Columns, Window
 Result = Mapping[str, Any]
 """A row of a result by its columns' names."""
 
+BATCH = 5_000
+"""Rows that an engine hands over at a time."""
+SAMPLED = 500
+"""Rows whose metadata is looked at for the names of its keys."""
+
 
 class Limits(Struct, frozen=True):
     """`timeout` is seconds, for one statement; `memory` such as 256MB, None for the engine's own."""
@@ -45,6 +50,9 @@ class Engine(Protocol):
 
     async def expected_rows(self, window: Window) -> int | None:
         """How many rows there will be to read, where that can be known at once."""
+
+    def share_done(self) -> float | None:
+        """How much of what runs now is done, 0 to 1; None where the engine does not tell."""
 
     async def fetch(self, statement: str) -> list[Result]:
         """Its whole result. Raises LogsUnreadable."""

@@ -1,32 +1,56 @@
 """Exports, read by DuckDB inside of this process: CSV, JSON, JSONL, Parquet, also .gz, several at once by a glob."""
 
 import asyncio
-import gzip
 import os
 import re
 import shutil
+import sys
 import tempfile
+import zlib
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from livekit_doctor.errors import UserError
-from livekit_doctor.evidence.call_logs.near_names import folded, nearest_names
-from livekit_doctor.evidence.call_logs.problems import LogsUnreadable, did_you_mean, listed
+from livekit_doctor.evidence.call_logs.problems import LogsUnreadable
+from livekit_doctor.progress import Progress
 from livekit_doctor.settings import CallLogs
 from livekit_doctor.triage.dialects import DUCKDB
-from livekit_doctor.triage.engine import Limits, Result
+from livekit_doctor.triage.engine import BATCH, SAMPLED, Limits, Result
+from livekit_doctor.triage.exports import (
+    broken_line,
+    columns_of,
+    delimiter_of,
+    is_pattern,
+    kind_of,
+    marks_of,
+    missing,
+    no_time,
+    require_unchanged,
+)
 from livekit_doctor.triage.terms import Columns, Window
+from livekit_doctor.triage.watching import watched
 
-BATCH = 5_000
 MEMORY = "512MB"
-_SAMPLED = 500
+STDIN = "-"
+_ENDING = 1.0
+_TRIES = 20
+"""Of interrupting a statement, within so many seconds."""
+_ZONED = "TIMESTAMP WITH TIME ZONE"
+_LONGEST_LINE = 1 << 27
+_NO_SPACE = ("No space left", "File too large", "Could not write", "max_temp_directory_size")
+_HEAD = 65_536
+"""Bytes of standard input by which its format is known."""
 
 
 @asynccontextmanager
-async def opened(files: Sequence[str], settings: CallLogs, limits: Limits) -> AsyncIterator["Files"]:
+async def opened(
+    files: Sequence[str], settings: CallLogs, limits: Limits, progress: Progress
+) -> AsyncIterator["Files"]:
     """Raises LogsUnreadable where they can't be read, and UserError where DuckDB is not installed."""
     try:
         import duckdb
@@ -39,10 +63,11 @@ async def opened(files: Sequence[str], settings: CallLogs, limits: Limits) -> As
         connection = duckdb.connect(":memory:")
         engine = Files(connection, files, settings, limits, Path(folder))
         try:
-            await engine.prepare()
+            await engine.prepare(progress)
             yield engine
+            engine.require_unchanged()
         finally:
-            connection.close()
+            engine.close()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -53,6 +78,13 @@ class Files:
     def __init__(self, connection: Any, files: Sequence[str], settings: CallLogs, limits: Limits, folder: Path) -> None:
         self._connection, self._files, self._settings, self._limits = connection, files, settings, limits
         self._folder, self._memory = folder, limits.memory or MEMORY
+        self._stdin: Path | None = None
+        self._marks = marks_of(self._named)
+        self._in_place = True
+        """Whether the files are asked themselves, for each statement again."""
+        self._running: asyncio.Future[Any] | None = None
+        self._longest_line: int | None = None
+        """Of a CSV, in bytes; None for DuckDB's own limit."""
         self.dialect = DUCKDB
         self.now: datetime | None = None
         self.name = f"files {', '.join(files)}"
@@ -60,42 +92,96 @@ class Files:
         self.column_names: Sequence[str] = ()
         self.columns = Columns(("logs",), "", "", "", None, None)
 
-    async def prepare(self) -> None:
-        await self._run(self._set_up)
+    @property
+    def _named(self) -> list[str]:
+        return [name for name in self._files if name != STDIN]
+
+    def require_unchanged(self) -> None:
+        """Raises LogsUnreadable where somebody has changed what is read in place."""
+        if self._in_place:
+            require_unchanged(self._named, self._marks)
+
+    def close(self) -> None:
+        """What is still running, since it reads what never ends, ends with this process."""
+        if self._running is None or self._running.done():
+            self._connection.close()
+
+    def share_done(self) -> float | None:
+        share = self._connection.query_progress()
+        return share / 100 if share >= 0 else None
+
+    async def prepare(self, progress: Progress) -> None:
+        size = sum(size for _, size, _ in self._marks.values())
+        async with watched(
+            self, progress, f"reading {size / 1e6:,.1f} MB of exports" if size else "reading the exports"
+        ):
+            await self._run(self._set_up)
 
     def _set_up(self) -> None:
+        import duckdb
+
         run = self._connection.execute
         run("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
-        run("SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET enable_progress_bar = false")
+        run("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+        run("SET enable_progress_bar = true; SET enable_progress_bar_print = false")  # it is asked for, and not shown
         run(f"SET threads = {os.cpu_count() or 2}")
         run("SET memory_limit = ?", [self._memory])
         run("SET temp_directory = ?", [str(self._folder)])
+        try:
+            self._read()
+        except duckdb.InvalidInputException as error:
+            if "CSV" not in str(error):
+                raise
+            # Buffers for lines of any length take the memory and twice the time, and few logs need them.
+            self._longest_line = _LONGEST_LINE
+            self._read()
+
+    def _read(self) -> None:
+        """Makes the view of all rows."""
+        run = self._connection.execute
         sources = [self._source(name) for name in self._files]
-        self.column_names = self._names(sources[0])
-        self.columns = self._chosen()
-        every = " UNION ALL BY NAME ".join(map(self._typed, sources))
-        if any(_is_slow(name) for name in self._files):
-            # It is read twice: once as it is, and then from a form that is many times faster.
+        types = [self._types(source) for source in sources]
+        self.column_names = tuple(types[0])
+        self.columns = columns_of(("logs",), self._settings.columns, self.column_names, self._files[0])
+        kinds = {kind for each in types if (kind := each.get(self.columns.at))}
+        for kind in kinds:
+            if not kind.startswith(("TIMESTAMP", "VARCHAR")):
+                raise no_time(self.columns.at, self._files[0], kind)
+        every = self._every(sources, kinds)
+        if not all(source.startswith("read_parquet") for source in sources):
+            # Read once, into a form that is many times faster: what is asked of it is asked of the same rows.
             copy = self._folder / "logs.parquet"
             run(f"COPY ({every}) TO '{copy}' (FORMAT parquet)")
             every = f"SELECT * FROM read_parquet('{copy}')"
+            self.require_unchanged()
+            self._in_place = False
         run(f"CREATE VIEW logs AS {every}")
+
+    def _every(self, sources: Sequence[str], kinds: set[str]) -> str:
+        """All rows. Times that are of one type of a moment stay as they are: then DuckDB leaves out the parts of a
+        Parquet file that are not of the window."""
+        if kinds == {_ZONED}:
+            self.dialect = replace(DUCKDB, time="TIMESTAMPTZ", zone="+00")
+        as_it_is = kinds in ({_ZONED}, {"TIMESTAMP"})
+        return " UNION ALL BY NAME ".join(f"SELECT * FROM {one}" if as_it_is else self._typed(one) for one in sources)
 
     def _source(self, name: str) -> str:
         """The function that reads it, every value as text but those of Parquet."""
         path = Path(name).expanduser()
-        if name == "-":
-            text = "standard input can be read once, and triage reads twice: write it to a file"
-            raise LogsUnreadable("file_missing", text)
-        if not any(mark in name for mark in "*?[") and not path.is_file():
-            raise self._missing(name)
+        if name == STDIN:
+            path = self._from_stdin()
+        elif not is_pattern(name) and not path.is_file():
+            raise missing(name)
         literal = "'" + str(path).replace("'", "''") + "'"
-        kind = _kind(name, path)
+        kind = kind_of(path)
         if kind == "parquet":
             return f"read_parquet({literal}, union_by_name = true)"
         if kind == "csv":
             options = "all_varchar = true, header = true, union_by_name = true, quote = '\"', escape = '\"'"
-            return f"read_csv({literal}, {options}, delim = {_quoted_text(_delimiter(path))})"
+            plain = path.suffix.lower() in (".csv", ".tsv", ".txt")
+            if plain and self._longest_line:  # of what is packed it would take the memory at once
+                options += f", max_line_size = {self._longest_line}"
+            return f"read_csv({literal}, {options}, delim = {_quoted_text(delimiter_of(path))})"
         columns = self._settings.columns
         names = [columns.call_id, columns.at, columns.state, *filter(None, (columns.source, columns.metadata))]
         kinds = {name: "JSON" if name == columns.metadata else "VARCHAR" for name in names}
@@ -103,36 +189,27 @@ class Files:
         form = "newline_delimited" if kind == "jsonl" else "array"
         return f"read_json({literal}, format = '{form}', columns = {{{types}}})"
 
-    def _names(self, source: str) -> tuple[str, ...]:
-        return tuple(row[0] for row in self._connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall())
+    def _from_stdin(self) -> Path:
+        """A copy in the private folder: it can be read only once."""
+        if self._stdin is None:
+            source = sys.stdin.buffer
+            head = source.read(_HEAD)
+            self._stdin = self._folder / f"stdin{_ending(head)}"
+            with self._stdin.open("wb") as file:
+                file.write(head)
+                shutil.copyfileobj(source, file, 1 << 20)
+        return self._stdin
 
-    def _chosen(self) -> Columns:
-        wanted, there = self._settings.columns, self.column_names
-        by_fold = {folded(name): name for name in reversed(there)}
-
-        def find(key: str, name: str | None, needed: bool) -> str | None:
-            if name is None:
-                return None
-            found = name if name in there else by_fold.get(folded(name))
-            if found is None and needed:
-                meant = did_you_mean(near) if (near := nearest_names(name, there)) else f"; it has {listed(there)}."
-                text = f'column "{name}" does not exist in {self._files[0]}{meant} Set call_logs.columns.{key}'
-                raise LogsUnreadable("no_column", text, column=name, key=key)
-            return found
-
-        return Columns(
-            table=("logs",),
-            call_id=find("call_id", wanted.call_id, True) or "",
-            at=find("at", wanted.at, True) or "",
-            state=find("state", wanted.state, True) or "",
-            source=find("source", wanted.source, False),
-            metadata=find("metadata", wanted.metadata, False),
-        )
+    def _types(self, source: str) -> dict[str, str]:
+        """The columns' types, by their names."""
+        described = self._connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+        return {row[0]: str(row[1]) for row in described}
 
     def _typed(self, source: str) -> str:
         """Times without a zone are UTC; the others are brought to it."""
         at = _quoted(self.columns.at)
-        replaced = f"CAST(CAST({at} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS TIMESTAMP) AS {at}"
+        # In the session's zone, which is UTC; AT TIME ZONE takes four times as long.
+        replaced = f"make_timestamp(epoch_us(CAST({at} AS TIMESTAMPTZ))) AS {at}"
         if self.columns.metadata is not None and source.startswith("read_json"):
             # JSON that is written as a string in JSON is what the string says.
             name = _quoted(self.columns.metadata)
@@ -158,7 +235,7 @@ class Files:
             return []
         column = _quoted(self.columns.metadata)
         said = f"SELECT left(CAST({column} AS VARCHAR), 4000) AS said FROM logs"
-        some = f"{said} WHERE {column} IS NOT NULL LIMIT {_SAMPLED}"
+        some = f"{said} WHERE {column} IS NOT NULL LIMIT {SAMPLED}"
         pattern = _quoted_text('"([A-Za-z_][A-Za-z0-9_]*)" *:')
         keys = f"SELECT unnest(regexp_extract_all(said, {pattern}, 1)) AS key FROM ({some})"
         rows = await self.fetch(f"SELECT key, count(*) FROM ({keys}) GROUP BY 1 ORDER BY 2 DESC, 1")
@@ -168,59 +245,62 @@ class Files:
         """In a thread; where the task is cancelled, so is the query."""
         import duckdb
 
-        task = asyncio.ensure_future(asyncio.to_thread(work))
+        self._running = task = asyncio.ensure_future(asyncio.to_thread(work))
         try:
             return await asyncio.wait_for(asyncio.shield(task), self._limits.timeout)
         except (TimeoutError, asyncio.CancelledError) as error:
-            self._connection.interrupt()
-            await asyncio.wait([task], timeout=10)
+            await self._interrupted(task)
             if not isinstance(error, TimeoutError):
                 raise
             seconds = self._limits.timeout
             text = f"reading {self.name} took longer than {seconds:g} s; give --timeout {seconds * 5:g}"
             raise LogsUnreadable("timeout", text) from None
-        except duckdb.Error as error:
-            raise self._unreadable(error) from None
+        except (duckdb.Error, OSError) as error:
+            raise await asyncio.to_thread(self._unreadable, error) from None
+
+    async def _interrupted(self, task: asyncio.Future[Any]) -> None:
+        """Ends what runs. A statement that has not begun yet can't be interrupted, so it is tried again."""
+        for _ in range(_TRIES):
+            self._connection.interrupt()
+            if (await asyncio.wait([task], timeout=_ENDING / _TRIES))[0]:
+                task.exception()  # that it was interrupted is known
+                return
 
     def _unreadable(self, error: Exception) -> LogsUnreadable:
-        said = " ".join(re.sub(r"\n\s*LINE \d+:.*", "", str(error), flags=re.DOTALL).split())
-        said = said.partition(" Possible fixes:")[0]
+        try:
+            self.require_unchanged()
+        except LogsUnreadable as changed:
+            return changed
+        said = str(error).replace(str(self._stdin), STDIN)
+        if any(words in said for words in _NO_SPACE):
+            where = f"no space is left in {self._folder.parent} for what does not fit into memory"
+            return LogsUnreadable("other", where, fix="make some, or set TMPDIR to a folder with more")
         if "Out of Memory" in said:
-            more = f"more memory is needed than {self._memory}: --memory 2GB, and space in {tempfile.gettempdir()}"
-            return LogsUnreadable("other", more)
-        return LogsUnreadable("file_format", f"{', '.join(self._files)} can't be read: {said[:400]}")
-
-    def _missing(self, name: str) -> LogsUnreadable:
-        folder = Path(name).expanduser().parent
-        near = nearest_names(Path(name).name, [each.name for each in folder.iterdir()]) if folder.is_dir() else ()
-        return LogsUnreadable("file_missing", f"there is no file {name}{did_you_mean(near)}")
-
-
-def _kind(name: str, path: Path) -> str:
-    suffix = Path(name.lower().removesuffix(".gz")).suffix
-    if suffix in (".parquet", ".pq"):
-        return "parquet"
-    if suffix in (".jsonl", ".ndjson"):
-        return "jsonl"
-    if suffix != ".json":
-        return "csv"
-    return "json"
+            more = f"more memory is needed than {self._memory}"
+            return LogsUnreadable("other", more, fix=f"--memory 2GB, and space in {self._folder.parent}")
+        named = re.search(r'(?:sniffing file |^  file = |reading file )"?([^"\n]+)', said, re.MULTILINE)
+        name = named[1] if named else ", ".join(self._files)
+        broken = None
+        if "CSV" in said or "sniffing file" in said:
+            broken = broken_line(self._stdin if name == STDIN and self._stdin else Path(name))
+        return LogsUnreadable("file_format", f"{name} can't be read: {broken or _first_of(said)}")
 
 
-def _delimiter(path: Path) -> str:
-    """What stands between the names of the first line; of a pattern, that of the first file."""
-    first = next(iter(sorted(path.parent.glob(path.name))), path) if any(mark in path.name for mark in "*?[") else path
-    try:
-        opened_as = gzip.open if first.suffix.lower() == ".gz" else open
-        with opened_as(first, "rt", encoding="utf-8-sig", errors="replace") as file:
-            head = file.readline(10_000)
-    except (OSError, EOFError, ValueError):
-        return ","  # whatever is wrong, DuckDB says it
-    return max(",;\t|", key=head.count)
+def _ending(head: bytes) -> str:
+    """The ending of a file's name, by how its content begins."""
+    if head.startswith(b"PAR1"):
+        return ".parquet"
+    packed = head.startswith(b"\x1f\x8b")
+    with suppress(OSError, EOFError, zlib.error):
+        head = zlib.decompressobj(31).decompress(head) if packed else head
+    first = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    return {b"{": ".jsonl", b"[": ".json"}.get(first, ".csv") + (".gz" if packed else "")
 
 
-def _is_slow(name: str) -> bool:
-    return name.lower().endswith((".gz", ".json", ".jsonl", ".ndjson"))
+def _first_of(said: str) -> str:
+    """What DuckDB says is wrong, without its advice, and without the row: that may hold anything."""
+    said = re.sub(r"\n\s*LINE \d+:.*", "", said, flags=re.DOTALL).partition("Possible ")[0]
+    return " ".join(re.sub(r"Original Line: .*", "", said, flags=re.DOTALL).split())[:400]
 
 
 def _dicts(cursor: Any) -> list[Result]:

@@ -9,7 +9,13 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.correlation import step_of_state
-from livekit_doctor.diagnosis.states import may_be_of_agent, says_failed, says_phone_failed, says_talked
+from livekit_doctor.diagnosis.states import (
+    may_be_of_agent,
+    says_agent_left,
+    says_failed,
+    says_phone_failed,
+    says_talked,
+)
 from livekit_doctor.flow import Step, order
 from livekit_doctor.redact import redact_text
 from livekit_doctor.settings import Flow
@@ -18,7 +24,7 @@ OTHER = 0
 """Of a state that says nothing of these. A step has the number of its place in the flow, 1 to 12."""
 ENDED_BADLY = 13
 """The call ended, and the state says by itself that the phone's leg failed."""
-TALKED, FAILED, PHONE_FAILED = 14, 15, 16
+TALKED, FAILED, PHONE_FAILED, AGENT_LEFT = 14, 15, 16, 17
 
 MOST_PAIRS = 2_000
 """More are not names of states and components: one of the columns holds ids."""
@@ -79,6 +85,11 @@ class Mapping(Struct, frozen=True):
         (code,) = codes
         return code if sum(entry.code == code for entry in self.entries) == 1 else None
 
+    @property
+    def each_state_of_one(self) -> bool:
+        """No state is logged by two components: it alone says which entry a row is of."""
+        return len({entry.state for entry in self.entries}) == len(self.entries)
+
     def component_of(self, *codes: int) -> int | None:
         """The one component that logs these; None where there are several, or it is not known."""
         found = {entry.component for entry in self.entries if entry.code in codes}
@@ -131,6 +142,8 @@ def code_of(state: str, flow: Flow) -> int:
         return number_of(step)
     if says_failed(state):
         return PHONE_FAILED if says_phone_failed(state) else FAILED
+    if says_agent_left(state):
+        return AGENT_LEFT
     return TALKED if says_talked(state) else OTHER
 
 

@@ -9,10 +9,10 @@ from functools import cache
 
 from msgspec import Struct
 
-from livekit_doctor.diagnosis import carrier
-from livekit_doctor.diagnosis.carrier import Kind
+from livekit_doctor.diagnosis import dial_errors
 from livekit_doctor.diagnosis.core import diagnose
 from livekit_doctor.diagnosis.correlation import Subject, step_of_state
+from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.result import Broken
 from livekit_doctor.diagnosis.rules.rows import WAY
 from livekit_doctor.diagnosis.states import says_phone_failed
@@ -46,6 +46,11 @@ class Plan(Struct, frozen=True):
     talks: int | None
     """Who is on the line for so long has talked; None where the agent's states are known."""
     moment: int
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether a call is well only if its agent was heard: by its own row, or one of somebody who talked with it."""
+        return not {6, 7} & self.not_used
 
     @property
     def ends(self) -> tuple[int, ...]:
@@ -91,14 +96,14 @@ def phone_break(status: int, step: Step, settings: Settings) -> Broken | None:
 
 def pattern_of(kind: Kind) -> str:
     """The regular expression by which `trace` knows it."""
-    return next(pattern for of, pattern in carrier.TEXTS if of is kind)
+    return next(pattern for of, pattern in dial_errors.TEXTS if of is kind)
 
 
 @cache
 def _words(kind: Kind) -> str:
     """An error's text of this kind."""
     first = pattern_of(kind).partition("|")[0]
-    assert carrier.kind_of(first) is kind, first
+    assert dial_errors.kind_of(first) is kind, first
     return first
 
 

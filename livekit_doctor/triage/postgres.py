@@ -20,12 +20,10 @@ from livekit_doctor.evidence.call_logs.problems import LogsUnreadable
 from livekit_doctor.evidence.call_logs.session import Session, open_session
 from livekit_doctor.settings import CallLogs
 from livekit_doctor.triage.dialects import POSTGRES, Arguments, Dialect
-from livekit_doctor.triage.engine import Limits, Result
+from livekit_doctor.triage.engine import BATCH, SAMPLED, Limits, Result
 from livekit_doctor.triage.terms import Columns, Window
 
-BATCH = 5_000
 WORK_MEM = "256MB"
-_SAMPLED = 500
 _KEYS_FROM = 4_000
 """Characters of a row's metadata that are read for the names of its keys."""
 
@@ -81,10 +79,15 @@ class Postgres:
         plan = (await self.fetch(text))[0]["QUERY PLAN"]
         return int(plan[0]["Plan"]["Plan Rows"])
 
+    def share_done(self) -> float | None:
+        return None
+
     async def fetch(self, statement: str) -> list[Result]:
         try:
             return [*await self._session.fetch(_as_it_is(statement), seconds=self._limits.timeout)]
-        except (psycopg.errors.QueryCanceled, TimeoutError):
+        except (psycopg.errors.QueryCanceled, TimeoutError) as error:
+            if "user request" in str(error):
+                raise  # somebody ended it: the session has words for that
             raise self._too_slow() from None
 
     async def batches(self, statement: str) -> AsyncIterator[list[Result]]:
@@ -99,7 +102,7 @@ class Postgres:
         since = self.dialect.moment(window.since).sql("postgres")
         some = (
             f"SELECT left({column}::text, {_KEYS_FROM}) AS said FROM {self._session.table.sql_name}"
-            f" WHERE {at} >= {since} AND {column} IS NOT NULL LIMIT {_SAMPLED}"
+            f" WHERE {at} >= {since} AND {column} IS NOT NULL LIMIT {SAMPLED}"
         )
         text = (
             f"SELECT match[1] AS key, count(*) AS n FROM ({some}) AS picked,"

@@ -19,12 +19,22 @@ class Rung(Struct, frozen=True):
     p95: float | None = None
 
 
+class Rise(Struct, frozen=True):
+    """When a share rose from `share_before` to `share_since`: probably at `at`, at the beginning of a part of the
+    window, and as far as the counts tell not before the part of `earliest` nor after that of `latest`."""
+
+    at: datetime
+    earliest: datetime
+    latest: datetime
+    share_before: float
+    share_since: float
+
+
 class Group(Struct, frozen=True):
     """Calls of one outcome. `id` is what --where takes, such as LKD402, sip-486 or unknown.
 
     `hours` is how many of them began in each part of the window; `worse` and `better` whether the share has changed
-    against the window before by more than chance. `rose_at` is when the share rose, where it did at one moment, from
-    `share_before_that` to `share_since`.
+    against the window before by more than chance. `rose` is when the share rose, where it did at one moment.
     """
 
     id: str
@@ -43,9 +53,7 @@ class Group(Struct, frozen=True):
     call_ids: tuple[str, ...] = ()
     change: Literal["worse", "better", ""] = ""
     """Nothing where it may be chance."""
-    rose_at: datetime | None = None
-    share_before_that: float | None = None
-    share_since: float | None = None
+    rose: Rise | None = None
 
 
 class Value(Struct, frozen=True):
@@ -60,7 +68,7 @@ class Value(Struct, frozen=True):
     of_group: int = 0
     others: float = 0.0
     """The share of that outcome among the calls with another value."""
-    rose_at: datetime | None = None
+    rose: Rise | None = None
 
 
 class By(Struct, frozen=True):
@@ -121,9 +129,6 @@ class Triage(Struct, frozen=True):
 
     def of(self, verdict: Verdict) -> int:
         return sum(group.calls for group in self.groups if group.verdict is verdict)
-
-    def of_before(self, verdict: Verdict) -> int:
-        return sum(group.before for group in self.groups if group.verdict is verdict)
 
     @property
     def broken(self) -> tuple[Group, ...]:

@@ -9,11 +9,9 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from livekit_doctor.diagnosis.core import diagnose
-from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.errors import UserError
 from livekit_doctor.evidence import sources
-from livekit_doctor.evidence.observations import Evidence, LogRow, Read
+from livekit_doctor.evidence.observations import LogRow, Read
 from livekit_doctor.flow import Verdict
 from livekit_doctor.progress import Progress
 from livekit_doctor.redact import redact_json, redact_text
@@ -22,12 +20,14 @@ from livekit_doctor.triage.dialects import EPOCH
 from livekit_doctor.triage.engine import Engine, Limits
 from livekit_doctor.triage.mapping import MOST_PAIRS, Pair, mapping_of
 from livekit_doctor.triage.mapping import Mapping as StateMapping
+from livekit_doctor.triage.one_call import traced
 from livekit_doctor.triage.per_call import write as write_calls
 from livekit_doctor.triage.plan import SECOND, plan_of
 from livekit_doctor.triage.result import By, Criterion, Group, Traced, Triage
 from livekit_doctor.triage.statement import Statement, pairs_query, rows_query
 from livekit_doctor.triage.summary import Bucket, Outcomes, bucket_of, by_of, groups_of, hours_of, ladder_of, moment
 from livekit_doctor.triage.terms import Key, Window, unmapped_names
+from livekit_doctor.triage.watching import watched
 from livekit_doctor.whole_file import WholeFile
 
 VALUES = 20_000
@@ -40,7 +40,8 @@ FEWEST_CALLS = 1
 
 class Asked(Struct, frozen=True):
     """What is asked. `since` and `until` are moments, or lengths of time before now; `compare`: with the window before.
-    `fail_over` is a share of the calls. `files` in place of the database."""
+    `fail_over` is a share of the calls. `files` in place of the database; `engine` is Spark's address, where that reads
+    them, or `table` of its catalog."""
 
     since: datetime | timedelta = timedelta(hours=24)
     until: datetime | timedelta | None = None
@@ -50,18 +51,29 @@ class Asked(Struct, frozen=True):
     detail: int = 0
     fail_over: float | None = None
     files: tuple[str, ...] = ()
+    engine: str | None = None
+    table: str | None = None
     per_call: tuple[str, WholeFile] | None = None
     limits: Limits = Limits()
 
 
-def opened(settings: Settings, asked: Asked, now: datetime) -> "AbstractAsyncContextManager[Engine]":
+def opened(
+    settings: Settings, asked: Asked, now: datetime, progress: Progress
+) -> "AbstractAsyncContextManager[Engine]":
     """What reads the log. Raises UserError where none is configured."""
     logs = settings.call_logs
-    names = asked.files or ((logs.file,) if logs.file else ())
+    names = asked.files or ((logs.file,) if logs.file and not asked.table else ())
+    if asked.engine is not None:
+        from livekit_doctor.triage import spark
+
+        if not names and not asked.table:
+            fix = "give exports with --call-logs FILE, or a table with --table CATALOG.SCHEMA.NAME"
+            raise UserError("LKD002", "nothing for Spark to triage", fix)
+        return spark.opened(asked.engine, names, asked.table, logs, asked.limits)
     if names:
         from livekit_doctor.triage import files
 
-        return files.opened(names, logs, asked.limits)
+        return files.opened(names, logs, asked.limits, progress)
     if not logs.dsn:
         raise UserError(
             "LKD002",
@@ -76,14 +88,15 @@ def opened(settings: Settings, asked: Asked, now: datetime) -> "AbstractAsyncCon
 async def triage(settings: Settings, asked: Asked, progress: Progress) -> Triage:
     """Every call of the window by the step at which it broke. Raises UserError and LogsUnreadable."""
     began = monotonic()
-    progress("opening the call logs")
-    async with opened(settings, asked, datetime.now(UTC)) as engine:
+    progress("opening the call logs" if asked.engine is None else "starting Spark")
+    async with opened(settings, asked, datetime.now(UTC), progress) as engine:
         read = await survey(engine, settings, asked, progress)
         statement = read.statement
         if asked.per_call is not None:
             progress("writing a row for each call")
             await write_calls(engine, statement, settings, *asked.per_call)
-        buckets = [bucket_of(row) for row in await engine.fetch(statement.groups())]
+        async with watched(engine, progress, read.told, seconds=read.seconds, amount=f"{read.rows:,} rows"):
+            buckets = [bucket_of(row) for row in await engine.fetch(statement.groups())]
         window = statement.window
         found = counted(
             buckets, settings, asked, (window.before, window.since, window.until), engine.name, datetime.now(UTC)
@@ -136,8 +149,13 @@ def counted(
 
 
 class Survey(Struct, frozen=True):
+    """`told` says how many `rows` there are to classify, `seconds` how long that takes, about."""
+
     statement: Statement
     notes: tuple[str, ...]
+    told: str
+    rows: int
+    seconds: float
 
 
 async def survey(engine: Engine, settings: Settings, asked: Asked, progress: Progress) -> Survey:
@@ -145,11 +163,12 @@ async def survey(engine: Engine, settings: Settings, asked: Asked, progress: Pro
     window = window_of(asked, engine.now) if engine.now else None
     if window:
         expected = await engine.expected_rows(window)
-        progress(f"reading which states there are, of about {expected:,} rows" if expected else "reading the states")
+        told = f"reading which states there are, of about {expected:,} rows" if expected else "reading the states"
     else:
-        progress("reading the files")
+        told = "reading which states there are"
     began = monotonic()
-    rows = await engine.fetch(pairs_query(engine.columns, window, engine.dialect, MOST_PAIRS + 1))
+    async with watched(engine, progress, told):
+        rows = await engine.fetch(pairs_query(engine.columns, window, engine.dialect, MOST_PAIRS + 1))
     took = monotonic() - began
     if window is None:
         newest = max((int(row["last_at"]) for row in rows if row["last_at"] is not None), default=0)
@@ -157,11 +176,12 @@ async def survey(engine: Engine, settings: Settings, asked: Asked, progress: Pro
     pairs = [Pair(str(row["state"]), str(row["source"]), int(row["rows_of"])) for row in rows]
     mapping = mapping_of(pairs, settings.flow)
     count = sum(pair.count for pair in pairs)
-    progress(f"classifying the calls of {count:,} rows", SLOWER * took)
+    pace = round(count / took, -3)
     statement = Statement(
         columns=engine.columns, window=window, mapping=mapping, plan=plan_of(settings), dialect=engine.dialect
     )
-    return Survey(statement, tuple(_notes_of(mapping)))
+    told = f"classifying the calls of {count:,} rows{f', read at {pace:,.0f} a second' if pace else ''}"
+    return Survey(statement, tuple(_notes_of(mapping)), told, count, SLOWER * took)
 
 
 def _notes_of(mapping: StateMapping) -> list[str]:
@@ -296,10 +316,7 @@ def trace_of(call_id: str, rows: Sequence[Mapping[str, Any]], settings: Settings
         )
         for place, row in enumerate(own)
     )
-    found = diagnose(Evidence(now=read.at, observations=logged), settings, Subject(call_id=call_id))
-    first = found.broken[0] if found.broken else None
-    because = tuple(one.text for one in first.because) if first else ()
-    return Traced(call_id, found.verdict, first.code if first else None, first.step if first else None, because)
+    return traced(call_id, logged, settings)
 
 
 def criterion_of(found: Triage, limit: float | None) -> Criterion | None:

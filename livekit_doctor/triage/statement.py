@@ -4,7 +4,7 @@ import sqlglot
 from sqlglot import exp
 
 from livekit_doctor.triage import classification
-from livekit_doctor.triage.classification import WIN, Parts, source_of
+from livekit_doctor.triage.classification import STATE, WIN, Parts, source_of
 from livekit_doctor.triage.dialects import WRITTEN_IN, Dialect
 from livekit_doctor.triage.terms import LONGEST, ZERO, Columns, Key, Window
 
@@ -32,7 +32,7 @@ class Statement(Parts, frozen=True, kw_only=True):
         return self._written(f"{self._classified()} {tail}")
 
     def _classified(self) -> str:
-        first = (classification.entries(self.mapping), classification.logs(self), classification.calls(self))
+        first = (classification.entries(self), classification.logs(self), classification.calls(self))
         return f"WITH {', '.join((*first, *classification.stages(self)))}"
 
     def _written(self, text: str) -> str:
@@ -52,11 +52,10 @@ _OF_PLAN = ("tolerance", "patience", "patience_ringing", "moment")
 
 
 def pairs_query(columns: Columns, window: Window | None, dialect: Dialect, limit: int) -> str:
-    """The states and components of the window, or of all rows, how often, and from when to when."""
-    source = source_of(columns)
+    """The states and components of the window, and how often; or those of all rows, and the time of the last one."""
+    last = "" if window else ", X_US(MAX(l.col_at)) AS last_at"
     text = (
-        f"SELECT COALESCE(X_TEXT(l.col_state), '') AS state, {source} AS source, COUNT(*) AS rows_of,"
-        " X_US(MIN(l.col_at)) AS first_at, X_US(MAX(l.col_at)) AS last_at FROM the_table AS l"
+        f"SELECT {STATE} AS state, {source_of(columns)} AS source, COUNT(*) AS rows_of{last} FROM the_table AS l"
         f"{' WHERE l.col_at >= :from_moment AND l.col_at < :until_moment' if window else ''}"
         f" GROUP BY 1, 2 ORDER BY 3 DESC LIMIT {int(limit)}"
     )

@@ -1,7 +1,7 @@
 """From the counts that the statement gives to what is said of them."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import pairwise
@@ -17,7 +17,7 @@ from livekit_doctor.triage.dialects import EPOCH
 from livekit_doctor.triage.engine import Result
 from livekit_doctor.triage.mapping import step_of
 from livekit_doctor.triage.plan import agent_break, phone_break
-from livekit_doctor.triage.result import By, Group, Rung, Value
+from livekit_doctor.triage.result import By, Group, Rise, Rung, Value
 from livekit_doctor.triage.terms import EDGES, GAPS, REASONS, Window
 
 SAMPLES = 3
@@ -111,8 +111,6 @@ def _group(name: str, every: list[Bucket], all_calls: Sequence[Bucket], window: 
     total, total_before = (_calls(b for b in all_calls if b.win is win) for win in (1, 0))
     bad = kind.verdict in (Verdict.BROKEN, Verdict.UNKNOWN)
     z = z_of(calls, total, before, total_before) if bad else 0.0
-    hits, of = hours_of(every, window, both=True), hours_of(all_calls, window, both=True)
-    place = rise_in(hits, of) if bad else None
     reasons: Counter[int] = Counter()
     for bucket in own:
         reasons[bucket.why] += bucket.calls
@@ -132,10 +130,19 @@ def _group(name: str, every: list[Bucket], all_calls: Sequence[Bucket], window: 
         last_at=max((moment(bucket.last_seen) for bucket in own), default=None),
         call_ids=_samples(own),
         change=("worse" if z > 0 else "better") if abs(z) > SURE else "",
-        rose_at=moment(parts_of(window, both=True)[place]) if place is not None else None,
-        share_before_that=_share(sum(hits[:place]), sum(of[:place])) if place is not None else None,
-        share_since=_share(sum(hits[place:]), sum(of[place:])) if place is not None else None,
+        rose=_rise(every, all_calls, window) if bad else None,
     )
+
+
+def _rise(every: Iterable[Any], all_calls: Iterable[Any], window: Window) -> Rise | None:
+    hits, of = hours_of(every, window, both=True), hours_of(all_calls, window, both=True)
+    found = rise_in(hits, of)
+    if found is None:
+        return None
+    parts = parts_of(window, both=True)
+    at, earliest, latest = (moment(parts[place]) for place in found)
+    before, since = (sum(hits[part]) / sum(of[part]) for part in (slice(found.place), slice(found.place, None)))
+    return Rise(at, earliest, latest, before, since)
 
 
 def _typical(every: Iterable[Bucket]) -> Bucket:
@@ -157,10 +164,6 @@ def _samples(own: Iterable[Bucket]) -> tuple[str, ...]:
 
 def _calls(buckets: Iterable[Bucket]) -> int:
     return sum(bucket.calls for bucket in buckets)
-
-
-def _share(hits: int, of: int) -> float | None:
-    return hits / of if of else None
 
 
 def hours_of(buckets: Iterable[Any], window: Window, *, both: bool = False) -> tuple[int, ...]:
@@ -278,15 +281,6 @@ def _value(
         apart = others and number / calls > 1.5 * other / others
         if z > best and apart and number >= FEWEST:
             best, group, share = z, outcome, other / others
-    rose_at = None
-    if group:
-        hits = hours_of((row for row in own if outcomes.id_of(row) == group), window, both=True)
-        place = rise_in(hits, hours_of(own, window, both=True))
-        rose_at = moment(parts_of(window, both=True)[place]) if place is not None else None
+    rose = _rise((row for row in own if outcomes.id_of(row) == group), own, window) if group else None
     broken = counts.total()
-    return Value(name, calls, broken, bool(group), group, counts[group] if group else 0, share, rose_at)
-
-
-def with_where(groups: Iterable[Group], where: Sequence[str]) -> Iterator[Group]:
-    """Those that were asked for."""
-    return (group for group in groups if not where or group.id in where)
+    return Value(name, calls, broken, bool(group), group, counts[group] if group else 0, share, rose)

@@ -91,3 +91,22 @@ def names_of_groups() -> Sequence[str]:
 def unmapped_names(mapping: Mapping) -> Iterable[str]:
     """The states that no step stands for, most frequent first."""
     return dict.fromkeys(pair.state for pair in mapping.unmapped)
+
+
+ORDER = (
+    (1, 2),
+    (2, 3),
+    (3, 4),
+    (4, 5),
+    (5, 6),
+    (6, 7),
+    (2, 8),
+    (8, 9),
+    (9, 10),
+    (10, 11),
+    (2, 4),
+    (3, 5),
+    (3, 6),
+    (8, 11),
+)
+"""Pairs of steps of which the first is implied by the second."""

@@ -19,6 +19,7 @@ from livekit_doctor.triage.plan import plan_of
 from livekit_doctor.triage.statement import Statement, pairs_query
 from livekit_doctor.triage.terms import Columns, Key, Window
 from tests.lab.servers import Database
+from tests.lab.support import free_port
 from tests.triage.install_java import HOW_TO_GET
 from tests.triage.reference import Judged, Row
 
@@ -130,7 +131,11 @@ def of_spark(session: Any, path: Path) -> Asked:
     return Asked(ask, SPARK)
 
 
+CONNECT_PORT = "spark.connect.grpc.binding.port"
 JAVA_17 = ("/usr/lib/jvm/java-17-openjdk-amd64",)
+
+
+QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
 def java_home() -> str:
@@ -144,7 +149,7 @@ def java_home() -> str:
 
 
 def spark_session(folder: Path) -> Iterator[Any]:
-    """Spark on this machine, on two cores."""
+    """Spark on this machine, on two cores; the same Java process serves Spark Connect, at the port of its settings."""
     from pyspark.sql import SparkSession
 
     os.environ["JAVA_HOME"] = java_home()
@@ -152,6 +157,9 @@ def spark_session(folder: Path) -> Iterator[Any]:
         SparkSession.builder.master("local[2]")
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.plugins", "org.apache.spark.sql.connect.SparkConnectPlugin")
+        .config("spark.connect.grpc.binding.address", "127.0.0.1")
+        .config(CONNECT_PORT, str(free_port()))
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.shuffle.partitions", "2")
         # Compiling a statement takes many times longer than these few rows do without.
@@ -160,7 +168,8 @@ def spark_session(folder: Path) -> Iterator[Any]:
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.sql.warehouse.dir", str(folder / "warehouse"))
-        .config("spark.driver.extraJavaOptions", f"-Dderby.system.home={folder} -Xss8m")
+        # And so does compiling Spark itself to the last bit, in threads of its own.
+        .config("spark.driver.extraJavaOptions", f"-Dderby.system.home={folder} -Xss8m {QUICK_JAVA}")
         .getOrCreate()
     )
     session.sparkContext.setLogLevel("OFF")

@@ -9,12 +9,21 @@ from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
 
-from livekit_doctor.diagnosis.carrier import Kind, kind_of
+from livekit_doctor.diagnosis.dial_errors import Kind, kind_of
 from livekit_doctor.diagnosis.rules.rows import BEFORE_THE_ANSWER
 from livekit_doctor.diagnosis.states import may_be_of_agent
 from livekit_doctor.flow import Step
 from livekit_doctor.settings import Settings
-from livekit_doctor.triage.mapping import ENDED_BADLY, FAILED, PHONE_FAILED, TALKED, code_of, number_of, step_of
+from livekit_doctor.triage.mapping import (
+    AGENT_LEFT,
+    ENDED_BADLY,
+    FAILED,
+    PHONE_FAILED,
+    TALKED,
+    code_of,
+    number_of,
+    step_of,
+)
 from livekit_doctor.triage.plan import SECOND, WORDS, Plan, plan_of
 from livekit_doctor.triage.terms import LONGEST, STATUS, Window
 
@@ -142,7 +151,12 @@ class _Call:
             verdict = "unknown"
         else:
             together = bool(plan.ends) and all(self._well_before_the_end(step, t) for step in plan.ends)
-            verdict = "healthy" if together else "no_fault_seen"
+            margin = plan.moment if self.twice else plan.tolerance
+            again = t[3] is not None and t[6] is not None and t[3] - t[6] > margin
+            heard = not plan.is_heard or 7 in logged or any(at >= self.begun for at in self.times(TALKED))
+            left = max((at for at in self.times(AGENT_LEFT) if at >= self.begun), default=None)
+            alone = left is not None and t[12] is not None and t[12] - left > plan.tolerance
+            verdict = "healthy" if together and heard and not again and not alone else "no_fault_seen"
         reasons = (failed, not logged, future, not heard, too_soon, lasted, self.came_before, True)
         why = (1, 7, 6, 2, 3, 4, 5, 8)[reasons.index(True)] if verdict == "unknown" else 0
         phone_way = next((place for place in (4, 3, 2, 1) if PHONE[place - 1] in logged), 0)
@@ -166,8 +180,9 @@ class _Call:
         """When each step happened in the latest attempt; those of the agent since it was last dispatched."""
         t = {step: self.since(step, self.begun) for step in range(1, 13)}
         dispatched = self.times(3)
-        self.came_before = False
+        self.came_before = self.twice = False
         if dispatched and self.begun <= min(dispatched) < max(dispatched):
+            self.twice = True
             cut = max(dispatched) - self.plan.tolerance
             self.came_before = any((at := t[step]) is not None and at < cut for step in AGENT_CAME)
             t[3] = max(dispatched)

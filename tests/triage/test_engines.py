@@ -28,7 +28,7 @@ ON_ONE_WORKER = pytest.mark.xdist_group("triage engines")
 
 def few(count: int, thorough: int) -> settings:
     return settings(
-        max_examples=max(1, examples(count, thorough=thorough)),
+        max_examples=examples(count, thorough=thorough),
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import signal
 import uuid
 from collections.abc import Sequence
@@ -16,15 +17,17 @@ from psycopg import sql
 from livekit_doctor.errors import UserError
 from livekit_doctor.evidence.call_logs.problems import LogsUnreadable
 from livekit_doctor.flow import Verdict
-from livekit_doctor.progress import Progress
+from livekit_doctor.progress import Doing, Progress
 from livekit_doctor.settings import CallLogs, Columns, Settings
 from livekit_doctor.triage import postgres as engine
 from livekit_doctor.triage.engine import Limits
 from livekit_doctor.triage.result import Triage
 from livekit_doctor.triage.run import Asked, triage
+from livekit_doctor.whole_file import WholeFile
 from tests.cli.command_line import start, wait_for
 from tests.lab.servers import Database, Postgres
 from tests.triage import logs
+from tests.triage.pgbouncer import PgBouncer
 from tests.triage.reference import Row
 
 END = (int(datetime.now(UTC).timestamp()) - 4000) * logs.SECOND
@@ -176,6 +179,44 @@ def test_what_is_set_is_set_for_the_transaction_alone(database: Database) -> Non
     fill(database, table_of())
     told = asyncio.run(_what_is_set(database.dsn))
     assert told == {"work_mem": "33MB", "TimeZone": "UTC", "statement_timeout": "7s", "transaction_read_only": "on"}
+
+
+def test_behind_a_pooler_in_transaction_mode(
+    database: Database, expected: dict[str, Any], lab_folder: Path, tmp_path: Path
+) -> None:
+    """PgBouncer itself, with one connection to the database: it says the same, and who comes next finds nothing set."""
+    fill(database, table_of())
+    with PgBouncer(lab_folder, database) as pooler:
+        settings = Settings(call_logs=CallLogs(dsn=pooler.dsn, schema="own", table="events"))
+        with WholeFile(str(tmp_path / "each.csv"), "--per-call") as file:
+            asked = Asked(by=("region",), detail=1, per_call=("each.csv", file))
+            told = asyncio.run(triage(settings, asked, Progress()))
+        assert counts(told) == expected
+        assert len((tmp_path / "each.csv").read_text().splitlines()) == told.calls + 1
+        with psycopg.connect(pooler.dsn, autocommit=True, prepare_threshold=None) as connection:
+            names = ("work_mem", "statement_timeout", "transaction_read_only", "enable_sort")
+            left = [connection.execute(f"SHOW {name}".encode()).fetchone() for name in names]
+            assert left == [("4MB",), ("0",), ("off",), ("on",)]
+            assert connection.execute("SELECT count(*) FROM pg_cursors").fetchone() == (0,)
+
+
+def test_how_many_rows_there_are_is_said_before_they_are_read(database: Database) -> None:
+    """The planner's estimate first, then what was counted, the pace, and how long the rest takes at it."""
+    fill(database, table_of())
+    with psycopg.connect(database.dsn, autocommit=True) as connection:
+        connection.execute("ANALYZE own.events")
+    told: list[Doing] = []
+    settings = Settings(call_logs=CallLogs(dsn=database.dsn, schema="own", table="events"))
+    asyncio.run(triage(settings, Asked(), Progress(lambda doing: told.extend(doing))))
+    estimated, counted = (
+        (int(found[1].replace(",", "")), doing.until)
+        for doing in told
+        if (found := re.search(r"of (?:about )?([\d,]+) rows", doing.what))
+    )
+    assert estimated == (pytest.approx(len(SOME), rel=0.05), None)
+    assert counted[0] == len(SOME)
+    assert counted[1] is not None
+    assert re.search(r"rows, read at [\d,]+ a second$", next(doing.what for doing in told if doing.until))
 
 
 def slow(database: Database) -> None:
