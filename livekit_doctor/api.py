@@ -214,7 +214,7 @@ def load_settings(
     Raises ConfigError, which lists every mistake with its place.
     """
     file = Path(path) if path is not None else None
-    return load(file, overrides, environ, check_ids=CHECK_IDS, given_in="load_settings()").settings
+    return load(file, overrides, environ, check_ids=lambda: CHECK_IDS, given_in="load_settings()").settings
 
 
 def load_bundle(path: str | os.PathLike[str]) -> Bundle:
@@ -281,7 +281,7 @@ async def trace(
     subject = parse_subject(call or None, room or None)
     options = trace_operation.Options(wait=wait, read_only=read_only)
     traced = await trace_operation.trace(settings, subject, options, _told(progress))
-    return TraceRun(traced.diagnosis, subject, settings, traced.evidence)
+    return TraceRun(traced.diagnosis, traced.subject, settings, traced.evidence)
 
 
 def diagnose(evidence: Evidence, settings: Settings, subject: Subject | str) -> Diagnosis:

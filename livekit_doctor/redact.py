@@ -5,9 +5,9 @@ Phone numbers are not its business.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
-REMOVED = "***"
+from livekit_doctor.known_secrets import REMOVED, without
 
 _SECRET_NAME = (
     r"pass_?(?:word|wd|phrase)|pwd|secret|token|authorization|api[_.-]?key"
@@ -16,24 +16,60 @@ _SECRET_NAME = (
 _SECRET_KEY = re.compile(_SECRET_NAME, re.IGNORECASE)
 _COUNT = re.compile(r"-?\d+(?:\.\d+)?")
 
-# Every pattern here takes time linear in the text: runs are entered at their start only, or bounded.
+# Every pattern here takes time linear in the text: runs are entered at their start only, or bounded. And each is tried
+# only where one of its words stands, which is found some fifty times faster than the pattern would find it.
 _DOTTED = re.compile(r"(?<![\w-])[\w-]++(?:\.[\w-]*+){2,}")
-_URL_PASSWORD = re.compile(r"([a-z][a-z0-9+.-]{0,40}://[^\s:/?#@\"'<>]{0,200}:)[^\s\"'<>]{0,500}@", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(?<=[a-z0-9+.-])(://[^\s:/?#@\"'<>]{0,200}:)[^\s\"'<>]{0,500}@", re.IGNORECASE)
 _BEARER = re.compile(r"\b(Bearer\s+)(?!tokens?\b|auth)[^\s,;\"'<>{}\\]+", re.IGNORECASE)
 _NAMED = re.compile(
     rf"((?:{_SECRET_NAME})[\w.-]{{0,40}}\\*[\"']?\s{{0,3}}[:=]\s{{0,3}}(?:(?:Bearer|Basic|Token)\s+)?)"
     r"(\"(?:[^\"\\]|\\.)*+(?:\"|\Z)|'(?:[^'\\]|\\.)*+(?:'|\Z)|\\+\"[^\"\\]*|[^\s,;&\"'<>{}\[\]\\]+)",
     re.IGNORECASE | re.DOTALL,
 )
+_NAMES_BEGIN = ("pass", "pwd", "secret", "token", "authorization", "api", "private", "access", "credential", "cookie")
 
 
 def redact_text(text: str) -> str:
-    """`text` without JWTs, bearer tokens, passwords in URLs, and what follows names such as
+    """`text` without the secrets that are known, JWTs, bearer tokens, passwords in URLs, and what follows names such as
     `password=` or `"api_key":`. Keeps JSON valid, and says nothing new when applied twice."""
-    text = _DOTTED.sub(_without_jwt, text)
-    text = _URL_PASSWORD.sub(rf"\g<1>{REMOVED}@", text)
-    text = _BEARER.sub(rf"\g<1>{REMOVED}", text)
-    return _NAMED.sub(_named, text)
+    text = without(text)
+    if "eyJ" in text:
+        text = _DOTTED.sub(_without_jwt, text)
+    text = replaced(_URL_PASSWORD, ("://",), lambda found: f"{found[1]}{REMOVED}@", text)
+    text = replaced(_BEARER, ("bearer",), lambda found: f"{found[1]}{REMOVED}", text)
+    return replaced(_NAMED, _NAMES_BEGIN, _named, text)
+
+
+def replaced(
+    pattern: re.Pattern[str], begins: Collection[str], replace: Callable[[re.Match[str]], str], text: str
+) -> str:
+    """`pattern.sub(replace, text)`, where each match begins with one of these words, in lower case or not."""
+    parts: list[str] = []
+    end = 0
+    for found in matches(pattern, begins, text):
+        parts += (text[end : found.start()], replace(found))
+        end = found.end()
+    return "".join((*parts, text[end:])) if parts else text
+
+
+def matches(pattern: re.Pattern[str], begins: Collection[str], text: str) -> Iterator[re.Match[str]]:
+    """`pattern.finditer(text)`, where each match begins with one of these words, in lower case or not."""
+    low = text.lower()
+    if len(low) != len(text):  # a letter of which the small one is two
+        yield from pattern.finditer(text)
+        return
+    end = 0
+    for place in sorted(place for word in begins for place in _places(word, low)):
+        if place >= end and (found := pattern.match(text, place)):
+            end = found.end()
+            yield found
+
+
+def _places(word: str, text: str) -> Iterator[int]:
+    place = text.find(word)
+    while place >= 0:
+        yield place
+        place = text.find(word, place + 1)
 
 
 def redact_json(text: str) -> str:

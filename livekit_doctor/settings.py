@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from livekit_doctor.flow import Step
+from livekit_doctor.known_secrets import REMOVED, know, know_dsn, know_url, shown_url
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Name = Annotated[str, Meta(min_length=1)]
@@ -17,15 +18,27 @@ _SECRETS = ("api_key", "api_secret", "dsn")
 
 
 class _Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Settings may be printed: their secrets are left out of every repr."""
+    """Settings may be printed: their secrets are left out of every repr. They tell what is secret in them when they
+    are made, so that nothing else prints it either."""
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        values = [(name, getattr(self, name)) for name in self.__struct_fields__]
-        return [(name, "***" if value and name in _SECRETS else value) for name, value in values]
+        return [(name, _told(name, getattr(self, name))) for name in self.__struct_fields__]
 
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
         return f"{type(self).__name__}({fields})"
+
+
+def _told(name: str, value: Any) -> Any:
+    if name in _SECRETS and value:
+        return REMOVED
+    if name == "url" and isinstance(value, str):
+        return shown_url(value)
+    if name == "metadata" and isinstance(value, str):
+        from livekit_doctor.redact import redact_json
+
+        return redact_json(value)
+    return value
 
 
 class LiveKit(_Settings, frozen=True):
@@ -36,6 +49,11 @@ class LiveKit(_Settings, frozen=True):
     api_secret: str | None = None
     timeout: Seconds = 5.0
     clock_tolerance: Seconds = 10.0
+
+    def __post_init__(self) -> None:
+        know(self.api_secret)
+        know(self.api_key, f"{(self.api_key or '')[:4]}…")
+        know_url(self.url)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -66,6 +84,9 @@ class Worker(_Settings, frozen=True):
 
     url: Name
     timeout: Seconds = 3.0
+
+    def __post_init__(self) -> None:
+        know_url(self.url)
 
 
 class Allowance(_Settings, frozen=True):
@@ -144,6 +165,9 @@ class CallLogs(_Settings, frozen=True):
     always_logged: tuple[str, ...] | None = None
     timeout: Seconds = 5.0
     clock_tolerance: Seconds = 5.0
+
+    def __post_init__(self) -> None:
+        know_dsn(self.dsn)
 
     @property
     def missed(self) -> tuple[str, ...]:

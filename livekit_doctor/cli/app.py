@@ -8,7 +8,21 @@ from typer.exceptions import TyperException
 from typer.main import get_group
 
 from livekit_doctor import __version__
-from livekit_doctor.cli import check, completion, demo, explain, init, placed_call, probe, trace, triage, watch
+from livekit_doctor.cli import (
+    check,
+    clean,
+    completion,
+    demo,
+    explain,
+    init,
+    lint,
+    mcp,
+    placed_call,
+    probe,
+    trace,
+    triage,
+    watch,
+)
 from livekit_doctor.cli.exits import Exit
 
 app = typer.Typer(
@@ -39,13 +53,16 @@ def _root(
 
 
 app.command("init", short_help="In an empty folder: write checks.yaml from what is there, and check it.")(init.init)
+app.command("lint", short_help="In the source: what of worker and caller breaks a call.")(lint.lint)
 app.command("check", short_help="Before a deploy: would an outbound call work now?")(check.check)
 app.command("trace", short_help="In an incident: the step at which one call broke.")(trace.trace)
 app.command("triage", short_help="Many calls: how many broke where, since when, and what they share.")(triage.triage)
 app.command("probe", short_help="Many dispatches of your agent: how many get it, how soon.")(probe.probe)
 app.command("test-call", short_help="One real outbound call, followed on both legs.")(placed_call.place_call)
 app.command("watch", short_help="Repeats check; shows changes; serves metrics and health.")(watch.watch)
+app.command("clean", short_help="Removes what runs of this tool have left at LiveKit.")(clean.clean)
 app.command("explain", short_help="What a diagnosis code or a SIP status means, and the fix.")(explain.explain)
+app.command("mcp", short_help="The commands that read, as tools for a coding agent.")(mcp.mcp)
 app.command("demo", short_help="The incidents behind this tool, from a recording.")(demo.demo)
 app.command("completion", short_help="A script, by which your shell completes what you type.")(completion.completion)
 

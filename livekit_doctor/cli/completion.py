@@ -123,5 +123,5 @@ def _settings(given: Mapping[str, Any]) -> Any:
 COMPLETERS: Mapping[str, Completer] = {"CODE": codes, "ID": checks, "CALL_ID": call_ids, "ST_...": trunk_ids}
 """What completes a parameter, by its metavar without brackets. What takes one of a few words (an enum) needs none."""
 
-FILES = ("FILE",)
+FILES = ("FILE", "PATH")
 """Metavars that the shell completes by itself."""

@@ -2,12 +2,13 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livekit_doctor.cli import options, outputs
+from livekit_doctor.cli import options, outputs, started
 from livekit_doctor.cli.exits import Exit
 from livekit_doctor.cli.screen import QuietOption, Screen, VerboseOption
 from livekit_doctor.errors import UserError
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from livekit_doctor.config import Loaded
     from livekit_doctor.init.proposal import Answers, Proposal
     from livekit_doctor.render.report import CheckReport, InitReport, NextStep
+
+
+PATIENCE = 20.0
+"""Seconds, of those for all, that are for finding out what is there."""
 
 
 def init(
@@ -27,6 +32,12 @@ def init(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if there is one.")] = False,
     no_check: Annotated[bool, typer.Option("--no-check", help="Do not run check on the file.")] = False,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            "--timeout", min=0.1, help="How long asking, writing and the check may take together.", metavar="SECONDS"
+        ),
+    ] = 90,
     agent_name: options.AgentOption = None,
     url: options.UrlOption = None,
     output_format: outputs.FormatOption = None,
@@ -38,8 +49,9 @@ def init(
     """Finds out what is there, writes checks.yaml, and runs check on it.
 
     Needs LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the environment or in .env; with
-    CALL_LOGS_DATABASE_URL it finds the log table too. Creates nothing but the file, and writes no
-    secret into it; then check runs as usual. Where there is no terminal to ask on it does as with --yes.
+    CALL_LOGS_DATABASE_URL it finds the log table too. It only reads, creates nothing but the file, and
+    writes no secret into it; then check runs as usual, with its scratch room, unless --no-check. Where
+    there is no terminal to ask on it does as with --yes.
 
     Exit status: that of check; 2 wrong usage, credentials missing or rejected; 3 LiveKit can't be reached.
     """
@@ -55,7 +67,9 @@ def init(
     loaded = load(file, {"livekit.url": url, "agent.name": agent_name}, unwritten=True)
     _require_credentials(loaded)
     with outputs.opened(output_format, output, screen) as printed:
-        proposal, answers = _written(file, loaded, screen, asks=asks, force=force)
+        proposal, answers, thinking = _written(
+            file, loaded, screen, asks=asks, force=force, patience=max(0.1, min(PATIENCE, timeout / 2 - started.gone()))
+        )
 
         from livekit_doctor.render.report import NextStep
 
@@ -63,31 +77,37 @@ def init(
         if no_check:
             return printed.write(replace(report, next=NextStep(_command(file, "check"))))
         printed.begin(report)
-        check = _check(file, screen)
+        check = _check(file, screen, timeout, started.gone() - thinking)
         return printed.write(replace(report, check=check, next=_next(check, file, answers)))
 
 
-def _written(file: Path, loaded: "Loaded", screen: Screen, *, asks: bool, force: bool) -> "tuple[Proposal, Answers]":
-    """What is there, and what of it was taken, once it is in the file."""
+def _written(
+    file: Path, loaded: "Loaded", screen: Screen, *, asks: bool, force: bool, patience: float
+) -> "tuple[Proposal, Answers, float]":
+    """What is there, and what of it was taken, once it is in the file; and how many seconds the questions took."""
     from livekit_doctor.whole_file import WholeFile
 
+    began = time.monotonic()
     force = force or (asks and file.is_file() and typer.confirm(f"{file} exists. Replace it?", err=True))
+    thinking = time.monotonic() - began
     with WholeFile(str(file), "--file", force=force, public=True) as written:
         if file.exists() and not file.is_file():
             raise UserError("LKD001", f"{file}: not a file that could be replaced", "name another file")
         from livekit_doctor.cli.init_questions import asked
         from livekit_doctor.init.proposal import best
 
-        proposal = _discovered(loaded, screen)
+        proposal = _discovered(loaded, screen, patience)
+        began = time.monotonic()
         answers = asked(proposal) if asks else best(proposal)
+        thinking += time.monotonic() - began
 
         from livekit_doctor.evidence.reading import utc_now
         from livekit_doctor.init.draft import render
 
         text = render(proposal, answers, utc_now())
-        _refuse_secrets(text, loaded)
+        _refuse_secrets(text)
         written.write(text.encode(), _loads)
-    return proposal, answers
+    return proposal, answers, thinking
 
 
 def _report(file: Path, proposal: "Proposal", answers: "Answers", *, asked: bool) -> "InitReport":
@@ -105,13 +125,13 @@ def _report(file: Path, proposal: "Proposal", answers: "Answers", *, asked: bool
     )
 
 
-def _check(file: Path, screen: Screen) -> "CheckReport":
+def _check(file: Path, screen: Screen, timeout: float, gone: float) -> "CheckReport":
     """`check` as it is run by itself, on this file."""
     from livekit_doctor.checks import CHECKS
     from livekit_doctor.cli.check import report_of
     from livekit_doctor.operations.check import Options
 
-    return report_of(options.load(file, url=None, agent_name=None), CHECKS, Options(), screen)
+    return report_of(options.load(file, url=None, agent_name=None), CHECKS, Options(timeout=timeout, gone=gone), screen)
 
 
 def _loads(path: Path) -> None:
@@ -120,26 +140,19 @@ def _loads(path: Path) -> None:
     from livekit_doctor.config import ConfigError, load
 
     try:
-        load(path, check_ids=CHECK_IDS)
+        load(path, check_ids=lambda: CHECK_IDS)
     except ConfigError as error:
         raise RuntimeError(f"what would be written is not valid, so nothing was: {error.message}") from error
 
 
-def _refuse_secrets(text: str, loaded: "Loaded") -> None:
-    """Nothing that was found should quote a secret. Where something does, there is no file."""
-    from livekit_doctor.evidence.call_logs.dsn import parse_dsn
-    from livekit_doctor.evidence.call_logs.problems import LogsUnreadable
+def _refuse_secrets(text: str) -> None:
+    """A name that has a secret in it was left out when it was read, or is known: there is no file with half of it."""
+    from livekit_doctor.known_secrets import REMOVED, without
 
-    livekit, dsn = loaded.settings.livekit, loaded.settings.call_logs.dsn
-    try:
-        passwords = parse_dsn(dsn).passwords if dsn else ()
-    except LogsUnreadable:
-        passwords = ()
-    for secret in (livekit.api_key, livekit.api_secret, *passwords):
-        # Shorter ones, such as postgres, are words that stand in the file anyway.
-        if secret and len(secret) >= 12 and secret in text:
-            message = "a name that was found has one of your secrets in it, so nothing was written"
-            raise UserError("LKD001", message, "rename what has a key, secret or password in its name", Exit.USAGE)
+    values = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    if without(text) != text or any(REMOVED in line for line in values):
+        message = "a name that was found has one of your secrets in it, so nothing was written"
+        raise UserError("LKD001", message, "rename what has a key, secret or password in its name", Exit.USAGE)
 
 
 def _somebody_is_there() -> bool:
@@ -161,13 +174,13 @@ def _require_credentials(loaded: "Loaded") -> None:
         raise UserError("LKD002", f"{names} not set: LiveKit can't be asked what is there", fix, Exit.USAGE)
 
 
-def _discovered(loaded: "Loaded", screen: Screen) -> "Proposal":
+def _discovered(loaded: "Loaded", screen: Screen, patience: float) -> "Proposal":
     """What is there; raises UserError where LiveKit can't be asked."""
     from livekit_doctor.init.discover import discover
     from livekit_doctor.init.proposal import propose
 
     with screen:
-        found = options.run(discover(loaded.settings, progress=screen.progress), screen.progress)
+        found = options.run(discover(loaded.settings, progress=screen.progress, patience=patience), screen.progress)
     if found.unreached:
         raise options.unreached(found.unreached, loaded, "; nothing was written")
     origins = loaded.origins
@@ -206,6 +219,7 @@ def _next(check: "CheckReport", file: Path, answers: "Answers") -> "NextStep":
         return NextStep(_command(file, "trace", "--room", room), name_agent, "do what its fix says")
     if name_agent:
         return NextStep(_command(file, "check"), name_agent)
+    count = f"count the calls of the last 24 hours with {_command(file, 'triage')}" if answers.table else ""
     if check.exit_status == Exit.OK:
-        return NextStep(_command(file, "check", "--probe"), after=f"commit {file}")
-    return NextStep(_command(file, "check"), before="do what the fixes above say")
+        return NextStep(_command(file, "check", "--probe"), after=" and ".join(filter(None, (f"commit {file}", count))))
+    return NextStep(_command(file, "check"), before="do what the fixes above say", after=count)

@@ -5,6 +5,7 @@ What takes long to import is imported inside, where Ctrl-C is handled.
 
 import io
 import os
+import re
 import signal
 import sys
 import threading
@@ -15,8 +16,10 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
+from livekit_doctor.cli import started
 from livekit_doctor.cli.exits import Exit
 from livekit_doctor.errors import OutputError, UserError
+from livekit_doctor.known_secrets import know_url, without
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -27,6 +30,7 @@ ENDING = 2.0
 
 def main() -> NoReturn:
     """Runs the command line of this process, and exits."""
+    started.begin()
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _interrupt)
@@ -61,6 +65,8 @@ def run(arguments: list[str]) -> int:
 
 
 def _ended(arguments: list[str]) -> int:
+    for argument in arguments:
+        know_url(argument.partition("=")[2] if argument.startswith("--") else argument if "://" in argument else None)
     try:
         if arguments[:1] == ["__complete"]:
             from livekit_doctor.cli.completing import answer
@@ -131,6 +137,27 @@ class _Stdout(io.FileIO):
             raise CannotPrintError(error.strerror) from None
 
 
+class _Text(io.TextIOWrapper):
+    """Whoever prints something, no secret that this run knows is in it, and on standard error no line that GitHub
+    Actions would obey: those on standard output are `render.github`'s business."""
+
+    def write(self, text: str, /) -> int:
+        told = without(text)
+        if self.name == 2 and ("::" in told or "##[" in told) and _for_github():
+            told = _COMMAND.sub(lambda found: f"{found[1]}: :" if found[1] is not None else "## [", told)
+        super().write(told)
+        return len(text)
+
+
+_COMMAND = re.compile(r"^(\s*)::|##\[", re.MULTILINE)
+
+
+def _for_github() -> bool:
+    from livekit_doctor.cli.outputs import asked_for
+
+    return "GITHUB_ACTIONS" in os.environ or "github" in asked_for(sys.argv)[0]
+
+
 class _Stderr(io.FileIO):
     def write(self, data: "Buffer", /) -> int:
         try:
@@ -148,7 +175,7 @@ def _prepare_streams() -> None:
         setattr(
             sys,
             name,
-            io.TextIOWrapper(
+            _Text(
                 io.BufferedWriter(kind(number, "w", closefd=False)),
                 encoding=stream.encoding if stream else "utf-8",
                 errors="backslashreplace",
@@ -169,12 +196,17 @@ def _fail(arguments: list[str], status: int, code: str | None, message: str, fix
     print(f"{f'{code} ' if code else ''}{message}", file=sys.stderr)
     for number, line in enumerate(fix.splitlines()):
         print(f"  {'fix:' if number == 0 else '    '} {printable(line)}", file=sys.stderr)
-    from livekit_doctor.cli.outputs import asked_for, write_error
+    from livekit_doctor.cli.outputs import asked_for
 
     forms, names = asked_for(arguments)
     names = names if files else []
     if forms or names:
         from livekit_doctor.render.report import ErrorReport
 
-        write_error(forms, names, ErrorReport(next(iter(arguments), ""), code, message, fix, status))
+        command = next(iter(arguments), "")
+        if command == "watch":
+            from livekit_doctor.cli.watch_outputs import write_error
+        else:
+            from livekit_doctor.cli.outputs import write_error
+        write_error(forms, names, ErrorReport(command, code, message, fix, status))
     return status

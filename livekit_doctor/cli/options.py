@@ -1,6 +1,6 @@
 """Options that several commands share, and what they have in common to do."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from livekit_doctor.cli import started
 from livekit_doctor.cli.exits import Exit
 from livekit_doctor.errors import UserError
 
@@ -96,17 +97,26 @@ def load(
     from livekit_doctor.config import load
 
     overrides = {"livekit.url": url, "agent.name": agent_name, "call_logs.file": call_logs, **further}
-    loaded = load(config, overrides)
-    if loaded.settings.checks:
-        from livekit_doctor.checks import CHECK_IDS
+    return load(config, overrides, check_ids=_check_ids)
 
-        load(config, overrides, check_ids=CHECK_IDS)
-    return loaded
+
+def _check_ids() -> Collection[str]:
+    """With all checks, which takes long to import: only where checks.yaml names some."""
+    from livekit_doctor.checks import CHECK_IDS
+
+    return CHECK_IDS
 
 
 def as_unicode(text: str | None) -> str | None:
     """An argument without what is no text in it: bytes that are not UTF-8."""
     return text and text.encode(errors="replace").decode()
+
+
+def typed(values: "Mapping[str, object]") -> str:
+    """Those options that were given, as they can be typed again after a command."""
+    import shlex
+
+    return "".join(f" {name} {shlex.quote(str(value))}" for name, value in values.items() if value is not None)
 
 
 def fix_values(loaded: "Loaded") -> dict[str, str]:
@@ -146,28 +156,39 @@ def run(work: Coroutine[Any, Any, T], say: Callable[[str], None]) -> T:
     import asyncio
     import signal
 
+    running: asyncio.AbstractEventLoop | None = None
+    task: asyncio.Task[T] | None = None
+    is_stopped = False
+
     async def cancellable() -> T:
-        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        nonlocal running, task
+        task, running = asyncio.current_task(), asyncio.get_running_loop()
+        if is_stopped:
+            work.close()
+            raise asyncio.CancelledError
+        return await work
+
+    def stop(*_: object) -> None:
+        nonlocal is_stopped
+        is_stopped = True
+        if running is None:
+            return  # before anything was done; what is interrupted in the making of a loop complains
+        if running.is_closed():
+            raise KeyboardInterrupt
+        running.call_soon_threadsafe(cancel)
+
+    def cancel() -> None:
+        say("stopping, and removing what was created")
         assert task is not None
+        task.cancel()
 
-        def stop(*_: object) -> None:
-            if loop.is_closed():
-                raise KeyboardInterrupt
-            loop.call_soon_threadsafe(cancel)
-
-        def cancel() -> None:
-            say("stopping, and removing what was created")
-            task.cancel()
-
-        # Not the loop's add_signal_handler: closing the loop leaves a moment without any handler.
+    # Not the loop's add_signal_handler: closing the loop leaves a moment without any handler.
+    before = {name: signal.getsignal(getattr(signal, name)) for name in STOPPING if hasattr(signal, name)}
+    try:
         for name, handler in before.items():
             if handler is not signal.SIG_IGN:
                 with suppress(ValueError):
                     signal.signal(getattr(signal, name), stop)
-        return await work
-
-    before = {name: signal.getsignal(getattr(signal, name)) for name in STOPPING if hasattr(signal, name)}
-    try:
         with asyncio.Runner() as runner:
             runner.get_loop().shutdown_default_executor = _wait_for_no_thread  # type: ignore[method-assign]
             return runner.run(cancellable())
@@ -177,6 +198,18 @@ def run(work: Coroutine[Any, Any, T], say: Callable[[str], None]) -> T:
         for name, handler in before.items():
             with suppress(ValueError):
                 signal.signal(getattr(signal, name), handler)
+
+
+async def within(work: Coroutine[Any, Any, T], seconds: float) -> T:
+    """Its result; raises UserError where that is not there within --timeout."""
+    import asyncio
+
+    try:
+        async with asyncio.timeout(max(0.1, seconds - started.gone())):
+            return await work
+    except TimeoutError:
+        fix = "more time: --timeout SECONDS; where it hangs: livekit-doctor check --only connection --only call_logs"
+        raise UserError("LKD003", f"not done within --timeout {seconds:g} s", fix, Exit.UNDECIDED) from None
 
 
 async def _wait_for_no_thread(*_: object) -> None:

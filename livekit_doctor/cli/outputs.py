@@ -155,7 +155,7 @@ class Outputs:
             from livekit_doctor.render.json import JsonFormat
 
             return JsonFormat(ascii_only=not is_unicode())
-        return load(self._stdout)
+        return load(self._stdout, quiet=self._screen.is_quiet)
 
 
 @contextmanager
@@ -174,7 +174,7 @@ def opened(
         files = [
             (
                 stack.enter_context(WholeFile(one.name, "--output", force=True, public=True, patient=patient)),
-                load(one.form),
+                load(one.form, quiet=screen.is_quiet),
             )
             for one in chosen
             if one.name != STDOUT
@@ -253,11 +253,6 @@ _OPTION = re.compile(r"--(?P<long>format|output)(=(?P<long_value>.*))?|-(?P<shor
 
 def write_error(forms: Sequence[FormatName], names: Sequence[str], report: "ErrorReport") -> None:
     """Prints an error in these formats. Where that can't be written the error has been said on standard error."""
-    if report.command == "watch":
-        from livekit_doctor.cli.watch_outputs import write_error as write_end
-
-        write_end(forms, names, report)
-        return
     from livekit_doctor.cli.screen import Screen
 
     try:

@@ -2,11 +2,12 @@
 
 import re
 import sys
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livekit_doctor.cli import options, outputs
+from livekit_doctor.cli import options, outputs, started
 from livekit_doctor.cli.exits import Exit, exit_status_of_trace
 from livekit_doctor.cli.screen import QuietOption, Screen, VerboseOption
 from livekit_doctor.errors import UserError
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 MOST_RINGING = 75
 """Seconds. livekit-server 1.13.5 itself gives up waiting for the answer after 80 s."""
+
+BESIDES = 60.0
+"""Seconds that all else may take than ringing and holding the line, unless --timeout says otherwise."""
 
 _E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 _SIP_USER = re.compile(r"[0-9A-Za-z\-.!%*_+`'~]{1,128}")
@@ -53,6 +57,16 @@ def place_call(
             metavar="SECONDS",
         ),
     ] = 10,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--timeout",
+            min=0.1,
+            help="How long all of it may take, hanging up and removing included; default: 60 more than "
+            "--ringing-timeout and --hold.",
+            metavar="SECONDS",
+        ),
+    ] = None,
     agent_name: options.AgentOption = None,
     url: options.UrlOption = None,
     config: options.ConfigOption = None,
@@ -94,14 +108,20 @@ def place_call(
     if problem := missing_credentials(settings.livekit):
         raise UserError(problem.code, problem.message, "livekit-doctor check --only configuration", Exit.USAGE)
     agent = None if no_agent else operation.agent_to_dispatch(settings)
+    within = timeout if timeout is not None else BESIDES + ringing_timeout + hold
+    within = max(0.1, within - started.gone())
     with outputs.opened(output_format, output, screen) as printed:
         with screen:
-            prepared = options.run(operation.prepare(settings, trunk, screen.progress), screen.progress)
+            began = time.monotonic()
+            prepared = options.run(operation.prepare(settings, trunk, screen.progress, within), screen.progress)
+            within -= time.monotonic() - began
         if not yes:
             _ask(number, prepared, agent)
         order = Order(dialled, prepared.trunk_id, agent, settings.probe.metadata or "", ringing_timeout, hold)
         with screen:
-            called = options.run(operation.place(settings, order, prepared.evidence, screen.progress), screen.progress)
+            ends = time.monotonic() + within
+            work = operation.place(settings, order, prepared.evidence, screen.progress, ends)
+            called = options.run(work, screen.progress)
         return printed.write(
             PlacedCallReport(
                 trace=TraceReport(

@@ -1,10 +1,11 @@
 """livekit-doctor probe."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livekit_doctor.cli import options, outputs
+from livekit_doctor.cli import options, outputs, started
 from livekit_doctor.cli.exits import Exit
 from livekit_doctor.cli.screen import QuietOption, Screen, VerboseOption
 from livekit_doctor.errors import UserError
@@ -47,6 +48,15 @@ def probe(
         float | None,
         typer.Option("--timeout", min=0.1, help="For each agent to join; default: probe.timeout.", metavar="SECONDS"),
     ] = None,
+    total_timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--total-timeout",
+            min=0.1,
+            help="For all dispatches, the removal of their rooms included; default: enough for each to time out.",
+            metavar="SECONDS",
+        ),
+    ] = None,
     metadata: Annotated[
         str | None,
         typer.Option("--metadata", help="Dispatch metadata; {call_id} and {room} are filled in.", metavar="TEXT"),
@@ -63,9 +73,11 @@ def probe(
 ) -> int:
     """Dispatches your agent many times into scratch rooms: how many get it, and how soon.
 
-    It runs your agent's code; the dispatch attribute livekit_doctor.probe marks a probe.
+    It makes a scratch room for each dispatch, and removes it. It runs your agent's code; the dispatch attribute
+    livekit_doctor.probe marks a probe.
 
     Exit status: 0 criteria met, 1 not met, 2 wrong usage, configuration or credentials, 3 undecided.
+    Ctrl-C prints what has ended by then; exit status 130.
     """
     screen = Screen(quiet=quiet, verbose=verbose)
     if read_only:
@@ -83,13 +95,16 @@ def probe(
     from livekit_doctor.operations.probe import probe as run_probe
     from livekit_doctor.render.report import ProbeReport
 
-    how = Options(count=count, concurrency=concurrency, canary=canary)
+    how = Options(count=count, concurrency=concurrency, canary=canary, timeout=total_timeout, gone=started.gone())
     limits = Limits(min_join_rate=min_join_rate, max_p95=max_p95)
     with outputs.opened(output_format, output, screen) as printed:
         with progress_bar(count, "canaries" if canary else "dispatches", screen) as bar:
             probed = options.run(
                 run_probe(settings, how, limits, lambda seen: bar.update(seen.done, f"{seen.joined} joined")), bar.say
             )
+        if probed.stopped:
+            ended = len(probed.judged.trials)
+            print(f"interrupted: {ended} of {count} dispatches had ended, and this is of those", file=sys.stderr)
         return printed.write(
             ProbeReport(
                 judged=probed.judged,
@@ -97,7 +112,7 @@ def probe(
                 canary=canary,
                 values=values,
                 server=settings.livekit.url,
-                exit_status=exit_status(probed.judged),
+                exit_status=Exit.INTERRUPTED if probed.stopped else exit_status(probed.judged),
                 left_behind=probed.left_behind,
                 at=probed.evidence.now,
             )

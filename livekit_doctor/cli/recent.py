@@ -1,4 +1,4 @@
-"""`trace` without anything: the recent calls with their last state, or the live rooms."""
+"""`trace` without anything: the recent calls with what their rows say, or the live rooms."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -16,29 +16,27 @@ if TYPE_CHECKING:
 SHOWN = 20
 
 
-def recent(loaded: "Loaded", screen: Screen, *, show_numbers: bool) -> "RecentReport":
-    """The recent calls of the log, newest first, or the live rooms where no call logs are configured. Raises
+def recent(loaded: "Loaded", screen: Screen, *, timeout: float, show_numbers: bool, typed: str) -> "RecentReport":
+    """The recent calls of the log, the broken ones first, or the live rooms where no call logs are configured. Raises
     UserError where they can't be known."""
     rows = loaded.settings.call_logs
     if not rows.dsn and not rows.file:
-        return _live(loaded, screen, show_numbers=show_numbers)
+        return _live(loaded, screen, timeout=timeout, show_numbers=show_numbers)
 
-    from livekit_doctor.diagnosis.setup import Setup
-    from livekit_doctor.evidence import call_logs
-    from livekit_doctor.evidence.observations import Evidence, LogTable, RecentCalls
-    from livekit_doctor.evidence.reading import utc_now
+    from livekit_doctor.evidence.observations import LogTable
+    from livekit_doctor.operations.recent import recent_calls
     from livekit_doctor.render.masking import mask_of
     from livekit_doctor.render.report import RecentReport
 
     with screen:
-        reading = options.run(call_logs.read_recent(loaded.settings.call_logs, SHOWN), screen.progress)
-    setup = Setup(Evidence(now=utc_now()).plus(reading), loaded.settings)
+        found = options.run(options.within(recent_calls(loaded.settings, screen.progress), timeout), screen.progress)
+    setup = found.setup
     _require_rows(setup, options.fix_values(loaded))
     mask = mask_of(setup.evidence, show=show_numbers)
     table = setup.latest(LogTable)
     for line in table.skipped_lines if table else ():
         print(f"LKD602 skipped {printable(mask(line))}", file=sys.stderr)
-    return RecentReport(tuple(call for listing in setup.all(RecentCalls) for call in listing.calls), mask)
+    return RecentReport(found.calls[:SHOWN], mask, verdicts=found.verdicts, options=typed)
 
 
 def _require_rows(setup: "Setup", values: dict[str, str]) -> None:
@@ -53,7 +51,7 @@ def _require_rows(setup: "Setup", values: dict[str, str]) -> None:
         raise UserError(finding.code, finding.because[0].text, fix, status)
 
 
-def _live(loaded: "Loaded", screen: Screen, *, show_numbers: bool) -> "RecentReport":
+def _live(loaded: "Loaded", screen: Screen, *, timeout: float, show_numbers: bool) -> "RecentReport":
     from livekit_doctor.diagnosis.room_presence import matching_rooms
     from livekit_doctor.errors import UserError
     from livekit_doctor.evidence.observations import ParticipantList
@@ -72,7 +70,7 @@ def _live(loaded: "Loaded", screen: Screen, *, show_numbers: bool) -> "RecentRep
             Exit.USAGE,
         )
     with screen:
-        setup = options.run(live_rooms(settings, SHOWN, screen.progress), screen.progress)
+        setup = options.run(options.within(live_rooms(settings, SHOWN, screen.progress), timeout), screen.progress)
     if problem := next((entry.problem for entry in setup.evidence.coverage if entry.problem), None):
         raise options.unreached(problem, loaded)
     inside = {listing.room_sid: listing for listing in setup.all(ParticipantList)}

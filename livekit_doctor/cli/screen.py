@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
     from livekit_doctor.render.console.page import Detail
 
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Only what is wrong, and the answer; no progress.")]
+QuietOption = Annotated[
+    bool,
+    typer.Option(
+        "--quiet",
+        "-q",
+        help="Only what is wrong, and the answer; no progress. Documents (json, junit, html, prometheus) stay whole.",
+    ),
+]
 VerboseOption = Annotated[
     bool, typer.Option("--verbose", "-v", help="All that was seen; what is being done is said on stderr.")
 ]
@@ -45,6 +52,10 @@ class Screen:
         from livekit_doctor.render.console.page import Detail
 
         return Detail.QUIET if self._quiet else Detail.VERBOSE if self._verbose else Detail.NORMAL
+
+    @property
+    def is_quiet(self) -> bool:
+        return self._quiet
 
     @property
     def is_live(self) -> bool:

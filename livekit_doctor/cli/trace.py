@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from livekit_doctor.cli import options, outputs
+from livekit_doctor.cli import options, outputs, started
 from livekit_doctor.cli.exits import Exit, exit_status_of_trace
 from livekit_doctor.cli.screen import QuietOption, Screen, VerboseOption
 
@@ -18,7 +18,8 @@ def trace(
         str | None,
         typer.Argument(
             metavar="[CALL_ID]",
-            help="A call id of your logs, or a LiveKit id (RM_, AD_, AJ_, SCL_, PA_, AW_). "
+            help="A call id of your logs or its beginning, the name of a room, or a LiveKit id (RM_, AD_, AJ_, SCL_, "
+            "PA_, AW_). "
             "Without one: lists the recent calls, or the live rooms.",
         ),
     ] = None,
@@ -31,6 +32,10 @@ def trace(
             "--wait", min=0, help="Follow the call so long, or until both legs are decided.", metavar="SECONDS"
         ),
     ] = 0,
+    timeout: Annotated[
+        float,
+        typer.Option("--timeout", min=0.1, help="How long all else than --wait may take.", metavar="SECONDS"),
+    ] = 60,
     call_logs: options.CallLogsOption = None,
     worker_log: options.WorkerLogOption = None,
     server_log: options.ServerLogOption = None,
@@ -57,6 +62,9 @@ def trace(
     debug: options.DebugOption = False,
 ) -> int:
     """Names the step at which one call broke, with evidence and fix.
+
+    It only reads, but for one case: where no worker took the job of a live call, a worker of the tool's own is
+    dispatched into a scratch room, which is removed again. With --read-only, or for a bundle, not even that.
 
     Exit status: 0 healthy or in progress, 1 broken, 2 wrong usage, configuration, credentials,
     table or column, 3 undecided, or no fault seen, for want of evidence.
@@ -104,7 +112,8 @@ def trace(
         if save is not None:
             raise bundled.save_without_call()
         with outputs.opened(output_format, output, screen) as printed:
-            return printed.write(recent(loaded, screen, show_numbers=show_numbers))
+            typed = options.typed({"--call-logs": call_logs, "--config": config})
+            return printed.write(recent(loaded, screen, timeout=timeout, show_numbers=show_numbers, typed=typed))
 
     from livekit_doctor.diagnosis.correlation import parse_subject
     from livekit_doctor.evidence.logs import require_readable, sources_of
@@ -119,7 +128,7 @@ def trace(
         from livekit_doctor.cli.pasted import read_pasted
 
         pasted = read_pasted(evidence, settings, subject)
-    how = Options(wait=wait, read_only=read_only, pasted=pasted)
+    how = Options(wait=wait, read_only=read_only, pasted=pasted, timeout=timeout, gone=started.gone())
     require_readable(sources_of(settings.logs))
     with (
         outputs.opened(output_format, output, screen) as printed,
@@ -127,7 +136,7 @@ def trace(
     ):
         with screen:
             traced = options.run(run_trace(settings, subject, how, screen.progress), screen.progress)
-        is_saved = saved(traced.evidence, settings, subject, options.config_file(loaded))
+        is_saved = saved(traced.evidence, settings, traced.subject, options.config_file(loaded))
         return printed.write(
             TraceReport(
                 diagnosis=traced.diagnosis,

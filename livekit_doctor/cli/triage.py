@@ -78,6 +78,18 @@ def triage(
             metavar="FILE",
         ),
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine",
+            help="Apache Spark in place of the engine inside: local[*], spark://HOST:7077 or sc://HOST:15002.",
+            metavar="SPARK_URL",
+        ),
+    ] = None,
+    table: Annotated[
+        str | None,
+        typer.Option("--table", help="With --engine: a table of Spark's catalog in place of exports.", metavar="NAME"),
+    ] = None,
     print_sql: Annotated[
         SqlDialect | None, typer.Option("--print-sql", help="Only print the statement, to be run elsewhere.")
     ] = None,
@@ -93,7 +105,7 @@ def triage(
         str | None,
         typer.Option(
             "--memory",
-            help="What the engine may take: Postgres' work_mem (256MB), DuckDB's limit (512MB).",
+            help="What the engine may take: Postgres' work_mem (256MB), DuckDB's limit (512MB), Spark's memory.",
             metavar="SIZE",
         ),
     ] = None,
@@ -108,6 +120,9 @@ def triage(
 ) -> int:
     """Of many calls: how many broke at which step, since when, and what those have in common.
 
+    It only reads, in a read-only transaction, and does not ask LiveKit. --per-call and --print-sql write what they
+    say.
+
     Exit status: 0 counted, or not more than --fail-over; 1 more than that; 2 wrong usage, configuration, table or
     column; 3 undecided: no calls, or the log could not be read.
     """
@@ -116,7 +131,7 @@ def triage(
     screen = Screen(quiet=quiet, verbose=verbose)
     asked = _asked(
         since=since, until=until, compare=before, where=where, by=by, detail=detail, fail_over=fail_over,
-        files=call_logs, timeout=timeout, memory=memory,
+        files=call_logs, engine=engine, table=table, timeout=timeout, memory=memory,
     )  # fmt: skip
     loaded = options.load(config, url=None, agent_name=agent_name)
     if print_sql is not None:
@@ -132,19 +147,20 @@ def triage(
         else:
             found = _run(loaded, _with_per_call(asked, per_call, stack), screen)
         typed = {"--since": since if since != "24h" else None, "--until": until, "--config": config}
-        given = _Given(
-            show_numbers, limit, _typed(typed, call_logs or ()), _typed({"--config": config}, call_logs or ())
-        )
+        typed |= {"--engine": engine, "--table": table}
+        for_trace = None if engine is not None else _typed({"--config": config}, call_logs or ())
+        given = _Given(show_numbers, limit, _typed(typed, call_logs or ()), for_trace)
         return printed.write(_report(found, loaded, given))
 
 
 class _Given(NamedTuple):
-    """How the result is to be shown, and what was typed that counts for the next command too."""
+    """How the result is to be shown, and what was typed that counts for the next command too; `for_trace` is None where
+    `trace` can't read what was read."""
 
     show_numbers: bool
     limit: int
     typed: str
-    for_trace: str
+    for_trace: str | None
 
 
 def _typed(values: Mapping[str, object], files: Sequence[str]) -> str:
@@ -165,6 +181,8 @@ def _asked(
     detail: int,
     fail_over: str | None,
     files: list[str] | None,
+    engine: str | None,
+    table: str | None,
     timeout: float,
     memory: str | None,
 ) -> "Asked":
@@ -176,6 +194,7 @@ def _asked(
 
     if memory is not None and not re.fullmatch(r"\d{1,6} ?[kMGT]i?B", memory):
         raise UserError("LKD001", f"--memory {memory}: not a size", "--memory 1GB")
+    _require_engine(engine, table, files)
     return Asked(
         since=moment_or_length("--since", since),
         until=moment_or_length("--until", until) if until is not None else None,
@@ -185,8 +204,21 @@ def _asked(
         detail=detail,
         fail_over=share("--fail-over", fail_over) if fail_over is not None else None,
         files=tuple(files or ()),
+        engine=engine,
+        table=table,
         limits=Limits(timeout=timeout, memory=memory),
     )
+
+
+def _require_engine(engine: str | None, table: str | None, files: list[str] | None) -> None:
+    if engine is not None:
+        from livekit_doctor.triage.spark_session import require_known
+
+        require_known(engine)
+    if table is not None and (engine is None or files):
+        why = "says nothing without --engine" if engine is None else "and --call-logs exclude each other"
+        fix = "--engine sc://HOST:15002" if engine is None else "leave one out"
+        raise UserError("LKD001", f"--table {why}", fix)
 
 
 def _with_per_call(asked: "Asked", name: str | None, stack: ExitStack) -> "Asked":
@@ -226,7 +258,9 @@ def _unreadable(error: "LogsUnreadable", loaded: "Loaded") -> UserError:
     values = {"schema": logs.schema, "table": logs.table, "column": logs.columns.call_id, "kind": error.kind}
     values |= {**options.fix_values(loaded), "detail": error.message, **error.values}
     fix = "correct the file, or give another one with --call-logs FILE"
-    if not error.kind.startswith("file_"):
+    if "fix" in error.values:
+        fix = error.values["fix"]
+    elif not error.kind.startswith("file_"):
         fix = catalogue.render_fix(catalogue.get("LKD602"), values)
     return UserError("LKD602", error.message, fix, Exit.USAGE if error.kind in WRONG_NAMES else Exit.UNDECIDED)
 

@@ -1,13 +1,14 @@
 """How `watch` is seen: as a live table where somebody sits at a terminal, else as a line a change; for
 programs as JSON Lines."""
 
+import asyncio
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 from msgspec.structs import replace
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 
 from livekit_doctor.cli.outputs import is_unicode
@@ -59,14 +60,20 @@ class Table:
         self._clock, self._where, self._advice = clock, where, advice
         self._watched: Watched | None = None
         self._doing = ""
-        self.live = Live(console=console, get_renderable=self._screen, refresh_per_second=REFRESHED)
+        self.live = Live(console=console, get_renderable=self._screen, auto_refresh=False)
+
+    async def refreshing(self) -> None:
+        """In the loop that prints as well: from a thread, rich's Live would take the height that is being printed for
+        the one on the screen, and leave a part of a table there, or print over lines."""
+        while True:
+            await asyncio.sleep(1 / REFRESHED)
+            self.live.refresh()
 
     def tell(self, watched: Watched) -> None:
         is_first = watched.last is not None and watched.last.number == 1
         self._watched, self._doing = watched, ""
-        if watched.running_since is None and not is_first:
-            for change in watched.latest:
-                self.live.console.print(change_line(change))
+        if watched.running_since is None and not is_first and watched.latest:
+            self.live.console.print(Group(*map(change_line, watched.latest)))
         self.live.refresh()
 
     def say(self, doing: str) -> None:
@@ -121,7 +128,9 @@ def display(
         return
     table = Table(console, clock, where, advice)
     with table.live:
+        refreshing = asyncio.get_running_loop().create_task(table.refreshing())
         try:
             yield table
         finally:
+            refreshing.cancel()
             table.end()

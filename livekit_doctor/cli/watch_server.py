@@ -18,6 +18,7 @@ from msgspec import Struct
 from livekit_doctor.checks.judgement import one_line
 from livekit_doctor.cli.exits import Exit
 from livekit_doctor.errors import UserError
+from livekit_doctor.known_secrets import without
 from livekit_doctor.operations.watch import Watched
 from livekit_doctor.render.json import health
 from livekit_doctor.render.prometheus import watch as prometheus_watch
@@ -101,7 +102,7 @@ def _app(watched: Callable[[], Watched]) -> web.Application:
     clock = asyncio.get_running_loop().time
 
     async def metrics(_: web.Request) -> web.Response:
-        body = prometheus_watch.render(watched()).encode()
+        body = without(prometheus_watch.render(watched())).encode()
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
 
     async def healthz(_: web.Request) -> web.Response:
@@ -120,7 +121,7 @@ def _app(watched: Callable[[], Watched]) -> web.Application:
 
 
 def _answer(ok: bool, body: dict[str, Any]) -> web.Response:
-    text = msgspec.json.encode(body).decode() + "\n"
+    text = without(msgspec.json.encode(body).decode()) + "\n"
     headers = {"Cache-Control": "no-store"}
     return web.Response(status=200 if ok else 503, text=text, content_type="application/json", headers=headers)
 

@@ -6,7 +6,7 @@ application's database.
 """
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,6 +18,7 @@ from livekit_doctor.config.environment import Environment
 from livekit_doctor.config.issues import Issue, raise_for
 from livekit_doctor.config.reader import Reader, key_path
 from livekit_doctor.errors import ConfigError
+from livekit_doctor.input_file import open_input, read_all
 from livekit_doctor.settings import Settings
 
 __all__ = ["CONFIG_VARIABLE", "FILE_NAME", "VARIABLES", "ConfigError", "Loaded", "load"]
@@ -63,7 +64,7 @@ def load(
     overrides: Mapping[str, object] = MappingProxyType({}),
     environ: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    check_ids: Collection[str] | None = None,
+    check_ids: Callable[[], Collection[str]] | None = None,
     given_in: str = COMMAND_LINE,
     unwritten: bool = False,
 ) -> Loaded:
@@ -72,7 +73,7 @@ def load(
     `path` is the file named by --config; without one, `$LIVEKIT_DOCTOR_CONFIG` of the real
     environment, then checks.yaml in `cwd` and upwards. `overrides` are the options of the command
     line by dotted key; None means not given; messages say that they were `given_in`. With `check_ids`,
-    other ids under `checks` are refused.
+    which is asked only where there is something under `checks`, other ids there are refused.
     `unwritten` is for a `path` that is yet to be written: as if nothing stood in that file.
 
     Raises ConfigError with every mistake of the file and the other sources.
@@ -118,8 +119,7 @@ def _find(path: Path | None, process: Mapping[str, str], folder: Path) -> Path |
 
 def _read(file: Path, name: str) -> bytes:
     try:
-        with file.open("rb") as stream:
-            return stream.read(document.MOST_BYTES + 1)
+        return read_all(open_input(file), document.MOST_BYTES)
     except FileNotFoundError:
         fix = f"correct --config or {CONFIG_VARIABLE}, or create the file"
         raise ConfigError(f"{name}: no such file", fix) from None

@@ -7,8 +7,15 @@ from pathlib import Path
 from msgspec import Struct
 
 from livekit_doctor.errors import ConfigError
+from livekit_doctor.known_secrets import know, know_dsn, know_url
+from livekit_doctor.redact import is_secret
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^{}]*))?\}")
+
+
+_SECRETS = ("LIVEKIT_API_SECRET", "PGPASSWORD")
+_ADDRESSES = ("CALL_LOGS_DATABASE_URL", "DATABASE_URL")
+_PROXY = re.compile(r"_proxy$", re.IGNORECASE)
 
 
 class Malformed(Exception):
@@ -26,6 +33,18 @@ class Environment(Struct, frozen=True):
     dotenv: Mapping[str, str]
     dotenv_name: str = ".env"
 
+    def __post_init__(self) -> None:
+        """What is secret in it is known from here on, whether a setting comes of it or a mistake."""
+        for name in _SECRETS:
+            know(self.get(name))
+        for name in _ADDRESSES:
+            know_dsn(self.get(name))
+        for name in (name for name in {*self.process, *self.dotenv} if name == "LIVEKIT_URL" or _PROXY.search(name)):
+            know_url(self.get(name))
+
+    def __repr__(self) -> str:
+        return f"Environment({len(self.process)} variables, {self.dotenv_name})"
+
     def get(self, name: str) -> str | None:
         return self.process.get(name) or self.dotenv.get(name) or None
 
@@ -42,6 +61,8 @@ class Environment(Struct, frozen=True):
             value = self.get(found[1]) or found[2]
             if value is None:
                 raise Undefined(found[1])
+            if is_secret(found[1], value):
+                know(value)
             return value
 
         return _VARIABLE.sub(fill, text)

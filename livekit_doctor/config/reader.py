@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, inspect, structs
@@ -32,7 +32,7 @@ class Reader(Struct):
     issues: list[Issue]
     origins: dict[str, str]
     environment: Environment | None = None
-    check_ids: Collection[str] | None = None
+    check_ids: Callable[[], Collection[str]] | None = None
 
     def settings(self, entry: Entry, below: Settings) -> Settings:
         value = self._struct(SHAPE, entry, "", below)
@@ -95,8 +95,8 @@ class Reader(Struct):
             return self._wrong(entry, key, "a mapping of keys to values")
         values: dict[str, Any] = dict(below) if isinstance(below, Mapping) else {}
         for name, member in entry.members.items():
-            if key == "checks" and self.check_ids is not None and name not in self.check_ids:
-                self._add(member, f"{key}.{plain(name)}", f"unknown check; {expected(name, self.check_ids)}")
+            if key == "checks" and self.check_ids is not None and name not in (known := self.check_ids()):
+                self._add(member, f"{key}.{plain(name)}", f"unknown check; {expected(name, known)}")
                 continue
             value = self._read(shape.value_type, member, f"{key}.{plain(name)}", None)
             if value is not UNSET:

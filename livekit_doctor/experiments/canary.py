@@ -7,10 +7,11 @@ first. The server answers `register` before it can be dispatched to, and `ping` 
 
 import asyncio
 import logging
+import math
 import secrets
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from time import monotonic
 from urllib.parse import urlsplit
 
@@ -23,7 +24,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 
 from livekit_doctor import __version__
 from livekit_doctor.evidence import sources
-from livekit_doctor.evidence.http_client import USER_AGENT, proxy_of, ssl_context, unreachable
+from livekit_doctor.evidence.connection_errors import unreachable
+from livekit_doctor.evidence.foreign_answers import redirect_target
+from livekit_doctor.evidence.http_client import USER_AGENT, Answer, proxy_of, ssl_context
 from livekit_doctor.evidence.livekit_api import list_dispatches
 from livekit_doctor.evidence.livekit_client import ApiError, LiveKitClient, http_url, websocket_url
 from livekit_doctor.evidence.observations import (
@@ -37,6 +40,7 @@ from livekit_doctor.evidence.observations import (
     ScratchDispatch,
 )
 from livekit_doctor.evidence.reading import utc_now
+from livekit_doctor.experiments.in_time import OutOfTime
 from livekit_doctor.experiments.scratch import ScratchRoom
 from livekit_doctor.progress import Progress
 
@@ -47,26 +51,41 @@ FIRST_JOB = 1.5
 dispatch is the second try: the node that made the room may not have heard of the canary yet."""
 SECOND_JOB = 1.0
 """Seconds for the scratch dispatch's job where the first one came: it only has to be declined."""
+CLOSING = 0.3
+"""Seconds that the server may take to say goodbye to the canary, which it has told so."""
 LISTED = 1.0
 """Seconds for ListDispatch to show what CreateDispatch and DeleteDispatch did."""
 
 
-async def run(client: LiveKitClient, *, wait: float = WAIT, progress: Progress | None = None) -> Reading:
+async def run(
+    client: LiveKitClient, *, wait: float = WAIT, ends: float = math.inf, progress: Progress | None = None
+) -> Reading:
     """Registers, gets a job within `wait` seconds and declines it; makes, lists and deletes a
     dispatch. Yields a Canary and a ScratchDispatch, as far as they could be made, and coverage.
 
+    Raises OutOfTime where that could not be done by `ends`, on time.monotonic()'s clock, removal included.
     Leaves nothing behind, also when cancelled; what could not be removed is a LeftBehind.
     """
     agent_name = f"{SCRATCH_PREFIX}canary-{secrets.token_hex(8)}"
     room = ScratchRoom(
-        client, [agent_dispatch.RoomAgentDispatch(agent_name=agent_name)], lifetime=wait + FIRST_JOB + SECOND_JOB
+        client,
+        [agent_dispatch.RoomAgentDispatch(agent_name=agent_name)],
+        lifetime=wait + FIRST_JOB + SECOND_JOB,
+        ends=ends,
     )
     trial = _Trial(client, room, agent_name, wait, progress or Progress())
     try:
-        async with _registered(client, agent_name) as worker, room:
+        async with AsyncExitStack() as stack:
+            async with room.in_time():
+                worker = await stack.enter_async_context(_registered(client, agent_name))
+            await stack.enter_async_context(room)
+            # Inside the room's own block, so that its removal is told what ended it.
+            await stack.enter_async_context(room.in_time())
             await trial.run(worker)
     except (_SocketFailed, ApiError) as error:
         trial.failed(error.problem)
+    except OutOfTime:
+        raise OutOfTime(Reading(observations=(*trial.observations, *room.left_behind))) from None
     return Reading(observations=(*trial.observations, *room.left_behind), coverage=trial.coverage)
 
 
@@ -245,10 +264,14 @@ async def _registered(client: LiveKitClient, agent_name: str) -> AsyncIterator[_
     connecting_at = monotonic()
     try:
         async with asyncio.timeout(timeout):
-            socket = await _connect(url, client.token(agent=True))
+            socket = await _connect(f"{websocket_url(client.settings.url or '')}/agent", client.token(agent=True))
     except InvalidStatus as error:
-        raise _SocketFailed(await _refused(client, url, error.response.status_code)) from error
-    except (WebSocketException, OSError, ValueError) as error:
+        headers = {name.lower(): value for name, value in error.response.headers.raw_items()}
+        raise _SocketFailed(await _refused(client, url, Answer(error.response.status_code, headers, b""))) from error
+    except WebSocketException as error:
+        why = "the connection was closed, or what came was not HTTP, when the WebSocket was to begin: a proxy in front "
+        raise _SocketFailed(_problem(url, f"{why}of {http_url(client.url)} does not pass on WebSockets")) from error
+    except (OSError, ValueError) as error:
         raise _SocketFailed(unreachable(client.url, error, timeout)) from error
     async with socket:
         worker = _Worker(url, socket, connecting_at)
@@ -283,12 +306,13 @@ async def _connect(url: str, token: str) -> ClientConnection:
         compression=None,
         open_timeout=None,
         ping_interval=None,
-        close_timeout=1.0,
+        close_timeout=CLOSING,
     )
 
 
-async def _refused(client: LiveKitClient, url: str, status: int) -> Problem:
+async def _refused(client: LiveKitClient, url: str, answer: Answer) -> Problem:
     """Why there is no WebSocket. What is wrong with the credentials is what the API's answer says of them."""
+    status = answer.status
     if status in (401, 403):
         try:
             await client.call(
@@ -305,6 +329,8 @@ async def _refused(client: LiveKitClient, url: str, status: int) -> Problem:
             "the server refuses it, or the key may not register workers (grant `agent`)",
             values={"url": client.url},
         )
+    if target := redirect_target(f"{http_url(client.url)}/agent", answer):
+        return _problem(url, f"HTTP {status}, which leads to {target}: no worker follows that")
     if status in (429, 500, 502, 503, 504):
         return _problem(url, f"HTTP {status}: the server, or a proxy in front of it, refuses WebSockets now")
     return _problem(

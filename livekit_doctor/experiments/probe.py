@@ -5,28 +5,25 @@ proof; a job shows in ListDispatch only after up to 5 s (fact 10).
 """
 
 import asyncio
+import math
 import re
 import secrets
-from contextlib import suppress
-from time import monotonic
 
-from livekit.protocol.agent_dispatch import AgentDispatch, DeleteAgentDispatchRequest, RoomAgentDispatch
+from livekit.protocol.agent_dispatch import RoomAgentDispatch
 
 from livekit_doctor.errors import UserError
 from livekit_doctor.evidence import sources
-from livekit_doctor.evidence.livekit_api import list_dispatches, list_participants
 from livekit_doctor.evidence.livekit_client import ApiError, LiveKitClient
 from livekit_doctor.evidence.observations import (
     SCRATCH_PREFIX,
     Coverage,
-    Dispatch,
-    Job,
-    Participant,
     ProbeResult,
     Read,
     Reading,
 )
 from livekit_doctor.evidence.reading import utc_now
+from livekit_doctor.experiments.arrival import FAST_POLL, NO_JOB_AFTER, ON_ITS_WAY
+from livekit_doctor.experiments.in_time import OutOfTime
 from livekit_doctor.experiments.scratch import ScratchRoom
 from livekit_doctor.progress import Progress
 from livekit_doctor.settings import Settings
@@ -34,15 +31,8 @@ from livekit_doctor.settings import Settings
 MARK = {"livekit_doctor.probe": "true"}
 """The dispatch attribute by which an agent can tell a probe from a call."""
 
-NO_JOB_AFTER = 8.0
-"""Seconds after which a job that ListDispatch does not show is not there (design fact 10)."""
-ON_ITS_WAY = 5.0
-"""Seconds after the dispatch within which a healthy agent may still join: 3 s to answer the job
-request, and the join itself. Until then the room is kept, since the join would make it again."""
-
-FAST_POLL = 0.1
 SLOW_POLL = 0.5
-"""Seconds between two looks; slow once the time that a healthy agent takes has passed."""
+"""Seconds between two looks once the time that a healthy agent takes has passed."""
 
 _PLACEHOLDER = re.compile(r"\{(call_id|room)\}")
 
@@ -55,25 +45,30 @@ class ProbeRefused(UserError):
         self.key = key
 
 
-async def run(client: LiveKitClient, settings: Settings, *, progress: Progress | None = None) -> Reading:
+async def run(
+    client: LiveKitClient, settings: Settings, *, ends: float = math.inf, progress: Progress | None = None
+) -> Reading:
     """Dispatches `settings.agent.name` and waits for it, up to `settings.probe.timeout` seconds.
 
-    Raises ProbeRefused before anything is created. Leaves nothing behind, also when cancelled.
+    Raises ProbeRefused before anything is created, and OutOfTime where it could not be done by `ends`, on
+    time.monotonic()'s clock, removal included. Leaves nothing behind, also when cancelled.
     An unnamed worker ("") is dispatched to explicitly as well: on livekit-server 1.13.5 that is
     the automatic dispatch, but with metadata and the mark of a probe.
     """
     agent_name = agent_to_probe(settings)
-    probe = _Probe(client, agent_name, settings.probe.timeout, progress or Progress())
     dispatch = RoomAgentDispatch(agent_name=agent_name, attributes=MARK)
-    room = ScratchRoom(client, [dispatch], lifetime=max(settings.probe.timeout, NO_JOB_AFTER) + ON_ITS_WAY)
+    lifetime = max(settings.probe.timeout, NO_JOB_AFTER) + ON_ITS_WAY
+    room = ScratchRoom(client, [dispatch], lifetime=lifetime, team=True, ends=ends)
     dispatch.metadata = fill_in(settings.probe.metadata or "", call_id=_call_id(), room=room.name)
+    probe = _Probe(room, agent_name, settings.probe.timeout, progress or Progress())
     try:
-        async with room:
-            probe.enter(room)
+        async with room, room.in_time():
             result = await probe.result()
     except ApiError as error:
         unread = Coverage(source=sources.PROBE, status="unread", problem=error.problem)
         return Reading(observations=room.left_behind, coverage=(unread,))
+    except OutOfTime:
+        raise OutOfTime(Reading(observations=room.left_behind)) from None
     return Reading(observations=(result, *room.left_behind), coverage=(Coverage(source=sources.PROBE, status="read"),))
 
 
@@ -113,113 +108,53 @@ def agent_to_probe(settings: Settings) -> str:
 class _Probe:
     """One dispatch of the agent, and what has been seen of it."""
 
-    def __init__(self, client: LiveKitClient, agent_name: str, timeout: float, progress: Progress) -> None:
-        self.client, self.agent_name, self.timeout, self.progress = client, agent_name, timeout, progress
-        self.room: ScratchRoom
-        self.dispatch: Dispatch | None = None
-        self.agent: Participant | None = None
-
-    def enter(self, room: ScratchRoom) -> None:
-        self.room = room
-        room.before_removal = self.finish
-        who = f'agent "{self.agent_name}"' if self.agent_name else "the unnamed worker"
-        self.progress(f"waiting for {who}, dispatched into scratch room {room.name}", self.timeout)
+    def __init__(self, room: ScratchRoom, agent_name: str, timeout: float, progress: Progress) -> None:
+        self.room, self.agent_name, self.timeout, self.progress = room, agent_name, timeout, progress
+        self.arrival = room.arrival
+        room.before_removal = self.tell
 
     async def result(self) -> ProbeResult:
+        who = f'agent "{self.agent_name}"' if self.agent_name else "the unnamed worker"
+        self.progress(f"waiting for {who}, dispatched into scratch room {self.room.name}", self.timeout)
+        arrival = self.arrival
         joined_after = await self._joined()
-        waited = self.age
-        await self._look_at_job()
-        while joined_after is None and self.job is None and self.age < NO_JOB_AFTER:
+        waited = arrival.age
+        await arrival.look_at_job()
+        while joined_after is None and arrival.job is None and arrival.age < NO_JOB_AFTER:
             await asyncio.sleep(SLOW_POLL)
-            await self._look_at_job()
-        job = self.job
-        identity = self.agent.identity if self.agent else job.participant_identity if job else ""
+            await arrival.look_at_job()
+        job = arrival.job
+        identity = arrival.agent.identity if arrival.agent else job.participant_identity if job else ""
         return ProbeResult(
             read=Read(source=sources.PROBE, at=utc_now()),
             agent_name=self.agent_name,
             room=self.room.name,
-            dispatch_id=self.dispatch.id if self.dispatch else "",
+            dispatch_id=arrival.dispatch.id if arrival.dispatch else "",
             joined_after=joined_after,
             waited=waited,
             job_status=job.status if job else "",
-            job_declined=self.declined,
+            job_declined=arrival.declined,
             participant_identity=identity,
         )
 
-    async def finish(self) -> None:
-        """Lets an agent that is on its way arrive, and ends the job of one that never came.
-
-        Where nobody can see whether it has arrived, it is given the time all the same.
-        """
-        left = ON_ITS_WAY - self.age
-        if not self._over() and left > 0:
+    async def tell(self) -> None:
+        """What the removal waits for."""
+        left = ON_ITS_WAY - self.arrival.age
+        if not self.arrival.is_over and left > 0:
             self.progress("waiting for the agent that may be on its way, to remove the scratch room", left)
-        while not self._over() and self.age < ON_ITS_WAY:
-            for look in (self._look_at_agent, self._look_at_job):
-                with suppress(ApiError):
-                    await look()
-            await asyncio.sleep(FAST_POLL)
-        if not self._over():
-            with suppress(ApiError):
-                await self._look_at_job()
-            await self._end_job()
-            if self.job:
-                self.progress(
-                    f"job {self.job.id} was taken and its agent has not come; should it still join, the server makes "
-                    f"the room again: lk room delete {self.room.name}"
-                )
-
-    @property
-    def age(self) -> float:
-        """Seconds since the dispatch."""
-        return monotonic() - self.room.created_at
-
-    @property
-    def job(self) -> Job | None:
-        """The latest job: LiveKit Cloud may dispatch again after a worker's failure (fact 11)."""
-        return self.dispatch.jobs[-1] if self.dispatch and self.dispatch.jobs else None
-
-    @property
-    def declined(self) -> bool:
-        job = self.job
-        return bool(job and job.status == "JS_SUCCESS" and job.ended_at and not job.participant_identity)
-
-    def _over(self) -> bool:
-        """Whether no agent will come any more, since one has been here or the job was declined."""
-        return self.agent is not None or self.declined
 
     async def _joined(self) -> float | None:
         """Seconds until the agent was ACTIVE; None once it was declined or the time is up."""
-        next_look_at_job = SLOW_POLL
-        while not self.declined:
-            await self._look_at_agent()
-            if self.agent and self.agent.state == "ACTIVE":
-                self.progress(f"agent joined after {self.age:.1f} s, removing its room")
-                return self.age
-            if self.age > self.timeout:
+        arrival, next_look_at_job = self.arrival, SLOW_POLL
+        while not arrival.declined:
+            await arrival.look_at_agent()
+            if arrival.is_active:
+                self.progress(f"agent joined after {arrival.age:.1f} s, removing its room")
+                return arrival.age
+            if arrival.age > self.timeout:
                 break
-            if self.age > next_look_at_job:
-                next_look_at_job = self.age + SLOW_POLL
-                await self._look_at_job()
-            await asyncio.sleep(FAST_POLL if self.age < ON_ITS_WAY else SLOW_POLL)
+            if arrival.age > next_look_at_job:
+                next_look_at_job = arrival.age + SLOW_POLL
+                await arrival.look_at_job()
+            await asyncio.sleep(FAST_POLL if arrival.age < ON_ITS_WAY else SLOW_POLL)
         return None
-
-    async def _look_at_agent(self) -> None:
-        listing = await list_participants(self.client, self.room.room)
-        agents = [one for one in listing.participants if one.kind == "AGENT"]
-        self.agent = next((one for one in agents if one.state == "ACTIVE"), agents[0] if agents else self.agent)
-
-    async def _look_at_job(self) -> None:
-        listing = await list_dispatches(self.client, self.room.room)
-        self.dispatch = next(iter(listing.dispatches), self.dispatch)
-
-    async def _end_job(self) -> None:
-        if self.dispatch is None:
-            return
-        await self.client.call(
-            "AgentDispatchService/DeleteDispatch",
-            DeleteAgentDispatchRequest(dispatch_id=self.dispatch.id, room=self.room.name),
-            AgentDispatch,
-            room_admin=True,
-            room=self.room.name,
-        )

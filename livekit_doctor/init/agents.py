@@ -1,20 +1,26 @@
 """The agent names in use, and what shows it."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 
 from msgspec import Struct, field
 
 from livekit_doctor.diagnosis.setup import Setup
+from livekit_doctor.evidence.call_logs.near_names import folded
 from livekit_doctor.evidence.observations import (
     DispatchList,
+    LogRow,
     Participant,
     ParticipantList,
     SipDispatchRuleList,
     WorkerEndpoint,
     is_scratch,
 )
-from livekit_doctor.init.texts import can_be_written, quoted, some
+from livekit_doctor.init.logs import metadata_of
+from livekit_doctor.init.texts import can_be_written, counted, quoted, some
 
+_ROW_KEYS = ("agentname", "lkagentname", "livekitagentname")
+"""Keys of a row's metadata that may say the agent's name, without case and separators."""
 _ATTRIBUTES = ("lk.agent_name", "lk.agent.name")
 
 
@@ -25,6 +31,7 @@ class _Sightings(Struct):
     dispatched: list[str] = field(default_factory=list)
     rules: list[str] = field(default_factory=list)
     endpoints: list[str] = field(default_factory=list)
+    rows: int = 0
 
 
 class AgentSeen(Struct, frozen=True):
@@ -40,9 +47,9 @@ class AgentSeen(Struct, frozen=True):
         return quoted(self.name) if self.name else "a worker without a name (automatic dispatch)"
 
 
-def agents_in_use(setup: Setup) -> tuple[AgentSeen, ...]:
+def agents_in_use(setup: Setup, rows: Iterable[LogRow] = ()) -> tuple[AgentSeen, ...]:
     """Likeliest first: in rooms with an outbound call, in other rooms, with a job, on this machine,
-    named by a SIP dispatch rule, and last what was dispatched and never came."""
+    named by a SIP dispatch rule, dispatched though it never came, and last what the metadata of rows say."""
     seen: dict[str, _Sightings] = defaultdict(_Sightings)
     in_rooms = {listing.room: listing.participants for listing in setup.all(ParticipantList)}
     for room, participants in in_rooms.items():
@@ -68,6 +75,9 @@ def agents_in_use(setup: Setup) -> tuple[AgentSeen, ...]:
     for endpoint in setup.all(WorkerEndpoint):
         if endpoint.agent_name is not None:
             seen[endpoint.agent_name].endpoints.append(endpoint.url)
+    for row in rows:
+        for name in {value for key, value in metadata_of(row).items() if folded(key) in _ROW_KEYS and value}:
+            seen[name].rows += 1
     found = [_seen(name, sightings) for name, sightings in seen.items() if can_be_written(name)]
     return tuple(sorted(found, key=lambda agent: (*(-part for part in agent.rank), agent.name)))
 
@@ -92,8 +102,10 @@ def _seen(name: str, found: _Sightings) -> AgentSeen:
         parts.append(f"SIP dispatch rule {some(found.rules)}")
     if unanswered := [room for room in dict.fromkeys(found.dispatched) if room not in (*rooms, *jobs)]:
         parts.append(f"dispatched into live room {_rooms(unanswered)}, no job seen")
+    if found.rows:
+        parts.append(f"the metadata of {counted(found.rows, 'row')}")
     rank = (len(found.outbound), len(found.joined), len(found.took_job), len(found.endpoints), len(found.rules))
-    return AgentSeen(name, "; ".join(parts), any(rank[:4]), (*rank, len(found.dispatched)))
+    return AgentSeen(name, "; ".join(parts), any(rank[:4]), (*rank, len(found.dispatched), found.rows))
 
 
 def _rooms(names: list[str]) -> str:

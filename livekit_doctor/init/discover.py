@@ -44,15 +44,19 @@ class Discovered(Struct, frozen=True):
 
 
 async def discover(
-    settings: Settings, workers: tuple[str, ...] = LOCAL_WORKERS, progress: Progress | None = None
+    settings: Settings,
+    workers: tuple[str, ...] = LOCAL_WORKERS,
+    progress: Progress | None = None,
+    patience: float = PATIENCE,
 ) -> Discovered:
-    """Reads all sources at once. `settings` have the credentials; nothing is created or changed."""
+    """Reads all sources at once, each for `patience` seconds at the most. `settings` have the credentials; nothing is
+    created or changed."""
     progress = progress or Progress()
     rooms, sip, tables, local = await asyncio.gather(
-        _within(_rooms(settings), "live rooms", progress),
-        _within(_sip(settings), "SIP trunks and SIP dispatch rules", progress),
-        _within(_tables(settings.call_logs), "database", progress),
-        _within(_workers(workers), "local worker", progress),
+        _within(_rooms(settings), "live rooms", progress, patience),
+        _within(_sip(settings), "SIP trunks and SIP dispatch rules", progress, patience),
+        _within(_tables(settings.call_logs), "database", progress, patience),
+        _within(_workers(workers), "local worker", progress, patience),
     )
     evidence = Evidence(now=utc_now())
     problems: list[str] = []
@@ -72,14 +76,14 @@ async def discover(
     return Discovered(Setup(evidence, settings), candidates, tuple(dict.fromkeys(problems)), no_tables, unreached)
 
 
-async def _within(source: Awaitable[T], name: str, progress: Progress) -> T | str:
+async def _within(source: Awaitable[T], name: str, progress: Progress, patience: float) -> T | str:
     """What the source says, or why it says nothing, in one line."""
     try:
         with progress.beside(f"looking for: {name}"):
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(patience):
                 return await source
     except TimeoutError:
-        return f"{name}: not read within {PATIENCE:g} s"
+        return f"{name}: not read within {patience:g} s"
     except Exception as error:
         return redact_text(f"{name}: {type(error).__name__}: {' '.join(str(error).split())}")
 

@@ -60,7 +60,7 @@ def _agent(sheet: Sheet, proposal: Proposal, answers: Answers) -> None:
         where = "; ".join(filter(None, (given, seen.where if seen else ""))) or "typed when this file was written"
         sheet.put("name", name, 1, where)
     else:
-        sheet.put("name", "My Agent", 1, "no live room, SIP dispatch rule or local worker names one", off=1)
+        sheet.put("name", "My Agent", 1, "no live room, SIP dispatch rule, local worker or row names one", off=1)
     others = other_agents(proposal, name)
     for agent, wrong in others:
         if wrong:

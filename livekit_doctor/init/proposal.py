@@ -67,7 +67,7 @@ def propose(found: Discovered, *, url_from: str, database_from: str, agent_from:
         url_from=url_from,
         database_from=database_from if settings.call_logs.dsn else "",
         given_agent=None if given is None else (given, agent_from),
-        agents=agents_in_use(found.setup),
+        agents=agents_in_use(found.setup, found.tables[0].rows if found.tables else ()),
         endpoints=tuple(found.setup.all(WorkerEndpoint)),
         tables=found.tables,
         sip=sip_objects(found.setup, found.tables),

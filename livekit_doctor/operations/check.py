@@ -21,23 +21,29 @@ from livekit_doctor.diagnosis.rules.workers import left_behind
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence import call_logs, sources, worker_endpoint
 from livekit_doctor.evidence.livekit_source import LiveKitSource
-from livekit_doctor.evidence.observations import Evidence, Reading
+from livekit_doctor.evidence.observations import Evidence, Reading, RoomList
 from livekit_doctor.evidence.reading import combine, utc_now
+from livekit_doctor.evidence.scratch_rooms import told
+from livekit_doctor.experiments.in_time import OutOfTime
 from livekit_doctor.progress import Progress
 from livekit_doctor.settings import Settings
 from livekit_doctor.words import counted
 
 JUDGED_ROOMS = 200
 """How many live rooms are looked into, newest first."""
+AFTER_EXPERIMENTS = 0.2
+"""Seconds after --timeout, so that experiments, which are over by then, can still say what they left."""
 
 
 class Options(Struct, frozen=True):
     """`probe` dispatches the team's own agent; `read_only` runs no experiment; `timeout` (seconds)
-    ends the whole."""
+    ends the whole, the removal of what experiments made included."""
 
     probe: bool = False
     read_only: bool = False
     timeout: float = 60.0
+    gone: float = 0.0
+    """Seconds of it that are over already."""
 
 
 class Checked(Struct, frozen=True):
@@ -68,10 +74,10 @@ async def check(
         if not settings.livekit.missing:
             gatherer.client = await stack.enter_async_context(LiveKitSource(settings.livekit))
         with suppress(TimeoutError):
-            async with asyncio.timeout(options.timeout):
+            async with asyncio.timeout(gatherer.ends - time.monotonic() + AFTER_EXPERIMENTS):
                 await gatherer.gather(needs)
     setup = Setup(gatherer.evidence, settings)
-    left = tuple(f"{item.what}: {item.error}" for item in left_behind(setup))
+    left = (*(f"{item.what}: {item.error}" for item in left_behind(setup)), *_left_over(setup))
     return Checked(gatherer.evidence, judge(wanted, setup, gatherer.gathered(needs)), left)
 
 
@@ -92,11 +98,18 @@ def _why_no_probe(settings: Settings) -> str:
     return "add --probe: it runs your agent's code"
 
 
+def _left_over(setup: Setup) -> tuple[str, ...]:
+    """What earlier runs have left, as the first list of all rooms has it: the experiments come after that."""
+    listing = next((item for item in setup.all(RoomList) if not item.names), None)
+    return told(listing.rooms, listing.read.now) if listing else ()
+
+
 class _Gatherer:
     """Gathers each need once, and keeps what came of it."""
 
     def __init__(self, settings: Settings, options: Options, progress: Progress) -> None:
         self.settings, self.options, self.progress = settings, options, progress
+        self.ends = time.monotonic() + options.timeout - options.gone
         self.client: LiveKitSource | None = None
         self.evidence = Evidence(now=utc_now())
         self.took: dict[Need, float] = {}
@@ -158,6 +171,9 @@ class _Gatherer:
             with self.progress.beside(f"checking {need.value}") as progress:
                 reading = await read(progress)
             self.evidence = self.evidence.plus(reading, now=utc_now())
+        except OutOfTime as late:
+            self.evidence = self.evidence.plus(late.reading, now=utc_now())
+            return
         except Exception as error:
             self.without[need] = one_line(error)
         finally:
@@ -185,12 +201,12 @@ class _Gatherer:
     async def _canary(self, client: LiveKitSource, progress: Progress) -> Reading:
         from livekit_doctor.experiments import canary
 
-        return await canary.run(client, progress=progress)
+        return await canary.run(client, ends=self.ends, progress=progress)
 
     async def _probe(self, client: LiveKitSource, progress: Progress) -> Reading:
         from livekit_doctor.experiments import probe
 
-        return await probe.run(client, self.settings, progress=progress)
+        return await probe.run(client, self.settings, ends=self.ends, progress=progress)
 
     async def _inside_rooms(self, client: LiveKitSource, progress: Progress) -> Reading:
         """The live rooms; those whose verdict hangs on a second look are looked at twice."""

@@ -1,5 +1,8 @@
 """What `test-call` does: choose the trunk, place one real call, and diagnose it like any other."""
 
+import asyncio
+import math
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -43,16 +46,20 @@ class Called(Struct, frozen=True):
     left_behind: tuple[str, ...] = ()
 
 
-async def prepare(settings: Settings, trunk_id: str | None, progress: Progress) -> Prepared:
+async def prepare(settings: Settings, trunk_id: str | None, progress: Progress, within: float = math.inf) -> Prepared:
     """Reads SIP objects and worker endpoints, and chooses the trunk: the one given, the only one that
     is configured, else the only one there is.
 
-    Raises UserError where that leaves none, or a choice, and where LiveKit can't be asked. Creates
-    nothing.
+    Raises UserError where that leaves none, or a choice, and where LiveKit can't be asked `within` so
+    many seconds. Creates nothing.
     """
     progress("reading trunks and worker endpoints")
-    async with LiveKitSource(settings.livekit) as client:
-        evidence = await reading.together(client.sip_objects(), worker_endpoint.read_all(settings.workers))
+    try:
+        async with LiveKitSource(settings.livekit) as client, asyncio.timeout(_or_none(within)):
+            evidence = await reading.together(client.sip_objects(), worker_endpoint.read_all(settings.workers))
+    except TimeoutError:
+        message = f"SIP trunks and worker endpoints were not read within --timeout {within:g} s; nothing was dialled"
+        raise UserError("LKD003", message, "livekit-doctor check --only connection --only worker", 3) from None
     problem = next((entry.problem for entry in evidence.coverage if entry.source == sources.SIP_API), None)
     if problem is not None and (problem.code != "LKD203" or trunk_id is None):
         # Without SIP there may still be a trunk to try, and its answer says why it fails.
@@ -64,8 +71,15 @@ async def prepare(settings: Settings, trunk_id: str | None, progress: Progress) 
     return Prepared(evidence, chosen, next((trunk for trunk in trunks if trunk.id == chosen), None))
 
 
-async def place(settings: Settings, order: Order, known: Evidence, progress: Progress) -> Called:
-    """Places the call, follows both legs until they are decided, ends it, and says where it broke."""
+def _or_none(seconds: float) -> float | None:
+    return None if math.isinf(seconds) else seconds
+
+
+async def place(
+    settings: Settings, order: Order, known: Evidence, progress: Progress, ends: float = math.inf
+) -> Called:
+    """Places the call, follows both legs until they are decided, ends it, and says where it broke. All is over by
+    `ends`, on time.monotonic()'s clock."""
     own = settings_of(settings, order)
     allowances = own.flow.allowances
     patience = max(allowances.agent_connected.broken_after, allowances.agent_audio.broken_after) + SETTLING
@@ -76,7 +90,7 @@ async def place(settings: Settings, order: Order, known: Evidence, progress: Pro
         return since > patience or not (open_steps or diagnosis.look_again)
 
     async with LiveKitSource(settings.livekit) as client:
-        evidence, room = await experiment.run(client, order, known, enough, progress)
+        evidence, room = await experiment.run(client, order, known, enough, ends=ends, progress=progress)
     setup = Setup(evidence, own)
     left = tuple(f"{item.what}: {item.error}" for item in left_behind(setup))
     return Called(evidence, diagnose(evidence, own, Subject(room=room)), setup.latest(SipCallResult), left)

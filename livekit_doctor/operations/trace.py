@@ -5,7 +5,7 @@ and only where the diagnosis leaves it open the other live rooms, a canary, a se
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from contextlib import AsyncExitStack, nullcontext
 from datetime import timedelta
 from time import monotonic
@@ -21,9 +21,10 @@ from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.diagnosis.rules.dispatches import rooms_to_search
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence import call_logs, logs, reading, sources
-from livekit_doctor.evidence.observations import DispatchList, Evidence, Reading, RoomList
+from livekit_doctor.evidence.observations import DispatchList, Evidence, LogRow, Problem, Reading, Room, RoomList
 from livekit_doctor.evidence.reading import utc_now
 from livekit_doctor.flow import SPEC, Leg, Status, Step, Verdict
+from livekit_doctor.operations.beginnings import may_be_beginning, one_beginning_with
 from livekit_doctor.progress import Progress
 from livekit_doctor.settings import Settings
 from livekit_doctor.words import counted
@@ -43,20 +44,27 @@ YOUNG = timedelta(minutes=1)
 
 class Options(Struct, frozen=True):
     """`wait` (seconds) follows the call until both legs are decided; `read_only` creates nothing;
-    `pasted` is what a person gave as text, read already."""
+    `pasted` is what a person gave as text, read already; `timeout` (seconds) ends all else than `wait`."""
 
     wait: float = 0.0
     read_only: bool = False
     pasted: Reading | None = None
+    timeout: float = 60.0
+    gone: float = 0.0
+    """Seconds of it that are over already."""
 
 
 class Traced(Struct, frozen=True):
+    """`subject` is the call that was meant, where what was asked for was a room's name or the beginning of an id."""
+
     evidence: Evidence
     diagnosis: Diagnosis
+    subject: Subject
 
 
 async def trace(settings: Settings, subject: Subject, options: Options, progress: Progress | None = None) -> Traced:
-    """Gathers what can be read of the call and says where it broke."""
+    """Gathers what can be read of the call and says where it broke. Raises UserError where several calls' ids begin
+    with what was asked for."""
     async with AsyncExitStack() as stack:
         tracer = _Tracer(settings, subject, options, progress or Progress())
         if reading.missing_credentials(settings.livekit) is None:
@@ -64,7 +72,7 @@ async def trace(settings: Settings, subject: Subject, options: Options, progress
 
             tracer.client = await stack.enter_async_context(LiveKitSource(settings.livekit))
         evidence = await tracer.further_looks(await tracer.first_look())
-    return Traced(evidence, tracer.diagnosis_of(evidence))
+    return Traced(evidence, tracer.diagnosis_of(evidence), tracer.subject)
 
 
 class _Tracer:
@@ -72,6 +80,7 @@ class _Tracer:
         self.settings, self.subject, self.options, self.progress = settings, subject, options, progress
         self.client: LiveKitSource | None = None
         self._diagnosed: tuple[Evidence, Diagnosis] | None = None
+        self._ends = monotonic() + options.timeout - options.gone + options.wait
 
     async def first_look(self) -> Evidence:
         """Rows, rooms, SIP objects and worker endpoints, concurrently; then the call's room."""
@@ -84,6 +93,7 @@ class _Tracer:
         )
         if self.options.pasted is not None:
             evidence = evidence.plus(self.options.pasted)
+        evidence = await self._meant_as_room(evidence)
         if self._call(evidence).room is None:
             evidence = await self._search(evidence)
         evidence = await self._look_inside(evidence)
@@ -92,7 +102,7 @@ class _Tracer:
     async def further_looks(self, evidence: Evidence) -> Evidence:
         """What the diagnosis so far asks for, and what --wait asks for."""
         deadline = monotonic() + self.options.wait
-        evidence = await self._logs(evidence)
+        evidence = await self._meant_as_beginning(await self._logs(evidence))
         evidence = await self._search_for_dispatch(evidence)
         while monotonic() < deadline and not self._decided(evidence, deadline):
             await asyncio.sleep(min(POLL, max(0.0, deadline - monotonic())))
@@ -100,11 +110,43 @@ class _Tracer:
         if self.options.wait:
             evidence = await self._logs(evidence, again=True)
         again = self.diagnosis_of(evidence).look_again
-        if again is not None:
+        if again is not None and again < self._left:
             self.progress("one look is not enough: looking a second time", again)
             await asyncio.sleep(again)
             evidence = await self._look_again(evidence)
         return await self._canary(await self._search_for_dispatch(evidence))
+
+    # What is meant
+
+    async def _meant_as_room(self, evidence: Evidence) -> Evidence:
+        """What no row has as its call id may be a room's name: of a live room, or of rows."""
+        name = self.subject.call_id
+        if name is None or self.subject.room or self._call(evidence).rows:
+            return evidence
+        with self.progress.beside("looking for a room of this name"):
+            rows = await self._rows_of_room(name)
+        has_rows = any(isinstance(item, LogRow) for item in rows.observations)
+        if not has_rows and not self._is_live(evidence, name):
+            return evidence
+        self.subject = Subject(room=name)
+        return evidence.plus(rows, now=utc_now()) if has_rows else evidence
+
+    def _is_live(self, evidence: Evidence, name: str) -> bool:
+        return any(room.name == name for room in live_rooms(evidence))
+
+    async def _meant_as_beginning(self, evidence: Evidence) -> Evidence:
+        """What nothing knows may be the beginning of a call's id. A call that is waited for may be still to come."""
+        text = self.subject.call_id
+        if text is None or self.subject.room or self.options.wait or not may_be_beginning(text):
+            return evidence
+        if self._call(evidence).room is not None or self.diagnosis_of(evidence).timeline:
+            return evidence
+        found = one_beginning_with(text, await call_logs.beginning(self.settings.call_logs, text))
+        if found is None:
+            return evidence
+        self.progress(f"{text} is the beginning of {found}")
+        self.subject = Subject(call_id=found)
+        return await self._logs(await self.first_look())
 
     # The sources
 
@@ -115,10 +157,22 @@ class _Tracer:
     async def _rows(self, call_id: str | None = None) -> Reading:
         call_id = call_id or self.subject.call_id
         if call_id is not None:
-            return await call_logs.read_call(self.settings.call_logs, call_id, utc_now())
-        if self.subject.room is not None:
-            return await call_logs.read_by_room(self.settings.call_logs, self.subject.room, utc_now())
-        return Reading()
+            asked = call_logs.read_call(self.settings.call_logs, call_id, utc_now())
+            return await self._in_time(asked, sources.CALL_LOGS)
+        return await self._rows_of_room(self.subject.room) if self.subject.room is not None else Reading()
+
+    async def _rows_of_room(self, room: str) -> Reading:
+        """The rows that name the room, and of the last call among them those that do not."""
+        return await self._in_time(self._rows_naming(room), sources.CALL_LOGS)
+
+    async def _rows_naming(self, room: str) -> Reading:
+        named = await call_logs.read_by_room(self.settings.call_logs, room, utc_now())
+        rows = [item for item in named.observations if isinstance(item, LogRow)]
+        if not rows:
+            return named
+        last = max(rows, key=lambda row: (row.at, row.order)).call_id
+        whole = await call_logs.read_call(self.settings.call_logs, last, utc_now())
+        return whole if any(isinstance(item, LogRow) for item in whole.observations) else named
 
     async def _rooms(self, *names: str) -> Reading:
         if self.client is None:
@@ -126,17 +180,39 @@ class _Tracer:
             if problem is None or self.settings.livekit.url is None or self.options.pasted is not None:
                 return reading.not_configured(sources.LIVEKIT_API)
             return reading.unread(sources.LIVEKIT_API, problem)
-        return await self.client.rooms(*names)
+        return await self._in_time(self.client.rooms(*names), sources.LIVEKIT_API)
+
+    async def _inside(self, client: "LiveKitSource", rooms: Sequence[Room]) -> Reading:
+        return await self._in_time(client.inside(rooms), sources.LIVEKIT_API)
 
     async def _sip(self) -> Reading:
-        return await self.client.sip_objects() if self.client else reading.not_configured(sources.SIP_API)
+        if self.client is None:
+            return reading.not_configured(sources.SIP_API)
+        return await self._in_time(self.client.sip_objects(), sources.SIP_API)
 
     async def _endpoints(self) -> Reading:
         if not self.settings.workers:
             return reading.not_configured(sources.WORKER_ENDPOINT)
         from livekit_doctor.evidence import worker_endpoint
 
-        return await worker_endpoint.read_all(self.settings.workers)
+        names = [f"{sources.WORKER_ENDPOINT} {worker.url}" for worker in self.settings.workers]
+        return await self._in_time(worker_endpoint.read_all(self.settings.workers), *names)
+
+    @property
+    def _left(self) -> float:
+        """Seconds until --timeout is over."""
+        return max(0.0, self._ends - monotonic())
+
+    async def _in_time(self, asked: Awaitable[Reading], *names: str) -> Reading:
+        """What was asked of the sources of these names, or that they did not answer within --timeout."""
+        try:
+            async with asyncio.timeout(self._left):
+                return await asked
+        except TimeoutError:
+            message = f"not read within --timeout {self.options.timeout:g} s"
+            code = "LKD602" if sources.CALL_LOGS in names else "LKD003"
+            problem = Problem(code=code, message=message, values={"kind": "timeout", "detail": message})
+            return reading.combine(reading.unread(name, problem) for name in names)
 
     # The steps of the gathering
 
@@ -151,14 +227,14 @@ class _Tracer:
         if not rooms:
             return evidence
         self.progress(f"searching {counted(len(rooms), 'live room')} for the call")
-        return evidence.plus(await self.client.inside(rooms), now=utc_now(), same_look=True)
+        return evidence.plus(await self._inside(self.client, rooms), now=utc_now(), same_look=True)
 
     async def _look_inside(self, evidence: Evidence) -> Evidence:
         call = self._call(evidence)
         if self.client is None or call.room_info is None or not call.room_live or call.api_read:
             return evidence
         with self.progress.beside("looking into the call's room"):
-            inside = await self.client.inside((call.room_info,))
+            inside = await self._inside(self.client, (call.room_info,))
         return evidence.plus(inside, now=utc_now())
 
     async def _rows_of_found_call(self, evidence: Evidence) -> Evidence:
@@ -171,8 +247,7 @@ class _Tracer:
         if call_id is not None:
             return evidence.plus(await self._rows(call_id), now=utc_now())
         if self.subject.room is None:
-            reading = await call_logs.read_by_room(self.settings.call_logs, call.room.name, utc_now())
-            return evidence.plus(reading, now=utc_now())
+            return evidence.plus(await self._rows_of_room(call.room.name), now=utc_now())
         return evidence
 
     async def _logs(self, evidence: Evidence, *, again: bool = False) -> Evidence:
@@ -182,8 +257,9 @@ class _Tracer:
             return evidence
         call = self._call(evidence)
         needles, rows = needles_of(call), self.settings.call_logs
-        reading = await asyncio.to_thread(logs.read, found, needles, utc_now(), self._bar, rows)
-        evidence = evidence.plus(reading, now=utc_now())
+        names = [f"{logs.SOURCES[log.log]} {log.name}" for log in found]
+        read = asyncio.to_thread(logs.read, found, needles, utc_now(), self._bar, rows)
+        evidence = evidence.plus(await self._in_time(read, *names), now=utc_now())
         if call.room is None and self._call(evidence).room is not None:
             evidence = await self._rows_of_found_call(await self._look_inside(evidence))
         return evidence
@@ -198,11 +274,13 @@ class _Tracer:
         call_id = call.rows[0].call_id if call.rows else None
         rooms, rows = await asyncio.gather(self._rooms(*names), self._rows(call_id))
         evidence = evidence.plus(rooms, rows, now=utc_now())
+        if self._call(evidence).room is None and self.subject.call_id and self._is_live(evidence, self.subject.call_id):
+            self.subject = Subject(room=self.subject.call_id)
         if self._call(evidence).room is None:
             evidence = await self._search(evidence, YOUNG)
         call = self._call(evidence)
         if self.client is not None and call.room_info is not None and call.room_live:
-            inside = await self.client.inside((call.room_info,))
+            inside = await self._inside(self.client, (call.room_info,))
             evidence = evidence.plus(inside, now=utc_now(), same_look=True)
         return await self._rows_of_found_call(evidence)
 
@@ -218,7 +296,7 @@ class _Tracer:
         if not rooms:
             return evidence
         self.progress(f"searching {counted(len(rooms), 'other live room')} for the dispatch")
-        return evidence.plus(await self.client.inside(rooms), now=utc_now(), same_look=True)
+        return evidence.plus(await self._inside(self.client, rooms), now=utc_now(), same_look=True)
 
     async def _canary(self, evidence: Evidence) -> Evidence:
         """Where no worker took a live job, a worker of our own tells whether the pipeline works."""
@@ -228,8 +306,13 @@ class _Tracer:
         if self.client is None or self.options.read_only or not (stuck and live):
             return evidence
         from livekit_doctor.experiments import canary
+        from livekit_doctor.experiments.in_time import OutOfTime
 
-        return evidence.plus(await canary.run(self.client, progress=self.progress), now=utc_now())
+        try:
+            found = await canary.run(self.client, ends=self._ends, progress=self.progress)
+        except OutOfTime as late:
+            found = late.reading
+        return evidence.plus(found, now=utc_now())
 
     # What is known so far
 

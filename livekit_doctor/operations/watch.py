@@ -19,8 +19,8 @@ from livekit_doctor.evidence.reading import utc_now
 
 KEPT = 100
 """Changes that are kept, the latest."""
-GRACE = 30.0
-"""Seconds beyond its timeout that a run may take to clean up; then it is given up."""
+GRACE = 5.0
+"""Seconds beyond its timeout after which a run is given up. It removes what it made within its timeout."""
 SLACK = 5.0
 """Seconds that a run may begin or end late before it is called late."""
 WRITING = 10.0
@@ -29,8 +29,10 @@ WRITING = 10.0
 CATEGORY = "watch"
 RUN, CONFIGURATION, INTERVAL = "watch.run", "watch.configuration", "watch.interval"
 OUTPUT = "watch.output"
+LEFT_BEHIND = "watch.left_behind"
 """What `watch` itself can have trouble with, shown among the checks: a run that came to nothing, a
-configuration that can't be read, an interval that is too short, a file that can't be written."""
+configuration that can't be read, an interval that is too short, a file that can't be written, a scratch
+room that could not be removed."""
 
 Outcome = Literal["passed", "failed", "undecided", "none"]
 """What came of a run. `none`: it came to no result."""
@@ -229,7 +231,10 @@ def noted(watched: Watched, run: Run) -> Watched:
     before = {standing.result.id: standing for standing in watched.standings}
     after = {result.id: _standing(before.get(result.id), result, at) for result in _results(run, overran)}
     if run.result is None:
-        after = {**{id: standing for id, standing in before.items() if id not in (RUN, INTERVAL, OUTPUT)}, **after}
+        after = {
+            **{id: standing for id, standing in before.items() if id not in (RUN, INTERVAL, OUTPUT, LEFT_BEHIND)},
+            **after,
+        }
     is_first = not any(standing.result.category != CATEGORY for standing in watched.standings)
     changes = tuple(_changes(run, before, after))
     counted = [change.check for change in changes if change.before or not is_first]
@@ -253,6 +258,8 @@ def _results(run: Run, overran: bool) -> Iterator[CheckResult]:
     if run.unwritten is not None:
         yield run.unwritten
     if run.result is not None:
+        if run.result.left_behind:
+            yield own(LEFT_BEHIND, "warned", "; ".join(run.result.left_behind))
         yield from run.result.results
 
 
@@ -265,8 +272,8 @@ def _standing(before: Standing | None, result: CheckResult, at: datetime) -> Sta
 
 
 def _state(result: CheckResult) -> tuple[Status, str | None, str]:
-    """What is another state when it is another. Of files it is also which of them: each outage is said."""
-    return result.status, result.code, result.message if result.id == OUTPUT else ""
+    """What is another state when it is another. Of files and rooms it is also which of them: each is said."""
+    return result.status, result.code, result.message if result.id in (OUTPUT, LEFT_BEHIND) else ""
 
 
 def _changes(run: Run, before: Mapping[str, Standing], after: Mapping[str, Standing]) -> Iterator[Change]:

@@ -25,6 +25,10 @@ COMPILED = {
 }
 """Lets Python compile the tool once for all processes, outside of the checkout."""
 
+COMPILES_NOTHING = {"PYTHONDONTWRITEBYTECODE": "1"}
+"""For a process that can't write large files: Python 3.11 would keep what it compiles cut off, and not look how much
+was written, and every later process would fail."""
+
 CLEAN = {
     key: value
     for key, value in os.environ.items()

@@ -15,4 +15,5 @@ PROBE_KEYS = {
     "endings",
     "dispatches",
     "left_behind",
+    "next",
 }

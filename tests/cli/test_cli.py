@@ -40,6 +40,7 @@ CHECK_KEYS = {
     "not_tested",
     "checks",
     "left_behind",
+    "next",
 }
 TRACE_KEYS = {
     "schema",
@@ -61,6 +62,7 @@ TRACE_KEYS = {
     "timeline",
     "warnings",
     "coverage",
+    "next",
 }
 KEYS = {"check": CHECK_KEYS, "trace": TRACE_KEYS, "probe": PROBE_KEYS}
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -476,9 +478,34 @@ def test_error_with_closed_stderr(folder: Path) -> None:
 def test_recent_calls(folder: Path, export: str) -> None:
     ran = run("trace", "--call-logs", export, cwd=folder)
     assert ran.status == 0
-    assert re.search(r"^call-1 +2021-02-03 04:05:02  edge_function: agent_dispatched$", ran.stdout, re.MULTILINE)
+    assert re.search(
+        r"^call-1 +2021-02-03 04:05:02  broken at job assigned: LKD\d{3}  edge_function: agent_dispatched$",
+        ran.stdout,
+        re.MULTILINE,
+    )
     calls = run("trace", "--call-logs", export, "--format", "json", cwd=folder).json["calls"]
     assert [call["call_id"] for call in calls] == ["call-1"]
+
+
+def test_recent_calls_have_the_verdict_of_their_rows_the_broken_ones_first(folder: Path, export: str) -> None:
+    """It is what `trace` says of each; the options lead the next command to the same file."""
+    joined = ("call_requested", "agent_dispatched", "agent_connected", "sip_answered", "agent_audio", "call_ended")
+    later = [
+        {"call_id": "call-2", "created_at": f"2021-02-03T05:0{minute}:00Z", "source": "edge", "state": state}
+        for minute, state in enumerate(joined)
+    ]
+    (folder / export).open("a").write("".join(json.dumps(row) + "\n" for row in later))
+    told = run("trace", "--call-logs", export, "--format", "json", cwd=folder).json
+    assert [(call["call_id"], call["verdict"]) for call in told["calls"]] == [
+        ("call-1", "broken"),
+        ("call-2", "healthy"),
+    ]
+    for call in told["calls"]:
+        alone = run("trace", call["call_id"], "--call-logs", export, "--format", "json", cwd=folder).json
+        assert call["verdict"] == alone["verdict"]
+        assert call["code"] == (alone["broken"][0]["code"] if alone["broken"] else None)
+    assert told["next"]["command"] == f"livekit-doctor trace call-1 --call-logs {export}"
+    assert told["triage"]["command"] == f"livekit-doctor triage --call-logs {export}"
 
 
 def test_recent_calls_of_a_file_with_a_malformed_line(folder: Path, export: str) -> None:

@@ -25,8 +25,8 @@ from tests.each import each
 
 HOSTILE = "call $(touch pwned) `touch pwned`;'\"\\ *"
 FREE_TEXT = {
-    *("ROOM", "SECONDS", "NAME", "WSS_URL", "NUMBER", "TEXT", "SHARE", "N", "K", "HOST:PORT"),
-    *("WHEN", "OUTCOME", "KEY", "SIZE"),
+    *("ROOM", "SECONDS", "NAME", "WSS_URL", "SPARK_URL", "NUMBER", "TEXT", "SHARE", "N", "K", "HOST:PORT"),
+    *("WHEN", "OUTCOME", "KEY", "SIZE", "DURATION"),
 }
 """Metavars of what only the person at the keyboard knows."""
 
@@ -77,13 +77,8 @@ def terminal(shell: str, folder: Path) -> Iterator[Terminal]:
         ("check --onl", ["check", "--only"]),
         ("check --only worker.c", ["check", "--only", "worker.canary"]),
         ("check --skip=room_", ["check", "--skip=room_presence"]),
-        ("check --format js", ["check", "--format", "json"]),
         ("check --format=js", ["check", "--format=json"]),
-        ("explain --format ht", ["explain", "--format", "html"]),
-        ("init --output work", ["init", "--output", "worker.log"]),
-        ("watch --format js", ["watch", "--format", "json"]),
         ("watch --output work", ["watch", "--output", "worker.log"]),
-        ("completion fi", ["completion", "fish"]),
         ("trace call-", ["trace", "call-0001"]),
         ("trace run", ["trace", "run:7"]),
         ("trace run:", ["trace", "run:7"]),
@@ -100,6 +95,21 @@ def terminal(shell: str, folder: Path) -> Iterator[Terminal]:
 )
 def test_what_a_tab_makes_of_it(terminal: Terminal, typed: str, completed: list[str]) -> None:
     assert terminal.completed(f"livekit-doctor {typed}") == ["livekit-doctor", *completed]
+
+
+@each(
+    "words, found",
+    [
+        (("check", "--format", "js"), ["json"]),
+        (("explain", "--format", "ht"), ["html"]),
+        (("watch", "--format", "js"), ["json"]),
+        (("completion", "fi"), ["fish"]),
+        (("init", "--output", "work"), ["files"]),
+    ],
+)
+def test_what_each_command_takes(folder: Path, words: tuple[str, ...], found: list[str]) -> None:
+    """What a shell makes of it does not depend on the command."""
+    assert ask(*words, cwd=folder) == found
 
 
 def test_an_id_is_typed_and_not_run(shell: str, folder: Path) -> None:

@@ -35,11 +35,10 @@ def test_what_was_meant_is_said_and_can_be_typed(tmp_path: Path, typed: str, say
 @pytest.mark.parametrize(
     ("typed", "says"),
     [
-        ("check --wait 3", '"check" has no option --wait; trace has it'),
         ("check --room x", '"check" has no option --room; trace has it'),
         ("--strict check", "--strict belongs after the command: livekit-doctor COMMAND --strict"),
         ("check --xyzzy", '"check" has no option --xyzzy\n'),
-        ("xyzzy", 'no command "xyzzy"; there are init, check, trace, triage, probe, '),
+        ("xyzzy", 'no command "xyzzy"; there are init, lint, check, trace, triage, probe, '),
     ],
 )
 def test_nothing_is_guessed_where_nothing_is_near(tmp_path: Path, typed: str, says: str) -> None:

@@ -224,6 +224,9 @@ def test_every_format_has_what_was_found_and_what_is_next(
             (suite,) = JUnitXml.fromstring(ran.stdout.encode())
             assert (suite.failures + suite.errors > 0) is (not more)
             assert 'agent: "Night Agent"' in ran.stdout
+        case FormatName.SARIF:
+            assert "Night Agent" in ran.stdout
+            assert "livekit-doctor check" in ran.stdout
         case _:
             text = unescape(ran.stdout)
             assert '"Night Agent"' in text

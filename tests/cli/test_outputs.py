@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from livekit_doctor.cli.outputs import Destination, asked_for, destinations
 from livekit_doctor.errors import UserError
 from livekit_doctor.render.formats import FormatName
 from tests.cli.command_line import run, run_in_terminal, run_process
+from tests.evidence.odd_server import OddServer, refusal
 
 C, J, X, G, M = FormatName.CONSOLE, FormatName.JSON, FormatName.JUNIT, FormatName.GITHUB, FormatName.MARKDOWN
 ROW = {"call_id": "call-1", "created_at": "2021-02-03T04:05:06Z", "source": "edge", "state": "room_created"}
@@ -212,7 +214,9 @@ def test_one_row_without_end_makes_no_endless_report(folder: Path) -> None:
     files = [f"a.{ending}" for ending in ("txt", "json", "xml", "md", "html")]
     run(*TRACE, *(f"-o{file}" for file in files), cwd=folder)
     assert max((folder / file).stat().st_size for file in files) < 150_000
-    assert "(996000 more characters)" in (folder / "a.json").read_text()
+    told = (folder / "a.json").read_text()
+    assert "(258144 more characters)" in told
+    assert "it has 2.0 MB, of which 256 KB of each cell are read" in told
 
 
 def test_a_job_summary_that_cant_be_written_is_no_verdict(folder: Path) -> None:
@@ -246,3 +250,15 @@ def test_no_color_on_a_terminal(folder: Path) -> None:
 
 def test_destinations_are_data() -> None:
     assert Destination(J) == Destination(J, "-")
+
+
+def test_no_line_of_standard_error_is_a_command_to_github(tmp_path: Path) -> None:
+    """Its runner reads standard error as well, and obeys what begins with :: on any line."""
+    evil = "x\n::error title=y::z\n  ::stop-commands::q\n##[group]g"
+    with OddServer() as server:
+        server.answers["ListRooms"] = lambda: refusal(400, "invalid_argument", evil)
+        for env in ({}, {"GITHUB_ACTIONS": "true"}):
+            arguments = ["--format", "github"] if not env else []
+            ran = run("trace", *arguments, "--debug", cwd=tmp_path, env={**server.environment, **env})
+            assert ": :error" in ran.stderr
+            assert not re.findall(r"^\s*::.*|.*##\[.*", ran.stderr, re.MULTILINE)

@@ -18,6 +18,7 @@ KEYS = {
     "answer",
     "left_behind",
     "trace",
+    "next",
     "error",
 }
 

@@ -18,7 +18,7 @@ from junitparser import JUnitXml
 from prometheus_client.parser import text_string_to_metric_families
 
 from livekit_doctor.render.json.schemas import schema_of
-from tests.cli.command_line import CLEAN, PATIENCE
+from tests.cli.command_line import CLEAN, COMPILES_NOTHING, PATIENCE
 
 Answer = tuple[int, str, str]
 
@@ -120,7 +120,7 @@ def watching(folder: Path, env: Mapping[str, str], *arguments: str, largest: int
         process = subprocess.Popen(
             [sys.executable, "-m", "livekit_doctor", "watch", *listen, *arguments],
             cwd=folder,
-            env={**CLEAN, **env},
+            env={**CLEAN, **env, **(COMPILES_NOTHING if largest else {})},
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from livekit_doctor.cli import options
 from livekit_doctor.config import Loaded, load
 from livekit_doctor.config.document import MOST_BYTES
 from livekit_doctor.errors import ConfigError
@@ -35,7 +36,7 @@ class Project:
             self.file.write_bytes(text if isinstance(text, bytes) else text.encode())
         if dotenv is not None:
             (self.folder / ".env").write_text(dotenv)
-        return load(None, overrides or {}, environ or {}, self.folder, CHECK_IDS)
+        return load(None, overrides or {}, environ or {}, self.folder, lambda: CHECK_IDS)
 
     def refused(self, text: str | bytes | None = None, **layers: Mapping[str, object]) -> ConfigError:
         with pytest.raises(ConfigError) as raised:
@@ -648,6 +649,15 @@ def test_off_needs_no_quotes(project: Project) -> None:
 def test_check_ids_are_checked_only_where_given(project: Project) -> None:
     project.file.write_text("checks: {of.a.later.version: off}\n")
     assert load(environ={}, cwd=project.folder).settings.checks == {"of.a.later.version": "off"}
+
+
+def test_a_command_reads_its_file_once() -> None:
+    """Of a pipe there is no second time."""
+    ours, theirs = os.pipe()
+    os.write(theirs, b"checks: {worker.canry: off}")
+    os.close(theirs)
+    with os.fdopen(ours), pytest.raises(ConfigError, match="unknown check"):
+        options.load(Path(f"/dev/fd/{ours}"), url=None, agent_name=None)
 
 
 def test_a_part_of_an_allowance_keeps_the_rest(project: Project) -> None:

@@ -64,7 +64,11 @@ class Proxy:
         await asyncio.sleep(self.delay)
         headers = {key: request.headers[key] for key in ("Authorization", "Content-Type") if key in request.headers}
         url = f"{self._server.http_url}{request.path}"
-        async with self._session.request(request.method, url, headers=headers, data=await request.read()) as answer:
+        try:
+            asked = await request.read()
+        except ConnectionError:
+            return web.Response(status=499)  # who asked has gone
+        async with self._session.request(request.method, url, headers=headers, data=asked) as answer:
             body = await answer.read()
         await asyncio.sleep(3600 if method in self.hide else self.delay)
         kept = {key: answer.headers[key] for key in ("Content-Type", "Date") if key in answer.headers}

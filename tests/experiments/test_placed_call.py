@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from livekit import api
 
-from livekit_doctor.diagnosis.carrier import Kind, kind_of
+from livekit_doctor.diagnosis.dial_errors import Kind, kind_of
 from livekit_doctor.evidence.livekit_client import ApiError, LiveKitClient
 from tests.cli.command_line import run_in_terminal
 from tests.experiments.carrier import Carrier, Script, own_error, with_status
@@ -229,6 +229,15 @@ def test_the_call_could_not_be_followed(doctor: Doctor, carrier: Carrier, edge: 
     assert edge.rooms() == []
 
 
+def test_nobody_could_be_seen(doctor: Doctor, carrier: Carrier, edge: Edge, trunk: str) -> None:
+    """From the first look on."""
+    carrier.script, carrier.fail = Script(dialled("answered-wait"), [("active", 0.1)]), {"ListParticipants"}
+    ran = phone_alone(doctor)
+    assert (ran.status, ran.json["verdict"], ran.json["answer"]["http_status"]) == (3, "unknown", 200)
+    assert "HTTP 502" in ran.stdout
+    assert edge.rooms() == []
+
+
 @pytest.mark.parametrize("arguments", [[], ["--trunk", "ST_abc"]])
 def test_wrong_secret(doctor: Doctor, carrier: Carrier, arguments: list[str]) -> None:
     doctor.env["LIVEKIT_API_SECRET"] = "x" * 40
@@ -290,7 +299,7 @@ def test_what_is_left_behind_is_said(doctor: Doctor, carrier: Carrier, edge: Edg
     assert broke_at(ran)[1] == "LKD204"
     (left,) = ran.json["left_behind"]
     assert edge.rooms()[0].name in left
-    assert "lk room delete" in left
+    assert "livekit-doctor clean" in left
 
 
 # Which trunk

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from livekit_doctor.evidence.livekit_client import LiveKitClient
-from livekit_doctor.evidence.observations import ProbeResult, Reading
+from livekit_doctor.evidence.observations import LeftBehind, ProbeResult, Reading
 from livekit_doctor.experiments import probe
 from livekit_doctor.experiments.probe import ProbeRefused, fill_in
 from livekit_doctor.progress import Doing, Progress, beginnings
@@ -100,7 +100,11 @@ def test_rejecting_worker(edge: Edge, with_client: WithClient, agent: Worker) ->
 
 
 def test_entrypoint_raises(edge: Edge, with_client: WithClient, agent: Worker) -> None:
-    seen = result_of(probing(with_client, settings_of(agent.agent_name, in_mode(Mode.ENTRYPOINT_RAISES), timeout=2.0)))
+    """Nobody can see that it will not join after all, until it is too late for that: so much is said."""
+    settings = settings_of(agent.agent_name, in_mode(Mode.ENTRYPOINT_RAISES), timeout=2.0)
+    reading = probing(with_client, settings)
+    seen = of_kind(reading, ProbeResult)
+    assert "was taken, and it has not come" in of_kind(reading, LeftBehind).error
     assert seen.joined_after is None
     assert (seen.job_status, seen.job_declined) == ("JS_RUNNING", False)
     assert seen.participant_identity.startswith("agent-")

@@ -69,7 +69,7 @@ def test_left_behind_says_what_to_type(
     (left,) = room.left_behind
     assert left.what == f"scratch room {room.name}"
     assert "answered DeleteRoom with HTTP 502" in left.error
-    assert f"lk room delete {room.name}" in left.error
+    assert f"livekit-doctor clean {room.name}" in left.error
     assert [made.name for made in edge.rooms()] == [room.name]
     assert caplog.text == ""
 
@@ -86,7 +86,7 @@ def test_left_behind_is_logged_where_an_exception_ends_it(
     with caplog.at_level(logging.WARNING), pytest.raises(asyncio.CancelledError):
         with_client(work, url=proxy.url)
     (left,) = edge.rooms()
-    assert caplog.text.count(f"lk room delete {left.name}") == 1
+    assert caplog.text.count(f"livekit-doctor clean {left.name}") == 1
 
 
 def test_error_in_the_body_removes_the_room_and_goes_on(edge: Edge, with_client: WithClient, names: Names) -> None:
@@ -139,7 +139,7 @@ def test_a_room_that_may_have_been_made_is_reported_where_it_cannot_be_removed()
     with OddServer() as server:
         server.answers["CreateRoom"] = lambda: refusal(408, "deadline_exceeded", "no")
         server.answers["DeleteRoom"] = lambda: refusal(500, "internal", "no")
-        assert "lk room delete livekit-doctor-" in making(server)
+        assert "livekit-doctor clean livekit-doctor-" in making(server)
 
 
 def making(server: OddServer) -> str:

@@ -1,7 +1,9 @@
 """Which agent names are in use, likeliest first, and what shows it."""
 
+from msgspec import structs
+
 from livekit_doctor.init.agents import agents_in_use
-from tests.init.world import agent, dispatches, evidence, inside, phone, rules
+from tests.init.world import agent, dispatches, evidence, inside, phone, row, rules
 
 
 def test_an_agent_with_an_outbound_call_goes_first() -> None:
@@ -41,3 +43,11 @@ def test_the_automatic_dispatch_alone_and_scratch_rooms_name_nobody() -> None:
 
 def test_a_name_that_the_file_can_not_say_is_no_candidate() -> None:
     assert agents_in_use(evidence(inside("a", agent("${HOME}")), inside("b", agent("bell\x07")))) == ()
+
+
+def test_a_name_in_the_metadata_of_rows_goes_last() -> None:
+    texts = ('{"agent_name": "Old"}', '{"agentName": "Old"}', '{"agent": "agent-AJ_1"}', "no json")
+    rows = [structs.replace(row("c", "dispatch_created"), metadata=text) for text in texts]
+    found = agents_in_use(evidence(dispatches("a", "Sent", job=False)), rows)
+    assert [(one.name, one.proven) for one in found] == [("Sent", False), ("Old", False)]
+    assert found[1].where == "the metadata of 2 rows"
