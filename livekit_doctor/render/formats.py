@@ -1,12 +1,16 @@
 """The formats by name. A new one is a module here, and a line in each of the two tables."""
 
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from io import StringIO
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from livekit_doctor.render.interface import Format
+    from livekit_doctor.render.report import Report
 
 
 class FormatName(StrEnum):
@@ -17,6 +21,7 @@ class FormatName(StrEnum):
     MARKDOWN = "markdown"
     HTML = "html"
     PROMETHEUS = "prometheus"
+    SARIF = "sarif"
 
 
 ENDINGS = {
@@ -29,6 +34,7 @@ ENDINGS = {
     ".html": FormatName.HTML,
     ".htm": FormatName.HTML,
     ".prom": FormatName.PROMETHEUS,
+    ".sarif": FormatName.SARIF,
 }
 """What the ending of a file's name says of its format."""
 
@@ -38,30 +44,42 @@ def of_file(name: str) -> FormatName | None:
     return ENDINGS.get(PurePath(name).suffix.lower())
 
 
-def load(name: FormatName) -> "Format":
-    """The format, for a file: without colours, and as wide as its lines are."""
+class _Quiet:
+    """A format that a person reads, of which only what is wrong and the answer are wanted."""
+
+    def __init__(self, form: ModuleType) -> None:
+        self._form = form
+
+    def __getattr__(self, kind: str) -> "Callable[[Report], str]":
+        return partial(getattr(self._form, kind), quiet=True)
+
+
+def load(name: FormatName, *, quiet: bool = False) -> "Format":
+    """The format, for a file: without colours, and as wide as its lines are. `quiet`: what a person reads has only
+    what is wrong and the answer; a document and a page to keep, JSON, JUnit, HTML and Prometheus, are always whole."""
     match name:
         case FormatName.CONSOLE:
             from livekit_doctor.render.console import ConsoleFormat
-            from livekit_doctor.render.console.page import Output
+            from livekit_doctor.render.console.page import Detail, Output
 
-            return ConsoleFormat(Output(StringIO()))
+            return ConsoleFormat(Output(StringIO()), Detail.QUIET if quiet else Detail.NORMAL)
         case FormatName.JSON:
             from livekit_doctor.render.json import JsonFormat
 
             return JsonFormat()
         case FormatName.JUNIT:
             from livekit_doctor.render import junit
+            from livekit_doctor.render.outlined import Outlined
 
-            return junit
+            return Outlined(junit.document)
         case FormatName.GITHUB:
             from livekit_doctor.render import github
 
-            return github
+            return cast("Format", _Quiet(github)) if quiet else github
         case FormatName.MARKDOWN:
             from livekit_doctor.render import markdown
 
-            return markdown
+            return cast("Format", _Quiet(markdown)) if quiet else markdown
         case FormatName.HTML:
             from livekit_doctor.render import html
 
@@ -70,3 +88,8 @@ def load(name: FormatName) -> "Format":
             from livekit_doctor.render import prometheus
 
             return prometheus
+        case FormatName.SARIF:
+            from livekit_doctor.render import sarif
+            from livekit_doctor.render.outlined import Outlined
+
+            return Outlined(sarif.document)

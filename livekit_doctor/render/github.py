@@ -10,14 +10,17 @@ from io import StringIO
 from rich.console import Console
 
 from livekit_doctor.redact import printable
-from livekit_doctor.render import outline, triage_outline
+from livekit_doctor.render import lint_outline, outline, triage_outline
 from livekit_doctor.render.console import ConsoleFormat
-from livekit_doctor.render.outline import Outline
+from livekit_doctor.render.console.page import Detail
+from livekit_doctor.render.outline import Outline, Point
 from livekit_doctor.render.report import (
     CheckReport,
+    CleanReport,
     ErrorReport,
     ExplainReport,
     InitReport,
+    LintReport,
     PlacedCallReport,
     ProbeReport,
     RecentReport,
@@ -28,44 +31,53 @@ from livekit_doctor.render.report import (
 _LEVELS = {"failed": "error", "errored": "error", "warned": "warning"}
 
 
-def check(report: CheckReport) -> str:
-    return _log(_console().check(report), outline.of_check(report))
+def check(report: CheckReport, *, quiet: bool = False) -> str:
+    return _log(_console(quiet).check(report), outline.of_check(report))
 
 
-def trace(report: TraceReport) -> str:
-    return _log(_console().trace(report), outline.of_trace(report))
+def trace(report: TraceReport, *, quiet: bool = False) -> str:
+    return _log(_console(quiet).trace(report), outline.of_trace(report))
 
 
-def probe(report: ProbeReport) -> str:
-    return _log(_console().probe(report), outline.of_probe(report))
+def probe(report: ProbeReport, *, quiet: bool = False) -> str:
+    return _log(_console(quiet).probe(report), outline.of_probe(report))
 
 
-def test_call(report: PlacedCallReport) -> str:
-    return _log(_console().test_call(report), outline.of_test_call(report))
+def test_call(report: PlacedCallReport, *, quiet: bool = False) -> str:  # noqa: PT028 (no test)
+    return _log(_console(quiet).test_call(report), outline.of_test_call(report))
 
 
-def recent(report: RecentReport) -> str:
-    return _log(_console().recent(report), outline.of_recent(report))
+def clean(report: CleanReport, *, quiet: bool = False) -> str:
+    return _log(_console(quiet).clean(report), outline.of_clean(report))
 
 
-def init(report: InitReport) -> str:
-    return _log(_console().init(report), outline.of_init(report))
+def recent(report: RecentReport, *, quiet: bool = False) -> str:
+    return _log(_console(quiet).recent(report), outline.of_recent(report))
 
 
-def explain(report: ExplainReport) -> str:
-    return _log(_console().explain(report), outline.of_explain(report))
+def init(report: InitReport, *, quiet: bool = False) -> str:
+    return _log(_console(quiet).init(report), outline.of_init(report))
 
 
-def triage(report: TriageReport) -> str:
-    return _log(_console().triage(report), triage_outline.of_triage(report))
+def explain(report: ExplainReport, *, quiet: bool = False) -> str:
+    return _log(_console(quiet).explain(report), outline.of_explain(report))
 
 
-def error(report: ErrorReport) -> str:
+def triage(report: TriageReport, *, quiet: bool = False) -> str:
+    return _log(_console(quiet).triage(report), triage_outline.of_triage(report))
+
+
+def lint(report: LintReport, *, quiet: bool = False) -> str:
+    return _log(_console(quiet).lint(report), lint_outline.of_lint(report))
+
+
+def error(report: ErrorReport, *, quiet: bool = False) -> str:
     return _log("", outline.of_error(report))
 
 
-def _console() -> ConsoleFormat:
-    return ConsoleFormat(Console(file=StringIO(), highlight=False, markup=False, emoji=False, no_color=True))
+def _console(quiet: bool) -> ConsoleFormat:
+    console = Console(file=StringIO(), highlight=False, markup=False, emoji=False, no_color=True)
+    return ConsoleFormat(console, Detail.QUIET if quiet else Detail.NORMAL)
 
 
 def _log(page: str, report: Outline) -> str:
@@ -80,19 +92,22 @@ def _annotations(report: Outline) -> Iterator[str]:
         if level is None:
             continue
         if not point.problems:
-            yield _annotation(level, f"livekit-doctor {report.command}: {point.title}", [point.message])
+            yield _annotation(level, f"livekit-doctor {report.command}: {point.title}", [point.message], point)
         for problem in point.problems:
             title = f"{problem.code} {problem.name} ({problem.confidence}): {point.title}"
-            yield _annotation(level, title, [problem.title, *problem.because, *_fix(problem.fix)])
+            yield _annotation(level, title, [problem.title, *problem.because, *_fix(problem.fix)], point)
 
 
 def _fix(text: str) -> list[str]:
     return [f"fix: {line}" if number == 0 else line for number, line in enumerate(text.splitlines())]
 
 
-def _annotation(level: str, title: str, lines: list[str]) -> str:
+def _annotation(level: str, title: str, lines: list[str], point: Point) -> str:
+    """At the line that it is about, where it is about one."""
     message = "\n".join(map(printable, lines))
-    return f"::{level} title={_property(printable(title))}::{_data(message)}"
+    at = point.place
+    where = f"file={_property(printable(at.path))},line={at.line},col={at.column}," if at else ""
+    return f"::{level} {where}title={_property(printable(title))}::{_data(message)}"
 
 
 def _data(text: str) -> str:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from livekit_doctor.render.report import (
         CheckReport,
+        CleanReport,
         ErrorReport,
         ExplainReport,
         InitReport,
+        LintReport,
         PlacedCallReport,
         ProbeReport,
         RecentReport,
@@ -34,6 +36,8 @@ class Format(Protocol):
 
     def test_call(self, report: PlacedCallReport, /) -> str: ...
 
+    def clean(self, report: CleanReport, /) -> str: ...
+
     def recent(self, report: RecentReport, /) -> str: ...
 
     def init(self, report: InitReport, /) -> str: ...
@@ -41,6 +45,8 @@ class Format(Protocol):
     def explain(self, report: ExplainReport, /) -> str: ...
 
     def triage(self, report: TriageReport, /) -> str: ...
+
+    def lint(self, report: LintReport, /) -> str: ...
 
     def error(self, report: ErrorReport, /) -> str: ...
 

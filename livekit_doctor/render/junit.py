@@ -7,65 +7,18 @@ from collections.abc import Iterable
 from xml.etree import ElementTree as xml
 
 from livekit_doctor.redact import printable
-from livekit_doctor.render import outline, triage_outline
-from livekit_doctor.render.outline import Outline, Point, Problem
-from livekit_doctor.render.report import (
-    CheckReport,
-    ErrorReport,
-    ExplainReport,
-    InitReport,
-    PlacedCallReport,
-    ProbeReport,
-    RecentReport,
-    TraceReport,
-    TriageReport,
-)
+from livekit_doctor.render.outline import Outline, Point
+from livekit_doctor.render.problems import Problem
 
 
-def check(report: CheckReport) -> str:
-    return _document(outline.of_check(report))
-
-
-def trace(report: TraceReport) -> str:
-    return _document(outline.of_trace(report))
-
-
-def probe(report: ProbeReport) -> str:
-    return _document(outline.of_probe(report))
-
-
-def test_call(report: PlacedCallReport) -> str:
-    return _document(outline.of_test_call(report))
-
-
-def recent(report: RecentReport) -> str:
-    return _document(outline.of_recent(report))
-
-
-def init(report: InitReport) -> str:
-    return _document(outline.of_init(report))
-
-
-def explain(report: ExplainReport) -> str:
-    return _document(outline.of_explain(report))
-
-
-def triage(report: TriageReport) -> str:
-    return _document(triage_outline.of_triage(report))
-
-
-def error(report: ErrorReport) -> str:
-    return _document(outline.of_error(report))
-
-
-def _document(report: Outline) -> str:
+def document(report: Outline) -> str:
     name = f"livekit-doctor {report.command}".strip()
     when = {"timestamp": f"{report.at:%Y-%m-%dT%H:%M:%S}"} if report.at else {}
     suite = xml.Element("testsuite", {"name": name, **_counts(report.points), **when})
     properties = xml.SubElement(suite, "properties")
     told = (("subject", report.subject), ("headline", report.headline), ("exit_status", str(report.exit_status)))
     for key, value in told:
-        xml.SubElement(properties, "property", name=key, value=printable(value))
+        xml.SubElement(properties, "property", name=key, value=value)
     for point in report.points:
         suite.append(_case(name, point))
     if report.notes:
@@ -73,6 +26,8 @@ def _document(report: Outline) -> str:
     counts = {key: value for key, value in _counts(report.points).items() if key != "skipped"}
     suites = xml.Element("testsuites", {"name": name, **counts})
     suites.append(suite)
+    for element in suites.iter():
+        _make_printable(element)
     xml.indent(suites)
     document: bytes = xml.tostring(suites, encoding="us-ascii", xml_declaration=True)
     return document.decode("ascii") + "\n"
@@ -88,7 +43,7 @@ def _counts(points: tuple[Point, ...]) -> dict[str, str]:
 def _case(name: str, point: Point) -> xml.Element:
     seconds = f"{point.duration or 0.0:.3f}"
     case = xml.Element("testcase", classname=f"{name}.{point.group}".replace(" ", "_"), name=point.id, time=seconds)
-    message, details = printable(point.message), _text(line for p in point.problems for line in _lines(p))
+    message, details = point.message, _text(line for p in point.problems for line in _lines(p))
     match point.status:
         case "failed" | "errored":
             tag = "failure" if point.status == "failed" else "error"
@@ -117,3 +72,11 @@ def _lines(problem: Problem) -> list[str]:
 
 def _text(lines: Iterable[str]) -> str:
     return "\n".join(map(printable, lines))
+
+
+def _make_printable(element: xml.Element) -> None:
+    """No text in it that XML can't hold, whichever it is. Only a text of several lines has a line's end."""
+    for name, value in element.attrib.items():
+        element.set(name, printable(value))
+    if element.text:
+        element.text = _text(element.text.split("\n"))

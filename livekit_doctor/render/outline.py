@@ -4,7 +4,7 @@ JUnit, GitHub's annotations and Markdown print an outline, so a new command need
 and a new format of this kind none.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -13,14 +13,18 @@ from msgspec.structs import replace
 
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue.sip_statuses import sip_status
-from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.probing import Criterion, Ending, Outcome
-from livekit_doctor.diagnosis.result import Broken, StepResult
-from livekit_doctor.flow import SPEC, Leg, Status
+from livekit_doctor.diagnosis.result import StepResult
+from livekit_doctor.evidence.observations import RecentCall
+from livekit_doctor.flow import SPEC, Leg, Status, Verdict
+from livekit_doctor.lint.facts import Place
 from livekit_doctor.render.explained import explained, lines_of
 from livekit_doctor.render.json.check import summary
+from livekit_doctor.render.next_step import triage_of_recent
+from livekit_doctor.render.problems import Problem, problem_of, problem_of_break
 from livekit_doctor.render.report import (
     CheckReport,
+    CleanReport,
     ErrorReport,
     ExplainReport,
     InitReport,
@@ -35,11 +39,13 @@ from livekit_doctor.render.words import (
     NO_CALL_LOGS,
     REMARKS,
     TRACE_ROOM,
-    because_line,
+    about_room,
+    by_its_rows,
     covered,
     percent,
     verdict_of,
 )
+from livekit_doctor.triage.result import Traced
 
 Standing = Literal["passed", "warned", "failed", "errored", "skipped"]
 """`errored`: it could not be decided."""
@@ -51,20 +57,6 @@ _OF_STEP: Mapping[Status, Standing] = {
     Status.PENDING: "skipped",
     Status.SKIPPED: "skipped",
 }
-
-
-class Problem(Struct, frozen=True):
-    """A fault, in words. `fix` is as the catalogue renders it: sentences, and code that is indented."""
-
-    code: str
-    name: str
-    title: str
-    confidence: str
-    because: tuple[str, ...]
-    candidates: tuple[str, ...]
-    ruled_out: tuple[str, ...]
-    settle_by: tuple[str, ...]
-    fix: str
 
 
 class Point(Struct, frozen=True):
@@ -80,13 +72,17 @@ class Point(Struct, frozen=True):
     duration: float | None = None
     problems: tuple[Problem, ...] = ()
     text: tuple[str, ...] = ()
+    place: Place | None = None
+    """Where in the source it is."""
+    related: tuple[Place, ...] = ()
+    """Further places that it is about."""
 
 
 class Outline(Struct, frozen=True):
     """A report of any command. That a point failed or errored, and that `exit_status` is not 0, go together.
 
     `command` is as typed; `subject` what was looked at, and `at` when (UTC); `headline` the answer in one line;
-    `notes` what else is to be known.
+    `notes` what else is to be known; `explains` the codes whose pages it has.
     """
 
     command: str
@@ -96,6 +92,7 @@ class Outline(Struct, frozen=True):
     points: tuple[Point, ...]
     notes: tuple[str, ...] = ()
     at: datetime | None = None
+    explains: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -117,7 +114,7 @@ def of_check(report: CheckReport) -> Outline:
             status="failed" if report.strict and result.status == "warned" else result.status,
             message=result.message,
             duration=result.duration,
-            problems=tuple(_problem(finding, report.fix_of) for finding in result.findings),
+            problems=tuple(problem_of(finding, report.fix_of) for finding in result.findings),
         )
         for result in report.results
     )
@@ -149,7 +146,7 @@ def of_trace(report: TraceReport) -> Outline:
             return ()
         primary = item is diagnosis.broken[0]
         settle_by = diagnosis.would_settle if primary else ()
-        return (_break(item, report, ruled_out if primary else (), settle_by),)
+        return (problem_of_break(item, report, ruled_out if primary else (), settle_by),)
 
     points = tuple(
         Point(
@@ -250,7 +247,7 @@ def _criterion(criterion: Criterion) -> Point:
 
 def _ending(ending: Ending, report: ProbeReport) -> Point:
     """A loss that the criteria allow is a warning: they alone decide."""
-    problem = _problem(ending.finding, report.fix_of)
+    problem = problem_of(ending.finding, report.fix_of)
     name = ENDINGS.get(ending.outcome, ending.outcome.value)
     status: Standing = "warned" if report.exit_status == 0 else "failed"
     if ending.outcome is Outcome.UNDECIDED:
@@ -261,7 +258,8 @@ def _ending(ending: Ending, report: ProbeReport) -> Point:
 
 
 def of_recent(report: RecentReport) -> Outline:
-    """A point a call or a live room, of which nothing is judged. Ids and names are to be typed, and not masked."""
+    """A point a call, with what its rows say, or a live room. A call that broke is a warning: the list has done what
+    it should. Ids and names are to be typed, and not masked."""
     if live := report.live:
         points = tuple(
             Point(room.name, "live", room.name, "skipped", f"participants: {room.who}", at=room.created_at)
@@ -269,11 +267,18 @@ def of_recent(report: RecentReport) -> Outline:
         )
         notes = (f"to diagnose one: {TRACE_ROOM}", NO_CALL_LOGS) if live.rooms else (NO_CALL_LOGS,)
         return Outline("trace", live.server or "", report.headline, report.exit_status, points, notes)
-    points = tuple(
-        Point(call.call_id, "recent", call.call_id, "skipped", f"{call.source}: {call.state}", at=call.at)
-        for call in report.calls
-    )
-    return Outline("trace", "", report.headline, report.exit_status, points)
+    points = tuple(_of_call(call, report.verdict_of(call)) for call in report.calls)
+    further = triage_of_recent(report)
+    more = (f"{further.before}: {further.command}",) if further else ()
+    return Outline("trace", "", report.headline, report.exit_status, points, more)
+
+
+def _of_call(call: RecentCall, judged: Traced | None) -> Point:
+    standing: Mapping[Verdict, Standing] = {Verdict.BROKEN: "warned", Verdict.HEALTHY: "passed"}
+    last = f"{call.source}: {call.state}"
+    message = f"{by_its_rows(judged)}; {last}" if judged else last
+    status = standing.get(judged.verdict, "skipped") if judged else "skipped"
+    return Point(call.call_id, "recent", call.call_id, status, message, at=call.at)
 
 
 def of_init(report: InitReport) -> Outline:
@@ -290,6 +295,23 @@ def of_init(report: InitReport) -> Outline:
     return replace(outline, notes=(*found, *taken, *outline.notes, f"next: {report.next}"))
 
 
+def of_clean(report: CleanReport) -> Outline:
+    """A point for each scratch room."""
+    standing: Mapping[str, Standing] = {"removed": "passed", "found": "failed", "not_removed": "failed"}
+    points = tuple(
+        Point(
+            found.room,
+            "scratch rooms",
+            found.room,
+            standing.get(found.outcome, "skipped"),
+            about_room(found, report.at),
+            at=found.created_at,
+        )
+        for found in report.rooms
+    )
+    return Outline("clean", report.server or "", report.headline, report.exit_status, points, at=report.at)
+
+
 def of_explain(report: ExplainReport) -> Outline:
     """A point a page, with the page's text, or a point a listed code. Nothing is judged."""
     points = tuple(
@@ -299,7 +321,8 @@ def of_explain(report: ExplainReport) -> Outline:
         Point(f"{entry.code} {entry.name}", "code", entry.name, "passed", entry.title) for entry in report.listed
     )
     headline = points[0].id if len(points) == 1 else f"{len(points)} {'pages' if report.topics else 'diagnosis codes'}"
-    return Outline("explain", "", headline, report.exit_status, points)
+    codes = tuple(entry.code for entry in report.entries)
+    return Outline("explain", "", headline, report.exit_status, points, explains=codes)
 
 
 def of_error(report: ErrorReport) -> Outline:
@@ -319,46 +342,3 @@ def agreed(outline: Outline, *why: str) -> Outline:
         return outline
     verdict = Point("verdict", outline.command, "verdict", "errored", "; ".join((outline.headline, *why)))
     return replace(outline, points=(*outline.points, verdict))
-
-
-def _problem(finding: Finding, fix: Callable[[Finding], str]) -> Problem:
-    entry = catalogue.get(finding.code)
-    return Problem(
-        code=finding.code,
-        name=entry.name,
-        title=entry.title,
-        confidence=finding.confidence.value,
-        because=_told(finding.because),
-        candidates=tuple(map(named, finding.candidates)),
-        ruled_out=_excluded(finding.ruled_out),
-        settle_by=finding.would_settle,
-        fix=fix(finding),
-    )
-
-
-def _break(item: Broken, report: TraceReport, ruled_out: Iterable[RuledOut], settle_by: tuple[str, ...]) -> Problem:
-    entry = catalogue.get(item.code)
-    return Problem(
-        code=item.code,
-        name=entry.name,
-        title=entry.title,
-        confidence=item.confidence.value,
-        because=_told(item.because),
-        candidates=tuple(map(named, item.candidates)),
-        ruled_out=_excluded(ruled_out),
-        settle_by=settle_by,
-        fix=report.fix(item),
-    )
-
-
-def _told(because: Iterable[Because]) -> tuple[str, ...]:
-    return tuple(because_line(one) for one in because)
-
-
-def _excluded(ruled_out: Iterable[RuledOut]) -> tuple[str, ...]:
-    return tuple(f"{named(one.code)}: {one.because}" for one in ruled_out)
-
-
-def named(code: str) -> str:
-    """A code with its name."""
-    return f"{code} {catalogue.get(code).name}"

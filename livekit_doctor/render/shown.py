@@ -14,6 +14,9 @@ from livekit_doctor.diagnosis.findings import Finding
 from livekit_doctor.diagnosis.probing import Trial
 from livekit_doctor.diagnosis.result import AttemptResult, Broken, Diagnosis, RoomResult
 from livekit_doctor.evidence.observations import OutboundTrunk, Problem, RecentCall, SipCallResult
+from livekit_doctor.lint.facts import Place
+from livekit_doctor.lint.project import Skipped
+from livekit_doctor.lint.result import Linted
 from livekit_doctor.redact import redact_text
 from livekit_doctor.render.commands import split_command
 from livekit_doctor.render.masking import Mask
@@ -68,9 +71,12 @@ _NAMES: Mapping[type[Struct], tuple[str, ...]] = {
     By: ("key",),
     Diagnosis: ("call_id",),
     Group: ("id", "call_ids"),
+    Linted: ("paths",),
     OutboundTrunk: ("id",),
+    Place: ("path",),
     RecentCall: ("call_id",),
     RoomResult: ("name", "sid"),
+    Skipped: ("path",),
     SipCallResult: ("room", "participant_id", "sip_call_id", "trunk_id"),
     Traced: ("call_id",),
     Trial: ("room", "dispatch_id"),

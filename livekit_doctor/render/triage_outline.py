@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from livekit_doctor import catalogue
 from livekit_doctor.flow import Verdict
-from livekit_doctor.render.outline import Outline, Point, Problem, Standing, agreed, named
+from livekit_doctor.render.outline import Outline, Point, Standing, agreed
+from livekit_doctor.render.problems import Problem, named
 from livekit_doctor.render.report import TriageReport
 from livekit_doctor.render.triage_words import (
     change_of,

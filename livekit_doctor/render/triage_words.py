@@ -8,7 +8,7 @@ from livekit_doctor import catalogue
 from livekit_doctor.catalogue.sip_statuses import sip_status
 from livekit_doctor.flow import SPEC, Verdict
 from livekit_doctor.render.words import percent
-from livekit_doctor.triage.result import By, Criterion, Group, Traced, Triage, Value
+from livekit_doctor.triage.result import By, Criterion, Group, Rise, Traced, Triage, Value
 
 TITLES = {
     Verdict.HEALTHY: "healthy",
@@ -17,7 +17,7 @@ TITLES = {
     Verdict.UNKNOWN: "unknown",
 }
 REMARKS = {
-    Verdict.NO_FAULT_SEEN: "the agent joined and nothing broke; that both were on the line together, rows don't show",
+    Verdict.NO_FAULT_SEEN: "the agent joined and nothing broke; that both were heard and stayed, rows don't show",
     Verdict.IN_PROGRESS: "the agent may still come",
     Verdict.HEALTHY: "agent joined, phone answered, both before the end",
 }
@@ -81,20 +81,32 @@ def span(group: Group, triage: Triage) -> str:
 
 def rose(group: Group, triage: Triage) -> str:
     """Since when it is more; empty where it rose at no one moment."""
-    if group.rose_at is None or group.share_since is None or group.share_before_that is None:
+    if not group.rose:
         return ""
-    before, since = (f"{each * 100:.1f} %" for each in (group.share_before_that, group.share_since))
-    return f"since about {when(group.rose_at, triage)} {since} of the calls, {before} before that"
+    before, since = (f"{each * 100:.1f} %" for each in (group.rose.share_before, group.rose.share_since))
+    return f"since {moment_of(group.rose, triage)} {since} of the calls, {before} before that"
+
+
+def moment_of(rise: Rise, triage: Triage) -> str:
+    """About when, and between what where the counts leave more than that open."""
+    about = f"about {when(rise.at, triage)}"
+    if rise.earliest == rise.latest:
+        return about
+    return f"{about} (between {when(rise.earliest, triage)} and {when(rise.latest, triage)})"
 
 
 def begun(triage: Triage) -> Iterator[str]:
-    """What rose at one moment, a line a moment."""
-    moments: dict[datetime, list[str]] = {}
-    for group in triage.broken:
-        if group.rose_at is not None and group.calls:
-            moments.setdefault(group.rose_at, []).append(title_of(group))
-    for at in sorted(moments):
-        yield f"Began at about {when(at, triage)}: {', '.join(moments[at])}"
+    """What rose at one moment, a line a moment: what rose at some time of a range may have risen with another."""
+    moments: list[tuple[Rise, list[str]]] = []
+    risen = [(group.rose, title_of(group)) for group in triage.broken if group.rose and group.calls]
+    for rise, title in sorted(risen, key=lambda one: one[0].latest - one[0].earliest):
+        shared = (titles for known, titles in moments if rise.earliest <= known.at <= rise.latest)
+        titles = next(shared, None)
+        if titles is None:
+            moments.append((rise, titles := []))
+        titles.append(title)
+    for rise, titles in sorted(moments, key=lambda one: one[0].at):
+        yield f"Began at {moment_of(rise, triage)}: {', '.join(titles)}"
 
 
 def headline(triage: Triage) -> str:
@@ -123,7 +135,7 @@ def length(time: timedelta) -> str:
 def value_sentence(by: By, value: Value, triage: Triage) -> str:
     """Why a value stands out."""
     own = f"{by.key} {value.value}: {share(value.of_group, value.calls)} of its {value.calls:,} calls {value.group}"
-    since = f", since about {when(value.rose_at, triage)}" if value.rose_at else ""
+    since = f", since {moment_of(value.rose, triage)}" if value.rose else ""
     return f"{own}, {value.others * 100:.1f} % of the others{since}"
 
 
@@ -161,9 +173,9 @@ def told_once(triage: Triage) -> Iterator[str]:
     yield from triage.notes
 
 
-def next_commands(triage: Triage, again: str, files: str = "") -> Iterator[str]:
+def next_commands(triage: Triage, again: str, files: str | None = "") -> Iterator[str]:
     """What to type next, the words before the command. `again` is the command with what it was given; `files` what
-    `trace` must be given to read the same."""
+    `trace` must be given to read the same, None where it can't."""
     worst = next((group for group in triage.broken if group.calls), None)
     if worst is None:
         return
@@ -172,7 +184,8 @@ def next_commands(triage: Triage, again: str, files: str = "") -> Iterator[str]:
     if not triage.traced and worst.call_ids:
         if "result" not in triage.source.partition(" ")[0]:
             yield f"the newest of them one by one: {again} --where {worst.id} --detail 3"
-        yield f"one call in full: livekit-doctor trace {shlex.quote(worst.call_ids[0])}{files}"
+        if files is not None:
+            yield f"one call in full: livekit-doctor trace {shlex.quote(worst.call_ids[0])}{files}"
 
 
 _NO_KEYS = ("error", "err", "sip_status_code", "sip_status", "message", "reason", "ts", "timestamp", "duration")

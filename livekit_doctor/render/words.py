@@ -8,8 +8,10 @@ from livekit_doctor.diagnosis.probing import Criterion, Outcome, Trial
 from livekit_doctor.diagnosis.result import Diagnosis, RoomResult
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import Coverage
+from livekit_doctor.evidence.scratch_rooms import FoundRoom
 from livekit_doctor.flow import SPEC, Leg, Status, Step, Verdict
 from livekit_doctor.render.report import BundleNote, ProbeReport
+from livekit_doctor.triage.result import Traced
 
 LEGS: Mapping[Leg, str] = {Leg.CALL: "call", Leg.AGENT: "agent leg", Leg.PHONE: "phone leg"}
 
@@ -39,6 +41,15 @@ REMARKS: Mapping[Status, str] = {
     Status.PENDING: "may still come",
 }
 """Of a step that neither happened nor broke."""
+
+
+def by_its_rows(judged: Traced | None) -> str:
+    """What the rows of a call say of it, in a few words; nothing where they were not all read."""
+    if judged is None:
+        return ""
+    if judged.code and judged.step:
+        return f"broken at {SPEC[judged.step].title}: {judged.code}"
+    return VERDICTS[judged.verdict].lower()
 
 
 TRACE_ROOM = "livekit-doctor trace --room ROOM"
@@ -73,6 +84,24 @@ _NO_LINE = "read, no line names this call"
 def moment(at: datetime) -> str:
     """When something was, to the second."""
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+ROOM_OUTCOMES = {
+    "removed": "removed",
+    "not_removed": "not removed",
+    "found": "would be removed",
+    "in_use": "a run may be using it",
+    "gone": "not there",
+}
+"""What becomes of a scratch room."""
+
+
+def about_room(found: FoundRoom, now: datetime | None) -> str:
+    """A scratch room: what became of it, how old it is, who is in it, and why it is still there."""
+    age = f"{(now - found.created_at).total_seconds():.0f} s old" if now and found.created_at else ""
+    inside = f"{found.participants} inside" if found.participants else ""
+    told = ", ".join(filter(None, (ROOM_OUTCOMES[found.outcome], age, inside)))
+    return f"{told}: {found.message}" if found.message else told
 
 
 def percent(share: float) -> str:
@@ -110,7 +139,7 @@ def _how_far(diagnosis: Diagnosis) -> str:
     }
     far = [f"the {leg.value}'s leg is well as far as: {SPEC[steps[-1]].title}" for leg, steps in legs.items() if steps]
     if Step.SIP_ANSWERED in legs[Leg.PHONE] or diagnosis.inbound:
-        doubt = "whether agent and phone were together for longer than a moment, no source could tell (LKD407, LKD408)"
+        doubt = "whether the agent was heard, and both stayed to the end, no source could tell (LKD407, LKD408, LKD210)"
     else:
         doubt = "whether the phone was answered, no source could tell (LKD204, LKD205, LKD206)"
     return "; ".join((*far, doubt))

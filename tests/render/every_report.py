@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue.lookup import look_up
 from livekit_doctor.evidence.observations import RecentCall
-from livekit_doctor.flow import Verdict
+from livekit_doctor.flow import Step, Verdict
 from livekit_doctor.render.masking import Mask
 from livekit_doctor.render.report import (
     ErrorReport,
@@ -22,7 +22,8 @@ from livekit_doctor.render.report import (
     RecentReport,
     Report,
 )
-from tests.render import test_placed_call, test_probe, test_triage
+from livekit_doctor.triage.result import Traced
+from tests.render import test_clean, test_lint, test_placed_call, test_probe, test_triage
 from tests.render.reports import AGENT, CALLEE, ROOM, TRACES, check_report, trace_report
 
 STATUSES = {Verdict.BROKEN: 1, Verdict.HEALTHY: 0, Verdict.IN_PROGRESS: 0, Verdict.NO_FAULT_SEEN: 3, Verdict.UNKNOWN: 3}
@@ -46,10 +47,21 @@ def every_report() -> dict[str, Report]:
     reports["check passed"] = replace(check_report(*passed), exit_status=0, left_behind=())
     reports["check strict"] = replace(check_report(*passed), exit_status=1, strict=True)
     reports |= {f"probe {name}": make() for name, make in test_probe.REPORTS.items()}
+    reports |= {f"clean {name}": make() for name, make in test_clean.REPORTS.items()}
     reports |= {f"test-call {name}": make() for name, make in test_placed_call.REPORTS.items()}
     reports |= {f"triage {name}": make() for name, make in test_triage.REPORTS.items()}
+    reports |= {f"lint {name}": make() for name, make in test_lint.REPORTS.items()}
     call = RecentCall(call_id="call-5b1f", at=datetime(2031, 2, 3, tzinfo=UTC), source="agent", state=f"to {CALLEE}")
     reports["recent"] = RecentReport((call,), Mask([CALLEE]))
+    others = [replace(call, call_id=f"call-{name}") for name in ("5b20", "5b21", "5b22")]
+    judged = (
+        Traced(call.call_id, Verdict.BROKEN, "LKD402", Step.JOB_ASSIGNED, (f"no row after {CALLEE}",)),
+        Traced("call-5b20", Verdict.HEALTHY, None, None, ()),
+        Traced("call-5b21", Verdict.NO_FAULT_SEEN, None, None, ()),
+    )
+    reports["recent judged"] = RecentReport(
+        (call, *others), Mask([CALLEE]), verdicts=judged, options=" --call-logs 'my calls.csv'"
+    )
     reports["recent empty"] = RecentReport((), Mask())
     rooms = (
         LiveRoom(ROOM, datetime(2031, 2, 3, tzinfo=UTC), ("SIP",)),

@@ -11,9 +11,10 @@ from syrupy.extensions.json import JSONSnapshotExtension
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue.lookup import look_up
 from livekit_doctor.catalogue.sip_statuses import registered
-from livekit_doctor.render import github, junit, markdown
+from livekit_doctor.render import github, markdown
 from livekit_doctor.render.console import explain as explain_console
 from livekit_doctor.render.explained import explained, lines_of
+from livekit_doctor.render.formats import FormatName, load
 from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.markdown.explain_page import page as markdown_page
 from livekit_doctor.render.report import ExplainReport
@@ -22,6 +23,7 @@ from tests.render.reports import printed, terminal
 from tests.render.test_github import obeyed
 from tests.render.test_junit import cases
 
+junit = load(FormatName.JUNIT)
 PAGES = ("401", "LKD602", "LKD402", "sip-403", "sip-499")
 EVERYTHING = (*catalogue.codes(), *(f"sip-{code}" for code in registered()), "sip-499")
 

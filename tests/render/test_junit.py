@@ -9,13 +9,13 @@ import xmlschema
 from junitparser import Error, Failure, JUnitXml, Skipped
 from syrupy.assertion import SnapshotAssertion
 
-from livekit_doctor.render import junit
+from livekit_doctor.render.formats import FormatName, load
 from livekit_doctor.render.interface import Format, text_of
 from tests.each import each
 from tests.render import junit_xsd
 from tests.render.every_report import every_report, hostile_reports
 
-FORM: Format = junit
+FORM: Format = load(FormatName.JUNIT)
 
 
 @cache

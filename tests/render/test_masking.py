@@ -1,10 +1,14 @@
 """Phone numbers are masked in what is said, and never in what is typed or what names a thing."""
 
 import json
+import re
+import time
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from livekit_doctor.evidence.observations import (
     Evidence,
@@ -18,13 +22,16 @@ from livekit_doctor.evidence.observations import (
     SipDispatchRule,
     SipDispatchRuleList,
 )
+from livekit_doctor.evidence.phone_numbers import Pseudonyms, in_numbers
 from livekit_doctor.flow import Confidence
+from livekit_doctor.render import masking
 from livekit_doctor.render.console import check as check_console
 from livekit_doctor.render.console import trace as trace_console
 from livekit_doctor.render.json import check as check_json
 from livekit_doctor.render.json import trace as trace_json
 from livekit_doctor.render.masking import Mask, mask_of
 from livekit_doctor.render.shown import shown
+from tests.each import each
 from tests.render.reports import (
     CALLEE,
     CALLER,
@@ -78,6 +85,66 @@ def test_any_number_as_people_write_it(text: str, masked: str) -> None:
 )
 def test_known_numbers_in_any_spelling(text: str, masked: str) -> None:
     assert Mask(["+1 (555) 555-0123", "5550100", "12", ""])(text) == masked
+
+
+def test_equal_numbers_look_equal_and_different_ones_different() -> None:
+    mask = Mask(["15555550123", "15555990123", "15555880123"])
+    told = mask("+15555550123 called 15555990123, then +1 (555) 588-0123, and again 15555550123, +15555990123")
+    assert told == "+1********23 called 1*******b23, then +1 (***) ***-*c23, and again 1********23, +1*******b23"
+    many = Mask()
+    assert len({many(f"+1555{number:05}23") for number in range(1000)}) == 1000
+
+
+@given(st.lists(st.from_regex(r"\+[1-9][0-9]{6,13}", fullmatch=True), min_size=2))
+def test_any_numbers(numbers: list[str]) -> None:
+    mask = Mask(numbers)
+    masked = [mask(number) for number in numbers]
+    assert [[a == b for a in numbers] for b in numbers] == [[a == b for a in masked] for b in masked]
+    assert not set(numbers) & set(masked)
+
+
+@given(st.text(alphabet="+0123456789 ().-_:x/é*", max_size=60))
+def test_numbers_are_found_where_their_pattern_alone_would_find_them(text: str) -> None:
+    """They are looked for in parts of a text, and what stands beside a part counts."""
+
+    def replace(found: re.Match[str]) -> str:
+        return f"<{found[0]}>"
+
+    pattern = masking._NUMBER
+    assert in_numbers(pattern, replace, text) == pattern.sub(replace, text)
+
+
+PIECES = [
+    "1",
+    "1-",
+    "1 ",
+    "+1",
+    "+1 ",
+    "(12) 34",
+    "00",
+    "a",
+    '"phone": ',
+    "lorem ipsum 12345, ",
+    "ab12cd34",
+    "+",
+    "(",
+    "é",
+]
+
+
+@each("piece", PIECES)
+def test_long_texts_take_no_longer_than_they_must(piece: str) -> None:
+    known = [f"+1555{number:07}" for number in range(500)]
+
+    def seconds(length: int) -> float:
+        text = piece * (length // len(piece))
+        started = time.process_time()
+        Mask(known)(text)
+        Pseudonyms(known)(text)
+        return time.process_time() - started
+
+    short = min(seconds(20_000) for _ in range(3))
+    assert seconds(160_000) < 30 * short + 0.05
 
 
 def test_not_inside_of_a_room_name() -> None:

@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 from rich.color import Color
 from rich.console import Console
 
+from livekit_doctor.flow import Confidence
 from livekit_doctor.redact import printable
 from livekit_doctor.render.console import page as console_page
 from livekit_doctor.render.console.page import WARNING, Output, Page
-from tests.render.reports import printed, terminal
+from livekit_doctor.render.formats import FormatName, load
+from livekit_doctor.render.interface import text_of
+from tests.render.reports import because, check_report, checked, finding, printed, terminal
 
 FIX = """\
 Do this first, which takes a sentence that is far longer than the width of a small terminal:
@@ -178,3 +181,19 @@ def luminance(colour: str) -> float:
         for value in (int(colour[at : at + 2], 16) / 255 for at in (0, 2, 4))
     )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_the_same_fault_of_many_calls_has_its_fix_once() -> None:
+    """Fifty calls that broke alike are no hundred screens: each says its room, its evidence and how to trace it."""
+    calls = [
+        finding(
+            "LKD401", Confidence.LIKELY, because(f"room: {room} broke at: agent dispatched", "ListDispatch"), room=room
+        )
+        for room in ("outbound-1", "outbound-2", "outbound-3")
+    ]
+    report = check_report(checked("room_presence.live", "failed", calls[0].because[0].text, *calls))
+    text = text_of(report, load(FormatName.CONSOLE))
+    assert text.count("from livekit.api import") == 2, "two ways to dispatch, once each"
+    assert text.count("as for the first call with LKD401") == 2
+    for room in ("outbound-1", "outbound-2", "outbound-3"):
+        assert f"livekit-doctor trace --room {room}\n" in text

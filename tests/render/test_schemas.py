@@ -51,7 +51,7 @@ def test_every_page_that_can_be_explained() -> None:
     validated(text_of(ExplainReport(topics, tuple(map(catalogue.get, codes))), FORM))
 
 
-OWN = ("check", "trace", "probe", "test-call", "explain", "init", "triage")
+OWN = ("check", "trace", "probe", "test-call", "explain", "init", "triage", "lint", "clean")
 
 
 @pytest.mark.parametrize("command", [*OWN, "watch", "chekc", ""])

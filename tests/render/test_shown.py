@@ -16,11 +16,13 @@ from livekit_doctor.checks.check import CheckResult
 from livekit_doctor.diagnosis.probing import Judged
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import OutboundTrunk, RecentCall, SipCallResult
+from livekit_doctor.lint.result import Linted
 from livekit_doctor.render.formats import FormatName, load
 from livekit_doctor.render.interface import text_of
 from livekit_doctor.render.masking import Mask
 from livekit_doctor.render.report import (
     CheckReport,
+    LintReport,
     PlacedCallReport,
     ProbeReport,
     RecentReport,
@@ -53,6 +55,9 @@ NAMES = {
     ("Group", "id"),
     ("Group", "call_ids"),
     ("Traced", "call_id"),
+    ("Linted", "paths"),
+    ("Place", "path"),
+    ("Skipped", "path"),
 }
 """What may have a number in it: it is typed, or names a thing."""
 WORDS = {
@@ -100,9 +105,13 @@ def with_everywhere(report: Report, add: str, mask: Mask) -> Report:
         case ProbeReport():
             return replace(report, judged=everywhere(report.judged, add), left_behind=(add,))
         case RecentReport():
-            return replace(report, calls=everywhere(report.calls, add), mask=mask)
+            return replace(
+                report, calls=everywhere(report.calls, add), verdicts=everywhere(report.verdicts, add), mask=mask
+            )
         case TriageReport():
             return replace(report, triage=everywhere(report.triage, add), mask=mask)
+        case LintReport():
+            return replace(report, linted=everywhere(report.linted, add), mask=mask)
         case PlacedCallReport():
             trace = with_everywhere(report.trace, add, mask)
             assert isinstance(trace, TraceReport)
@@ -131,7 +140,7 @@ def test_it_is_where_it_was_asked_for(name: str) -> None:
 def test_only_what_is_named_here_keeps_a_number() -> None:
     """Any field of any type that a report is made of, so also one that is new."""
     kept: set[tuple[str, str]] = set()
-    for kind in (Diagnosis, CheckResult, Judged, RecentCall, SipCallResult, OutboundTrunk, Triage):
+    for kind in (Diagnosis, CheckResult, Judged, RecentCall, SipCallResult, OutboundTrunk, Triage, Linted):
         kept |= set(_with_number(shown(_made(kind), Mask())))
     assert kept == NAMES | {(kind, "values") for kind in ("Finding", "Broken", "Problem")}
 

@@ -40,7 +40,7 @@ def test_trace(name: str, width: int, snapshot: SnapshotAssertion) -> None:
     assert printed(console) == snapshot
 
 
-@pytest.mark.parametrize("name", ["recent", "recent empty", "recent live", "recent no room"])
+@pytest.mark.parametrize("name", ["recent", "recent judged", "recent empty", "recent live", "recent no room"])
 def test_recent(name: str, snapshot: SnapshotAssertion) -> None:
     assert text_of(every_report()[name], ConsoleFormat(terminal(80))) == snapshot
 

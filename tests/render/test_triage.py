@@ -17,14 +17,15 @@ from livekit_doctor.render.console.page import Detail
 from livekit_doctor.render.json import triage as triage_json
 from livekit_doctor.render.masking import Mask
 from livekit_doctor.render.report import TriageReport
-from livekit_doctor.render.triage_words import bars
-from livekit_doctor.triage.result import By, Criterion, Group, Rung, Traced, Triage, Value
+from livekit_doctor.render.triage_words import bars, begun
+from livekit_doctor.triage.result import By, Criterion, Group, Rise, Rung, Traced, Triage, Value
 from tests.render.reports import CALLEE, VALUES, printed, terminal
 
 UNTIL = datetime(2031, 2, 3, 12, 0, tzinfo=UTC)
 SINCE = UNTIL - timedelta(hours=24)
 HOURS = tuple(40 + hour for hour in range(24))
 CALLS = sum(HOURS)
+ROSE = Rise(UNTIL - timedelta(hours=6), UNTIL - timedelta(hours=7), UNTIL - timedelta(hours=5), 0.016, 0.21)
 
 
 def ladder() -> tuple[Rung, ...]:
@@ -64,9 +65,7 @@ def whole() -> Triage:
             hours=(1,) * 18 + (15, 16, 14, 13, 12, 12),
             call_ids=("call-1", "call 2", "call-3", "call-4"),
             change="worse",
-            rose_at=UNTIL - timedelta(hours=6),
-            share_before_that=0.016,
-            share_since=0.21,
+            rose=ROSE,
         ),
         group(
             "sip-603",
@@ -119,7 +118,7 @@ def whole() -> Triage:
 
 def by() -> Triage:
     values = (
-        Value("eu-west", 300, 90, True, "LKD402", 80, 0.02, UNTIL - timedelta(hours=6)),
+        Value("eu-west", 300, 90, True, "LKD402", 80, 0.02, ROSE),
         Value("us-east", 900, 30),
         *(Value(f"zone-{number}", 5, 0) for number in range(20)),
     )
@@ -168,6 +167,20 @@ def test_quiet_is_what_broke_and_the_answer(snapshot: SnapshotAssertion) -> None
 def test_json(name: str, snapshot: SnapshotAssertion) -> None:
     document = json.loads(msgspec.json.encode(triage_json.render(REPORTS[name]())))
     assert document == snapshot(extension_class=JSONSnapshotExtension)
+
+
+def test_what_may_have_risen_at_one_moment_is_one_line() -> None:
+    """A rare outcome leaves open since when it is more; a frequent one, that rose at one of those moments, does not."""
+
+    def risen(code: str, at: int, earliest: int, latest: int) -> Group:
+        hours = (UNTIL - timedelta(hours=hour) for hour in (at, earliest, latest))
+        return group(code, Verdict.BROKEN, 50, 0, code=code, rose=Rise(*hours, 0.01, 0.1))
+
+    groups = (risen("LKD205", 4, 8, 3), risen("LKD402", 6, 6, 6), risen("LKD206", 12, 13, 11))
+    assert list(begun(replace(whole(), groups=groups))) == [
+        "Began at about 00:00 (between 02-02 23:00 and 01:00): LKD206 sip-not-answered",
+        "Began at about 06:00: LKD402 no-worker-took-job, LKD205 sip-no-response",
+    ]
 
 
 def test_bars_are_shares_of_their_time_and_not_counts() -> None:

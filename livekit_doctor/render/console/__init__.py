@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
     from livekit_doctor.render.report import (
         CheckReport,
+        CleanReport,
         ErrorReport,
         ExplainReport,
         InitReport,
+        LintReport,
         PlacedCallReport,
         ProbeReport,
         RecentReport,
@@ -51,6 +53,11 @@ class ConsoleFormat:
 
         return self._text(lambda: placed_call.render(report, self._console, self._detail))
 
+    def clean(self, report: CleanReport, /) -> str:
+        from livekit_doctor.render.console import clean
+
+        return self._text(lambda: clean.render(report, self._console, self._detail))
+
     def recent(self, report: RecentReport, /) -> str:
         from livekit_doctor.render.console import recent
 
@@ -70,6 +77,11 @@ class ConsoleFormat:
         from livekit_doctor.render.console import triage
 
         return self._text(lambda: triage.render(report, self._console, self._detail))
+
+    def lint(self, report: LintReport, /) -> str:
+        from livekit_doctor.render.console import lint
+
+        return self._text(lambda: lint.render(report, self._console, self._detail))
 
     def error(self, report: ErrorReport, /) -> str:
         """As standard error has it."""

@@ -47,8 +47,11 @@ def _check(page: Page, result: CheckResult, report: CheckReport, detail: Detail)
 
 
 def _findings(page: Page, result: CheckResult, report: CheckReport, detail: Detail) -> None:
+    told = set[str]()
     for finding in result.findings:
         entry = catalogue.get(finding.code)
+        of_another_room = bool(finding.room) and finding.code in told
+        told.add(finding.code)
         mark, style = MARKS[result.status]
         page.heading(
             (f"{mark}  {result.id}", style),
@@ -57,6 +60,9 @@ def _findings(page: Page, result: CheckResult, report: CheckReport, detail: Deta
         )
         page.field("", entry.title)
         page.fields("because", (because_line(because) for because in finding.because))
+        if of_another_room:
+            page.fix(f"{report.trace_of(finding)}The rest is as for the first call with {finding.code}, above.")
+            continue
         page.candidates(finding.candidates, detail)
         page.fields(
             "ruled out",

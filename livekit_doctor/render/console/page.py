@@ -81,7 +81,8 @@ class Page:
     def _print(self, parts: Iterable[tuple[str, str] | str], *, soft_wrap: bool) -> None:
         text = Text()
         for part in parts:
-            text.append(*((part, "") if isinstance(part, str) else part))
+            said, style = (part, "") if isinstance(part, str) else part
+            text.append(printable(said), style)
         text.rstrip()
         self._after_gap = not text
         self.console.print(text, soft_wrap=soft_wrap)

@@ -2,9 +2,11 @@
 
 from livekit_doctor.render.html import (
     check_page,
+    clean_page,
     error_page,
     explain_page,
     init_page,
+    lint_page,
     placed_call_page,
     probe_page,
     recent_page,
@@ -14,9 +16,11 @@ from livekit_doctor.render.html import (
 from livekit_doctor.render.html.page import rendered
 from livekit_doctor.render.report import (
     CheckReport,
+    CleanReport,
     ErrorReport,
     ExplainReport,
     InitReport,
+    LintReport,
     PlacedCallReport,
     ProbeReport,
     RecentReport,
@@ -45,6 +49,11 @@ def test_call(report: PlacedCallReport, /) -> str:
     return rendered("placed_call.html", placed_call_page.of(report))
 
 
+def clean(report: CleanReport, /) -> str:
+    """The page of what was removed."""
+    return rendered("clean.html", clean_page.of(report))
+
+
 def recent(report: RecentReport, /) -> str:
     """The page of the recent calls."""
     return rendered("recent.html", recent_page.of(report))
@@ -63,6 +72,11 @@ def explain(report: ExplainReport, /) -> str:
 def triage(report: TriageReport, /) -> str:
     """The page of many calls."""
     return rendered("triage.html", triage_page.of(report))
+
+
+def lint(report: LintReport, /) -> str:
+    """The page of what the source says."""
+    return rendered("lint.html", lint_page.of(report))
 
 
 def error(report: ErrorReport, /) -> str:

@@ -5,15 +5,20 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from livekit_doctor.flow import Verdict
 from livekit_doctor.render.html.parts import MARKS, Shown
 from livekit_doctor.render.json import JsonFormat
-from livekit_doctor.render.report import RecentReport
-from livekit_doctor.render.words import NO_CALL_LOGS
+from livekit_doctor.render.next_step import triage_of_recent
+from livekit_doctor.render.report import NextStep, RecentReport
+from livekit_doctor.render.words import NO_CALL_LOGS, by_its_rows
+from livekit_doctor.triage.result import Traced
 
 
 class CallRow(Struct, frozen=True):
     call_id: str
     at: datetime
+    mark: Shown
+    verdict: str
     source: str
     state: str
     command: str
@@ -34,6 +39,8 @@ class RecentPage(Struct, frozen=True):
     server: str
     calls: tuple[CallRow, ...]
     rooms: tuple[RoomRow, ...]
+    judged: bool
+    further: NextStep | None
     note: str
     exit_status: int
     document: str
@@ -45,12 +52,15 @@ def of(report: RecentReport) -> RecentPage:
         CallRow(
             call_id=call.call_id,
             at=call.at,
+            mark=_mark(judged := report.verdict_of(call)),
+            verdict=by_its_rows(judged),
             source=call.source,
             state=call.state,
-            command=f"livekit-doctor trace {shlex.quote(call.call_id)}",
+            command=f"livekit-doctor trace {shlex.quote(call.call_id)}{report.options}",
         )
         for call in report.calls
     )
+    further = triage_of_recent(report)
     live = report.live
     rooms = tuple(
         RoomRow(room.name, room.created_at, room.who, f"livekit-doctor trace --room {shlex.quote(room.name)}")
@@ -63,7 +73,14 @@ def of(report: RecentReport) -> RecentPage:
         server=(live.server or "") if live else "",
         calls=calls,
         rooms=rooms,
+        judged=bool(report.verdicts),
+        further=further,
         note=NO_CALL_LOGS if live else "",
         exit_status=report.exit_status,
         document=JsonFormat().recent(report),
     )
+
+
+def _mark(judged: Traced | None) -> Shown:
+    marks = {Verdict.BROKEN: "broken", Verdict.HEALTHY: "ok", Verdict.IN_PROGRESS: "pending"}
+    return MARKS[marks.get(judged.verdict, "unknown") if judged else "skipped"]

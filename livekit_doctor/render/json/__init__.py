@@ -6,9 +6,11 @@ from typing import Any
 import msgspec
 
 from livekit_doctor.render.json import check as _check
+from livekit_doctor.render.json import clean as _clean
 from livekit_doctor.render.json import error as _error
 from livekit_doctor.render.json import explain as _explain
 from livekit_doctor.render.json import init as _init
+from livekit_doctor.render.json import lint as _lint
 from livekit_doctor.render.json import placed_call as _placed_call
 from livekit_doctor.render.json import probe as _probe
 from livekit_doctor.render.json import recent as _recent
@@ -16,9 +18,11 @@ from livekit_doctor.render.json import trace as _trace
 from livekit_doctor.render.json import triage as _triage
 from livekit_doctor.render.report import (
     CheckReport,
+    CleanReport,
     ErrorReport,
     ExplainReport,
     InitReport,
+    LintReport,
     PlacedCallReport,
     ProbeReport,
     RecentReport,
@@ -45,6 +49,9 @@ class JsonFormat:
     def test_call(self, report: PlacedCallReport, /) -> str:
         return self._text(_placed_call.render(report))
 
+    def clean(self, report: CleanReport, /) -> str:
+        return self._text(_clean.render(report))
+
     def recent(self, report: RecentReport, /) -> str:
         return self._text(_recent.render(report))
 
@@ -56,6 +63,9 @@ class JsonFormat:
 
     def triage(self, report: TriageReport, /) -> str:
         return self._text(_triage.render(report))
+
+    def lint(self, report: LintReport, /) -> str:
+        return self._text(_lint.render(report))
 
     def error(self, report: ErrorReport, /) -> str:
         return self._text(_error.render(report))

@@ -4,6 +4,8 @@ from collections import Counter
 from typing import Any
 
 from livekit_doctor.checks.check import CheckResult
+from livekit_doctor.render.json.next_step import render as render_next
+from livekit_doctor.render.next_step import after_check
 from livekit_doctor.render.report import CheckReport
 
 SCHEMA = "livekit-doctor/check/v1"
@@ -54,4 +56,5 @@ def render(report: CheckReport) -> dict[str, Any]:
             for result in report.results
         ],
         "left_behind": list(report.left_behind),
+        "next": render_next(after_check(report)),
     }

@@ -6,6 +6,8 @@ from livekit_doctor.catalogue.sip_statuses import sip_status
 from livekit_doctor.evidence.observations import SipCallResult
 from livekit_doctor.redact import printable
 from livekit_doctor.render.json import trace as trace_json
+from livekit_doctor.render.json.next_step import render as render_next
+from livekit_doctor.render.next_step import after_trace
 from livekit_doctor.render.report import PlacedCallReport
 
 SCHEMA = "livekit-doctor/test-call/v1"
@@ -23,6 +25,7 @@ def render(report: PlacedCallReport) -> dict[str, Any]:
         "answer": _answer(report.answer, report) if report.answer else None,
         "left_behind": list(report.left_behind),
         "trace": trace_json.render(report.trace),
+        "next": render_next(after_trace(report.trace)),
         "error": None,
     }
 

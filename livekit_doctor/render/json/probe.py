@@ -4,6 +4,8 @@ from typing import Any
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.probing import FEWEST_FOR_P95, Ending, Outcome, Trial
+from livekit_doctor.render.json.next_step import render as render_next
+from livekit_doctor.render.next_step import after_probe
 from livekit_doctor.render.report import ProbeReport
 
 SCHEMA = "livekit-doctor/probe/v1"
@@ -34,6 +36,7 @@ def render(report: ProbeReport) -> dict[str, Any]:
         "endings": [_ending(ending, report) for ending in judged.endings],
         "dispatches": list(map(_dispatch, judged.trials)),
         "left_behind": list(report.left_behind),
+        "next": render_next(after_probe(report)),
     }
 
 

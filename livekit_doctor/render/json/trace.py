@@ -6,6 +6,8 @@ from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.result import Broken, Diagnosis, RoomResult
 from livekit_doctor.evidence.observations import Coverage
+from livekit_doctor.render.json.next_step import render as render_next
+from livekit_doctor.render.next_step import after_trace
 from livekit_doctor.render.report import BundleNote, TraceReport
 
 SCHEMA = "livekit-doctor/trace/v1"
@@ -53,6 +55,7 @@ def render(report: TraceReport) -> dict[str, Any]:
         "timeline": _timeline(diagnosis),
         "warnings": [{"code": item.code, "message": item.message} for item in diagnosis.warnings],
         "coverage": [_coverage(entry, report) for entry in diagnosis.coverage],
+        "next": render_next(after_trace(report)),
     }
 
 

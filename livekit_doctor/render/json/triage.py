@@ -3,8 +3,10 @@
 from typing import Any
 
 from livekit_doctor import catalogue
+from livekit_doctor.render.json.next_step import render as render_next
+from livekit_doctor.render.next_step import after_triage
 from livekit_doctor.render.report import TriageReport
-from livekit_doctor.triage.result import By, Group, Triage
+from livekit_doctor.triage.result import By, Group, Rise, Triage
 
 SCHEMA = "livekit-doctor/triage/v1"
 
@@ -53,6 +55,7 @@ def render(report: TriageReport) -> dict[str, Any]:
         "unmapped_states": list(triage.unmapped),
         "metadata_keys": list(triage.keys),
         "notes": list(triage.notes),
+        "next": render_next(after_triage(report)),
         "error": None,
     }
 
@@ -77,9 +80,9 @@ def _group(group: Group, triage: Triage, report: TriageReport) -> dict[str, Any]
         "before": group.before if triage.before else None,
         "share_before": group.before / triage.calls_before if triage.calls_before else None,
         "change": group.change or None,
-        "rose_at": group.rose_at,
-        "share_before_that": group.share_before_that,
-        "share_since": group.share_since,
+        **_rise(group.rose),
+        "share_before_that": group.rose.share_before if group.rose else None,
+        "share_since": group.rose.share_since if group.rose else None,
         "by_part": list(group.hours),
         "first_at": group.first_at,
         "last_at": group.last_at,
@@ -90,6 +93,14 @@ def _group(group: Group, triage: Triage, report: TriageReport) -> dict[str, Any]
 
 
 _IDS = 20
+
+
+def _rise(rise: Rise | None) -> dict[str, Any]:
+    return {
+        "rose_at": rise.at if rise else None,
+        "rose_from": rise.earliest if rise else None,
+        "rose_to": rise.latest if rise else None,
+    }
 
 
 def _by(by: By) -> dict[str, Any]:
@@ -106,7 +117,7 @@ def _by(by: By) -> dict[str, Any]:
                 "group": value.group or None,
                 "of_group": value.of_group,
                 "share_of_others": value.others if value.stands_out else None,
-                "rose_at": value.rose_at,
+                **_rise(value.rose),
             }
             for value in by.values
         ],

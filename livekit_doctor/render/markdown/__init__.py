@@ -9,14 +9,17 @@ from collections.abc import Iterable, Iterator
 
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.redact import printable
-from livekit_doctor.render import outline, triage_outline
+from livekit_doctor.render import lint_outline, outline, triage_outline
 from livekit_doctor.render.markdown import explain_page
-from livekit_doctor.render.outline import Outline, Point, Problem, Standing
+from livekit_doctor.render.outline import Outline, Point, Standing
+from livekit_doctor.render.problems import Problem
 from livekit_doctor.render.report import (
     CheckReport,
+    CleanReport,
     ErrorReport,
     ExplainReport,
     InitReport,
+    LintReport,
     PlacedCallReport,
     ProbeReport,
     RecentReport,
@@ -41,49 +44,62 @@ _LINKED = re.compile(r"://|www\.|@", re.IGNORECASE)
 _LIST = re.compile(r"^(\s*)(\d+)([.)])|^(\s*)([-+=])")
 
 
-def check(report: CheckReport) -> str:
-    return _page(outline.of_check(report))
+def check(report: CheckReport, *, quiet: bool = False) -> str:
+    return _page(outline.of_check(report), quiet=quiet)
 
 
-def trace(report: TraceReport) -> str:
-    return _page(outline.of_trace(report), _timeline(report))
+def trace(report: TraceReport, *, quiet: bool = False) -> str:
+    return _page(outline.of_trace(report), () if quiet else _timeline(report), quiet=quiet)
 
 
-def probe(report: ProbeReport) -> str:
-    return _page(outline.of_probe(report))
+def probe(report: ProbeReport, *, quiet: bool = False) -> str:
+    return _page(outline.of_probe(report), quiet=quiet)
 
 
-def test_call(report: PlacedCallReport) -> str:
-    return _page(outline.of_test_call(report), _timeline(report.trace))
+def test_call(report: PlacedCallReport, *, quiet: bool = False) -> str:  # noqa: PT028 (no test)
+    return _page(outline.of_test_call(report), () if quiet else _timeline(report.trace), quiet=quiet)
 
 
-def recent(report: RecentReport) -> str:
+def clean(report: CleanReport, *, quiet: bool = False) -> str:
+    return _page(outline.of_clean(report), quiet=quiet)
+
+
+def recent(report: RecentReport, *, quiet: bool = False) -> str:
     return _page(outline.of_recent(report))
 
 
-def init(report: InitReport) -> str:
+def init(report: InitReport, *, quiet: bool = False) -> str:
     """What was found, then the check's own page."""
     lines = [f"### livekit-doctor init: {escape(outline.of_init(report).headline)}", "", "**Found**", ""]
     lines += ["| | what | found |", "|---|---|---|"]
-    lines += [f"| {_FOUND[item.status]} | {escape(item.label)} | {escape(item.text)} |" for item in report.found]
+    found = [item for item in report.found if not quiet or item.status != "ok"]
+    lines += [f"| {_FOUND[item.status]} | {escape(item.label)} | {escape(item.text)} |" for item in found]
     lines += ["", *(f"- of several: {escape(reason)}" for reason in report.taken), ""]
-    lines += [_page(outline.of_check(report.check)) if report.check else "", f"**Next**: {escape(str(report.next))}"]
+    lines += [
+        _page(outline.of_check(report.check), quiet=quiet) if report.check else "",
+        f"**Next**: {escape(str(report.next))}",
+    ]
     return _tidied(lines)
 
 
-def explain(report: ExplainReport) -> str:
+def explain(report: ExplainReport, *, quiet: bool = False) -> str:
     return explain_page.render(report)
 
 
-def triage(report: TriageReport) -> str:
-    return _page(triage_outline.of_triage(report))
+def triage(report: TriageReport, *, quiet: bool = False) -> str:
+    return _page(triage_outline.of_triage(report), quiet=quiet)
 
 
-def error(report: ErrorReport) -> str:
+def lint(report: LintReport, *, quiet: bool = False) -> str:
+    return _page(lint_outline.of_lint(report), quiet=quiet)
+
+
+def error(report: ErrorReport, *, quiet: bool = False) -> str:
     return _page(outline.of_error(report))
 
 
-def _page(report: Outline, further: Iterable[str] = ()) -> str:
+def _page(report: Outline, further: Iterable[str] = (), *, quiet: bool = False) -> str:
+    """Of what is `quiet` the table has only what is wrong."""
     lines = [f"### {escape(f'livekit-doctor {report.command}'.strip())}: {escape(report.headline)}", ""]
     when = moment(report.at) if report.at else ""
     if subject := "  ".join(filter(None, (report.subject, when))):
@@ -91,7 +107,8 @@ def _page(report: Outline, further: Iterable[str] = ()) -> str:
     for point in report.points:
         for problem in point.problems:
             lines += [*_problem(point, problem), ""]
-    lines += [*_table(report.points), ""]
+    shown = [point for point in report.points if not quiet or point.status not in ("passed", "skipped")]
+    lines += [*_table(tuple(shown)), ""]
     lines += [f"- {escape(note)}" for note in report.notes]
     lines += ["", *further]
     return _tidied(lines)

@@ -10,27 +10,32 @@
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 
 from prometheus_client.core import Metric
 
 from livekit_doctor import __version__
 from livekit_doctor.catalogue.sip_statuses import SipStatus
+from livekit_doctor.flow import Verdict
 from livekit_doctor.redact import printable, redact_text
 from livekit_doctor.render.prometheus import families
 from livekit_doctor.render.prometheus import triage as triage_families
 from livekit_doctor.render.prometheus.exposition import gauge, text
 from livekit_doctor.render.report import (
     CheckReport,
+    CleanReport,
     ErrorReport,
     ExplainReport,
     InitReport,
+    LintReport,
     PlacedCallReport,
     ProbeReport,
     RecentReport,
     TraceReport,
     TriageReport,
 )
+from livekit_doctor.render.words import ROOM_OUTCOMES
 
 
 def check(report: CheckReport, now: float | None = None) -> str:
@@ -59,14 +64,30 @@ def test_call(report: PlacedCallReport, now: float | None = None) -> str:  # noq
     return text((*ran, *families.call_families("test-call", told), *answer))
 
 
+def clean(report: CleanReport, now: float | None = None) -> str:
+    """Rooms by what became of them; their names are no labels."""
+    left = report.number_of("found", "not_removed")
+    outcomes = [({"outcome": name}, report.number_of(name)) for name in ROOM_OUTCOMES]
+    counted = gauge("scratch_rooms", "How many scratch rooms came to what.", outcomes, ("outcome",))
+    return text((*run_families("clean", report.exit_status, report.server, now, left_behind=left), counted))
+
+
 def recent(report: RecentReport, now: float | None = None) -> str:
-    """Of calls and rooms nothing is judged, and their names are no labels."""
+    """Names of calls and rooms are no labels."""
     server = report.live.server if report.live else None
     if report.live:
         counted = gauge("live_rooms", "How many rooms are live.", [({}, report.live.total)], ())
     else:
         counted = gauge("recent_calls", "How many recent calls the log lists.", [({}, len(report.calls))], ())
-    return text((*run_families("trace", report.exit_status, server, now), counted))
+    verdicts = Counter(one.verdict.value for one in report.verdicts)
+    judged = gauge(
+        "recent_verdicts",
+        "How many of the newest calls have which verdict, by their rows.",
+        [({"verdict": verdict.value}, verdicts[verdict.value]) for verdict in Verdict],
+        ("verdict",),
+    )
+    families_of = (counted, judged) if report.verdicts else (counted,)
+    return text((*run_families("trace", report.exit_status, server, now), *families_of))
 
 
 def init(report: InitReport, now: float | None = None) -> str:
@@ -88,6 +109,14 @@ def triage(report: TriageReport, now: float | None = None) -> str:
     """Calls by verdict and code, and how long the steps took."""
     ran = run_families("triage", report.exit_status, None, now)
     return text((*ran, *triage_families.families_of(report.triage)))
+
+
+def lint(report: LintReport, now: float | None = None) -> str:
+    """How many findings there are, by code and how sure they are; files and lines are in none."""
+    ran = run_families("lint", report.exit_status, None, now)
+    counts = Counter((one.finding.code, one.finding.confidence.value) for one in report.linted.findings)
+    found = [({"code": code, "confidence": sure}, number) for (code, sure), number in sorted(counts.items())]
+    return text((*ran, gauge("lint_findings", "Findings in the source.", found, ("code", "confidence"))))
 
 
 def error(report: ErrorReport, now: float | None = None) -> str:

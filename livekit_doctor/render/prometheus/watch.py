@@ -11,7 +11,17 @@ from prometheus_client import ProcessCollector
 from prometheus_client.core import CounterMetricFamily, Metric
 
 from livekit_doctor.checks import CHECK_IDS
-from livekit_doctor.operations.watch import CATEGORY, CONFIGURATION, INTERVAL, OUTPUT, RUN, Outcome, Run, Watched
+from livekit_doctor.operations.watch import (
+    CATEGORY,
+    CONFIGURATION,
+    INTERVAL,
+    LEFT_BEHIND,
+    OUTPUT,
+    RUN,
+    Outcome,
+    Run,
+    Watched,
+)
 from livekit_doctor.render.prometheus import run_families
 from livekit_doctor.render.prometheus.exposition import PREFIX, gauge, label, text
 from livekit_doctor.render.prometheus.families import check_families
@@ -48,7 +58,7 @@ def _families(watched: Watched) -> Iterator[Metric]:
     )
     yield gauge("watch_interval_seconds", "Seconds between the starts of two runs.", [({}, watched.plan.interval)])
     yield _counter("watch_runs", "Runs by what came of them.", "outcome", get_args(Outcome), watched.runs)
-    known = (*CHECK_IDS, RUN, CONFIGURATION, INTERVAL, OUTPUT)
+    known = (*CHECK_IDS, RUN, CONFIGURATION, INTERVAL, OUTPUT, LEFT_BEHIND)
     yield _counter("watch_state_changes", "Changes of status or code.", "check", known, watched.state_changes)
     overruns = CounterMetricFamily(PREFIX + "watch_overruns", "Runs that took longer than the interval.")
     overruns.add_metric([], watched.overruns)

@@ -10,12 +10,13 @@
   const kept = () => { try { return localStorage.getItem("livekit-doctor-theme"); } catch { return null; } };
   const keep = (name) => { try { localStorage.setItem("livekit-doctor-theme", name); } catch { /* not kept */ } };
   let chosen = kept();
+  const other = () => ((chosen || (system.matches ? "dark" : "light")) === "dark" ? "light" : "dark");
   const show = () => {
     if (chosen === "dark" || chosen === "light") root.dataset.theme = chosen;
-    theme.setAttribute("aria-pressed", String((chosen || (system.matches ? "dark" : "light")) === "dark"));
+    theme.textContent = other() === "dark" ? "Dark theme" : "Light theme"; // what a press leads to
   };
   theme.addEventListener("click", () => {
-    chosen = theme.getAttribute("aria-pressed") === "true" ? "light" : "dark";
+    chosen = other();
     keep(chosen);
     show();
   });
