@@ -7,6 +7,9 @@ from enum import StrEnum
 from typing import Any
 
 SETTINGS_VARIABLE = "LIVEKIT_DOCTOR_LAB_WORKER"
+SPANS_VARIABLE = "LIVEKIT_DOCTOR_LAB_SPANS"
+"""The folder for a worker's spans, if they are wanted, in these two files."""
+OTLP, CONSOLE = "otlp.jsonl", "console.json"
 _MODE_KEY = "lab"
 
 

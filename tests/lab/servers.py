@@ -36,6 +36,7 @@ class Server(Logged):
     """A server process: started on entering, stopped on leaving. Subclasses say how."""
 
     name: str
+    port = 0
     stop_signal = signal.SIGTERM
     stop_grace = 10.0
     """Seconds that it may take for its end."""
@@ -62,9 +63,10 @@ class Server(Logged):
     def log_path(self) -> Path:
         return self._folder / f"{self.name}.log"
 
-    def start(self) -> None:
-        """Starts it on free ports; raises LabError when it does not answer."""
+    def start(self, port: int = 0) -> None:
+        """Starts it on free ports, or again on the one that it had; raises LabError when it does not answer."""
         for attempt in range(1, _TRIES + 1):
+            self.port = port or free_port()
             self._process = self._launch()
             try:
                 until(lambda: self._answers() or not self.alive, PATIENCE, f"{self.name} to start")
@@ -111,7 +113,6 @@ class Redis(Server):
         return str(Path(package.origin).with_name("bin") / "redis-server")
 
     def _launch(self) -> ChildProcess:
-        self.port = free_port()
         command = [self._program(), "--port", str(self.port)]
         options = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         return ChildProcess([*command, *options], self.log_path, cwd=self._folder)
@@ -149,7 +150,6 @@ class LiveKitServer(Server):
         self._redis = redis
         self._config = config or {}
         self._log_format = log_format
-        self.port = 0
 
     @property
     def has_redis(self) -> bool:
@@ -164,7 +164,6 @@ class LiveKitServer(Server):
         return f"http://127.0.0.1:{self.port}"
 
     def _launch(self) -> ChildProcess:
-        self.port = free_port()
         config_path = self._folder / "livekit.yaml"
         config_path.write_text(json.dumps(self._settings(), indent=1))
         return ChildProcess([livekit_server(), "--config", config_path], self.log_path)
@@ -248,6 +247,12 @@ class Postgres(Server):
         super().__exit__()
         shutil.rmtree(self._data)
 
+    @property
+    def user(self) -> str | None:
+        """Of this machine, that it runs as where this process is root's."""
+        user: str | None = self._packaged.system_user
+        return user
+
     def _initialise(self) -> None:
         self._packaged = get_server(self._data / "data", start=False)
         with file_lock(cache_folder() / "postgres.lock"):  # as root, it may add a user
@@ -257,7 +262,6 @@ class Postgres(Server):
         )
 
     def _launch(self) -> ChildProcess:
-        self.port = free_port()
         options = ["-h", "127.0.0.1", "-p", str(self.port), "-k", "", "-c", "fsync=off"]
         return ChildProcess(
             [self._packaged.bin_path / "postgres", "-D", self._packaged.pgdata, *options],

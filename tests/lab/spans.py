@@ -11,8 +11,7 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor, SpanExporter, SpanExportResult
 
-FOLDER_VARIABLE = "LIVEKIT_DOCTOR_LAB_SPANS"
-OTLP, CONSOLE = "otlp.jsonl", "console.json"
+from tests.lab.modes import CONSOLE, OTLP, SPANS_VARIABLE
 
 
 class OtlpFile(SpanExporter):
@@ -29,7 +28,7 @@ class OtlpFile(SpanExporter):
 
 def export_where_asked() -> None:
     """Exports the spans of this process, if the environment names a folder for them."""
-    name = os.environ.get(FOLDER_VARIABLE)
+    name = os.environ.get(SPANS_VARIABLE)
     if not name:
         return
     provider = TracerProvider()

@@ -33,14 +33,15 @@ def until(condition: Callable[[], Value | None], timeout: float = PATIENCE, what
 
     `what` names the awaited thing in that error.
     """
-    deadline = time.monotonic() + timeout
+    begun = time.monotonic()
     while True:
         value = condition()
         if value:
             return value
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - begun
+        if waited > timeout:
             raise AssertionError(f"{what}: still {value!r} after {timeout:g} s")
-        time.sleep(0.05)
+        time.sleep(min(0.05 + waited / 10, 0.3))  # what takes long is asked for less often
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:

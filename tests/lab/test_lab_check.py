@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from tests.lab.modes import Mode, job_metadata
 from tests.lab.names import Names
 from tests.lab.phone import JoinPhone
 from tests.lab.servers import Database, LiveKitServer
-from tests.lab.support import free_port, until
+from tests.lab.support import PATIENCE, free_port, until
 from tests.lab.worker import Worker
 
 KEYS = {
@@ -32,6 +32,7 @@ KEYS = {
     "not_tested",
     "checks",
     "left_behind",
+    "next",
 }
 CHECK_KEYS = {"id", "category", "title", "status", "code", "message", "fix", "duration_ms", "evidence", "findings"}
 FINDING_KEYS = {"code", "confidence", "candidates", "would_settle", "fix"}
@@ -76,8 +77,9 @@ def proxy(livekit: LiveKitServer) -> Iterator[Proxy]:
         yield proxy
 
 
-def check(doctor: Doctor, *arguments: str, **options: Any) -> Ran:
-    """Runs the check, and holds its document against the schema and the exit status."""
+def check(doctor: Doctor, *arguments: str, left: Sequence[str] = (), **options: Any) -> Ran:
+    """Runs the check, and holds its document against the schema and the exit status. `left`: words of what it says is
+    left behind, one for each."""
     ran = doctor.check(*arguments, **options)
     document = ran.json
     assert document.keys() == KEYS
@@ -97,7 +99,8 @@ def check(doctor: Doctor, *arguments: str, **options: Any) -> Ran:
         assert bool(item["code"]) == bool(item["fix"]) == bool(item["evidence"]) == has_finding
         assert all(found.keys() == FINDING_KEYS for found in item["findings"])
         assert all(because.keys() == {"source", "at", "text"} for because in item["evidence"])
-    assert document["left_behind"] == []
+    assert len(document["left_behind"]) == len(left), document["left_behind"]
+    assert all(words in said for words, said in zip(left, document["left_behind"], strict=True))
     return ran
 
 
@@ -211,7 +214,7 @@ def test_timeout(doctor: Doctor, edge: Edge, proxy: Proxy) -> None:
     """What is done by then counts; what is not is undecided, and cleaned up."""
     proxy.hide = {"CreateDispatch"}
     doctor.configure({"livekit": {"timeout": 30}})
-    ran = check(doctor, "--timeout", "3", env={"LIVEKIT_URL": proxy.url})
+    ran = check(doctor, "--timeout", "3", env={"LIVEKIT_URL": proxy.url}, left=["has not been answered yet"])
     assert ran.status == 3
     assert ran.check("connection.reachable")["status"] == "passed"
     assert ran.check("sip_trunks.service")["status"] == "passed"
@@ -219,6 +222,24 @@ def test_timeout(doctor: Doctor, edge: Edge, proxy: Proxy) -> None:
         item = ran.check(check_id)
         assert (item["status"], item["message"]) == ("errored", "not done within --timeout 3 s")
     assert not edge.inventory()
+
+
+def test_waits_until_it_passes(doctor: Doctor, proxy: Proxy) -> None:
+    """And says once what it waits for."""
+    proxy.fail = {"ListRooms"}
+    process = doctor.popen("check", "--only", "connection", "--wait", "60", env={"LIVEKIT_URL": proxy.url})
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("not yet, ")
+    proxy.fail = set()
+    stdout, stderr = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, stderr) == (0, ""), stdout
+
+
+def test_waits_no_longer_than_it_is_told(doctor: Doctor, proxy: Proxy) -> None:
+    proxy.fail = {"ListRooms"}
+    ran = doctor.run("check", "--only", "connection", "--wait", "1", "--quiet", env={"LIVEKIT_URL": proxy.url})
+    assert ran.status in (1, 3)
+    assert ran.stderr == ""
 
 
 def test_strict_and_severity(doctor: Doctor, database: Database, names: Names) -> None:
@@ -282,18 +303,24 @@ def test_probe_without_a_worker(doctor: Doctor, edge: Edge, names: Names) -> Non
 
 
 @pytest.mark.parametrize(
-    ("mode", "code", "words"),
+    ("mode", "code", "words", "left"),
     [
-        (Mode.REQUEST_REJECTS, "LKD404", "a worker was asked and declined the job"),
-        (Mode.ENTRYPOINT_RAISES, "LKD406", "a worker took the job (JS_RUNNING), and no agent joined"),
+        (Mode.REQUEST_REJECTS, "LKD404", "a worker was asked and declined the job", []),
+        (
+            Mode.ENTRYPOINT_RAISES,
+            "LKD406",
+            "a worker took the job (JS_RUNNING), and no agent joined",
+            ["it was removed, but its agent may still join"],
+        ),
     ],
 )
 def test_probe_of_a_worker_that_fails(
-    doctor: Doctor, edge: Edge, agent: Worker, mode: Mode, code: str, words: str
+    doctor: Doctor, edge: Edge, agent: Worker, mode: Mode, code: str, words: str, left: list[str]
 ) -> None:
+    """Within 5 s nobody can know that an agent does not come."""
     metadata = job_metadata("{call_id}", mode)
     doctor.configure({"agent": {"name": agent.agent_name}, "probe": {"metadata": metadata, "timeout": 5}})
-    ran = probe(doctor)
+    ran = probe(doctor, left=left)
     item = ran.check("agent_dispatch.probe")
     assert (ran.status, item["status"], item["code"]) == (1, "failed", code)
     assert words in item["message"]

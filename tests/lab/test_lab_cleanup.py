@@ -123,11 +123,16 @@ def test_interrupted_at_any_moment(
         process = start(url=proxy.url)
         until(lambda: method in proxy.seen or process.poll() is not None, what=method)  # noqa: B023
         until(moment(random.choice((0, random.uniform(0, 0.5)))), what="the moment")
-        process.send_signal(getattr(signal, name))
-        running.append((method, process))
+        if process.poll() is None:
+            process.send_signal(getattr(signal, name))
+            running.append((method, process))
+    assert len(running) > len(MOMENTS) // 2, "most moments come before the end"
     for method, process in running:
         stdout, stderr = process.communicate(timeout=PATIENCE)
-        assert (process.returncode, stdout, stderr) == (130, "", "interrupted\n"), method
+        if method != MOMENTS[-1]:
+            assert (process.returncode, stdout, stderr) == (130, "", "interrupted\n"), method
+        else:  # it may be at its last words
+            assert process.returncode in (130, 0, 1), stderr
     assert_nothing_left(edge, livekit)
 
 
@@ -156,9 +161,11 @@ def test_interrupted_many_at_once(
     asked = [proxies() for _ in range(AT_ONCE)]
     running = [start("--format", "json", url=proxy.url) for proxy in asked]
     until(lambda: all("CreateRoom" in proxy.seen for proxy in asked), what="scratch rooms")
-    for process in random.sample(running * 2, 2 * AT_ONCE):
-        until(moment(random.uniform(0, 0.6)), what="the moment")
-        process.send_signal(random.choice((signal.SIGINT, signal.SIGTERM)))
+    moments = sorted((random.uniform(0, 0.6), number % AT_ONCE) for number in range(2 * AT_ONCE))
+    begun = time.monotonic()
+    for seconds, number in moments:
+        time.sleep(max(0.0, begun + seconds - time.monotonic()))
+        running[number].send_signal(random.choice((signal.SIGINT, signal.SIGTERM)))
     for process in running:
         stdout, stderr = process.communicate(timeout=PATIENCE)
         assert process.returncode == 130, stderr
@@ -167,8 +174,9 @@ def test_interrupted_many_at_once(
     assert_nothing_left(edge, livekit)
 
 
-def test_killed(start: Start, edge: Edge, livekit: LiveKitServer) -> None:
-    """Nobody can clean up after SIGKILL but the server: scratch rooms are made to be short-lived."""
+def test_killed(start: Start, doctor: Doctor, edge: Edge, livekit: LiveKitServer) -> None:
+    """Nobody can clean up after SIGKILL but the server, and `clean`: scratch rooms are made to be short-lived (that the
+    server closes such rooms is in test_lab_facts_rooms.py)."""
     running = [start() for _ in range(AT_ONCE)]
     until(lambda: len(scratch_rooms(edge)) >= AT_ONCE, what="scratch rooms")
     for process in running:
@@ -178,7 +186,8 @@ def test_killed(start: Start, edge: Edge, livekit: LiveKitServer) -> None:
     rooms = edge.rooms(*scratch_rooms(edge))
     assert rooms
     assert all(room.empty_timeout <= SAFETY_NET and room.departure_timeout <= 5 for room in rooms)
-    until(lambda: not scratch_rooms(edge), timeout=SAFETY_NET + 15, what="the server to close the scratch rooms")
+    ran = doctor.run("clean", "--older-than", "0s")
+    assert (ran.status, ran.stderr) == (0, ""), ran.stdout
     assert_nothing_left(edge, livekit)
 
 

@@ -99,7 +99,7 @@ def live_room(own_livekit: LiveKitServer) -> Iterator[str]:
     edge, name = Edge(own_livekit), "outbound-of-errors"
     edge.create_room(name)
     with Phone(own_livekit, name, status="active"):
-        time.sleep(DISPATCHED_WITHIN)
+        time.sleep(DISPATCHED_WITHIN + 1)  # the server says when it was made in whole seconds
         yield name
     edge.delete_everything()
     edge.close()
@@ -229,7 +229,7 @@ LIVEKIT = {
     "clock ahead": Fault("LKD005", ("s ahead of the server's", "token is not valid yet"), "set-ntp true", 1, 1),
     "clock behind": Fault("LKD005", ("s behind the server's", "token is expired"), "set-ntp true", 1, 1),
     "tls": Fault("LKD003", ("TLS to a port that does not speak TLS", "URL is ws://127"), "ws:// for this one", 1, 1),
-    "redis": Fault("LKD003", ("another protocol than HTTP",), "Another protocol", 1, 1),
+    "redis": Fault("LKD003", ("another protocol than HTTP",), "the port is another service's", 1, 1),
     "web": Fault("LKD003", ("HTTP 200", "not in LiveKit's protocol", "intranet"), "Another protocol", 1, 1),
     "dns": Fault("LKD003", ("no-such-host.invalid does not resolve (DNS)",), "DNS: correct the host", 1, 1),
     "black hole": Fault("LKD003", (f"no answer within {IMPATIENT:g} s",), "Timeout: open the way", 1, 1),
@@ -340,7 +340,7 @@ DATABASE = {
     "dns": Fault("LKD602", ('"no-such-host.invalid" can\'t be resolved',), "Start Postgres, or correct", 1, 1),
     "password": Fault("LKD602", ("the password of role", "is rejected"), "CALL_LOGS_DATABASE_URL", 2, 2),
     "database": Fault("LKD602", ('"nothing_here" does not exist',), "CALL_LOGS_DATABASE_URL", 2, 2),
-    "url": Fault("LKD602", ("percent-encoded",), "Correct what is wrong", 1, 1),
+    "url": Fault("LKD602", ("percent-encoded",), "Correct what is wrong", 2, 2),
     "table": Fault("LKD602", ('"call_state_log" does not exist', '"call_state_logs"?'), "Wrong table", 2, 2),
     "schema": Fault("LKD602", ('"pubilc" does not exist', '"public"?'), "Wrong schema", 2, 2),
     "column": Fault("LKD602", ('"status" does not exist', '"state"?'), "Wrong column", 2, 2),
@@ -406,6 +406,8 @@ def test_rows_hidden_by_row_level_security(scene: Scene) -> None:
     assert f'TO "{conninfo_to_dict(reader)["user"]}" USING (true)' in item["fix"]
     traced = scene.trace(scene.call_id)
     assert (traced.status, traced.json["verdict"]) == (3, "unknown")
+    assert coverage(traced, "call_logs")["status"] == "unread"
+    assert coverage(traced, "call_logs")["error"]["fix"] == item["fix"]
     assert any("row-level security" in warning["message"] for warning in traced.json["warnings"])
     recent = scene.says("trace")
     assert recent.status == 3

@@ -90,8 +90,12 @@ def test_request_that_takes_over_three_seconds(
     edge.create_dispatch(room, agent.agent_name, metadata=job_metadata("", mode, seconds=4))
     failed = livekit.wait_for_log(ASSIGNMENT_FAILED, room=room, level="warn")
     assert (failed["error"], failed["retry"]) == ("context deadline exceeded", False)
-    errors = {entry["error"] for entry in livekit.logged(REQUEST_FAILED, agentName=agent.agent_name)}
-    assert errors & {"request timed out", "context deadline exceeded"}
+
+    def timed_out() -> set[str]:
+        errors = {entry["error"] for entry in livekit.logged(REQUEST_FAILED, agentName=agent.agent_name)}
+        return errors & {"request timed out", "context deadline exceeded"}
+
+    until(timed_out, what="the request's end")
     if mode is Mode.REQUEST_SLOW:
         livekit.wait_for_log(LATE_ANSWER, jobID=failed["jobID"], level="warn")
         agent.wait_for_log(f"assignment for job {failed['jobID']} timed out")
@@ -157,7 +161,8 @@ def test_entrypoint_fault(
 
 
 def test_agent_that_left(edge: Edge, agent: Worker, livekit: LiveKitServer, names: Names) -> None:
-    """Its participant is gone at once, without a state in between; its job stays running."""
+    """Its participant is gone at once, without a state in between; its job stays running. In the log it has failed, or
+    succeeded where the worker's word of its end came before the server saw it leave."""
     room = names.room()
     edge.create_dispatch(room, agent.agent_name, metadata=job_metadata("", Mode.LEAVES_EARLY, seconds=0.5))
     edge.wait_for_agent(room)
@@ -168,7 +173,7 @@ def test_agent_that_left(edge: Edge, agent: Worker, livekit: LiveKitServer, name
     job = edge.wait_for_job(room)
     assert job.state.status == RUNNING
     ended = livekit.wait_for_log("job ended", jobID=job.id)
-    assert (ended["status"], ended["error"]) == ("JS_FAILED", "agent worker left the room")
+    assert (ended["status"], ended["error"]) in [("JS_FAILED", "agent worker left the room"), ("JS_SUCCESS", "")]
     left = {"room": room, "participant": job.state.participant_identity}
     assert livekit.wait_for_log("participant closing", **left)["reason"] == "CLIENT_REQUEST_LEAVE"
 

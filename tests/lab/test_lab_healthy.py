@@ -244,9 +244,14 @@ class Life:
 
     def expect_left_together(self, phone: Phone) -> None:
         """A phone that the agent leaves alone for seconds is no healthy end."""
-        left = {}
-        for entry in self.stage.server.logged("participant closing", room=self.room):
-            left[entry["participant"] == phone.identity] = entry["ts"]
+        left: dict[bool, float] = {}
+
+        def both_left() -> bool:
+            for entry in self.stage.server.logged("participant closing", room=self.room):
+                left[entry["participant"] == phone.identity] = entry["ts"]
+            return len(left) == 2
+
+        every(0.2, both_left, "the agent and the phone to leave")
         if abs(left[True] - left[False]) > TOGETHER:
             raise Late(f"the phone left {left[True] - left[False]:.1f} s after the agent")
 

@@ -34,13 +34,13 @@ def doctor(tmp_path: Path, livekit: LiveKitServer, database: Database) -> Doctor
 def trace_until_decided(doctor: Doctor, bundle: str, call_id: str, room: str) -> Ran:
     """Traces again and again: in progress within the allowance, and never anything worse before.
     The last time into a bundle, which says the same."""
-    began = datetime.now(UTC)
 
     def decided() -> Ran | None:
         ran = doctor.trace(call_id, "--room", room)
         verdict = ran.json["verdict"]
-        age = (datetime.now(UTC) - began).total_seconds()
-        if age < ALLOWANCE:
+        # On a busy machine seconds lie between the call's first moment and the first look.
+        began = datetime.fromisoformat(ran.json["timeline"][0]["at"])
+        if (datetime.now(UTC) - began).total_seconds() < ALLOWANCE:
             assert verdict == "in_progress", ran.stdout
             assert ran.status == 0
         return ran if verdict != "in_progress" else None

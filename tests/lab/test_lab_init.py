@@ -117,6 +117,7 @@ def test_from_an_empty_folder_to_a_green_check(
     assert "wrote checks.yaml" in ran.stdout
     assert "1 live room: 1 healthy" in ran.stdout
     assert ran.stdout.splitlines()[-1].startswith("next: livekit-doctor check --probe")
+    assert ran.stdout.splitlines()[-1].endswith("count the calls of the last 24 hours with livekit-doctor triage")
     no_secret_in(doctor, ran, livekit)
 
     settings = written(doctor)

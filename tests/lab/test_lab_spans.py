@@ -7,9 +7,8 @@ import pytest
 
 from tests.lab.doctor import Doctor
 from tests.lab.edge import Edge
-from tests.lab.modes import Mode, WorkerSettings, job_metadata
+from tests.lab.modes import CONSOLE, OTLP, SPANS_VARIABLE, Mode, WorkerSettings, job_metadata
 from tests.lab.servers import LiveKitServer
-from tests.lab.spans import CONSOLE, FOLDER_VARIABLE, OTLP
 from tests.lab.support import until
 from tests.lab.worker import Worker
 
@@ -24,7 +23,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, lab_folder: Path, livekit: 
     worker = Worker(lab_folder, livekit, WorkerSettings(AGENT))
     with closing(Edge(livekit)) as edge:
         try:
-            worker.start({FOLDER_VARIABLE: str(folder)}).wait_until_registered()
+            worker.start({SPANS_VARIABLE: str(folder)}).wait_until_registered()
             for mode, room in ROOMS.items():
                 edge.create_dispatch(room, AGENT, metadata=job_metadata(f"call-{mode}", mode))
             edge.wait_for_agent(ROOMS[Mode.HEALTHY], audio=True)

@@ -1,12 +1,16 @@
 """--wait follows a call: from before its room to its end, and no longer than it must."""
 
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from livekit_doctor.diagnosis.times import NOTHING_MISSED
 from tests.lab.doctor import Doctor
 from tests.lab.edge import Edge, log_row
 from tests.lab.modes import Mode, job_metadata
@@ -38,33 +42,48 @@ class Followed:
     running: Running | None = None
 
     def follow(self, *arguments: str, wait: float = WAIT, rows: bool = False) -> None:
-        """Returns once it has looked at the rooms twice."""
-        before = self._times_looked()
+        """Returns once it has looked twice."""
         env = {} if rows else {"CALL_LOGS_DATABASE_URL": ""}
-        self.running = Running(self.doctor.trace, *arguments, "--wait", f"{wait:g}", env=env)
-        self.wait_for_looks(before + 2)
-
-    def wait_for_looks(self, count: int) -> None:
-        every(0.1, lambda: self._times_looked() >= count, "--wait to look")
+        with self.looking_twice():
+            self.running = Running(self.doctor.trace, *arguments, "--wait", f"{wait:g}", env=env)
 
     def look_twice_more(self) -> None:
-        self.wait_for_looks(self._times_looked() + 2)
+        with self.looking_twice():
+            pass
 
-    def _times_looked(self) -> int:
-        """Nothing else lists the rooms of this server meanwhile."""
-        return self.edge.server.log().count("API RoomService.ListRooms")
+    @contextmanager
+    def looking_twice(self) -> Iterator[None]:
+        """Waits on leaving for two looks: into the room, where there is one. That rooms were listed twice would not
+        mean that anybody inside was seen: what is not answered on a busy machine is followed by a list of rooms, too.
+        """
+        logged, room = self.edge.server.logged, {"room": self.room}
+        asked = ("ListParticipants", room) if logged("API RoomService.CreateRoom", **room) else ("ListRooms", {})
+
+        def looked() -> int:
+            return len(logged(f"API RoomService.{asked[0]}", **asked[1]))
+
+        before = looked()
+        yield
+        every(0.1, lambda: looked() >= before + 2, "--wait to look")
 
     def dispatch(self, mode: Mode | None = None, seconds: float = 0) -> None:
         metadata = job_metadata(self.call_id, mode, seconds)
         self.edge.create_dispatch(self.room, self.agent.agent_name, metadata=metadata)
 
-    def ended(self, verdict: str, status: int) -> dict[str, Any]:
-        """Ended by itself: soon after the last thing happened, and long before its time."""
+    def before_the_last_look(self) -> timedelta:
+        """From the last look into the room to the list of rooms in which it was gone."""
+        into = self.edge.server.logged("API RoomService.ListParticipants", room=self.room)[-1]["ts"]
+        gone = next(entry["ts"] for entry in self.edge.server.logged("API RoomService.ListRooms") if entry["ts"] > into)
+        return timedelta(seconds=gone - into)
+
+    def ended(self, verdicts: Mapping[str, int]) -> dict[str, Any]:
+        """Ended by itself, with one of these verdicts and its exit status: soon after the last thing happened, and
+        long before its time."""
         assert self.running
         begun = time.monotonic()
         ran = self.running.result(WAIT)
         assert time.monotonic() - begun < SOON, ran.stdout
-        assert (ran.json["verdict"], ran.status) == (verdict, status), ran.stdout
+        assert (ran.json["verdict"], ran.status) in verdicts.items(), ran.stdout
         return ran.json
 
 
@@ -98,7 +117,7 @@ def test_from_before_the_room_to_healthy(call: Followed, phone: JoinPhone) -> No
     callee.ring()
     call.look_twice_more()
     callee.answer()
-    said = call.ended("healthy", 0)
+    said = call.ended({"healthy": 0})
     times = [steps(said)[step]["at"] for step in ("sip_dialing", "sip_ringing", "sip_answered")]
     assert all(times)
     assert times == sorted(times)
@@ -114,7 +133,7 @@ def test_from_before_anything_by_the_call_id(call: Followed, phone: JoinPhone, f
         log_row(call.database, call.call_id, "room_created", metadata={"room_name": call.room})
     call.dispatch()
     phone(call.room, status="active")
-    said = call.ended("healthy", 0)
+    said = call.ended({"healthy": 0})
     assert said["room"] == call.room
 
 
@@ -125,7 +144,7 @@ def test_ends_once_it_is_broken(call: Followed, phone: JoinPhone) -> None:
     call.dispatch(Mode.REQUEST_REJECTS)
     callee.answer()
     call.edge.wait_for_job(call.room)
-    said = call.ended("broken", 1)
+    said = call.ended({"broken": 1})
     assert said["broken"][0]["code"] == "LKD404"
 
 
@@ -138,7 +157,7 @@ def test_sees_a_phone_that_came_and_went(call: Followed, phone: JoinPhone) -> No
     callee = phone(call.room, status="dialing")
     call.look_twice_more()
     callee.leave()
-    said = call.ended("broken", 1)
+    said = call.ended({"broken": 1})
     (broken,) = said["broken"]
     assert (broken["step"], broken["code"], broken["confidence"]) == ("sip_ringing", "LKD205", "likely")
     assert callee.identity in broken["because"][0]["text"]
@@ -154,9 +173,13 @@ def test_ends_when_the_room_closes(call: Followed, phone: JoinPhone) -> None:
     phone(call.room, status="ringing")
     call.follow("--room", call.room)
     call.edge.delete_room(call.room)
-    said = call.ended("broken", 1)
-    (broken,) = said["broken"]
-    assert (broken["step"], broken["code"], broken["confidence"]) == ("sip_answered", "LKD206", "possible")
+    said = call.ended({"broken": 1, "unknown": 3})
+    if said["verdict"] == "unknown":
+        # On a busy machine the looks are so far apart that the phone may have been answered between two of them.
+        assert call.before_the_last_look() > NOTHING_MISSED - timedelta(seconds=0.5)
+    else:
+        (broken,) = said["broken"]
+        assert (broken["step"], broken["code"], broken["confidence"]) == ("sip_answered", "LKD206", "possible")
     assert said["room_details"]["open"] is False
     assert steps(said)["agent_audio"]["status"] == "ok"
 
@@ -169,7 +192,7 @@ def test_ends_at_its_time(call: Followed, phone: JoinPhone) -> None:
     phone(call.room, status="ringing")
     begun = time.monotonic()
     call.follow("--room", call.room, wait=8)
-    said = call.ended("in_progress", 0)
+    said = call.ended({"in_progress": 0})
     assert 8 < time.monotonic() - begun < 8 + SOON
     assert steps(said)["sip_answered"]["status"] == "pending"
     assert any("--wait" in hint for hint in said["would_settle"])
@@ -178,6 +201,6 @@ def test_ends_at_its_time(call: Followed, phone: JoinPhone) -> None:
 def test_without_anything_it_waits_in_vain(call: Followed) -> None:
     begun = time.monotonic()
     call.follow("--room", call.room, wait=3)
-    said = call.ended("unknown", 3)
+    said = call.ended({"unknown": 3})
     assert 3 < time.monotonic() - begun < 3 + SOON
     assert not said["timeline"]

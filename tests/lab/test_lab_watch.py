@@ -13,7 +13,7 @@ from tests.cli.watching import Watching, lines_of, metric_in, parsed, watching
 from tests.experiments.proxy import Proxy
 from tests.lab.doctor import Doctor
 from tests.lab.edge import Edge
-from tests.lab.servers import Database, LiveKitServer, Postgres, Redis, Server
+from tests.lab.servers import Database, LiveKitServer, Postgres, Redis
 from tests.lab.support import until
 
 pytestmark = pytest.mark.xdist_group("lab_watch")
@@ -60,14 +60,6 @@ def watch(tmp_path: Path, own_livekit: LiveKitServer, own_database: Database) ->
         yield watch
 
 
-def again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Starts a server that was stopped, on the port that it had."""
-    port = server.port  # type: ignore[attr-defined]
-    with monkeypatch.context() as patched:
-        patched.setattr("tests.lab.servers.free_port", lambda *_: port)
-        server.start()
-
-
 def failing(watch: Watching, check: str) -> Any:
     """What /healthz says of a check once it is not well."""
 
@@ -89,7 +81,7 @@ def well_again(watch: Watching) -> None:
     assert watch.process.poll() is None
 
 
-def test_livekit_stops_and_starts(watch: Watching, own_livekit: LiveKitServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_livekit_stops_and_starts(watch: Watching, own_livekit: LiveKitServer) -> None:
     own_livekit.stop()
     assert not own_livekit.alive
     try:
@@ -106,7 +98,7 @@ def test_livekit_stops_and_starts(watch: Watching, own_livekit: LiveKitServer, m
         labels = {"check": "call_logs.readable", "category": "call_logs"}
         assert watch.metric("check_status", **labels, status="passed") == 1, "the database is still there"
     finally:
-        again(own_livekit, monkeypatch)
+        own_livekit.start(own_livekit.port)
     well_again(watch)
     assert watch.metric("watch_state_changes_total", check="connection.reachable") == 2
     assert "connection.reachable  passed -> failed  LKD003" in watch.stdout
@@ -134,7 +126,7 @@ def test_the_database_stops_and_starts(
         labels = {"check": "worker.canary", "category": "worker"}
         assert watch.metric("check_status", **labels, status="passed") == 1, "LiveKit is still there"
     finally:
-        again(own_postgres, monkeypatch)
+        own_postgres.start(own_postgres.port)
     well_again(watch)
 
 
@@ -185,7 +177,7 @@ def test_files_are_whole_at_every_moment(
                 assert (failed["status"], failed["code"]) == ("failed", "LKD003")
                 assert "livekit" in failed["fix"].lower()
             finally:
-                again(own_livekit, monkeypatch)
+                own_livekit.start(own_livekit.port)
             until(lambda: parsed(document)["ok"], what="recovery in JSON")
             until(lambda: metric_in(metrics, "success", command="check") == 1, what="recovery in metrics")
             until(lambda: not parsed(junit).failures, what="recovery in JUnit")

@@ -71,6 +71,10 @@ class Pane:
         """What is on the screen, with the ANSI codes of its colours."""
         return self._captured(("-e",))
 
+    def history(self) -> str:
+        """What was on the screen and has left it at the top, and what is on it, in plain letters."""
+        return self._captured(("-S", "-"))
+
     def _wait_until(self, condition: Callable[[], bool], what: str) -> None:
         try:
             until(condition, what=what)

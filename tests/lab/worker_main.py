@@ -5,13 +5,14 @@ import itertools
 import json
 import os
 import time
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 from livekit.agents import AgentServer, JobContext, JobProcess, JobRequest
 from livekit.protocol import agent
-from livekit.rtc import IceTransportType, RtcConfiguration
+from livekit.rtc import IceTransportType, Room, RtcConfiguration
 
 from tests.lab.audio import publish_silence
 from tests.lab.modes import SETTINGS_VARIABLE, Mode, WorkerSettings, call_id_of
@@ -79,8 +80,22 @@ async def entrypoint(job: JobContext) -> None:
         muted = settings.mode is Mode.MUTED
         await publish_silence(job.room, track_name="agent-voice", muted=muted)
     if settings.mode is Mode.LEAVES_EARLY:
-        await asyncio.sleep(settings.seconds)
+        await told_to_leave(job.room, settings.seconds)
         job.shutdown("the lab's agent leaves early")
+
+
+async def told_to_leave(room: Room, most: float) -> None:
+    """Until somebody sets the agent's attribute `lab.leave`, or `most` seconds are over."""
+    told = asyncio.Event()
+
+    def look(*_: object) -> None:
+        if "lab.leave" in room.local_participant.attributes:
+            told.set()
+
+    room.on("participant_attributes_changed", look)
+    look()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(told.wait(), most)
 
 
 async def log_row(job: JobContext, state: str) -> None:
@@ -126,6 +141,7 @@ server = AgentServer(
     load_fnc=load,
     load_threshold=0.7 if SETTINGS.mode is Mode.AT_CAPACITY else SETTINGS.load_threshold,
     setup_fnc=PREWARM.get(SETTINGS.mode, prewarm),
+    job_memory_warn_mb=0,  # else each job's memory is added up, page by page, every few seconds
 )
 server.rtc_session(
     entrypoint,
