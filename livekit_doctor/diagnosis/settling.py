@@ -17,7 +17,7 @@ from livekit_doctor.diagnosis.values import values_of
 from livekit_doctor.diagnosis.verdict import would_show
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import Canary, ProbeResult, RecentCalls
-from livekit_doctor.flow import Confidence, Status, Step, Verdict
+from livekit_doctor.flow import LEGS, Confidence, Leg, Status, Step, Verdict
 
 
 def is_done(call: Call, line: str) -> bool:
@@ -66,7 +66,7 @@ def would_settle(
     unsure = [item for item in broken if item.confidence is not Confidence.PROVEN]
     if any(item.step is Step.JOB_ASSIGNED for item in unsure) and not call.settings.workers:
         hints.append("set the worker's HTTP endpoint (port 8081 unless configured) under workers in checks.yaml")
-    if hints and call.wanted_agent is None:
+    if call.wanted_agent is None and any(item.step in LEGS[Leg.AGENT] for item in unsure):
         hints.append("set agent.name in checks.yaml, or give --agent-name, so that its dispatch can be told apart")
     pending = [result for result in steps if result.status is Status.PENDING]
     if pending and verdict is not Verdict.BROKEN:

@@ -9,19 +9,22 @@ from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.settling import DONE, is_done
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence.observations import Coverage, Evidence
-from livekit_doctor.flow import Step
+from livekit_doctor.flow import Leg, Step
 from livekit_doctor.settings import Allowance, Allowances, Flow, Settings
 from tests.diagnosis.factories import (
     CALL,
     ROOM,
     SETTINGS,
+    agent,
     at,
+    audio,
     automatic,
     broken,
     canary,
     closed,
     codes,
     dispatch,
+    job,
     judge,
     look,
     phone,
@@ -81,3 +84,12 @@ def test_an_allowance_that_counts_from_the_answer_is_not_asked_for() -> None:
         found = judge(60, UNDISPATCHED, settings=settings)
         assert codes(found) == ["LKD401"]
         assert any("[sip_answered]" in line for line in found.would_settle) is asked
+
+
+def test_the_agents_name_is_asked_for_where_its_leg_is_in_doubt() -> None:
+    dialing = look(60, dispatch(0, job()), agent(1, audio()), phone("dialing", joined=0))
+    for seen, leg in ((UNDISPATCHED, Leg.AGENT), (dialing, Leg.PHONE)):
+        found = judge(60, seen, settings=UNNAMED)
+        assert [item.leg for item in found.broken] == [leg]
+        assert found.would_settle
+        assert any("set agent.name" in line for line in found.would_settle) is (leg is Leg.AGENT)
