@@ -1,6 +1,5 @@
 """The command line as a process, without any server."""
 
-import json
 import os
 import pty
 import select
@@ -10,14 +9,12 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
-from livekit_doctor.render.json.schemas import schema_of
 from tests import forked
+from tests.documents import validated
 
 COMPILED = {
     "PYTHONDONTWRITEBYTECODE": "",
@@ -46,14 +43,7 @@ class Ran:
     @cached_property
     def json(self) -> Any:
         """What was printed, which keeps to the schema that it names."""
-        document = json.loads(self.stdout)
-        validator(document["schema"]).validate(document)
-        return document
-
-
-@cache
-def validator(schema: str) -> Draft202012Validator:
-    return Draft202012Validator(schema_of(schema))
+        return validated(self.stdout)
 
 
 def start(*arguments: str, cwd: Path) -> "subprocess.Popen[str]":

@@ -13,12 +13,11 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from jsonschema import Draft202012Validator
 from junitparser import JUnitXml
 from prometheus_client.parser import text_string_to_metric_families
 
-from livekit_doctor.render.json.schemas import schema_of
 from tests.cli.command_line import CLEAN, COMPILES_NOTHING, PATIENCE
+from tests.documents import validated
 
 Answer = tuple[int, str, str]
 
@@ -83,7 +82,7 @@ def parsed(file: Path) -> Any:
     text = file.read_text()
     match file.suffix:
         case ".json":
-            return valid(text)
+            return validated(text)
         case ".xml":
             return JUnitXml.fromstring(text.encode())
         case ".prom":
@@ -91,18 +90,10 @@ def parsed(file: Path) -> Any:
     raise AssertionError(file)
 
 
-def valid(text: str) -> Any:
-    """A JSON document, which keeps to the schema that it names."""
-    document = json.loads(text)
-    schema = schema_of(document["schema"])
-    Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(document)
-    return document
-
-
 def lines_of(stdout: str) -> list[Any]:
     """The documents of `--format json`, each on a whole line, and each of its schema."""
     assert stdout == "" or stdout.endswith("\n")
-    documents = [valid(line) for line in stdout.splitlines()]
+    documents = [validated(line) for line in stdout.splitlines()]
     assert {document["schema"] for document in documents} <= {"livekit-doctor/watch/v1"}
     return documents
 

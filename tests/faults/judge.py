@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.cli.command_line import validator
+from tests.documents import validator
 from tests.faults.declared import Command, Fault
 from tests.faults.scene import Met
 

@@ -1,6 +1,5 @@
 """The tool as its users run it: the command line as a subprocess, in a folder of its own."""
 
-import json
 import os
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from typing import Any
 import yaml
 
 from tests import forked
-from tests.cli.command_line import validator
+from tests.documents import validated
 from tests.lab.servers import Database, LiveKitServer
 
 OWN_VARIABLES = ("LIVEKIT_", "CALL_LOGS_", "DATABASE_URL", "FORCE_COLOR", "COLUMNS")
@@ -31,8 +30,7 @@ class Ran:
     @cached_property
     def json(self) -> dict[str, Any]:
         """What was printed, which keeps to the schema that it names."""
-        parsed: dict[str, Any] = json.loads(self.stdout)
-        validator(parsed["schema"]).validate(parsed)
+        parsed: dict[str, Any] = validated(self.stdout)
         return parsed
 
     @property

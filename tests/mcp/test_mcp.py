@@ -14,12 +14,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jsonschema_rs
 import pytest
-from jsonschema import Draft202012Validator
 
 from livekit_doctor.mcp.bounded import LONGEST_DOCUMENT, bounded, short
-from livekit_doctor.render.json.schemas import schema_of
 from tests.cli.command_line import CLEAN
+from tests.documents import validator
 
 if TYPE_CHECKING:
     from mcp.client.client import Client
@@ -73,7 +73,7 @@ def asked(
 
 def document_of(result: CallToolResult) -> dict[str, Any]:
     document: dict[str, Any] = result.structured_content
-    Draft202012Validator(schema_of(document["schema"])).validate(document)
+    validator(document["schema"]).validate(document)
     return document
 
 
@@ -88,7 +88,7 @@ def test_what_is_served_reads_unless_it_is_told_otherwise(tmp_path: Path) -> Non
         async with client(tmp_path, *options) as opened:
             tools = (await opened.list_tools()).tools
             for tool in tools:
-                Draft202012Validator.check_schema(tool.input_schema)
+                jsonschema_rs.meta.validate(tool.input_schema)
                 assert tool.input_schema["additionalProperties"] is False
             return {tool.name: bool(tool.annotations and tool.annotations.read_only_hint) for tool in tools}
 

@@ -17,6 +17,7 @@ from livekit_doctor.catalogue.lookup import Topic
 from livekit_doctor.render.formats import FormatName, load
 from livekit_doctor.render.interface import text_of
 from livekit_doctor.render.report import ExplainReport, Report
+from tests.documents import validated
 from tests.each import each
 from tests.render.every_report import HOSTILE, every_report
 from tests.render.test_github import obeyed
@@ -24,7 +25,6 @@ from tests.render.test_junit import schema
 from tests.render.test_lint import sarif_errors
 from tests.render.test_markdown import ALLOWED, PARSERS
 from tests.render.test_markdown import Page as MarkdownPage
-from tests.render.test_schemas import validated
 
 OURS = {
     *("code", "status", "candidates", "consequences", "id", "category", "kind", "codes", "leg", "step", "name"),

@@ -5,8 +5,7 @@ from copy import deepcopy
 from importlib import resources
 
 import pytest
-from jsonschema import Draft202012Validator, ValidationError
-from jsonschema.validators import validator_for
+from jsonschema_rs import ValidationError, meta
 
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue.lookup import look_up
@@ -14,6 +13,7 @@ from livekit_doctor.render.interface import Format, text_of
 from livekit_doctor.render.json import JsonFormat, schemas
 from livekit_doctor.render.json.schemas import schema_of
 from livekit_doctor.render.report import ErrorReport, ExplainReport
+from tests.documents import validated
 from tests.each import each
 from tests.render.every_report import every_report, hostile_reports
 
@@ -21,17 +21,10 @@ NAMES = [file.name.removesuffix(".json") for file in resources.files(schemas).it
 FORM: Format = JsonFormat()
 
 
-def validated(text: str) -> dict[str, object]:
-    document: dict[str, object] = json.loads(text)
-    schema = schema_of(str(document["schema"]))
-    Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(document)
-    return document
-
-
 @each("name", NAMES)
 def test_each_is_a_schema_that_names_itself(name: str) -> None:
     schema = schema_of(f"livekit-doctor/{name.replace('.', '/')}")
-    validator_for(schema).check_schema(schema)
+    meta.validate(schema)
     assert schema["$id"] == schema["properties"]["schema"]["const"]
 
 
@@ -72,10 +65,9 @@ def test_a_document_inside_of_another_is_the_one_that_is_published(outer: str, a
 
 def test_a_document_with_another_key_or_without_one_is_refused() -> None:
     document = json.loads(text_of(every_report()["check"], FORM))
-    schema = schema_of("livekit-doctor/check/v1")
     more, less = deepcopy(document), deepcopy(document)
     more["checks"][0]["new"] = 1
     del less["checks"][0]["id"]
     for changed in (more, less):
         with pytest.raises(ValidationError):
-            Draft202012Validator(schema).validate(changed)
+            validated(json.dumps(changed))

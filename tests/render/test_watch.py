@@ -5,7 +5,7 @@ from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from jsonschema import ValidationError
+from jsonschema_rs import ValidationError
 from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
@@ -18,7 +18,8 @@ from livekit_doctor.render.json import health
 from livekit_doctor.render.json.watch import JsonLines, documents, ended
 from livekit_doctor.render.prometheus import watch as prometheus_watch
 from livekit_doctor.render.report import ErrorReport
-from tests.cli.watching import lines_of, valid
+from tests.cli.watching import lines_of
+from tests.documents import validated
 from tests.render.every_report import HOSTILE
 from tests.render.reports import every_status, printed, terminal
 
@@ -165,7 +166,7 @@ def test_hostile_text_changes_no_document() -> None:
 def test_a_document_with_another_key_or_one_of_another_event_is_refused() -> None:
     state, outcome = lines_of(lines(at(run(1, every_status()[0]))))
     end = json.loads(JsonLines().line(ended(ErrorReport("watch", "LKD001", "wrong", "right", 2), START)))
-    valid(json.dumps(end))
+    validated(json.dumps(end))
     wrong = [{**state, "new": 1}, {**state, "after": "none"}, {**state, "at": "yesterday"}, {**outcome, "check": "x.y"}]
     wrong += [{**end, "run": 1}, {**outcome, "error": end["error"]}]
     for key in state:
@@ -174,7 +175,7 @@ def test_a_document_with_another_key_or_one_of_another_event_is_refused() -> Non
         wrong.append(less)
     for document in wrong:
         with pytest.raises((ValidationError, KeyError)):
-            valid(json.dumps(document))
+            validated(json.dumps(document))
 
 
 # Health
