@@ -25,6 +25,11 @@ _SAYS: dict[Component, tuple[str, ...]] = {
         *("process exiting", "the room connection was not established", "the job task completed without"),
         *("no warmed process available", "error in entry function", "worker connection closed", "livekit::rtc_engine"),
         *("job exiting", "shutting down job task", "runner initialization timed out", "error launching job"),
+        *("supervised process run failed", "job process exited", "job is unresponsive", "job executor is unresponsive"),
+        *("job process orphaned", "job shutdown is taking too much time", "closing agent session due to participant"),
+        *("room not connect after job_entry", "all in-flight spawns failed", "timed out waiting for idle processes"),
+        *("initializing job runner", "job runner initialized", "received assignment for an unknown job"),
+        *("error in participant entrypoint", "AgentSession is closing", "AgentSession closed"),
     ),
     "server": (
         *("not dispatching agent job", "failed to send job request", "failed to assign job to worker"),
@@ -38,7 +43,7 @@ _SAYS: dict[Component, tuple[str, ...]] = {
         *("Creating SIP participant", "SIP call failed", "SIP invite failed", "Closing outbound call"),
         *("signaling timestamps", "Outbound SIP call established", "SIP call ended", "track subscribed"),
         *("outbound call transferred", "inbound call transferred", "Closing inbound call", "processing invite"),
-        *("waiting for calls to finish", "Bridging SIP"),
+        *("waiting for calls to finish", "Bridging SIP", "sip participant joined room"),
     ),
 }
 """How their messages begin, of those that a diagnosis knows or that people paste. What a formatter of the team's own
