@@ -207,7 +207,7 @@ def _header(line: str) -> _Header | None:
 
 def _of_columns(delimiter: str, names: Sequence[str], folded: Sequence[str]) -> _Header | None:
     message, time, level, logger = (_place(folded, known) for known in (_MESSAGES, _TIMES, _LEVELS, _LOGGERS))
-    day = time if set(folded) >= {"date", "time"} else -1
+    day = folded.index("date") if set(folded) >= {"date", "time"} else -1
     time = folded.index("time") if day >= 0 else time
     if message < 0 and max(level, logger) >= 0:
         message = _place(folded, frozenset({_EVENT}))
