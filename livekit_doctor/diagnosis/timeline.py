@@ -1,6 +1,6 @@
 """Everything that is known to have happened, in one order."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from livekit_doctor.diagnosis.call import Call
@@ -21,7 +21,7 @@ def timeline(call: Call, proofs: Proofs) -> tuple[TimelineEntry, ...]:
         *_rows(call),
         *_dated(proofs),
         *_jobs(call),
-        *_phone(call, {(line.at, line.source) for line in lines}),
+        *_phone(call, lines),
         *_left(call),
         *_told(call),
         *lines,
@@ -63,9 +63,12 @@ def _jobs(call: Call) -> Iterator[TimelineEntry]:
             )
 
 
-def _phone(call: Call, told: Container[tuple[datetime, str]]) -> Iterator[TimelineEntry]:
-    """What was seen of the phone, and what the carrier answered: not what a line of a log, `told` by its time and
-    source, says itself."""
+def _phone(call: Call, lines: Iterable[TimelineEntry]) -> Iterator[TimelineEntry]:
+    """What was seen of the phone, and what the carrier answered: not what a line of a log says itself, which is of its
+    time and source, or of its time and ends with the same words."""
+    told: dict[datetime, list[TimelineEntry]] = {}
+    for line in lines:
+        told.setdefault(line.at, []).append(line)
     for at, status in call.phone_states:
         yield TimelineEntry(
             at=at,
@@ -77,7 +80,14 @@ def _phone(call: Call, told: Container[tuple[datetime, str]]) -> Iterator[Timeli
     for answer in call.answers:
         if answer.kind in (Kind.ANSWERED, Kind.STARTED):
             continue  # proves a step, which is there already
-        if answer.when is None or (answer.when, answer.because.source) in told:
+        if answer.when is None:
+            continue
+        of_then = told.get(answer.when, ())
+        words = answer.words.strip()
+        if any(
+            line.source == answer.because.source or (words and words in f"{line.event} {line.detail}")
+            for line in of_then
+        ):
             continue
         yield TimelineEntry(
             at=answer.when,

@@ -80,7 +80,7 @@ def component(record: Record, given: Component | None = None) -> Component | Non
     said = next((log for log in _COMPONENTS if _says(log, record.message)), None)
     if said is not None and _is_in_place(record) and (said == "worker" or _may_be_go(record)):
         return said
-    if given in ("server", "sip") and _is_log(record):
+    if given in ("server", "sip") and is_log(record):
         return given
     if record.logger.startswith(_LIVEKITS):
         return "worker"
@@ -89,10 +89,10 @@ def component(record: Record, given: Component | None = None) -> Component | Non
         return "worker"
     if _is_of_agents(record.traceback):
         return "worker"
-    return given if given is not None and _is_log(record) else "app" if _has_ids(record) else None
+    return given if given is not None and is_log(record) else "app" if _has_ids(record) else None
 
 
-def _is_log(record: Record) -> bool:
+def is_log(record: Record) -> bool:
     """Whether it is a line of some log, such as the team's own lines in a worker's."""
     return bool(record.format and (record.level or record.logger or record.at or record.time_of_day))
 

@@ -26,6 +26,10 @@ _BUDGET = 20_000_000
 _SHOWN, _SHOWN_OF_EACH = 3, 120
 """Lines that nothing recognised which are shown, and characters of each."""
 
+_LIKE_A_LOG = re.compile(
+    r"\d{1,2}:\d\d:\d\d|\b(?:DEBUG|INFO|WARN|WARNING|ERROR|FATAL|CRITICAL)\b|^\s*[\[{]|\"\w+\": ?|[\w.]=[\"'\w{]"
+    r"|Traceback \(most|^\s+(?:at \S|File \")|\w(?:Error|Exception)\b|\|\s*[\[{]"
+)
 _PRINTED = re.compile(r"(?:(?<=[\s:(])|^)(?:[A-Za-z_$][\w$]*(?: \[\w+\])? )?\{(?=\s*$| ?['\"]?\w+['\"]?: )")
 """What opens an object, alone or behind the name of its class."""
 _MOST_PRINTED = 200
@@ -35,16 +39,27 @@ _DECODER = json.JSONDecoder(strict=False)
 
 
 class Unrecognised(Struct):
-    """Lines of a text that are nothing that is known: how many, and the first of them."""
+    """Lines of a text that are nothing that is known: how many, and the first of them, those that look like a log's
+    before what people say around it."""
 
     count: int = 0
-    first: list[str] = field(default_factory=list)
+    _of_logs: list[str] = field(default_factory=list)
+    _others: list[str] = field(default_factory=list)
 
     def add(self, line: str) -> None:
         if any(map(str.isalnum, line)):
             self.count += 1
-            if len(self.first) < _SHOWN:
-                self.first.append(shortened(redact_text(line[:2_000].strip()), _SHOWN_OF_EACH))
+            kept = self._of_logs if _LIKE_A_LOG.search(line[:400]) else self._others
+            if len(kept) < _SHOWN:
+                kept.append(shortened(redact_text(line[:2_000].strip()), _SHOWN_OF_EACH))
+
+    @property
+    def first(self) -> tuple[str, ...]:
+        return (*self._of_logs, *self._others)[:_SHOWN]
+
+    def plus(self, other: "Unrecognised") -> "Unrecognised":
+        """Both, the other's behind its own."""
+        return Unrecognised(self.count + other.count, self._of_logs + other._of_logs, self._others + other._others)
 
 
 class Document(Struct, frozen=True):
