@@ -8,7 +8,8 @@ from livekit_doctor.diagnosis.component_logs import shown_fields
 from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.log_lines import lines_of, tells
 from livekit_doctor.diagnosis.proofs import Clock, Proofs
-from livekit_doctor.diagnosis.result import TimelineEntry
+from livekit_doctor.diagnosis.result import TimelineEntry, UndatedEntry
+from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.evidence.records.tracebacks import raised
 from livekit_doctor.flow import SPEC
 
@@ -153,13 +154,31 @@ _DETAILS = ("agent_name", "job_id", "job_type", "worker_id", "participant", "sta
 """The fields of a log line that the timeline shows."""
 
 
+def undated(call: Call) -> tuple[UndatedEntry, ...]:
+    """The lines of the call that have a time of day and no date, in the order of their times."""
+    lines = [line for line in lines_of(call) if line.at is None and "time_of_day" in line.fields and tells(line)]
+    entries = [
+        UndatedEntry(
+            time_of_day=line.fields["time_of_day"],
+            source=f"{line.log} log",
+            event=line.message,
+            detail=", ".join(_shown(line)),
+        )
+        for line in lines
+    ]
+    return tuple(sorted(dict.fromkeys(entries), key=lambda entry: entry.time_of_day))
+
+
+def _shown(line: LogLine) -> list[str]:
+    shown = shown_fields(line, _DETAILS)
+    return [*shown, raised(line.traceback)] if line.traceback else shown
+
+
 def _log_lines(call: Call) -> Iterator[TimelineEntry]:
     of_no_zone: set[str] = set()
     for line in lines_of(call):
         if line.at is not None and tells(line):
-            shown = shown_fields(line, _DETAILS)
-            if line.traceback:
-                shown.append(raised(line.traceback))
+            shown = _shown(line)
             if not line.zoned and line.log not in of_no_zone:
                 of_no_zone.add(line.log)
                 shown.append("times of this log have no zone, and are taken as UTC")
