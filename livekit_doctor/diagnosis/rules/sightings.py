@@ -12,7 +12,7 @@ from livekit_doctor.diagnosis.dial_errors import DIALED
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.names import few
 from livekit_doctor.diagnosis.proofs import Proofs
-from livekit_doctor.diagnosis.said import LEFT_ROOM
+from livekit_doctor.diagnosis.said import LEFT_ROOM, Said
 from livekit_doctor.diagnosis.seen_room import declined, taken
 from livekit_doctor.diagnosis.times import DATE_RESOLUTION
 from livekit_doctor.evidence.observations import DeployedAgent, Dispatch, Job, Sighting
@@ -126,6 +126,25 @@ def agent_not_deployed(call: Call, proofs: Proofs) -> Finding | None:
         because=(Because(source="what was pasted", text=text),),
         candidates=(other,),
         values={"agent_name": names[0] if code == "LKD102" else wanted, "other_name": wanted},
+    )
+
+
+def worker_keeps_crashing(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD101: what was pasted shows that the worker's container ends again and again, of whatever moment: while it
+    does, no worker is registered."""
+    crashing = [line for line in call.component_logs.anywhere(Said.CRASHING) if line.read.excerpt]
+    if not crashing or _reached(call, proofs) or Step.AGENT_DISPATCHED not in proofs:
+        return None
+    fields = crashing[-1].fields
+    who = ", ".join(f"{name} {fields[name]}" for name in ("pod", "restarts") if name in fields)
+    text = f"{crashing[-1].message}{f': {who}' if who else ''}"
+    return Finding(
+        code="LKD101",
+        step=Step.JOB_ASSIGNED,
+        confidence=Confidence.POSSIBLE,
+        because=(Because(source="what was pasted", text=text),),
+        candidates=("LKD105", "LKD402"),
+        values={"agent_name": call.wanted_agent} if call.wanted_agent else {},
     )
 
 
@@ -259,6 +278,7 @@ RULES = (
     no_job,
     worker_of_almost_the_name,
     agent_not_deployed,
+    worker_keeps_crashing,
     job_declined,
     job_without_worker,
     job_failed,
