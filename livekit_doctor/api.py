@@ -30,6 +30,7 @@ from livekit_doctor.diagnosis.result import (
     RoomResult,
     StepResult,
     TimelineEntry,
+    UndatedEntry,
     WarningResult,
 )
 from livekit_doctor.errors import ConfigError, UserError
@@ -67,6 +68,7 @@ __all__ = [
     "Subject",
     "TimelineEntry",
     "TraceRun",
+    "UndatedEntry",
     "UserError",
     "Verdict",
     "WarningResult",

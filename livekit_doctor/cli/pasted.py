@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 SHOWN = 10
 """Rooms that an error lists."""
+SHOWN_IDS = 5
+"""Ids that an error lists."""
 
 
 def read_pasted(names: Sequence[str], settings: "Settings", subject: "Subject") -> "Reading":
@@ -47,13 +49,28 @@ def _require_anything(
         message = f"nothing in {name} is recognised as anything of LiveKit's ({count} read)"
         shown = " / ".join(line for entry in reading.coverage for line in entry.unknown_lines)
         message += f": {shown}" if shown else ""
-    raise UserError(
-        "LKD601",
-        message,
-        "paste lines of livekit-server's, livekit-sip's or the worker's log, the error of an API call,\n"
-        "what lk prints, webhook bodies, or rows of the call state logs",
-        Exit.UNDECIDED,
-    )
+    ids = _ids_in(texts)
+    if ids:
+        message += f"; it has ids of LiveKit's: {', '.join(ids)}"
+    raise UserError("LKD601", message, _INSTEAD.format(of=_OF_IDS.format(ids[0]) if ids else ""), Exit.UNDECIDED)
+
+
+_INSTEAD = (
+    "paste lines of livekit-server's, livekit-sip's or the worker's log{of}, the error of an API call,\n"
+    "what lk prints, webhook bodies, or rows of the call state logs"
+)
+_OF_IDS = " that have one of these ids (grep {} FILE, and the lines around it)"
+
+
+def _ids_in(texts: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """The first ids of LiveKit's in the texts, of whatever kind."""
+    import re
+
+    found = re.compile(r"(?<![A-Za-z0-9_])[A-Z]{2,3}_[A-Za-z0-9]{8,24}(?![A-Za-z0-9_])")
+    named = (match for _, text in texts for match in found.findall(text))
+    # A constant's name, such as SIP_TRUNK01, has no small letter.
+    ids = dict.fromkeys(name for name in named if any(map(str.islower, name)))
+    return tuple(ids)[:SHOWN_IDS]
 
 
 def _require_one_call(reading: "Reading", subject: "Subject") -> None:

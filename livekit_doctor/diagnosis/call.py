@@ -48,7 +48,9 @@ class Call(Seen, frozen=True, dict=True):
     @cached_property
     def trunk_id(self) -> str | None:
         """The SIP trunk that the phone was dialled through, as far as any source names it."""
-        named = [phone.attributes.get("sip.trunkID", "") for phone in self.phones_seen]
+        told = {line.fields.get("sip_trunk", "") for line in self.component_logs.own} - {""}
+        named = [told.pop()] if len(told) == 1 else []
+        named += [phone.attributes.get("sip.trunkID", "") for phone in self.phones_seen]
         named += [answer.trunk_id for answer in self.answers]
         lines = self.component_logs.ever_said(Said.SIP_CREATING, Said.SIP_ACCEPTED)
         named += [line.fields.get("sip_trunk") or line.fields.get("trunk_id", "") for line in lines]

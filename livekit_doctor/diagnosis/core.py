@@ -11,6 +11,7 @@ from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.earlier import earlier_attempts
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
+from livekit_doctor.diagnosis.log_lines import set_aside
 from livekit_doctor.diagnosis.proofs import Proofs, age, overdue, prove
 from livekit_doctor.diagnosis.result import (
     AttemptResult,
@@ -22,13 +23,13 @@ from livekit_doctor.diagnosis.result import (
 from livekit_doctor.diagnosis.rules import CALL_RULES, SECOND_LOOKS, agent_logs, agents, jobs, rows
 from livekit_doctor.diagnosis.settling import would_settle
 from livekit_doctor.diagnosis.setup import Setup
-from livekit_doctor.diagnosis.timeline import timeline
+from livekit_doctor.diagnosis.timeline import timeline, undated
 from livekit_doctor.diagnosis.times import SECOND_LOOK
 from livekit_doctor.diagnosis.values import values_of
 from livekit_doctor.diagnosis.verdict import verdict_of
 from livekit_doctor.diagnosis.warnings import warnings
 from livekit_doctor.evidence import sources
-from livekit_doctor.evidence.observations import Evidence, LogRow
+from livekit_doctor.evidence.observations import Coverage, Evidence, LogRow
 from livekit_doctor.flow import FLOW, LEGS, NOTHING_BROKEN, SPEC, Confidence, Leg, Status, Step, Verdict, order
 from livekit_doctor.settings import Settings
 
@@ -93,6 +94,11 @@ def _unique_rows(setup: Setup) -> tuple[LogRow, ...]:
     return tuple(rows.values())
 
 
+def _coverage(call: Call) -> tuple[Coverage, ...]:
+    aside = set_aside(call)
+    return tuple(replace(entry, set_aside=aside[entry.source]) for entry in call.setup.evidence.coverage)
+
+
 def _diagnose(call: Call) -> Diagnosis:
     proofs = prove(call)
     found = (finding for rule in CALL_RULES if (finding := rule(call, proofs)))
@@ -114,9 +120,10 @@ def _diagnose(call: Call) -> Diagnosis:
         ruled_out=_ruled_out(findings, broken),
         would_settle=would_settle(call, broken, verdict, steps),
         timeline=timeline(call, proofs),
+        undated=undated(call),
         warnings=warnings(call, proofs, steps),
         attempts=(),
-        coverage=call.setup.evidence.coverage,
+        coverage=_coverage(call),
         inbound=call.inbound,
         not_covered=_not_covered(call, steps) if verdict in NOTHING_BROKEN else (),
         look_again=SECOND_LOOK.total_seconds() if undecided else None,

@@ -1,8 +1,10 @@
 """The lines of the components' logs that are about a call, and what to look for in those logs."""
 
+from collections import Counter
+
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.evidence.logs.needles import Needles
-from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.evidence.observations import LogLine, Sighting
 
 _SERVER_TELLS = (
     "API RoomService.CreateRoom",
@@ -71,6 +73,14 @@ def lines_of(call: Call) -> tuple[LogLine, ...]:
     return tuple(sorted(lines.values(), key=lambda line: (line.log, line.file, line.order)))
 
 
+def set_aside(call: Call) -> Counter[str]:
+    """How much of what was recognised in pasted texts is of other calls, by the text."""
+    own = {id(line) for line in call.component_logs.own}
+    lines = (line for line in call.setup.all(LogLine) if id(line) not in own)
+    rooms = (item for item in call.setup.all(Sighting) if call.room and item.room not in ("", call.room.name))
+    return Counter(item.read.source for item in (*lines, *rooms) if item.read.excerpt)
+
+
 def is_noise(line: LogLine) -> bool:
     """Whether a line is one of those that healthy calls have too, and that look like faults (design
     fact 12)."""
@@ -85,8 +95,8 @@ def is_noise(line: LogLine) -> bool:
 
 
 def tells(line: LogLine) -> bool:
-    """Whether a line has a place in the call's timeline."""
-    if not line.by_id or line.at is None or line.level == "debug" or is_noise(line):
+    """Whether a line has a place in the story of the call."""
+    if not line.by_id or line.level == "debug" or is_noise(line):
         return False
     if line.log == "worker":
         return line.logger not in _LIBRARY_LOGGERS

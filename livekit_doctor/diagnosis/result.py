@@ -42,6 +42,15 @@ class TimelineEntry(Struct, frozen=True, kw_only=True):
     clock: str = ""
 
 
+class UndatedEntry(Struct, frozen=True, kw_only=True):
+    """What a line of the call says that has no more than a time of day: when it was among the others nobody knows."""
+
+    time_of_day: str
+    source: str
+    event: str
+    detail: str = ""
+
+
 class WarningResult(Struct, frozen=True, kw_only=True):
     code: str
     message: str
@@ -89,8 +98,9 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
     inbound: bool = False
     not_covered: tuple[Step, ...] = ()
     look_again: float | None = None
+    undated: tuple[UndatedEntry, ...] = ()
 
     @property
     def evidence_found(self) -> bool:
         """Whether anything at all is known of the call."""
-        return bool(self.timeline) or any(result.status is Status.OK for result in self.steps)
+        return bool(self.timeline or self.undated) or any(result.status is Status.OK for result in self.steps)

@@ -86,6 +86,8 @@ class Said(StrEnum):
     RAISED = auto()
     EXITED = auto()
     """A job's process ended with an exit code other than 0."""
+    CRASHING = auto()
+    """What runs the worker says that its container ends again and again."""
     PROCESS_DIED = auto()
     """A process for jobs broke down; whose it was the line does not say (Node's)."""
     UNRESPONSIVE = auto()
@@ -224,6 +226,7 @@ MEANINGS = (
     _Meaning("worker", "job process exited unexpectedly", Said.EXITED, _of_job),
     _Meaning("worker", "job process exited unexpectedly", Said.PROCESS_DIED),
     _Meaning("worker", "the container was killed", Said.PROCESS_DIED),
+    _Meaning("worker", "the container ends again and again", Said.CRASHING),
     _Meaning("worker", "job crashed", Said.EXITED),
     _Meaning("worker", "process exiting", Said.PROCESS_EXITS, _of_job),
     _Meaning("worker", "job exiting", Said.PROCESS_EXITS, _of_job),

@@ -1,6 +1,6 @@
 """Everything that is known to have happened, in one order."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from livekit_doctor.diagnosis.call import Call
@@ -8,7 +8,8 @@ from livekit_doctor.diagnosis.component_logs import shown_fields
 from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.log_lines import lines_of, tells
 from livekit_doctor.diagnosis.proofs import Clock, Proofs
-from livekit_doctor.diagnosis.result import TimelineEntry
+from livekit_doctor.diagnosis.result import TimelineEntry, UndatedEntry
+from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.evidence.records.tracebacks import raised
 from livekit_doctor.flow import SPEC
 
@@ -21,7 +22,7 @@ def timeline(call: Call, proofs: Proofs) -> tuple[TimelineEntry, ...]:
         *_rows(call),
         *_dated(proofs),
         *_jobs(call),
-        *_phone(call, {(line.at, line.source) for line in lines}),
+        *_phone(call, lines),
         *_left(call),
         *_told(call),
         *lines,
@@ -63,9 +64,12 @@ def _jobs(call: Call) -> Iterator[TimelineEntry]:
             )
 
 
-def _phone(call: Call, told: Container[tuple[datetime, str]]) -> Iterator[TimelineEntry]:
-    """What was seen of the phone, and what the carrier answered: not what a line of a log, `told` by its time and
-    source, says itself."""
+def _phone(call: Call, lines: Iterable[TimelineEntry]) -> Iterator[TimelineEntry]:
+    """What was seen of the phone, and what the carrier answered: not what a line of a log says itself, which is of its
+    time and source, or of its time and ends with the same words."""
+    told: dict[datetime, list[TimelineEntry]] = {}
+    for line in lines:
+        told.setdefault(line.at, []).append(line)
     for at, status in call.phone_states:
         yield TimelineEntry(
             at=at,
@@ -77,7 +81,14 @@ def _phone(call: Call, told: Container[tuple[datetime, str]]) -> Iterator[Timeli
     for answer in call.answers:
         if answer.kind in (Kind.ANSWERED, Kind.STARTED):
             continue  # proves a step, which is there already
-        if answer.when is None or (answer.when, answer.because.source) in told:
+        if answer.when is None:
+            continue
+        of_then = told.get(answer.when, ())
+        words = answer.words.strip()
+        if any(
+            line.source == answer.because.source or (words and words in f"{line.event} {line.detail}")
+            for line in of_then
+        ):
             continue
         yield TimelineEntry(
             at=answer.when,
@@ -143,13 +154,31 @@ _DETAILS = ("agent_name", "job_id", "job_type", "worker_id", "participant", "sta
 """The fields of a log line that the timeline shows."""
 
 
+def undated(call: Call) -> tuple[UndatedEntry, ...]:
+    """The lines of the call that have a time of day and no date, in the order of their times."""
+    lines = [line for line in lines_of(call) if line.at is None and "time_of_day" in line.fields and tells(line)]
+    entries = [
+        UndatedEntry(
+            time_of_day=line.fields["time_of_day"],
+            source=f"{line.log} log",
+            event=line.message,
+            detail=", ".join(_shown(line)),
+        )
+        for line in lines
+    ]
+    return tuple(sorted(dict.fromkeys(entries), key=lambda entry: entry.time_of_day))
+
+
+def _shown(line: LogLine) -> list[str]:
+    shown = shown_fields(line, _DETAILS)
+    return [*shown, raised(line.traceback)] if line.traceback else shown
+
+
 def _log_lines(call: Call) -> Iterator[TimelineEntry]:
     of_no_zone: set[str] = set()
     for line in lines_of(call):
         if line.at is not None and tells(line):
-            shown = shown_fields(line, _DETAILS)
-            if line.traceback:
-                shown.append(raised(line.traceback))
+            shown = _shown(line)
             if not line.zoned and line.log not in of_no_zone:
                 of_no_zone.add(line.log)
                 shown.append("times of this log have no zone, and are taken as UTC")

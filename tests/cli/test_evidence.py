@@ -51,6 +51,16 @@ def test_as_json(tmp_path: Path) -> None:
     assert (ran.status, ran.json["verdict"], ran.json["error"]["code"]) == (3, "unknown", "LKD601")
 
 
+def test_ids_in_what_is_not_recognised_are_named(tmp_path: Path) -> None:
+    text = "Our agent CA_7rKmXw3PzTqL never published TR_AMz8vQk3HtPwLd, with SIP_TRUNK_OUTBOUND set."
+    ran = run("trace", "--evidence", "-", cwd=tmp_path, stdin=text)
+    assert ran.status == 3
+    assert "ids of LiveKit's: CA_7rKmXw3PzTqL, TR_AMz8vQk3HtPwLd\n" in ran.stderr + ran.stdout
+    assert "grep CA_7rKmXw3PzTqL FILE" in ran.stderr + ran.stdout
+    ran = run("trace", "--evidence", "-", cwd=tmp_path, stdin="lunch?")
+    assert "ids of" not in ran.stderr + ran.stdout
+
+
 def test_several_files_make_one_call(tmp_path: Path) -> None:
     room = "request-raises"
     (tmp_path / "server.txt").write_text("\n".join(lines("livekit-server.jsonl", room, "failed to assign")))

@@ -1,7 +1,7 @@
 """Both legs by what was seen of a room at another time, and pasted: webhooks, earlier answers of the API.
 
 Nobody knows how old things were at that moment, nor what came after it: what was missing then is at most
-`possible`. LKD102, 103, 204, 206, 401, 402, 404, 406, 407, 411, 413.
+`possible`. LKD101, 102, 103, 204, 206, 401, 402, 404, 406, 407, 411, 413.
 """
 
 from datetime import datetime
@@ -10,11 +10,12 @@ from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.dial_errors import DIALED
 from livekit_doctor.diagnosis.findings import Because, Finding
+from livekit_doctor.diagnosis.names import few
 from livekit_doctor.diagnosis.proofs import Proofs
-from livekit_doctor.diagnosis.said import LEFT_ROOM
+from livekit_doctor.diagnosis.said import LEFT_ROOM, Said
 from livekit_doctor.diagnosis.seen_room import declined, taken
 from livekit_doctor.diagnosis.times import DATE_RESOLUTION
-from livekit_doctor.evidence.observations import Dispatch, Job, Sighting
+from livekit_doctor.evidence.observations import DeployedAgent, Dispatch, Job, Sighting
 from livekit_doctor.flow import Confidence, Step
 
 _REASONS: dict[str, tuple[str, Step, Confidence, tuple[str, ...]]] = {
@@ -105,6 +106,46 @@ def worker_of_almost_the_name(call: Call, proofs: Proofs) -> Finding | None:
             values={"agent_name": name, "other_name": call.wanted_agent or ""},
         )
     return None
+
+
+def agent_not_deployed(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD102, 101: what a person picked has a dispatch for one name, and agents that LiveKit Cloud hosts under others.
+    With one of those it may be the name that is wrong; `lk agent status` shows one of several."""
+    if not call.only_excerpts or _reached(call, proofs) or Step.AGENT_DISPATCHED not in proofs or call.nearly_named:
+        return None
+    wanted, names = call.wanted_agent, sorted({one.agent_name for one in call.setup.all(DeployedAgent)})
+    if not wanted or not names or wanted in names or any(worker.name in ("", wanted) for worker in call.workers):
+        return None
+    shown = few(f'"{name}"' for name in names)
+    text = f'the dispatch is for "{wanted}", and of the agents that are deployed what was pasted shows {shown} only'
+    code, other = ("LKD102", "LKD101") if len(names) == 1 else ("LKD101", "LKD102")
+    return Finding(
+        code=code,
+        step=Step.JOB_ASSIGNED,
+        confidence=Confidence.POSSIBLE,
+        because=(Because(source="what was pasted", text=text),),
+        candidates=(other,),
+        values={"agent_name": names[0] if code == "LKD102" else wanted, "other_name": wanted},
+    )
+
+
+def worker_keeps_crashing(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD101: what was pasted shows that the worker's container ends again and again, of whatever moment: while it
+    does, no worker is registered."""
+    crashing = [line for line in call.component_logs.anywhere(Said.CRASHING) if line.read.excerpt]
+    if not crashing or _reached(call, proofs) or Step.AGENT_DISPATCHED not in proofs:
+        return None
+    fields = crashing[-1].fields
+    who = ", ".join(f"{name} {fields[name]}" for name in ("pod", "restarts") if name in fields)
+    text = f"{crashing[-1].message}{f': {who}' if who else ''}"
+    return Finding(
+        code="LKD101",
+        step=Step.JOB_ASSIGNED,
+        confidence=Confidence.POSSIBLE,
+        because=(Because(source="what was pasted", text=text),),
+        candidates=("LKD105", "LKD402"),
+        values={"agent_name": call.wanted_agent} if call.wanted_agent else {},
+    )
 
 
 def job_declined(call: Call, proofs: Proofs) -> Finding | None:
@@ -236,6 +277,8 @@ RULES = (
     only_the_automatic_dispatch,
     no_job,
     worker_of_almost_the_name,
+    agent_not_deployed,
+    worker_keeps_crashing,
     job_declined,
     job_without_worker,
     job_failed,

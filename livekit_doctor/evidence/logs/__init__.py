@@ -96,7 +96,7 @@ def _coverage(name: str, status: Literal["read", "empty", "unread"], problem: Pr
         problem=problem,
         recognised=dict(scan.sample.recognised),
         not_recognised=unknown.count,
-        unknown_lines=tuple(unknown.first),
+        unknown_lines=unknown.first,
         lines=None if scan.sample.whole else scan.file.lines,
     )
 

@@ -105,8 +105,7 @@ class Sample(Struct):
         self.recognised.clear()
         self.formats.clear()
         self.first_at = self.last_at = None
-        self.unknown.count += self._of_others.count
-        self.unknown.first = (self._of_others.first + self.unknown.first)[:3]
+        self.unknown = self._of_others.plus(self.unknown)
 
 
 def windows(data: bytes, most: int = RECORDS) -> Iterator[tuple[int, Window]]:

@@ -20,7 +20,7 @@ from livekit_doctor.evidence.logs.windows import Window, begins_record, window_a
 from livekit_doctor.evidence.observations import LogFile, LogLine, Observation, Read
 from livekit_doctor.evidence.pasted import api_errors
 from livekit_doctor.evidence.pasted.interface import Context, Recogniser
-from livekit_doctor.evidence.records import shapes, tracebacks
+from livekit_doctor.evidence.records import columns, shapes, tracebacks
 from livekit_doctor.evidence.records.component import component
 from livekit_doctor.evidence.records.fields import room_in
 from livekit_doctor.evidence.records.lines import GONE, strip
@@ -72,7 +72,7 @@ class Scan:
 
     def run(self, parts: Iterator[bytes], progress: Callable[[], None] = lambda: None) -> None:
         """Goes through the log. Raises what the stream raises; what was read until then is kept."""
-        blocks = Blocks(parts, begins_record)
+        blocks = Blocks(columns.in_parts(parts), begins_record)
         last = Block(b"", 1)
         try:
             for block in blocks:

@@ -43,6 +43,8 @@ class Coverage(Value, frozen=True):
     """The first of them."""
     lines: int | None = None
     """How many lines a log has of which not all were looked at; None where all were."""
+    set_aside: int = 0
+    """How much of what was recognised in a text is of other calls than the one that is asked about."""
 
 
 Observation = (

@@ -34,6 +34,7 @@ def read(texts: Sequence[tuple[str, str]], now: datetime, call_logs: CallLogs | 
 
 
 def _read(name: str, text: str, now: datetime, call_logs: CallLogs) -> Reading:
+    from livekit_doctor.evidence.pasted import own_words
     from livekit_doctor.evidence.pasted.recognisers import RECOGNISERS
 
     source = f"{sources.EVIDENCE} {name}"
@@ -46,13 +47,18 @@ def _read(name: str, text: str, now: datetime, call_logs: CallLogs) -> Reading:
             excerpt.take(found.first, found.last)
             observations += found.observations
             recognised[found.kind] += found.count
+    for found in own_words.found_in(excerpt, tuple(observations), context):
+        excerpt.take(found.first, found.last)
+        observations += found.observations
+        recognised[found.kind] += found.count
+    observations = own_words.with_rooms(excerpt, observations)
     unknown = excerpt.not_recognised
     coverage = Coverage(
         source=source,
         status="read" if recognised else "empty",
         recognised=dict(recognised),
         not_recognised=unknown.count,
-        unknown_lines=tuple(unknown.first),
+        unknown_lines=unknown.first,
     )
     return Reading(observations=tuple(_in_order(ranked(observations))), coverage=(coverage,))
 

@@ -10,8 +10,8 @@ from itertools import takewhile
 
 from msgspec import Struct
 
-from livekit_doctor.evidence.observations import DeployedAgent, Dispatch, Observation, Participant, Sighting
-from livekit_doctor.evidence.pasted.deployed_agents import AGENT, deployed
+from livekit_doctor.evidence.observations import Dispatch, Observation, Participant, Sighting
+from livekit_doctor.evidence.pasted.deployed_agents import AGENT, deployed, named
 from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.evidence.pasted.lk_output import DISPATCH, INBOUND, OUTBOUND, PARTICIPANT, ROOM, RULE, read_answer
 from livekit_doctor.evidence.records.excerpt import Excerpt
@@ -21,6 +21,12 @@ _BORDER = re.compile(r"[\s┌┬┐├┼┤└┴┘─+=|│-]+$")
 _EDGE = re.compile(r"\s*[│|]")
 _PARTICIPANT = re.compile(r"(?P<identity>\S.*?) \((?P<state>JOINING|JOINED|ACTIVE|DISCONNECTED)\)\s+tracks: \d+\s*$")
 _OF_ROOM = re.compile(r"\blk (?:room )?participants list (?:--room )?[\"']?(?P<room>[^\s\"']+)")
+_AROUND = re.compile(
+    r"\s*Using (?:project|agent|deployment|url|default project) \[[^\]]+\]"
+    r"|[^\n]{0,80}?[$#%>❯➜»)] *lk (?:agent|dispatch|room|sip|project|cloud)\b"
+    r"|\s*lk (?:agent|dispatch|room|sip) [a-z]+\b"
+)
+"""The commands themselves, and what lk says before it answers."""
 _PREFIX = re.compile(r"_?<(?:caller|callee|random)>.*$")
 
 Row = Mapping[str, str]
@@ -43,6 +49,9 @@ def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
                     yield Found(kind, table.first, table.last, tuple(read(whole, context)), max(len(whole), 1))
                 break
     yield from _participants(excerpt, context)
+    for number, line in enumerate(excerpt.lines if excerpt.taken else ()):
+        if _AROUND.match(line[:200]):
+            excerpt.take(number, number)
 
 
 def _tables(excerpt: Excerpt) -> Iterator[_Table]:
@@ -72,7 +81,8 @@ def _rows(header: list[str], lines: list[str]) -> Sequence[Row]:
             continue
         if not cells[0] and rows:
             for name, value in values.items():
-                rows[-1][name] = f"{rows[-1].get(name, '')} {value}".strip()
+                before = rows[-1].get(name, "")
+                rows[-1][name] = f"{before}{'' if before.endswith('-') else ' '}{value}".strip()
         else:
             rows.append(values)
     return rows
@@ -164,9 +174,8 @@ def _agents(rows: Sequence[Row], context: Context) -> Iterator[Observation]:
         if "Status" in row:
             region = row.get("Region", row.get("Regions", ""))
             yield deployed(context, row["ID"], region, row["Status"], row.get("Replicas", ""))
-        elif row.get("Dispatch Name"):  # of lk from August 2026 on
-            agent, name = (redact_text(row[column]) for column in ("ID", "Dispatch Name"))
-            yield DeployedAgent(read=context.read, id=agent, agent_name=name)
+        name = row.get("Dispatch Name", row.get("Name", "") if "Last Observed" in row else "")
+        yield from named(context, row["ID"], name)
 
 
 def _listed(cell: str) -> list[str]:
@@ -181,8 +190,9 @@ _TABLES: tuple[tuple[str, frozenset[str], Reader], ...] = (
     (OUTBOUND, frozenset({"SipTrunkID", "Address", "Transport"}), _outbound),
     (INBOUND, frozenset({"SipTrunkID", "AllowedAddresses"}), _inbound),
     (RULE, frozenset({"SipDispatchRuleID", "SipTrunks", "Type"}), _rules),
-    (AGENT, frozenset({"ID", "Name", "Status", "Replicas"}), _agents),
+    (AGENT, frozenset({"ID", "Status", "Replicas"}), _agents),
     (AGENT, frozenset({"ID", "Regions", "Version"}), _agents),
+    (AGENT, frozenset({"ID", "Dispatch Name"}), _agents),
 )
 """What each table has, by columns that no other has."""
 

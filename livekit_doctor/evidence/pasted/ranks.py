@@ -26,6 +26,8 @@ def ranked(observations: Iterable[Observation]) -> list[Observation]:
     for place, item in enumerate(items):
         if isinstance(item, LogLine):
             places[item.log].append(place)
+    for own in places.values():
+        own.sort(key=lambda place: getattr(items[place], "number", 0))
     logs = {log: [line for place in own if isinstance(line := items[place], LogLine)] for log, own in places.items()}
     newest_first = sum(map(_direction, logs.values())) < 0
     for log, own in places.items():

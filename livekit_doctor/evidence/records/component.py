@@ -25,6 +25,11 @@ _SAYS: dict[Component, tuple[str, ...]] = {
         *("process exiting", "the room connection was not established", "the job task completed without"),
         *("no warmed process available", "error in entry function", "worker connection closed", "livekit::rtc_engine"),
         *("job exiting", "shutting down job task", "runner initialization timed out", "error launching job"),
+        *("supervised process run failed", "job process exited", "job is unresponsive", "job executor is unresponsive"),
+        *("job process orphaned", "job shutdown is taking too much time", "closing agent session due to participant"),
+        *("room not connect after job_entry", "all in-flight spawns failed", "timed out waiting for idle processes"),
+        *("initializing job runner", "job runner initialized", "received assignment for an unknown job"),
+        *("error in participant entrypoint", "AgentSession is closing", "AgentSession closed"),
     ),
     "server": (
         *("not dispatching agent job", "failed to send job request", "failed to assign job to worker"),
@@ -38,7 +43,7 @@ _SAYS: dict[Component, tuple[str, ...]] = {
         *("Creating SIP participant", "SIP call failed", "SIP invite failed", "Closing outbound call"),
         *("signaling timestamps", "Outbound SIP call established", "SIP call ended", "track subscribed"),
         *("outbound call transferred", "inbound call transferred", "Closing inbound call", "processing invite"),
-        *("waiting for calls to finish", "Bridging SIP"),
+        *("waiting for calls to finish", "Bridging SIP", "sip participant joined room"),
     ),
 }
 """How their messages begin, of those that a diagnosis knows or that people paste. What a formatter of the team's own
@@ -75,7 +80,7 @@ def component(record: Record, given: Component | None = None) -> Component | Non
     said = next((log for log in _COMPONENTS if _says(log, record.message)), None)
     if said is not None and _is_in_place(record) and (said == "worker" or _may_be_go(record)):
         return said
-    if given in ("server", "sip") and _is_log(record):
+    if given in ("server", "sip") and is_log(record):
         return given
     if record.logger.startswith(_LIVEKITS):
         return "worker"
@@ -84,10 +89,10 @@ def component(record: Record, given: Component | None = None) -> Component | Non
         return "worker"
     if _is_of_agents(record.traceback):
         return "worker"
-    return given if given is not None and _is_log(record) else "app" if _has_ids(record) else None
+    return given if given is not None and is_log(record) else "app" if _has_ids(record) else None
 
 
-def _is_log(record: Record) -> bool:
+def is_log(record: Record) -> bool:
     """Whether it is a line of some log, such as the team's own lines in a worker's."""
     return bool(record.format and (record.level or record.logger or record.at or record.time_of_day))
 

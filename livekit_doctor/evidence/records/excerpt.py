@@ -7,6 +7,7 @@ from functools import cached_property
 
 from msgspec import Struct, field
 
+from livekit_doctor.evidence.records import columns
 from livekit_doctor.evidence.records.fields import shortened
 from livekit_doctor.evidence.records.lines import GONE, Line, cleaned, strip, without_colours
 from livekit_doctor.evidence.records.values import json_at, object_at
@@ -25,6 +26,10 @@ _BUDGET = 20_000_000
 _SHOWN, _SHOWN_OF_EACH = 3, 120
 """Lines that nothing recognised which are shown, and characters of each."""
 
+_LIKE_A_LOG = re.compile(
+    r"\d{1,2}:\d\d:\d\d|\b(?:DEBUG|INFO|WARN|WARNING|ERROR|FATAL|CRITICAL)\b|^\s*[\[{]|\"\w+\": ?|[\w.]=[\"'\w{]"
+    r"|Traceback \(most|^\s+(?:at \S|File \")|\w(?:Error|Exception)\b|\|\s*[\[{]"
+)
 _PRINTED = re.compile(r"(?:(?<=[\s:(])|^)(?:[A-Za-z_$][\w$]*(?: \[\w+\])? )?\{(?=\s*$| ?['\"]?\w+['\"]?: )")
 """What opens an object, alone or behind the name of its class."""
 _MOST_PRINTED = 200
@@ -34,16 +39,27 @@ _DECODER = json.JSONDecoder(strict=False)
 
 
 class Unrecognised(Struct):
-    """Lines of a text that are nothing that is known: how many, and the first of them."""
+    """Lines of a text that are nothing that is known: how many, and the first of them, those that look like a log's
+    before what people say around it."""
 
     count: int = 0
-    first: list[str] = field(default_factory=list)
+    _of_logs: list[str] = field(default_factory=list)
+    _others: list[str] = field(default_factory=list)
 
     def add(self, line: str) -> None:
         if any(map(str.isalnum, line)):
             self.count += 1
-            if len(self.first) < _SHOWN:
-                self.first.append(shortened(redact_text(line[:2_000].strip()), _SHOWN_OF_EACH))
+            kept = self._of_logs if _LIKE_A_LOG.search(line[:400]) else self._others
+            if len(kept) < _SHOWN:
+                kept.append(shortened(redact_text(line[:2_000].strip()), _SHOWN_OF_EACH))
+
+    @property
+    def first(self) -> tuple[str, ...]:
+        return (*self._of_logs, *self._others)[:_SHOWN]
+
+    def plus(self, other: "Unrecognised") -> "Unrecognised":
+        """Both, the other's behind its own."""
+        return Unrecognised(self.count + other.count, self._of_logs + other._of_logs, self._others + other._others)
 
 
 class Document(Struct, frozen=True):
@@ -75,9 +91,20 @@ class Excerpt(Struct, dict=True):
         return cls(name, tuple("" if line == GONE else line for line in lines), gone)
 
     @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """The lines, rows of CSV as the JSON objects that they are, and GONE for what is part of the one before."""
+        put = columns.in_json(GONE if number in self.gone else line for number, line in enumerate(self.lines))
+        return tuple(put)
+
+    @cached_property
+    def _bodies(self) -> tuple[str, ...]:
+        """The same to be searched for JSON."""
+        return tuple("" if text == GONE else text for text in self.texts)
+
+    @cached_property
     def stripped(self) -> tuple[Line, ...]:
         """The lines without what containers put before them, and what a container cut in one."""
-        lines = [Line(GONE) if number in self.gone else strip(line) for number, line in enumerate(self.lines)]
+        lines = [strip(line) for line in self.texts]
         for number in range(len(lines) - 1, 0, -1):
             before = lines[number - 1]
             if before.goes_on and lines[number].text != GONE:
@@ -103,7 +130,7 @@ class Excerpt(Struct, dict=True):
         """Lines with words that are nothing that is known."""
         unknown = Unrecognised()
         for number, line in enumerate(self.lines):
-            if number not in self.taken:
+            if number not in self.taken and (self.texts[number] or not columns.is_header(line)):
                 unknown.add(line)
         return unknown
 
@@ -120,12 +147,12 @@ class Excerpt(Struct, dict=True):
 
     def _printed(self, begun: set[int]) -> Iterator[Document]:
         number, spent = 0, 0
-        while number < len(self.lines) and spent < _BUDGET:
-            line, last = self.lines[number], number
+        while number < len(self._bodies) and spent < _BUDGET:
+            line, last = self._bodies[number], number
             opened = _PRINTED.search(line) if number not in begun and "{" in line else None
             if opened is not None:
                 place = opened.end() - 1
-                text = "\n".join((line, *self.lines[number + 1 : number + _MOST_PRINTED]))
+                text = "\n".join((line, *self._bodies[number + 1 : number + _MOST_PRINTED]))
                 spent += len(text)
                 found = object_at(text, place)
                 if found is not None:
@@ -143,9 +170,9 @@ class Excerpt(Struct, dict=True):
 
     def _documents(self) -> Iterator[Document]:
         number, spent = 0, 0
-        while number < len(self.lines):
+        while number < len(self._bodies):
             found, cost = None, 0
-            for place in _openings(self.lines[number]):
+            for place in _openings(self._bodies[number]):
                 found, used = self._document(number, place)
                 cost += used
                 if found is not None:
@@ -161,7 +188,7 @@ class Excerpt(Struct, dict=True):
 
     def _document(self, number: int, place: int) -> tuple[Document | None, int]:
         """The document that begins here, and how many characters were looked at."""
-        line = self.lines[number]
+        line = self._bodies[number]
         label = line[:place].strip()
         if line.startswith('{\\"', place) and isinstance(escaped := json_at(line, place), dict):
             return Document(number, number, escaped, label), len(line)
@@ -173,7 +200,7 @@ class Excerpt(Struct, dict=True):
             return None, cost
         lines: list[str] = []
         for count in _LINES:
-            lines = [line[place:], *self.lines[number + 1 : number + count]]
+            lines = [line[place:], *self._bodies[number + 1 : number + count]]
             text = "\n".join(lines)
             value, used = _decoded(text)
             cost += len(text)

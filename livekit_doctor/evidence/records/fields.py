@@ -31,6 +31,9 @@ _NAMES = {
     "siptrunkid": "sip_trunk",
     "trunkid": "sip_trunk",
     "err": "error",
+    "errmessage": "error",
+    "errormessage": "error",
+    "exceptionmessage": "error",
     "wsurl": "url",
 }
 """By the name in lower case without separators."""
@@ -65,6 +68,11 @@ _IDS = (
     ("RM_", "room_id"),
     ("PA_", "participant_id"),
 )
+_IN = re.compile(
+    r"(?:@|(?:@?fields|attributes|attrs|extra|context|labels|jsonPayload|_source|structured|parsed|data|custom|log|record"
+    r"|properties|customDimensions|message|msg)\.)+(?=\w)"
+)
+"""What hosts put before the name of a field that they have flattened: @jobId, attributes.room."""
 _PRINTED_JOB = re.compile(r'id: "AJ_\w+"\s')
 _SNAKE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 
@@ -79,6 +87,17 @@ def normalised(fields: Mapping[str, object]) -> dict[str, str]:
         if text:
             kept.setdefault(name, text)
     return kept
+
+
+def bare(key: str) -> str:
+    """The name of a field without what a host put before it."""
+    found = _IN.match(key)
+    return key[found.end() :] if found else key
+
+
+def of_call(fields: Mapping[str, object]) -> dict[str, object]:
+    """Those that say which call it is of, or what went wrong in it."""
+    return {key: value for key, value in fields.items() if _folded(bare(key)) in _NAMES}
 
 
 def room_in(fields: Mapping[str, object]) -> str:
@@ -125,6 +144,7 @@ def _of_printed_job(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _name(key: str, value: object) -> str:
+    key = bare(key)
     folded = _folded(key)
     if folded in _NAMES:
         return _NAMES[folded]

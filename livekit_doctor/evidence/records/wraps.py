@@ -15,6 +15,10 @@ _WIDEST_MAIL = 80
 """Characters of a line of a mail, and of what quotes it (RFC 5322, section 2.1.1)."""
 _OF_SIP = re.compile(r"SIP/2\.0 \d|[A-Z]{3,9} sips?:")
 """The first line of a SIP message, below its addresses."""
+_HALF_FRAME = re.compile(
+    r"\s+File \"(?![^\"]*\", line \d)|\s+at (?:[^()]*\((?:file:|/|node:)[^()]*$|(?:file:///|/)\S+$(?<!\d))"
+)
+"""A line of a traceback of Python's or Node's without its end, the line's number."""
 _ERROR = re.compile(r"TwirpError|SipCallError|ServerError|twirp error|SIP call failed")
 
 
@@ -32,7 +36,8 @@ def unwrapped(lines: Sequence[str]) -> list[str]:
     put = list(lines)
     for first, last in runs:
         width = len(lines[first])
-        if last - first > 1 or (width == longest and (width in _USUAL or often.count(width) > 1)):
+        surely = last - first > 1 or _HALF_FRAME.match(lines[first])
+        if surely or (width == longest and (width in _USUAL or often.count(width) > 1)):
             put[first] = "".join(lines[first : last + 1])
             put[first + 1 : last + 1] = [GONE] * (last - first)
     return _unfolded(put)
@@ -86,6 +91,8 @@ def _is_cut(line: str, after: str) -> bool:
     if not _may_go_on(after, len(line), opened="{" in line):
         return False
     begun = strip(line).text
+    if _HALF_FRAME.match(begun):
+        return True
     return begins(begun) or _ERROR.search(begun) is not None or ('{"' in begun and not begun.rstrip().endswith("}"))
 
 

@@ -82,6 +82,7 @@ def recognised(entry: Coverage) -> str:
     """What was recognised in a text, and how many of its lines were not."""
     counts = ", ".join(_counted(count, kind) for kind, count in entry.recognised.items())
     text = f"recognised: {counts or 'nothing'}; not recognised: {_counted(entry.not_recognised or 0, 'line')}"
+    text += f"; of other calls, and left out: {entry.set_aside}" if entry.set_aside else ""
     return f"{text}; looked at closely, of {entry.lines} lines in all" if entry.lines else text
 
 
@@ -200,15 +201,30 @@ def _attempts(page: Page, diagnosis: Diagnosis) -> None:
 
 
 def _timeline(page: Page, diagnosis: Diagnosis, rows: int) -> None:
+    _dated(page, diagnosis, rows)
+    if not diagnosis.undated:
+        return
+    page.gap()
+    page.line(("Without a date", "bold"), ("   lines with a time of day only: of which day, they do not say", "dim"))
+    for entry in diagnosis.undated[:rows]:
+        page.field(entry.time_of_day, f"{entry.source}: {entry.event}" + (f" ({entry.detail})" if entry.detail else ""))
+    if len(diagnosis.undated) > rows:
+        page.field("", f"{len(diagnosis.undated) - rows} more: --verbose shows all")
+
+
+def _dated(page: Page, diagnosis: Diagnosis, rows: int) -> None:
     if not diagnosis.timeline:
         return
     page.gap()
-    first = diagnosis.timeline[0].at
-    page.line(("Timeline", "bold"), (f"   {first:%Y-%m-%d}, UTC", "dim"))
+    day = diagnosis.timeline[0].at.date()
+    page.line(("Timeline", "bold"), (f"   {day}, UTC", "dim"))
     shown = diagnosis.timeline[-rows:]
     if len(shown) < len(diagnosis.timeline):
         page.field("", f"{len(diagnosis.timeline) - len(shown)} earlier entries: --verbose shows all")
     for entry in shown:
+        if entry.at.date() != day:
+            day = entry.at.date()
+            page.field("", f"{day}")
         text = f"{entry.source}: {entry.event}" + (f" ({entry.detail})" if entry.detail else "")
         page.field(clock(entry.at), text)
 

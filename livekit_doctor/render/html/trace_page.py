@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.findings import Because
-from livekit_doctor.diagnosis.result import Broken, Diagnosis, TimelineEntry
+from livekit_doctor.diagnosis.result import Broken, Diagnosis, TimelineEntry, UndatedEntry
 from livekit_doctor.evidence.observations import Coverage
 from livekit_doctor.flow import NOTHING_BROKEN, SPEC
 from livekit_doctor.render.html.ladder import NARROW, WIDE, Ladder, groups, ladder, start_of
@@ -112,6 +112,7 @@ class Timeline(Struct, frozen=True):
     day: str
     clocks: str
     long: bool
+    undated: tuple[UndatedEntry, ...]
 
 
 class CoverageRow(Struct, frozen=True):
@@ -308,6 +309,7 @@ def _timeline(report: TraceReport) -> Timeline:
         day=" to ".join(dict.fromkeys((days[0], days[-1]))) if days else "",
         clocks=", ".join(clocks) if len(clocks) > 1 else "",
         long=len(entries) > LONG,
+        undated=report.diagnosis.undated,
     )
 
 
@@ -330,4 +332,5 @@ def _recognised(entry: Coverage) -> str:
     counts = ", ".join(f"{kind}: {count}" for kind, count in entry.recognised.items())
     first = "".join(f"; {line}" for line in entry.unknown_lines)
     of_all = f"; looked at closely, of {entry.lines} lines in all" if entry.lines else ""
-    return f"recognised: {counts or 'nothing'}; lines not recognised: {entry.not_recognised}{first}{of_all}"
+    aside = f"; of other calls, and left out: {entry.set_aside}" if entry.set_aside else ""
+    return f"recognised: {counts or 'nothing'}; lines not recognised: {entry.not_recognised}{first}{aside}{of_all}"

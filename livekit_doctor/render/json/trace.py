@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec import structs
+
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.result import Broken, Diagnosis, RoomResult
@@ -53,6 +55,7 @@ def render(report: TraceReport) -> dict[str, Any]:
         "ruled_out": [{"code": item.code, "because": item.because} for item in diagnosis.ruled_out],
         "would_settle": list(diagnosis.would_settle),
         "timeline": _timeline(diagnosis),
+        **({"undated": [structs.asdict(entry) for entry in diagnosis.undated]} if diagnosis.undated else {}),
         "warnings": [{"code": item.code, "message": item.message} for item in diagnosis.warnings],
         "coverage": [_coverage(entry, report) for entry in diagnosis.coverage],
         "next": render_next(after_trace(report)),
@@ -73,6 +76,7 @@ def _coverage(entry: Coverage, report: TraceReport) -> dict[str, Any]:
     if entry.not_recognised is not None:
         shown |= {"recognised": entry.recognised, "not_recognised": entry.not_recognised}
         shown |= {"unknown_lines": list(entry.unknown_lines)}
+        shown |= {"set_aside": entry.set_aside} if entry.set_aside else {}
     if entry.lines is not None:
         shown |= {"lines": entry.lines}
     return shown

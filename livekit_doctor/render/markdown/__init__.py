@@ -176,11 +176,12 @@ def _table(points: tuple[Point, ...]) -> Iterator[str]:
 
 def _timeline(report: TraceReport) -> Iterator[str]:
     diagnosis: Diagnosis = report.diagnosis
-    if not diagnosis.timeline:
+    if not diagnosis.timeline and not diagnosis.undated:
         return
     shown = diagnosis.timeline[-TIMELINE_ROWS:]
     earlier = len(diagnosis.timeline) - len(shown)
-    yield f"<details><summary>Timeline, {len(diagnosis.timeline)} entries (UTC)</summary>"
+    without = f", and {len(diagnosis.undated)} without a date" if diagnosis.undated else ""
+    yield f"<details><summary>Timeline, {len(diagnosis.timeline)} entries (UTC){without}</summary>"
     yield ""
     if earlier:
         yield f"{earlier} earlier entries are left out."
@@ -191,6 +192,9 @@ def _timeline(report: TraceReport) -> Iterator[str]:
         text = entry.event + (f" ({entry.detail})" if entry.detail else "")
         when = f"{entry.at:%Y-%m-%d %H:%M:%S}.{entry.at.microsecond // 1000:03}"
         yield f"| {when} | {escape(entry.source)} | {escape(text)} |"
+    for line in diagnosis.undated[:TIMELINE_ROWS]:
+        text = line.event + (f" ({line.detail})" if line.detail else "")
+        yield f"| {escape(line.time_of_day)}, no date | {escape(line.source)} | {escape(text)} |"
     yield ""
     yield "</details>"
 

@@ -116,6 +116,63 @@ def test_a_killed_container_stands_beside_the_job_that_it_cut_off() -> None:
     assert "OOMKilled" in " ".join(item.text for item in diagnosis.broken[0].because)
 
 
+INSPECTED = """$ docker inspect voice-worker-1
+[
+    {
+        "Id": "c35e838c9646",
+        "State": {
+            "Status": "exited",
+            "OOMKilled": true,
+            "ExitCode": 137,
+            "StartedAt": "2026-11-28T00:12:03.553904873Z",
+            "FinishedAt": "2026-11-28T01:57:15.514785974Z"
+        },
+        "Name": "/voice-worker-1"
+    }
+]"""
+STATE = '{"Status":"exited","OOMKilled":true,"ExitCode":137,"FinishedAt":"2026-11-28T01:57:15.514785974Z"}'
+IN_YAML = """
+    lastState:
+      terminated:
+        exitCode: 137
+        finishedAt: "2026-11-28T01:57:15Z"
+        reason: OOMKilled
+    name: voice-worker"""
+PART = '            "Status": "exited",\n            "OOMKilled": true,\n            "FinishedAt": "2026-11-28T01:57:15.5Z"'
+PODS = """
+$ kubectl get pods
+NAME                           READY   STATUS      RESTARTS     AGE
+voice-worker-7c6d8f5b9-m4wlt   0/1     {0}   3 (31s ago)  52m"""
+KERNEL = "Nov 28 01:57:15 host kernel: Out of memory: Killed process 412 (python) total-vm:1584624kB"
+
+
+@pytest.mark.parametrize(
+    "killed", [INSPECTED, STATE, IN_YAML, PART, PODS.format("OOMKilled"), DESCRIBED.format("a", "15")]
+)
+def test_every_form_in_which_a_killed_container_is_shown(killed: str) -> None:
+    assert recognised(f"{ASKED}\n\n{killed}")["killed container"] == 1
+    assert codes(f"{ASKED}\n\n{killed}") == [("entrypoint_called", "LKD405", "possible")]
+    assert codes(killed) == []
+    other = killed.replace("voice-worker", "redis").replace("pod a-", "pod redis-")
+    assert "redis" not in other or codes(f"{ASKED}\n\n{other}") == []
+
+
+def test_the_kernels_line_and_a_host_of_its_own() -> None:
+    assert recognised(KERNEL)["killed container"] == 1
+    assert recognised("heroku[worker.1]: Error R15 (Memory quota vastly exceeded)")["killed container"] == 1
+
+
+def test_a_pod_that_ends_again_and_again() -> None:
+    """While it does, no worker is registered; when that was, the table does not say."""
+    dispatch = '{"id": "AD_mC5yQk8VxJtb", "agentName": "dialer", "room": "lead-0157"}'
+    text = f"{PODS.format('CrashLoopBackOff')}\n{dispatch}"
+    diagnosis = pasted(text)
+    assert found(diagnosis) == [("job_assigned", "LKD101", "possible")]
+    assert "voice-worker-7c6d8f5b9-m4wlt" in diagnosis.broken[0].because[0].text
+    assert codes(text.replace("voice-worker", "livekit-sip")) == []
+    assert codes(PODS.format("CrashLoopBackOff")) == []
+
+
 def test_a_killed_container_alone_says_nothing_of_a_call() -> None:
     text = DESCRIBED.format("voice-worker", "41")
     assert codes(text) == []

@@ -425,6 +425,59 @@ def test_a_dispatch_and_a_worker_of_its_name_or_of_another(worker: str) -> None:
     assert found(pasted(TABLE + DEPLOYED + REGISTERED.format("Survey Agent"))) == [], "there is one of its name"
 
 
+STATUS = """
+➜  voice-agent git:(main) lk agent status
+Using project [acme-voice]
+Using agent [CA_yR89qxXd3KKX]
+┌─────────────────┬──────────────┬────────────────┬─────────┬────────────┬─────────┬─────────────┬───────────┬───────────┬──────────────────────┬──────────────────────┐
+│ ID              │ Name         │ Version        │ Region  │ Deployment │ Status  │ CPU         │ Mem       │ Replicas  │ Deployed At          │ Last Observed        │
+├─────────────────┼──────────────┼────────────────┼─────────┼────────────┼─────────┼─────────────┼───────────┼───────────┼──────────────────────┼──────────────────────┤
+│ CA_yR89qxXd3KKX │ survey-agent │ v20261031-2257 │ us-east │ production │ Running │ 12m / 2000m │ 0.6 / 4GB │ 1 / 1 / 4 │ 2026-10-31T22:58:02Z │ 2026-11-27T15:31:20Z │
+└─────────────────┴──────────────┴────────────────┴─────────┴────────────┴─────────┴─────────────┴───────────┴───────────┴──────────────────────┴──────────────────────┘
+"""  # noqa: E501
+AS_JSON = json.dumps(
+    {
+        "agents": [
+            {
+                "agentId": "CA_yR89qxXd3KKX",
+                "agentName": "survey-agent",
+                "agentDeployments": [{"region": "us-east", "status": "Running", "replicas": 1}],
+                "deployedAt": "2026-10-31T22:58:02Z",
+            }
+        ]
+    },
+    indent=2,
+)
+OBSERVED = json.dumps({"agent_id": "CA_x", "agent_deployments": [{"region": "us-east", "agent_name": "survey-agent"}]})
+
+
+@pytest.mark.parametrize("shown", [STATUS, AS_JSON, OBSERVED, DEPLOYED])
+def test_every_form_in_which_lk_shows_the_agents_names_them(shown: str) -> None:
+    diagnosis = pasted(f"{shown}\n{TABLE}")
+    assert found(diagnosis) == [(JOB, "LKD102", "possible")]
+    assert {"Survey Agent", "survey-agent"} <= set(diagnosis.broken[0].because[0].text.split('"'))
+    other = pasted(f"{shown}\n{TABLE}".replace("survey-agent", "bookkeeping"))
+    assert found(other) == [(JOB, "LKD102", "possible")], "status shows one of several"
+    assert {"Survey Agent", "bookkeeping"} <= set(other.broken[0].because[0].text.split('"'))
+    assert found(pasted(f"{shown}\n{TABLE}".replace("survey-agent", "Survey Agent"))) == []
+
+
+def test_an_agent_whose_name_was_not_observed_is_nobodys() -> None:
+    assert found(pasted(f"{STATUS}\n{TABLE}".replace("survey-agent", "--          "))) == []
+    older = STATUS.replace("Last Observed", "Seen         ")
+    assert found(pasted(f"{older}\n{TABLE}")) == [], "the deployment's own name"
+
+
+def test_several_agents_of_other_names() -> None:
+    row = next(line for line in DEPLOYED.splitlines() if "CA_" in line)
+    both = DEPLOYED.replace(
+        row, f"{row.replace('survey-agent', 'bookkeeping ')}\n{row.replace('survey-agent', 'reception   ')}"
+    )
+    diagnosis = pasted(TABLE + both)
+    assert found(diagnosis) == [(JOB, "LKD101", "possible")]
+    assert "LKD102" in diagnosis.broken[0].candidates
+
+
 def test_an_address_that_is_not_found_was_tried_and_not_dialled() -> None:
     text = (
         'SIP call failed {"room": "outbound-5512", "error": "fail to resolve target for \\"x.example\\": no such host"}'

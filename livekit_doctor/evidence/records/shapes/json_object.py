@@ -8,8 +8,10 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
+from livekit_doctor.evidence.records.fields import of_call
 from livekit_doctor.evidence.records.record import Record, level
 from livekit_doctor.evidence.records.times import moment
+from livekit_doctor.evidence.records.values import equals_in, json_in
 
 SERVER, PYTHON, NODE, OTHER = (
     "livekit-server JSON",
@@ -22,14 +24,24 @@ _MESSAGES = ("msg", "message", "event", "@message", "text", "body")
 _TIMES = ("ts", "time", "timestamp", "@timestamp", "asctime", "datetime", "date", "created", "eventTime", "t")
 _LEVELS = ("level", "levelname", "severity", "loglevel", "log_level", "level_name", "lvl", "@level", "log.level")
 _LOGGERS = ("logger", "name", "logger_name", "loggerName", "log.logger")
-_TRACEBACKS = ("exc_info", "exc_text", "exception", "stack_trace", "stacktrace", "traceback", "error.stack", "stack")
+_TRACEBACKS = (
+    "exc_info",
+    "exc_text",
+    "exception",
+    "stack_trace",
+    "stacktrace",
+    "traceback",
+    "error.stack",
+    "err.stack",
+    "stack",
+)
 _RAISED = re.compile(r"Traceback \(most|\n\s+at |^\w[\w.]*(?:Error|Exception)\b", re.MULTILINE)
 _OTHERS = (
     *("hostname", "caller", "errorVerbose", "stack_info", "taskName", "funcName", "lineno", "pathname", "filename"),
     *("code.file.path", "code.function.name", "code.line.number"),
 )
 """Keys that say nothing of a call."""
-_INSIDE = ("extra", "fields", "context", "extra_fields")
+_INSIDE = ("extra", "fields", "context", "extra_fields", "attributes", "labels", "properties", "customDimensions")
 """Objects in which some formatters put a record's own fields."""
 
 
@@ -47,12 +59,14 @@ def read(values: dict[str, object]) -> Record | None:
         if name not in (key, time, level_key, logger, *_OTHERS, *_TRACEBACKS) and name not in _TIMES
     }
     at, zoned, time_of_day = _moment(values, time)
+    message, more = _said(str(values[key])) if by != "go" else (str(values[key]), {})
+    fields |= {name: value for name, value in more.items() if name not in fields}
     texts = (values.get(name) for name in _TRACEBACKS)
     # livekit-agents for Python has a "stack" that nothing raised.
     traceback = next((text for text in texts if isinstance(text, str) and _RAISED.search(text)), "")
     return Record(
         format=name,
-        message=str(values[key]),
+        message=message,
         at=at,
         zoned=zoned,
         level=level(values[level_key]) if level_key else "",
@@ -62,6 +76,16 @@ def read(values: dict[str, object]) -> Record | None:
         time_of_day=time_of_day,
         by=by,
     )
+
+
+def _said(message: str) -> tuple[str, dict[str, object]]:
+    """The message, and what it says itself of the call: JSON at its end, or key=value."""
+    if message.endswith("}") and '{"' in message:
+        place = message.find('{"')
+        value = json_in(message[place:])
+        if place and isinstance(value, dict):
+            return message[:place].rstrip(), value
+    return message, of_call(equals_in(message)) if "=" in message else {}
 
 
 def _format(values: dict[str, object], message: str) -> tuple[str, str]:

@@ -1,0 +1,94 @@
+"""What the team's own lines and words say beside LiveKit's: which room they are about.
+
+A program of the team logs a call in its own words, with the room in a field or in the sentence: "dialing ... into room
+call-17". That is a line of the call where LiveKit's own evidence names that room, or where nothing names another.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec import structs
+
+from livekit_doctor.evidence.observations import LogLine, LogRow, Observation, Sighting, SipCallResult
+from livekit_doctor.evidence.pasted.interface import Context, Found
+from livekit_doctor.evidence.records.component import KINDS, is_log
+from livekit_doctor.evidence.records.excerpt import Excerpt
+from livekit_doctor.evidence.records.fields import room_in
+from livekit_doctor.evidence.records.reader import Placed, observed, records
+
+_NAMED = re.compile(
+    r"\broom(?:[ _-]?name)?[\"']?(?:\s?[=:]\s?| (?:is |was |named |called |name )?)[\"'`«“]{0,2}"
+    r"(?P<room>[A-Za-z0-9][\w.:@-]{1,100}[A-Za-z0-9])(?=[\s\"'`»”,;:.!?)\]}]|$)",
+    re.IGNORECASE,
+)
+_IS_NAME = re.compile(r"\w[-_.:]\w|[A-Za-z]\d|\d[A-Za-z]")
+"""A name, and no word of a sentence: room closed, room 12 minutes later."""
+_OF_LIVEKIT = re.compile(r"(?:RM|AJ|AD|PA|SCL|ST|CA|AW)_")
+_PROSE = 20_000
+"""Lines of a text in which a room is looked for in sentences."""
+
+
+def found_in(excerpt: Excerpt, observations: Sequence[Observation], context: Context) -> Iterator[Found]:
+    """Lines of the team's own that name the call's room, and were nothing so far."""
+    rest = [placed for placed in records(excerpt) if is_log(placed.record)]
+    rooms = _rooms(observations) or _said(excerpt, observations, rest)
+    for placed in rest:
+        if (room_in(placed.record.fields) or _in_words(placed.record.message)) in rooms:
+            line = observed(placed.record, "app", excerpt.name, placed.first + 1, context.read)
+            yield Found(KINDS["app"], placed.first, placed.last, (line,))
+
+
+def with_rooms(excerpt: Excerpt, observations: Sequence[Observation]) -> list[Observation]:
+    """The same, lines of the team's own with the room that they name in words, if that is the call's."""
+    rooms = _rooms(observations) or _said(excerpt, observations, ())
+    put = [_with_room(item, rooms) for item in observations]
+    if len(rooms) == 1 and not _rooms(put):
+        # Nothing but a sentence names it, which is no line of any log: it is everything's that was pasted.
+        ((room),) = rooms
+        put = [_with_room(item, rooms, room) for item in put]
+    return put
+
+
+def _with_room(item: Observation, rooms: frozenset[str], all_in: str = "") -> Observation:
+    if isinstance(item, SipCallResult) and all_in and not item.room:
+        return structs.replace(item, room=all_in)
+    if not isinstance(item, LogLine) or item.log != "app" or item.fields.get("room"):
+        return item
+    room = _in_words(item.message)
+    return structs.replace(item, fields={**item.fields, "room": room}) if room and room in rooms else item
+
+
+def _rooms(observations: Iterable[Observation]) -> frozenset[str]:
+    """The rooms that something names outside of a sentence."""
+    named = (
+        item.fields.get("room", "")
+        if isinstance(item, LogLine)
+        else item.room
+        if isinstance(item, Sighting | SipCallResult | LogRow)
+        else ""
+        for item in observations
+    )
+    return frozenset(named) - {""}
+
+
+def _said(excerpt: Excerpt, observations: Sequence[Observation], rest: Sequence[Placed]) -> frozenset[str]:
+    """The one room that the team's own lines and sentences name; none where they name several, or nothing here is of
+    LiveKit."""
+    if not observations:
+        return frozenset()
+    own = (item.message for item in observations if isinstance(item, LogLine) and item.log == "app")
+    said = (
+        {room_in(placed.record.fields) for placed in rest} - {""}
+        or {_in_words(message) for message in own} - {""}
+        or {_in_words(line) for line in excerpt.lines[:_PROSE]} - {""}
+    )
+    return frozenset(said) if len(said) == 1 else frozenset()
+
+
+def _in_words(text: str) -> str:
+    """The room that a sentence names."""
+    if "room" not in text and "Room" not in text and "ROOM" not in text:
+        return ""
+    names = {found["room"] for found in _NAMED.finditer(text[:2_000])}
+    names = {name for name in names if _IS_NAME.search(name) and not _OF_LIVEKIT.match(name)}
+    return names.pop() if len(names) == 1 else ""
