@@ -61,6 +61,8 @@ class Said(StrEnum):
     """CreateSIPParticipant succeeded: when the phone was created, or was answered, if that was waited for."""
     SIP_REFUSED = auto()
     """CreateSIPParticipant failed."""
+    REQUEST_REFUSED = auto()
+    """A request failed before its method was called; whose it was, its path says."""
     TRANSFERRED = auto()
     """The phone was transferred (REFER), the server's line or livekit-sip's."""
     # the worker
@@ -139,6 +141,10 @@ def _succeeded(line: LogLine) -> bool:
     return line.fields.get("status") == "200"
 
 
+def _refused(line: LogLine) -> bool:
+    return line.fields.get("status") in ("401", "403")
+
+
 def _since_media_failed(line: LogLine) -> bool:
     return line.fields.get("reason") == "media-timeout"
 
@@ -193,6 +199,7 @@ MEANINGS = (
     _Meaning("server", "API SIP.CreateSIPParticipant", Said.SIP_ACCEPTED, _succeeded),
     _Meaning("server", "API SIP.CreateSIPParticipant", Said.SIP_REFUSED, _error("")),
     _Meaning("server", "API SIP.TransferSIPParticipant", Said.TRANSFERRED, _succeeded),
+    _Meaning("server", "error handling request", Said.REQUEST_REFUSED, _refused),
     _Meaning("worker", "received job request", Said.ASKED),
     _Meaning("worker", "registered worker", Said.REGISTERED),
     _Meaning("worker", "failed to connect to livekit", Said.CONNECTION_FAILED),

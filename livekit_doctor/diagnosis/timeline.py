@@ -8,15 +8,17 @@ from livekit_doctor.diagnosis.component_logs import shown_fields
 from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.log_lines import lines_of, tells
 from livekit_doctor.diagnosis.proofs import Clock, Proofs
+from livekit_doctor.diagnosis.refused_requests import refused_logins
 from livekit_doctor.diagnosis.result import TimelineEntry
+from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.evidence.records.tracebacks import raised
-from livekit_doctor.flow import SPEC
+from livekit_doctor.flow import SPEC, Step
 
 
 def timeline(call: Call, proofs: Proofs) -> tuple[TimelineEntry, ...]:
     """Log rows, what LiveKit dated, and lines of the components' logs, oldest first. Clocks may differ:
     each entry names its own."""
-    lines = tuple(_log_lines(call))
+    lines = tuple(_log_lines(call, () if Step.JOB_ASSIGNED in proofs else refused_logins(call)))
     entries = [
         *_rows(call),
         *_dated(proofs),
@@ -139,14 +141,15 @@ _PROVING = ("room_", "participant_", "track_")
 """The events that the steps which they prove, and who left, tell of."""
 
 
-_DETAILS = ("agent_name", "job_id", "job_type", "worker_id", "participant", "status", "reason", "error")
+_DETAILS = ("agent_name", "job_id", "job_type", "worker_id", "participant", "path", "status", "reason", "error")
 """The fields of a log line that the timeline shows."""
 
 
-def _log_lines(call: Call) -> Iterator[TimelineEntry]:
+def _log_lines(call: Call, beside: tuple[LogLine, ...]) -> Iterator[TimelineEntry]:
+    """Those that have a place in it; and, `beside` the call's own, what explains that its agent has none."""
     of_no_zone: set[str] = set()
     for line in lines_of(call):
-        if line.at is not None and tells(line):
+        if line.at is not None and (tells(line) or line in beside):
             shown = shown_fields(line, _DETAILS)
             if line.traceback:
                 shown.append(raised(line.traceback))
