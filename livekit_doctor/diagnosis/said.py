@@ -85,6 +85,8 @@ class Said(StrEnum):
     """The worker gave up launching a process for a job."""
     MEDIA_TIMED_OUT = auto()
     """The RTC library gave up a media connection, after 15 s, and may try again."""
+    ENTRYPOINT_STARTED = auto()
+    """As a span of livekit-agents tells it."""
     RAISED = auto()
     EXITED = auto()
     """A job's process ended with an exit code other than 0."""
@@ -225,6 +227,7 @@ MEANINGS = (
     _Meaning("worker", "failed to acquire process for job", Said.NO_PROCESS),
     _Meaning("worker", "failed to launch job on process", Said.NO_PROCESS, _gave_up),
     _Meaning("worker", "error launching job", Said.NO_PROCESS),
+    _Meaning("worker", "entrypoint started", Said.ENTRYPOINT_STARTED, _of_job),
     _Meaning("worker", "unhandled exception while running the job task", Said.RAISED),
     _Meaning("worker", "error in entry function", Said.RAISED),
     _Meaning("worker", "process exited with non-zero exit code", Said.EXITED, _of_job),

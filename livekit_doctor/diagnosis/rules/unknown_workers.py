@@ -166,7 +166,8 @@ def worker_of_other_kind(call: Call, proofs: Proofs) -> Finding | None:
             text = f"the worker takes jobs of type {kind}, and the room's opening is one of {wanted}"
             others.append((line, text, None))
         elif runs_as is not None and runs_as != deployment:
-            text = f'the worker runs as deployment "{runs_as}", the dispatch is for "{deployment}"'
+            of = f'is for "{deployment}"' if deployment else "names none, which means production"
+            text = f'the worker runs as deployment "{runs_as}", the dispatch {of}'
             others.append((line, text, runs_as))
         elif runs_as is not None and sought.is_here(call, line):
             return None  # there is a worker of the right kind, too
@@ -174,7 +175,11 @@ def worker_of_other_kind(call: Call, proofs: Proofs) -> Finding | None:
         return None
     line, text, detail = others[-1]
     confidence = LIKELY if refused and (_knows_deployment(call) or detail is None) else POSSIBLE
-    return sought.unassigned(call, "LKD110", confidence, [because(line, text), *map(because, refused)], detail=detail)
+    shown = [because(line, text), *map(because, refused)]
+    kind = "type" if detail is None else "deployment"
+    # One that was there is registered.
+    candidates: list[str] | None = [] if sought.there(call) else None
+    return sought.unassigned(call, "LKD110", confidence, shown, candidates, kind=kind, detail=detail)
 
 
 def worker_under_other_name(call: Call, proofs: Proofs) -> Finding | None:
