@@ -72,6 +72,9 @@ PLACEHOLDERS: Final = frozenset(
 )
 """Every name that a page can ask for; a finding gives those that it knows."""
 
+NEXT_ROOM: Final = "ROOM_OF_THE_NEXT_CALL"
+"""What code names that is for the next call, where the room of this one is gone."""
+
 VALUES: Final = PLACEHOLDERS | {"kind", "moment", "sip_status"}
 """Every name that a finding can give. `kind` has the kinds of the fault that `Fix.when` names, `sip_status` the
 SIP status (such as 486) whose fixes take the place of the page's; `moment` is "over" for a call that has ended."""
@@ -220,7 +223,7 @@ def render_fix(entry: Entry, values: Mapping[str, str]) -> str:
     the room of the next call.
     """
     if values.get("moment") == "over":
-        values = {name: value for name, value in values.items() if name not in ("room", "moment")}
+        values = {**values, "room": NEXT_ROOM}
         entry = replace(entry, fix=tuple(fix for fix in entry.fix if "{{room}}" not in (fix.shell or "")) or entry.fix)
     kinds = set(values.get("kind", "").split())
     fitting = [fix for fix in entry.fix if not kinds or not fix.when or kinds & set(fix.when)]

@@ -79,16 +79,21 @@ def _require_one_call(reading: "Reading", subject: "Subject") -> None:
 
     rooms = pasted_rooms(subject, reading.observations)
     if len(rooms) > 1:
-        raise _several("rooms", rooms, f"livekit-doctor trace --evidence FILE --room {_quoted(rooms[0])}")
+        raise several(_TEXT, "rooms", rooms, f"livekit-doctor trace --evidence FILE --room {_quoted(rooms[0])}")
     calls = tuple(dict.fromkeys(item.call_id for item in reading.observations if isinstance(item, LogRow)))
     if len(calls) > 1 and not (subject.call_id or subject.room or subject.livekit_id or rooms):
-        raise _several("calls", calls, f"livekit-doctor trace {_quoted(calls[0])} --evidence FILE")
+        raise several(_TEXT, "calls", calls, f"livekit-doctor trace {_quoted(calls[0])} --evidence FILE")
 
 
-def _several(what: str, names: Sequence[str], example: str) -> UserError:
+_TEXT = "the pasted text"
+
+
+def several(source: str, what: str, names: Sequence[str], example: str) -> UserError:
+    """That the source is about several rooms or calls, and what to type."""
     shown = ", ".join(f'"{printable(name)}"' for name in names[:SHOWN])
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    message = f"the pasted text is about {len(names)} {what}: {shown}{more}; say which one is meant"
+    message = f"{source} {'are' if source.endswith('s') else 'is'} about {len(names)} {what}: {shown}{more}"
+    message += "; say which one is meant"
     return UserError("LKD001", message, f"{example}   (or any of the others)", Exit.USAGE)
 
 

@@ -106,7 +106,12 @@ def trace(
 
         require_a_source(settings)
     _require_one_stdin(settings, evidence or ())
-    if call is None and room is None and not evidence:
+    is_named = call is not None or room is not None or bool(evidence)
+    if not is_named and further and not (settings.call_logs.dsn or settings.call_logs.file):
+        from livekit_doctor.cli.logged_call import only_room
+
+        room = only_room(settings.logs)
+    elif not is_named:
         from livekit_doctor.cli.recent import recent
 
         if save is not None:

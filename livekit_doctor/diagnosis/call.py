@@ -168,6 +168,14 @@ class Call(Seen, frozen=True, dict=True):
         last = lines[-1].at if lines else row.at if row else None
         return max(last, latest.began) if last and latest.began else last
 
+    @cached_property
+    def known_since(self) -> datetime | None:
+        """When the agent was dispatched, or else when the call is first heard of."""
+        rows = [row.at for row in self.rows[:1]]
+        rooms = [self.room_info.created_at] if self.room_info else []
+        lines = [line.at for line in self.component_logs.own[:1] if line.at]  # oldest first
+        return self.dispatched_at or min([*rows, *rooms, *lines], default=None)
+
     def lines_by_name(self, *what: Said) -> tuple[LogLine, ...]:
         """Lines without room and job that can be about this call's dispatch: the agent's name and the time
         are right. Another call of that time would leave the same."""

@@ -51,6 +51,8 @@ class CarrierAnswer(Struct, frozen=True, kw_only=True):
     """It is about the call's phone only if it came soon after the phone was dialled: what has it does not say so."""
     component: str | None = None
     """Which component's rows, or log, it is from: they have one clock."""
+    dial: str = ""
+    """Its SIP call id, SCL_..., where the source has that."""
     earlier: bool = False
     """The phone was dialled again after it."""
     open_end: bool = False
@@ -275,7 +277,7 @@ def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
             seen.clear()
             found = [replace(answer, earlier=True) for answer in found]
             continue
-        error = line.fields.get("error") or line.message  # older ones have it in the message
+        error = line.fields.get("error") or line.fields.get("reason") or line.message  # older ones have it there
         one = str(sip_status_in(error) or error)
         if line.at is None or one in seen:
             continue
@@ -291,6 +293,7 @@ def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
                     text=line.message if error == line.message else f"{line.message}: {own_words(error)}",
                 ),
                 component=SIP_LOG,
+                dial=line.fields.get("call_id", ""),
                 at=line.at,
                 earlier=attempts.dials.is_of_earlier_call(line),
                 sip_status=sip_status_in(error),

@@ -171,10 +171,11 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
         return self.is_agent(line) or self._kinds.get(line.fields.get("participant", "")) is None
 
     def is_phone(self, line: LogLine) -> bool:
-        """Whether a line about a participant is known to be about one that was dialled."""
-        return self._kinds.get(line.fields.get("participant", "")) == "SIP" or (
-            line.fields.get("participant", "-") in self._dialled
-        )
+        """Whether a line about a participant is known to be about one that was dialled, or has the identity that
+        LiveKit's own examples and dispatch rules give to a phone."""
+        identity = line.fields.get("participant", "-")
+        kind = self._kinds.get(identity, "SIP" if identity.startswith("sip_") else None)
+        return kind == "SIP" or identity in self._dialled
 
     def may_be_phone(self, line: LogLine) -> bool:
         """Whether nothing shows that a line about a participant is not about one that was dialled."""

@@ -20,7 +20,7 @@ from livekit_doctor.diagnosis.result import (
     RoomResult,
     StepResult,
 )
-from livekit_doctor.diagnosis.rules import CALL_RULES, SECOND_LOOKS, agent_logs, agents, jobs, rows
+from livekit_doctor.diagnosis.rules import CALL_RULES, SECOND_LOOKS, agents, dialled_by_agent, jobs, rows
 from livekit_doctor.diagnosis.settling import would_settle
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.timeline import timeline, undated
@@ -107,7 +107,7 @@ def _diagnose(call: Call) -> Diagnosis:
     if not on_the_way and not call.served_by_other and not _awaited(call, proofs):
         findings.extend(filter(None, [rows.never_logged(call, proofs)]))
     findings = [finding for finding in findings if finding.step not in call.settings.flow.not_used]
-    broken = _with_consequences(call, proofs, _primary_first(_break_of_each_leg(call, findings)))
+    broken = _with_consequences(call, proofs, _primary_first(_break_of_each_leg(call, proofs, findings)))
     steps = _steps(call, proofs, broken)
     undecided = any(wants(call, proofs) for wants in SECOND_LOOKS)
     verdict = Verdict.BROKEN if broken else verdict_of(call, proofs, steps, undecided)
@@ -137,10 +137,19 @@ def _is_on_the_way_to_the_agent(finding: Finding) -> bool:
     return finding.step in LEGS[Leg.AGENT] or finding.step in LEGS[Leg.CALL]
 
 
-def _break_of_each_leg(call: Call, findings: Iterable[Finding]) -> tuple[Broken, ...]:
+_UNREACHED = {
+    "LKD417": Step.ENTRYPOINT_CALLED,
+    **dict.fromkeys(("LKD406", "LKD415", "LKD416"), Step.AGENT_CONNECTED),
+    **dict.fromkeys(("LKD205", "LKD209"), Step.SIP_RINGING),
+    "LKD206": Step.SIP_ANSWERED,
+}
+"""The codes that say that a step was not reached."""
+
+
+def _break_of_each_leg(call: Call, proofs: Proofs, findings: Iterable[Finding]) -> tuple[Broken, ...]:
     """The first broken step of each leg; of several findings there, the surest and narrowest.
 
-    The codes that stand beside it become its candidates, unless it is proven.
+    The codes that stand beside it become its candidates, unless it is proven; but none of a step that was reached.
     """
     breaks = []
     for leg in Leg:
@@ -160,12 +169,20 @@ def _break_of_each_leg(call: Call, findings: Iterable[Finding]) -> tuple[Broken,
                 leg=leg,
                 code=best.code,
                 confidence=confidence,
-                candidates=tuple(dict.fromkeys(c for c in candidates if c != best.code)),
+                candidates=tuple(
+                    dict.fromkeys(c for c in candidates if c != best.code and _UNREACHED.get(c) not in proofs)
+                ),
                 because=(*best.because, *earlier_attempts(call, leg)),
-                values=values_of(call, best.values),
+                values=values_of(call, _of_a_call(best)),
             )
         )
     return tuple(breaks)
+
+
+def _of_a_call(finding: Finding) -> dict[str, str]:
+    """Its values; of a code that a probe may give, too, that this is no probe."""
+    probes = any("probe" in fix.when for fix in catalogue.get(finding.code).fix)
+    return {"kind": "call", **finding.values} if probes else finding.values
 
 
 def _unless_contradicted(best: Finding, others: Iterable[Finding]) -> Confidence:
@@ -193,7 +210,7 @@ def _with_consequences(call: Call, proofs: Proofs, breaks: tuple[Broken, ...]) -
     """What followed from a break is listed under it: an agent that had joined left with the room,
     which closed because the phone was gone (design fact 18), and an entrypoint that dials itself raised what
     CreateSIPParticipant answered."""
-    if agent_logs.raised_by_refusal(call) and any(item.leg is Leg.PHONE for item in breaks):
+    if dialled_by_agent.raised_by_refusal(call) and any(item.leg is Leg.PHONE for item in breaks):
         breaks = tuple(
             replace(item, consequences=("LKD405",)) if item.leg is Leg.PHONE else item
             for item in breaks

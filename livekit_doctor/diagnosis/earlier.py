@@ -22,9 +22,13 @@ def _dispatches(call: Call) -> Iterator[Because]:
 
 
 def _dials(call: Call) -> Iterator[Because]:
-    """Several sources tell of one answer: what says the same as the last is taken to be that one."""
+    """Several sources tell of one answer: what says the same as the last, or is of the same dial, is taken to be that
+    one."""
     for answer in call.answers:
-        same = (answer.kind, answer.sip_status) == (call.answers[-1].kind, call.answers[-1].sip_status)
+        last = call.answers[-1]
+        same = (answer.kind, answer.sip_status) == (last.kind, last.sip_status)
+        if answer.dial and answer.dial == last.dial:
+            continue
         if answer.is_failure and (answer.earlier or not same):
             text = f"an earlier dial, by {answer.because.source}: {answer.because.text}"
             yield Because(source="before", at=answer.when, text=text)

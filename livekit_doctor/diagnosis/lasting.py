@@ -77,7 +77,7 @@ def left(call: Call, *kinds: str) -> Iterator[Dated]:
     logs = call.component_logs
     late = _came_too_late(call) if "AGENT" in kinds else frozenset()
     for line in logs.said(Said.PARTICIPANT_LEFT):
-        kind = "AGENT" if logs.is_agent(line) else line.fields.get("kind")
+        kind = "AGENT" if logs.is_agent(line) else "SIP" if logs.is_phone(line) else line.fields.get("kind")
         if line.at and line.zoned and kind in kinds and line.fields.get("participant") not in late:
             yield line.at, Clock.LIVEKIT.value
     for item in call.sightings:
@@ -91,11 +91,12 @@ def _is_of(seen: Sighting | ParticipantList, *kinds: str) -> bool:
 
 
 def exits(call: Call) -> Iterator[Dated]:
-    """When the agent's process ended, by the worker's clock: where that is wrong, nothing is shown."""
+    """When the agent's process ended, by the worker's clock, where that is not wrong; and its job, by the server's."""
     late = {identity.removeprefix("agent-") for identity in _came_too_late(call)}
-    for line in call.component_logs.said(Said.PROCESS_EXITS):
-        if line.at and line.zoned and line.fields.get("job_id") not in late:
-            yield line.at, Clock.WORKER.value
+    for said, clock in ((Said.PROCESS_EXITS, Clock.WORKER), (Said.JOB_ENDED, Clock.LIVEKIT)):
+        for line in call.component_logs.said(said):
+            if line.at and line.zoned and line.fields.get("job_id") not in late:
+                yield line.at, clock.value
 
 
 def hung_up(call: Call) -> Iterator[Dated]:

@@ -27,6 +27,7 @@ _SERVER_TELLS = (
     "room closed",
     "cannot create sip participant",
     "cannot get trunk",
+    "error handling request",
 )
 """What livekit-server says of a call that is worth a place in its timeline; of the rest the errors."""
 

@@ -9,12 +9,14 @@ from msgspec import Struct
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.dial_errors import DIALED, Kind
+from livekit_doctor.diagnosis.episodes import OF_A_PARTICIPANT
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import ANSWERED, RANG, agent_name_of
 from livekit_doctor.diagnosis.seen_room import declined, taken
+from livekit_doctor.diagnosis.sighted import shown_by
 from livekit_doctor.diagnosis.times import RETURNS_WITHIN
-from livekit_doctor.evidence.observations import Dispatch, LogLine, LogRow, Participant, Sighting
-from livekit_doctor.flow import FLOW, SPEC, Step, implied_by
+from livekit_doctor.evidence.observations import Dispatch, LogLine, LogRow
+from livekit_doctor.flow import FLOW, SPEC, Leg, Step, implied_by
 
 
 class Clock(StrEnum):
@@ -96,14 +98,29 @@ def _from_component_logs(call: Call) -> Iterator[Proof]:
         for line in logs.said(said):
             if step is Step.AGENT_DISPATCHED and line.log == "server" and not _dispatches_agent(call, line):
                 continue
-            if said in (Said.SESSION_STARTED, Said.PARTICIPANT_ACTIVE, Said.SIP_HEARD) and not logs.is_agent(line):
+            if said in OF_A_PARTICIPANT and not _is_whose_step(call, step, line):
+                continue
+            if step is Step.CALL_ENDED and call.dials.is_of_earlier_call(line):
                 continue
             yield _by_line(step, line, said)
+    if not logs.said(Said.ROOM_OPENED):
+        # Another node of the cluster may have it; and it may have been there before.
+        for line in logs.said(Said.ROOM_ASKED_FOR):
+            if line.fields.get("status") == "200":
+                yield _by_line(Step.ROOM_CREATED, line, Said.ROOM_ASKED_FOR)
     for line in filter(_waited_for_answer, logs.said(Said.SIP_ACCEPTED)):
         yield _by_line(Step.SIP_ANSWERED, line)
     by_team = next(filter(_is_by_team, logs.own), None) or next(filter(_may_be_by_team, logs.own), None)
     if by_team is not None:
         yield _by_line(Step.ENTRYPOINT_CALLED, by_team)
+
+
+def _is_whose_step(call: Call, step: Step, line: LogLine) -> bool:
+    """Whether a line about a participant is about the one of whose leg the step is."""
+    logs = call.component_logs
+    if step is Step.AGENT_AUDIO and line.fields.get("kind", "audio") != "audio":
+        return False
+    return logs.is_phone(line) if SPEC[step].leg is Leg.PHONE else logs.is_agent(line)
 
 
 def _waited_for_answer(line: LogLine) -> bool:
@@ -146,18 +163,24 @@ _STEP_OF_LINE = (
     (Step.AGENT_CONNECTED, Said.PARTICIPANT_ACTIVE),
     (Step.AGENT_CONNECTED, Said.SESSION_CLOSED),
     (Step.AGENT_AUDIO, Said.SIP_HEARD),
+    (Step.AGENT_AUDIO, Said.TRACK_PUBLISHED),
     (Step.SIP_PARTICIPANT_CREATED, Said.SIP_CREATING),
     (Step.SIP_PARTICIPANT_CREATED, Said.SIP_ACCEPTED),
+    (Step.SIP_PARTICIPANT_CREATED, Said.SESSION_STARTED),
+    (Step.SIP_PARTICIPANT_CREATED, Said.PARTICIPANT_ACTIVE),
+    (Step.SIP_PARTICIPANT_CREATED, Said.TRACK_PUBLISHED),
     (Step.SIP_RINGING, Said.SIP_RANG),
     (Step.SIP_ANSWERED, Said.SIP_ESTABLISHED),
+    (Step.CALL_ENDED, Said.SIP_OVER),
+    (Step.CALL_ENDED, Said.ROOM_CLOSED),
 )
 
 _HAD_HAPPENED = (
     *(Said.PROCESS_EXITS, Said.RAISED, Said.SLOW_TO_CONNECT, Said.RETURNED, Said.UNRESPONSIVE, Said.MEDIA_TIMED_OUT),
-    *(Said.SESSION_CLOSED, Said.SIP_RANG),
+    *(Said.SESSION_CLOSED, Said.SIP_RANG, Said.ROOM_ASKED_FOR),
 )
 """What is said of a step that had happened before: of a job, how it went on or ended; that the phone rang, which
-livekit-sip writes when the call ends."""
+livekit-sip writes when the call ends; that the room is there, which it may have been before."""
 
 
 def _by_line(step: Step, line: LogLine, said: Said | None = None) -> Proof:
@@ -269,7 +292,7 @@ def _from_sightings(call: Call) -> Iterator[Proof]:
 
     seen: set[tuple[Step, str]] = set()
     for item in call.sightings:
-        for step, text, at in _shown_by(call, item, agents, phones, last):
+        for step, text, at in shown_by(call, item, agents, phones, last):
             if (
                 step is Step.AGENT_AUDIO
                 and newest
@@ -280,66 +303,6 @@ def _from_sightings(call: Call) -> Iterator[Proof]:
                 seen.add((step, text))
                 source = f"webhook {item.event}" if item.event else "pasted answer of the API"
                 yield Proof(step=step, source=source, text=text, at=at, clock=Clock.LIVEKIT, by=item.at)
-
-
-_Shown = Iterator[tuple[Step, str, datetime | None]]
-
-
-def _shown_by(call: Call, item: Sighting, agents: set[str], phones: set[str], last: datetime | None) -> _Shown:
-    """`last` is when the last phone joined: that one before it rang, and was not answered, says nothing of this one."""
-    if item.info is not None:
-        yield Step.ROOM_CREATED, f"room {item.info.sid} was there", item.info.created_at
-    elif item.room:
-        yield Step.ROOM_CREATED, f"room {item.room_sid or item.room} was there", None
-    if item.event == "room_finished":
-        why = f": {item.room_ended_because}" if item.room_ended_because else ""
-        yield Step.CALL_ENDED, f"the room was closed{why}", item.at
-    for dispatch in item.dispatches:
-        if not dispatch.agent_name and not dispatch.jobs:
-            continue
-        if call.wanted_agent in (None, dispatch.agent_name):
-            named = f'for "{dispatch.agent_name}"' if dispatch.agent_name else "the automatic one"
-            yield Step.AGENT_DISPATCHED, f"dispatch {dispatch.id}, {named}", dispatch.created_at
-        for job in dispatch.jobs:
-            if taken(job) and not declined(job):
-                yield Step.JOB_ASSIGNED, f"job {job.id} {job.status}", job.started_at
-    for participant in item.participants:
-        if participant.identity in agents:
-            yield from _of_seen_agent(item, participant)
-        elif participant.identity in phones and not _was_given_up(participant, last):
-            yield from _of_seen_phone(participant)
-
-
-def _was_given_up(phone: Participant, last: datetime | None) -> bool:
-    answered = phone.attributes.get("sip.callStatus") in ANSWERED
-    return not answered and bool(phone.joined_at and last and phone.joined_at < last)
-
-
-def _of_seen_agent(item: Sighting, agent: Participant) -> _Shown:
-    """A webhook says participant_joined when the participant has become ACTIVE, and of one that has not
-    participant_connection_aborted (livekit-server 1.13.5)."""
-    at = agent.joined_at
-    if item.event == "participant_connection_aborted" or (not item.event and agent.state in ("JOINING", "JOINED")):
-        yield Step.ENTRYPOINT_CALLED, f"agent {agent.identity} had not connected its media", at
-        return
-    yield Step.AGENT_CONNECTED, f"agent {agent.identity} was in the room", at
-    tracks = [item.track] if item.track and item.event == "track_published" else agent.tracks
-    for track in tracks:
-        if track.kind == "audio" and not track.muted:
-            yield Step.AGENT_AUDIO, f"agent {agent.identity} published audio track {track.sid}", None
-            break
-
-
-def _of_seen_phone(phone: Participant) -> _Shown:
-    yield Step.SIP_PARTICIPANT_CREATED, f"SIP participant {phone.identity}", phone.joined_at
-    status = phone.attributes.get("sip.callStatus", "")
-    if phone.attributes.get("sip.ruleID"):
-        return
-    if status:
-        yield Step.SIP_DIALING, "sip.callStatus is set", phone.joined_at
-    for step, states in ((Step.SIP_RINGING, RANG), (Step.SIP_ANSWERED, ANSWERED)):
-        if status in states:
-            yield step, f"sip.callStatus {status}", None
 
 
 def first_by_livekit(proofs: Proofs, step: Step) -> datetime | None:

@@ -61,6 +61,8 @@ class Said(StrEnum):
     """CreateSIPParticipant succeeded: when the phone was created, or was answered, if that was waited for."""
     SIP_REFUSED = auto()
     """CreateSIPParticipant failed."""
+    REQUEST_REFUSED = auto()
+    """A request failed before its method was called; whose it was, its path says."""
     TRANSFERRED = auto()
     """The phone was transferred (REFER), the server's line or livekit-sip's."""
     # the worker
@@ -83,6 +85,8 @@ class Said(StrEnum):
     """The worker gave up launching a process for a job."""
     MEDIA_TIMED_OUT = auto()
     """The RTC library gave up a media connection, after 15 s, and may try again."""
+    ENTRYPOINT_STARTED = auto()
+    """As a span of livekit-agents tells it."""
     RAISED = auto()
     EXITED = auto()
     """A job's process ended with an exit code other than 0."""
@@ -141,6 +145,10 @@ def _succeeded(line: LogLine) -> bool:
     return line.fields.get("status") == "200"
 
 
+def _refused(line: LogLine) -> bool:
+    return line.fields.get("status") in ("401", "403")
+
+
 def _since_media_failed(line: LogLine) -> bool:
     return line.fields.get("reason") == "media-timeout"
 
@@ -195,6 +203,7 @@ MEANINGS = (
     _Meaning("server", "API SIP.CreateSIPParticipant", Said.SIP_ACCEPTED, _succeeded),
     _Meaning("server", "API SIP.CreateSIPParticipant", Said.SIP_REFUSED, _error("")),
     _Meaning("server", "API SIP.TransferSIPParticipant", Said.TRANSFERRED, _succeeded),
+    _Meaning("server", "error handling request", Said.REQUEST_REFUSED, _refused),
     _Meaning("worker", "received job request", Said.ASKED),
     _Meaning("worker", "registered worker", Said.REGISTERED),
     _Meaning("worker", "failed to connect to livekit", Said.CONNECTION_FAILED),
@@ -220,6 +229,7 @@ MEANINGS = (
     _Meaning("worker", "failed to acquire process for job", Said.NO_PROCESS),
     _Meaning("worker", "failed to launch job on process", Said.NO_PROCESS, _gave_up),
     _Meaning("worker", "error launching job", Said.NO_PROCESS),
+    _Meaning("worker", "entrypoint started", Said.ENTRYPOINT_STARTED, _of_job),
     _Meaning("worker", "unhandled exception while running the job task", Said.RAISED),
     _Meaning("worker", "error in entry function", Said.RAISED),
     _Meaning("worker", "process exited with non-zero exit code", Said.EXITED, _of_job),

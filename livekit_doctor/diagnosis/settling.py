@@ -34,6 +34,11 @@ def _carrier_has_answered(call: Call) -> bool:
     return any(answer.kind is not Kind.STARTED for answer in call.answers)
 
 
+def _job_was_cancelled(call: Call) -> bool:
+    seen = (job for item in call.sightings for dispatch in item.dispatches for job in dispatch.jobs)
+    return any(job.status == "JS_CANCELLED" for job in (*call.jobs_ever, *seen))
+
+
 def _counted_from_the_answer(call: Call) -> bool:
     return Step.SIP_ANSWERED in call.settings.flow.allowances.agent_dispatched.after
 
@@ -48,6 +53,7 @@ DONE: Mapping[str, Callable[[Call], bool]] = {
     "by the canary": lambda call: call.setup.latest(Canary) is not None,
     "check --probe": lambda call: call.setup.latest(ProbeResult) is not None,
     "Name the room if another one was meant": lambda call: call.subject.room is not None,
+    "flow.allowances.job_assigned.broken_after": _job_was_cancelled,
     "flow.allowances.agent_dispatched.after to [sip_answered]": _counted_from_the_answer,
 }
 """By the words in which a line asks for it, whether it was done."""

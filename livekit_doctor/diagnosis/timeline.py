@@ -8,22 +8,24 @@ from livekit_doctor.diagnosis.component_logs import shown_fields
 from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.log_lines import lines_of, tells
 from livekit_doctor.diagnosis.proofs import Clock, Proofs
+from livekit_doctor.diagnosis.refused_requests import refused_logins
 from livekit_doctor.diagnosis.result import TimelineEntry, UndatedEntry
+from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.evidence.records.tracebacks import raised
-from livekit_doctor.flow import SPEC
+from livekit_doctor.flow import SPEC, Step
 
 
 def timeline(call: Call, proofs: Proofs) -> tuple[TimelineEntry, ...]:
     """Log rows, what LiveKit dated, and lines of the components' logs, oldest first. Clocks may differ:
     each entry names its own."""
-    lines = tuple(_log_lines(call))
+    lines = tuple(_log_lines(call, () if Step.JOB_ASSIGNED in proofs else refused_logins(call)))
     entries = [
         *_rows(call),
         *_dated(proofs),
         *_jobs(call),
         *_phone(call, lines),
-        *_left(call),
+        *_came_and_left(call),
         *_told(call),
         *lines,
     ]
@@ -115,19 +117,26 @@ _ENDED = {
 """How an attempt to dial ended, in the timeline."""
 
 
-def _left(call: Call) -> Iterator[TimelineEntry]:
-    """Who left the room, by pasted webhooks: it proves no step, and is where the story ends."""
+def _came_and_left(call: Call) -> Iterator[TimelineEntry]:
+    """Who joined, published and left, by pasted webhooks: what the steps that it proves have no time for, and where the
+    story ends."""
     for item in call.sightings:
-        if item.at is None or item.event != "participant_left":
+        if item.at is None or item.event not in _DONE:
             continue
         for participant in item.participants:
+            if item.event == "participant_joined" and participant.joined_at is not None:
+                continue
+            detail = item.left_because or (f"{item.track.kind} track {item.track.sid}" if item.track else "")
             yield TimelineEntry(
                 at=item.at,
                 source=f"webhook {item.event}",
-                event=f"{participant.identity} left",
-                detail=item.left_because,
+                event=f"{participant.identity} {_DONE[item.event]}",
+                detail=detail,
                 clock=Clock.LIVEKIT,
             )
+
+
+_DONE = {"participant_joined": "joined", "track_published": "published", "participant_left": "left"}
 
 
 def _told(call: Call) -> Iterator[TimelineEntry]:
@@ -150,7 +159,7 @@ _PROVING = ("room_", "participant_", "track_")
 """The events that the steps which they prove, and who left, tell of."""
 
 
-_DETAILS = ("agent_name", "job_id", "job_type", "worker_id", "participant", "status", "reason", "error")
+_DETAILS = ("agent_name", "job_id", "job_type", "worker_id", "participant", "path", "status", "reason", "error")
 """The fields of a log line that the timeline shows."""
 
 
@@ -174,11 +183,15 @@ def _shown(line: LogLine) -> list[str]:
     return [*shown, raised(line.traceback)] if line.traceback else shown
 
 
-def _log_lines(call: Call) -> Iterator[TimelineEntry]:
+def _log_lines(call: Call, beside: tuple[LogLine, ...]) -> Iterator[TimelineEntry]:
+    """Those that have a place in it; and, `beside` the call's own, what explains that its agent has none."""
     of_no_zone: set[str] = set()
+    logged_in = _logins_taken(call)
     for line in lines_of(call):
-        if line.at is not None and tells(line):
+        if line.at is not None and (tells(line) or line in beside):
             shown = _shown(line)
+            if line in logged_in:
+                shown.append("every call to this carrier begins so: it asks for the login, and took it")
             if not line.zoned and line.log not in of_no_zone:
                 of_no_zone.add(line.log)
                 shown.append("times of this log have no zone, and are taken as UTC")
@@ -189,3 +202,12 @@ def _log_lines(call: Call) -> Iterator[TimelineEntry]:
                 detail=", ".join(shown),
                 clock=f"{line.log}_log",
             )
+
+
+def _logins_taken(call: Call) -> list[LogLine]:
+    """livekit-sip's lines of a carrier's 401 or 407, of calls that rang or were answered after it."""
+    own = [line for line in call.component_logs.own if line.log == "sip"]
+    went_on = call.component_logs.ever_said(Said.SIP_RANG, Said.SIP_ESTABLISHED)
+    through = {line.fields.get("call_id") for line in went_on}
+    asked = (line for line in own if line.message.lower().startswith("auth requested"))
+    return [line for line in asked if line.fields.get("call_id") in through]

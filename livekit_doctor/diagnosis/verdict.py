@@ -7,6 +7,7 @@ from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.result import StepResult
 from livekit_doctor.diagnosis.together import dispatched_after_it_came, were_together
 from livekit_doctor.evidence import sources
+from livekit_doctor.evidence.observations import Component
 from livekit_doctor.flow import Status, Step, Verdict
 
 
@@ -47,14 +48,22 @@ def would_show(call: Call, steps: tuple[StepResult, ...]) -> Iterator[str]:
     status = {result.step: result.status for result in steps}
     if status[Step.SIP_ANSWERED] is not Status.OK and not call.inbound:
         if not _was_read(call, sources.SIP_LOG):
-            yield "whether the phone was answered: livekit-sip's log of the call, with --sip-log FILE"
+            whole = _all_of(call, "sip")
+            yield f"whether the phone was answered: {whole}livekit-sip's log of the call, with --sip-log FILE"
         yield "what CreateSIPParticipant answers, with wait_until_answered=True, logged as a row with its SIP status"
     elif not _was_read(call, sources.SERVER_LOG):
-        yield "who was in the room, and until when: livekit-server's log of the call, with --server-log FILE"
+        whole = _all_of(call, "server")
+        yield f"who was in the room, and until when: {whole}livekit-server's log of the call, with --server-log FILE"
     if call.rows and Step.AGENT_AUDIO not in call.logged:
         yield "a row agent_audio, when the agent begins to speak: with sip_answered and call_ended it tells of calls"
     if call.room_live is not True:
         yield "watch the next call from its start: livekit-doctor trace CALL_ID --wait 60"
+
+
+def _all_of(call: Call, log: Component) -> str:
+    """Of a log of which lines were pasted, the whole is asked for, and not those lines again."""
+    pasted = any(line.log == log and line.read.excerpt for line in call.component_logs.own)
+    return "all, and not lines alone, of " if pasted else ""
 
 
 def _was_read(call: Call, source: str) -> bool:

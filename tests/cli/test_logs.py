@@ -128,3 +128,30 @@ def test_process_substitution(folder: Path) -> None:
     )  # fmt: skip
     os.close(reading)
     assert "worker log: received job request" in ran.stdout
+
+
+ROOM_OPENED = (
+    '2026-11-27T11:52:10.206Z\tINFO\tlivekit\tservice/roomallocator.go:168\tselected node for room\t{"room": "%s"}\n'
+)
+
+
+def test_a_log_without_a_call_is_about_its_only_room(tmp_path: Path) -> None:
+    (tmp_path / "server.log").write_text(ROOM_OPENED % "coll-48120")
+    ran = run("trace", "--server-log", "server.log", cwd=tmp_path)
+    assert ran.stdout.startswith("room coll-48120 ")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (ROOM_OPENED % "coll-1" + ROOM_OPENED % "coll-2", 'the log is about 2 rooms: "coll-1", "coll-2"'),
+        ("2026-11-27T11:52:10Z INFO livekit a.go:1 starting LiveKit server {}\n", "no line of the log names a room"),
+        (" " * (11 << 20), "more than 10 MB"),
+    ],
+)
+def test_where_it_is_not_one_room_it_says_what_to_type(text: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "server.log").write_text(text)
+    ran = run("trace", "--server-log", "server.log", cwd=tmp_path)
+    assert ran.status == 2
+    assert says in ran.stderr
+    assert "livekit-doctor trace --room" in ran.stderr

@@ -278,7 +278,7 @@ def test_a_row_of_the_phone_after_it_was_last_seen() -> None:
 
 def test_somebody_who_may_be_a_phone_and_came_after_the_error() -> None:
     failed = pasted("max auth retry attempts reached", 1, http=400)
-    came = server_line(8, "participant active", participant="sip_1", participant_id="PA_phone2", agent_name="")
+    came = server_line(8, "participant active", participant="callee", participant_id="PA_phone2", agent_name="")
     assert ("sip_ringing", "LKD208", "possible") in found(with_rows(failed, came))
 
 
@@ -313,7 +313,7 @@ def test_an_error_of_the_attempt_before() -> None:
 
 def test_somebody_who_may_be_a_phone_and_came_after_the_row_of_a_failure() -> None:
     failed = row(17, "dial_failed", metadata='{"error": "max auth retry attempts reached"}')
-    came = server_line(24, "participant active", participant="sip_1", participant_id="PA_phone2", agent_name="")
+    came = server_line(24, "participant active", participant="callee", participant_id="PA_phone2", agent_name="")
     assert ("sip_ringing", "LKD208", "proven") in found(with_rows(failed))
     assert ("sip_ringing", "LKD208", "possible") in found(with_rows(failed, came))
 

@@ -20,7 +20,7 @@ from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.agents import agent_is_late
 from livekit_doctor.diagnosis.rules.looks import finding
 from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, meaning
-from livekit_doctor.diagnosis.times import MEDIA_GIVEN_UP, MEDIA_TAKES, SAID_TO_BE_SLOW
+from livekit_doctor.diagnosis.times import JOINS_NOT_WITHIN, MEDIA_GIVEN_UP, MEDIA_TAKES, SAID_TO_BE_SLOW
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.evidence.records.tracebacks import raised as what_was_raised
 from livekit_doctor.flow import Confidence, Step
@@ -223,34 +223,6 @@ def _registered_workers(call: Call) -> list[LogLine]:
     return [line for line in lines if line.log == "worker" and line.fields.get("worker_id")]
 
 
-def raised_by_refusal(call: Call) -> bool:
-    """Whether what the entrypoint raised is the answer to its own attempt to dial."""
-    raised = tracebacks(call.component_logs.said(Said.RAISED))
-    return any(_is_refusal(call, text) for text in raised)
-
-
-def _is_refusal(call: Call, text: str) -> bool:
-    """Whether a traceback is that of an attempt to dial, and ends with an answer that the call had. Any method of
-    the API raises the same exceptions: it must be seen that this one dialled, or that it may be where the agent
-    dials."""
-    dials = _DIALLING.search(text) or (call.settings.flow.placed_by == "agent" and not _OTHER_METHOD.search(text))
-    if not _API_ERROR.search(text) or not dials or _TRANSFERRING.search(text):
-        return False
-    shown = {int(status) for status in _SIP_STATUS.findall(text)}
-    failures = [answer for answer in call.answers if answer.is_failure]
-    return any(not shown or answer.sip_status is None or answer.sip_status in shown for answer in failures)
-
-
-_API_ERROR = re.compile(r"^\S*\b(?:SipCallError|TwirpError|ServerError)\b", re.MULTILINE)
-"""The exceptions of livekit-api and the Node SDK, at the end of a traceback."""
-
-_DIALLING = re.compile(r"create_?sip_?participant|\bSipCallError\b|SIP call failed|sip status", re.IGNORECASE)
-_OTHER_METHOD = re.compile(
-    r"egress|ingress|dispatch|room_service|connector|(?:create|list|delete|update)_(?:room|participant)", re.IGNORECASE
-)
-_TRANSFERRING = re.compile(r"transfer_?sip_?participant|SIP transfer failed", re.IGNORECASE)
-_SIP_STATUS = re.compile(r"(?:sip status:?|SIP call failed:|sip_status_code\W{1,6}) ?(\d{3})\b", re.IGNORECASE)
-
 RULES = (
     job_taken_by_stray_worker,
     entrypoint_failed,
@@ -276,10 +248,14 @@ def _agent_was_there(call: Call, proofs: Proofs) -> bool:
 def _sure(call: Call, line: LogLine) -> Confidence | None:
     """How sure it is that the job's process failed before its agent was in the room.
 
-    By the worker's log alone that is no more than possible: an agent joins within half a second.
+    By the worker's log alone that is no more than possible: an agent joins within half a second; and likely where it
+    had no time to.
     """
     if _never_seen(call):
         return PROVEN
+    begun = call.component_logs.said(Said.ASKED, Said.ENTRYPOINT_STARTED)
+    if any(one.file == line.file and one.at and line.at and _is_at_once(one.at, line.at) for one in begun):
+        return LIKELY
     asked = [
         one
         for one in call.component_logs.said(Said.ASKED, Said.ASSIGNED)
@@ -292,6 +268,10 @@ def _sure(call: Call, line: LogLine) -> Confidence | None:
     if line.at - asked[-1].at <= allowed or (meaning(line) is Said.EXITED and _broke_off(call, line)):
         return POSSIBLE
     return None
+
+
+def _is_at_once(began: datetime, ended: datetime) -> bool:
+    return timedelta(0) <= ended - began <= JOINS_NOT_WITHIN
 
 
 def _broke_off(call: Call, line: LogLine) -> bool:

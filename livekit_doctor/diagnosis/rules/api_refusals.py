@@ -14,6 +14,7 @@ from livekit_doctor.diagnosis import connection_words
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.diagnosis.refused_requests import kind_of_refusal, refused_calls
 from livekit_doctor.diagnosis.rules.carrier_answers import QUOTED
 from livekit_doctor.diagnosis.times import OF_ANOTHER_DAY, PLACING
 from livekit_doctor.evidence.observations import ApiRefusal
@@ -29,17 +30,13 @@ _STEPS = {
 _OWN_WORDS = ("invalid API key", "invalid token", "permissions denied", "no permissions to access the room", "livekit")
 """What LiveKit's servers say, and hardly another one."""
 
-_OF_TIME = ("token is expired", "not valid yet", "used before issued")
-
 
 def credentials_rejected(call: Call, proofs: Proofs) -> Finding | None:
     """LKD004: HTTP 401 or 403. A token refused for its time may as well be a wrong clock (LKD005)."""
     refusal = _last(call, ("unauthenticated", "permission_denied"), (401, 403))
     if refusal is None:
         return None
-    of_time = any(text in refusal.message for text in _OF_TIME)
-    kinds = {"API key": "key", "signature": "secret", "permission": "grant", "grant": "grant"}
-    kind = "time" if of_time else next((kind for word, kind in kinds.items() if word in refusal.message), "")
+    kind = kind_of_refusal(refusal.message)
     # SDKs drop the server's words: then a wrong clock (LKD005) reads the same.
     candidates = () if kind in ("key", "secret", "grant") else ("LKD005",)
     ruled_out = (RuledOut(code="LKD204", because="a carrier's refusal has a SIP status"),)
@@ -57,7 +54,7 @@ def dispatched_without_room(call: Call, proofs: Proofs) -> Finding | None:
 
     Other methods answer the same: where the text does not name one it is possible at most.
     """
-    refusals = [item for item in call.setup.all(ApiRefusal) if _says_no_room(item)]
+    refusals = [item for item in refused_calls(call) if _says_no_room(item)]
     if not refusals:
         return None
     found = _finding(
@@ -78,7 +75,7 @@ def dispatched_without_room(call: Call, proofs: Proofs) -> Finding | None:
 
 def unreachable(call: Call, proofs: Proofs) -> Finding | None:
     """LKD003: the program that places the calls did not get through to LiveKit."""
-    for item in reversed(list(call.setup.all(ApiRefusal))):
+    for item in reversed(list(refused_calls(call))):
         why = connection_words.why(item.message) if item.method and not (item.status or item.twirp_code) else None
         if why is not None and why[0] in connection_words.BEFORE_ANY_ANSWER:
             return _finding(call, proofs, item, "LKD003", (), (), kind=why[0])
@@ -98,10 +95,10 @@ RULES = (credentials_rejected, quota_exceeded, dispatched_without_room, unreacha
 def _last(call: Call, codes: tuple[str, ...], statuses: tuple[int, ...]) -> ApiRefusal | None:
     found = [
         item
-        for item in call.setup.all(ApiRefusal)
+        for item in refused_calls(call)
         if item.twirp_code in codes or (item.status in statuses and item.twirp_code in ("", "unknown"))
     ]
-    plain = [item for item in call.setup.all(ApiRefusal) if not item.twirp_code and _is_of_token(item, statuses)]
+    plain = [item for item in refused_calls(call) if not item.twirp_code and _is_of_token(item, statuses)]
     found = found or plain
     return found[-1] if found else None
 

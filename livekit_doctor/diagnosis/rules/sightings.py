@@ -6,6 +6,8 @@ Nobody knows how old things were at that moment, nor what came after it: what wa
 
 from datetime import datetime
 
+from msgspec import Struct
+
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.dial_errors import DIALED
@@ -172,29 +174,34 @@ def job_without_worker(call: Call, proofs: Proofs) -> Finding | None:
     """LKD103, 402, 406, 413: a job that waits for a worker, or was given up without one, with the server's reason
     (fact 33). One that waits may yet get one, unless the room is over."""
     told = _last_jobs(call)
-    if not told or _reached(call, proofs) or any(taken(job) or declined(job) for _, _, job in told):
+    if not told or _reached(call, proofs) or any(taken(job) or declined(job) for job in (one.last for one in told)):
         return None
-    item, dispatch, job = told[-1]
-    over = job.status == "JS_CANCELLED" or Step.CALL_ENDED in proofs
-    if item.event and not job.reason and not over:
+    story = told[-1]
+    last, over = story.last, story.last.status == "JS_CANCELLED" or Step.CALL_ENDED in proofs
+    if story.states[-1][0].event and not last.reason and not over:
         return None  # as every job begins; what came next was not pasted
-    sure = Confidence.LIKELY if over and job.reason in _WAITS else Confidence.POSSIBLE
-    return _waits(item, dispatch, job, sure)
-
-
-def _waits(item: Sighting, dispatch: Dispatch, job: Job, confidence: Confidence) -> Finding:
+    item, job = story.waited or story.states[-1]
     code, step, candidates = _WAITS.get(job.reason, ("LKD402", Step.JOB_ASSIGNED, ()))
-    source = f"webhook {item.event}" if item.event else "pasted answer of the API"
-    said = ", ".join(filter(None, (f"job {job.id} {job.status}", job.reason, job.error)))
-    values = {"dispatch_id": dispatch.id, "agent_name": dispatch.agent_name}
+    values = {"dispatch_id": story.dispatch.id, "agent_name": story.dispatch.agent_name}
+    shown = [_no_worker_has(item, job)]
+    shown += [_no_worker_has(*story.states[-1])] if job is not last else []
     return Finding(
         code=code,
         step=step,
-        confidence=confidence,
-        because=(Because(source=source, at=item.at, text=f"{said}: no worker has it"),),
+        confidence=Confidence.LIKELY if over and job.reason in _WAITS else Confidence.POSSIBLE,
+        because=tuple(shown),
         candidates=candidates or catalogue.get(code).candidates,
         values={key: value for key, value in values.items() if value},
     )
+
+
+def _no_worker_has(item: Sighting, job: Job) -> Because:
+    said = ", ".join(filter(None, (f"job {job.id} {job.status}", job.reason, job.error)))
+    return Because(source=_source(item), at=item.at, text=f"{said}: no worker has it")
+
+
+def _source(item: Sighting) -> str:
+    return f"webhook {item.event}" if item.event else "pasted answer of the API"
 
 
 def job_failed(call: Call, proofs: Proofs) -> Finding | None:
@@ -202,11 +209,11 @@ def job_failed(call: Call, proofs: Proofs) -> Finding | None:
     told = _last_jobs(call)
     if not told or call.api_covers or Step.AGENT_CONNECTED in proofs or Step.ENTRYPOINT_CALLED in proofs:
         return None
-    item, _, job = told[-1]
+    item, job = told[-1].states[-1]
     words = " ".join(filter(None, (job.error, job.reason)))
     if job.status != "JS_FAILED" or LEFT_ROOM in words:
         return None
-    source = f"webhook {item.event}" if item.event else "pasted answer of the API"
+    source = _source(item)
     text = f"job {job.id} {job.status}, worker {job.worker_id or 'unknown'}: {words or 'no reason given'}"
     return Finding(
         code="LKD411",
@@ -218,18 +225,37 @@ def job_failed(call: Call, proofs: Proofs) -> Finding | None:
     )
 
 
-def _last_jobs(call: Call) -> list[tuple[Sighting, Dispatch, Job]]:
-    """Each job of the last dispatch that was seen, as it was last told of, oldest first. Empty where the room
-    itself can be asked."""
+class _Story(Struct, frozen=True):
+    """What was told of one job."""
+
+    dispatch: Dispatch
+    states: list[tuple[Sighting, Job]]
+    """Oldest first."""
+
+    @property
+    def last(self) -> Job:
+        return self.states[-1][1]
+
+    @property
+    def waited(self) -> tuple[Sighting, Job] | None:
+        """The last state that says why no worker has it: how the waiting ended says no more than that it did."""
+        return next((state for state in reversed(self.states) if state[1].reason in _WHY), None)
+
+
+_WHY = ("JSR_NO_CAPACITY", "JSR_RETRYING")
+
+
+def _last_jobs(call: Call) -> list[_Story]:
+    """Each job of the last dispatch that was seen, oldest first. Empty where the room itself can be asked."""
     if call.api_covers:
         return []
-    seen: dict[str, tuple[Sighting, Dispatch, Job]] = {}
+    seen: dict[str, _Story] = {}
     for item in call.sightings:
         for dispatch in item.dispatches:
-            if call.wanted_agent in (None, dispatch.agent_name):
-                seen |= {job.id: (item, dispatch, job) for job in dispatch.jobs}
+            for job in dispatch.jobs if call.wanted_agent in (None, dispatch.agent_name) else ():
+                seen.setdefault(job.id, _Story(dispatch, [])).states.append((item, job))
     last = next(reversed(seen.values()), None)
-    return [one for one in seen.values() if last and one[1].id == last[1].id]
+    return [one for one in seen.values() if last and one.dispatch.id == last.dispatch.id]
 
 
 def agent_left_with_error(call: Call, proofs: Proofs) -> Finding | None:

@@ -162,7 +162,16 @@ def host_and_port(url: str) -> tuple[str | None, int | None]:
     return host, parts.port or (443 if secure else 80)
 
 
-def unassigned(call: Call, code: str, confidence: Confidence, shown: list[Because], **values: str | None) -> Finding:
-    candidates = [] if confidence is PROVEN else list(catalogue.get(code).candidates)
+def unassigned(
+    call: Call,
+    code: str,
+    confidence: Confidence,
+    shown: list[Because],
+    candidates: list[str] | None = None,
+    **values: str | None,
+) -> Finding:
+    """`candidates` are the catalogue's, unless some of them are known not to be."""
+    if candidates is None:
+        candidates = [] if confidence is PROVEN else list(catalogue.get(code).candidates)
     values["dispatch_id"] = call.dispatches[-1].id if call.dispatches else None
     return finding(call, code, Step.JOB_ASSIGNED, confidence, shown, candidates, [], **values)

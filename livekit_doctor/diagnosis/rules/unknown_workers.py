@@ -13,6 +13,7 @@ from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.diagnosis.own_lines import is_above
 from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.diagnosis.refused_requests import kind_of_refusal, refused_logins
 from livekit_doctor.diagnosis.rules import sought
 from livekit_doctor.diagnosis.rules.jobs import job_is_late
 from livekit_doctor.diagnosis.rules.looks import finding
@@ -51,24 +52,47 @@ def worker_on_other_server(call: Call, proofs: Proofs) -> Finding | None:
 
 
 def worker_not_connected(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD105: a worker's log ends its attempts to connect, before the dispatch, without having registered,
-    and no other worker was there."""
-    failing = _failing_connection(call)
-    if sought.has_job(call, proofs) or failing is None or _may_have_job(call, failing.file):
+    """LKD105: a worker's log ends its attempts to connect, before the dispatch, without having registered, or the
+    server's log says that it refused a worker, and no other worker was there."""
+    failing, logins = _failing_connection(call), refused_logins(call)
+    last = failing or (logins[-1] if logins else None)
+    if sought.has_job(call, proofs) or last is None or _may_have_job(call, last.file):
         return None
     refused = sought.no_worker(call)
     if not refused and _may_still_come(call, proofs):
         return None
     for worker, _ in sought.registered(call):
         # One that was killed leaves no line of its going: of the log's own the server knows better.
-        if not refused or failing.file not in worker.files:
+        if not refused or last.file not in worker.files:
             return None
+    shown = [because(failing, "the worker does not reach its server")] if failing else []
+    kind, words = (_why_not_connected(call, failing) if failing else None) or ("other", "")
+    if logins and kind in ("other", connection_words.CREDENTIALS):
+        return _refused_login(call, proofs, logins, shown)
+    assert failing is not None
+    return _unreached(call, proofs, failing, kind, words)
+
+
+def _refused_login(call: Call, proofs: Proofs, logins: tuple[LogLine, ...], shown: list[Because]) -> Finding | None:
+    """By the server's own words, which are surer than the worker's: it was this server."""
+    lost = sought.no_worker(call) or sought.no_answer(call)
+    if not (lost or logins[-1].read.excerpt or Step.AGENT_DISPATCHED in proofs):
+        return None  # nothing says that the agent was to come; it may be any worker's
+    text = f"the server refused a worker's registration ({logins[-1].fields.get('path', '')})"
+    shown = [*shown, *(because(line, text) for line in logins[-2:]), *map(because, lost)]
+    kinds = f"{connection_words.CREDENTIALS} {kind_of_refusal(logins[-1].fields.get('error', ''))}"
+    sure = LIKELY if lost or logins[-1].read.excerpt else POSSIBLE
+    return finding(call, "LKD105", Step.JOB_ASSIGNED, sure, shown, ["LKD004"], kind=kinds.strip())
+
+
+def _unreached(call: Call, proofs: Proofs, failing: LogLine, kind: str, words: str) -> Finding:
+    """By the worker's own words, if it says why."""
+    refused = sought.no_worker(call)
     shown = [because(failing, "the worker does not reach its server"), *map(because, refused)]
     vouched = failing.at is not None and call.component_logs.covers("worker", sought.sought_at(call) or failing.at)
     known = is_dated(failing) and ((vouched and refused) or _would_tell_of_success(call, failing))
     known = known and (bool(refused) or Step.AGENT_DISPATCHED in proofs)  # until then it may yet connect
     confidence = POSSIBLE if not known else PROVEN if refused and vouched else LIKELY
-    kind, words = _why_not_connected(call, failing) or ("other", "")
     if kind in connection_words.LASTING:
         confidence = min(confidence, LIKELY, key=lambda one: one.rank)
     if kind == connection_words.CREDENTIALS:
@@ -142,7 +166,8 @@ def worker_of_other_kind(call: Call, proofs: Proofs) -> Finding | None:
             text = f"the worker takes jobs of type {kind}, and the room's opening is one of {wanted}"
             others.append((line, text, None))
         elif runs_as is not None and runs_as != deployment:
-            text = f'the worker runs as deployment "{runs_as}", the dispatch is for "{deployment}"'
+            of = f'is for "{deployment}"' if deployment else "names none, which means production"
+            text = f'the worker runs as deployment "{runs_as}", the dispatch {of}'
             others.append((line, text, runs_as))
         elif runs_as is not None and sought.is_here(call, line):
             return None  # there is a worker of the right kind, too
@@ -150,7 +175,11 @@ def worker_of_other_kind(call: Call, proofs: Proofs) -> Finding | None:
         return None
     line, text, detail = others[-1]
     confidence = LIKELY if refused and (_knows_deployment(call) or detail is None) else POSSIBLE
-    return sought.unassigned(call, "LKD110", confidence, [because(line, text), *map(because, refused)], detail=detail)
+    shown = [because(line, text), *map(because, refused)]
+    kind = "type" if detail is None else "deployment"
+    # One that was there is registered.
+    candidates: list[str] | None = [] if sought.there(call) else None
+    return sought.unassigned(call, "LKD110", confidence, shown, candidates, kind=kind, detail=detail)
 
 
 def worker_under_other_name(call: Call, proofs: Proofs) -> Finding | None:
@@ -289,7 +318,7 @@ def _ran_job(line: LogLine, failing: LogLine) -> bool:
 
 def _soon_after_opening(call: Call, line: LogLine) -> bool:
     """A connection that is lost long after the call says nothing of the dispatch."""
-    began = _known_since(call)
+    began = call.known_since
     return began is None or line.at is None or line.at - began <= CONNECTION_TRIES
 
 
@@ -298,14 +327,6 @@ def _would_tell_of_success(call: Call, failing: LogLine) -> bool:
     alone does not; or the attempt was the last."""
     whole = any(line.file == failing.file and line.level == "info" for line in call.component_logs.of_workers)
     return whole or meaning(failing) is Said.GAVE_UP
-
-
-def _known_since(call: Call) -> datetime | None:
-    """When the agent was dispatched, or else when the call is first heard of."""
-    rows = [row.at for row in call.rows[:1]]
-    rooms = [call.room_info.created_at] if call.room_info else []
-    lines = [line.at for line in call.component_logs.own[:1] if line.at]  # oldest first
-    return call.dispatched_at or min([*rows, *rooms, *lines], default=None)
 
 
 RULES = (

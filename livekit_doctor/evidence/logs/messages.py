@@ -62,6 +62,7 @@ WITHOUT_ID: dict[Component, Texts] = {
             "not dispatching agent job",
             "failed to send job request",
             "API AgentDispatchService.CreateDispatch",
+            "error handling request",
         ),
     ),
     "sip": Texts(

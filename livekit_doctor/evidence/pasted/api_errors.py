@@ -98,6 +98,8 @@ _OF_SIP = re.compile(
 """Words that only CreateSIPParticipant answers; others it shares with all methods."""
 _TRANSFER = "TransferSIPParticipant"
 _TRANSFERS = re.compile(r"SIP transfer|transfer(?:ring)?[ _]?(?:failed|error|sip|call|participant|to\b)", re.IGNORECASE)
+_OF_SERVER = "error handling request"
+"""livekit-server's own line of a request that it refused: it is one of its log, and says whose request it was."""
 _NEAR = 25
 """Lines around an error in which its method and its time are looked for."""
 _DIAL = "CreateSIPParticipant"
@@ -136,6 +138,8 @@ def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
         if len(kept) == _MOST:
             break
     for error in sorted(kept, key=lambda error: error.first):
+        if any(_OF_SERVER in line for line in excerpt.lines[error.first : error.last + 1]):
+            continue
         item = _observation(error, excerpt, context)
         yield Found(error.kind, error.first, error.last, (item,) if item is not None else ())
 

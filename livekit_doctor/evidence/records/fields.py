@@ -37,8 +37,11 @@ _NAMES = {
     "wsurl": "url",
 }
 """By the name in lower case without separators."""
+_NAMED = frozenset(_NAMES.values()) - {"error"}
+"""What has one name or id."""
 
 _INSIDE = {
+    "room": {"name": "room", "sid": "room_id"},
     "job": {
         "id": "job_id",
         "dispatchId": "dispatch_id",
@@ -111,7 +114,9 @@ def _named(fields: Mapping[str, object]) -> Iterator[tuple[str, object]]:
         if isinstance(value, str) and _PRINTED_JOB.match(value):
             yield from _of_printed_job(value)
             continue
-        yield _name(str(key), value), value
+        name = _name(str(key), value)
+        if name not in _NAMED or not isinstance(value, dict | list):  # several names are the filter of a list
+            yield name, value
     if isinstance(fields.get("name"), str) and str(fields.get("sid", "")).startswith("RM_"):
         yield "room", fields["name"]
     for key, paths in _INSIDE.items():

@@ -5,6 +5,7 @@ said of calls in the lab (tests/lab/record_pasted.py): a healthy one, and one ea
 has, whose request_fnc raised or rejected, whose entrypoint raised, and whose job's process died.
 """
 
+import asyncio
 import json
 import re
 from datetime import UTC, datetime
@@ -16,7 +17,8 @@ from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import Evidence, Reading
 from livekit_doctor.evidence.pasted import read
-from livekit_doctor.settings import Settings
+from livekit_doctor.operations.trace import Options, trace
+from livekit_doctor.settings import Logs, Settings
 
 NOW = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
 """Years after the samples: whatever takes an age against it, shows."""
@@ -49,6 +51,16 @@ def webhooks(*words: str) -> list[str]:
 def pasted(*texts: str, subject: Subject | None = None, settings: Settings | None = None) -> Diagnosis:
     """The diagnosis of nothing but these texts."""
     return diagnose(evidence(*texts), settings or Settings(), subject or Subject())
+
+
+def logged(folder: Path, room: str | None, **texts: str) -> Diagnosis:
+    """The diagnosis of the same texts, given as whole logs: `server`, `worker`, `sip`."""
+    names: dict[str, tuple[str, ...]] = {}
+    for log, text in texts.items():
+        (folder / f"{log}.log").write_text(text + "\n")
+        names[log] = (str(folder / f"{log}.log"),)
+    settings = Settings(logs=Logs(**names))
+    return asyncio.run(trace(settings, Subject(room=room), Options())).diagnosis
 
 
 def evidence(*texts: str) -> Evidence:

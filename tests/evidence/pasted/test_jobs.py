@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import Sighting
 from livekit_doctor.flow import Status, Step
-from tests.diagnosis.factories import codes, found, status
+from tests.diagnosis.factories import because, codes, found, status
 from tests.evidence.pasted.samples import pasted, reading, recognised
 
 ROOM = {"sid": "RM_aaaaaaaaaaaa", "name": "call-17"}
@@ -173,3 +174,38 @@ def test_webhooks_of_one_second_are_in_the_order_in_which_they_can_be(newest_fir
     ended = told("agent_job_ended", {"status": CANCELLED, "reason": "JSR_DISPATCH_DELETED"})
     texts = [event("room_started", room=ROOM), told("agent_job_pending", {}), ended]
     assert found(judged(*(texts[::-1] if newest_first else texts))) == [("agent_dispatched", "LKD413", "likely")]
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "code"),
+    [
+        ("JSR_NO_CAPACITY", "JSR_ROOM_CLOSED", "LKD103"),
+        ("JSR_NO_CAPACITY", "JSR_DISPATCH_DELETED", "LKD103"),
+        ("JSR_NO_CAPACITY", "JSR_NO_CAPACITY", "LKD103"),
+        ("JSR_RETRYING", "JSR_ROOM_CLOSED", "LKD406"),
+        ("", "JSR_ROOM_CLOSED", "LKD402"),
+    ],
+)
+def test_how_the_waiting_ended_takes_nothing_from_why_it_waited(first: str, then: str, code: str) -> None:
+    """The server's reason for the waiting is the cause, and that the room closed its consequence."""
+    pending = told("agent_job_pending", {"status": PENDING, "reason": first})
+    ended = told("agent_job_ended", {"status": CANCELLED, "reason": then}, at=58)
+    diagnosis = judged(pending, ended, event("room_finished", 58, room=ROOM))
+    assert codes(diagnosis) == [code]
+    assert first in because(diagnosis, code)
+    assert then in because(diagnosis, code)
+    if code == "LKD103":
+        alone = judged(pending)
+        assert {*diagnosis.broken[0].candidates} <= {*alone.broken[0].candidates}, "more evidence is no vaguer"
+
+
+def test_what_is_asked_for_of_a_job_that_the_server_cancelled() -> None:
+    diagnosis = judged(told("agent_job_ended", {"status": CANCELLED, "reason": "JSR_ROOM_CLOSED"}))
+    assert not any("broken_after" in line for line in diagnosis.would_settle), "no allowance is too short for it"
+    fixes = catalogue.render_fix(catalogue.get("LKD402"), diagnosis.broken[0].values)
+    assert "probe it again" not in fixes
+
+
+def test_who_came_is_in_the_timeline_without_a_time_of_its_own() -> None:
+    phone = joined("SIP", "lead-0193")
+    assert [entry.event for entry in judged(phone).timeline] == ["lead-0193 joined"]

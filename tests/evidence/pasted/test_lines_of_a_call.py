@@ -1,0 +1,148 @@
+"""What single lines of the components' logs show of a call: who published, that it ended, which room is meant."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from livekit_doctor.diagnosis.correlation import Subject
+from livekit_doctor.diagnosis.result import Diagnosis
+from livekit_doctor.flow import Status, Step, Verdict
+from tests.diagnosis.factories import codes, status
+from tests.evidence.pasted.samples import logged, pasted
+
+ROOM, AGENT, PHONE = "coll-48120", "agent-AJ_dF9sVm4KxTzB", "sip_15555550123"
+
+
+def server(second: float, message: str, **fields: Any) -> str:
+    return f"2026-11-27T11:52:{second:06.3f}Z\tINFO\tlivekit\ta.go:1\t{message}\t{json.dumps(fields)}"
+
+
+def sip(second: float, message: str, call: str = "SCL_Ks6pZv3JtMxe", **fields: Any) -> str:
+    own = {"callID": call, "room": ROOM, "participant": PHONE, "direction": "outbound", "sipCallID": "9f3c", **fields}
+    return f"2026-11-27T11:52:{second:06.3f}Z\tINFO\tsip\tsip/outbound.go:1\t{message}\t{json.dumps(own)}"
+
+
+def worker(second: float, message: str, **fields: Any) -> str:
+    at = f"2026-11-27T11:52:{second:09.6f}+00:00"
+    return json.dumps({"message": message, "level": "INFO", "name": "livekit.agents", "timestamp": at, **fields})
+
+
+def of(identity: str, second: float, message: str, **fields: Any) -> str:
+    return server(second, message, room=ROOM, roomID="RM_bX3hPk7TvNqZ", participant=identity, **fields)
+
+
+LISTED = server(11, "API RoomService.ListRooms", service="RoomService", method="ListRooms", room=[ROOM], status="200")
+CREATED = server(10, "API RoomService.CreateRoom", service="RoomService", method="CreateRoom", room=ROOM, status="200")
+
+
+def test_the_filter_of_a_list_is_no_room() -> None:
+    diagnosis = pasted(f"{CREATED}\n{LISTED}")
+    assert diagnosis.room is not None
+    assert diagnosis.room.name == ROOM
+    assert pasted(LISTED).room is None
+
+
+@pytest.mark.parametrize(("answered", "created"), [("200", Status.OK), ("401", Status.UNKNOWN)])
+def test_create_room_that_succeeded_shows_the_room(answered: str, created: Status) -> None:
+    line = CREATED.replace('"200"', f'"{answered}"')
+    assert status(pasted(line, subject=Subject(room=ROOM)), Step.ROOM_CREATED) is created
+
+
+def published(identity: str, kind: str = "audio") -> str:
+    return of(identity, 14, "mediaTrack published", kind=kind, trackID="TR_AMz8vQk3HtPwLd")
+
+
+@pytest.mark.parametrize(
+    ("line", "step", "shown"),
+    [
+        (published(AGENT), Step.AGENT_AUDIO, Status.OK),
+        (published(AGENT, "video"), Step.AGENT_AUDIO, Status.UNKNOWN),
+        (published(PHONE), Step.AGENT_AUDIO, Status.UNKNOWN),
+        (published(PHONE), Step.SIP_PARTICIPANT_CREATED, Status.OK),
+        (of(PHONE, 12, "participant active"), Step.SIP_PARTICIPANT_CREATED, Status.OK),
+        (published("guest"), Step.SIP_PARTICIPANT_CREATED, Status.UNKNOWN),
+    ],
+)
+def test_whose_track_it_is(line: str, step: Step, shown: Status) -> None:
+    assert status(pasted(line), step) is shown
+
+
+def test_the_same_lines_lead_to_the_same_pasted_or_as_a_log(tmp_path: Path) -> None:
+    lines = (of(PHONE, 12, "participant active"), of(AGENT, 13, "participant active"), published(AGENT))
+    text = "\n".join(lines)
+    assert pasted(text).verdict is logged(tmp_path, ROOM, server=text).verdict is Verdict.NO_FAULT_SEEN
+
+
+JOB = {"jobID": "AJ_dF9sVm4KxTzB", "agentName": "collections", "jobType": "JT_ROOM"}
+SOUND = (
+    server(11, "assigned job to worker", room=ROOM, workerID="AW_n7JbTq5RwXcY", **JOB),
+    sip(11.2, "Creating SIP participant"),
+    sip(11.7, "auth requested", status=407),
+    of(AGENT, 13, "participant active"),
+    published(AGENT),
+    sip(21, "Outbound SIP call established"),
+    sip(48, "Closing outbound call", status="hangup", reason="bye"),
+    of(PHONE, 48.1, "participant closing", reason="CLIENT_REQUEST_LEAVE"),
+    server(49.5, "job ended", status="JS_SUCCESS", **JOB),
+)
+
+
+def without(words: str) -> Diagnosis:
+    return pasted("\n".join(line for line in SOUND if words not in line))
+
+
+def test_a_call_that_went_well_to_its_end() -> None:
+    diagnosis = pasted("\n".join(SOUND))
+    assert diagnosis.verdict is Verdict.HEALTHY
+    assert status(diagnosis, Step.CALL_ENDED) is Status.OK
+
+
+def test_the_agent_is_not_known_to_have_stayed_without_the_end_of_its_job() -> None:
+    assert without("job ended").verdict is Verdict.NO_FAULT_SEEN
+
+
+def test_the_whole_of_a_log_is_asked_for_of_which_lines_were_pasted() -> None:
+    asked = " ".join(without("job ended").would_settle)
+    assert "all, and not lines alone, of livekit-server's log" in asked
+
+
+def test_a_login_that_the_carrier_asked_for_and_took_is_no_fault() -> None:
+    asked = [entry.detail for entry in pasted("\n".join(SOUND)).timeline if entry.event == "auth requested"]
+    assert ["took it" in detail for detail in asked] == [True]
+    refused = [entry.detail for entry in without("established").timeline if entry.event == "auth requested"]
+    assert ["took it" in detail for detail in refused] == [False]
+
+
+def test_the_lines_of_one_dial_are_of_no_earlier_one() -> None:
+    over = sip(53, "SIP call ended", reason="media-timeout"), sip(53.1, "media timeout loop stopped")
+    error = sip(52.9, "Closing outbound call with error", status="dropped", error="media-timeout")
+    diagnosis = pasted("\n".join((sip(21, "Outbound SIP call established"), error, *over)))
+    assert codes(diagnosis) == ["LKD210"]
+    assert not any("earlier dial" in item.text for item in diagnosis.broken[0].because)
+
+
+def test_a_worker_of_another_deployment_is_registered() -> None:
+    registered = server(1, "worker registered", agentName="collections", deployment="staging", workerID="AW_yJ8wNc5Tb")
+    request = {"agentName": "collections", "room": ROOM}
+    dispatched = server(
+        10, "API AgentDispatchService.CreateDispatch", room=ROOM, request=request, status="200", method="CreateDispatch"
+    )
+    lost = server(
+        13, "failed to send job request", error="no response from servers", jobType="JT_ROOM", agentName="collections"
+    )
+    diagnosis = pasted("\n".join((registered, dispatched, lost)))
+    assert codes(diagnosis) == ["LKD110"]
+    assert "LKD101" not in diagnosis.broken[0].candidates
+    assert diagnosis.broken[0].values["kind"] == "deployment"
+
+
+@pytest.mark.parametrize(("after", "sure"), [(0.05, "likely"), (0.9, "possible")])
+def test_an_entrypoint_that_raised_before_its_agent_could_be_there(after: float, sure: str) -> None:
+    job = {"job_id": "AJ_dF9sVm4KxTzB", "room": ROOM, "agent_name": "collections"}
+    asked = worker(10, "received job request", **job)
+    raised = worker(10 + after, "unhandled exception while running the job task", **job)
+    (broken,) = pasted(f"{asked}\n{raised}").broken
+    assert (broken.code, broken.confidence) == ("LKD405", sure)
+    assert "LKD417" not in broken.candidates, "a process ran it"
