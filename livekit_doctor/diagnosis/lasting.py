@@ -66,7 +66,7 @@ def stayed_to_the_end(call: Call, proofs: Proofs) -> bool:
     if len(both(call)) < 2:
         return True
     gone = [*left(call, "AGENT"), *exits(call)]
-    if not gone and not call.component_logs.said(Said.PROCESS_EXITS) and _told_by_rows(call):
+    if not gone and not call.component_logs.ever_said(Said.PROCESS_EXITS) and _told_by_rows(call):
         return True
     return (_watched_to_the_end(call) or _left_together(call, gone)) and _phone_was_heard(call, proofs)
 

@@ -43,6 +43,7 @@ from tests.diagnosis.test_component_logs import (
     created,
     jobless,
     request_failed,
+    server_registered,
     sip_line,
 )
 
@@ -335,3 +336,29 @@ def test_the_agent_that_was_there_was_an_earlier_dispatchs() -> None:
     again = with_rows(*lines, left, created(5), *rows)
     assert again.verdict is not Verdict.HEALTHY
     assert Step.AGENT_CONNECTED not in [result.step for result in again.steps if result.status.value == "ok"]
+
+
+def test_a_dispatch_for_which_no_worker_was_found_is_later_than_a_job_that_was_given_up() -> None:
+    """It has no job by which to know it. Its name may be a mistake, and no CreateDispatch is in this log."""
+    told = row(0.1, "agent_dispatched"), row(2.1, "agent_dispatched"), server_registered(-50)
+    given_up = of_job(replace(FULL, at=at(0.4)), "AJ_first")
+    for name, code in (("Front Desk 7", "LKD101"), ("Front-Desk-7", "LKD102")):
+        sought = server_line(3, "not dispatching agent job since no worker is available", agent_name=name)
+        assert codes(with_rows(*told, given_up, sought)) == [code]
+
+
+def test_a_row_of_a_dispatch_that_is_just_later_than_what_became_of_a_job() -> None:
+    slow = server_line(3.1, "failed to assign job to worker", error="context deadline exceeded", job_id="AJ_first")
+    first, again = row(0.1, "agent_dispatched"), row(3.9, "agent_dispatched")
+    assert found(with_rows(first, slow)) == [("job_assigned", "LKD403", "likely")]
+    assert "LKD403" not in codes(with_rows(first, again, slow))
+
+
+def test_the_agent_of_a_job_of_which_no_clock_tells_whether_it_is_the_latest() -> None:
+    """It was gone long before the call ended: rows that tell of a good call do not show that it was one."""
+    rows = [row(5, "agent_dispatched"), row(7, "sip_answered"), row(9, "agent_connected", "agent")]
+    rows += [row(9.5, "agent_audio", "agent"), row(50, "call_ended")]
+    exits = worker_line(1, "process exiting", reason="session closed")
+    for asked in (6, -3.5):
+        lines = replace(ASKED, at=at(asked)), replace(exits, at=at(asked + 4))
+        assert judge(900, log_file("worker"), *rows, *lines, settings=HERE).verdict is Verdict.NO_FAULT_SEEN
