@@ -362,3 +362,11 @@ def test_the_agent_of_a_job_of_which_no_clock_tells_whether_it_is_the_latest() -
     for asked in (6, -3.5):
         lines = replace(ASKED, at=at(asked)), replace(exits, at=at(asked + 4))
         assert judge(900, log_file("worker"), *rows, *lines, settings=HERE).verdict is Verdict.NO_FAULT_SEEN
+
+
+def test_a_room_that_an_attempt_to_dial_did_not_make() -> None:
+    """That CreateSIPParticipant failed is why nobody has heard of the room (fact 24)."""
+    requested, info = row(0, "call_requested"), server_registered(-50)
+    assert codes(judge(900, log_file("server"), requested, info, settings=HERE)) == ["LKD501"]
+    failed = row(0.1, "call_failed", metadata=f'{{"error": "twirp error not_found: {NO_TRUNK}"}}')
+    assert codes(judge(900, log_file("server"), requested, failed, info, settings=HERE)) == ["LKD201"]

@@ -162,8 +162,8 @@ def _had_time_to_answer(call: Call, closed: LogLine) -> bool:
 def room_never_created(call: Call, proofs: Proofs) -> Finding | None:
     """LKD501: the call was requested, and the server's log spans that time and never names its room. Never
     proven, since another node of the cluster may have had the room: nobody can know that all logs are here."""
-    if call.room is None or call.room_info is not None or not call.rows or call.component_logs.own:
-        return None
+    if call.room is None or call.room_info is not None or not call.rows or call.component_logs.own or call.answers:
+        return None  # or what would have made the room failed
     if any(order(step) > order(Step.ROOM_CREATED) for step in proofs) or Step.ROOM_CREATED in call.logged:
         return None
     allowed = timedelta(seconds=call.settings.flow.allowances.agent_dispatched.broken_after)
