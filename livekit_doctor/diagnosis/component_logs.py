@@ -224,6 +224,17 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
             if requested_agents(line.fields.get("request", ""))
         )
 
+    @property
+    def dispatched(self) -> tuple[LogLine, ...]:
+        """All that dispatched an agent into the room, whichever: CreateRoom that opened it, and CreateDispatch."""
+        created = self.ever_said(Said.DISPATCH_CREATED)
+        return (*self.opened_with_agents, *(line for line in created if line.fields.get("status") == "200"))
+
+    def names_agent(self, line: LogLine) -> bool:
+        """Whether a request is for the call's agent; for any, where its name is not known."""
+        named, own = requested_agents(line.fields.get("request", "")), self.call.agent_name
+        return bool(named) if own is None else bool(own) and own in named
+
     def by_one_clock(self, line: LogLine, other: LogLine) -> bool:
         """Whether how long it was from one line to the other can be said."""
         return (line.log, line.file) == (other.log, other.file) or (line.zoned and other.zoned)
