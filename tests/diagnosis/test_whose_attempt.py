@@ -27,6 +27,7 @@ from tests.diagnosis.factories import (
     read,
     row,
     server_line,
+    the_room,
     worker_line,
 )
 from tests.diagnosis.test_component_logs import (
@@ -370,3 +371,18 @@ def test_a_room_that_an_attempt_to_dial_did_not_make() -> None:
     assert codes(judge(900, log_file("server"), requested, info, settings=HERE)) == ["LKD501"]
     failed = row(0.1, "call_failed", metadata=f'{{"error": "twirp error not_found: {NO_TRUNK}"}}')
     assert codes(judge(900, log_file("server"), requested, failed, info, settings=HERE)) == ["LKD201"]
+
+
+def test_a_dispatch_into_the_room_after_the_one_that_went_to_another() -> None:
+    """It is gone from the list again, and the server's log has it."""
+    other = the_room(ROOM.upper(), sid="RM_other00001", created=2)
+    stray = look(60, dispatch(2, id="AD_stray", room=other.name), room=other)
+    own = look(60, automatic(), beside=[other]), row(2, "agent_dispatched")
+    listed = judge(60, *stray, *own, *LOGS, OPENED, settings=HERE)
+    assert found(listed) == [("agent_dispatched", "LKD409", "likely")]
+    again = (
+        created(16),
+        replace(FULL, at=at(16.2)),
+        server_line(36, "API AgentDispatchService.DeleteDispatch", status="200"),
+    )
+    assert codes(judge(60, *stray, *own, *LOGS, OPENED, *again, settings=HERE)) == ["LKD103"]

@@ -12,7 +12,7 @@ from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.names import near_miss, written_alike
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.dispatches import stray_dispatches
-from livekit_doctor.diagnosis.rules.looks import finding, job_was_lost
+from livekit_doctor.diagnosis.rules.looks import finding, job_was_lost, was_dispatched
 from livekit_doctor.diagnosis.rules.placing import placer_is_past
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import (
@@ -215,10 +215,7 @@ def _reached(proofs: Proofs) -> bool:
 
 def _not_dispatched(call: Call, proofs: Proofs) -> bool:
     """Nothing but a log row, if anything, says that the agent was dispatched into this room."""
-    if _reached(proofs) or call.dispatches or call.agent_name == "":
-        return False
-    rows = {row.read.source for row in call.rows}
-    return all(proof.source in rows or proof.implied for proof in proofs.get(Step.AGENT_DISPATCHED, ()))
+    return not (_reached(proofs) or call.dispatches or call.agent_name == "" or was_dispatched(call, proofs))
 
 
 def _phone_answered(call: Call, proofs: Proofs) -> bool:
