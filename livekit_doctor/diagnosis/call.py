@@ -6,6 +6,7 @@ from functools import cached_property
 from livekit_doctor.diagnosis import carrier
 from livekit_doctor.diagnosis.component_logs import ComponentLogs
 from livekit_doctor.diagnosis.dials import Dials
+from livekit_doctor.diagnosis.episodes import is_sought
 from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.diagnosis.row_answers import Refusal, refusal_in
 from livekit_doctor.diagnosis.said import Said
@@ -131,10 +132,13 @@ class Call(Seen, frozen=True, dict=True):
 
     @property
     def _mistyped_agent(self) -> str | None:
-        """The name of a pasted dispatch that is almost the agent's, where none has that."""
+        """The name of a pasted dispatch that is almost the agent's, where none has that; or else the one that the
+        server last sought."""
         seen = [dispatch.agent_name for dispatch in self._pasted_dispatches]
         if self.agent_name in seen:
             return None
+        sought = [line for line in self.component_logs.said(Said.NO_WORKER) if is_sought(self, line)][-1:]
+        seen = seen or [line.fields["agent_name"] for line in sought]
         return next((name for name in reversed(seen) if name and self.is_for_agent(name)), None)
 
     @property

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import cached_property
 
+from msgspec.structs import replace
+
 from livekit_doctor.diagnosis.episodes import Latest, latest_of
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.names import requested_agents
 from livekit_doctor.diagnosis.own_lines import Index, OwnLines
 from livekit_doctor.diagnosis.said import Said, meaning
-from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, EMPTY_TIMEOUT, STILL_WRITTEN, WORKER_ANSWERS_WITHIN
+from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, EMPTY_TIMEOUT, STILL_WRITTEN
 from livekit_doctor.evidence.observations import Component, LogFile, LogLine
 
 _BY_THE_ROOMS_NODE = (
@@ -44,7 +46,13 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
 
     @cached_property
     def given(self) -> tuple[LogFile, ...]:
-        return tuple(self.call.setup.all(LogFile))
+        return tuple(map(self._span_by_livekits_clock, self.call.setup.all(LogFile)))
+
+    def _span_by_livekits_clock(self, file: LogFile) -> LogFile:
+        by = self.clocks_ahead.get((file.log, file.name))
+        if by is None or not file.first_at or not file.last_at:
+            return file
+        return replace(file, first_at=file.first_at - by, last_at=file.last_at - by)
 
     def has(self, log: Component) -> bool:
         """Whether a log of this kind was read."""
@@ -217,23 +225,20 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
             if requested_agents(line.fields.get("request", ""))
         )
 
+    @property
+    def dispatched(self) -> tuple[LogLine, ...]:
+        """All that dispatched an agent into the room, whichever: CreateRoom that opened it, and CreateDispatch."""
+        created = self.ever_said(Said.DISPATCH_CREATED)
+        return (*self.opened_with_agents, *(line for line in created if line.fields.get("status") == "200"))
+
+    def names_agent(self, line: LogLine) -> bool:
+        """Whether a request is for the call's agent; for any, where its name is not known."""
+        named, own = requested_agents(line.fields.get("request", "")), self.call.agent_name
+        return bool(named) if own is None else bool(own) and own in named
+
     def by_one_clock(self, line: LogLine, other: LogLine) -> bool:
         """Whether how long it was from one line to the other can be said."""
-        if (line.log, line.file) == (other.log, other.file):
-            return True
-        return line.zoned and other.zoned and (line.log == other.log or self._clocks_agree)
-
-    @cached_property
-    def _clocks_agree(self) -> bool:
-        """Whether worker and server write the same job at the same time: the worker when it is asked, the
-        server once it has the answer. Not known to differ where one of them does not write it."""
-        asked = {line.fields.get("job_id"): line.at for line in self.ever_said(Said.ASKED) if line.at}
-        took = [
-            line.at - asked[line.fields["job_id"]]
-            for line in self.ever_said(Said.ASSIGNED)
-            if line.at and line.fields.get("job_id") in asked
-        ]
-        return all(-self.call.tolerance <= each <= WORKER_ANSWERS_WITHIN + self.call.tolerance for each in took)
+        return (line.log, line.file) == (other.log, other.file) or (line.zoned and other.zoned)
 
     def registrations(self, name: str | None = None) -> tuple[LogLine, ...]:
         """When workers registered, under this name or any."""

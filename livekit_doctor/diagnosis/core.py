@@ -102,11 +102,12 @@ def _coverage(call: Call) -> tuple[Coverage, ...]:
 def _diagnose(call: Call) -> Diagnosis:
     proofs = prove(call)
     found = (finding for rule in CALL_RULES if (finding := rule(call, proofs)))
-    findings = horizon.consequences_left_out(horizon.weighed(call, excerpts.weighed(call, found)))
+    findings = list(horizon.weighed(call, excerpts.weighed(call, found)))
     on_the_way = any(_is_on_the_way_to_the_agent(finding) for finding in findings)
     if not on_the_way and not call.served_by_other and not _awaited(call, proofs):
         findings.extend(filter(None, [rows.never_logged(call, proofs)]))
-    findings = [finding for finding in findings if finding.step not in call.settings.flow.not_used]
+    used = (finding for finding in findings if finding.step not in call.settings.flow.not_used)
+    findings = horizon.consequences_left_out(used)
     broken = _with_consequences(call, proofs, _primary_first(_break_of_each_leg(call, proofs, findings)))
     steps = _steps(call, proofs, broken)
     undecided = any(wants(call, proofs) for wants in SECOND_LOOKS)

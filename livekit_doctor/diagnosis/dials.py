@@ -122,9 +122,12 @@ class Dials(Struct, frozen=True, dict=True):
             return True
         if made_phone:
             return False
-        others = [when for component, when in self._told_by.items() if component != by]
-        return any(when - at > -self.seen.tolerance for when in others) or any(
-            when - at > -margin for when in (*self._created, *self._may_have_come)
+        by_livekit = [*self._created, *self._may_have_come]
+        others = {component: when for component, when in self._told_by.items() if component != by}
+        if self.logs.is_dated_by_livekit("sip"):
+            by_livekit += [others.pop(SIP_LOG)] if SIP_LOG in others else []
+        return any(when - at > -self.seen.tolerance for when in others.values()) or any(
+            when - at > -margin for when in by_livekit
         )
 
     @property

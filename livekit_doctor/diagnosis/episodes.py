@@ -12,7 +12,7 @@ from msgspec import Struct
 from livekit_doctor.diagnosis.names import requested_agents
 from livekit_doctor.diagnosis.said import Said, job_of
 from livekit_doctor.diagnosis.seen import Seen
-from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, CREATED_TOGETHER, DATE_RESOLUTION
+from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, CREATED_TOGETHER, DATE_RESOLUTION, MOMENT
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Step
 
@@ -115,12 +115,14 @@ def _later_by_rows(seen: Seen, own: list[tuple[Said | None, LogLine]], known: da
     told = [line for said, line in own if said in _DONE[1:] and line.log == "server"]
     dated = {line.fields.get("job_id"): line.at for line in (*asked, *told) if line.at and line.zoned}
     jobs = {line.fields["job_id"] for said, line in own if said in OF_A_JOB and line.fields.get("job_id")}
-    seen_last = max([*dated.values(), *filter(None, (known,))], default=None)
-    if rows and seen_last is not None and max(rows) - seen_last > DATE_RESOLUTION:
-        return _BY_A_ROW, len(rows) > max(len(jobs), len(seen.dispatches_ever), len(_made(seen, own)))
+    without = _without_worker(seen, own)
+    seen_last = max([*dated.values(), *without, *filter(None, (known,))], default=None)
+    if rows and seen_last is not None and max(rows) - seen_last > CREATED_AT_ONCE:
+        more = len(rows) > max(len(jobs) + len(without), len(seen.dispatches_ever), len(_made(seen, own)))
+        return _BY_A_ROW, more
     if known is not None or not asked:
         return "", False
-    since = seen_last - seen.tolerance if seen_last else None
+    since = seen_last - seen.tolerance - MOMENT if seen_last else None  # a worker is asked a moment after it
     rows = [at for at in rows if since is None or at >= since]
     near = [at for at in dated.values() if since is None or at >= since] or {
         line.fields.get("job_id") for line in asked
@@ -129,6 +131,18 @@ def _later_by_rows(seen: Seen, own: list[tuple[Said | None, LogLine]], known: da
 
 
 _BY_A_ROW = "a row tells of a dispatch that may be a later one, by another clock"
+
+
+def _without_worker(seen: Seen, own: list[tuple[Said | None, LogLine]]) -> list[datetime]:
+    """When the server found no worker to ask for a job of the call's agent: such a dispatch has no job."""
+    lines = (line for said, line in own if said is Said.NO_WORKER and line.at and line.zoned)
+    return [line.at for line in lines if line.at and is_sought(seen, line)]
+
+
+def is_sought(seen: Seen, line: LogLine) -> bool:
+    """Whether a server's line is about a job such as the call's, for its agent or one that is almost of its name: not
+    the lookups for jobs of other types, which fail in healthy calls too (fact 12)."""
+    return line.fields.get("job_type", "JT_ROOM") == "JT_ROOM" and seen.is_for_agent(line.fields.get("agent_name", ""))
 
 
 def _later_of_another_name(seen: Seen, own: list[tuple[Said | None, LogLine]], known: datetime | None) -> str:
@@ -223,6 +237,7 @@ class _Jobs:
                     self.failed.setdefault(job, line)
                 if line.fields.get("dispatch_id"):
                     self.dispatch_of.setdefault(job, line.fields["dispatch_id"])
+        self.without_worker = _without_worker(seen, own)
         self.requested = {job_of(line): line for said, line in own if said is Said.ASKED and not line.read.excerpt}
         """The request for each, in a worker's log that is whole."""
         self.by_two_clocks = False
@@ -299,7 +314,8 @@ class _Jobs:
             return True
         if job in self.started and self._is_before(self.started[job]):
             return True
-        if job in self.ended and any(at > self.ended[job] for other, at in self.started.items() if other != job):
+        others = [*self.without_worker, *(at for other, at in self.started.items() if other != job)]
+        if job in self.ended and any(at > self.ended[job] for at in others):
             return True
         if job in self.ended and any(self._came_after(other, self.ended[job]) for other in self.asked if other != job):
             self.by_two_clocks = True

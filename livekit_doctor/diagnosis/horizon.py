@@ -91,11 +91,11 @@ def _server_log_tells(call: Call) -> bool:
 
 
 def consequences_left_out(findings: Iterable[Finding]) -> list[Finding]:
-    """Without what another fault explains: a room into which nobody came is closed, whatever kept them away."""
+    """Without what another fault explains: a room into which nobody came is closed, whatever kept them away, and one
+    that nobody could make was never there."""
     every = list(findings)
-    others = [finding for finding in every if finding.code != ROOM_CLOSED]
-    surest = min((finding.confidence.rank for finding in others), default=None)
-    return [finding for finding in every if finding.code != ROOM_CLOSED or surest is None]
+    others = [finding for finding in every if finding.code not in OF_AN_ABSENT_ROOM]
+    return others or every
 
 
-ROOM_CLOSED = "LKD502"
+OF_AN_ABSENT_ROOM = ("LKD501", "LKD502")

@@ -66,7 +66,7 @@ def stayed_to_the_end(call: Call, proofs: Proofs) -> bool:
     if len(both(call)) < 2:
         return True
     gone = [*left(call, "AGENT"), *exits(call)]
-    if not gone and not call.component_logs.said(Said.PROCESS_EXITS) and _told_by_rows(call):
+    if not gone and not call.component_logs.ever_said(Said.PROCESS_EXITS) and _told_by_rows(call):
         return True
     return (_watched_to_the_end(call) or _left_together(call, gone)) and _phone_was_heard(call, proofs)
 
@@ -100,9 +100,11 @@ def exits(call: Call) -> Iterator[Dated]:
 
 
 def hung_up(call: Call) -> Iterator[Dated]:
-    """When livekit-sip ended a call that had been answered."""
-    for line in call.component_logs.said(Said.SIP_OVER):
-        if line.at and line.zoned:
+    """When livekit-sip ended a call that had been answered: not one that had failed."""
+    logs = call.component_logs
+    failed = {line.fields.get("call_id", "") for line in logs.said(Said.SIP_FAILED)}
+    for line in logs.said(Said.SIP_OVER):
+        if line.at and line.zoned and line.fields.get("call_id", "") not in failed - {""}:
             yield line.at, SIP_LOG
 
 
@@ -144,7 +146,7 @@ def _phone_was_heard(call: Call, proofs: Proofs) -> bool:
     if call.talked_last is not None or Step.CALL_ENDED in call.logged or call.inbound:
         return True
     logs = call.component_logs
-    if logs.said(Said.SIP_OVER):
+    if any(hung_up(call)):
         return not logs.said(Said.SIP_MEDIA_TIMEOUT)
     if any(item.left_because in _ORDINARY and _is_of(item, "SIP") for item in call.sightings):
         return True

@@ -67,7 +67,7 @@ def lines_of(call: Call) -> tuple[LogLine, ...]:
         return ()
     lines: dict[tuple[object, ...], LogLine] = {}
     own = {id(line) for line in call.component_logs.own}
-    for line in call.setup.all(LogLine):
+    for line in call.component_logs.every:
         if line.read.excerpt and id(line) not in own:
             continue
         lines[line.place] = line

@@ -5,16 +5,18 @@ counts by the agent's name and the time of the dispatch, for no more than `likel
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from heapq import merge
 from operator import itemgetter
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from livekit_doctor.diagnosis import clocks
 from livekit_doctor.diagnosis.said import Said, job_of, meaning
 from livekit_doctor.diagnosis.seen import Seen
-from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.evidence.observations import Component, LogLine
 
 _OF_A_JOB = (Said.RAISED, Said.EXITED, Said.UNRESPONSIVE, Said.NO_PROCESS)
 """What a worker says of a job, whose id not every program's format prints."""
@@ -44,9 +46,32 @@ class OwnLines(Struct, frozen=True, dict=True):
 
     @cached_property
     def _lines(self) -> tuple[tuple[Said | None, LogLine], ...]:
+        told = [(said, self._by_livekits_clock(line)) for said, line in self._as_written]
+        return tuple(sorted(told, key=lambda each: (each[1].at is None, each[1].at or each[1].read.at, each[1].order)))
+
+    @cached_property
+    def _as_written(self) -> tuple[tuple[Said | None, LogLine], ...]:
         lines = {line.place: line for line in self.call.setup.all(LogLine)}
-        ordered = sorted(lines.values(), key=lambda line: (line.at is None, line.at or line.read.at, line.order))
-        return tuple((meaning(line), line) for line in ordered)
+        return tuple((meaning(line), line) for line in lines.values())
+
+    @cached_property
+    def clocks_ahead(self) -> dict[clocks.Log, timedelta]:
+        """The logs whose clocks are known to be off from LiveKit's, and by how much."""
+        return clocks.ahead(self.call.setup, self._as_written)
+
+    def is_dated_by_livekit(self, log: Component) -> bool:
+        """Whether the clock of every log of this kind is known against LiveKit's."""
+        files = {(line.log, line.file) for _, line in self._as_written if line.log == log}
+        return files <= self.clocks_ahead.keys()
+
+    def _by_livekits_clock(self, line: LogLine) -> LogLine:
+        by = self.clocks_ahead.get((line.log, line.file)) if line.zoned else None
+        return replace(line, at=line.at - by) if by is not None and line.at else line
+
+    @cached_property
+    def every(self) -> tuple[LogLine, ...]:
+        """All lines, of whichever call, dated by LiveKit's clock as far as that is known."""
+        return tuple(line for _, line in self._lines)
 
     @cached_property
     def own(self) -> tuple[LogLine, ...]:

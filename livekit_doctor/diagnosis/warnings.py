@@ -185,7 +185,13 @@ def _no_row_of_agent(call: Call, proofs: Proofs) -> Iterator[WarningResult]:
 
 
 def _clocks(call: Call) -> Iterator[WarningResult]:
-    """LKD005: rows of two components contradict the flow's order by more than the tolerance."""
+    """LKD005: rows of two components contradict the flow's order by more than the tolerance, or a log's clock is off
+    by more."""
+    for (_, file), by in sorted(call.component_logs.clocks_ahead.items()):
+        if abs(by) > call.tolerance:
+            where = "ahead of" if by.total_seconds() > 0 else "behind"
+            message = f"the clock of {file} is {abs(by.total_seconds()):.0f} s {where} LiveKit's: that was taken off"
+            yield WarningResult(code="LKD005", message=message)
     for later, row in call.logged.items():
         for earlier in implied_by(later):
             before = call.logged.get(earlier)

@@ -2,7 +2,16 @@
 
 from livekit_doctor.evidence.observations import Observation
 from tests.diagnosis.factories import codes, found, row, server_line
-from tests.diagnosis.test_component_logs import ACTIVE, ASKED, ASSIGNED, CALLEE_ACTIVE, CONNECTED, OPENED, afterwards
+from tests.diagnosis.test_component_logs import (
+    ACTIVE,
+    ASKED,
+    ASSIGNED,
+    CALLEE_ACTIVE,
+    CONNECTED,
+    OPENED,
+    afterwards,
+    created,
+)
 from tests.each import each
 
 DELETED = server_line(30, "API AgentDispatchService.DeleteDispatch", status="200", room_id="")
@@ -47,3 +56,12 @@ def test_another_agent_that_had_left_before_does_not() -> None:
     came = server_line(2, "participant active", participant="front-desk", agent_name="")
     lines = (ANSWERED, came, gone(20, "front-desk"), DELETED, gone(32), phone_gone(60))
     assert codes(afterwards(OPENED, ASKED, ASSIGNED, ACTIVE, CALLEE_ACTIVE, *lines)) == ["LKD413"]
+
+
+def test_of_two_dispatches_nobody_knows_which_was_deleted() -> None:
+    """The agent that left of itself may have said goodbye, unless the phone was alone for long."""
+    lines = ASSIGNED, ACTIVE, CALLEE_ACTIVE, ANSWERED, DELETED, gone(32)
+    for stayed, again in ((1.5, []), (28, ["LKD413"])):
+        left = phone_gone(32 + stayed)
+        assert codes(afterwards(OPENED, created(0), *lines, left)) == ["LKD413"]
+        assert codes(afterwards(OPENED, created(-5), created(0), *lines, left)) == again

@@ -3,6 +3,7 @@
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Verdict
 from tests.diagnosis.factories import (
+    ROOM,
     agent,
     audio,
     closed,
@@ -11,6 +12,7 @@ from tests.diagnosis.factories import (
     found,
     job,
     judge,
+    line,
     log_file,
     look,
     phone,
@@ -100,3 +102,13 @@ def test_a_failed_request_below_the_request_of_another_call() -> None:
 
     assert says_that_it_raised(asked, raised)
     assert not says_that_it_raised(asked, other, raised)
+
+
+def test_that_an_earlier_dial_was_over_shows_nothing_of_the_last() -> None:
+    first = {"call_id": "SCL_first", "room": ROOM}
+    failed = line("sip", 0.2, "SIP call failed", error="sip status: 486: Busy Here", **first)
+    over = line("sip", 0.2, "Closing outbound call", status="486", **first)
+    both = look(40, dispatch(0, job()), agent(2, audio()), phone(joined=3))
+    assert judge(80, *both, *closed(80), failed, over).verdict is NO_FAULT_SEEN
+    last = line("sip", 30, "Closing outbound call", room=ROOM, call_id="SCL_last")
+    assert judge(80, *both, *closed(80), failed, over, last).verdict is HEALTHY

@@ -27,6 +27,7 @@ from tests.diagnosis.factories import (
     read,
     row,
     server_line,
+    the_room,
     worker_line,
 )
 from tests.diagnosis.test_component_logs import (
@@ -43,6 +44,7 @@ from tests.diagnosis.test_component_logs import (
     created,
     jobless,
     request_failed,
+    server_registered,
     sip_line,
 )
 
@@ -335,3 +337,52 @@ def test_the_agent_that_was_there_was_an_earlier_dispatchs() -> None:
     again = with_rows(*lines, left, created(5), *rows)
     assert again.verdict is not Verdict.HEALTHY
     assert Step.AGENT_CONNECTED not in [result.step for result in again.steps if result.status.value == "ok"]
+
+
+def test_a_dispatch_for_which_no_worker_was_found_is_later_than_a_job_that_was_given_up() -> None:
+    """It has no job by which to know it. Its name may be a mistake, and no CreateDispatch is in this log."""
+    told = row(0.1, "agent_dispatched"), row(2.1, "agent_dispatched"), server_registered(-50)
+    given_up = of_job(replace(FULL, at=at(0.4)), "AJ_first")
+    for name, code in (("Front Desk 7", "LKD101"), ("Front-Desk-7", "LKD102")):
+        sought = server_line(3, "not dispatching agent job since no worker is available", agent_name=name)
+        assert codes(with_rows(*told, given_up, sought)) == [code]
+
+
+def test_a_row_of_a_dispatch_that_is_just_later_than_what_became_of_a_job() -> None:
+    slow = server_line(3.1, "failed to assign job to worker", error="context deadline exceeded", job_id="AJ_first")
+    first, again = row(0.1, "agent_dispatched"), row(3.9, "agent_dispatched")
+    assert found(with_rows(first, slow)) == [("job_assigned", "LKD403", "likely")]
+    assert "LKD403" not in codes(with_rows(first, again, slow))
+
+
+def test_the_agent_of_a_job_of_which_no_clock_tells_whether_it_is_the_latest() -> None:
+    """It was gone long before the call ended: rows that tell of a good call do not show that it was one."""
+    rows = [row(5, "agent_dispatched"), row(7, "sip_answered"), row(9, "agent_connected", "agent")]
+    rows += [row(9.5, "agent_audio", "agent"), row(50, "call_ended")]
+    exits = worker_line(1, "process exiting", reason="session closed")
+    for asked in (6, -3.5):
+        lines = replace(ASKED, at=at(asked)), replace(exits, at=at(asked + 4))
+        assert judge(900, log_file("worker"), *rows, *lines, settings=HERE).verdict is Verdict.NO_FAULT_SEEN
+
+
+def test_a_room_that_an_attempt_to_dial_did_not_make() -> None:
+    """That CreateSIPParticipant failed is why nobody has heard of the room (fact 24)."""
+    requested, info = row(0, "call_requested"), server_registered(-50)
+    assert codes(judge(900, log_file("server"), requested, info, settings=HERE)) == ["LKD501"]
+    failed = row(0.1, "call_failed", metadata=f'{{"error": "twirp error not_found: {NO_TRUNK}"}}')
+    assert codes(judge(900, log_file("server"), requested, failed, info, settings=HERE)) == ["LKD201"]
+
+
+def test_a_dispatch_into_the_room_after_the_one_that_went_to_another() -> None:
+    """It is gone from the list again, and the server's log has it."""
+    other = the_room(ROOM.upper(), sid="RM_other00001", created=2)
+    stray = look(60, dispatch(2, id="AD_stray", room=other.name), room=other)
+    own = look(60, automatic(), beside=[other]), row(2, "agent_dispatched")
+    listed = judge(60, *stray, *own, *LOGS, OPENED, settings=HERE)
+    assert found(listed) == [("agent_dispatched", "LKD409", "likely")]
+    again = (
+        created(16),
+        replace(FULL, at=at(16.2)),
+        server_line(36, "API AgentDispatchService.DeleteDispatch", status="200"),
+    )
+    assert codes(judge(60, *stray, *own, *LOGS, OPENED, *again, settings=HERE)) == ["LKD103"]

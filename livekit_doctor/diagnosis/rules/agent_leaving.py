@@ -9,13 +9,12 @@ from msgspec import Struct
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because, tracebacks
+from livekit_doctor.diagnosis.deletions import Deletion, deletion_of_latest
 from livekit_doctor.diagnosis.findings import Because, Finding
-from livekit_doctor.diagnosis.names import deleted_dispatch
 from livekit_doctor.diagnosis.proofs import Proofs, first_by_livekit
 from livekit_doctor.diagnosis.rules.looks import finding
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import (
-    CREATED_AT_ONCE,
     JOB_ENDS_WITHIN,
     LEFT_ALONE,
     MOMENT,
@@ -149,13 +148,13 @@ def agent_removed(call: Call, proofs: Proofs) -> Finding | None:
     if deleted is None or not phones or call.agents:
         return None
     when, left, answered = gone[-1].at, phones[-1].at, Step.SIP_ANSWERED in proofs
-    if when is None or left is None or left - when <= (MOMENT if answered else PHONE_ALONE):
+    if when is None or left is None or left - when <= (MOMENT if answered and deleted.sure else PHONE_ALONE):
         return None
     if transferred(call, when, phones[-1].fields.get("participant", "")) or _another_came(call, gone[-1]):
         return None
     how = "the server removed the agent" if _is_removed(gone[-1]) else "its job was ended, and it left"
     shown = [
-        because(deleted, "the agent's dispatch was deleted"),
+        because(deleted.line, "the agent's dispatch was deleted"),
         because(gone[-1], how),
         because(phones[-1], f"the phone stayed for {(left - when).total_seconds():.0f} s more"),
     ]
@@ -170,33 +169,18 @@ def _is_removed(line: LogLine) -> bool:
 _BY_ITSELF, _REMOVED = "CLIENT_REQUEST_LEAVE", "SERVICE_REQUEST_REMOVE_PARTICIPANT"
 
 
-def _deletion_before(call: Call, gone: LogLine) -> LogLine | None:
+def _deletion_before(call: Call, gone: LogLine) -> Deletion | None:
     """The DeleteDispatch after which the agent went. The server ends the job, upon which the agent leaves of itself
     (measured: 3.7 s later, by its own word CLIENT_REQUEST_LEAVE), or takes the agent out."""
     if gone.fields.get("reason", _BY_ITSELF) not in (_BY_ITSELF, _REMOVED):
         return None  # its connection was lost, or had never been there
-    identity = gone.fields.get("participant")
+    identity, deleted = gone.fields.get("participant"), deletion_of_latest(call.component_logs)
     active = call.component_logs.said(Said.PARTICIPANT_ACTIVE)
-    came = [line.at for line in active if line.fields.get("participant") == identity and line.at]
-    for line in reversed(call.component_logs.said(Said.DISPATCH_DELETED)):
-        if _is_of_earlier_dispatch(call, line):
-            continue
-        done = line.fields.get("status", "200") == "200"
-        if line.at and came and line.at < came[-1]:
-            return None  # it was another's
-        if done and line.at and gone.at and timedelta() <= gone.at - line.at <= JOB_ENDS_WITHIN:
-            return line
-    return None
-
-
-def _is_of_earlier_dispatch(call: Call, deleted: LogLine) -> bool:
-    """Whether the dispatch that was deleted is known, and is not the latest that was made by then, nor the one that
-    the worker was asked for."""
-    logs, gone = call.component_logs, deleted_dispatch(deleted.fields.get("request", ""))
-    asked = {line.fields.get("dispatch_id") for line in logs.said(Said.ASKED)} - {None, ""}
-    made = {one.id: one.created_at for one in call.dispatches_ever}.get(gone)
-    before = made is not None and logs.latest.began is not None and logs.latest.began - made > CREATED_AT_ONCE
-    return before or bool(gone and asked and gone not in asked)
+    came = max((line.at for line in active if line.fields.get("participant") == identity and line.at), default=None)
+    at = deleted.line.at if deleted else None
+    if at is None or gone.at is None or (came is not None and at < came):
+        return None
+    return deleted if timedelta() <= gone.at - at <= JOB_ENDS_WITHIN else None
 
 
 def _another_came(call: Call, gone: LogLine) -> bool:

@@ -18,6 +18,7 @@ from livekit_doctor.diagnosis.rules.looks import (
     job_was_lost,
     listed_dispatches,
     logged_row,
+    was_dispatched,
 )
 from livekit_doctor.diagnosis.rules.placing import past_dispatch, placer_is_past
 from livekit_doctor.diagnosis.times import CREATED_TOGETHER, JOB_LISTED_AFTER, PLACING
@@ -42,7 +43,7 @@ def agent_not_dispatched(call: Call, proofs: Proofs) -> Finding | None:
     leave the same list.
     """
     only_others = bool(call.listed) and all(d.agent_name in call.settings.agent.others for d in call.listed)
-    if not _dispatch_missing(call, proofs) or not (call.automatic or only_others):
+    if not _never_dispatched(call, proofs) or not (call.automatic or only_others):
         return None
     claimed = call.logged.get(Step.AGENT_DISPATCHED)
     because = [dispatches_listed(call), *_why_named(call), *_why_inbound_works(call)]
@@ -71,7 +72,7 @@ def agent_not_dispatched(call: Call, proofs: Proofs) -> Finding | None:
 
 def agents_ignored(call: Call, proofs: Proofs) -> Finding | None:
     """LKD412: agents were passed to CreateRoom, and the room was already there (fact 6)."""
-    if not _dispatch_missing(call, proofs) or not call.automatic:
+    if not _never_dispatched(call, proofs) or not call.automatic:
         return None
     existed = _room_existed_before(call)
     row = call.logged.get(Step.ROOM_CREATED)
@@ -138,7 +139,7 @@ def dispatched_to_other_room(call: Call, proofs: Proofs) -> Finding | None:
     Proven by the dispatch id in the call's log; likely where the other room's name differs
     by case, white space or look-alikes only, or the dispatch's metadata has the call id.
     """
-    if not _dispatch_missing(call, proofs):
+    if not _never_dispatched(call, proofs):
         return None
     logged = _logged_dispatch_id(call)
     for room, dispatch in stray_dispatches(call):
@@ -196,6 +197,11 @@ def inbound_rule_without_agent(call: Call, proofs: Proofs) -> Finding | None:
     ]
     code = "LKD303" if rule.agents else "LKD302"
     return finding(call, code, Step.AGENT_DISPATCHED, Confidence.PROVEN, because, [], rule_id=rule.id)
+
+
+def _never_dispatched(call: Call, proofs: Proofs) -> bool:
+    """So that it may have been dispatched elsewhere, or not at all: no log tells of a dispatch that is gone."""
+    return _dispatch_missing(call, proofs) and not was_dispatched(call, proofs)
 
 
 def _dispatch_missing(call: Call, proofs: Proofs) -> bool:

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
+from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import NOBODY_TALKED
 from livekit_doctor.evidence.observations import LogLine, Participant, ParticipantList
@@ -83,6 +84,12 @@ def finding(
         ruled_out=tuple(ruled_out or ()),
         values={key: value for key, value in values.items() if value},
     )
+
+
+def was_dispatched(call: Call, proofs: Proofs) -> bool:
+    """Whether anything but a log row says that the agent was dispatched into this room."""
+    rows = {row.read.source for row in call.rows}
+    return any(proof.source not in rows and not proof.implied for proof in proofs.get(Step.AGENT_DISPATCHED, ()))
 
 
 def job_was_lost(call: Call, before: datetime | None = None) -> bool:

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because
+from livekit_doctor.diagnosis.deletions import deletion_of_latest, dispatch_of
 from livekit_doctor.diagnosis.findings import Because, Finding
-from livekit_doctor.diagnosis.names import near_miss, requested_agents, written_alike
+from livekit_doctor.diagnosis.names import near_miss, written_alike
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.dispatches import stray_dispatches
-from livekit_doctor.diagnosis.rules.looks import finding, job_was_lost
+from livekit_doctor.diagnosis.rules.looks import finding, job_was_lost, was_dispatched
 from livekit_doctor.diagnosis.rules.placing import placer_is_past
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import (
@@ -19,7 +20,6 @@ from livekit_doctor.diagnosis.times import (
     JOB_LISTED_AFTER,
     PLACING,
     STILL_WRITTEN,
-    WORKER_ANSWERS_WITHIN,
 )
 from livekit_doctor.evidence.observations import DispatchList, LogLine, is_scratch
 from livekit_doctor.flow import Confidence, Step, order
@@ -28,24 +28,20 @@ PROVEN, LIKELY, POSSIBLE = Confidence.PROVEN, Confidence.LIKELY, Confidence.POSS
 
 
 def dispatch_deleted(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD413: DeleteDispatch was called for this room before the agent was in it."""
-    deleted = _succeeded(call, Said.DISPATCH_DELETED)
-    made = _dispatches(call, call.component_logs.said(Said.DISPATCH_CREATED))
-    all_made = _all_dispatches(call)
-    if _reached(proofs) or not deleted or call.dispatches or len(made) > len(deleted):
+    """LKD413: the agent's dispatch was deleted before the agent was in the room."""
+    logs, gone = call.component_logs, deletion_of_latest(call.component_logs)
+    if gone is None or not gone.sure or _reached(proofs) or call.dispatches:
         return None
-    if _dispatched_besides(call, all_made) or _sought_after(call, deleted[-1]):
-        return None
-    if job_was_lost(call, before=deleted[-1].at) or _had_its_time(call, made, deleted):
+    deleted = gone.line
+    made = [line for line in logs.dispatched if logs.names_agent(line)]
+    if job_was_lost(call, before=deleted.at) or _had_its_time(call, made, deleted):
         return None  # it was cleaned up after it had led to nothing
-    if made and made[-1].at and deleted[-1].at and made[-1].at > deleted[-1].at:
-        return None  # the agent was dispatched again after it
-    dispatch_id = deleted[-1].fields.get("dispatch_id")
-    shown = [because(deleted[-1], f"dispatch {dispatch_id or 'of this room'} was deleted")]
-    dated = made or call.component_logs.said(Said.ROOM_OPENED)
-    # It may have been there for long, and led to nothing; or another one was deleted, made in another way.
-    lived = deleted[-1].at - dated[-1].at if dated and dated[-1].at and deleted[-1].at else None
-    doubtful = lived is None or lived > JOB_LISTED_AFTER or len(all_made) > len(deleted)
+    dispatch_id = dispatch_of(deleted) or None
+    shown = [because(deleted, f"dispatch {dispatch_id or 'of this room'} was deleted")]
+    dated = made or logs.said(Said.ROOM_OPENED)
+    # It may have been there for long, and led to nothing; or another agent's was deleted.
+    lived = deleted.at - dated[-1].at if dated and dated[-1].at and deleted.at else None
+    doubtful = lived is None or lived > JOB_LISTED_AFTER or len(logs.dispatched) > len(made)
     sure = POSSIBLE if doubtful else PROVEN if call.api_covers else LIKELY
     return _finding(call, "LKD413", sure, shown, dispatch_id=dispatch_id)
 
@@ -55,7 +51,7 @@ def agents_ignored(call: Call, proofs: Proofs) -> Finding | None:
     if not _not_dispatched(call, proofs):
         return None
     opened = call.component_logs.said(Said.ROOM_OPENED)
-    asked = [line for line in _succeeded(call, Said.ROOM_ASKED_FOR) if _names_agent(call, line)]
+    asked = [line for line in _succeeded(call, Said.ROOM_ASKED_FOR) if call.component_logs.names_agent(line)]
     opening = call.component_logs.opened_with_agents
     late = [line for line in asked if opened and line.at and opened[0].at and line not in opening]
     if not late or len(late) < len(asked) or job_was_lost(call):
@@ -111,7 +107,7 @@ def agent_not_dispatched(call: Call, proofs: Proofs) -> Finding | None:
         for line in logs.anywhere(Said.NO_ANSWER, Said.NOBODY_FREE)
     ):
         return None  # it may be about this room, and then the agent was dispatched, by another node
-    if any(_names_agent(call, line) for line in logs.said(Said.ROOM_ASKED_FOR)):
+    if any(call.component_logs.names_agent(line) for line in logs.said(Said.ROOM_ASKED_FOR)):
         return None
     elsewhere = [
         line
@@ -156,14 +152,15 @@ def _time_to_join(call: Call) -> timedelta:
 
 def _had_time_to_answer(call: Call, closed: LogLine) -> bool:
     """Whether an agent had been dispatched so long before this that a worker must have answered."""
-    return any(line.at and closed.at and closed.at - line.at > ANSWERED_WITHIN for line in _all_dispatches(call))
+    made = (line.at for line in call.component_logs.dispatched if line.at)
+    return closed.at is not None and any(closed.at - at > ANSWERED_WITHIN for at in made)
 
 
 def room_never_created(call: Call, proofs: Proofs) -> Finding | None:
     """LKD501: the call was requested, and the server's log spans that time and never names its room. Never
     proven, since another node of the cluster may have had the room: nobody can know that all logs are here."""
-    if call.room is None or call.room_info is not None or not call.rows or call.component_logs.own:
-        return None
+    if call.room is None or call.room_info is not None or not call.rows or call.component_logs.own or call.answers:
+        return None  # or what would have made the room failed
     if any(order(step) > order(Step.ROOM_CREATED) for step in proofs) or Step.ROOM_CREATED in call.logged:
         return None
     allowed = timedelta(seconds=call.settings.flow.allowances.agent_dispatched.broken_after)
@@ -204,10 +201,10 @@ def _sure(call: Call) -> Confidence:
     return LIKELY if any(line.log == "server" for line in lines) else POSSIBLE
 
 
-def _had_its_time(call: Call, made: list[LogLine], deleted: list[LogLine]) -> bool:
+def _had_its_time(call: Call, made: list[LogLine], deleted: LogLine) -> bool:
     """The dispatch was deleted only after a worker should long have had its job."""
     allowed = timedelta(seconds=call.settings.flow.allowances.job_assigned.broken_after)
-    first, last = (made[-1].at if made else _began(call)), deleted[-1].at
+    first, last = (made[-1].at if made else _began(call)), deleted.at
     return first is not None and last is not None and last - first > allowed
 
 
@@ -218,10 +215,7 @@ def _reached(proofs: Proofs) -> bool:
 
 def _not_dispatched(call: Call, proofs: Proofs) -> bool:
     """Nothing but a log row, if anything, says that the agent was dispatched into this room."""
-    if _reached(proofs) or call.dispatches or call.agent_name == "":
-        return False
-    rows = {row.read.source for row in call.rows}
-    return all(proof.source in rows or proof.implied for proof in proofs.get(Step.AGENT_DISPATCHED, ()))
+    return not (_reached(proofs) or call.dispatches or call.agent_name == "" or was_dispatched(call, proofs))
 
 
 def _phone_answered(call: Call, proofs: Proofs) -> bool:
@@ -256,34 +250,12 @@ def _succeeded(call: Call, said: Said) -> list[LogLine]:
 def _dispatches(call: Call, lines: tuple[LogLine, ...]) -> list[LogLine]:
     """Those that dispatched this call's agent; any, where its name is not known."""
     succeeded = (line for line in lines if line.fields.get("status") == "200")
-    return [line for line in succeeded if call.agent_name is None or _names_agent(call, line)]
-
-
-def _all_dispatches(call: Call) -> list[LogLine]:
-    """All that dispatched an agent into the room, whichever: CreateRoom that opened it, and CreateDispatch."""
-    return [*call.component_logs.opened_with_agents, *_succeeded(call, Said.DISPATCH_CREATED)]
-
-
-def _sought_after(call: Call, deleted: LogLine) -> bool:
-    """Whether a worker was sought for a job after this dispatch was deleted: for another's. What became of its own
-    job the server says when the worker has answered, also where it was deleted meanwhile (recorded, 1.13.11)."""
-    logs = call.component_logs
-    return deleted.at is not None and any(
-        line.at
-        and line.zoned
-        and line.at - deleted.at > (WORKER_ANSWERS_WITHIN if line.log == "server" else call.tolerance)
-        for line in logs.said(Said.ASKED, Said.NO_CAPACITY, Said.DECLINED, Said.TIMED_OUT)
-    )
+    return [line for line in succeeded if call.agent_name is None or call.component_logs.names_agent(line)]
 
 
 def _dispatched_besides(call: Call, known: list[LogLine]) -> bool:
     """Whether rows tell of more dispatches than these: one of them the log does not have."""
     return sum(call.step_of_state[row.state] is Step.AGENT_DISPATCHED for row in call.rows) > len(known)
-
-
-def _names_agent(call: Call, line: LogLine) -> bool:
-    named = requested_agents(line.fields.get("request", ""))
-    return bool(named) if call.agent_name is None else bool(call.agent_name) and call.agent_name in named
 
 
 def _finding(

@@ -11,6 +11,7 @@ from livekit_doctor.evidence.observations import (
     Sighting,
     SipCallResult,
 )
+from livekit_doctor.settings import CallLogs
 from tests.diagnosis.factories import AHEAD, at
 from tests.diagnosis.world.cases import Case
 from tests.diagnosis.world.life import Dial, Turn
@@ -18,6 +19,8 @@ from tests.diagnosis.world.phone_outcomes import PHONE
 
 _CLOCKS = 10.0
 """Seconds that a clock may be off by."""
+TOLERANCE = CallLogs().clock_tolerance
+"""Within so many seconds, two clocks have no order."""
 
 
 def seen_turn(case: Case, turn: Turn) -> bool:
@@ -30,12 +33,33 @@ def seen_turn(case: Case, turn: Turn) -> bool:
             case ParticipantList() | Sighting() if any(p.sid == turn.sid for p in item.participants):
                 return True
             case LogRow() if item.state in states and _turn_of_row(case, item) is turn:
+                if item.state != "agent_dispatched" or _tells_of_another(case, item, turn):
+                    return True
+            case LogLine() if {turn.id, turn.sid} & set(item.fields.values()):
                 return True
-            case LogLine() if {turn.id, turn.job_id, turn.sid} & set(item.fields.values()):
+            case LogLine() if turn.job_id in item.fields.values() and "room" in item.fields:  # whose job it is
                 return True
             case LogLine() if item.at is not None and "Create" in item.message and _is_at(item, turn.at):
                 return True
     return False
+
+
+def _tells_of_another(case: Case, row: LogRow, turn: Turn) -> bool:
+    """Whether a row of a dispatch is known to be of another than those before it: of one that nothing tells of but a
+    worker's or the server's lines of its job, it may as well be the row."""
+    jobs = {each.job_id for each in case.life.turns if each.at < turn.at}
+    for item in case.evidence.observations:
+        match item:
+            case LogRow() if item is not row and item.state == row.state:
+                return True
+            case DispatchList() if any(one.id != turn.id and one.agent_name for one in item.dispatches):
+                return True
+            case LogLine() if item.by_id and "Create" in item.message and "agent" in item.fields.get("request", ""):
+                return True
+            case LogLine() if item.zoned and item.at and jobs & set(item.fields.values()):
+                if (row.at - item.at).total_seconds() > TOLERANCE:
+                    return True
+    return not jobs
 
 
 def seen_dial(case: Case, dial: Dial) -> bool:
