@@ -16,9 +16,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
+from livekit_doctor.evidence.records.component import ids_in, says_any
 from livekit_doctor.evidence.records.fields import bare
 from livekit_doctor.evidence.records.lines import GONE
 from livekit_doctor.evidence.records.record import LEVELS
+from livekit_doctor.evidence.records.shapes import has_whole_head
 from livekit_doctor.evidence.records.values import json_in
 
 _DELIMITERS = ",;\t|"
@@ -55,6 +57,7 @@ _UNIT = re.compile(r"\s*[(\[][\w:/ +-]{1,24}[)\]]$|_[sdtgb]$")
 """What Azure and others put behind a column's name: its zone or its type."""
 _LONGEST_HEADER = 4_000
 _RULER = re.compile(r"[\s|:+-]*-[\s|:+-]*$")
+_ROW = re.compile(r"(?:\"?[\w.:/-]{0,60}\"?[,;\t|]){0,3}\"?(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d|1\d{12}\b)")
 _TIME = re.compile(r"\d{1,2}:\d\d|\d{10,19}(?:\.\d+)?(?:[eE]\+?\d+)?$")
 _MOST_LINES = 250
 """Lines of one row: a quote that is never closed does not take all of the text."""
@@ -71,13 +74,18 @@ class _Header(Struct):
     message: int
     time: int
     day: int = -1
+    others: Sequence[int] = ()
+    """Further columns of messages, for rows that have none in the first."""
 
     def read(self, lines: Sequence[str]) -> tuple[str, int] | None:
         """The row that begins these lines as JSON, and how many of them it has; None where they begin none."""
         found, count = _cells(lines, self.delimiter)
         cells = [cell.strip() for cell in self._fitted(found)]
-        if not cells or (self.time >= 0 and not _TIME.search(cells[self.time])) or not any(cells[self.message :]):
+        if not cells or (self.time >= 0 and not _TIME.search(cells[self.time])) or not any(cells):
             return None
+        if not cells[self.message]:
+            # Google's has a column for what is JSON, and one for what is text.
+            cells[self.message] = next((cells[place] for place in self.others if cells[place]), "")
         if self.day >= 0:
             cells[self.time] = f"{cells[self.day]} {cells[self.time]}"
         values: dict[str, object] = {}
@@ -112,7 +120,7 @@ def in_json(lines: Iterable[str]) -> Iterator[str]:
             header, missed = found, 0
             yield ""
         elif header is None or line == GONE:
-            yield line
+            yield _without_header(line) or line
         elif header.delimiter == "|" and _RULER.match(line):
             yield ""
         else:
@@ -125,6 +133,40 @@ def in_json(lines: Iterable[str]) -> Iterator[str]:
                 header = None
             yield value
             yield from [GONE] * (count - 1)
+
+
+def _without_header(line: str) -> str | None:
+    """A row of which the header was not pasted, as JSON: a cell says what a component does, and what the others are
+    shows in them."""
+    if line.startswith("{") or not _ROW.match(line) or ".go:" in line:
+        return None
+    delimiter = "\t" if line.count("\t") > 1 else max(_DELIMITERS, key=line.count)
+    if line.count(delimiter) < 2 or (delimiter != "\t" and has_whole_head(line)):
+        return None
+    if not any(_is_message(cell.strip(' "'), delimiter) for cell in line.split(delimiter)):
+        return None
+    values: dict[str, object] = {}
+    for cell in map(str.strip, _cells([line], delimiter)[0]):
+        if key := _key_of(cell, delimiter):
+            values.setdefault("error" if key == "message" and key in values else key, _value(key, cell))
+    return json.dumps(values, ensure_ascii=False) if {"message", "timestamp"} <= values.keys() else None
+
+
+def _is_message(cell: str, delimiter: str) -> bool:
+    return says_any(cell) or (delimiter == "\t" and cell.startswith('{"'))
+
+
+def _key_of(cell: str, delimiter: str) -> str:
+    """What a cell without a header is."""
+    if _is_message(cell, delimiter):
+        return "message"
+    if cell.lower() in LEVELS:
+        return "level"
+    if _TIME.search(cell):
+        return "timestamp"
+    if cell.startswith("livekit") and " " not in cell:
+        return "logger"
+    return next((name for name, _ in ids_in(cell)), "error" if " " in cell else "")
 
 
 def in_parts(parts: Iterable[bytes]) -> Iterator[bytes]:
@@ -216,7 +258,8 @@ def _of_columns(delimiter: str, names: Sequence[str], folded: Sequence[str]) -> 
         return None
     places = {message: "message", time: "timestamp", level: "level", logger: "logger"}
     keys = [places.get(place, _STATUS if folded[place] == _STATUS else name) for place, name in enumerate(names)]
-    return _Header(delimiter, keys, message, time, day)
+    others = [place for place, name in enumerate(folded) if name in _MESSAGES and place != message]
+    return _Header(delimiter, keys, message, time, day, others)
 
 
 def _place(folded: Sequence[str], known: frozenset[str]) -> int:

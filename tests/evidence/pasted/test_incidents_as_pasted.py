@@ -138,7 +138,7 @@ IN_YAML = """
         finishedAt: "2026-11-28T01:57:15Z"
         reason: OOMKilled
     name: voice-worker"""
-PART = '            "Status": "exited",\n            "OOMKilled": true,\n            "FinishedAt": "2026-11-28T01:57:15.5Z"'
+PART = '        "Status": "exited",\n        "OOMKilled": true,\n        "FinishedAt": "2026-11-28T01:57:15.5Z"'
 PODS = """
 $ kubectl get pods
 NAME                           READY   STATUS      RESTARTS     AGE

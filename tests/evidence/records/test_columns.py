@@ -165,6 +165,37 @@ def test_a_quote_that_is_never_closed_takes_nothing_else() -> None:
     assert len([item for item in reading(lines).observations if isinstance(item, LogLine)]) == len(FACTS)
 
 
+@pytest.mark.parametrize("host", ["Datadog", "Better Stack"])
+def test_rows_without_their_header(host: str) -> None:
+    """The cells tell what they are: a time, a level, an id, a message."""
+    rows = export(host).split("\n", 1)[1]
+    lines = [item for item in reading(rows).observations if isinstance(item, LogLine)]
+    assert [(line.log, line.level, line.fields.get("job_id", "")) for line in lines] == [
+        ("worker", level, job) for _, level, _, job, _, _ in FACTS
+    ]
+    assert [{line.message, line.fields.get("error", "")} for line in lines] == [
+        {message, error} for _, _, message, _, _, error in FACTS
+    ], "of two that LiveKit says either may be the error"
+
+
+def test_an_archive_of_papertrail() -> None:
+    said = {"message": "received job request", "level": "INFO", "name": "livekit.agents", "job_id": JOB, "room": ROOM}
+    head = "50342052\t2026-11-24T15:07:06Z\t2026-11-24T15:07:06Z\t42424\tagent-1\t10.0.0.2\tUser\tInfo\tworker"
+    for message in (json.dumps(said), f"received job request {json.dumps({'job_id': JOB, 'room': ROOM})}"):
+        (line,) = (item for item in reading(f"{head}\t{message}\n").observations if isinstance(item, LogLine))
+        assert (line.message, line.fields["job_id"]) == ("received job request", JOB)
+        assert line.at is not None
+
+
+def test_a_row_whose_message_is_in_another_column() -> None:
+    text = (
+        "jsonPayload.message,severity,textPayload,timestamp\n"
+        f",ERROR,assignment for job {JOB} timed out,2026-11-24T15:07:08Z\n"
+    )
+    (line,) = (item for item in reading(text).observations if isinstance(item, LogLine))
+    assert (line.log, line.message, line.fields["job_id"]) == ("worker", f"assignment for job {JOB} timed out", JOB)
+
+
 def test_a_markdown_table() -> None:
     row = f"| 2026-11-24 15:07:06.527 | info | received job request | {ROOM} |"
     text = f"| @timestamp | level | @message | room |\n|---|---|---|---|\n{row}\n"
