@@ -46,6 +46,8 @@ _LEVELS = frozenset(
 _LOGGERS = frozenset({"logger", "loggername"})
 _STATUS = "status"
 """Datadog's name of the level, and everybody's of something else: its values tell."""
+_LOWER = frozenset({_STATUS, "extra", "fields", "context", "attributes", "labels", "properties"})
+"""Columns that the shape of JSON knows, which some write with a capital."""
 _EVENT = "event"
 """structlog's name of the message, beside a level or a logger."""
 _OF_CALL_LOGS = frozenset({"callid", "state"})
@@ -57,7 +59,12 @@ _UNIT = re.compile(r"\s*[(\[][\w:/ +-]{1,24}[)\]]$|_[sdtgb]$")
 """What Azure and others put behind a column's name: its zone or its type."""
 _LONGEST_HEADER = 4_000
 _RULER = re.compile(r"[\s|:+-]*-[\s|:+-]*$")
-_ROW = re.compile(r"(?:\"?[\w.:/-]{0,60}\"?[,;\t|]){0,3}\"?(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d|1\d{12}\b)")
+_ROW = re.compile(
+    r"(?:\"?[\w.:/-]{0,60}\"?[,;\t|]){0,3}\"?(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d|1\d{12}\b"
+    r"|[A-Z][a-z]{2} [ \d]?\d,? (?:\d{4},? )?\d\d:\d\d:\d\d)"
+)
+_OF_DAY = re.compile(r"[A-Z][a-z]{2} [ \d]?\d (?=\d\d:\d\d:\d\d)")
+"""A date without its year, as consoles show it, is none."""
 _TIME = re.compile(r"\d{1,2}:\d\d|\d{10,19}(?:\.\d+)?(?:[eE]\+?\d+)?$")
 _MOST_LINES = 250
 """Lines of one row: a quote that is never closed does not take all of the text."""
@@ -148,6 +155,7 @@ def _without_header(line: str) -> str | None:
     values: dict[str, object] = {}
     for cell in map(str.strip, _cells([line], delimiter)[0]):
         if key := _key_of(cell, delimiter):
+            cell = _OF_DAY.sub("", cell) if key == "timestamp" else cell
             values.setdefault("error" if key == "message" and key in values else key, _value(key, cell))
     return json.dumps(values, ensure_ascii=False) if {"message", "timestamp"} <= values.keys() else None
 
@@ -162,7 +170,7 @@ def _key_of(cell: str, delimiter: str) -> str:
         return "message"
     if cell.lower() in LEVELS:
         return "level"
-    if _TIME.search(cell):
+    if _TIME.search(cell) and len(cell) < 40:
         return "timestamp"
     if cell.startswith("livekit") and " " not in cell:
         return "logger"
@@ -257,7 +265,7 @@ def _of_columns(delimiter: str, names: Sequence[str], folded: Sequence[str]) -> 
     if message < 0 or not said or set(folded) >= _OF_CALL_LOGS:
         return None
     places = {message: "message", time: "timestamp", level: "level", logger: "logger"}
-    keys = [places.get(place, _STATUS if folded[place] == _STATUS else name) for place, name in enumerate(names)]
+    keys = [places.get(place, name.lower() if name.lower() in _LOWER else name) for place, name in enumerate(names)]
     others = [place for place, name in enumerate(folded) if name in _MESSAGES and place != message]
     return _Header(delimiter, keys, message, time, day, others)
 

@@ -69,6 +69,8 @@ def component(record: Record, given: Component | None = None) -> Component | Non
     """Whose record this is; None where nothing in it is of LiveKit. `given` is whose log it was said to be,
     which counts where the record itself does not show it."""
     fields = record.fields
+    if record.by == "go" and says_worker(record.message) and not _OF_GO & fields.keys():
+        return "worker"  # a formatter of the team's own that calls its keys as zap does
     if record.by == "go":
         return _of_go(record) or given or ("app" if _has_ids(record) else None)
     if record.by == "agents" or record.format == pino_pretty.NAME:
