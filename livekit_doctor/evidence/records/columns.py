@@ -23,7 +23,8 @@ from livekit_doctor.evidence.records.record import LEVELS
 from livekit_doctor.evidence.records.shapes import has_whole_head
 from livekit_doctor.evidence.records.values import json_in
 
-_DELIMITERS = ",;\t|"
+_TAB = "\t"
+_DELIMITERS = f",;{_TAB}|"
 _MESSAGES = frozenset(
     {
         *("message", "msg", "content", "log", "logs", "logline", "logmessage", "logentry", "line", "body"),
@@ -68,6 +69,8 @@ _OF_DAY = re.compile(r"[A-Z][a-z]{2} [ \d]?\d (?=\d\d:\d\d:\d\d)")
 _TIME = re.compile(r"\d{1,2}:\d\d|\d{10,19}(?:\.\d+)?(?:[eE]\+?\d+)?$")
 _MOST_LINES = 250
 """Lines of one row: a quote that is never closed does not take all of the text."""
+_CUT_OVER, _NARROWEST = 30, 40
+"""Lines over which a row may have been cut, and characters of the first of them."""
 _MISSED = 3
 """Lines in a row that are no rows, after which the table is over."""
 
@@ -103,6 +106,10 @@ class _Header(Struct):
                 values.setdefault(key, _value(key, cell))
         return json.dumps(values, ensure_ascii=False), count
 
+    def is_whole(self, lines: Sequence[str]) -> bool:
+        """Whether these lines have a cell for each column."""
+        return len(_cells(lines, self.delimiter)[0]) >= len(self.keys)
+
     def _fitted(self, cells: list[str]) -> list[str]:
         """As many cells as there are columns: a message that was not quoted has the delimiter in it, and what is empty
         at the end of a row gets lost."""
@@ -133,6 +140,11 @@ def in_json(lines: Iterable[str]) -> Iterator[str]:
         else:
             row = _whole(line, header, source, waiting)
             read = header.read(row) or header.read([line])
+            if not (read and header.is_whole(row[: read[1]])):
+                waiting.extendleft(reversed(row[1:]))
+                row = _uncut(line, header, source, waiting)
+                read = header.read(["".join(row)])
+                read = (read[0], len(row)) if read else None
             value, count = read or (line, 1)
             waiting.extendleft(reversed(row[count:]))
             missed = missed + 1 if read is None else 0
@@ -147,8 +159,8 @@ def _without_header(line: str) -> str | None:
     shows in them."""
     if line.startswith("{") or not _ROW.match(line) or ".go:" in line:
         return None
-    delimiter = "\t" if line.count("\t") > 1 else max(_DELIMITERS, key=line.count)
-    if line.count(delimiter) < 2 or (delimiter != "\t" and has_whole_head(line)):
+    delimiter = _TAB if line.count(_TAB) > 1 else max(_DELIMITERS, key=line.count)
+    if line.count(delimiter) < 2 or (delimiter != _TAB and has_whole_head(line)):
         return None
     if not any(_is_message(cell.strip(' "'), delimiter) for cell in line.split(delimiter)):
         return None
@@ -161,7 +173,7 @@ def _without_header(line: str) -> str | None:
 
 
 def _is_message(cell: str, delimiter: str) -> bool:
-    return says_any(cell) or (delimiter == "\t" and cell.startswith('{"'))
+    return says_any(cell) or (delimiter == _TAB and cell.startswith('{"'))
 
 
 def _key_of(cell: str, delimiter: str) -> str:
@@ -214,11 +226,29 @@ def _whole(line: str, header: _Header, source: Iterator[str], waiting: deque[str
     return row
 
 
+def _uncut(line: str, header: _Header, source: Iterator[str], waiting: deque[str]) -> list[str]:
+    """The line and those after it that make a row of it, where a terminal cut it."""
+    row = [line]
+    while len(line) >= _NARROWEST and len(row) < _CUT_OVER and header.time >= 0:
+        after = waiting.popleft() if waiting else next(source, None)
+        if after is None or not after.strip() or len(after) > len(line) or _header(after) or header.read([after]):
+            waiting.extendleft([after] if after is not None else [])
+            break
+        row.append(after)
+        if header.is_whole(["".join(row)]) and "".join(row).count('"') % 2 == 0:
+            return row
+    waiting.extendleft(reversed(row[1:]))
+    return [line]
+
+
 def _cells(lines: Sequence[str], delimiter: str) -> tuple[list[str], int]:
     """The cells of the row that begins these lines, and how many of the lines it has."""
     if delimiter == "|":
         return lines[0].strip().strip("|").split("|"), 1
-    texts = (f"{line}\n" for line in lines if line != GONE)
+    texts = (
+        "" if line == GONE else f"{line if delimiter == _TAB or number else line.lstrip()}\n"
+        for number, line in enumerate(lines)
+    )
     reader = csv.reader(texts, delimiter=delimiter, skipinitialspace=f'{delimiter} "' in lines[0])
     try:
         return next(reader, []), reader.line_num
