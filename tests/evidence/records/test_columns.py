@@ -253,6 +253,13 @@ def test_the_same_facts_mean_the_same() -> None:
     assert [each[:2] for each in found(pasted(columns))] == [each[:2] for each in found(pasted(raw))] != []
 
 
+def test_an_export_without_a_column_for_the_error() -> None:
+    text = "\n".join(
+        ["Date,Service,Message", *(f"{at},agent,{message}" for at, _, message, *_ in FACTS[:3])],
+    )
+    assert found(pasted(text)) == [("entrypoint_called", "LKD417", "possible")]
+
+
 @pytest.mark.parametrize(
     "text",
     [
