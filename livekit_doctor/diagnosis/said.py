@@ -129,6 +129,11 @@ def _error(*texts: str) -> Callable[[LogLine], bool]:
     return lambda line: any(text in line.fields["error"] for text in texts) if "error" in line.fields else False
 
 
+def _of_initialising(line: LogLine) -> bool:
+    """Nothing else is known to end so; an export may have no column for the error."""
+    return "initializ" in line.fields.get("error", line.traceback or "initializing")
+
+
 def _of_agent(text: str) -> Callable[[LogLine], bool]:
     """Has an error with this text, and is about a job for a named agent: what an unnamed one leaves, and the end of a
     job, healthy calls have too (fact 12)."""
@@ -225,7 +230,7 @@ MEANINGS = (
     _Meaning("worker", "initialization timed out, killing", Said.INIT_FAILED),
     _Meaning("worker", "runner initialization timed out", Said.INIT_FAILED),
     _Meaning("worker", "process exited before initializing", Said.INIT_FAILED),
-    _Meaning("worker", "supervised process run failed", Said.INIT_FAILED, _error("initializ")),
+    _Meaning("worker", "supervised process run failed", Said.INIT_FAILED, _of_initialising),
     _Meaning("worker", "failed to acquire process for job", Said.NO_PROCESS),
     _Meaning("worker", "failed to launch job on process", Said.NO_PROCESS, _gave_up),
     _Meaning("worker", "error launching job", Said.NO_PROCESS),

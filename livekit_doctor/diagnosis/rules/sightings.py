@@ -137,6 +137,8 @@ def worker_keeps_crashing(call: Call, proofs: Proofs) -> Finding | None:
     crashing = [line for line in call.component_logs.anywhere(Said.CRASHING) if line.read.excerpt]
     if not crashing or _reached(call, proofs) or Step.AGENT_DISPATCHED not in proofs:
         return None
+    if call.component_logs.said(Said.ASKED):
+        return None  # there was one
     fields = crashing[-1].fields
     who = ", ".join(f"{name} {fields[name]}" for name in ("pod", "restarts") if name in fields)
     text = f"{crashing[-1].message}{f': {who}' if who else ''}"

@@ -42,6 +42,7 @@ WITHOUT_ID: dict[Component, Texts] = {
             "error initializing process",
             "nitialization timed out",
             "process exited before initializing",
+            "supervised process run failed",
             "job process exited unexpectedly",
             "worker connection closed unexpectedly",
             "worker failed",

@@ -51,7 +51,7 @@ def _read(name: str, text: str, now: datetime, call_logs: CallLogs) -> Reading:
         excerpt.take(found.first, found.last)
         observations += found.observations
         recognised[found.kind] += found.count
-    observations = own_words.with_rooms(excerpt, observations)
+    observations = own_words.with_rooms(excerpt, observations, context)
     unknown = excerpt.not_recognised
     coverage = Coverage(
         source=source,

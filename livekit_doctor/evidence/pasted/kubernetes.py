@@ -34,6 +34,10 @@ _CRASHING = re.compile(
 )
 _ROW = re.compile(r"(?P<pod>[a-z0-9][a-z0-9.-]{2,120})\s+\d{1,3}/\d{1,3}\s+\w")
 """A row of `kubectl get pods`: name, how many containers are ready, status."""
+_EVENT = re.compile(r"(?:<unknown>|(?:\d{1,4}[smhd]){1,2})\s+(?:\(x\d+ over \w+\)\s+)?Warning\s")
+"""One of `kubectl get events`, which begins with its age."""
+_EXITED = re.compile(r"(?P<pod>[\w.-]{1,80}) exited with code 137\b")
+"""As docker compose says it, among the lines of the containers' logs."""
 _OTHERS = re.compile(r"livekit-server|livekit-sip|redis|egress|ingress|postgres|\bsip-\w", re.IGNORECASE)
 _POD = re.compile(
     r"describe (?:pods?/?|po/?) ?(\S{1,120})|^\s*Name:\s+(\S{1,120})|\bpod/(\S{1,120})"
@@ -49,6 +53,7 @@ _ABOVE = 40
 _MOST = 50
 _LONGEST = 4_000
 """Characters of a line that are looked at: docker's answer may be one."""
+_BY_FORCE = "the container was killed (exit code 137): it took more memory than it may, or was stopped by force"
 _WORDS = "the container was killed, as it took more memory than it may (OOMKilled); in which call, that does not say"
 
 
@@ -66,7 +71,7 @@ def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
             if keys.get("Reason") == "OOMKilled":
                 found += 1
                 yield Found(KIND, number, last, (_line(excerpt, number, at, keys.get("Exit Code", ""), context),))
-        elif _KILLED.search(line):
+        elif _KILLED.search(line) or _EXITED.match(line):
             found += 1
             first, last = _object(excerpt, number, line)
             yield Found(KIND, first, last, (_line(excerpt, number, _when(excerpt, number), "", context),))
@@ -98,9 +103,11 @@ def _object(excerpt: Excerpt, number: int, line: str) -> tuple[int, int]:
 
 def _line(excerpt: Excerpt, number: int, at: datetime | None, exit_code: str, context: Context) -> LogLine:
     pod = _pod(excerpt, number)
-    in_table = _ROW.match(excerpt.stripped[number].text[:400].strip()) is not None
+    text = excerpt.stripped[number].text[:400].strip()
+    printed = any(shape.match(text) for shape in (_ROW, _EVENT, _EXITED))
     # What has no time, or is another component's, says nothing of a job; a table was printed after the lines above it.
-    log: Component = "worker" if (at is not None or in_table) and not _OTHERS.search(pod) else "app"
+    log: Component = "worker" if (at is not None or printed) and not _OTHERS.search(pod) else "app"
+    killed = _EXITED.match(text)
     fields = {"pod": pod, "exit_code": exit_code}
     return LogLine(
         read=context.read,
@@ -109,7 +116,7 @@ def _line(excerpt: Excerpt, number: int, at: datetime | None, exit_code: str, co
         number=number + 1,
         at=at,
         level="error",
-        message=_WORDS,
+        message=_BY_FORCE if killed else _WORDS,
         fields={name: value for name, value in fields.items() if value},
     )
 
@@ -130,7 +137,8 @@ def _crashing(excerpt: Excerpt, number: int, restarts: str, context: Context) ->
 
 def _pod(excerpt: Excerpt, number: int) -> str:
     """The name of the pod or container: in the row itself, else the nearest one above, else below."""
-    if row := _ROW.match(excerpt.stripped[number].text[:400].strip()):
+    text = excerpt.stripped[number].text[:400].strip()
+    if row := _ROW.match(text) or _EXITED.match(text):
         return row["pod"]
     above = (line.text[:400] for line in reversed(excerpt.stripped[max(0, number - _ABOVE) : number + 1]))
     below = (line.text[:400] for line in excerpt.stripped[number + 1 : number + _ABOVE])

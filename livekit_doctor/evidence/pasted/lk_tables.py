@@ -62,16 +62,22 @@ def _tables(excerpt: Excerpt) -> Iterator[_Table]:
             number += 1
             continue
         first = number - (number > 0 and _BORDER.match(excerpt.lines[number - 1]) is not None)
-        lines = list(takewhile(lambda line: _BORDER.match(line) or _EDGE.search(line), excerpt.lines[number + 1 :]))
+        after = range(number + 1, len(excerpt.lines))
+        lines = [excerpt.lines[place] for place in takewhile(lambda place: _is_of_table(excerpt, place), after)]
         yield _Table(set(header), first, number + len(lines), _rows(header, lines))
         number += len(lines) + 1
+
+
+def _is_of_table(excerpt: Excerpt, number: int) -> bool:
+    line = excerpt.lines[number]
+    return number in excerpt.gone or bool(_BORDER.match(line) or _EDGE.search(line))
 
 
 def _rows(header: list[str], lines: list[str]) -> Sequence[Row]:
     """The rows, a cell that goes over several lines in one."""
     rows: list[dict[str, str]] = []
     for line in lines:
-        if _BORDER.match(line):
+        if not line or _BORDER.match(line):
             continue
         cells = _cells(line)
         if len(cells) > len(header):

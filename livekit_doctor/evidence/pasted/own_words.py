@@ -13,8 +13,9 @@ from livekit_doctor.evidence.observations import LogLine, LogRow, Observation, S
 from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.evidence.records.component import KINDS, is_log
 from livekit_doctor.evidence.records.excerpt import Excerpt
-from livekit_doctor.evidence.records.fields import room_in
+from livekit_doctor.evidence.records.fields import room_in, shortened
 from livekit_doctor.evidence.records.reader import Placed, observed, records
+from livekit_doctor.redact import redact_text
 
 _NAMED = re.compile(
     r"\broom(?:[ _-]?name)?[\"']?(?:\s?[=:]\s?| (?:is |was |named |called |name )?)[\"'`«“]{0,2}"
@@ -38,20 +39,31 @@ def found_in(excerpt: Excerpt, observations: Sequence[Observation], context: Con
             yield Found(KINDS["app"], placed.first, placed.last, (line,))
 
 
-def with_rooms(excerpt: Excerpt, observations: Sequence[Observation]) -> list[Observation]:
-    """The same, lines of the team's own with the room that they name in words, if that is the call's."""
+def with_rooms(excerpt: Excerpt, observations: Sequence[Observation], context: Context) -> list[Observation]:
+    """The same, lines of the team's own with the room that they name in words, if that is the call's; and the sentence
+    that names it, where nothing else does."""
     rooms = _rooms(observations) or _said(excerpt, observations, ())
     put = [_with_room(item, rooms) for item in observations]
-    if len(rooms) == 1 and not _rooms(put):
-        # Nothing but a sentence names it, which is no line of any log: it is everything's that was pasted.
-        ((room),) = rooms
-        put = [_with_room(item, rooms, room) for item in put]
+    if not rooms or _rooms(put):
+        return put
+    for number, line in enumerate(excerpt.lines):
+        if (room := _in_words(line)) in rooms:
+            said = shortened(redact_text(line.strip()))
+            put.append(
+                LogLine(
+                    read=context.read,
+                    log="app",
+                    file=excerpt.name,
+                    number=number + 1,
+                    message=said,
+                    fields={"room": room},
+                )
+            )
+            break
     return put
 
 
-def _with_room(item: Observation, rooms: frozenset[str], all_in: str = "") -> Observation:
-    if isinstance(item, SipCallResult) and all_in and not item.room:
-        return structs.replace(item, room=all_in)
+def _with_room(item: Observation, rooms: frozenset[str]) -> Observation:
     if not isinstance(item, LogLine) or item.log != "app" or item.fields.get("room"):
         return item
     room = _in_words(item.message)

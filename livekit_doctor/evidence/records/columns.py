@@ -16,12 +16,15 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
+from livekit_doctor.evidence.records.component import ids_in, says_any
 from livekit_doctor.evidence.records.fields import bare
 from livekit_doctor.evidence.records.lines import GONE
 from livekit_doctor.evidence.records.record import LEVELS
+from livekit_doctor.evidence.records.shapes import has_whole_head
 from livekit_doctor.evidence.records.values import json_in
 
-_DELIMITERS = ",;\t|"
+_TAB = "\t"
+_DELIMITERS = f",;{_TAB}|"
 _MESSAGES = frozenset(
     {
         *("message", "msg", "content", "log", "logs", "logline", "logmessage", "logentry", "line", "body"),
@@ -44,6 +47,8 @@ _LEVELS = frozenset(
 _LOGGERS = frozenset({"logger", "loggername"})
 _STATUS = "status"
 """Datadog's name of the level, and everybody's of something else: its values tell."""
+_LOWER = frozenset({_STATUS, "extra", "fields", "context", "attributes", "labels", "properties"})
+"""Columns that the shape of JSON knows, which some write with a capital."""
 _EVENT = "event"
 """structlog's name of the message, beside a level or a logger."""
 _OF_CALL_LOGS = frozenset({"callid", "state"})
@@ -55,9 +60,17 @@ _UNIT = re.compile(r"\s*[(\[][\w:/ +-]{1,24}[)\]]$|_[sdtgb]$")
 """What Azure and others put behind a column's name: its zone or its type."""
 _LONGEST_HEADER = 4_000
 _RULER = re.compile(r"[\s|:+-]*-[\s|:+-]*$")
+_ROW = re.compile(
+    r"(?:\"?[\w.:/-]{0,60}\"?[,;\t|]){0,3}\"?(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d|1\d{12}\b"
+    r"|[A-Z][a-z]{2} [ \d]?\d,? (?:\d{4},? )?\d\d:\d\d:\d\d)"
+)
+_OF_DAY = re.compile(r"[A-Z][a-z]{2} [ \d]?\d (?=\d\d:\d\d:\d\d)")
+"""A date without its year, as consoles show it, is none."""
 _TIME = re.compile(r"\d{1,2}:\d\d|\d{10,19}(?:\.\d+)?(?:[eE]\+?\d+)?$")
 _MOST_LINES = 250
 """Lines of one row: a quote that is never closed does not take all of the text."""
+_CUT_OVER, _NARROWEST = 30, 40
+"""Lines over which a row may have been cut, and characters of the first of them."""
 _MISSED = 3
 """Lines in a row that are no rows, after which the table is over."""
 
@@ -71,13 +84,18 @@ class _Header(Struct):
     message: int
     time: int
     day: int = -1
+    others: Sequence[int] = ()
+    """Further columns of messages, for rows that have none in the first."""
 
     def read(self, lines: Sequence[str]) -> tuple[str, int] | None:
         """The row that begins these lines as JSON, and how many of them it has; None where they begin none."""
         found, count = _cells(lines, self.delimiter)
         cells = [cell.strip() for cell in self._fitted(found)]
-        if not cells or (self.time >= 0 and not _TIME.search(cells[self.time])) or not any(cells[self.message :]):
+        if not cells or (self.time >= 0 and not _TIME.search(cells[self.time])) or not any(cells):
             return None
+        if not cells[self.message]:
+            # Google's has a column for what is JSON, and one for what is text.
+            cells[self.message] = next((cells[place] for place in self.others if cells[place]), "")
         if self.day >= 0:
             cells[self.time] = f"{cells[self.day]} {cells[self.time]}"
         values: dict[str, object] = {}
@@ -87,6 +105,10 @@ class _Header(Struct):
             if cell and key:
                 values.setdefault(key, _value(key, cell))
         return json.dumps(values, ensure_ascii=False), count
+
+    def is_whole(self, lines: Sequence[str]) -> bool:
+        """Whether these lines have a cell for each column."""
+        return len(_cells(lines, self.delimiter)[0]) >= len(self.keys)
 
     def _fitted(self, cells: list[str]) -> list[str]:
         """As many cells as there are columns: a message that was not quoted has the delimiter in it, and what is empty
@@ -112,12 +134,17 @@ def in_json(lines: Iterable[str]) -> Iterator[str]:
             header, missed = found, 0
             yield ""
         elif header is None or line == GONE:
-            yield line
+            yield _without_header(line) or line
         elif header.delimiter == "|" and _RULER.match(line):
             yield ""
         else:
             row = _whole(line, header, source, waiting)
             read = header.read(row) or header.read([line])
+            if not (read and header.is_whole(row[: read[1]])):
+                waiting.extendleft(reversed(row[1:]))
+                row = _uncut(line, header, source, waiting)
+                read = header.read(["".join(row)])
+                read = (read[0], len(row)) if read else None
             value, count = read or (line, 1)
             waiting.extendleft(reversed(row[count:]))
             missed = missed + 1 if read is None else 0
@@ -125,6 +152,41 @@ def in_json(lines: Iterable[str]) -> Iterator[str]:
                 header = None
             yield value
             yield from [GONE] * (count - 1)
+
+
+def _without_header(line: str) -> str | None:
+    """A row of which the header was not pasted, as JSON: a cell says what a component does, and what the others are
+    shows in them."""
+    if line.startswith("{") or not _ROW.match(line) or ".go:" in line:
+        return None
+    delimiter = _TAB if line.count(_TAB) > 1 else max(_DELIMITERS, key=line.count)
+    if line.count(delimiter) < 2 or (delimiter != _TAB and has_whole_head(line)):
+        return None
+    if not any(_is_message(cell.strip(' "'), delimiter) for cell in line.split(delimiter)):
+        return None
+    values: dict[str, object] = {}
+    for cell in map(str.strip, _cells([line], delimiter)[0]):
+        if key := _key_of(cell, delimiter):
+            cell = _OF_DAY.sub("", cell) if key == "timestamp" else cell
+            values.setdefault("error" if key == "message" and key in values else key, _value(key, cell))
+    return json.dumps(values, ensure_ascii=False) if {"message", "timestamp"} <= values.keys() else None
+
+
+def _is_message(cell: str, delimiter: str) -> bool:
+    return says_any(cell) or (delimiter == _TAB and cell.startswith('{"'))
+
+
+def _key_of(cell: str, delimiter: str) -> str:
+    """What a cell without a header is."""
+    if _is_message(cell, delimiter):
+        return "message"
+    if cell.lower() in LEVELS:
+        return "level"
+    if _TIME.search(cell) and len(cell) < 40:
+        return "timestamp"
+    if cell.startswith("livekit") and " " not in cell:
+        return "logger"
+    return next((name for name, _ in ids_in(cell)), "error" if " " in cell else "")
 
 
 def in_parts(parts: Iterable[bytes]) -> Iterator[bytes]:
@@ -164,11 +226,29 @@ def _whole(line: str, header: _Header, source: Iterator[str], waiting: deque[str
     return row
 
 
+def _uncut(line: str, header: _Header, source: Iterator[str], waiting: deque[str]) -> list[str]:
+    """The line and those after it that make a row of it, where a terminal cut it."""
+    row = [line]
+    while len(line) >= _NARROWEST and len(row) < _CUT_OVER and header.time >= 0:
+        after = waiting.popleft() if waiting else next(source, None)
+        if after is None or not after.strip() or len(after) > len(line) or _header(after) or header.read([after]):
+            waiting.extendleft([after] if after is not None else [])
+            break
+        row.append(after)
+        if header.is_whole(["".join(row)]) and "".join(row).count('"') % 2 == 0:
+            return row
+    waiting.extendleft(reversed(row[1:]))
+    return [line]
+
+
 def _cells(lines: Sequence[str], delimiter: str) -> tuple[list[str], int]:
     """The cells of the row that begins these lines, and how many of the lines it has."""
     if delimiter == "|":
         return lines[0].strip().strip("|").split("|"), 1
-    texts = (f"{line}\n" for line in lines if line != GONE)
+    texts = (
+        "" if line == GONE else f"{line if delimiter == _TAB or number else line.lstrip()}\n"
+        for number, line in enumerate(lines)
+    )
     reader = csv.reader(texts, delimiter=delimiter, skipinitialspace=f'{delimiter} "' in lines[0])
     try:
         return next(reader, []), reader.line_num
@@ -215,8 +295,9 @@ def _of_columns(delimiter: str, names: Sequence[str], folded: Sequence[str]) -> 
     if message < 0 or not said or set(folded) >= _OF_CALL_LOGS:
         return None
     places = {message: "message", time: "timestamp", level: "level", logger: "logger"}
-    keys = [places.get(place, _STATUS if folded[place] == _STATUS else name) for place, name in enumerate(names)]
-    return _Header(delimiter, keys, message, time, day)
+    keys = [places.get(place, name.lower() if name.lower() in _LOWER else name) for place, name in enumerate(names)]
+    others = [place for place, name in enumerate(folded) if name in _MESSAGES and place != message]
+    return _Header(delimiter, keys, message, time, day, others)
 
 
 def _place(folded: Sequence[str], known: frozenset[str]) -> int:

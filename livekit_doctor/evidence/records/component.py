@@ -69,6 +69,8 @@ def component(record: Record, given: Component | None = None) -> Component | Non
     """Whose record this is; None where nothing in it is of LiveKit. `given` is whose log it was said to be,
     which counts where the record itself does not show it."""
     fields = record.fields
+    if record.by == "go" and says_worker(record.message) and not _OF_GO & fields.keys():
+        return "worker"  # a formatter of the team's own that calls its keys as zap does
     if record.by == "go":
         return _of_go(record) or given or ("app" if _has_ids(record) else None)
     if record.by == "agents" or record.format == pino_pretty.NAME:
@@ -102,6 +104,11 @@ def says_worker(message: str) -> bool:
     return _says("worker", message)
 
 
+def says_any(message: str) -> bool:
+    """Whether any component's message begins so."""
+    return folded(message).startswith(_ALL)
+
+
 def _is_of_agents(traceback: str) -> bool:
     return "@livekit/agents" in traceback or "/livekit/agents/" in traceback
 
@@ -128,6 +135,8 @@ _DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212"), "-")
 _COMPONENTS: tuple[Component, ...] = ("worker", "sip", "server")
 _LOWER: dict[Component, tuple[str, ...]] = {log: tuple(text.lower() for text in texts) for log, texts in _SAYS.items()}
 
+
+_ALL = tuple(text for texts in _LOWER.values() for text in texts)
 
 _NEAR = 300
 """Characters before its fields in which a quoted message may begin."""

@@ -173,8 +173,10 @@ def _is_logger(head: Head, text: str, found: re.Match[str]) -> bool:
     named = known or any(char in word.strip(".-_") for char in "._-")
     if after.startswith(":") and not after.startswith("://"):
         return named or (before == ":" and bool(head.level))
+    if not head.level and _LEVEL_AFTER.match(text, found.end()):
+        return True  # also who it is of, which people put between: 15:02:12 worker WARNING livekit.agents ...
     if not (head.level or head.is_dated):
-        return _LEVEL_AFTER.match(text, found.end()) is not None
+        return False
     if not after.startswith((" ", "]")):
         return False
     dotted = "." in word.strip(".") and "/" not in word

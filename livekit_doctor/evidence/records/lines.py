@@ -103,7 +103,7 @@ def cleaned(raw: str) -> str:
     first = text.lstrip(" \t")[:1]
     if first in _MARKS:
         quoted = _QUOTED.match(text)
-        if quoted and not text.startswith("│ "):
+        if quoted and not f"{text.lstrip(' ')} ".startswith("│ "):  # that is a table's edge
             text = text[quoted.end() :]
             first = text.lstrip(" \t")[:1]
     if not first.isalpha():

@@ -13,6 +13,7 @@ _USUAL = frozenset({80, 100, 120, 132, 140, 150, 160, 180, 200})
 """Widths of terminals: a single line of such a length may have been cut."""
 _WIDEST_MAIL = 80
 """Characters of a line of a mail, and of what quotes it (RFC 5322, section 2.1.1)."""
+_EDGES = ("┌", "├", "└", "│")
 _OF_SIP = re.compile(r"SIP/2\.0 \d|[A-Z]{3,9} sips?:")
 """The first line of a SIP message, below its addresses."""
 _HALF_FRAME = re.compile(
@@ -28,6 +29,7 @@ def unwrapped(lines: Sequence[str]) -> list[str]:
     A record is put together whose lines but the last are all of one length. Where that is a single one, no
     line is longer, and there are more of that length, or it is usual.
     """
+    lines = _with_whole_tables(lines)
     runs = list(_runs(lines))
     if not runs:
         return _unfolded(lines)
@@ -41,6 +43,41 @@ def unwrapped(lines: Sequence[str]) -> list[str]:
             put[first] = "".join(lines[first : last + 1])
             put[first + 1 : last + 1] = [GONE] * (last - first)
     return _unfolded(put)
+
+
+def _with_whole_tables(lines: Sequence[str]) -> Sequence[str]:
+    """The rows of tables that lk draws, which are mostly wider than a terminal: each as long as its upper border."""
+    if not any(line.startswith("┌") and not line.rstrip().endswith("┐") for line in lines):
+        return lines
+    put, number, length, width = list(lines), 0, 0, 0
+    while number < len(put):
+        if put[number].startswith("┌"):
+            length, width = _border(put, number)
+        last = number
+        if length and put[number][:1] in _EDGES and len(put[number]) <= width:
+            text = put[number]
+            while len(text) < length and last + 1 < len(put) and last - number < _MOST:
+                last += 1
+                text = text.ljust(width * (last - number)) + put[last]
+            if len(text) == length:
+                put[number : last + 1] = [text, *[GONE] * (last - number)]
+        elif not put[number].strip():
+            length = 0
+        number = last + 1
+    return put
+
+
+def _border(lines: Sequence[str], first: int) -> tuple[int, int]:
+    """How long the upper border is that begins here, and at which width it was cut; 0 where it was not."""
+    length = len(lines[first])
+    for after in lines[first + 1 : first + _MOST]:
+        if not after.strip("─┬┐"):
+            length += len(after)
+        if after.endswith("┐"):
+            return length, len(lines[first])
+        if after.strip("─┬┐"):
+            break
+    return 0, 0
 
 
 def _unfolded(lines: Sequence[str]) -> list[str]:

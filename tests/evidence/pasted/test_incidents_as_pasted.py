@@ -138,9 +138,7 @@ IN_YAML = """
         finishedAt: "2026-11-28T01:57:15Z"
         reason: OOMKilled
     name: voice-worker"""
-PART = """            "Status": "exited",
-            "OOMKilled": true,
-            "FinishedAt": "2026-11-28T01:57:15.5Z\""""
+PART = '        "Status": "exited",\n        "OOMKilled": true,\n        "FinishedAt": "2026-11-28T01:57:15.5Z"'
 PODS = """
 $ kubectl get pods
 NAME                           READY   STATUS      RESTARTS     AGE
@@ -157,6 +155,18 @@ def test_every_form_in_which_a_killed_container_is_shown(killed: str) -> None:
     assert codes(killed) == []
     other = killed.replace("voice-worker", "redis").replace("pod a-", "pod redis-")
     assert "redis" not in other or codes(f"{ASKED}\n\n{other}") == []
+
+
+EVENTS = """
+$ kubectl get events
+LAST SEEN   TYPE      REASON       OBJECT        MESSAGE
+2m          Warning   OOMKilling   node/gke-1    Memory cgroup out of memory: Killed process 412 (python)
+90s         Warning   BackOff      pod/voice-1   Back-off restarting failed container agent in pod voice-1"""
+
+
+@pytest.mark.parametrize("killed", [EVENTS, "voice-worker-1 exited with code 137"])
+def test_what_was_printed_below_the_request(killed: str) -> None:
+    assert codes(f"{ASKED}\n{killed}") == [("entrypoint_called", "LKD405", "possible")]
 
 
 def test_the_kernels_line_and_a_host_of_its_own() -> None:

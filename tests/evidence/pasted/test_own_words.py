@@ -51,6 +51,9 @@ def test_a_sentence_names_the_room_of_what_was_pasted() -> None:
     assert diagnosis.room is not None
     assert diagnosis.room.name == "call-17"
     assert pasted(f"in room call-17 and in room call-18:\n{ERROR}").room is None
+    diagnosis = pasted(f"It was in room call-17:\n{json.dumps(ASKED)}")
+    assert diagnosis.room is not None
+    assert diagnosis.room.name == "call-17"
 
 
 @pytest.mark.parametrize("words", ["the room closed early", "room is gone", "In room RM_aaaaaaaaaaaa", "room: (empty)"])

@@ -462,6 +462,14 @@ def test_every_form_in_which_lk_shows_the_agents_names_them(shown: str) -> None:
     assert found(pasted(f"{shown}\n{TABLE}".replace("survey-agent", "Survey Agent"))) == []
 
 
+@pytest.mark.parametrize("width", [80, 100, 120, 150])
+def test_tables_that_a_terminal_cut(width: int) -> None:
+    cut = (line[start : start + width].rstrip() for line in STATUS.splitlines() for start in range(0, len(line), width))
+    text = "\n".join(cut)
+    assert found(pasted(f"{text}\n\n{TABLE}")) == [(JOB, "LKD102", "possible")]
+    assert recognised(text)["lines"] == 0
+
+
 def test_an_agent_whose_name_was_not_observed_is_nobodys() -> None:
     assert found(pasted(f"{STATUS}\n{TABLE}".replace("survey-agent", "--          "))) == []
     older = STATUS.replace("Last Observed", "Seen         ")

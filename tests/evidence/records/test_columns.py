@@ -3,15 +3,19 @@
 import csv
 import io
 import json
+from collections.abc import Callable
 from datetime import datetime
+from itertools import permutations
 from pathlib import Path
 
 import pytest
 
 from livekit_doctor.evidence.logs import LogSource, Needles, read
 from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.evidence.records.columns import in_json
 from tests.diagnosis.factories import found
-from tests.evidence.pasted.samples import NOW, pasted, reading
+from tests.evidence.pasted.samples import NOW, as_html, in_ticket, pasted, quoted, reading, smart
+from tests.evidence.records.test_corpus import indented
 
 JOB, ROOM = "AJ_ZtH7kLm4RvXc", "out-lead-88213"
 TRACEBACK = (
@@ -147,6 +151,24 @@ def test_cells_of_several_lines_and_json_in_a_cell() -> None:
     assert 'KeyError: "phone, or so"' in second.traceback
 
 
+@pytest.mark.parametrize("width", [60, 70])
+@pytest.mark.parametrize("host", ["Datadog", "New Relic", "Azure"])
+def test_rows_that_a_terminal_cut(host: str, width: int) -> None:
+    header, *rows = export(host, newest_first=False).splitlines()
+    cut = [row[start : start + width] for row in rows for start in range(0, len(row), width)]
+    assert len(cut) > len(rows)
+    found = reading("\n".join((header, *cut)))
+    shown = said([item for item in found.observations if isinstance(item, LogLine)])
+    assert [line[:4] for line in shown] == [line[:4] for line in WANTED]
+
+
+@pytest.mark.parametrize("noise", [quoted, as_html, smart, indented, in_ticket], ids=lambda noise: noise.__name__)
+@pytest.mark.parametrize("host", HOSTS)
+def test_what_stands_around_the_rows(host: str, noise: Callable[[str], str]) -> None:
+    found = reading(noise(export(host).replace("\r\n", "\n")))
+    assert said([item for item in found.observations if isinstance(item, LogLine)]) == WANTED
+
+
 def test_a_message_with_the_delimiter_that_nobody_quoted() -> None:
     text = f"Timestamp,Level,Message,Room\n2026-11-24T15:07:06.527Z,INFO,received job request, resuming: no,{ROOM}\n"
     (line,) = (item for item in reading(text).observations if isinstance(item, LogLine))
@@ -165,6 +187,54 @@ def test_a_quote_that_is_never_closed_takes_nothing_else() -> None:
     assert len([item for item in reading(lines).observations if isinstance(item, LogLine)]) == len(FACTS)
 
 
+@pytest.mark.parametrize("host", ["Datadog", "Better Stack"])
+def test_rows_without_their_header(host: str) -> None:
+    """The cells tell what they are: a time, a level, an id, a message."""
+    rows = export(host).split("\n", 1)[1]
+    lines = [item for item in reading(rows).observations if isinstance(item, LogLine)]
+    assert [(line.log, line.level, line.fields.get("job_id", "")) for line in lines] == [
+        ("worker", level, job) for _, level, _, job, _, _ in FACTS
+    ]
+    assert [{line.message, line.fields.get("error", "")} for line in lines] == [
+        {message, error} for _, _, message, _, _, error in FACTS
+    ], "of two that LiveKit says either may be the error"
+
+
+def test_an_archive_of_papertrail() -> None:
+    said = {"message": "received job request", "level": "INFO", "name": "livekit.agents", "job_id": JOB, "room": ROOM}
+    head = "50342052\t2026-11-24T15:07:06Z\t2026-11-24T15:07:06Z\t42424\tagent-1\t10.0.0.2\tUser\tInfo\tworker"
+    for message in (json.dumps(said), f"received job request {json.dumps({'job_id': JOB, 'room': ROOM})}"):
+        (line,) = (item for item in reading(f"{head}\t{message}\n").observations if isinstance(item, LogLine))
+        assert (line.message, line.fields["job_id"]) == ("received job request", JOB)
+        assert line.at is not None
+
+
+def test_a_row_whose_message_is_in_another_column() -> None:
+    text = (
+        "jsonPayload.message,severity,textPayload,timestamp\n"
+        f",ERROR,assignment for job {JOB} timed out,2026-11-24T15:07:08Z\n"
+    )
+    (line,) = (item for item in reading(text).observations if isinstance(item, LogLine))
+    assert (line.log, line.message, line.fields["job_id"]) == ("worker", f"assignment for job {JOB} timed out", JOB)
+
+
+def test_no_line_is_lost_or_doubled() -> None:
+    """Whatever the rows are: each line of the text stays in its place."""
+    rows = [
+        '2026-11-24T15:07:06Z,a,"b',
+        'c",d',
+        "e",
+        "2026-11-24T15:07:06Z,short",
+        'x,"',
+        "",
+        "2026-11-24T15:07:06Z,1,2,3,4,5",
+    ]
+    for count in range(len(rows) + 1):
+        for order in permutations(rows, count) if count < 5 else [rows]:
+            lines = ["Timestamp,Level,Message,Room", *order]
+            assert len(list(in_json(lines))) == len(lines), lines
+
+
 def test_a_markdown_table() -> None:
     row = f"| 2026-11-24 15:07:06.527 | info | received job request | {ROOM} |"
     text = f"| @timestamp | level | @message | room |\n|---|---|---|---|\n{row}\n"
@@ -181,6 +251,13 @@ def test_the_same_facts_mean_the_same() -> None:
     )  # fmt: skip
     columns = "\n".join(export("Datadog", newest_first=False).splitlines()[:4])
     assert [each[:2] for each in found(pasted(columns))] == [each[:2] for each in found(pasted(raw))] != []
+
+
+def test_an_export_without_a_column_for_the_error() -> None:
+    text = "\n".join(
+        ["Date,Service,Message", *(f"{at},agent,{message}" for at, _, message, *_ in FACTS[:3])],
+    )
+    assert found(pasted(text)) == [("entrypoint_called", "LKD417", "possible")]
 
 
 @pytest.mark.parametrize(

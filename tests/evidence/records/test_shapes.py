@@ -31,6 +31,7 @@ HEADS = [
     "2026-01-05T16:05:05.356Z livekit.agents WARNING ",
     "2026-01-05T16:05:05.356Z [warn]: ",
     "16:05:05 WARNING livekit.agents ",
+    "16:05:05 worker   WARNING livekit.agents ",
     "[16:05:05.356] WARN (1234): ",
     "4:05:05 PM WARNING livekit.agents: ",
     "WARNING:livekit.agents:",

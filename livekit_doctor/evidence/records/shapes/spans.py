@@ -1,8 +1,8 @@
 """OpenTelemetry: the span `job_entrypoint` of livekit-agents 1.8, with the dispatch's timeline in its events.
 
-As the collector's file exporter and OTLP's JSON have it ({"resourceSpans": [...]}), and as the SDK's
-ConsoleSpanExporter prints a span. The span begins when the entrypoint does, and tells in hindsight what the worker's
-log says at the time: it is read as those lines.
+As the collector's file exporter and OTLP's JSON have it ({"resourceSpans": [...]}), as Tempo ("batches") and Jaeger
+export a trace, and as the SDK's ConsoleSpanExporter prints a span. The span begins when the entrypoint does, and tells
+in hindsight what the worker's log says at the time: it is read as those lines.
 """
 
 from collections.abc import Iterator, Mapping
@@ -52,9 +52,30 @@ def _spans(value: object) -> Iterator[Mapping[str, object]]:
         return
     if isinstance(value.get("context"), dict) and "parent_id" in value and isinstance(value.get("events"), list):
         yield value
-    for resource in _objects(value.get("resourceSpans", value.get("resource_spans"))):
-        for scope in _objects(resource.get("scopeSpans", resource.get("scope_spans"))):
+    inner = value.get("trace")
+    batches = value.get("batches", inner.get("resourceSpans") if isinstance(inner, dict) else None)
+    for resource in _objects(value.get("resourceSpans", value.get("resource_spans", batches))):
+        scopes = resource.get("scopeSpans", resource.get("scope_spans", resource.get("instrumentationLibrarySpans")))
+        for scope in _objects(scopes):
             yield from _objects(scope.get("spans"))
+    for trace in _objects(value.get("data")):
+        if "traceID" in trace:
+            yield from map(_of_jaeger, _objects(trace.get("spans")))
+
+
+def _of_jaeger(span: Mapping[str, object]) -> Mapping[str, object]:
+    """The span with the names that OTLP has; its times are in microseconds."""
+    events = []
+    for log in _objects(span.get("logs")):
+        fields = _attributes(log.get("fields"))
+        name = fields.get("event", fields.get("message", ""))
+        events.append({"name": name, "timestamp": log.get("timestamp"), "attributes": fields})
+    return {
+        "name": span.get("operationName"),
+        "start_time": span.get("startTime"),
+        "attributes": _attributes(span.get("tags")),
+        "events": events,
+    }
 
 
 def _objects(value: object) -> list[dict[str, object]]:
@@ -96,4 +117,6 @@ def _attributes(value: object) -> dict[str, object]:
         inner = item.get("value")
         if isinstance(inner, dict) and inner:
             found[str(item.get("key", ""))] = next(iter(inner.values()))
+        elif inner is not None and not isinstance(inner, dict):
+            found[str(item.get("key", ""))] = inner  # Jaeger's
     return found
