@@ -203,8 +203,10 @@ def _about_dispatch(call: Call, line: LogLine) -> bool:
     # Another call's request that fails within a few seconds would leave the same line.
     allowed = 5 if call.component_logs.said(Said.DECLINED, Said.NO_CAPACITY) else 1
     above = call.component_logs.request_above(line)
-    if above is None or above not in asked or not above.at or not line.at:
+    if above is None or above not in asked:
         return False
+    if not above.at or not line.at:
+        return line.read.excerpt  # of lines without a date their order tells
     return (line.at - above.at).total_seconds() <= allowed
 
 

@@ -44,7 +44,7 @@ def test_the_filter_of_a_list_is_no_room() -> None:
     assert pasted(LISTED).room is None
 
 
-@pytest.mark.parametrize(("answered", "created"), [("200", Status.OK), ("401", Status.UNKNOWN)])
+@pytest.mark.parametrize(("answered", "created"), [("200", Status.OK), ("401", Status.BROKEN)])
 def test_create_room_that_succeeded_shows_the_room(answered: str, created: Status) -> None:
     line = CREATED.replace('"200"', f'"{answered}"')
     assert status(pasted(line, subject=Subject(room=ROOM)), Step.ROOM_CREATED) is created
@@ -146,3 +146,43 @@ def test_an_entrypoint_that_raised_before_its_agent_could_be_there(after: float,
     (broken,) = pasted(f"{asked}\n{raised}").broken
     assert (broken.code, broken.confidence) == ("LKD405", sure)
     assert "LKD417" not in broken.candidates, "a process ran it"
+
+
+def test_an_agent_whose_process_died_while_the_phone_stayed() -> None:
+    died = worker(30, "process exited with non-zero exit code -11", job_id="AJ_dF9sVm4KxTzB")
+    assert codes(pasted("\n".join((*SOUND[:-1], died)))) == ["LKD407"], (
+        "whatever kind the line of the phone's leaving has"
+    )
+
+
+def test_a_request_func_that_raised_in_lines_without_a_date() -> None:
+    asked = 'INFO livekit.agents - received job request {"job_id": "AJ_dF9sVm4KxTzB", "room": "call-9"}'
+    raised = "ERROR livekit.agents - job_request_fnc failed\nTraceback (most recent call last):\nKeyError: 'tenant'"
+    assert codes(pasted(f"{asked}\n{raised}")) == ["LKD404"]
+    assert codes(pasted(f"{asked}\n{asked.replace('AJ_d', 'AJ_e').replace('call-9', 'call-8')}\n{raised}",
+                        subject=Subject(room="call-9"))) == []  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"), [("room join failed: invalid API key", "join"), ("cpu exhausted", "full"), ("x", None)]
+)
+def test_why_livekit_sip_placed_no_call(error: str, kind: str | None) -> None:
+    (broken,) = pasted(sip(12, "SIP call failed", error=error)).broken
+    assert (broken.code == "LKD203", broken.values.get("kind")) == (kind is not None, kind)
+
+
+def test_a_process_that_needed_too_much_memory_is_in_the_evidence() -> None:
+    job = {"job_id": "AJ_dF9sVm4KxTzB", "room": ROOM, "agent_name": "collections"}
+    lines = (
+        worker(10, "received job request", **job),
+        worker(12, "job process exceeded memory limit, killing it", job_id=job["job_id"], memory_usage_mb=1031),
+        worker(12.4, "process exited with non-zero exit code -9", job_id=job["job_id"]),
+    )
+    (broken,) = pasted("\n".join(lines)).broken
+    assert any("memory limit" in item.text for item in broken.because)
+
+
+def test_an_attempt_to_dial_that_was_refused_ended_no_call() -> None:
+    closed = sip(12, "Closing outbound call", status="486", result="client_error")
+    failed = sip(12, "SIP call failed", error="INVITE failed: sip status: 486: Busy Here")
+    assert status(pasted(f"{failed}\n{closed}"), Step.CALL_ENDED) is Status.UNKNOWN
