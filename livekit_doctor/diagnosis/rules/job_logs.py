@@ -176,10 +176,15 @@ def _by_state(call: Call, state: State) -> tuple[list[LogLine], list[Change]]:
 
 
 def _drain_of_one(call: Call) -> list[LogLine]:
-    """The lines by which one of several own workers was draining, and nobody knows which."""
+    """The lines by which one of several own workers was draining, and nobody knows which; or of lines that a person
+    picked, one of which no registration is among them."""
     began = sought.sought_at(call)
     lines = (worker.may_have_been(State.DRAINING, began) for worker, _ in sought.there(call))
-    return [line for line in lines if line]
+    known = [line for line in lines if line]
+    if known or sought.own_workers(call):
+        return known
+    picked = (line for line in call.component_logs.anywhere(Said.DRAINING) if line.read.excerpt)
+    return [line for line in picked if began is None or line.at is None or line.at <= began]
 
 
 def _asks_who_is_free(call: Call, proofs: Proofs) -> bool:

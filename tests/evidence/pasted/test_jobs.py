@@ -246,3 +246,28 @@ def test_an_agent_whose_connection_was_aborted(after: float, sure: str) -> None:
     state = {"status": "JS_RUNNING", "worker_id": "AW_aaaaaaaaaaaa", "started_at": str(MADE * 10**9)}
     aborted = joined("AGENT", "agent-AJ_aaaaaaaaaaaa", "participant_connection_aborted", after, state="JOINED")
     assert found(judged(told("agent_job_started", state), aborted)) == [("agent_connected", "LKD416", sure)]
+
+
+def test_a_webhook_as_python_prints_it() -> None:
+    text = """received: event: "participant_left"
+room {
+  sid: "RM_aaaaaaaaaaaa"
+  name: "call-17"
+}
+participant {
+  sid: "PA_aaaaaaaaaaaa"
+  identity: "callee"
+  state: DISCONNECTED
+  kind: SIP
+  attributes {
+    key: "sip.callStatus"
+    value: "ringing"
+  }
+  disconnect_reason: USER_UNAVAILABLE
+}
+id: "EV_1"
+created_at: 1795976436
+"""
+    diagnosis = judged(text)
+    assert found(diagnosis) == [("sip_answered", "LKD206", "likely")]
+    assert all(entry.at.year > 2000 for entry in diagnosis.timeline), "a room without a time is not of 1970"

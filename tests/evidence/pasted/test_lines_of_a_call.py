@@ -186,3 +186,27 @@ def test_an_attempt_to_dial_that_was_refused_ended_no_call() -> None:
     closed = sip(12, "Closing outbound call", status="486", result="client_error")
     failed = sip(12, "SIP call failed", error="INVITE failed: sip status: 486: Busy Here")
     assert status(pasted(f"{failed}\n{closed}"), Step.CALL_ENDED) is Status.UNKNOWN
+
+
+def test_a_worker_of_which_no_more_is_pasted_than_that_it_drained() -> None:
+    dispatched = server(
+        10,
+        "API AgentDispatchService.CreateDispatch",
+        room=ROOM,
+        request={"agentName": "collections", "room": ROOM},
+        status="200",
+        method="CreateDispatch",
+    )
+    busy = server(
+        11,
+        "failed to send job request",
+        error="no servers available (received 1 responses)",
+        jobType="JT_ROOM",
+        agentName="collections",
+    )
+    drained = worker(5, "draining worker", id="AW_n7JbTq5RwXcY")
+    (broken,) = pasted("\n".join((drained, dispatched, busy))).broken
+    assert (broken.code, broken.confidence) == ("LKD108", "possible")
+    assert "LKD103" in broken.candidates
+    (late,) = pasted("\n".join((drained.replace("11:52:05", "11:52:55"), dispatched, busy))).broken
+    assert late.code == "LKD103"
