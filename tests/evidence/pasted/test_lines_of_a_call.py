@@ -210,3 +210,19 @@ def test_a_worker_of_which_no_more_is_pasted_than_that_it_drained() -> None:
     assert "LKD103" in broken.candidates
     (late,) = pasted("\n".join((drained.replace("11:52:05", "11:52:55"), dispatched, busy))).broken
     assert late.code == "LKD103"
+
+
+def dispatched_into(room: str) -> str:
+    request = {"agentName": "collections", "room": room}
+    return server(
+        10, "API AgentDispatchService.CreateDispatch", room=room, request=request, status="200", method="CreateDispatch"
+    )
+
+
+def test_a_dispatch_into_a_mistyped_room_is_of_the_call_with_the_phone() -> None:
+    dialled = server(11, "API SIP.CreateSIPParticipant", room=ROOM, participant="callee", status="200", duration="3ms")
+    diagnosis = pasted(f"{dispatched_into('coll_48120')}\n{dialled}")
+    assert diagnosis.room is not None
+    assert diagnosis.room.name == ROOM
+    assert codes(diagnosis) == ["LKD409"]
+    assert pasted(f"{dispatched_into('coll-48121')}\n{dialled}").room is None, "that is another call"

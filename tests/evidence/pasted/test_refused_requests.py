@@ -109,3 +109,14 @@ def test_the_command_of_lk_names_the_method() -> None:
         "$ lk dispatch create --room call-771 --agent-name closer\ntwirp error unauthenticated: invalid API key: APIz"
     )
     assert found(pasted(typed))[0][:2] == ("agent_dispatched", "LKD004")
+
+
+def test_the_agents_own_joining() -> None:
+    own = {"room": "cb-3318", "roomID": "unresolved", "participant": "agent-AJ_dF9sVm4KxTzB", "pID": "unresolved"}
+    line = refused("/rtc", "no permissions to access the room").replace(
+        '{"status"', json.dumps(own)[:-1] + ', "status"'
+    )
+    job = '{"jobID": "AJ_dF9sVm4KxTzB", "agentName": "closer", "room": "cb-3318", "roomID": "RM_hN5cXw9YtKzv"}'
+    assigned = f"2026-11-26T17:02:42.1Z\tINFO\tlivekit.agents\ta.go:1\tassigned job to worker\t{job}"
+    assert found(pasted(f"{assigned}\n{line}")) == [("agent_connected", "LKD415", "likely")]
+    assert found(pasted(f"{assigned}\n{line.replace('agent-AJ_dF9sVm4KxTzB', 'guest')}")) == []
