@@ -16,6 +16,7 @@ from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.said import LEFT_ROOM
 from livekit_doctor.diagnosis.seen_room import declined, taken
 from livekit_doctor.diagnosis.times import DATE_RESOLUTION, MEDIA_TAKES, PHONE_ALONE
+from livekit_doctor.diagnosis.together import dispatched_after_it_came
 from livekit_doctor.diagnosis.transfers import transferred
 from livekit_doctor.evidence.observations import Dispatch, Job, Sighting
 from livekit_doctor.flow import Confidence, Step
@@ -239,10 +240,10 @@ def agent_left_with_error(call: Call, proofs: Proofs) -> Finding | None:
 
 def agent_left_the_phone(call: Call, proofs: Proofs) -> Finding | None:
     """LKD407: by webhooks the agent left, and the phone stayed for longer than a callee does after the goodbye, with
-    nobody else; likely where the phone is known to have answered, as by the server's log."""
+    nobody else. Possible: no webhook tells that the agent was dispatched again, and of that dispatch nothing came."""
     left = [item for item in call.sightings if item.event == "participant_left" and item.at is not None]
     agents, phones = ([(item, p) for item in left for p in item.participants if p.kind == kind] for kind in _ENDS)
-    if call.agents or call.inbound or not agents or len(phones) != 1:
+    if call.agents or call.inbound or not agents or len(phones) != 1 or dispatched_after_it_came(call, proofs):
         return None
     (gone, agent), (over, phone) = agents[-1], phones[0]
     assert gone.at is not None
@@ -254,16 +255,15 @@ def agent_left_the_phone(call: Call, proofs: Proofs) -> Finding | None:
         return None
     text = f"agent {agent.identity} left: {gone.left_because or 'no reason given'}"
     stayed = f"the phone, {phone.identity}, stayed for {alone.total_seconds():.0f} s more"
-    answered = Step.SIP_ANSWERED in proofs
     return Finding(
         code="LKD407",
         step=Step.AGENT_CONNECTED,
-        confidence=Confidence.LIKELY if answered else Confidence.POSSIBLE,
+        confidence=Confidence.POSSIBLE,
         because=(
             Because(source=_source(gone), at=gone.at, text=text),
             Because(source=_source(over), at=over.at, text=stayed),
         ),
-        candidates=() if answered else ("LKD206",),
+        candidates=("LKD405", "LKD206"),
     )
 
 

@@ -230,7 +230,7 @@ ACTIVE = {"attributes": {"sip.callStatus": "active"}}
 @pytest.mark.parametrize(
     ("phone_left", "more", "wanted"),
     [
-        (40, "", [("agent_connected", "LKD407", "likely")]),
+        (40, "", [("agent_connected", "LKD407", "possible")]),
         (12, "", []),
         (40, joined("STANDARD", "supervisor", at=8, sid="PA_cccccccccccc"), []),
     ],
