@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.evidence.observations import (
     DispatchList,
     Evidence,
@@ -186,7 +187,21 @@ def pasted_rooms(subject: Subject, observations: Iterable[Observation]) -> tuple
     asked = subject.call_id or subject.livekit_id
     with_id = [item for item in picked if asked and mentions(_texts_of(item), asked)]
     rooms = tuple(dict.fromkeys(filter(None, map(_room_of_item, with_id))))
-    return rooms or tuple(dict.fromkeys(filter(None, map(_room_of_item, picked))))
+    return rooms or _without_mistyped(tuple(dict.fromkeys(filter(None, map(_room_of_item, picked)))), picked)
+
+
+def _without_mistyped(rooms: tuple[str, ...], picked: Iterable[Observation]) -> tuple[str, ...]:
+    """Of rooms with almost one name the one that has the phone: into the others something was sent by mistake."""
+    with_phone = {_room_of_item(item) for item in picked if _is_of_phone(item)} & {*rooms}
+    own = next(iter(with_phone), "")
+    mistyped = len(with_phone) == 1 and all(room == own or near_miss(room, own) for room in rooms)
+    return (own,) if mistyped else rooms
+
+
+def _is_of_phone(item: Observation) -> bool:
+    if isinstance(item, LogLine):
+        return item.log == "sip" or item.message.startswith("API SIP.CreateSIPParticipant")
+    return isinstance(item, Sighting) and any(participant.kind == "SIP" for participant in item.participants)
 
 
 def _room_of_item(item: Observation) -> str:

@@ -47,7 +47,7 @@ _SIP_STATUS = re.compile(
 
 TEXTS: tuple[tuple[Kind, str], ...] = (
     (Kind.TRUNK_MISSING, r"requested sip trunk does not exist"),
-    (Kind.NO_SIP, r"redis required|no response from servers|cpu exhausted|service shutting down"),
+    (Kind.NO_SIP, r"redis required|no response from servers|cpu exhausted|service shutting down|room join failed"),
     (
         Kind.AUTH_FAILED,
         r"max auth retry attempts|required auth, but no username|no auth header in sip invite|invalid challenge"

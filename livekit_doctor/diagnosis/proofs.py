@@ -100,7 +100,7 @@ def _from_component_logs(call: Call) -> Iterator[Proof]:
                 continue
             if said in OF_A_PARTICIPANT and not _is_whose_step(call, step, line):
                 continue
-            if step is Step.CALL_ENDED and call.dials.is_of_earlier_call(line):
+            if said is Said.SIP_OVER and not _ends_the_call(call, line):
                 continue
             yield _by_line(step, line, said)
     if not logs.said(Said.ROOM_OPENED):
@@ -113,6 +113,12 @@ def _from_component_logs(call: Call) -> Iterator[Proof]:
     by_team = next(filter(_is_by_team, logs.own), None) or next(filter(_may_be_by_team, logs.own), None)
     if by_team is not None:
         yield _by_line(Step.ENTRYPOINT_CALLED, by_team)
+
+
+def _ends_the_call(call: Call, line: LogLine) -> bool:
+    """Whether livekit-sip ended the call that had been answered, and not an attempt to dial."""
+    dial = line.fields.get("call_id")
+    return any(one.fields.get("call_id") == dial for one in call.component_logs.said(Said.SIP_ESTABLISHED))
 
 
 def _is_whose_step(call: Call, step: Step, line: LogLine) -> bool:

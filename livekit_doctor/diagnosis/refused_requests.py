@@ -35,16 +35,24 @@ def requester_of(line: LogLine) -> Requester:
 def refused_calls(call: Call) -> Iterator[ApiRefusal]:
     """The errors that the API answered to the program that places the calls, whoever tells of them."""
     yield from call.setup.all(ApiRefusal)
+    for line in call.component_logs.own:
+        if line.message.startswith("API ") and _status(line) >= 400 and line.fields.get("service") != "SIP":
+            yield _refusal(line, line.message.rpartition(".")[2])
     for line in call.component_logs.anywhere(Said.REQUEST_REFUSED):
         # Of a whole log nobody picked what is about the call: it may be anybody who looks.
         if requester_of(line) is Requester.CALLER and (line.read.excerpt or _method(line) in _PLACES):
-            yield ApiRefusal(
-                read=line.read,
-                at=line.at,
-                method=_method(line),
-                status=_status(line),
-                message=line.fields.get("error", ""),
-            )
+            yield _refusal(line, _method(line))
+
+
+def _refusal(line: LogLine, method: str) -> ApiRefusal:
+    return ApiRefusal(
+        read=line.read,
+        at=line.at,
+        method=method,
+        status=_status(line),
+        twirp_code=line.fields.get("code", ""),
+        message=line.fields.get("error", ""),
+    )
 
 
 _PLACES = ("CreateRoom", "CreateDispatch", "CreateSIPParticipant")
@@ -81,7 +89,7 @@ def _status(line: LogLine) -> int:
 
 
 _KINDS = (
-    ("time", ("token is expired", "not valid yet", "used before issued")),
+    ("time", ("expired", "not valid yet", "used before issued")),
     ("key", ("API key",)),
     ("secret", ("signature", "cryptographic primitive")),
     ("grant", ("permission", "grant")),

@@ -16,7 +16,8 @@ _Shown = Iterator[tuple[Step, str, datetime | None]]
 def shown_by(call: Call, item: Sighting, agents: set[str], phones: set[str], last: datetime | None) -> _Shown:
     """`last` is when the last phone joined: that one before it rang, and was not answered, says nothing of this one."""
     if item.info is not None:
-        yield Step.ROOM_CREATED, f"room {item.info.sid} was there", item.info.created_at
+        known = item.info.created_at.year > 1990
+        yield Step.ROOM_CREATED, f"room {item.info.sid} was there", item.info.created_at if known else None
     elif item.room:
         yield Step.ROOM_CREATED, f"room {item.room_sid or item.room} was there", None
     if item.event == "room_finished":

@@ -46,7 +46,7 @@ def _leaving(call: Call) -> _Leaving:
     return _Leaving(
         joined=[line for line in active if logs.is_agent(line)],
         gone=[line for line in left if logs.is_agent(line)],
-        phones=[line for line in left if line.fields.get("kind") == "SIP"],
+        phones=[line for line in left if logs.is_phone(line)],
         others=[line for line in active if not logs.is_agent(line)],
     )
 

@@ -27,7 +27,8 @@ _STEPS = {
 }
 """The step that a request is for."""
 
-_OWN_WORDS = ("invalid API key", "invalid token", "permissions denied", "no permissions to access the room", "livekit")
+_OF_TOKEN = ("invalid API key", "invalid token", "invalid authorization token")
+_OWN_WORDS = (*_OF_TOKEN, "permissions denied", "no permissions to access the room", "livekit")
 """What LiveKit's servers say, and hardly another one."""
 
 
@@ -46,7 +47,7 @@ def credentials_rejected(call: Call, proofs: Proofs) -> Finding | None:
 def quota_exceeded(call: Call, proofs: Proofs) -> Finding | None:
     """LKD006: HTTP 429 without a SIP status."""
     refusal = _last(call, ("resource_exhausted",), (429,))
-    return _finding(call, proofs, refusal, "LKD006", (), ()) if refusal else None
+    return _finding(call, proofs, refusal, "LKD006", None, ()) if refusal else None
 
 
 def dispatched_without_room(call: Call, proofs: Proofs) -> Finding | None:
@@ -78,7 +79,7 @@ def unreachable(call: Call, proofs: Proofs) -> Finding | None:
     for item in reversed(list(refused_calls(call))):
         why = connection_words.why(item.message) if item.method and not (item.status or item.twirp_code) else None
         if why is not None and why[0] in connection_words.BEFORE_ANY_ANSWER:
-            return _finding(call, proofs, item, "LKD003", (), (), kind=why[0])
+            return _finding(call, proofs, item, "LKD003", None, (), kind=why[0])
     return None
 
 
@@ -105,7 +106,7 @@ def _last(call: Call, codes: tuple[str, ...], statuses: tuple[int, ...]) -> ApiR
 
 def _is_of_token(item: ApiRefusal, statuses: tuple[int, ...]) -> bool:
     """The server's words about a token, with no status beside them."""
-    return 401 in statuses and ("invalid token" in item.message or "invalid API key" in item.message)
+    return 401 in statuses and any(words in item.message for words in _OF_TOKEN)
 
 
 def _is_of_other_time(call: Call, refusal: ApiRefusal) -> bool:
@@ -146,7 +147,7 @@ def _finding(
     proofs: Proofs,
     refusal: ApiRefusal,
     code: str,
-    candidates: tuple[str, ...],
+    candidates: tuple[str, ...] | None,
     ruled_out: tuple[RuledOut, ...],
     step: Step | None = None,
     **values: str,
@@ -169,7 +170,7 @@ def _finding(
         step=step,
         confidence=Confidence.PROVEN if sure else Confidence.LIKELY if likely else Confidence.POSSIBLE,
         because=(because, QUOTED) if refusal.quoted else (because,),
-        candidates=candidates or (() if sure else catalogue.get(code).candidates),
+        candidates=(() if sure else catalogue.get(code).candidates) if candidates is None else candidates,
         ruled_out=ruled_out if sure else (),
         values={"detail": refusal.message or http} | {k: v for k, v in values.items() if v},
     )

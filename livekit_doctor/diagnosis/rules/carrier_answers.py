@@ -16,6 +16,7 @@ from livekit_doctor.diagnosis.carrier import CarrierAnswer
 from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.diagnosis.refused_requests import kind_of_refusal
 from livekit_doctor.diagnosis.times import NOTHING_MISSED, ROOM_LINGERS
 from livekit_doctor.flow import Confidence, Step
 
@@ -137,7 +138,19 @@ def trunk_is_unusable(call: Call, proofs: Proofs) -> Finding | None:
 def no_sip_service(call: Call, proofs: Proofs) -> Finding | None:
     """LKD203, from the server's own words (fact 24)."""
     answer = last_answer(call, proofs, Kind.NO_SIP)
-    return _exact(call, proofs, answer, Step.SIP_PARTICIPANT_CREATED, detail=answer.because.text) if answer else None
+    if answer is None:
+        return None
+    kind = next((kind for words, kind in _NO_SIP if words in answer.words.lower()), "")
+    return _exact(call, proofs, answer, Step.SIP_PARTICIPANT_CREATED, detail=answer.because.text, kind=kind)
+
+
+_NO_SIP = (
+    ("redis required", "redis"),
+    ("no response from servers", "silent"),
+    ("room join failed", "join"),
+    ("cpu exhausted", "full"),
+    ("shutting down", "stopping"),
+)
 
 
 def quota_exceeded(call: Call, proofs: Proofs) -> Finding | None:
@@ -155,8 +168,8 @@ def credentials_rejected(call: Call, proofs: Proofs) -> Finding | None:
     if answer is None:
         return None
     ruled_out = [RuledOut(code="LKD204", because="the carrier's 403 has a SIP status")]
-    detail = answer.because.text
-    return _exact(call, proofs, answer, Step.SIP_PARTICIPANT_CREATED, ruled_out=ruled_out, kind="grant", detail=detail)
+    kind, detail = kind_of_refusal(answer.words) or "grant", answer.because.text
+    return _exact(call, proofs, answer, Step.SIP_PARTICIPANT_CREATED, ruled_out=ruled_out, kind=kind, detail=detail)
 
 
 def timed_out_while_dialing(call: Call, proofs: Proofs) -> Finding | None:

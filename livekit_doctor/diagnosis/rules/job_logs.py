@@ -176,10 +176,15 @@ def _by_state(call: Call, state: State) -> tuple[list[LogLine], list[Change]]:
 
 
 def _drain_of_one(call: Call) -> list[LogLine]:
-    """The lines by which one of several own workers was draining, and nobody knows which."""
+    """The lines by which one of several own workers was draining, and nobody knows which; or of lines that a person
+    picked, one of which no registration is among them."""
     began = sought.sought_at(call)
     lines = (worker.may_have_been(State.DRAINING, began) for worker, _ in sought.there(call))
-    return [line for line in lines if line]
+    known = [line for line in lines if line]
+    if known or sought.own_workers(call):
+        return known
+    picked = (line for line in call.component_logs.anywhere(Said.DRAINING) if line.read.excerpt)
+    return [line for line in picked if began is None or line.at is None or line.at <= began]
 
 
 def _asks_who_is_free(call: Call, proofs: Proofs) -> bool:
@@ -203,8 +208,10 @@ def _about_dispatch(call: Call, line: LogLine) -> bool:
     # Another call's request that fails within a few seconds would leave the same line.
     allowed = 5 if call.component_logs.said(Said.DECLINED, Said.NO_CAPACITY) else 1
     above = call.component_logs.request_above(line)
-    if above is None or above not in asked or not above.at or not line.at:
+    if above is None or above not in asked:
         return False
+    if not above.at or not line.at:
+        return line.read.excerpt  # of lines without a date their order tells
     return (line.at - above.at).total_seconds() <= allowed
 
 

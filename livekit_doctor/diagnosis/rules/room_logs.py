@@ -67,9 +67,9 @@ def agents_ignored(call: Call, proofs: Proofs) -> Finding | None:
 
 def dispatched_to_other_room(call: Call, proofs: Proofs) -> Finding | None:
     """LKD409: at that time CreateDispatch was called for this agent and a room whose name is almost this one's."""
-    if not _not_dispatched(call, proofs) or call.room is None or not call.agent_name:
+    if not _not_dispatched(call, proofs) or call.room is None or not (call.agent_name or call.only_excerpts):
         return None
-    began = _began(call)
+    began = _began(call) or call.known_since
     for line in _dispatches(call, call.component_logs.anywhere(Said.DISPATCH_CREATED)):
         other = line.fields.get("room", "")
         if other == call.room.name or line.at is None or began is None or abs(line.at - began) > PLACING:

@@ -1,7 +1,7 @@
 """Both legs by what was seen of a room at another time, and pasted: webhooks, earlier answers of the API.
 
 Nobody knows how old things were at that moment, nor what came after it: what was missing then is at most
-`possible`. LKD101, 102, 103, 204, 206, 401, 402, 404, 406, 407, 411, 413.
+`possible`. LKD101, 102, 103, 204, 206, 401, 402, 404, 406, 407, 411, 413, 416.
 """
 
 from datetime import datetime
@@ -16,7 +16,9 @@ from livekit_doctor.diagnosis.names import few
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.said import LEFT_ROOM, Said
 from livekit_doctor.diagnosis.seen_room import declined, taken
-from livekit_doctor.diagnosis.times import DATE_RESOLUTION
+from livekit_doctor.diagnosis.times import DATE_RESOLUTION, MEDIA_TAKES, PHONE_ALONE
+from livekit_doctor.diagnosis.together import dispatched_after_it_came
+from livekit_doctor.diagnosis.transfers import transferred
 from livekit_doctor.evidence.observations import DeployedAgent, Dispatch, Job, Sighting
 from livekit_doctor.flow import Confidence, Step
 
@@ -176,9 +178,12 @@ def job_without_worker(call: Call, proofs: Proofs) -> Finding | None:
     """LKD103, 402, 406, 413: a job that waits for a worker, or was given up without one, with the server's reason
     (fact 33). One that waits may yet get one, unless the room is over."""
     told = _last_jobs(call)
-    if not told or _reached(call, proofs) or any(taken(job) or declined(job) for job in (one.last for one in told)):
+    if not told or Step.AGENT_CONNECTED in proofs or call.agents_seen:
         return None
     story = told[-1]
+    again = story.waited is not None and story.waited[1].reason == "JSR_RETRYING"
+    if not again and (_reached(call, proofs) or any(taken(one.last) or declined(one.last) for one in told)):
+        return None  # one that is tried again had been taken before
     last, over = story.last, story.last.status == "JS_CANCELLED" or Step.CALL_ENDED in proofs
     if story.states[-1][0].event and not last.reason and not over:
         return None  # as every job begins; what came next was not pasted
@@ -276,6 +281,38 @@ def agent_left_with_error(call: Call, proofs: Proofs) -> Finding | None:
     return None
 
 
+def agent_left_the_phone(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD407: by webhooks the agent left, and the phone stayed for longer than a callee does after the goodbye, with
+    nobody else. Possible: no webhook tells that the agent was dispatched again, and of that dispatch nothing came."""
+    left = [item for item in call.sightings if item.event == "participant_left" and item.at is not None]
+    agents, phones = ([(item, p) for item in left for p in item.participants if p.kind == kind] for kind in _ENDS)
+    if call.agents or call.inbound or not agents or len(phones) != 1 or dispatched_after_it_came(call, proofs):
+        return None
+    (gone, agent), (over, phone) = agents[-1], phones[0]
+    assert gone.at is not None
+    assert over.at is not None
+    alone = over.at - gone.at
+    if alone <= PHONE_ALONE or gone.left_because == "ROOM_DELETED" or transferred(call, gone.at, phone.identity):
+        return None
+    if any(p.identity not in (agent.identity, phone.identity) for item in call.sightings for p in item.participants):
+        return None
+    text = f"agent {agent.identity} left: {gone.left_because or 'no reason given'}"
+    stayed = f"the phone, {phone.identity}, stayed for {alone.total_seconds():.0f} s more"
+    return Finding(
+        code="LKD407",
+        step=Step.AGENT_CONNECTED,
+        confidence=Confidence.POSSIBLE,
+        because=(
+            Because(source=_source(gone), at=gone.at, text=text),
+            Because(source=_source(over), at=over.at, text=stayed),
+        ),
+        candidates=("LKD405", "LKD206"),
+    )
+
+
+_ENDS = ("AGENT", "SIP")
+
+
 def _phone_had_left(call: Call, item: Sighting) -> bool:
     """Or the room was over, before this or in the same second: webhooks have whole seconds."""
     ends = [
@@ -285,6 +322,29 @@ def _phone_had_left(call: Call, item: Sighting) -> bool:
         or (other.event == "participant_left" and any(p.kind == "SIP" for p in other.participants))
     ]
     return any(other.at is None or item.at is None or other.at <= item.at for other in ends)
+
+
+def agent_without_media(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD416: the webhook that an agent's connection was aborted: it had joined, and its media never connected. So soon
+    as its process may have died as it joined it is possible only."""
+    if Step.AGENT_CONNECTED in proofs or call.api_covers:
+        return None
+    for item in reversed(call.sightings):
+        agents = [p for p in item.participants if p.kind == "AGENT"]
+        if item.event == "participant_connection_aborted" and agents:
+            began = max(
+                (job.started_at for one in _last_jobs(call) for _, job in one.states if job.started_at), default=None
+            )
+            tried = bool(began and item.at and item.at - began >= MEDIA_TAKES)
+            text = f"agent {agents[0].identity} had joined, and its connection was aborted: it never was ACTIVE"
+            return Finding(
+                code="LKD416",
+                step=Step.AGENT_CONNECTED,
+                confidence=Confidence.LIKELY if tried else Confidence.POSSIBLE,
+                because=(Because(source=_source(item), at=item.at, text=text),),
+                candidates=catalogue.get("LKD416").candidates or ("LKD405",),
+            )
+    return None
 
 
 def job_without_agent(call: Call, proofs: Proofs) -> Finding | None:
@@ -312,6 +372,8 @@ RULES = (
     job_failed,
     job_without_agent,
     agent_left_with_error,
+    agent_left_the_phone,
+    agent_without_media,
 )
 
 

@@ -97,7 +97,8 @@ def _unreached(call: Call, proofs: Proofs, failing: LogLine, kind: str, words: s
         confidence = min(confidence, LIKELY, key=lambda one: one.rank)
     if kind == connection_words.CREDENTIALS:
         # The server answers, so that it is not its network: it does not take the worker's key or token.
-        shown.append(Because(source="worker log", at=failing.at, text=f"the server does not take its key, {words}"))
+        text = f"the server does not take its key, {words}"
+        shown += [Because(source="worker log", at=failing.at, text=text)] if words not in shown[0].text else []
         return finding(call, "LKD105", Step.JOB_ASSIGNED, LIKELY, shown, ["LKD004", "LKD104"], kind=kind)
     if words:  # before its key was looked at
         shown += [Because(source="worker log", at=failing.at, text=words)] if words not in shown[0].text else []

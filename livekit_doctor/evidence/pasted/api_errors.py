@@ -67,7 +67,8 @@ _STATUS_LINE = re.compile(
     r"\bHTTP/[\d.]{1,3} (\d{3})\b|(?<!sip )(?<!sip-)\b(?:status(?:[_ ]?code)?|HTTP)[ :=\"]{1,3}(\d{3})\b", re.IGNORECASE
 )
 _PLAIN = re.compile(
-    r"invalid API key: [^\n\"]{0,80}|invalid token: [^\n\"]{0,200}|\bpermissions denied\b|"
+    r"invalid API key: [^\n\"]{0,80}|invalid (?:authorization )?token: [^\n\"]{0,200}|\bpermissions denied\b|"
+    r"(?m:^\s*invalid (?:API key|authorization token)\s*$)|"
     r"requested sip trunk does not exist|\bobject cannot be found\b|no permissions to access the room|"
     r"(?:INVITE failed|status from INVITE response): sip status:? [3-6]\d\d(?:(?!, status=)[^\n\"]){0,60}|"
     r"[Uu]nexpected [Ss]tatus ?[Cc]ode from INVITE response:? [3-6]\d\d\b|"
@@ -86,6 +87,8 @@ _METHOD = re.compile(
     r"list_participants|listParticipants|ListParticipants|delete_room|deleteRoom|DeleteRoom|"
     r"transfer_sip_participant|transferSipParticipant|TransferSIPParticipant)\b"
 )
+_LK = re.compile(r"\blk (dispatch|room) create\b")
+_OF_LK = {"dispatch": "CreateDispatch", "room": "CreateRoom"}
 _DIALS = re.compile(r"(?:creat\w+|add\w*)[ -]SIP[ -]participant|lk sip participant create", re.IGNORECASE)
 _ROOM = re.compile(r"[\"']?room(?:_name|Name)?[\"']?\s?[:=]\s?[\"']([^\"'\n]{1,200})[\"']")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
@@ -98,8 +101,8 @@ _OF_SIP = re.compile(
 """Words that only CreateSIPParticipant answers; others it shares with all methods."""
 _TRANSFER = "TransferSIPParticipant"
 _TRANSFERS = re.compile(r"SIP transfer|transfer(?:ring)?[ _]?(?:failed|error|sip|call|participant|to\b)", re.IGNORECASE)
-_OF_SERVER = "error handling request"
-"""livekit-server's own line of a request that it refused: it is one of its log, and says whose request it was."""
+_OF_SERVER = re.compile(r"error handling request|\bAPI (?:RoomService|AgentDispatchService|SIP)\.\w+\s+\{")
+"""livekit-server's own line of a request: it is one of its log, and says whose request it was."""
 _NEAR = 25
 """Lines around an error in which its method and its time are looked for."""
 _DIAL = "CreateSIPParticipant"
@@ -138,7 +141,7 @@ def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
         if len(kept) == _MOST:
             break
     for error in sorted(kept, key=lambda error: error.first):
-        if any(_OF_SERVER in line for line in excerpt.lines[error.first : error.last + 1]):
+        if any(map(_OF_SERVER.search, excerpt.lines[error.first : error.last + 1])):
             continue
         item = _observation(error, excerpt, context)
         yield Found(error.kind, error.first, error.last, (item,) if item is not None else ())
@@ -336,7 +339,8 @@ def method_in(line: str) -> str:
     """The method of LiveKit's API that a line names, by its name in the protocol; empty for none."""
     found = _METHOD.search(line)
     if found is None:
-        return _DIAL if _DIALS.search(line) else ""
+        typed = _LK.search(line)
+        return _OF_LK[typed[1]] if typed else _DIAL if _DIALS.search(line) else ""
     camel = "".join(part[:1].upper() + part[1:] for part in (found[1] or found[2]).split("_"))
     return camel.replace("Sip", "SIP")
 

@@ -17,7 +17,7 @@ from livekit_doctor.evidence.records.excerpt import Excerpt
 
 KIND = "webhook"
 
-_EVENTS = frozenset(
+EVENTS = frozenset(
     {
         "room_started",
         "room_finished",
@@ -41,7 +41,7 @@ def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
         values = document.value if isinstance(document.value, list) else [document.value]
         events = [event for value in values for event in _events(value)]
         if events:
-            sightings = tuple(filter(None, (_sighting(event, context) for event in events)))
+            sightings = tuple(filter(None, (sighting(event, context) for event in events)))
             yield Found(KIND, document.first, document.last, sightings, len(events))
 
 
@@ -49,7 +49,7 @@ def _events(value: object, depth: int = 0) -> Iterator[dict[str, object]]:
     if not isinstance(value, dict):
         return
     event = value.get("event")
-    if isinstance(event, str) and (event in _EVENTS or event.startswith(_OTHERS) or _is_newer(event, value)):
+    if isinstance(event, str) and (event in EVENTS or event.startswith(_OTHERS) or _is_newer(event, value)):
         # livekit-server's log line "sent webhook" has the same key, and the room's name in place of the room.
         if isinstance(value.get("room", {}), dict) and "webhookTime" not in value:
             yield value
@@ -63,7 +63,8 @@ def _is_newer(event: str, value: dict[str, object]) -> bool:
     return event.isidentifier() and str(value.get("id", "")).startswith("EV_")
 
 
-def _sighting(value: dict[str, object], context: Context) -> Sighting | None:
+def sighting(value: dict[str, object], context: Context) -> Sighting | None:
+    """What the body of an event shows; None for one that says nothing of a call, or is broken."""
     try:
         return _seen(as_said.parsed(value, webhook.WebhookEvent), value, context)
     except (ParseError, ValueError, TypeError, AttributeError, OverflowError, OSError, RecursionError):

@@ -11,6 +11,8 @@ LONGEST = 300
 """Characters of a value that are kept."""
 MOST = 40
 """Fields of a record that are kept."""
+_UNRESOLVED = "unresolved"
+"""What livekit-server has for an id that it does not know yet."""
 
 _NAMES = {
     "room": "room",
@@ -84,7 +86,7 @@ def normalised(fields: Mapping[str, object]) -> dict[str, str]:
     """The fields that are no bigger than a few words each; of two with one name the first."""
     kept: dict[str, str] = {}
     for name, value in _named(fields):
-        if value in (None, "") or len(kept) >= MOST:
+        if value in (None, "", _UNRESOLVED) or len(kept) >= MOST:
             continue
         text = _text(_without_secret(name, value))
         if text:

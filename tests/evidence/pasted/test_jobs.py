@@ -209,3 +209,65 @@ def test_what_is_asked_for_of_a_job_that_the_server_cancelled() -> None:
 def test_who_came_is_in_the_timeline_without_a_time_of_its_own() -> None:
     phone = joined("SIP", "lead-0193")
     assert [entry.event for entry in judged(phone).timeline] == ["lead-0193 joined"]
+
+
+def test_a_job_that_is_tried_again_had_been_taken_before() -> None:
+    state = {"status": "JS_RUNNING", "worker_id": "AW_aaaaaaaaaaaa", "started_at": str(MADE * 10**9)}
+    started = told("agent_job_started", state)
+    again = event(
+        "agent_job_pending", 4, job={**job({"status": PENDING, "reason": "JSR_RETRYING"}, id="AJ_b"), "room": ROOM}
+    )
+    assert codes(judged(started, again)) == ["LKD406"]
+
+
+def left(kind: str, identity: str, at: float) -> str:
+    return joined(kind, identity, "participant_left", at, disconnectReason="CLIENT_INITIATED")
+
+
+ACTIVE = {"attributes": {"sip.callStatus": "active"}}
+
+
+@pytest.mark.parametrize(
+    ("phone_left", "more", "wanted"),
+    [
+        (40, "", [("agent_connected", "LKD407", "possible")]),
+        (12, "", []),
+        (40, joined("STANDARD", "supervisor", at=8, sid="PA_cccccccccccc"), []),
+    ],
+)
+def test_an_agent_that_left_the_phone_alone(phone_left: float, more: str, wanted: list[tuple[str, str, str]]) -> None:
+    came = joined("AGENT", "agent-AJ_aaaaaaaaaaaa"), joined("SIP", "callee", at=3, sid="PA_bbbbbbbbbbbb", **ACTIVE)
+    gone = left("AGENT", "agent-AJ_aaaaaaaaaaaa", 9), left("SIP", "callee", phone_left)
+    assert found(judged(*came, more, *gone)) == wanted
+
+
+@pytest.mark.parametrize(("after", "sure"), [(16, "likely"), (2, "possible")])
+def test_an_agent_whose_connection_was_aborted(after: float, sure: str) -> None:
+    state = {"status": "JS_RUNNING", "worker_id": "AW_aaaaaaaaaaaa", "started_at": str(MADE * 10**9)}
+    aborted = joined("AGENT", "agent-AJ_aaaaaaaaaaaa", "participant_connection_aborted", after, state="JOINED")
+    assert found(judged(told("agent_job_started", state), aborted)) == [("agent_connected", "LKD416", sure)]
+
+
+def test_a_webhook_as_python_prints_it() -> None:
+    text = """received: event: "participant_left"
+room {
+  sid: "RM_aaaaaaaaaaaa"
+  name: "call-17"
+}
+participant {
+  sid: "PA_aaaaaaaaaaaa"
+  identity: "callee"
+  state: DISCONNECTED
+  kind: SIP
+  attributes {
+    key: "sip.callStatus"
+    value: "ringing"
+  }
+  disconnect_reason: USER_UNAVAILABLE
+}
+id: "EV_1"
+created_at: 1795976436
+"""
+    diagnosis = judged(text)
+    assert found(diagnosis) == [("sip_answered", "LKD206", "likely")]
+    assert all(entry.at.year > 2000 for entry in diagnosis.timeline), "a room without a time is not of 1970"

@@ -44,7 +44,7 @@ def test_the_filter_of_a_list_is_no_room() -> None:
     assert pasted(LISTED).room is None
 
 
-@pytest.mark.parametrize(("answered", "created"), [("200", Status.OK), ("401", Status.UNKNOWN)])
+@pytest.mark.parametrize(("answered", "created"), [("200", Status.OK), ("401", Status.BROKEN)])
 def test_create_room_that_succeeded_shows_the_room(answered: str, created: Status) -> None:
     line = CREATED.replace('"200"', f'"{answered}"')
     assert status(pasted(line, subject=Subject(room=ROOM)), Step.ROOM_CREATED) is created
@@ -146,3 +146,83 @@ def test_an_entrypoint_that_raised_before_its_agent_could_be_there(after: float,
     (broken,) = pasted(f"{asked}\n{raised}").broken
     assert (broken.code, broken.confidence) == ("LKD405", sure)
     assert "LKD417" not in broken.candidates, "a process ran it"
+
+
+def test_an_agent_whose_process_died_while_the_phone_stayed() -> None:
+    died = worker(30, "process exited with non-zero exit code -11", job_id="AJ_dF9sVm4KxTzB")
+    assert codes(pasted("\n".join((*SOUND[:-1], died)))) == ["LKD407"], (
+        "whatever kind the line of the phone's leaving has"
+    )
+
+
+def test_a_request_func_that_raised_in_lines_without_a_date() -> None:
+    asked = 'INFO livekit.agents - received job request {"job_id": "AJ_dF9sVm4KxTzB", "room": "call-9"}'
+    raised = "ERROR livekit.agents - job_request_fnc failed\nTraceback (most recent call last):\nKeyError: 'tenant'"
+    assert codes(pasted(f"{asked}\n{raised}")) == ["LKD404"]
+    assert codes(pasted(f"{asked}\n{asked.replace('AJ_d', 'AJ_e').replace('call-9', 'call-8')}\n{raised}",
+                        subject=Subject(room="call-9"))) == []  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"), [("room join failed: invalid API key", "join"), ("cpu exhausted", "full"), ("x", None)]
+)
+def test_why_livekit_sip_placed_no_call(error: str, kind: str | None) -> None:
+    (broken,) = pasted(sip(12, "SIP call failed", error=error)).broken
+    assert (broken.code == "LKD203", broken.values.get("kind")) == (kind is not None, kind)
+
+
+def test_a_process_that_needed_too_much_memory_is_in_the_evidence() -> None:
+    job = {"job_id": "AJ_dF9sVm4KxTzB", "room": ROOM, "agent_name": "collections"}
+    lines = (
+        worker(10, "received job request", **job),
+        worker(12, "job process exceeded memory limit, killing it", job_id=job["job_id"], memory_usage_mb=1031),
+        worker(12.4, "process exited with non-zero exit code -9", job_id=job["job_id"]),
+    )
+    (broken,) = pasted("\n".join(lines)).broken
+    assert any("memory limit" in item.text for item in broken.because)
+
+
+def test_an_attempt_to_dial_that_was_refused_ended_no_call() -> None:
+    closed = sip(12, "Closing outbound call", status="486", result="client_error")
+    failed = sip(12, "SIP call failed", error="INVITE failed: sip status: 486: Busy Here")
+    assert status(pasted(f"{failed}\n{closed}"), Step.CALL_ENDED) is Status.UNKNOWN
+
+
+def test_a_worker_of_which_no_more_is_pasted_than_that_it_drained() -> None:
+    dispatched = server(
+        10,
+        "API AgentDispatchService.CreateDispatch",
+        room=ROOM,
+        request={"agentName": "collections", "room": ROOM},
+        status="200",
+        method="CreateDispatch",
+    )
+    busy = server(
+        11,
+        "failed to send job request",
+        error="no servers available (received 1 responses)",
+        jobType="JT_ROOM",
+        agentName="collections",
+    )
+    drained = worker(5, "draining worker", id="AW_n7JbTq5RwXcY")
+    (broken,) = pasted("\n".join((drained, dispatched, busy))).broken
+    assert (broken.code, broken.confidence) == ("LKD108", "possible")
+    assert "LKD103" in broken.candidates
+    (late,) = pasted("\n".join((drained.replace("11:52:05", "11:52:55"), dispatched, busy))).broken
+    assert late.code == "LKD103"
+
+
+def dispatched_into(room: str) -> str:
+    request = {"agentName": "collections", "room": room}
+    return server(
+        10, "API AgentDispatchService.CreateDispatch", room=room, request=request, status="200", method="CreateDispatch"
+    )
+
+
+def test_a_dispatch_into_a_mistyped_room_is_of_the_call_with_the_phone() -> None:
+    dialled = server(11, "API SIP.CreateSIPParticipant", room=ROOM, participant="callee", status="200", duration="3ms")
+    diagnosis = pasted(f"{dispatched_into('coll_48120')}\n{dialled}")
+    assert diagnosis.room is not None
+    assert diagnosis.room.name == ROOM
+    assert codes(diagnosis) == ["LKD409"]
+    assert pasted(f"{dispatched_into('coll-48121')}\n{dialled}").room is None, "that is another call"

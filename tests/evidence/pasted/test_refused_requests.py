@@ -70,3 +70,53 @@ def test_a_whole_log_of_the_server(lines: list[str], wanted: list[tuple[str, str
     diagnosis = logged(tmp_path, "cb-3318", server="\n".join((refused("/agent"), refused("/rtc"), *lines)))
     assert found(diagnosis) == wanted
     assert any("/agent" in entry.detail for entry in diagnosis.timeline) is bool(wanted)
+
+
+def test_the_servers_line_of_the_method_itself() -> None:
+    fields = {"service": "AgentDispatchService", "method": "CreateDispatch", "room": "cb-3318", "status": "401"}
+    line = {**fields, "error": "permissions denied", "code": "unauthenticated"}
+    text = "2026-11-26T17:02:43.2Z\tINFO\tlivekit.api\ta.go:1\tAPI AgentDispatchService.CreateDispatch\t"
+    diagnosis = pasted(text + json.dumps(line))
+    assert found(diagnosis) == [("agent_dispatched", "LKD004", "likely")]
+    assert diagnosis.broken[0].values["kind"] == "grant"
+
+
+def test_what_the_servers_line_tells_is_told_once() -> None:
+    fields = {"service": "SIP", "method": "CreateSIPParticipant", "room": "cb-3318", "status": "401"}
+    line = {**fields, "error": "permissions denied", "code": "unauthenticated"}
+    text = "2026-11-26T17:02:43.2Z\tINFO\tlivekit.api\ta.go:1\tAPI SIP.CreateSIPParticipant\t"
+    diagnosis = pasted(text + json.dumps(line))
+    assert found(diagnosis) == [("sip_participant_created", "LKD004", "likely")]
+    assert not any("earlier dial" in item.text for item in diagnosis.broken[0].because)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "beside"),
+    [
+        ("invalid API key", "key", ()),
+        ("invalid authorization token: token is expired", "time", ("LKD005",)),
+        ("invalid token: x, error: go-jose/go-jose: error in cryptographic primitive", "secret", ()),
+    ],
+)
+def test_the_body_of_an_answer(words: str, kind: str, beside: tuple[str, ...]) -> None:
+    answer = f"POST https://lk.example.com/twirp/livekit.AgentDispatchService/CreateDispatch\nHTTP/2 401\n\n{words}\n"
+    (broken,) = pasted(answer).broken
+    assert (broken.code, broken.values["kind"], broken.candidates) == ("LKD004", kind, beside)
+
+
+def test_the_command_of_lk_names_the_method() -> None:
+    typed = (
+        "$ lk dispatch create --room call-771 --agent-name closer\ntwirp error unauthenticated: invalid API key: APIz"
+    )
+    assert found(pasted(typed))[0][:2] == ("agent_dispatched", "LKD004")
+
+
+def test_the_agents_own_joining() -> None:
+    own = {"room": "cb-3318", "roomID": "unresolved", "participant": "agent-AJ_dF9sVm4KxTzB", "pID": "unresolved"}
+    line = refused("/rtc", "no permissions to access the room").replace(
+        '{"status"', json.dumps(own)[:-1] + ', "status"'
+    )
+    job = '{"jobID": "AJ_dF9sVm4KxTzB", "agentName": "closer", "room": "cb-3318", "roomID": "RM_hN5cXw9YtKzv"}'
+    assigned = f"2026-11-26T17:02:42.1Z\tINFO\tlivekit.agents\ta.go:1\tassigned job to worker\t{job}"
+    assert found(pasted(f"{assigned}\n{line}")) == [("agent_connected", "LKD415", "likely")]
+    assert found(pasted(f"{assigned}\n{line.replace('agent-AJ_dF9sVm4KxTzB', 'guest')}")) == []
