@@ -437,3 +437,35 @@ def test_a_worker_elsewhere_whose_log_does_not_reach_to_the_call() -> None:
             900, log_file("worker", last=last), elsewhere, begun, settings=HERE, subject=Subject(room=ROOM)
         )
         assert codes(found_in) == said
+
+
+def test_a_job_whose_agent_had_left_before_another_job_began() -> None:
+    """The worker's clock is not known, and each line is of the same room."""
+    failed = worker_line(16.5, 'failed to connect: Connection("wait_pc_connection timed out")')
+    next_job = of_job(worker_line(17.3, "no warmed process available for job"), "AJ_second")
+    without_zone = [replace(line, zoned=False, level="warn") for line in (failed, next_job)]
+    assert codes(afterwards(failed)) == ["LKD416"]
+    assert codes(afterwards(*without_zone)) == []
+    first, second = {"participant": "agent-AJ_uN4vB8sK1rTy"}, {"participant": "agent-AJ_second"}
+    left = server_line(21, "participant closing", kind="AGENT", **first)
+    published = server_line(30, "mediaTrack published", kind="audio", **second)
+    undated = replace(failed, zoned=False), replace(next_job, zoned=False, at=at(16.6))
+    assert codes(afterwards(ASSIGNED, *undated, left, published)) == []
+
+
+def test_picked_lines_of_two_jobs_of_which_one_was_asked_for() -> None:
+    asked = of_job(replace(ASKED, at=at(33)), "AJ_second")
+    died = worker_line(41, "process exited with non-zero exit code -10")
+    lines = [replace(line, read=read(3600, "evidence worker.log")) for line in (asked, died)]
+    assert codes(judge(900, lines[1], settings=HERE)) == ["LKD405"]
+    assert codes(judge(900, *lines, settings=HERE)) == []
+
+
+def test_a_row_that_is_written_a_little_after_its_dispatch() -> None:
+    """It is of the job that was assigned meanwhile; where rows tell of two, the last is not."""
+    lines = OPENED, ASSIGNED, RAISED
+    assert found(with_rows(row(0.9, "agent_dispatched"), *lines)) == found(
+        with_rows(row(0, "agent_dispatched"), *lines)
+    )
+    again = row(0, "agent_dispatched"), row(0.9, "agent_dispatched")
+    assert "LKD405" not in codes(with_rows(*again, *lines))

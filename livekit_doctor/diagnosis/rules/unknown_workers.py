@@ -89,7 +89,7 @@ def _may_still_come(call: Call, proofs: Proofs) -> bool:
     if call.api_covers:
         return not job_is_late(call, proofs)
     allowed = timedelta(seconds=call.settings.flow.allowances.job_assigned.broken_after)
-    began = call.dispatched_at or (call.room_info.created_at if call.room_info else None)
+    began = _known_since(call)
     now = call.livekit_now if call.participants_cover else call.rows_now if call.rows else None
     if began is not None and now is not None and now - began <= allowed:
         return True
@@ -97,7 +97,6 @@ def _may_still_come(call: Call, proofs: Proofs) -> bool:
         return False
     if call.rows:
         return call.rows_are_whole and first_absent(call, proofs) is None
-    began = _known_since(call)
     return began is not None and not call.component_logs.covers("worker", began + allowed)
 
 
