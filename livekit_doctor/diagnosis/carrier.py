@@ -5,6 +5,7 @@ source of the same fact (a log line, a pasted error) is one more function in SOU
 text says, `kind_of` tells.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
@@ -99,8 +100,9 @@ def answers(attempts: Attempts) -> tuple[CarrierAnswer, ...]:
     if len({(one.kind, one.sip_status) for one in once if one.is_failure}) > 1:
         once = [one if one.when is not None else replace(one, doubt=_DIALLED_SEVERAL_TIMES) for one in once]
     placed = _told_once([_placed(attempts, answer) for answer in once], attempts.dials.seen.tolerance)
+    doubted = _unless_another_was_last(attempts.dials, placed)
     return tuple(
-        sorted(placed, key=lambda answer: (answer.at, answer.because.source, answer.kind, answer.because.text))
+        sorted(doubted, key=lambda answer: (answer.at, answer.because.source, answer.kind, answer.because.text))
     )
 
 
@@ -111,6 +113,38 @@ def _says_the_same(answer: CarrierAnswer, other: CarrierAnswer) -> bool:
 
 _OF_ANOTHER_PHONE = "a phone is known by another source, and when this was is not: it may be about another attempt"
 _DIALLED_SEVERAL_TIMES = "the phone was dialled more than once: it may be the answer to another attempt"
+
+
+def _unless_another_was_last(dials: Dials, placed: list[CarrierAnswer]) -> list[CarrierAnswer]:
+    """With a doubt on those of which nobody knows whether another attempt's, by another clock, was the last."""
+    failed: dict[tuple[str | None, Kind, int | None], list[datetime]] = {}
+    for one in placed:
+        if one.when is not None and one.is_failure and not one.doubt:
+            failed.setdefault((_clock(dials, one), one.kind, one.sip_status), []).append(one.when)
+    for times in failed.values():
+        times.sort()
+
+    def is_doubtful(answer: CarrierAnswer) -> bool:
+        if answer.earlier or answer.doubt or answer.when is None or not answer.is_failure:
+            return False
+        first, last = answer.when - dials.seen.tolerance, answer.when + dials.seen.tolerance
+        others = (
+            times
+            for (clock, *what), times in failed.items()
+            if clock != _clock(dials, answer) and what != [answer.kind, answer.sip_status]
+        )
+        return any(bisect_left(times, first) < bisect_right(times, last) for times in others)
+
+    return [replace(answer, doubt=_WHICH_WAS_LAST) if is_doubtful(answer) else answer for answer in placed]
+
+
+_WHICH_WAS_LAST = "another attempt failed at about that time, by another clock: which was the last is not known"
+
+
+def _clock(dials: Dials, answer: CarrierAnswer) -> str | None:
+    of_sip = answer.component == SIP_LOG and dials.logs.is_dated_by_livekit("sip")
+    own = answer.by_livekits_clock or answer.because.source == "server log" or of_sip
+    return "livekit" if own else answer.component
 
 
 def _told_once(placed: list[CarrierAnswer], tolerance: timedelta) -> list[CarrierAnswer]:

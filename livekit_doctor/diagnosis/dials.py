@@ -144,14 +144,18 @@ class Dials(Struct, frozen=True, dict=True):
 
     @property
     def tell_of_phone(self) -> bool:
-        """Whether a row tells of the phone, CreateSIPParticipant succeeded, or anybody joined who may be a phone: what
-        is not dated may be of another."""
-        return bool(self._told_by or self._may_have_come or self.logs.said(Said.SIP_ACCEPTED))
+        """Whether a phone was seen, a row tells of it, CreateSIPParticipant succeeded, or anybody joined who may be a
+        phone: what is not dated may be of another."""
+        told = self._told_by or self._may_have_come or self.logs.said(Said.SIP_ACCEPTED)
+        return bool(told or self.seen.phones_seen)
 
     def may_be_told_later(self, at: datetime, by: str | None) -> bool:
         """Whether anybody joined who may be a phone, after this moment by the clock of a component, or of what was
-        pasted (None); of that also whether a row tells of the phone after it."""
-        told = () if by else self._told_by.values()
+        pasted (None). Of that also whether a row tells of the phone after it; and of livekit-sip's log, where rows tell
+        of more phones than that has."""
+        made = [row for row in self.seen.rows if self.seen.step_of_state[row.state] is Step.SIP_PARTICIPANT_CREATED]
+        by_rows = by is None or (by == SIP_LOG and len(made) > len(self._first_of_each))
+        told = self._told_by.values() if by_rows else ()
         return any(when - at > DATE_RESOLUTION for when in (*told, *self._may_have_come))
 
     @cached_property

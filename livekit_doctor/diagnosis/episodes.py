@@ -5,14 +5,21 @@ latest dispatch was made is of an earlier one. By two clocks that holds only bey
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.names import requested_agents
-from livekit_doctor.diagnosis.said import Said, job_of
+from livekit_doctor.diagnosis.said import Said, job_of, meaning
 from livekit_doctor.diagnosis.seen import Seen
-from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, CREATED_TOGETHER, DATE_RESOLUTION, MOMENT
+from livekit_doctor.diagnosis.times import (
+    CREATED_AT_ONCE,
+    CREATED_TOGETHER,
+    DATE_RESOLUTION,
+    MEDIA_GIVEN_UP,
+    MOMENT,
+    SAID_TO_BE_SLOW,
+)
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Step
 
@@ -66,11 +73,10 @@ class Latest(Struct, frozen=True):
     earlier_lines: frozenset[int] = frozenset()
     """The ids (as Python has them) of the lines that are about an earlier dispatch."""
     maybe_later: str = ""
-    """What tells of a dispatch that may be a later one: a row by another clock, one for a name that is not known, or
-    that what became of a dispatch is not known to be of the last one."""
+    """What tells of a dispatch that may be later: a row by another clock, a name that is not known, or that what became
+    of one is not known to be of the last."""
     superseded: bool = False
-    """Whether rows tell of more dispatches than are known otherwise, the last of them later than all that is known of
-    those: what became of it, nothing tells."""
+    """Whether rows tell of more dispatches than are known otherwise, the last later than all that is known of those."""
 
 
 def latest_of(seen: Seen, lines: Lines, agents: frozenset[str], complete: bool) -> Latest:
@@ -110,24 +116,28 @@ def _later_by_rows(seen: Seen, own: list[tuple[Said | None, LogLine]], known: da
     """A row of a dispatch that may be later than the last one that LiveKit or the worker tell of, and whether the rows
     tell of more than those do. Where the worker alone does, by a clock of its own, it may have been asked for any that
     was made at about that time; and where its clock is not known, for any at all."""
-    rows = _dispatched_by_rows(seen)
-    asked = [line for said, line in own if said is Said.ASKED]
+    rows, without = _dispatched_by_rows(seen), _without_worker(seen, own)
+    begun = [line for said, line in own if said in (Said.ASKED, Said.ASSIGNED)]
+    asked = [line for line in begun if line.log == "worker"]
     told = [line for said, line in own if said in _DONE[1:] and line.log == "server"]
     dated = {line.fields.get("job_id"): line.at for line in (*asked, *told) if line.at and line.zoned}
     jobs = {line.fields["job_id"] for said, line in own if said in OF_A_JOB and line.fields.get("job_id")}
-    without = _without_worker(seen, own)
-    seen_last = max([*dated.values(), *without, *filter(None, (known,))], default=None)
-    if rows and seen_last is not None and max(rows) - seen_last > CREATED_AT_ONCE:
-        more = len(rows) > max(len(jobs) + len(without), len(seen.dispatches_ever), len(_made(seen, own)))
+    more = len(rows) > max(len(jobs) + len(without), len(seen.dispatches_ever), len(_made(seen, own)))
+    # A row may be written a little after its dispatch, and is not written after what became of that.
+    written = CREATED_AT_ONCE if more else DATE_RESOLUTION
+    by_job = {line.fields.get("job_id"): line.at + written for line in begun if line.at and line.zoned}
+    by_job |= {line.fields.get("job_id"): line.at + CREATED_AT_ONCE for line in told if line.at and line.zoned}
+    seen_last = [*by_job.values(), *(at + CREATED_AT_ONCE for at in without), *([known + written] if known else ())]
+    if rows and seen_last and max(rows) > max(seen_last):
         return _BY_A_ROW, more
     if known is not None or not asked:
         return "", False
-    since = seen_last - seen.tolerance - MOMENT if seen_last else None  # a worker is asked a moment after it
+    last = max(dated.values(), default=None)
+    since = last - seen.tolerance - MOMENT if last else None  # a worker is asked a moment after it
     rows = [at for at in rows if since is None or at >= since]
-    near = [at for at in dated.values() if since is None or at >= since] or {
-        line.fields.get("job_id") for line in asked
-    }
-    return (_BY_A_ROW, True) if len(rows) > len(near) else ("", False)
+    near = [at for at in dated.values() if since is None or at >= since]
+    jobs = {line.fields.get("job_id", "") for line in asked}
+    return (_BY_A_ROW, True) if len(rows) > len(near or jobs) else ("", False)
 
 
 _BY_A_ROW = "a row tells of a dispatch that may be a later one, by another clock"
@@ -135,8 +145,7 @@ _BY_A_ROW = "a row tells of a dispatch that may be a later one, by another clock
 
 def _without_worker(seen: Seen, own: list[tuple[Said | None, LogLine]]) -> list[datetime]:
     """When the server found no worker to ask for a job of the call's agent: such a dispatch has no job."""
-    lines = (line for said, line in own if said is Said.NO_WORKER and line.at and line.zoned)
-    return [line.at for line in lines if line.at and is_sought(seen, line)]
+    return [one.at for said, one in own if said is Said.NO_WORKER and one.at and one.zoned and is_sought(seen, one)]
 
 
 def is_sought(seen: Seen, line: LogLine) -> bool:
@@ -229,7 +238,7 @@ class _Jobs:
                 continue
             if line.log == "server" and line.zoned and line.at and said is not None:
                 self.started[job] = min(line.at, self.started.get(job, line.at))
-                if said in _DONE:
+                if said in (*_DONE, Said.PARTICIPANT_LEFT):
                     self.ended[job] = line.at
             elif line.log == "worker" and said is not Said.ASSIGNMENT_LATE:  # which is said long after
                 self.asked.setdefault(job, line)
@@ -238,8 +247,8 @@ class _Jobs:
                 if line.fields.get("dispatch_id"):
                     self.dispatch_of.setdefault(job, line.fields["dispatch_id"])
         self.without_worker = _without_worker(seen, own)
-        self.requested = {job_of(line): line for said, line in own if said is Said.ASKED and not line.read.excerpt}
-        """The request for each, in a worker's log that is whole."""
+        self.requested = {job_of(line): line for said, line in own if said is Said.ASKED}
+        """The request for each."""
         self.by_two_clocks = False
         self.earlier = frozenset(job for job in {*self.started, *self.asked, *self.dispatch_of} if self._is_over(job))
 
@@ -272,10 +281,9 @@ class _Jobs:
         return f"dispatch {latest.id} is the last in the list, and a log tells of another's job"
 
     def not_placed(self, complete: bool) -> str:
-        """Where the jobs that are not known to be of an earlier dispatch are not known to be of the last one, either.
-
-        The worker alone tells of one, by a clock of its own, or by none, and another dispatch was made; or logs tell of
-        two of them, and not which was first."""
+        """Where the jobs that are not known to be of an earlier dispatch are not known to be of the last one, either:
+        the worker alone tells of one, by another clock, or by none, and another dispatch was made; or logs tell of two.
+        """
         if self.by_two_clocks:
             return "the logs tell of several jobs, and not of which was the last: their clocks are two"
         current = {*self.started, *self.asked} - self.earlier
@@ -309,7 +317,7 @@ class _Jobs:
             return True
         line, failed = self.asked.get(job), self.failed.get(job)
         if line and job not in self.requested and line.file in {one.file for one in self.requested.values()}:
-            return True  # its request is above the beginning of the log
+            return True  # its request is above the log's beginning
         if failed and any(other != job and _is_below(one, failed) for other, one in self.asked.items()):
             return True
         if job in self.started and self._is_before(self.started[job]):
@@ -343,8 +351,7 @@ class _Jobs:
 
 def _job_of_agent(said: Said | None, line: LogLine) -> str:
     """Of an agent under the identity that the server gives it."""
-    came = said in (Said.SESSION_STARTED, Said.PARTICIPANT_ACTIVE) and line.log == "server"
-    identity = line.fields.get("participant", "") if came else ""
+    identity = line.fields.get("participant", "") if said in OF_A_PARTICIPANT and line.log == "server" else ""
     return identity.removeprefix("agent-") if identity.startswith("agent-AJ_") else ""
 
 
@@ -358,7 +365,14 @@ def _is_of_later_dispatch(line: LogLine, other: LogLine, by_id: bool) -> bool:
     named = [one.fields["dispatch_id"] for one in (line, other) if one.fields.get("dispatch_id")]
     if len(named) == 2 or by_id:
         return len({*named}) == 2
-    return line.at is None or other.at is None or other.at - line.at > CREATED_TOGETHER
+    if line.at is None or other.at is None:
+        return True
+    said = meaning(line)
+    return other.at - line.at + (_SAID_AFTER.get(said, timedelta()) if said else timedelta()) > CREATED_TOGETHER
+
+
+_SAID_AFTER = {Said.MEDIA_TIMED_OUT: MEDIA_GIVEN_UP, Said.SLOW_TO_CONNECT: SAID_TO_BE_SLOW}
+"""What is said of a job so long after it had begun, at least."""
 
 
 def _is_of_earlier_agent(line: LogLine, jobs: _Jobs, agents: frozenset[str]) -> bool:

@@ -106,9 +106,9 @@ class OwnLines(Struct, frozen=True, dict=True):
         for _, line in self._lines:
             if self._in_room(line) and "job_id" in line.fields:
                 names.setdefault(line.fields["job_id"], set()).add(line.fields.get("agent_name", ""))
-        if (heard := self._heard_job) and heard not in names:
-            named = (line for _, line in self._lines if line.fields.get("job_id") == heard)
-            names[heard] = {line.fields.get("agent_name", "") for line in named}
+        for job in self._jobs_of_identities - names.keys():
+            named = (line for _, line in self._lines if line.fields.get("job_id") == job)
+            names[job] = {line.fields.get("agent_name", "") for line in named}
         others = set(self.call.settings.agent.others)
         own = self.call.agent_name
         if own and any(own in found for found in names.values()):
@@ -116,15 +116,10 @@ class OwnLines(Struct, frozen=True, dict=True):
         return {job_id for job_id, found in names.items() if not found & others}
 
     @cached_property
-    def _heard_job(self) -> str:
-        """The job of the one agent whose audio livekit-sip took to the phone: an agent's identity names it."""
-        heard = {
-            line.fields.get("participant", "")
-            for said, line in self._lines
-            if said is Said.SIP_HEARD and self._in_room(line)
-        }
-        jobs = [identity.removeprefix("agent-") for identity in heard if identity.startswith("agent-AJ_")]
-        return jobs[0] if len(jobs) == 1 else ""
+    def _jobs_of_identities(self) -> frozenset[str]:
+        """The jobs of the agents that were in the room: an agent's identity names its job, unless it chose another."""
+        there = {line.fields.get("participant", "") for _, line in self._lines if self._in_room(line)}
+        return frozenset(who.removeprefix("agent-") for who in there if who.startswith("agent-AJ_"))
 
     def ever_said(self, *what: Said) -> tuple[LogLine, ...]:
         """Those of earlier dispatches, too."""

@@ -3,6 +3,7 @@ later one would have been seen. The smallest evidence of each kind that the simu
 
 from msgspec.structs import replace
 
+from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import LogLine, Observation, Sighting, SipCallResult
 from livekit_doctor.flow import Step, Verdict
@@ -43,6 +44,7 @@ from tests.diagnosis.test_component_logs import (
     asked_for,
     created,
     jobless,
+    registered,
     request_failed,
     server_registered,
     sip_line,
@@ -386,3 +388,84 @@ def test_a_dispatch_into_the_room_after_the_one_that_went_to_another() -> None:
         server_line(36, "API AgentDispatchService.DeleteDispatch", status="200"),
     )
     assert codes(judge(60, *stray, *own, *LOGS, OPENED, *again, settings=HERE)) == ["LKD103"]
+
+
+def test_of_two_attempts_by_two_clocks_nobody_knows_which_was_last() -> None:
+    """Within the tolerance: one that livekit-sip refused, and one for which no phone was made."""
+    phone_made = row(4.7, "sip_participant_created")
+    no_trunk = row(7.5, "call_failed", metadata=f'{{"error": "twirp error not_found: {NO_TRUNK}"}}')
+    busy = sip_line(8.6, "Creating SIP participant"), sip_line(9, "SIP invite failed", error=BUSY)
+    assert found(with_rows(phone_made, *busy))[-1] == ("sip_ringing", "LKD204", "likely")
+    assert found(with_rows(phone_made, no_trunk, *busy))[-1] == ("sip_ringing", "LKD204", "possible")
+
+
+def test_rows_tell_of_more_phones_than_livekit_sips_log() -> None:
+    made, again = row(0.5, "sip_participant_created"), row(5, "sip_participant_created")
+    busy = sip_line(0.4, "Creating SIP participant"), sip_line(0.9, "SIP invite failed", error=BUSY)
+    assert found(with_rows(made, *busy))[-1] == ("sip_ringing", "LKD204", "likely")
+    assert found(with_rows(made, again, *busy))[-1] == ("sip_ringing", "LKD204", "possible")
+
+
+def test_an_error_without_a_time_beside_a_phone_that_was_seen() -> None:
+    gone = *look(12, automatic(), phone("dialing", joined=5)), *closed(900)
+    assert "likely" not in [sure for _, _, sure in found(judge(900, *gone, pasted(BUSY, http=429)))]
+
+
+def test_a_job_that_ended_beside_the_agent_of_another() -> None:
+    """The lines were picked; that of the job has no room, and the agent's identity names its own job."""
+    agent, no_room = {"participant": "agent-AJ_second", "participant_id": "PA_second"}, {"room": "", "room_id": ""}
+    came = server_line(30, "participant active", **agent)
+    left = server_line(37, "participant closing", kind="AGENT", **agent)
+    own = server_line(37.1, "job ended", job_id="AJ_second", error="agent worker left the room", **no_room)
+    other = server_line(54, "job ended", job_id="AJ_first", status="JS_FAILED", **no_room)
+    lines = [replace(line, read=read(3600, "evidence server.log")) for line in (came, left, own, other)]
+    assert codes(judge(900, *lines, settings=HERE)) == []
+
+
+def test_a_row_of_a_dispatch_besides_the_one_that_went_to_another_room() -> None:
+    stray, first, again = created(0.8, ROOM.upper()), row(0.8, "agent_dispatched"), row(2.9, "agent_dispatched")
+    assert "LKD409" in codes(with_rows(OPENED, first, stray))
+    assert "LKD409" not in codes(with_rows(OPENED, first, again, stray))
+
+
+def test_a_worker_elsewhere_whose_log_does_not_reach_to_the_call() -> None:
+    """It says nothing of whether the agent came, nor does anything else that was read."""
+    elsewhere = registered(-500, url="wss://voice.example.com")
+    begun = sip_line(0, "Creating SIP participant")
+    for last, said in ((600, ["LKD104"]), (10, [])):
+        found_in = judge(
+            900, log_file("worker", last=last), elsewhere, begun, settings=HERE, subject=Subject(room=ROOM)
+        )
+        assert codes(found_in) == said
+
+
+def test_a_job_whose_agent_had_left_before_another_job_began() -> None:
+    """The worker's clock is not known, and each line is of the same room."""
+    failed = worker_line(16.5, 'failed to connect: Connection("wait_pc_connection timed out")')
+    next_job = of_job(worker_line(17.3, "no warmed process available for job"), "AJ_second")
+    without_zone = [replace(line, zoned=False, level="warn") for line in (failed, next_job)]
+    assert codes(afterwards(failed)) == ["LKD416"]
+    assert codes(afterwards(*without_zone)) == []
+    first, second = {"participant": "agent-AJ_uN4vB8sK1rTy"}, {"participant": "agent-AJ_second"}
+    left = server_line(21, "participant closing", kind="AGENT", **first)
+    published = server_line(30, "mediaTrack published", kind="audio", **second)
+    undated = replace(failed, zoned=False), replace(next_job, zoned=False, at=at(16.6))
+    assert codes(afterwards(ASSIGNED, *undated, left, published)) == []
+
+
+def test_picked_lines_of_two_jobs_of_which_one_was_asked_for() -> None:
+    asked = of_job(replace(ASKED, at=at(33)), "AJ_second")
+    died = worker_line(41, "process exited with non-zero exit code -10")
+    lines = [replace(line, read=read(3600, "evidence worker.log")) for line in (asked, died)]
+    assert codes(judge(900, lines[1], settings=HERE)) == ["LKD405"]
+    assert codes(judge(900, *lines, settings=HERE)) == []
+
+
+def test_a_row_that_is_written_a_little_after_its_dispatch() -> None:
+    """It is of the job that was assigned meanwhile; where rows tell of two, the last is not."""
+    lines = OPENED, ASSIGNED, RAISED
+    assert found(with_rows(row(0.9, "agent_dispatched"), *lines)) == found(
+        with_rows(row(0, "agent_dispatched"), *lines)
+    )
+    again = row(0, "agent_dispatched"), row(0.9, "agent_dispatched")
+    assert "LKD405" not in codes(with_rows(*again, *lines))

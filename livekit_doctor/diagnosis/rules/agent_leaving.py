@@ -158,7 +158,7 @@ def agent_removed(call: Call, proofs: Proofs) -> Finding | None:
         because(gone[-1], how),
         because(phones[-1], f"the phone stayed for {(left - when).total_seconds():.0f} s more"),
     ]
-    sure = LIKELY if answered and left - when > PHONE_ALONE else POSSIBLE
+    sure = LIKELY if answered and deleted.sure and left - when > PHONE_ALONE else POSSIBLE
     return finding(call, "LKD413", Step.AGENT_CONNECTED, sure, shown, ["LKD407"] if answered else ["LKD407", "LKD206"])
 
 

@@ -242,7 +242,10 @@ _SIGNAL = re.compile(r"exit code (?:-\d+|137|139|134)\b")
 
 
 def _agent_was_there(call: Call, proofs: Proofs) -> bool:
-    return Step.AGENT_CONNECTED in proofs or bool(call.agents_seen)
+    """By any proof; or its process ended since the room that it was in was gone (livekit-agents 1.8.9)."""
+    exits = call.component_logs.said(Said.PROCESS_EXITS)
+    left = any(line.fields.get("reason") == "room disconnected" for line in exits)
+    return Step.AGENT_CONNECTED in proofs or bool(call.agents_seen) or left
 
 
 def _sure(call: Call, line: LogLine) -> Confidence | None:

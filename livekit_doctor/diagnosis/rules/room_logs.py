@@ -69,18 +69,17 @@ def dispatched_to_other_room(call: Call, proofs: Proofs) -> Finding | None:
     """LKD409: at that time CreateDispatch was called for this agent and a room whose name is almost this one's."""
     if not _not_dispatched(call, proofs) or call.room is None or not (call.agent_name or call.only_excerpts):
         return None
-    began = _began(call) or call.known_since
+    began, other_rooms = _began(call) or call.known_since, []
     for line in _dispatches(call, call.component_logs.anywhere(Said.DISPATCH_CREATED)):
         other = line.fields.get("room", "")
-        if other == call.room.name or line.at is None or began is None or abs(line.at - began) > PLACING:
-            continue
-        alike, near = written_alike(call.room.name, other), near_miss(call.room.name, other)
-        again = call.logged.get(Step.AGENT_DISPATCHED)
-        if not near or (again is not None and again.at - line.at > call.tolerance):
-            continue
-        text = f'the dispatch went to room "{other}", whose name differs only in {alike or near}'
-        return _finding(call, "LKD409", LIKELY if alike else POSSIBLE, [because(line, text)], other_room=other)
-    return None
+        if other != call.room.name and line.at and began and abs(line.at - began) <= PLACING:
+            other_rooms += [(line, other)] if near_miss(call.room.name, other) else []
+    if not other_rooms or _dispatched_besides(call, [line for line, _ in other_rooms]):
+        return None
+    line, other = other_rooms[0]
+    alike, near = written_alike(call.room.name, other), near_miss(call.room.name, other)
+    text = f'the dispatch went to room "{other}", whose name differs only in {alike or near}'
+    return _finding(call, "LKD409", LIKELY if alike else POSSIBLE, [because(line, text)], other_room=other)
 
 
 def agent_not_dispatched(call: Call, proofs: Proofs) -> Finding | None:
@@ -254,8 +253,11 @@ def _dispatches(call: Call, lines: tuple[LogLine, ...]) -> list[LogLine]:
 
 
 def _dispatched_besides(call: Call, known: list[LogLine]) -> bool:
-    """Whether rows tell of more dispatches than these: one of them the log does not have."""
-    return sum(call.step_of_state[row.state] is Step.AGENT_DISPATCHED for row in call.rows) > len(known)
+    """Whether rows tell of more dispatches than these, or of a later one: one of them the log does not have."""
+    rows = [row.at for row in call.rows if call.step_of_state[row.state] is Step.AGENT_DISPATCHED]
+    last = max((line.at for line in known if line.at), default=None)
+    later = bool(rows) and last is not None and max(rows) - last > call.tolerance
+    return later or len(rows) > len(known)
 
 
 def _finding(

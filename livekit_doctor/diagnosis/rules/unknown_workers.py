@@ -109,15 +109,20 @@ def _unreached(call: Call, proofs: Proofs, failing: LogLine, kind: str, words: s
 
 def _may_still_come(call: Call, proofs: Proofs) -> bool:
     """Whether nothing says that the agent did not come: the job's allowance is not over, or there are rows alone, and
-    none of them would tell of it."""
+    none of them would tell of it, or logs alone, and no worker's reaches so far. Who picks lines has missed the agent.
+    """
     if call.api_covers:
         return not job_is_late(call, proofs)
     allowed = timedelta(seconds=call.settings.flow.allowances.job_assigned.broken_after)
-    began = call.dispatched_at or (call.room_info.created_at if call.room_info else None)
+    began = call.known_since
     now = call.livekit_now if call.participants_cover else call.rows_now if call.rows else None
     if began is not None and now is not None and now - began <= allowed:
         return True
-    return call.rows_are_whole and not call.api_read and first_absent(call, proofs) is None
+    if call.api_read or call.only_excerpts:
+        return False
+    if call.rows:
+        return call.rows_are_whole and first_absent(call, proofs) is None
+    return began is not None and not call.component_logs.covers("worker", began + allowed)
 
 
 def _why_not_connected(call: Call, failing: LogLine) -> tuple[str, str] | None:

@@ -102,7 +102,8 @@ def _of_the_last_shown(case: Case, leg: Leg) -> frozenset[str]:
     if leg is Leg.PHONE:
         dial = case.life.dial_at(case.now)
         before = dials[: dials.index(dial)] if dial and not seen_dial(case, dial) else ()
-        return frozenset(code for each in before for code in (PHONE[each.outcome].code, *PHONE[each.outcome].also))
+        codes = {code for each in before for code in (PHONE[each.outcome].code, *PHONE[each.outcome].also)}
+        return frozenset(codes | {"LKD206" for each in before if each.sip_status == truth.MAY_HAVE_RUNG_OUT})
     turn = case.life.turn_at(case.now)
     earlier = turns[: turns.index(turn)] if turn and not seen_turn(case, turn) else ()
     codes = {code for each in earlier for code in (AGENT[each.outcome].code, *AGENT[each.outcome].also)}

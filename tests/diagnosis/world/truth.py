@@ -17,6 +17,9 @@ SILENT = 15.0
 TALKED = 3.0
 """Seconds. Who was there for no longer has hardly talked: that such a call did not come about may be said."""
 
+MAY_HAVE_RUNG_OUT = 480
+"""So some carriers say that nobody picked up."""
+
 RESTARTED_WITHIN = 60.0
 """A worker that registers no later than this after a dispatch was on its way when it was made."""
 
@@ -61,7 +64,7 @@ def of(life: Life, now: float) -> Truth:
     if phone_failed and dial:
         right |= {PHONE[dial.outcome].code, *PHONE[dial.outcome].also}
         main.add(PHONE[dial.outcome].code)
-        near |= {"LKD206"} if dial.sip_status == 480 else set()  # so some carriers say that nobody picked up
+        near |= {"LKD206"} if dial.sip_status == MAY_HAVE_RUNG_OUT else set()
     if not life.turns and not life.dials and life.closes <= now:
         right |= {"LKD501", "LKD502"}
     together = (
