@@ -149,12 +149,17 @@ class Dials(Struct, frozen=True, dict=True):
         told = self._told_by or self._may_have_come or self.logs.said(Said.SIP_ACCEPTED)
         return bool(told or self.seen.phones_seen)
 
+    @cached_property
+    def _made_by_rows(self) -> int:
+        """How many phones rows tell of."""
+        steps = self.seen.step_of_state
+        return sum(steps[row.state] is Step.SIP_PARTICIPANT_CREATED for row in self.seen.rows)
+
     def may_be_told_later(self, at: datetime, by: str | None) -> bool:
         """Whether anybody joined who may be a phone, after this moment by the clock of a component, or of what was
         pasted (None). Of that also whether a row tells of the phone after it; and of livekit-sip's log, where rows tell
         of more phones than that has."""
-        made = [row for row in self.seen.rows if self.seen.step_of_state[row.state] is Step.SIP_PARTICIPANT_CREATED]
-        by_rows = by is None or (by == SIP_LOG and len(made) > len(self._first_of_each))
+        by_rows = by is None or (by == SIP_LOG and self._made_by_rows > len(self._first_of_each))
         told = self._told_by.values() if by_rows else ()
         return any(when - at > DATE_RESOLUTION for when in (*told, *self._may_have_come))
 
