@@ -277,6 +277,6 @@ def shown_fields(line: LogLine, names: Iterable[str]) -> list[str]:
     return [f"{name} {value}" if value == value.strip() else f'{name} "{value}"' for name, value in found]
 
 
-def tracebacks(lines: tuple[LogLine, ...]) -> Iterator[str]:
+def tracebacks(lines: Iterable[LogLine]) -> Iterator[str]:
     """What was raised, without repetition."""
     yield from dict.fromkeys(line.traceback for line in lines if line.traceback)

@@ -75,10 +75,17 @@ class RowsSeen(Struct, frozen=True, dict=True):
 
     @cached_property
     def _only_agents(self) -> frozenset[str]:
+        """The components that log the agent's own steps, and none of placing the call."""
         own = (Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED, Step.AGENT_AUDIO)
         steps = [(row.source, self.step_of_state[row.state]) for row in self.rows]
         placing = {source for source, step in steps if step not in (None, Step.CALL_ENDED, *own)}
         return frozenset({source for source, step in steps if step in own} - placing)
+
+    @cached_property
+    def agent_logged_last(self) -> datetime | None:
+        """When the agent last logged anything but the end of the call."""
+        own = (row for row in self.rows if row.source in self._only_agents)
+        return max((row.at for row in own if self.step_of_state[row.state] is not Step.CALL_ENDED), default=None)
 
     @cached_property
     def talked_last(self) -> datetime | None:

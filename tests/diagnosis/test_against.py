@@ -1,0 +1,119 @@
+"""Not healthy in spite of what the call's own facts say against it, whichever source has them."""
+
+import pytest
+
+from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.flow import Verdict
+from tests.diagnosis.factories import (
+    ROOM,
+    found,
+    judge,
+    line,
+    log_file,
+    row,
+    server_line,
+    worker_line,
+)
+from tests.diagnosis.test_whose_attempt import HERE, OPENED
+
+HEALTHY, NO_FAULT_SEEN, UNKNOWN = Verdict.HEALTHY, Verdict.NO_FAULT_SEEN, Verdict.UNKNOWN
+PLACED = (row(0, "call_requested"), row(0.1, "room_created"), row(0.3, "agent_dispatched"))
+WELL = (*PLACED, row(1, "agent_connected", "agent"), row(8, "sip_answered"), row(8.5, "agent_audio", "agent"))
+ENDED = row(74, "call_ended")
+LIKELY = [("agent_connected", "LKD407", "likely")]
+
+
+# The agent's process
+
+
+def with_the_worker(*lines: LogLine) -> Verdict:
+    return judge(900, *WELL, ENDED, *WORKER, *lines, settings=HERE).verdict
+
+
+def broke(seconds: float, message: str, **fields: str) -> LogLine:
+    return worker_line(seconds, message, **fields)
+
+
+WORKER = (log_file("worker"), worker_line(0.3, "received job request", dispatch_id="AD_1"))
+WORDS = (
+    "process is unresponsive, killing process",
+    "process exited with non-zero exit code -9",
+    "unhandled exception while running the job task",
+    "job process exited unexpectedly",
+    "error in entry function",
+)
+
+
+@pytest.mark.parametrize("message", WORDS)
+def test_a_process_that_broke_down_long_before_the_end(message: str) -> None:
+    assert with_the_worker() is HEALTHY
+    diagnosis = judge(900, *WELL, ENDED, *WORKER, broke(20, message), settings=HERE)
+    assert found(diagnosis) == LIKELY
+    # Within the time in which a room closes the callee may have hung up before it.
+    assert with_the_worker(broke(68, message)) is NO_FAULT_SEEN
+    assert with_the_worker(broke(90, message)) is HEALTHY
+
+
+def test_an_agent_that_went_on_after_its_entrypoint_raised() -> None:
+    talked = row(40, "user_speech", "agent")
+    diagnosis = judge(900, *WELL, talked, ENDED, *WORKER, broke(20, WORDS[2]), settings=HERE)
+    assert diagnosis.verdict is NO_FAULT_SEEN
+    assert any("unhandled exception" in hint for hint in diagnosis.would_settle)
+
+
+def test_a_session_that_its_providers_ended() -> None:
+    """The agent may be in the room still, and silent."""
+    line = broke(20, "AgentSession is closing due to unrecoverable error")
+    diagnosis = judge(900, *WELL, ENDED, *WORKER, line, settings=HERE)
+    assert found(diagnosis) == [("agent_connected", "LKD407", "possible")]
+    assert {"LKD405", "LKD408"} <= set(diagnosis.broken[0].candidates)
+
+
+# By livekit-server's and livekit-sip's logs
+
+LOGS = (log_file("server"), log_file("worker"), log_file("sip"), OPENED)
+ASKED = worker_line(0.3, "received job request", dispatch_id="AD_1")
+JOB = server_line(0.3, "assigned job to worker", room=ROOM)
+AGENT = server_line(1, "participant active", room=ROOM, participant="agent-AJ_uN4vB8sK1rTy")
+HEARD = server_line(1.1, "mediaTrack published", room=ROOM, participant="agent-AJ_uN4vB8sK1rTy", kind="audio")
+DIALLED = line("sip", 2, "Creating SIP participant", room=ROOM, call_id="SCL_1")
+PHONE = server_line(2, "participant active", room=ROOM, participant="sip_1")
+PICKED_UP = line("sip", 8, "Outbound SIP call established", room=ROOM, call_id="SCL_1")
+TOGETHER = (*LOGS, JOB, AGENT, HEARD, DIALLED, PHONE, PICKED_UP)
+
+
+def gone(seconds: float, who: str, reason: str = "CLIENT_REQUEST_LEAVE") -> LogLine:
+    kind = "SIP" if who.startswith("sip") else "AGENT"
+    return server_line(seconds, "participant closing", room=ROOM, participant=who, kind=kind, reason=reason)
+
+
+HUNG_UP = line("sip", 60, "Closing outbound call", room=ROOM, call_id="SCL_1", reason="hangup")
+LEFT = (gone(60.1, "sip_1"), gone(60.4, "agent-AJ_uN4vB8sK1rTy"))
+
+
+def by_the_logs(*lines: LogLine) -> Verdict:
+    return judge(900, *TOGETHER, ASKED, *lines, settings=HERE).verdict
+
+
+def test_a_room_that_was_deleted_when_the_agent_had_raised() -> None:
+    """Which was first, the clocks of worker and server don't tell."""
+    assert by_the_logs(HUNG_UP, *LEFT) is HEALTHY
+    for raised in (broke(59.8, WORDS[2]), broke(60.3, "process exiting", reason="job crashed")):
+        assert by_the_logs(HUNG_UP, *LEFT, raised) is NO_FAULT_SEEN
+    assert by_the_logs(HUNG_UP, *LEFT, broke(60.3, "process exiting", reason="room disconnected")) is HEALTHY
+
+
+def test_a_job_that_failed_by_the_server_while_the_phone_was_there() -> None:
+    failed = server_line(40, "job ended", status="JS_FAILED", error="process exited")
+    diagnosis = judge(900, *TOGETHER, HUNG_UP, gone(60.1, "sip_1"), failed, settings=HERE)
+    assert found(diagnosis) == LIKELY
+    ordinary = server_line(60.5, "job ended", status="JS_FAILED", error="agent worker left the room")
+    assert by_the_logs(HUNG_UP, *LEFT, ordinary) is HEALTHY
+
+
+def test_a_connection_that_was_lost() -> None:
+    """Of the phone, where livekit-sip tells of no end; of the agent, who was lost some time before it shows."""
+    lost = "PEER_CONNECTION_DISCONNECTED"
+    assert by_the_logs(gone(60, "sip_1", lost), LEFT[1]) is UNKNOWN
+    assert by_the_logs(HUNG_UP, gone(60, "sip_1", lost), LEFT[1]) is HEALTHY
+    assert by_the_logs(HUNG_UP, LEFT[0], gone(62, "agent-AJ_uN4vB8sK1rTy", lost)) is NO_FAULT_SEEN
