@@ -51,6 +51,12 @@ def _of_rows(call: Call) -> Iterator[Against]:
             sure=True,
         )
 
+    if call.dialled_again and Step.SIP_ANSWERED in call.logged:
+        row = call.dialled_again
+        text = f"{row.source or 'a component'} logged {row.state}, after the last row of an answer"
+        again = Because(source=row.read.source, at=row.at, text=text)
+        yield _either(again, "no row says that this one was answered", sure=False)
+
 
 # The agent's process
 

@@ -3,7 +3,8 @@
 import pytest
 
 from livekit_doctor.evidence.observations import LogLine
-from livekit_doctor.flow import Verdict
+from livekit_doctor.flow import Step, Verdict
+from livekit_doctor.settings import Flow, Settings
 from tests.diagnosis.factories import (
     ROOM,
     found,
@@ -11,6 +12,7 @@ from tests.diagnosis.factories import (
     line,
     log_file,
     row,
+    rows_only,
     server_line,
     worker_line,
 )
@@ -21,6 +23,71 @@ PLACED = (row(0, "call_requested"), row(0.1, "room_created"), row(0.3, "agent_di
 WELL = (*PLACED, row(1, "agent_connected", "agent"), row(8, "sip_answered"), row(8.5, "agent_audio", "agent"))
 ENDED = row(74, "call_ended")
 LIKELY = [("agent_connected", "LKD407", "likely")]
+
+
+# By rows
+
+FAILED = (
+    *("tts_failed", "llm_error", "LLM timeout", "job_crashed", "entrypoint_failed", "exception", "fatal_error"),
+    *(
+        "one_way_audio",
+        "no_audio_detected",
+        "media_timeout",
+        "agent_unresponsive",
+        "call_dropped",
+        "agentCrashDetected",
+    ),
+)
+"""What rows of any component call a failure."""
+
+
+@pytest.mark.parametrize("state", FAILED)
+def test_a_row_that_says_so_in_its_own_words(state: str) -> None:
+    diagnosis = rows_only(900, *WELL, row(20, state, "agent"), ENDED)
+    assert diagnosis.verdict is UNKNOWN
+    assert any(state in hint for hint in diagnosis.would_settle)
+
+
+@pytest.mark.parametrize(
+    "state", ["tool_error_handled", "crm_lookup_failed", "silence_detected", "no_audio_device_needed", "session_closed"]
+)
+def test_a_row_of_something_else(state: str) -> None:
+    assert rows_only(900, *WELL, row(20, state, "agent"), ENDED).verdict is HEALTHY
+
+
+@pytest.mark.parametrize(
+    ("metadata", "verdict"),
+    [
+        ('{"status": "failed"}', UNKNOWN),
+        ('{"error": "agent crashed"}', UNKNOWN),
+        ('{"reason": "JOB_FAILED"}', UNKNOWN),
+        ('{"reason": "agent_disconnected"}', UNKNOWN),
+        ('{"status": "completed", "error": null, "outcome": "declined"}', HEALTHY),
+        ('{"error": "", "lookup": {"status": "failed"}}', HEALTHY),
+    ],
+)
+def test_what_the_row_of_the_end_says_of_it(metadata: str, verdict: Verdict) -> None:
+    assert rows_only(900, *WELL, row(74, "call_ended", metadata=metadata)).verdict is verdict
+
+
+def test_a_call_that_ends_with_a_state_of_failure() -> None:
+    flow = Flow(states={"call_failed": Step.CALL_ENDED, "call_done": Step.CALL_ENDED})
+    for state, verdict in (("call_failed", UNKNOWN), ("call_done", HEALTHY)):
+        assert rows_only(900, *WELL, row(74, state), settings=Settings(flow=flow)).verdict is verdict
+
+
+def test_a_callee_who_hung_up_before_the_agent_came() -> None:
+    """A cold start; what is said of an earlier attempt to dial does not count."""
+    dialled = (*PLACED, row(8, "sip_answered"), row(26, "agent_connected", "agent"), row(27, "agent_audio", "agent"))
+    assert rows_only(900, *dialled, ENDED).verdict is HEALTHY
+    assert rows_only(900, *dialled, row(18, "callee_hung_up"), ENDED).verdict is NO_FAULT_SEEN
+    assert rows_only(900, *dialled, row(18, "callee_hung_up"), row(73, "callee_hung_up"), ENDED).verdict is HEALTHY
+
+
+def test_a_phone_that_was_dialled_again_after_it_was_answered() -> None:
+    again = (row(30, "sip_participant_created"), row(31, "sip_ringing"))
+    assert rows_only(900, *WELL, *again, ENDED).verdict is NO_FAULT_SEEN
+    assert rows_only(900, *WELL, *again, row(40, "sip_answered"), ENDED).verdict is HEALTHY
 
 
 # The agent's process
