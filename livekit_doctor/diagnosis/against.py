@@ -15,10 +15,10 @@ from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.lasting import Dated, came_too_late, hung_up, left
-from livekit_doctor.diagnosis.proofs import Clock
+from livekit_doctor.diagnosis.proofs import Clock, Proofs, waited_for_answer
 from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, job_of
 from livekit_doctor.diagnosis.seen import ANSWERED
-from livekit_doctor.diagnosis.times import LEFT_ALONE, LOSS_SHOWS_WITHIN, ROOM_CLOSES_AFTER
+from livekit_doctor.diagnosis.times import LEFT_ALONE, LOSS_SHOWS_WITHIN, MOMENT, ROOM_CLOSES_AFTER
 from livekit_doctor.diagnosis.transfers import transferred
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Step
@@ -38,8 +38,8 @@ def _either(because: Because, but: str, *, sure: bool) -> Against:
     return Against(because, f"which is right: {because.source}{at}: {because.text}; but {but}", sure)
 
 
-def told_against(call: Call) -> tuple[Against, ...]:
-    return (*_of_rows(call), *_of_the_agents_process(call), *_of_lost_connections(call))
+def told_against(call: Call, proofs: Proofs) -> tuple[Against, ...]:
+    return (*_of_rows(call), *_of_the_answer(call, proofs), *_of_the_agents_process(call), *_of_lost_connections(call))
 
 
 def _of_rows(call: Call) -> Iterator[Against]:
@@ -58,6 +58,18 @@ def _of_rows(call: Call) -> Iterator[Against]:
         yield _either(again, "no row says that this one was answered", sure=False)
 
 
+def _of_the_answer(call: Call, proofs: Proofs) -> Iterator[Against]:
+    """Where nothing but a row tells of the answer, and it was logged as soon as CreateSIPParticipant had returned,
+    which had not waited for one (fact 20)."""
+    row, told = call.logged.get(Step.SIP_ANSWERED), proofs.get(Step.SIP_ANSWERED, ())
+    if row is None or any(proof.clock is Clock.LIVEKIT for proof in told):
+        return
+    for line in call.component_logs.said(Said.SIP_ACCEPTED):
+        if line.at and line.zoned and not waited_for_answer(line) and abs(row.at - line.at) <= MOMENT:
+            soon = Because(source=row.read.source, at=row.at, text=f"{row.source or 'a component'} logged {row.state}")
+            yield _either(soon, "CreateSIPParticipant had returned just then, and does not wait for that", sure=False)
+
+
 # The agent's process
 
 
@@ -66,7 +78,7 @@ def broke_down(call: Call) -> tuple[LogLine, ...]:
     Not those of agents that came when the phone had left, or after it was handed to somebody else."""
     logs, late = call.component_logs, came_too_late(call)
     lines = logs.said(Said.RAISED, Said.UNRESPONSIVE, Said.EXITED, Said.SESSION_BROKE, Said.PROCESS_EXITS)
-    broke = [line for line in lines if meaning_is_failure(line)] + [*failed_by_server(call)]
+    broke = [line for line in lines if _is_failure(line)] + [*failed_by_server(call)]
     phones = [line.fields.get("participant", "") for line in logs.said(Said.PARTICIPANT_LEFT) if logs.is_phone(line)]
     phone = phones[-1] if phones else call.phone.identity if call.phone else ""
     return tuple(
@@ -77,7 +89,7 @@ def broke_down(call: Call) -> tuple[LogLine, ...]:
     )
 
 
-def meaning_is_failure(line: LogLine) -> bool:
+def _is_failure(line: LogLine) -> bool:
     """Not of a process that ends in order, for whichever reason but this."""
     return not line.message.lower().startswith(("process exiting", "job exiting")) or line.fields.get("reason") == (
         "job crashed"

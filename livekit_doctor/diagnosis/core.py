@@ -112,7 +112,7 @@ def _diagnose(call: Call) -> Diagnosis:
     broken = _with_consequences(call, proofs, _primary_first(_break_of_each_leg(call, proofs, findings)))
     steps = _steps(call, proofs, broken)
     undecided = any(wants(call, proofs) for wants in SECOND_LOOKS)
-    against = told_against(call)
+    against = told_against(call, proofs)
     verdict = Verdict.BROKEN if broken else verdict_of(call, proofs, steps, undecided, against)
     return Diagnosis(
         call_id=call.subject.call_id or (call.rows[0].call_id if call.rows else None),

@@ -2,11 +2,14 @@
 
 import pytest
 
+from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Step, Verdict
 from livekit_doctor.settings import Flow, Settings
 from tests.diagnosis.factories import (
     ROOM,
+    SETTINGS,
+    codes,
     found,
     judge,
     line,
@@ -184,3 +187,51 @@ def test_a_connection_that_was_lost() -> None:
     assert by_the_logs(gone(60, "sip_1", lost), LEFT[1]) is UNKNOWN
     assert by_the_logs(HUNG_UP, gone(60, "sip_1", lost), LEFT[1]) is HEALTHY
     assert by_the_logs(HUNG_UP, LEFT[0], gone(62, "agent-AJ_uN4vB8sK1rTy", lost)) is NO_FAULT_SEEN
+
+
+# An answer that a row tells of too early
+
+EARLY = (*PLACED, row(1, "agent_connected", "agent"), row(2.3, "sip_answered"), row(2.5, "agent_audio", "agent"))
+REFUSALS = [
+    ("INVITE failed: sip status: 486: Busy Here", "LKD204", "likely"),
+    ("INVITE failed: sip request timed out", "LKD205", "possible"),
+    ("max auth retry attempts reached", "LKD208", "likely"),
+    ("lookup sip.carrier.example on 10.0.0.2:53: no such host", "LKD209", "likely"),
+]
+
+
+@pytest.mark.parametrize(("error", "code", "confidence"), REFUSALS)
+def test_an_answer_that_livekit_sip_denies(error: str, code: str, confidence: str) -> None:
+    """It says of this dial that it failed; the row, that it was answered (fact 20). Both are told."""
+    failed = line("sip", 33, "SIP call failed", room=ROOM, call_id="SCL_1", error=error)
+    diagnosis = judge(900, *EARLY, row(34, "call_ended"), log_file("sip"), DIALLED, failed, settings=HERE)
+    assert found(diagnosis) == [("sip_ringing", code, confidence)]
+    assert any("edge_function logged sip_answered" in item.text for item in diagnosis.broken[0].because)
+
+
+def test_a_further_phone_that_was_refused_says_nothing_of_the_answer() -> None:
+    later = line("sip", 40, "Creating SIP participant", room=ROOM, call_id="SCL_2", participant="supervisor")
+    refused = line("sip", 44, "SIP call failed", room=ROOM, call_id="SCL_2", error=REFUSALS[0][0])
+    assert "LKD204" not in codes(judge(900, *WELL, ENDED, log_file("sip"), DIALLED, later, refused, settings=HERE))
+
+
+def test_an_answer_that_was_logged_when_the_request_returned() -> None:
+    accepted = server_line(2.2, "API SIP.CreateSIPParticipant", status="200", duration="0.1", participant="sip_1")
+    waited = server_line(2.2, "API SIP.CreateSIPParticipant", status="200", duration="6.1", participant="sip_1")
+    logs = (log_file("server"), OPENED, JOB, AGENT, HEARD, PHONE, *LEFT)
+    for request, verdict in ((accepted, NO_FAULT_SEEN), (waited, HEALTHY)):
+        assert judge(900, *EARLY, ENDED, *logs, request, settings=HERE).verdict is verdict
+
+
+# Another agent beside the call's
+
+
+def test_an_agent_beside_the_calls_own_which_has_no_worker() -> None:
+    """Whose job it is, the server's line of its assignment says."""
+    nobody = server_line(5, "not dispatching agent job since no worker is available")
+    other = server_line(0.4, "assigned job to worker", room="", room_id="", job_id="AJ_other", agent_name="Transcriber")
+    there = server_line(1, "participant active", room=ROOM, participant="agent-AJ_other", agent_name="")
+    heard = server_line(1.1, "mediaTrack published", room=ROOM, participant="agent-AJ_other", kind="audio")
+    left = gone(60.4, "agent-AJ_other")
+    lines = (nobody, other, there, heard, DIALLED, PHONE, PICKED_UP, HUNG_UP, LEFT[0], left)
+    assert "LKD101" in codes(judge(900, *LOGS, *lines, settings=SETTINGS, subject=Subject(room=ROOM)))
