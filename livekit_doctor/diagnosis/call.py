@@ -5,7 +5,7 @@ from functools import cached_property
 
 from livekit_doctor.diagnosis import carrier
 from livekit_doctor.diagnosis.component_logs import ComponentLogs
-from livekit_doctor.diagnosis.dials import Dials
+from livekit_doctor.diagnosis.dials import SIP_LOG, Dials
 from livekit_doctor.diagnosis.episodes import is_sought
 from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.diagnosis.row_answers import Refusal, refusal_in
@@ -40,6 +40,20 @@ class Call(Seen, frozen=True, dict=True):
             for row, refusal in told
             if refusal is not None and (refusal.named or not answered) and not self.dials.phone_stayed(row.at)
         )
+
+    @cached_property
+    def denied(self) -> tuple[LogRow, carrier.CarrierAnswer] | None:
+        """The row that says that the phone was answered, and LiveKit's own word that this dial failed. Some teams log
+        the answer when CreateSIPParticipant has returned, which need not have waited for one (fact 20)."""
+        row, answer = self.logged.get(Step.SIP_ANSWERED), self.answers[-1] if self.answers else None
+        if row is None or answer is None or answer.kind not in carrier.NEVER_ANSWERED or answer.earlier:
+            return None
+        began = answer.started_at or self.dials.began(answer.dial)
+        own = answer.component in (None, SIP_LOG) and not answer.quoted and answer.when is not None
+        if self.inbound or not own or began is None or self.component_logs.said(Said.SIP_ESTABLISHED):
+            return None
+        within = began - self.tolerance <= row.at <= answer.at + self.tolerance
+        return (row, answer) if within and not self.dials.several else None
 
     @cached_property
     def logged_doubts(self) -> tuple[LogRow, ...]:

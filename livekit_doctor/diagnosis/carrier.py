@@ -82,6 +82,10 @@ class CarrierAnswer(Struct, frozen=True, kw_only=True):
         return self.kind is Kind.TIMED_OUT and self.took < self.ringing_timeout - 1
 
 
+NEVER_ANSWERED = (*(DIALED - {Kind.MEDIA_FAILED}), Kind.TRUNK_UNUSABLE)
+"""Of a dial that failed so nobody picked up."""
+
+
 class Attempts(Struct, frozen=True):
     """What is known of a call's attempts to dial: the room and the rows, the logs, and the refusals in the rows."""
 

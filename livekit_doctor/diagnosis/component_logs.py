@@ -163,6 +163,8 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
     def _is_agents(self, identity: str) -> bool:
         if identity in self._agent_identities:
             return True
+        if identity.removeprefix("agent-") in self.other_jobs:
+            return False
         # Its request_fnc gave it an identity of its own; those of other jobs are other agents, where its own is known.
         others = bool(self.job_ids or self.call.settings.agent.others) and identity.startswith("agent-AJ_")
         by_job = identity.startswith("agent-AJ_") and not self.job_ids  # so the server names them
@@ -176,7 +178,9 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
     def may_be_agent(self, line: LogLine) -> bool:
         """Whether nothing shows that a line about a participant is not about the call's agent: it may have
         any identity, and only the line of its leaving says of which kind it was."""
-        return self.is_agent(line) or self._kinds.get(line.fields.get("participant", "")) is None
+        identity = line.fields.get("participant", "")
+        unknown = self._kinds.get(identity) is None and identity.removeprefix("agent-") not in self.other_jobs
+        return self.is_agent(line) or unknown
 
     def is_phone(self, line: LogLine) -> bool:
         """Whether a line about a participant is known to be about one that was dialled, or has the identity that
@@ -277,6 +281,6 @@ def shown_fields(line: LogLine, names: Iterable[str]) -> list[str]:
     return [f"{name} {value}" if value == value.strip() else f'{name} "{value}"' for name, value in found]
 
 
-def tracebacks(lines: tuple[LogLine, ...]) -> Iterator[str]:
+def tracebacks(lines: Iterable[LogLine]) -> Iterator[str]:
     """What was raised, without repetition."""
     yield from dict.fromkeys(line.traceback for line in lines if line.traceback)

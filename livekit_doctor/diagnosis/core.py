@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis import correlation, excerpts, horizon
+from livekit_doctor.diagnosis.against import told_against
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.earlier import earlier_attempts
@@ -111,7 +112,8 @@ def _diagnose(call: Call) -> Diagnosis:
     broken = _with_consequences(call, proofs, _primary_first(_break_of_each_leg(call, proofs, findings)))
     steps = _steps(call, proofs, broken)
     undecided = any(wants(call, proofs) for wants in SECOND_LOOKS)
-    verdict = Verdict.BROKEN if broken else verdict_of(call, proofs, steps, undecided)
+    against = told_against(call, proofs)
+    verdict = Verdict.BROKEN if broken else verdict_of(call, proofs, steps, undecided, against)
     return Diagnosis(
         call_id=call.subject.call_id or (call.rows[0].call_id if call.rows else None),
         room=_room(call),
@@ -119,7 +121,7 @@ def _diagnose(call: Call) -> Diagnosis:
         broken=broken,
         steps=steps,
         ruled_out=_ruled_out(findings, broken),
-        would_settle=would_settle(call, broken, verdict, steps),
+        would_settle=would_settle(call, broken, verdict, steps, against),
         timeline=timeline(call, proofs),
         undated=undated(call),
         warnings=warnings(call, proofs, steps),

@@ -101,6 +101,11 @@ class Dials(Struct, frozen=True, dict=True):
                 first.setdefault(line.fields["call_id"], line)
         return first
 
+    def began(self, dial: str) -> datetime | None:
+        """When livekit-sip first tells of the dial with this SIP call id."""
+        first = self._first_of_each.get(dial)
+        return first.at if first and first.zoned else None
+
     def is_of_earlier_call(self, line: LogLine) -> bool:
         """Whether livekit-sip's log has another dial that begins after this line of one."""
         own = line.fields.get("call_id", "")

@@ -55,7 +55,7 @@ def _agents_came(call: Call) -> Iterator[tuple[str, datetime]]:
             yield from ((p.identity, item.at) for p in item.participants if p.kind == "AGENT")
 
 
-def _came_too_late(call: Call) -> frozenset[str]:
+def came_too_late(call: Call) -> frozenset[str]:
     """Agents that joined when the last phone had left: that they left after it shows nothing."""
     phones = [at for at, _ in left(call, "SIP")]
     return frozenset(identity for identity, at in _agents_came(call) if phones and at > max(phones))
@@ -75,7 +75,7 @@ def left(call: Call, *kinds: str) -> Iterator[Dated]:
     """When participants of these kinds left, by LiveKit's clock: agent and phone by the server's log, whoever did by
     webhooks."""
     logs = call.component_logs
-    late = _came_too_late(call) if "AGENT" in kinds else frozenset()
+    late = came_too_late(call) if "AGENT" in kinds else frozenset()
     for line in logs.said(Said.PARTICIPANT_LEFT):
         kind = "AGENT" if logs.is_agent(line) else "SIP" if logs.is_phone(line) else line.fields.get("kind")
         if line.at and line.zoned and kind in kinds and line.fields.get("participant") not in late:
@@ -92,7 +92,7 @@ def _is_of(seen: Sighting | ParticipantList, *kinds: str) -> bool:
 
 def exits(call: Call) -> Iterator[Dated]:
     """When the agent's process ended, by the worker's clock, where that is not wrong; and its job, by the server's."""
-    late = {identity.removeprefix("agent-") for identity in _came_too_late(call)}
+    late = {identity.removeprefix("agent-") for identity in came_too_late(call)}
     for said, clock in ((Said.PROCESS_EXITS, Clock.WORKER), (Said.JOB_ENDED, Clock.LIVEKIT)):
         for line in call.component_logs.said(said):
             if line.at and line.zoned and line.fields.get("job_id") not in late:

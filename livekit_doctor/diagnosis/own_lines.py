@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from livekit_doctor.diagnosis import clocks
+from livekit_doctor.diagnosis.names import requested_agents
 from livekit_doctor.diagnosis.said import Said, job_of, meaning
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.evidence.observations import Component, LogLine
@@ -84,6 +85,29 @@ class OwnLines(Struct, frozen=True, dict=True):
             (said, line)
             for said, line in self._lines
             if self._is_own(line) and not (said in _OF_A_JOB and not job_of(line) and self._several_jobs)
+            if self.job_ids or job_of(line) not in self.other_jobs
+        )
+
+    @cached_property
+    def other_jobs(self) -> frozenset[str]:
+        """The jobs that lines of any log name for another agent than the call's: for one of those that come beside it,
+        or for any, where the call's own was dispatched into its room, or sought for it. Where that has no job, what is
+        said of the others' is not said of its own."""
+        own, others = self.call.agent_name, self.call.settings.agent.others
+        names: dict[str, set[str]] = {}
+        for _, line in self._lines:
+            if (name := line.fields.get("agent_name")) and (job := job_of(line)):
+                names.setdefault(job, set()).add(name)
+        if own and self._is_sought_here(own):
+            return frozenset(job for job, found in names.items() if own not in found)
+        return frozenset(job for job, found in names.items() if not found.isdisjoint(others))
+
+    def _is_sought_here(self, agent_name: str) -> bool:
+        return any(
+            agent_name == line.fields.get("agent_name")
+            or agent_name in requested_agents(line.fields.get("request", ""))
+            for _, line in self._lines
+            if self._in_room(line)
         )
 
     @cached_property
@@ -102,18 +126,8 @@ class OwnLines(Struct, frozen=True, dict=True):
     @cached_property
     def _logged_jobs(self) -> set[str]:
         """The jobs that lines put into the call's room; not those of another agent beside its own."""
-        names: dict[str, set[str]] = {}
-        for _, line in self._lines:
-            if self._in_room(line) and "job_id" in line.fields:
-                names.setdefault(line.fields["job_id"], set()).add(line.fields.get("agent_name", ""))
-        for job in self._jobs_of_identities - names.keys():
-            named = (line for _, line in self._lines if line.fields.get("job_id") == job)
-            names[job] = {line.fields.get("agent_name", "") for line in named}
-        others = set(self.call.settings.agent.others)
-        own = self.call.agent_name
-        if own and any(own in found for found in names.values()):
-            others |= set().union(*names.values()) - {own, ""}
-        return {job_id for job_id, found in names.items() if not found & others}
+        here = {line.fields["job_id"] for _, line in self._lines if "job_id" in line.fields and self._in_room(line)}
+        return here.union(self._jobs_of_identities) - self.other_jobs
 
     @cached_property
     def _jobs_of_identities(self) -> frozenset[str]:

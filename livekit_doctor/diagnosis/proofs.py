@@ -78,7 +78,7 @@ def prove(call: Call) -> Proofs:
 def _from_rows(call: Call) -> Iterator[Proof]:
     for step, first in call.logged.items():
         row = _since_the_latest_dispatch(call, step) if step in _OF_A_DISPATCH else first
-        if row is None:
+        if row is None or (call.denied and row is call.denied[0]):
             continue
         text = f"{row.source or 'a component'} logged {row.state}"
         yield Proof(step=step, source=row.read.source, text=text, at=row.at, clock=Clock.CALL_LOGS)
@@ -108,7 +108,7 @@ def _from_component_logs(call: Call) -> Iterator[Proof]:
         for line in logs.said(Said.ROOM_ASKED_FOR):
             if line.fields.get("status") == "200":
                 yield _by_line(Step.ROOM_CREATED, line, Said.ROOM_ASKED_FOR)
-    for line in filter(_waited_for_answer, logs.said(Said.SIP_ACCEPTED)):
+    for line in filter(waited_for_answer, logs.said(Said.SIP_ACCEPTED)):
         yield _by_line(Step.SIP_ANSWERED, line)
     by_team = next(filter(_is_by_team, logs.own), None) or next(filter(_may_be_by_team, logs.own), None)
     if by_team is not None:
@@ -129,7 +129,7 @@ def _is_whose_step(call: Call, step: Step, line: LogLine) -> bool:
     return logs.is_phone(line) if SPEC[step].leg is Leg.PHONE else logs.is_agent(line)
 
 
-def _waited_for_answer(line: LogLine) -> bool:
+def waited_for_answer(line: LogLine) -> bool:
     """Whether CreateSIPParticipant returned only once the phone was answered. Else it does so at once (fact 20)."""
     try:
         return float(line.fields.get("duration", "")) >= RETURNS_WITHIN.total_seconds()

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from livekit_doctor.diagnosis.states import is_of_other_phone, says_failed, says_phone_failed
+from livekit_doctor.diagnosis.states import is_of_other_phone, says_agent_left, says_failed, says_phone_failed
 from livekit_doctor.evidence.observations import LogRow
 from livekit_doctor.flow import LEGS, Leg, Step
 
@@ -91,6 +91,26 @@ def error_in(row: LogRow) -> str:
         return ""
     named = (item for key, item in value.items() if re.sub(r"[\W_]", "", key).lower() in _ERRORS)
     return next((item for item in named if isinstance(item, str)), "")
+
+
+def ended_badly(row: LogRow) -> bool:
+    """Whether the metadata of a call's end says at its top that it failed: an error, or a bad status."""
+    value = _parsed(row.metadata)
+    if not isinstance(value, dict):
+        return False
+    words = {re.sub(r"[\W_]", "", key).lower(): item for key, item in value.items() if isinstance(item, str)}
+    told = [item for key, item in words.items() if key in _OUTCOMES]
+    return error_in(row).strip().lower() not in ("", "none", "null") or any(map(_says_badly, told))
+
+
+_OUTCOMES = frozenset(
+    {"status", "outcome", "result", "reason", "endreason", "endedreason", "callstatus", "disposition", "finalstatus"}
+)
+
+
+def _says_badly(words: str) -> bool:
+    """Not of an offer that was declined."""
+    return (says_failed(words) and words.lower() not in ("declined", "rejected")) or says_agent_left(words)
 
 
 _Found = Iterator[tuple[int, bool]]

@@ -99,6 +99,8 @@ class Said(StrEnum):
     SLOW_TO_CONNECT = auto()
     SESSION_CLOSED = auto()
     """The agent's session ends, since the participant that it was for left the room that both were in."""
+    SESSION_BROKE = auto()
+    """The agent's session ends by an error of its models' providers."""
     RETURNED = auto()
     """The entrypoint returned without connecting."""
     ASYNC_PREWARM = auto()
@@ -251,6 +253,7 @@ MEANINGS = (
     _Meaning("worker", "process is unresponsive", Said.UNRESPONSIVE, _of_job),
     _Meaning("worker", "job is unresponsive", Said.UNRESPONSIVE),
     _Meaning("worker", "closing agent session due to participant disconnect", Said.SESSION_CLOSED),
+    _Meaning("worker", "AgentSession is closing due to unrecoverable error", Said.SESSION_BROKE),
     _Meaning("sip", "creating sip participant", Said.SIP_CREATING),
     _Meaning(
         "sip", "sip participant joined room", Said.SIP_CREATING, lambda line: line.fields.get("direction") != "inbound"

@@ -6,8 +6,9 @@ from functools import cached_property
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.correlation import RoomRef, Subject, steps_of
+from livekit_doctor.diagnosis.row_answers import ended_badly
 from livekit_doctor.diagnosis.setup import Setup
-from livekit_doctor.diagnosis.states import says_failed, says_talked
+from livekit_doctor.diagnosis.states import says_failed, says_phone_left, says_talked
 from livekit_doctor.evidence.observations import (
     LogRow,
 )
@@ -75,10 +76,17 @@ class RowsSeen(Struct, frozen=True, dict=True):
 
     @cached_property
     def _only_agents(self) -> frozenset[str]:
+        """The components that log the agent's own steps, and none of placing the call."""
         own = (Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED, Step.AGENT_AUDIO)
         steps = [(row.source, self.step_of_state[row.state]) for row in self.rows]
         placing = {source for source, step in steps if step not in (None, Step.CALL_ENDED, *own)}
         return frozenset({source for source, step in steps if step in own} - placing)
+
+    @cached_property
+    def agent_logged_last(self) -> datetime | None:
+        """When the agent last logged anything but the end of the call."""
+        own = (row for row in self.rows if row.source in self._only_agents)
+        return max((row.at for row in own if self.step_of_state[row.state] is not Step.CALL_ENDED), default=None)
 
     @cached_property
     def talked_last(self) -> datetime | None:
@@ -96,6 +104,25 @@ class RowsSeen(Struct, frozen=True, dict=True):
         return last
 
     @cached_property
+    def phone_left(self) -> LogRow | None:
+        """The last row that says that whoever was called had hung up, or was gone."""
+        rows = (row for row in self.rows if self.step_of_state[row.state] is None and says_phone_left(row.state))
+        return max(rows, key=lambda row: row.at, default=None)
+
+    @cached_property
+    def dialled_again(self) -> LogRow | None:
+        """The last row that tells of a phone which is dialled, or rings, after the last that tells of an answer."""
+        steps = [(self.step_of_state[row.state], row) for row in self.rows]
+        answered = max((row.at for step, row in steps if step is Step.SIP_ANSWERED), default=None)
+        dialled = [row for step, row in steps if step in LEGS[Leg.PHONE] and step is not Step.SIP_ANSWERED]
+        last = max(dialled, key=lambda row: row.at, default=None)
+        return last if last and answered and last.at - answered > self.tolerance else None
+
+    @cached_property
     def logged_failures(self) -> tuple[LogRow, ...]:
-        """The rows whose state no step stands for and which say in plain words that the call failed."""
-        return tuple(row for row in self.rows if self.step_of_state[row.state] is None and says_failed(row.state))
+        """The rows which say in plain words that the call failed: by a state that no step stands for, or with which
+        the call ended, or by what that row's metadata says of the end."""
+        ends = (None, Step.CALL_ENDED)
+        told = tuple(row for row in self.rows if self.step_of_state[row.state] in ends and says_failed(row.state))
+        ended = self.logged.get(Step.CALL_ENDED)
+        return (*told, ended) if ended and ended not in told and ended_badly(ended) else told

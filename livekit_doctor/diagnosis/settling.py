@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis import correlation
+from livekit_doctor.diagnosis.against import Against
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.log_lines import lines_of
@@ -60,7 +61,11 @@ DONE: Mapping[str, Callable[[Call], bool]] = {
 
 
 def would_settle(
-    call: Call, broken: tuple[Broken, ...], verdict: Verdict, steps: tuple[StepResult, ...]
+    call: Call,
+    broken: tuple[Broken, ...],
+    verdict: Verdict,
+    steps: tuple[StepResult, ...],
+    against: tuple[Against, ...],
 ) -> tuple[str, ...]:
     """One more piece of evidence for each thing that is open."""
     hints: list[str] = []
@@ -77,6 +82,8 @@ def would_settle(
     pending = [result for result in steps if result.status is Status.PENDING]
     if pending and verdict is not Verdict.BROKEN:
         hints.append("look again with --wait 30: it follows the call until both legs are decided")
+    if verdict in (Verdict.NO_FAULT_SEEN, Verdict.UNKNOWN):
+        hints.extend(one.asks for one in against)
     if verdict is Verdict.NO_FAULT_SEEN:
         hints.extend(would_show(call, steps))
     if verdict is Verdict.UNKNOWN:
@@ -112,7 +119,7 @@ def _probably_meant(call: Call) -> Iterable[str]:
 
 def _would_tell(call: Call) -> Iterable[str]:
     yield from _probably_meant(call)
-    for row in (*call.logged_failures, *call.logged_doubts):
+    for row in call.logged_doubts:
         yield f"what {row.source or 'a component'} meant by {row.state}: its metadata, or its own log of that time"
     if call.api_covers and not call.phone_present and not call.answers:
         yield "what CreateSIPParticipant answered, with wait_until_answered=True, or livekit-sip's log of the call"

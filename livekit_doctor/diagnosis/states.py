@@ -31,6 +31,18 @@ _FAILED = re.compile(
 )
 
 
+_OF_THE_PIPELINE = re.compile(
+    r"(?:(?:(?:the|ai|agent|voice|bot|assistant|livekit|realtime|unhandled|fatal|critical)_)*"
+    r"(?:(?:(?:tts|stt|asr|llm|vad|pipeline|session|model|inference|job|worker|process|entry_?point|media|rtp|speech)_)+"
+    r"(?:(?:has|was|is|got|request|stream|connection|provider|start|creation|quota|limit|rate)_)*"
+    r"(?:fail(?:ed|ure|s)?|error(?:ed|s)?|crash(?:ed)?|died|killed|timed?_?out|exception|exceeded|unresponsive|lost)"
+    r"|exception|error|crash|unresponsive|hung|frozen|stuck|heartbeat_lost|connection_lost)"
+    r"|(?:no|one_?way|dead|missing)_(?:audio|air|media|rtp|sound)"
+    r"|(?:call|phone|sip|line|leg|connection|outbound_call)_(?:(?:was|got|has|been)_)*(?:dropped|abandoned|lost|aborted)"
+    r")(?:_detected)?"
+)
+"""What says that the agent's side, or the sound, failed: the whole state, since tools fail, too."""
+
 _OF_THE_PHONE = re.compile(
     r"(?:(?:sip|calls?|phone|dial|dial+ing|dial+ed|outbound|participant|leg|creat(?:e|ing|ion)|place|placing|invite"
     r"|trunk|carrier|telephony|provider|callee|customer|user|livekit|api|request|response|attempt|to|was|is|has|by|the"
@@ -46,8 +58,13 @@ _TALKED = re.compile(
 
 
 _AGENT_LEFT = re.compile(
-    r"(?:(?:ai|bot|voice|the|livekit)_)*(?:agent|assistant|bot|agent_session)_(?:(?:has|was|is|got|session)_)*"
+    r"(?:(?:ai|bot|voice|the|livekit)_)*(?:agent|assistant|bot|agent_session)_(?:(?:has|was|is|got|session|process|participant|job)_)*"
     r"(?:left|disconnected|exited|crashed|died|killed|removed|gone|dropped|hung_up|terminated|shut_?down)(?:_|$)"
+)
+
+_PHONE_LEFT = re.compile(
+    r"(?:the_)?(?:callee|caller|customer|user|contact|client|lead|human|phone|remote|sip_participant)_"
+    r"(?:(?:has|was|is|got|participant)_)*(?:hung_?up|hang_?up|left|disconnected|dropped|gone)"
 )
 
 _OF_AGENT = re.compile(
@@ -63,7 +80,9 @@ def may_be_of_agent(source: str, state: str) -> bool:
 
 def says_failed(state: str) -> bool:
     """Whether it says in plain words that a step of the call failed: call_failed, sip_error, no_answer."""
-    return _FAILED.search(_plain(state)) is not None and not is_of_other_phone(state)
+    plain = _plain(state)
+    told = _FAILED.search(plain) is not None or _OF_THE_PIPELINE.fullmatch(plain) is not None
+    return told and not is_of_other_phone(state)
 
 
 def says_phone_failed(state: str) -> bool:
@@ -81,6 +100,11 @@ def says_talked(state: str) -> bool:
 def says_agent_left(state: str) -> bool:
     """Whether it says that the agent is not in the call any more: agent_left, agent_disconnected."""
     return _AGENT_LEFT.match(_plain(state)) is not None
+
+
+def says_phone_left(state: str) -> bool:
+    """Whether it says that whoever was called is not on the line any more: callee_hung_up, user_disconnected."""
+    return _PHONE_LEFT.fullmatch(_plain(state)) is not None
 
 
 def says_transferred(state: str) -> bool:

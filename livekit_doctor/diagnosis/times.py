@@ -112,6 +112,10 @@ and media_timeout_initial; 15 s once some has come), and looks every few seconds
 LEFT_ALONE = timedelta(seconds=3)
 """So long a phone is not alone, where nobody has said goodbye, but that its agent is missing. Our own margin."""
 
+LOSS_SHOWS_WITHIN = timedelta(seconds=30)
+"""A participant whose process died is taken out of the room within this time: ICE gives a connection up. Our own
+margin."""
+
 # Looks at a room
 
 SECOND_LOOK = timedelta(seconds=3)

@@ -176,9 +176,9 @@ def _ends(call: Call) -> Iterator[Dated]:
     for item in call.sightings:
         if item.event == "room_finished" and item.at is not None:
             yield item.at, Clock.LIVEKIT.value
-    ended = call.logged.get(Step.CALL_ENDED)
-    if ended is not None:
-        yield ended.at, ended.source
+    for row in (call.logged.get(Step.CALL_ENDED), call.phone_left):
+        if row is not None:
+            yield row.at, row.source
 
 
 def _is_after(call: Call, end: Dated, start: Dated) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from livekit_doctor.diagnosis.against import Against
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.result import StepResult
@@ -11,19 +12,21 @@ from livekit_doctor.evidence.observations import Component
 from livekit_doctor.flow import Status, Step, Verdict
 
 
-def verdict_of(call: Call, proofs: Proofs, steps: tuple[StepResult, ...], undecided: bool) -> Verdict:
+def verdict_of(
+    call: Call, proofs: Proofs, steps: tuple[StepResult, ...], undecided: bool, against: tuple[Against, ...]
+) -> Verdict:
     status = {result.step: result.status for result in steps}
     if Status.PENDING in status.values():
         return Verdict.IN_PROGRESS
     both_ends = Step.SIP_ANSWERED if Step.AGENT_CONNECTED in call.settings.flow.not_used else Step.AGENT_CONNECTED
     if status[both_ends] is not Status.OK or _phone_is_missing(call, status) or undecided:
         return Verdict.UNKNOWN
-    if call.logged_failures or _refused_before(call, status) or (call.room_live and not call.api_read):
+    if any(one.sure for one in against) or _refused_before(call, status) or (call.room_live and not call.api_read):
         return Verdict.UNKNOWN
     if call.only_excerpts and status[Step.SIP_PARTICIPANT_CREATED] is not Status.OK:
         # Nobody says that the rest went well: the other leg may just not have been pasted.
         return Verdict.UNKNOWN
-    shown = were_together(call, proofs) and not dispatched_after_it_came(call, proofs)
+    shown = not against and were_together(call, proofs) and not dispatched_after_it_came(call, proofs)
     return Verdict.HEALTHY if shown else Verdict.NO_FAULT_SEEN
 
 

@@ -20,6 +20,7 @@ from livekit_doctor.triage.mapping import (
     FAILED,
     OTHER,
     PHONE_FAILED,
+    PHONE_LEFT,
     TALKED,
     Mapping,
     number_of,
@@ -32,7 +33,7 @@ Codes = frozenset[int]
 OPENINGS: Codes = frozenset({1, 2})
 ENDED: Codes = frozenset({12, ENDED_BADLY})
 MAPPED: Codes = frozenset({*STEPS, ENDED_BADLY})
-FAILURES: Codes = frozenset({FAILED, PHONE_FAILED})
+FAILURES: Codes = frozenset({FAILED, PHONE_FAILED, ENDED_BADLY})
 ANSWERS: Codes = frozenset({ENDED_BADLY, PHONE_FAILED})
 
 
@@ -185,12 +186,13 @@ def calls(parts: Parts) -> str:
         yield time("MAX", frozenset({TALKED}), "talked_at")
         yield time("MAX", FAILURES, "failed_at")
         yield time("MAX", frozenset({AGENT_LEFT}), "left_at")
+        yield time("MAX", frozenset({PHONE_LEFT}), "gone_at")
         yield answer(ANSWERS, "named_answer")
         yield answer(frozenset({12}), "end_answer")
-        for step in (6, 11, 12):
-            alone = mapping.component_of(*_codes_of(step))
+        for wanted in (*map(_codes_of, (6, 11, 12)), frozenset({PHONE_LEFT})):
+            step, alone = min(wanted), mapping.component_of(*wanted)
             for function, name in (("MIN", f"c{step}"), ("MAX", f"d{step}")):
-                told = pick(function, "component", when(_codes_of(step))) if _codes_of(step) & codes else "0"
+                told = pick(function, "component", when(wanted)) if wanted & codes else "0"
                 yield f"{told if alone is None else alone} AS {name}"
         if parts.key is not None:
             yield _dim_of_call(parts.key, parts.columns, pick)
@@ -253,12 +255,14 @@ def _steps(dim: str) -> str:
     made.append("CASE WHEN cut_at <> open_at THEN l3 ELSE u3 END AS t3")
     made += [_first_since(step, f"u{step}", "cut_at") + f" AS t{step}" for step in (4, 5, 6, 7)]
     came = " OR ".join(f"COALESCE(u{step} < cut_at, FALSE)" for step in (5, 6, 7))
+    dialled = ", ".join(f"COALESCE(l{step}, {ZERO})" for step in (8, 9, 10))
     phone_last = ", ".join(f"COALESCE(l{step}, {ZERO})" for step in (8, 9, 10, 11))
     return (
         f"steps AS (SELECT call_id{dim}, first_at, last_at, n, open_at, again_at, {', '.join(made)},"
         f" {came} AS came_before, left_at, cut_at <> open_at AS twice, known, seen, talked_at, failed_at, named_answer,"
         f" end_answer, GREATEST({phone_last}) AS phone_last,"
-        " c6, d6, c11, d11, c12, d12 FROM cut)"
+        f" COALESCE(GREATEST({dialled}) - l11 > :tolerance, FALSE) AS redialled, gone_at,"
+        " c6, d6, c11, d11, c12, d12, c18, d18 FROM cut)"
     )
 
 
@@ -276,7 +280,8 @@ def _reached(plan: Plan, dim: str) -> str:
     return (
         f"reached AS (SELECT call_id{dim}, first_at, last_at, n, {', '.join(f't{step}' for step in STEPS)},"
         " COALESCE(t3 - t6 > CASE WHEN twice THEN :moment ELSE :tolerance END, FALSE) AS again,"
-        f" came_before, c6, d6, c11, d11, c12, d12, ({logged}) AS logged, known = seen AS heard,"
+        " redialled, CASE WHEN gone_at >= open_at THEN gone_at END AS gone_at,"
+        f" came_before, c6, d6, c11, d11, c12, d12, c18, d18, ({logged}) AS logged, known = seen AS heard,"
         " CASE WHEN again_at < " + NEVER + " THEN 1 ELSE 0 END AS retried,"
         f" CASE WHEN {skewed} THEN 1 ELSE 0 END AS skewed,"
         f" last_at >= :now - CASE WHEN {further} THEN :patience ELSE :patience_ringing END AS fresh,"
@@ -332,7 +337,7 @@ def _judged(plan: Plan) -> str:
     together = " AND ".join(_well_before_the_end(step) for step in plan.ends) or "FALSE"
     verdict = (
         f"CASE WHEN agent_step > 0 OR phone_step > 0 THEN 'broken' WHEN {awaited} THEN 'in_progress'"
-        f" WHEN NOT ({arrived}) OR failed THEN 'unknown' WHEN {together} AND NOT (again OR alone)"
+        f" WHEN NOT ({arrived}) OR failed THEN 'unknown' WHEN {together} AND NOT (again OR alone OR redialled)"
         f" AND {'(NOT t7 IS NULL OR spoke)' if plan.is_heard else 'TRUE'} THEN 'healthy' ELSE 'no_fault_seen' END"
     )
     return f"judged AS (SELECT *, {verdict} AS verdict FROM broken)"
@@ -349,9 +354,16 @@ def _explained() -> str:
 
 
 def _well_before_the_end(step: int) -> str:
-    """Whether it came before the end by more than a moment, and by two components' clocks beyond the tolerance."""
-    one = f"c{step} > 0 AND c{step} = d{step} AND c12 = d12 AND c{step} = c12"
-    return f"COALESCE(t12 - t{step} > CASE WHEN {one} THEN :moment ELSE :tolerance END, FALSE)"
+    """Whether it came before the end, and before a row says that the phone was gone, by more than a moment, and by two
+    components' clocks beyond the tolerance."""
+
+    def before(end: str, number: int) -> str:
+        own, other = (f"c{step}", f"d{step}"), (f"c{number}", f"d{number}")
+        one = f"{own[0]} > 0 AND {own[0]} = {own[1]} AND {other[0]} = {other[1]} AND {own[0]} = {other[0]}"
+        return f"{end} - t{step} > CASE WHEN {one} THEN :moment ELSE :tolerance END"
+
+    gone = f"(gone_at IS NULL OR COALESCE({before('gone_at', 18)}, FALSE))"
+    return f"COALESCE({before('t12', 12)}, FALSE) AND {gone}"
 
 
 WIN = "CASE WHEN first_at >= :since THEN 1 ELSE 0 END"

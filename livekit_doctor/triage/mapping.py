@@ -14,6 +14,7 @@ from livekit_doctor.diagnosis.states import (
     says_agent_left,
     says_failed,
     says_phone_failed,
+    says_phone_left,
     says_talked,
 )
 from livekit_doctor.flow import Step, order
@@ -23,8 +24,8 @@ from livekit_doctor.settings import Flow
 OTHER = 0
 """Of a state that says nothing of these. A step has the number of its place in the flow, 1 to 12."""
 ENDED_BADLY = 13
-"""The call ended, and the state says by itself that the phone's leg failed."""
-TALKED, FAILED, PHONE_FAILED, AGENT_LEFT = 14, 15, 16, 17
+"""The call ended, and the state says by itself that it failed."""
+TALKED, FAILED, PHONE_FAILED, AGENT_LEFT, PHONE_LEFT = 14, 15, 16, 17, 18
 
 MOST_PAIRS = 2_000
 """More are not names of states and components: one of the columns holds ids."""
@@ -136,7 +137,7 @@ def code_of(state: str, flow: Flow) -> int:
     """What a state says: the number of its step, or one of the numbers after these."""
     state = redact_text(state)
     step = step_of_state(state, flow)
-    if step is Step.CALL_ENDED and says_phone_failed(state):
+    if step is Step.CALL_ENDED and says_failed(state):
         return ENDED_BADLY
     if step is not None:
         return number_of(step)
@@ -144,6 +145,8 @@ def code_of(state: str, flow: Flow) -> int:
         return PHONE_FAILED if says_phone_failed(state) else FAILED
     if says_agent_left(state):
         return AGENT_LEFT
+    if says_phone_left(state):
+        return PHONE_LEFT
     return TALKED if says_talked(state) else OTHER
 
 

@@ -19,6 +19,7 @@ from livekit_doctor.triage.mapping import (
     ENDED_BADLY,
     FAILED,
     PHONE_FAILED,
+    PHONE_LEFT,
     TALKED,
     code_of,
     number_of,
@@ -116,7 +117,7 @@ class _Call:
     def judged(self) -> Judged:
         plan, t = self.plan, self._times()
         logged = {step for step, at in t.items() if at is not None}
-        failed = any(at >= self.begun for at in self.times(FAILED, PHONE_FAILED))
+        failed = any(at >= self.begun for at in self.times(FAILED, PHONE_FAILED, ENDED_BADLY))
         status = 0 if 11 in logged else self._status()
         way = self._way(logged, status)
         refused_at = self._refused_at(logged, status)
@@ -156,7 +157,9 @@ class _Call:
             heard = not plan.is_heard or 7 in logged or any(at >= self.begun for at in self.times(TALKED))
             left = max((at for at in self.times(AGENT_LEFT) if at >= self.begun), default=None)
             alone = left is not None and t[12] is not None and t[12] - left > plan.tolerance
-            verdict = "healthy" if together and heard and not again and not alone else "no_fault_seen"
+            dialled, answered_last = max(self.times(8, 9, 10), default=0), max(self.times(11), default=None)
+            redialled = answered_last is not None and dialled - answered_last > plan.tolerance
+            verdict = "healthy" if together and heard and not (again or alone or redialled) else "no_fault_seen"
         reasons = (failed, not logged, future, not heard, too_soon, lasted, self.came_before, True)
         why = (1, 7, 6, 2, 3, 4, 5, 8)[reasons.index(True)] if verdict == "unknown" else 0
         phone_way = next((place for place in (4, 3, 2, 1) if PHONE[place - 1] in logged), 0)
@@ -226,10 +229,15 @@ class _Call:
         return any(1 <= code <= ENDED_BADLY for _, code, row in self.every if (row.source or "") == (source or ""))
 
     def _well_before_the_end(self, step: int, t: dict[int, int | None]) -> bool:
-        at, end = t[step], t[12]
+        gone = max((at for at in self.times(PHONE_LEFT) if at >= self.begun), default=None)
+        if not self._is_before(step, t[step], t[12], (12, ENDED_BADLY)):
+            return False
+        return gone is None or self._is_before(step, t[step], gone, (PHONE_LEFT,))
+
+    def _is_before(self, step: int, at: int | None, end: int | None, codes: Sequence[int]) -> bool:
         if at is None or end is None:
             return False
-        wrote = {row.source or "" for _, code, row in self.every if code in (step, 12, ENDED_BADLY)}
+        wrote = {row.source or "" for _, code, row in self.every if code in (step, *codes)}
         return end - at > (self.plan.moment if len(wrote) == 1 else self.plan.tolerance)
 
     def _skewed(self, t: dict[int, int | None]) -> bool:

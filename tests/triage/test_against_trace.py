@@ -92,3 +92,17 @@ def test_of_calls_in_any_order_what_is_told_otherwise_is_explained() -> None:
     assert set(wrong) <= {("no_fault_seen", "healthy")}, "never a fault that is not told, and never health"
     assert len(wrong) <= 1 + single / 200
     assert several <= single / 10
+
+
+def test_what_the_metadata_of_the_end_says_of_it_trace_alone_reads() -> None:
+    """Of metadata the statement reads the SIP status, and LiveKit's words; so it says health where `trace` does not."""
+    states = ("room_created", "agent_dispatched", "agent_connected", "sip_answered", "agent_audio", "call_ended")
+    for metadata, verdict in ((None, "healthy"), ('{"status": "failed"}', "unknown")):
+        rows = [
+            Row("c", SINCE + place * 10_000_000, "edge", state, metadata if state == "call_ended" else None)
+            for place, state in enumerate(states)
+        ]
+        window = window_around(rows, UNTIL)
+        ((_, told),) = traced(rows, Settings(), window)
+        assert told.verdict.value == verdict
+        assert classify(rows, Settings(), window)["c"].verdict == "healthy"

@@ -5,15 +5,17 @@ dispatch was deleted. LKD407, 413.
 from datetime import datetime, timedelta
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from livekit_doctor import catalogue
+from livekit_doctor.diagnosis.against import broke_down, outlived
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.deletions import Deletion, deletion_of_latest
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs, first_by_livekit
 from livekit_doctor.diagnosis.rules.looks import finding
-from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.times import (
     JOB_ENDS_WITHIN,
     LEFT_ALONE,
@@ -53,26 +55,26 @@ def _leaving(call: Call) -> _Leaving:
 
 def crashed_in_the_room(call: Call, proofs: Proofs) -> Finding | None:
     """LKD407: the agent was connected, and its process raised or died while the phone was still there."""
-    logs, seen = call.component_logs, _leaving(call)
-    joined, phones = seen.joined, seen.phones
-    failed = (*logs.said(Said.RAISED), *(() if logs.said(Said.UNRESPONSIVE) else logs.said(Said.EXITED)))
-    if not joined or not failed or joined[-1].at is None:
+    connected = [
+        proof for proof in proofs.get(Step.AGENT_CONNECTED, ()) if not proof.implied and (proof.at or proof.by)
+    ]
+    joined = _leaving(call).joined[-1:]
+    came = joined[0].at if joined else next((proof.at or proof.by for proof in connected), None)
+    failed = [line for line in broke_down(call) if came and line.at and line.at >= came]
+    if not failed or came is None:
         return None
-    when = failed[0].at
-    stayed = [line for line in phones if when and line.at and line.at - when > call.tolerance]
-    identity = phones[-1].fields.get("participant", "") if phones else call.phone.identity if call.phone else ""
-    if (
-        not when
-        or transferred(call, when, identity)
-        or not logs.by_one_clock(failed[0], joined[-1])
-        or when < joined[-1].at
-        or (phones and not stayed)
-        or not (phones or call.phone_present)
-    ):
+    later = outlived(call, failed[0])
+    if later is None and not call.phone_present:
         return None
-    shown = [because(joined[-1], "the agent was there"), *(because(line) for line in failed[:2])]
-    shown += [Because(source="worker log", at=when, text=text) for text in list(tracebacks(failed))[-1:]]
-    return finding(call, "LKD407", Step.AGENT_CONNECTED, LIKELY, shown, list(catalogue.get("LKD407").candidates))
+    there = because(joined[0]) if joined else Because(source=connected[0].source, at=came, text=connected[0].text)
+    shown = [replace(there, text=f"the agent was there: {there.text}"), *(because(line) for line in failed[:2])]
+    shown += [Because(source="worker log", at=failed[0].at, text=text) for text in list(tracebacks(failed))[-1:]]
+    if later and not _leaving(call).phones:
+        shown.append(Because(source=later[1], at=later[0], text="the phone was still on the line then"))
+    candidates = list(catalogue.get("LKD407").candidates)
+    if all(meaning(line) is Said.SESSION_BROKE for line in failed):  # it may be in the room still, and be silent
+        return finding(call, "LKD407", Step.AGENT_CONNECTED, POSSIBLE, shown, [*candidates, "LKD408"])
+    return finding(call, "LKD407", Step.AGENT_CONNECTED, LIKELY, shown, candidates)
 
 
 def left_the_phone_alone(call: Call, proofs: Proofs) -> Finding | None:

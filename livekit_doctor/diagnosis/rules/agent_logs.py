@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from livekit_doctor import catalogue
+from livekit_doctor.diagnosis.against import failed_by_server
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.findings import Because, Finding
@@ -43,7 +44,7 @@ def entrypoint_failed(call: Call, proofs: Proofs) -> Finding | None:
         detail = what_was_raised(texts[0]) if texts else None
         kind = "raised" if raised else "killed" if _killed(exited) else "exited"
         return _finding(call, "LKD405", Step.ENTRYPOINT_CALLED, sure, shown, detail=detail, kind=kind)
-    ended = _failed_by_server(call)
+    ended = failed_by_server(call)
     if ended and not unresponsive and not call.component_logs.has("worker"):
         shown = [because(ended[-1], "the job failed, and no agent had been in the room")]
         return _finding(call, "LKD405", Step.ENTRYPOINT_CALLED, POSSIBLE, shown)
@@ -366,14 +367,6 @@ def _leaves_no_gap(call: Call, line: LogLine) -> bool:
     if line.at is None or since is None or not line.zoned:
         return False
     return line.at - since <= allowed or (logs.covers_room(since) and logs.covers_room(line.at))
-
-
-def _failed_by_server(call: Call) -> tuple[LogLine, ...]:
-    return tuple(
-        line
-        for line in call.component_logs.said(Said.JOB_ENDED)
-        if line.fields.get("status") == "JS_FAILED" and LEFT_ROOM not in line.fields.get("error", "")
-    )
 
 
 def _finding(

@@ -5,6 +5,7 @@ It is the last answer that counts, and only while nothing came after it.
 """
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 
 from msgspec.structs import replace
@@ -210,7 +211,7 @@ def timed_out_while_dialing(call: Call, proofs: Proofs) -> Finding | None:
         code="LKD205",
         step=Step.SIP_RINGING,
         confidence=confidence,
-        because=(*because, *_cut_short(answer)),
+        because=(*because, *_against_a_row(call), *_cut_short(answer)),
         candidates=tuple(candidates),
         values=values,
         ruled_out=tuple(
@@ -240,7 +241,12 @@ def timed_out_while_ringing(call: Call, proofs: Proofs) -> Finding | None:
         code="LKD206",
         step=Step.SIP_ANSWERED,
         confidence=Confidence.POSSIBLE if answer.doubt else Confidence.PROVEN if seen else Confidence.LIKELY,
-        because=(answer.because, Because(source=rang.source, at=rang.at, text=rang.text), *_cut_short(answer)),
+        because=(
+            answer.because,
+            Because(source=rang.source, at=rang.at, text=rang.text),
+            *_against_a_row(call),
+            *_cut_short(answer),
+        ),
         candidates=tuple(sorted(others)),
         values=_dialled(answer),
         ruled_out=() if "LKD204" in others or answer.open_end else (refused,),
@@ -316,6 +322,13 @@ def _of_another_attempt(call: Call, proofs: Proofs, answer: CarrierAnswer) -> tu
     return (Because(source=row.read.source, at=row.at, text=text),)
 
 
+def _against_a_row(call: Call) -> Iterator[Because]:
+    if call.denied:
+        row = call.denied[0]
+        text = f"contradiction: {row.source or 'a component'} logged {row.state}, while it was dialled"
+        yield Because(source=row.read.source, at=row.at, text=text)
+
+
 def _others(call: Call, code: str) -> set[str]:
     """What other answers say that are not known to be an earlier attempt's: of undated ones nobody knows the order."""
     return {CODES[other.kind] for other in call.answers if other.kind in CODES and not other.earlier} - {code}
@@ -337,12 +350,18 @@ def _exact(
     others = _others(call, code)
     doubts = (*((QUOTED,) if answer.quoted else ()), *_of_another_attempt(call, proofs, answer))
     candidates = others or (catalogue.get(code).candidates if doubts else ())
-    unsure = bool(others) or answer.open_end
+    unsure = bool(others) or answer.open_end or call.denied is not None
     return Finding(
         code=code,
         step=step,
         confidence=Confidence.POSSIBLE if doubts else Confidence.LIKELY if unsure else Confidence.PROVEN,
-        because=(answer.because, *doubts, *(because or ()), *((NOT_THE_LAST,) if answer.open_end else ())),
+        because=(
+            answer.because,
+            *_against_a_row(call),
+            *doubts,
+            *(because or ()),
+            *((NOT_THE_LAST,) if answer.open_end else ()),
+        ),
         candidates=tuple(sorted(candidates)),
         values={key: value for key, value in values.items() if value} | _dialled(answer),
         ruled_out=() if doubts or answer.open_end else tuple(r for r in ruled_out or () if r.code not in others),

@@ -116,12 +116,12 @@ def no_process(pick: Pick, turn: Turn) -> None:
 
 
 def leaves(pick: Pick, turn: Turn) -> None:
-    """Of itself; how long the phone is alone then is for the end of the call. Until it has been that for a while, it
-    may as well be about to hang up."""
+    """Of itself, or since it raised; how long the phone is alone then is for the end of the call. Until it has been
+    that for a while, one that did not raise may as well be about to hang up."""
     healthy(pick, turn)
     turn.left = turn.audio + pick.choice([pick.uniform(0.1, 2), pick.uniform(2, 30)])
     turn.left_reason = "CLIENT_REQUEST_LEAVE"
-    turn.decided = turn.left + 3
+    turn.decided = turn.left + (0 if turn.variant else 3)
 
 
 def silent(pick: Pick, turn: Turn) -> None:

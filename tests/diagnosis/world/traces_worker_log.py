@@ -114,6 +114,10 @@ def _job(life: Life, turn: Turn) -> Iterator[Line]:
         yield _line(turn.ran + 10, SLOW, "warn", **of)
     if turn.active < NEVER and turn.left < NEVER:
         reason = "room disconnected" if turn.left_reason != "CLIENT_REQUEST_LEAVE" else "session closed"
+        if turn.outcome == "leaves" and turn.variant and turn.left_reason == "CLIENT_REQUEST_LEAVE":
+            line = _line(turn.left - 0.03, "unhandled exception while running the job task", "error", **of)
+            line.traceback, reason = RAISED, "job crashed"
+            yield line
         yield _line(turn.left + 0.02, "process exiting", **of, reason=reason)
 
 

@@ -1,0 +1,201 @@
+"""What a call's own facts say against its having been well, whoever says it: its agent's process broke down, somebody's
+connection was lost, LiveKit says that the dial failed which a row says was answered, a row says in its own words that
+it failed. Wherever health is concluded, this list is asked.
+
+What surely came before the end of the call says that the call failed. What by two clocks may have come after it, or may
+mean something else, says only that health is not shown.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.component_logs import because
+from livekit_doctor.diagnosis.findings import Because
+from livekit_doctor.diagnosis.lasting import Dated, came_too_late, hung_up, left
+from livekit_doctor.diagnosis.proofs import Clock, Proofs, waited_for_answer
+from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, job_of
+from livekit_doctor.diagnosis.seen import ANSWERED
+from livekit_doctor.diagnosis.times import LEFT_ALONE, LOSS_SHOWS_WITHIN, MOMENT, ROOM_CLOSES_AFTER
+from livekit_doctor.diagnosis.transfers import transferred
+from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.flow import Step
+
+
+class Against(Struct, frozen=True):
+    """`sure`: it says that the call failed. `asks` is what would settle whether it did."""
+
+    because: Because
+    asks: str
+    sure: bool
+
+
+def _either(because: Because, but: str, *, sure: bool) -> Against:
+    """A fact, and the one that it contradicts."""
+    at = f" at {because.at:%H:%M:%S}" if because.at else ""
+    return Against(because, f"which is right: {because.source}{at}: {because.text}; but {but}", sure)
+
+
+def told_against(call: Call, proofs: Proofs) -> tuple[Against, ...]:
+    return (*_of_rows(call), *_of_the_answer(call, proofs), *_of_the_agents_process(call), *_of_lost_connections(call))
+
+
+def _of_rows(call: Call) -> Iterator[Against]:
+    for row in call.logged_failures:
+        who = row.source or "a component"
+        yield Against(
+            Because(source=row.read.source, at=row.at, text=f"{who} logged {row.state}"),
+            asks=f"what {who} meant by {row.state}: its metadata, or its own log of that time",
+            sure=True,
+        )
+
+    if call.dialled_again and Step.SIP_ANSWERED in call.logged:
+        row = call.dialled_again
+        text = f"{row.source or 'a component'} logged {row.state}, after the last row of an answer"
+        again = Because(source=row.read.source, at=row.at, text=text)
+        yield _either(again, "no row says that this one was answered", sure=False)
+
+
+def _of_the_answer(call: Call, proofs: Proofs) -> Iterator[Against]:
+    """Where nothing but a row tells of the answer, and it was logged as soon as CreateSIPParticipant had returned,
+    which had not waited for one (fact 20)."""
+    row, told = call.logged.get(Step.SIP_ANSWERED), proofs.get(Step.SIP_ANSWERED, ())
+    if row is None or any(proof.clock is Clock.LIVEKIT for proof in told):
+        return
+    for line in call.component_logs.said(Said.SIP_ACCEPTED):
+        if line.at and line.zoned and not waited_for_answer(line) and abs(row.at - line.at) <= MOMENT:
+            soon = Because(source=row.read.source, at=row.at, text=f"{row.source or 'a component'} logged {row.state}")
+            yield _either(soon, "CreateSIPParticipant had returned just then, and does not wait for that", sure=False)
+
+
+# The agent's process
+
+
+def broke_down(call: Call) -> tuple[LogLine, ...]:
+    """The lines that say that the agent's process, job or session ended by a failure; by which clock, `clock_of` says.
+    Not those of agents that came when the phone had left, or after it was handed to somebody else."""
+    logs, late = call.component_logs, came_too_late(call)
+    lines = logs.said(Said.RAISED, Said.UNRESPONSIVE, Said.EXITED, Said.SESSION_BROKE, Said.PROCESS_EXITS)
+    broke = [line for line in lines if _is_failure(line)] + [*failed_by_server(call)]
+    phones = [line.fields.get("participant", "") for line in logs.said(Said.PARTICIPANT_LEFT) if logs.is_phone(line)]
+    phone = phones[-1] if phones else call.phone.identity if call.phone else ""
+    return tuple(
+        line
+        for line in broke
+        if job_of(line) not in {identity.removeprefix("agent-") for identity in late}
+        and not transferred(call, line.at, phone)
+    )
+
+
+def _is_failure(line: LogLine) -> bool:
+    """Not of a process that ends in order, for whichever reason but this."""
+    return not line.message.lower().startswith(("process exiting", "job exiting")) or line.fields.get("reason") == (
+        "job crashed"
+    )
+
+
+def failed_by_server(call: Call) -> tuple[LogLine, ...]:
+    """The server's lines that the job failed: not since the agent left, which it says after every call (fact 12)."""
+    return tuple(
+        line
+        for line in call.component_logs.said(Said.JOB_ENDED)
+        if line.fields.get("status") == "JS_FAILED" and LEFT_ROOM not in line.fields.get("error", "")
+    )
+
+
+def clock_of(line: LogLine) -> str:
+    return Clock.WORKER.value if line.log == "worker" else Clock.LIVEKIT.value
+
+
+def phone_ends(call: Call) -> Iterator[Dated]:
+    """Until when the phone is known to have been on the line, by any source. What logs the call's end may log it when
+    the room closes, which it does some time after the last one left."""
+    yield from left(call, "SIP")
+    yield from hung_up(call)
+    for look in call.participant_lists:
+        if any(p.kind == "SIP" and p.attributes.get("sip.callStatus") in ANSWERED for p in look.participants):
+            yield look.read.now, Clock.LIVEKIT.value
+    ended = call.logged.get(Step.CALL_ENDED)
+    if ended is not None and Step.SIP_ANSWERED in call.logged:
+        yield ended.at - ROOM_CLOSES_AFTER, ended.source
+
+
+def outlived(call: Call, line: LogLine) -> Dated | None:
+    """When the phone was surely still there after this line, if it was."""
+    if line.at is None or not line.zoned or lived_on(call, line.at):
+        return None
+    own = clock_of(line)
+    later = [end for end in phone_ends(call) if end[0] - line.at > _margin(call, own, end[1])]
+    return max(later, default=None)
+
+
+def lived_on(call: Call, at: datetime) -> bool:
+    """Whether somebody talked after this moment, or the agent logged anything but the call's end."""
+    told = (call.agent_logged_last, call.talked_last)
+    return any(when - at > call.tolerance for when in told if when)
+
+
+def _of_the_agents_process(call: Call) -> Iterator[Against]:
+    for line in broke_down(call):
+        if later := outlived(call, line):
+            yield _either(because(line), f"the phone was on the line until {later[0]:%H:%M:%S} at least", sure=True)
+        elif not _was_over_before(call, line):
+            yield _either(because(line), "it may have been before the end of the call", sure=False)
+
+
+def _was_over_before(call: Call, line: LogLine) -> bool:
+    """Whether the call was surely over when it broke down: an agent may not bear that its callee hangs up."""
+    if line.at is None or not line.zoned:
+        return False
+    ended, own = call.logged.get(Step.CALL_ENDED), clock_of(line)
+    ends = [*left(call, "SIP"), *hung_up(call), *([(ended.at, ended.source)] if ended else [])]
+    return any(line.at - end[0] > _margin(call, own, end[1]) for end in ends)
+
+
+def _margin(call: Call, one: str, other: str) -> timedelta:
+    return LEFT_ALONE if one == other else call.tolerance
+
+
+# Connections
+
+
+_LOST = frozenset(
+    {
+        *("PEER_CONNECTION_DISCONNECTED", "STALE", "MESSAGE_BUS_FAILED", "NEGOTIATE_FAILED", "DATA_CHANNEL_ERROR"),
+        *("ROOM_MANAGER_STOP", "PUBLICATION_ERROR", "SUBSCRIPTION_ERROR"),
+        *("CONNECTION_TIMEOUT", "STATE_MISMATCH", "SERVER_SHUTDOWN", "MEDIA_FAILURE", "AGENT_ERROR"),
+        *("SIP_TRUNK_FAILURE", "SIP_PROTOCOL_FAILURE", "USER_REJECTED", "USER_UNAVAILABLE"),
+    }
+)
+"""Why somebody left that did not hang up: livekit-server's words (ParticipantCloseReason), and those of webhooks
+(DisconnectReason)."""
+
+
+def _of_lost_connections(call: Call) -> Iterator[Against]:
+    """A phone whose call livekit-sip says it ended in order was not lost. An agent's process that died is taken for
+    lost some time after it: the phone may have gone meanwhile."""
+    lost_phone, lost_agent = _lost(call, "SIP"), _lost(call, "AGENT")
+    if lost_phone and not any(hung_up(call)):
+        yield _either(lost_phone, "nothing says that anybody hung up", sure=True)
+    phones = [at for at, _ in left(call, "SIP")]
+    if lost_agent and lost_agent.at and (not phones or lost_agent.at - max(phones) <= LOSS_SHOWS_WITHIN):
+        yield _either(lost_agent, "it may have been lost before the phone left", sure=False)
+
+
+def _lost(call: Call, kind: str) -> Because | None:
+    """How the last participant of this kind left, where its connection was lost."""
+    logs = call.component_logs
+    told: list[tuple[datetime, str, Because]] = []
+    for line in logs.said(Said.PARTICIPANT_LEFT):
+        is_one = logs.is_agent(line) if kind == "AGENT" else logs.is_phone(line)
+        if line.at and line.zoned and is_one:
+            told.append((line.at, line.fields.get("reason", ""), because(line)))
+    for item in call.sightings:
+        if item.event == "participant_left" and item.at and any(p.kind == kind for p in item.participants):
+            who = ", ".join(p.identity for p in item.participants)
+            text = f"{who} left: {item.left_because}"
+            told.append((item.at, item.left_because, Because(source=f"webhook {item.event}", at=item.at, text=text)))
+    last = max(told, key=lambda each: each[0], default=None)
+    return last[2] if last and last[1] in _LOST else None

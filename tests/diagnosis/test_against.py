@@ -1,0 +1,237 @@
+"""Not healthy in spite of what the call's own facts say against it, whichever source has them."""
+
+import pytest
+
+from livekit_doctor.diagnosis.correlation import Subject
+from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.flow import Step, Verdict
+from livekit_doctor.settings import Flow, Settings
+from tests.diagnosis.factories import (
+    ROOM,
+    SETTINGS,
+    codes,
+    found,
+    judge,
+    line,
+    log_file,
+    row,
+    rows_only,
+    server_line,
+    worker_line,
+)
+from tests.diagnosis.test_whose_attempt import HERE, OPENED
+
+HEALTHY, NO_FAULT_SEEN, UNKNOWN = Verdict.HEALTHY, Verdict.NO_FAULT_SEEN, Verdict.UNKNOWN
+PLACED = (row(0, "call_requested"), row(0.1, "room_created"), row(0.3, "agent_dispatched"))
+WELL = (*PLACED, row(1, "agent_connected", "agent"), row(8, "sip_answered"), row(8.5, "agent_audio", "agent"))
+ENDED = row(74, "call_ended")
+LIKELY = [("agent_connected", "LKD407", "likely")]
+
+
+# By rows
+
+FAILED = (
+    *("tts_failed", "llm_error", "LLM timeout", "job_crashed", "entrypoint_failed", "exception", "fatal_error"),
+    *(
+        "one_way_audio",
+        "no_audio_detected",
+        "media_timeout",
+        "agent_unresponsive",
+        "call_dropped",
+        "agentCrashDetected",
+    ),
+)
+"""What rows of any component call a failure."""
+
+
+@pytest.mark.parametrize("state", FAILED)
+def test_a_row_that_says_so_in_its_own_words(state: str) -> None:
+    diagnosis = rows_only(900, *WELL, row(20, state, "agent"), ENDED)
+    assert diagnosis.verdict is UNKNOWN
+    assert any(state in hint for hint in diagnosis.would_settle)
+
+
+@pytest.mark.parametrize(
+    "state", ["tool_error_handled", "crm_lookup_failed", "silence_detected", "no_audio_device_needed", "session_closed"]
+)
+def test_a_row_of_something_else(state: str) -> None:
+    assert rows_only(900, *WELL, row(20, state, "agent"), ENDED).verdict is HEALTHY
+
+
+@pytest.mark.parametrize(
+    ("metadata", "verdict"),
+    [
+        ('{"status": "failed"}', UNKNOWN),
+        ('{"error": "agent crashed"}', UNKNOWN),
+        ('{"reason": "JOB_FAILED"}', UNKNOWN),
+        ('{"reason": "agent_disconnected"}', UNKNOWN),
+        ('{"status": "completed", "error": null, "outcome": "declined"}', HEALTHY),
+        ('{"error": "", "lookup": {"status": "failed"}}', HEALTHY),
+    ],
+)
+def test_what_the_row_of_the_end_says_of_it(metadata: str, verdict: Verdict) -> None:
+    assert rows_only(900, *WELL, row(74, "call_ended", metadata=metadata)).verdict is verdict
+
+
+def test_a_call_that_ends_with_a_state_of_failure() -> None:
+    flow = Flow(states={"call_failed": Step.CALL_ENDED, "call_done": Step.CALL_ENDED})
+    for state, verdict in (("call_failed", UNKNOWN), ("call_done", HEALTHY)):
+        assert rows_only(900, *WELL, row(74, state), settings=Settings(flow=flow)).verdict is verdict
+
+
+def test_a_callee_who_hung_up_before_the_agent_came() -> None:
+    """A cold start; what is said of an earlier attempt to dial does not count."""
+    dialled = (*PLACED, row(8, "sip_answered"), row(26, "agent_connected", "agent"), row(27, "agent_audio", "agent"))
+    assert rows_only(900, *dialled, ENDED).verdict is HEALTHY
+    assert rows_only(900, *dialled, row(18, "callee_hung_up"), ENDED).verdict is NO_FAULT_SEEN
+    assert rows_only(900, *dialled, row(18, "callee_hung_up"), row(73, "callee_hung_up"), ENDED).verdict is HEALTHY
+
+
+def test_a_phone_that_was_dialled_again_after_it_was_answered() -> None:
+    again = (row(30, "sip_participant_created"), row(31, "sip_ringing"))
+    assert rows_only(900, *WELL, *again, ENDED).verdict is NO_FAULT_SEEN
+    assert rows_only(900, *WELL, *again, row(40, "sip_answered"), ENDED).verdict is HEALTHY
+
+
+# The agent's process
+
+
+def with_the_worker(*lines: LogLine) -> Verdict:
+    return judge(900, *WELL, ENDED, *WORKER, *lines, settings=HERE).verdict
+
+
+def broke(seconds: float, message: str, **fields: str) -> LogLine:
+    return worker_line(seconds, message, **fields)
+
+
+WORKER = (log_file("worker"), worker_line(0.3, "received job request", dispatch_id="AD_1"))
+WORDS = (
+    "process is unresponsive, killing process",
+    "process exited with non-zero exit code -9",
+    "unhandled exception while running the job task",
+    "job process exited unexpectedly",
+    "error in entry function",
+)
+
+
+@pytest.mark.parametrize("message", WORDS)
+def test_a_process_that_broke_down_long_before_the_end(message: str) -> None:
+    assert with_the_worker() is HEALTHY
+    diagnosis = judge(900, *WELL, ENDED, *WORKER, broke(20, message), settings=HERE)
+    assert found(diagnosis) == LIKELY
+    # Within the time in which a room closes the callee may have hung up before it.
+    assert with_the_worker(broke(68, message)) is NO_FAULT_SEEN
+    assert with_the_worker(broke(90, message)) is HEALTHY
+
+
+def test_an_agent_that_went_on_after_its_entrypoint_raised() -> None:
+    talked = row(40, "user_speech", "agent")
+    diagnosis = judge(900, *WELL, talked, ENDED, *WORKER, broke(20, WORDS[2]), settings=HERE)
+    assert diagnosis.verdict is NO_FAULT_SEEN
+    assert any("unhandled exception" in hint for hint in diagnosis.would_settle)
+
+
+def test_a_session_that_its_providers_ended() -> None:
+    """The agent may be in the room still, and silent."""
+    line = broke(20, "AgentSession is closing due to unrecoverable error")
+    diagnosis = judge(900, *WELL, ENDED, *WORKER, line, settings=HERE)
+    assert found(diagnosis) == [("agent_connected", "LKD407", "possible")]
+    assert {"LKD405", "LKD408"} <= set(diagnosis.broken[0].candidates)
+
+
+# By livekit-server's and livekit-sip's logs
+
+LOGS = (log_file("server"), log_file("worker"), log_file("sip"), OPENED)
+ASKED = worker_line(0.3, "received job request", dispatch_id="AD_1")
+JOB = server_line(0.3, "assigned job to worker", room=ROOM)
+AGENT = server_line(1, "participant active", room=ROOM, participant="agent-AJ_uN4vB8sK1rTy")
+HEARD = server_line(1.1, "mediaTrack published", room=ROOM, participant="agent-AJ_uN4vB8sK1rTy", kind="audio")
+DIALLED = line("sip", 2, "Creating SIP participant", room=ROOM, call_id="SCL_1")
+PHONE = server_line(2, "participant active", room=ROOM, participant="sip_1")
+PICKED_UP = line("sip", 8, "Outbound SIP call established", room=ROOM, call_id="SCL_1")
+TOGETHER = (*LOGS, JOB, AGENT, HEARD, DIALLED, PHONE, PICKED_UP)
+
+
+def gone(seconds: float, who: str, reason: str = "CLIENT_REQUEST_LEAVE") -> LogLine:
+    kind = "SIP" if who.startswith("sip") else "AGENT"
+    return server_line(seconds, "participant closing", room=ROOM, participant=who, kind=kind, reason=reason)
+
+
+HUNG_UP = line("sip", 60, "Closing outbound call", room=ROOM, call_id="SCL_1", reason="hangup")
+LEFT = (gone(60.1, "sip_1"), gone(60.4, "agent-AJ_uN4vB8sK1rTy"))
+
+
+def by_the_logs(*lines: LogLine) -> Verdict:
+    return judge(900, *TOGETHER, ASKED, *lines, settings=HERE).verdict
+
+
+def test_a_room_that_was_deleted_when_the_agent_had_raised() -> None:
+    """Which was first, the clocks of worker and server don't tell."""
+    assert by_the_logs(HUNG_UP, *LEFT) is HEALTHY
+    for raised in (broke(59.8, WORDS[2]), broke(60.3, "process exiting", reason="job crashed")):
+        assert by_the_logs(HUNG_UP, *LEFT, raised) is NO_FAULT_SEEN
+    assert by_the_logs(HUNG_UP, *LEFT, broke(60.3, "process exiting", reason="room disconnected")) is HEALTHY
+
+
+def test_a_job_that_failed_by_the_server_while_the_phone_was_there() -> None:
+    failed = server_line(40, "job ended", status="JS_FAILED", error="process exited")
+    diagnosis = judge(900, *TOGETHER, HUNG_UP, gone(60.1, "sip_1"), failed, settings=HERE)
+    assert found(diagnosis) == LIKELY
+    ordinary = server_line(60.5, "job ended", status="JS_FAILED", error="agent worker left the room")
+    assert by_the_logs(HUNG_UP, *LEFT, ordinary) is HEALTHY
+
+
+def test_a_connection_that_was_lost() -> None:
+    """Of the phone, where livekit-sip tells of no end; of the agent, who was lost some time before it shows."""
+    lost = "PEER_CONNECTION_DISCONNECTED"
+    assert by_the_logs(gone(60, "sip_1", lost), LEFT[1]) is UNKNOWN
+    assert by_the_logs(HUNG_UP, gone(60, "sip_1", lost), LEFT[1]) is HEALTHY
+    assert by_the_logs(HUNG_UP, LEFT[0], gone(62, "agent-AJ_uN4vB8sK1rTy", lost)) is NO_FAULT_SEEN
+
+
+# An answer that a row tells of too early
+
+EARLY = (*PLACED, row(1, "agent_connected", "agent"), row(2.3, "sip_answered"), row(2.5, "agent_audio", "agent"))
+REFUSALS = [
+    ("INVITE failed: sip status: 486: Busy Here", "LKD204", "likely"),
+    ("INVITE failed: sip request timed out", "LKD205", "possible"),
+    ("max auth retry attempts reached", "LKD208", "likely"),
+    ("lookup sip.carrier.example on 10.0.0.2:53: no such host", "LKD209", "likely"),
+]
+
+
+@pytest.mark.parametrize(("error", "code", "confidence"), REFUSALS)
+def test_an_answer_that_livekit_sip_denies(error: str, code: str, confidence: str) -> None:
+    """It says of this dial that it failed; the row, that it was answered (fact 20). Both are told."""
+    failed = line("sip", 33, "SIP call failed", room=ROOM, call_id="SCL_1", error=error)
+    diagnosis = judge(900, *EARLY, row(34, "call_ended"), log_file("sip"), DIALLED, failed, settings=HERE)
+    assert found(diagnosis) == [("sip_ringing", code, confidence)]
+    assert any("edge_function logged sip_answered" in item.text for item in diagnosis.broken[0].because)
+
+
+def test_a_further_phone_that_was_refused_says_nothing_of_the_answer() -> None:
+    later = line("sip", 40, "Creating SIP participant", room=ROOM, call_id="SCL_2", participant="supervisor")
+    refused = line("sip", 44, "SIP call failed", room=ROOM, call_id="SCL_2", error=REFUSALS[0][0])
+    assert "LKD204" not in codes(judge(900, *WELL, ENDED, log_file("sip"), DIALLED, later, refused, settings=HERE))
+
+
+def test_an_answer_that_was_logged_when_the_request_returned() -> None:
+    accepted = server_line(2.2, "API SIP.CreateSIPParticipant", status="200", duration="0.1", participant="sip_1")
+    waited = server_line(2.2, "API SIP.CreateSIPParticipant", status="200", duration="6.1", participant="sip_1")
+    logs = (log_file("server"), OPENED, JOB, AGENT, HEARD, PHONE, *LEFT)
+    for request, verdict in ((accepted, NO_FAULT_SEEN), (waited, HEALTHY)):
+        assert judge(900, *EARLY, ENDED, *logs, request, settings=HERE).verdict is verdict
+
+
+# Another agent beside the call's
+
+
+def test_an_agent_beside_the_calls_own_which_has_no_worker() -> None:
+    """Whose job it is, the server's line of its assignment says."""
+    nobody = server_line(5, "not dispatching agent job since no worker is available")
+    other = server_line(0.4, "assigned job to worker", room="", room_id="", job_id="AJ_other", agent_name="Transcriber")
+    there = server_line(1, "participant active", room=ROOM, participant="agent-AJ_other", agent_name="")
+    heard = server_line(1.1, "mediaTrack published", room=ROOM, participant="agent-AJ_other", kind="audio")
+    left = gone(60.4, "agent-AJ_other")
+    lines = (nobody, other, there, heard, DIALLED, PHONE, PICKED_UP, HUNG_UP, LEFT[0], left)
+    assert "LKD101" in codes(judge(900, *LOGS, *lines, settings=SETTINGS, subject=Subject(room=ROOM)))
