@@ -173,6 +173,12 @@ class Call(Seen, frozen=True, dict=True):
         return max(last, latest.began) if last and latest.began else last
 
     @cached_property
+    def talked_since_dispatch(self) -> datetime | None:
+        """When a row last told that somebody on the phone talked, where that may have been since the last dispatch."""
+        at, began = self.talked_last, self.dispatched_at
+        return at if at is not None and (began is None or at >= began - self.tolerance) else None
+
+    @cached_property
     def known_since(self) -> datetime | None:
         """When the agent was dispatched, or else when the call is first heard of."""
         rows = [row.at for row in self.rows[:1]]

@@ -284,6 +284,7 @@ def _reached(plan: Plan, dim: str) -> str:
         " COALESCE(t12 - COALESCE(t3, open_at) <= :patience, FALSE) AS too_soon,"
         f" {lasted} AS lasted, COALESCE(failed_at >= open_at, FALSE) AS failed,"
         " COALESCE(talked_at >= open_at, FALSE) AS spoke,"
+        " COALESCE(talked_at >= GREATEST(open_at, COALESCE(t3, open_at) - :tolerance), FALSE) AS talked,"
         " COALESCE(left_at >= open_at AND t12 - left_at > :tolerance, FALSE) AS alone,"
         f" CASE WHEN t11 IS NULL THEN GREATEST({named}, {ended}) % 1000 ELSE {ZERO} END AS status FROM steps)"
     )
@@ -317,7 +318,7 @@ def _broken(plan: Plan) -> str:
     """At which step each leg broke; 0 where it did not."""
     breaks = " ".join(f"WHEN way = {way} THEN {step}" for way, step in enumerate(plan.breaks) if step)
     agent = (
-        "CASE WHEN logged AND heard AND NOT fresh AND NOT too_soon AND NOT lasted AND NOT came_before"
+        "CASE WHEN logged AND heard AND NOT fresh AND NOT too_soon AND NOT lasted AND NOT came_before AND NOT talked"
         f" THEN CASE {breaks} ELSE 0 END ELSE 0 END"
     )
     unused = ", ".join(str(step) for step in sorted(plan.not_used)) or "-1"
@@ -342,7 +343,7 @@ def _explained() -> str:
     """Why a call is unknown, and how long its steps took."""
     why = (
         "CASE WHEN verdict <> 'unknown' THEN 0 WHEN failed THEN 1 WHEN NOT logged THEN 7 WHEN future THEN 6"
-        " WHEN NOT heard THEN 2 WHEN too_soon THEN 3 WHEN lasted THEN 4 WHEN came_before THEN 5 ELSE 8 END"
+        " WHEN NOT heard THEN 2 WHEN too_soon THEN 3 WHEN lasted OR talked THEN 4 WHEN came_before THEN 5 ELSE 8 END"
     )
     gaps = ", ".join(f"t{end} - t{start} AS {name}_took" for name, (start, end) in GAPS.items())
     return f"classified AS (SELECT *, {why} AS why, {gaps} FROM judged)"

@@ -138,7 +138,9 @@ class _Call:
             and 6 not in logged
             and not failed
         )
-        holds_back = fresh or too_soon or lasted or self.came_before
+        dispatched = self.begun if t[3] is None else max(self.begun, t[3] - plan.tolerance)
+        talked = any(at >= dispatched for at in self.times(TALKED))
+        holds_back = fresh or too_soon or lasted or talked or self.came_before
         agent_step = plan.breaks[way] if logged and heard and not holds_back else 0
         phone_step = 0 if refused_at in plan.not_used else refused_at
         awaited = fresh and not future and 12 not in logged and way < 5 and plan.pending[way]
@@ -157,7 +159,7 @@ class _Call:
             left = max((at for at in self.times(AGENT_LEFT) if at >= self.begun), default=None)
             alone = left is not None and t[12] is not None and t[12] - left > plan.tolerance
             verdict = "healthy" if together and heard and not again and not alone else "no_fault_seen"
-        reasons = (failed, not logged, future, not heard, too_soon, lasted, self.came_before, True)
+        reasons = (failed, not logged, future, not heard, too_soon, lasted or talked, self.came_before, True)
         why = (1, 7, 6, 2, 3, 4, 5, 8)[reasons.index(True)] if verdict == "unknown" else 0
         phone_way = next((place for place in (4, 3, 2, 1) if PHONE[place - 1] in logged), 0)
         return Judged(
