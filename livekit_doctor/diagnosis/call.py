@@ -194,7 +194,7 @@ class Call(Seen, frozen=True, dict=True):
             return ()
         if began is None:  # a person picked them for this call
             return tuple(
-                line for line in self.component_logs.anywhere(*what) if line.read.excerpt and _is_of(line, name)
+                line for line in self.component_logs.anywhere(*what) if line.read.excerpt and is_by_name(line, name)
             )
         first, last = (began + offset for offset in AROUND_DISPATCH)
         logs = self.component_logs
@@ -203,11 +203,15 @@ class Call(Seen, frozen=True, dict=True):
         return tuple(
             line
             for line in self.component_logs.anywhere(*what)
-            if _is_of(line, name) and line.at is not None and first <= line.at <= last
+            if is_by_name(line, name) and line.at is not None and first <= line.at <= last
         )
 
 
-def _is_of(line: LogLine, agent_name: str) -> bool:
+BY_NAME = (Said.NO_ANSWER, Said.NOBODY_FREE, Said.TIMED_OUT)
+"""What the server says of a job by its agent's name alone; of one that it asked a worker for it may name the room."""
+
+
+def is_by_name(line: LogLine, agent_name: str) -> bool:
     """Whether a line names this agent, and neither a room nor a job: of others the name says nothing."""
     fields = line.fields
     return fields.get("agent_name") == agent_name and not (fields.get("room") or fields.get("job_id"))
