@@ -149,3 +149,25 @@ def test_a_job_that_failed_long_after_its_beginning() -> None:
 
 def afterwards_of_server(*lines: LogLine) -> Diagnosis:
     return judge(900, log_file("server"), *lines, settings=HERE, subject=Subject(room=ROOM))
+
+
+def test_a_process_that_does_not_end_in_time() -> None:
+    blocked = worker_line(100, "process is unresponsive, killing process")
+    exits = worker_line(95.5, "process exiting", reason="room disconnected")
+    rows = [*PLACED, row(60, "call_ended")]
+    assert "LKD415" in codes(by_rows_and(blocked, rows=rows))
+    assert "LKD415" not in codes(by_rows_and(exits, blocked, rows=rows))
+
+
+def test_a_state_that_was_logged_is_not_missing() -> None:
+    """The first job's process crashed, and the second went well; the worker's clock is an hour ahead."""
+    came = [row(6.8, "agent_entrypoint_called", "agent"), row(6.9, "agent_connected", "agent")]
+    first, second = (
+        worker_line(3600 + at, "received job request", job_id=job, dispatch_id=dispatch)
+        for at, job, dispatch in ((0.3, "AJ_1", "AD_1"), (6.2, "AJ_2", "AD_2"))
+    )
+    crashed = worker_line(3601, "process exited with non-zero exit code 1", job_id="AJ_1")
+    lines = (log_file("worker", last=3700), first, crashed, second)
+    rows = [*PLACED, *came, row(60, "call_ended")]
+    told = judge(9000, *rows, *lines, settings=HERE, subject=Subject(call_id=CALL))
+    assert told.verdict is Verdict.UNKNOWN

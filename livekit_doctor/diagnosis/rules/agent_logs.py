@@ -34,7 +34,7 @@ def entrypoint_failed(call: Call, proofs: Proofs) -> Finding | None:
     """LKD405: the entrypoint raised, or its process died, before the agent was in the room."""
     if _agent_was_there(call, proofs) or _media_failures(call):
         return None
-    unresponsive = call.component_logs.said(Said.UNRESPONSIVE)
+    unresponsive = _blocked(call)
     raised = call.component_logs.said(Said.RAISED)
     exited = () if unresponsive else call.component_logs.said(Said.EXITED)
     lines = (*raised, *exited)
@@ -80,7 +80,7 @@ def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
     if _agent_was_there(call, proofs) or call.component_logs.said(Said.RAISED) or _media_failures(call):
         return None
     logs = call.component_logs
-    returned, unresponsive = logs.said(Said.RETURNED)[-1:], logs.said(Said.UNRESPONSIVE)
+    returned, unresponsive = logs.said(Said.RETURNED)[-1:], _blocked(call)
     if not unresponsive and logs.said(Said.EXITED):
         return None
     lines = returned or (*logs.said(Said.SLOW_TO_CONNECT), *unresponsive)
@@ -282,6 +282,13 @@ def _sure(call: Call, line: LogLine) -> Confidence | None:
 
 def _is_at_once(began: datetime, ended: datetime) -> bool:
     return timedelta(0) <= ended - began <= JOINS_NOT_WITHIN
+
+
+def _blocked(call: Call) -> tuple[LogLine, ...]:
+    """The lines of a process that did not answer: not of one that was on its way out by then."""
+    logs = call.component_logs
+    exits = logs.said(Said.PROCESS_EXITS)
+    return tuple(line for line in logs.said(Said.UNRESPONSIVE) if not any(is_above(one, line) for one in exits))
 
 
 def _broke_off(call: Call, line: LogLine) -> bool:
