@@ -227,11 +227,16 @@ def _opened(mapping: Mapping) -> str:
     after it had ended."""
     numbers = range(1, mapping.openings + 1)
     names = [(f"f{step}", f"l{step}") if (step := mapping.opening_of(n)) else (f"fo{n}", f"lo{n}") for n in numbers]
-    pairs = [f"CASE WHEN {last} > {first} AND moved_at < {last} THEN {last} END" for first, last in names]
+    # Not one that was delivered again while the phone was on the line, and of which nothing but the end came.
+    since = ", ".join(f"COALESCE(l{step}, {ZERO})" for step in range(3, 12))
+    quiet = f"GREATEST({since}) < {{0}} AND COALESCE(f12 >= {{0}}, TRUE)"
+    repeated = f"COALESCE(f11 < {{0}} AND {quiet}, FALSE)"
+    again = f"CASE WHEN {{0}} > {{1}} AND moved_at < {{0}} AND NOT {repeated} THEN {{0}} END"
+    pairs = [again.format(last, first) for first, last in names]
     after = [f"CASE WHEN l{step} > f12 + :tolerance THEN l{step} END" for step in (3, 8)]
-    again = ", ".join(f"COALESCE({each}, {NEVER})" for each in (*pairs, *after))
+    began = ", ".join(f"COALESCE({each}, {NEVER})" for each in (*pairs, *after))
     return (
-        f"opened AS (SELECT *, LEAST({again}) AS again_at FROM calls WHERE first_at >= :before AND first_at < :until)"
+        f"opened AS (SELECT *, LEAST({began}) AS again_at FROM calls WHERE first_at >= :before AND first_at < :until)"
     )
 
 

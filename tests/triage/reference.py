@@ -99,7 +99,7 @@ class _Call:
         moved = min((at for at, code, _ in self.every if code not in (1, 2)), default=None)
         for pair in opening:
             own = [at for at, _, row in self.every if (row.state or "", row.source or "") == pair]
-            if own and max(own) > min(own) and moved is not None and moved < max(own):
+            if own and max(own) > min(own) and moved is not None and moved < max(own) and not self._repeated(max(own)):
                 begun.append(max(own))
         ended = min(self.times(12), default=None)
         for step in (3, 8):
@@ -107,6 +107,12 @@ class _Call:
             if ended is not None and last is not None and last > ended + self.plan.tolerance:
                 begun.append(last)
         return min(begun, default=None)
+
+    def _repeated(self, at: int) -> bool:
+        """Whether it was delivered again while the phone was on the line, and nothing but the end came of it."""
+        answered, ended = self.times(11), self.times(12)
+        quiet = max(self.times(*range(3, 12)), default=0) < at
+        return bool(answered) and min(answered) < at and quiet and (not ended or min(ended) >= at)
 
     def since(self, step: int, moment: int) -> int | None:
         """The step's first time where that is not before this moment, else its last one."""
