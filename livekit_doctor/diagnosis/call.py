@@ -187,6 +187,12 @@ class Call(Seen, frozen=True, dict=True):
         return max(last, latest.began) if last and latest.began else last
 
     @cached_property
+    def talked_since_dispatch(self) -> datetime | None:
+        """When a row last told that somebody on the phone talked, where that may have been since the last dispatch."""
+        at, began = self.talked_last, self.dispatched_at
+        return at if at is not None and (began is None or at >= began - self.tolerance) else None
+
+    @cached_property
     def known_since(self) -> datetime | None:
         """When the agent was dispatched, or else when the call is first heard of."""
         rows = [row.at for row in self.rows[:1]]
@@ -202,7 +208,7 @@ class Call(Seen, frozen=True, dict=True):
             return ()
         if began is None:  # a person picked them for this call
             return tuple(
-                line for line in self.component_logs.anywhere(*what) if line.read.excerpt and _is_of(line, name)
+                line for line in self.component_logs.anywhere(*what) if line.read.excerpt and is_by_name(line, name)
             )
         first, last = (began + offset for offset in AROUND_DISPATCH)
         logs = self.component_logs
@@ -211,11 +217,15 @@ class Call(Seen, frozen=True, dict=True):
         return tuple(
             line
             for line in self.component_logs.anywhere(*what)
-            if _is_of(line, name) and line.at is not None and first <= line.at <= last
+            if is_by_name(line, name) and line.at is not None and first <= line.at <= last
         )
 
 
-def _is_of(line: LogLine, agent_name: str) -> bool:
+BY_NAME = (Said.NO_ANSWER, Said.NOBODY_FREE, Said.TIMED_OUT)
+"""What the server says of a job by its agent's name alone; of one that it asked a worker for it may name the room."""
+
+
+def is_by_name(line: LogLine, agent_name: str) -> bool:
     """Whether a line names this agent, and neither a room nor a job: of others the name says nothing."""
     fields = line.fields
     return fields.get("agent_name") == agent_name and not (fields.get("room") or fields.get("job_id"))

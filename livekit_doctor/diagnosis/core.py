@@ -6,7 +6,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from livekit_doctor import catalogue
-from livekit_doctor.diagnosis import correlation, excerpts, horizon
+from livekit_doctor.diagnosis import contradicted, correlation, excerpts, horizon
 from livekit_doctor.diagnosis.against import told_against
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.correlation import Subject
@@ -21,7 +21,7 @@ from livekit_doctor.diagnosis.result import (
     RoomResult,
     StepResult,
 )
-from livekit_doctor.diagnosis.rules import CALL_RULES, SECOND_LOOKS, agents, dialled_by_agent, jobs, rows
+from livekit_doctor.diagnosis.rules import CALL_RULES, SECOND_LOOKS, agents, dialled_by_agent, jobs, missed, rows
 from livekit_doctor.diagnosis.settling import would_settle
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.timeline import timeline, undated
@@ -107,7 +107,8 @@ def _diagnose(call: Call) -> Diagnosis:
     on_the_way = any(_is_on_the_way_to_the_agent(finding) for finding in findings)
     if not on_the_way and not call.served_by_other and not _awaited(call, proofs):
         findings.extend(filter(None, [rows.never_logged(call, proofs)]))
-    used = (finding for finding in findings if finding.step not in call.settings.flow.not_used)
+    stand = contradicted.weighed(call, proofs, findings)
+    used = (finding for finding in stand if finding.step not in call.settings.flow.not_used)
     findings = horizon.consequences_left_out(used)
     broken = _with_consequences(call, proofs, _primary_first(_break_of_each_leg(call, proofs, findings)))
     steps = _steps(call, proofs, broken)
@@ -142,7 +143,7 @@ def _is_on_the_way_to_the_agent(finding: Finding) -> bool:
 
 _UNREACHED = {
     "LKD417": Step.ENTRYPOINT_CALLED,
-    **dict.fromkeys(("LKD406", "LKD415", "LKD416"), Step.AGENT_CONNECTED),
+    **dict.fromkeys(contradicted.NEVER_CONNECTED, Step.AGENT_CONNECTED),
     **dict.fromkeys(("LKD205", "LKD209"), Step.SIP_RINGING),
     "LKD206": Step.SIP_ANSWERED,
 }
@@ -314,7 +315,7 @@ def _pending_in_room(call: Call, proofs: Proofs, step: Step) -> bool:
                 return False
             return age(call, proofs, Step.ROOM_CREATED) is not None
         case Step.JOB_ASSIGNED if Step.AGENT_DISPATCHED in proofs:
-            return not jobs.all_declined(call) and not jobs.job_is_late(call, proofs)
+            return not jobs.all_declined(call) and not missed.job_is_late(call, proofs)
         case Step.AGENT_CONNECTED if Step.AGENT_DISPATCHED in proofs:
             return not agents.agent_is_late(call, proofs)
         case Step.AGENT_AUDIO:

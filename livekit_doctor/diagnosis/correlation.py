@@ -134,7 +134,28 @@ def attempts(rows: Iterable[LogRow], flow: Flow, tolerance: timedelta) -> tuple[
             current = _Attempt(row.call_id)
             result.append(current)
         current.add(row, step)
-    return tuple(tuple(attempt.rows) for attempt in result)
+    return tuple(tuple(attempt.rows) for attempt in _without_repeated(result, steps))
+
+
+def _without_repeated(result: list[_Attempt], steps: dict[str, Step | None]) -> list[_Attempt]:
+    """Without an opening that was delivered again in mid-call, which whoever places the call finds open: the phone had
+    been answered, and nothing but the end came of it."""
+    kept: list[_Attempt] = []
+    for attempt in result:
+        before = next((one for one in reversed(kept) if one.call_id == attempt.call_id), None)
+        of_it = {steps[row.state] for row in attempt.rows} - {None}
+        if (
+            before is not None
+            and of_it <= {*_OPENING, Step.CALL_ENDED}
+            and not before.ended
+            and attempt.rooms <= before.rooms
+            and any(steps[row.state] is Step.SIP_ANSWERED for row in before.rows)
+        ):
+            before.rows += attempt.rows
+            before.ended |= attempt.ended
+        else:
+            kept.append(attempt)
+    return kept
 
 
 def mentions(text: str, call_id: str) -> bool:

@@ -229,11 +229,16 @@ def _opened(mapping: Mapping) -> str:
     after it had ended."""
     numbers = range(1, mapping.openings + 1)
     names = [(f"f{step}", f"l{step}") if (step := mapping.opening_of(n)) else (f"fo{n}", f"lo{n}") for n in numbers]
-    pairs = [f"CASE WHEN {last} > {first} AND moved_at < {last} THEN {last} END" for first, last in names]
+    # Not one that was delivered again while the phone was on the line, and of which nothing but the end came.
+    since = ", ".join(f"COALESCE(l{step}, {ZERO})" for step in range(3, 12))
+    quiet = f"GREATEST({since}) < {{0}} AND COALESCE(f12 >= {{0}}, TRUE)"
+    repeated = f"COALESCE(f11 < {{0}} AND {quiet}, FALSE)"
+    again = f"CASE WHEN {{0}} > {{1}} AND moved_at < {{0}} AND NOT {repeated} THEN {{0}} END"
+    pairs = [again.format(last, first) for first, last in names]
     after = [f"CASE WHEN l{step} > f12 + :tolerance THEN l{step} END" for step in (3, 8)]
-    again = ", ".join(f"COALESCE({each}, {NEVER})" for each in (*pairs, *after))
+    began = ", ".join(f"COALESCE({each}, {NEVER})" for each in (*pairs, *after))
     return (
-        f"opened AS (SELECT *, LEAST({again}) AS again_at FROM calls WHERE first_at >= :before AND first_at < :until)"
+        f"opened AS (SELECT *, LEAST({began}) AS again_at FROM calls WHERE first_at >= :before AND first_at < :until)"
     )
 
 
@@ -289,6 +294,7 @@ def _reached(plan: Plan, dim: str) -> str:
         " COALESCE(t12 - COALESCE(t3, open_at) <= :patience, FALSE) AS too_soon,"
         f" {lasted} AS lasted, COALESCE(failed_at >= open_at, FALSE) AS failed,"
         " COALESCE(talked_at >= open_at, FALSE) AS spoke,"
+        " COALESCE(talked_at >= GREATEST(open_at, COALESCE(t3, open_at) - :tolerance), FALSE) AS talked,"
         " COALESCE(left_at >= open_at AND t12 - left_at > :tolerance, FALSE) AS alone,"
         f" CASE WHEN t11 IS NULL THEN GREATEST({named}, {ended}) % 1000 ELSE {ZERO} END AS status FROM steps)"
     )
@@ -322,7 +328,7 @@ def _broken(plan: Plan) -> str:
     """At which step each leg broke; 0 where it did not."""
     breaks = " ".join(f"WHEN way = {way} THEN {step}" for way, step in enumerate(plan.breaks) if step)
     agent = (
-        "CASE WHEN logged AND heard AND NOT fresh AND NOT too_soon AND NOT lasted AND NOT came_before"
+        "CASE WHEN logged AND heard AND NOT fresh AND NOT too_soon AND NOT lasted AND NOT came_before AND NOT talked"
         f" THEN CASE {breaks} ELSE 0 END ELSE 0 END"
     )
     unused = ", ".join(str(step) for step in sorted(plan.not_used)) or "-1"
@@ -347,7 +353,7 @@ def _explained() -> str:
     """Why a call is unknown, and how long its steps took."""
     why = (
         "CASE WHEN verdict <> 'unknown' THEN 0 WHEN failed THEN 1 WHEN NOT logged THEN 7 WHEN future THEN 6"
-        " WHEN NOT heard THEN 2 WHEN too_soon THEN 3 WHEN lasted THEN 4 WHEN came_before THEN 5 ELSE 8 END"
+        " WHEN NOT heard THEN 2 WHEN too_soon THEN 3 WHEN lasted OR talked THEN 4 WHEN came_before THEN 5 ELSE 8 END"
     )
     gaps = ", ".join(f"t{end} - t{start} AS {name}_took" for name, (start, end) in GAPS.items())
     return f"classified AS (SELECT *, {why} AS why, {gaps} FROM judged)"

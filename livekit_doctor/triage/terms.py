@@ -21,7 +21,7 @@ REASONS = (
     "a state says that it failed",
     "a component logs nothing that is a step",
     "it ended before its agent's time was up",
-    "it was answered and lasted, and the agent logs nothing",
+    "it lasted, or somebody on the phone talked, and no row shows its agent",
     "it was dispatched again after an agent had come",
     "its last row is from the future",
     "no row of it is a step",

@@ -67,6 +67,16 @@ def test_the_same_opening_again_is_another_attempt(rooms: tuple[str, str]) -> No
     assert [attempt.number for attempt in reverse.attempts] == [1, 2]
 
 
+def test_an_opening_that_is_delivered_again_in_mid_call() -> None:
+    """The phone is on the line, and nothing but the end comes of it."""
+    before = [*served(0), row(8, "sip_answered")]
+    again = [row(40, "call_requested"), row(40.1, "room_created")]
+    assert len(split(*before, *again, row(60, "call_ended"))) == 1
+    assert len(split(*before, *again, row(41, "agent_dispatched"), row(60, "call_ended"))) == 2
+    assert len(split(*before, row(30, "call_ended"), *again)) == 2
+    assert len(split(*served(0), *again)) == 2
+
+
 def test_a_call_that_goes_on_after_it_had_ended_is_another_attempt() -> None:
     rows = [row(0, "agent_dispatched"), row(30, "call_ended"), row(40, "agent_dispatched")]
     assert len(split(*rows)) == 2

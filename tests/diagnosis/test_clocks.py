@@ -14,6 +14,7 @@ from tests.diagnosis.test_component_logs import (
     afterwards,
     created,
     registered,
+    request_failed,
     server_registered,
     sip_line,
 )
@@ -61,4 +62,6 @@ def test_no_line_is_later_than_the_moment_at_which_it_was_read() -> None:
     known = registered(55, **OF_WORKER)
     in_time, ahead = (look(32.5, dispatch(created=made)) for made in (24, 10))
     assert codes(judge(32.5, *in_time, read_now, replace(known, read=read_now.read), settings=HERE)) == []
-    assert codes(judge(32.5, *ahead, read_now, replace(known, read=read_now.read), settings=HERE)) == ["LKD109"]
+    unanswered = request_failed("no response from servers", 11)
+    told = judge(32.5, *ahead, read_now, replace(known, read=read_now.read), unanswered, settings=HERE)
+    assert codes(told) == ["LKD109"]

@@ -69,12 +69,16 @@ def registered(seconds: float, name: str = AGENT, url: str = "wss://calls.exampl
     return replace(message, fields=known | fields)
 
 
-def server_registered(seconds: float, name: str = AGENT, job_type: str = "JT_ROOM") -> LogLine:
-    return server_line(seconds, "worker registered", agent_name=name, job_type=job_type, **WITHOUT_ROOM)
+def server_registered(seconds: float, name: str = AGENT, job_type: str = "JT_ROOM", worker_id: str = "") -> LogLine:
+    fields = {"agent_name": name, "job_type": job_type, "worker_id": worker_id, **WITHOUT_ROOM}
+    return server_line(seconds, "worker registered", **fields)
 
 
 def gone(seconds: float) -> LogLine:
     return server_line(seconds, "last worker deregistered", **WITHOUT_ROOM)
+
+
+SAME_DRAINS = [registered(-60), worker_line(-5, "draining worker", **OF_WORKER)]
 
 
 def stuck(*lines: Observation | Iterable[Observation], settings: Settings = HERE) -> Diagnosis:
@@ -112,7 +116,7 @@ DISPATCHED = Step.AGENT_DISPATCHED.value
         ([NO_WORKER, registered(-60, url="wss://staging.example.com")], "LKD104", "likely"),
         ([registered(-60, url="wss://staging.example.com")], "LKD104", "likely"),
         ([NO_WORKER, worker_line(-9, "failed to connect to livekit, retrying in 2s", **OF_WORKER)], "LKD105", "proven"),
-        ([registered(-60), worker_line(-5, "draining worker", **OF_WORKER)], "LKD108", "likely"),
+        ([server_registered(-60, worker_id="AW_c5Dg7Hj2Lq9w"), *SAME_DRAINS], "LKD108", "likely"),
         ([NO_WORKER, server_registered(2)], "LKD109", "proven"),
         ([NO_WORKER, server_registered(-99), gone(-90), registered(2)], "LKD109", "proven"),
         ([request_failed("no response from servers"), server_registered(-60, job_type="JT_PUBLISHER")], "LKD110", ""),

@@ -23,6 +23,7 @@ from tests.diagnosis.factories import (
     worker_line,
 )
 from tests.diagnosis.test_component_logs import (
+    CLOSED,
     HERE,
     JOB,
     NO_WORKER,
@@ -160,6 +161,7 @@ def test_where_the_moment_is_not_known_all_lines_count() -> None:
 
 OLD_DRAINS = in_file("old.log", registered(-600, worker_id=OLD), drains(-5, OLD))
 NEW_IS_THERE = in_file("new.log", registered(-60, worker_id=NEW))
+NEW_IS_KNOWN = [server_registered(-60, worker_id=NEW), *NEW_IS_THERE]
 
 
 @pytest.mark.parametrize(
@@ -179,10 +181,10 @@ NEW_IS_THERE = in_file("new.log", registered(-60, worker_id=NEW))
 def test_a_worker_that_did_not_drain_may_have_been_full(lines: list[LogLine]) -> None:
     item = broken(stuck(*lines, BUSY), "LKD402")
     assert {"LKD103", "LKD108"} <= set(item.candidates)
-    ((_, code, confidence),) = found(afterwards(created(0), *lines, BUSY))
+    ((_, code, confidence),) = found(afterwards(created(0), CLOSED, *lines, BUSY))
     assert (code, confidence) in [("LKD103", "possible"), ("LKD108", "possible")]
     other = {"LKD103": "LKD108", "LKD108": "LKD103"}[code]
-    assert other in broken(afterwards(created(0), *lines, BUSY), code).candidates
+    assert other in broken(afterwards(created(0), CLOSED, *lines, BUSY), code).candidates
     assert "LKD108" not in [one.code for one in stuck(*lines).broken], "nobody says that none was free"
 
 
@@ -196,9 +198,12 @@ def test_a_worker_that_was_full_beside_one_that_drained() -> None:
     "others",
     [
         pytest.param([], id="no other"),
-        pytest.param([*NEW_IS_THERE, *in_file("new.log", drains(-3, NEW))], id="all drain"),
-        pytest.param([*NEW_IS_THERE, closed(-30, NEW)], id="the other had gone"),
-        pytest.param(in_file("new.log", registered(2, worker_id=NEW)), id="the other came later"),
+        pytest.param([*NEW_IS_KNOWN, *in_file("new.log", drains(-3, NEW))], id="all drain"),
+        pytest.param([*NEW_IS_KNOWN, closed(-30, NEW)], id="the other had gone"),
+        pytest.param(
+            [server_registered(2, worker_id=NEW), *in_file("new.log", registered(2, worker_id=NEW))],
+            id="the other came later",
+        ),
         pytest.param(in_file("new.log", registered(-60, "Back Office 9", worker_id=NEW)), id="another agent's"),
         pytest.param(
             in_file("new.log", registered(-60, worker_id=NEW, url="wss://staging.example.com")), id="another server's"
@@ -206,7 +211,16 @@ def test_a_worker_that_was_full_beside_one_that_drained() -> None:
     ],
 )
 def test_all_that_were_there_drained(others: list[LogLine]) -> None:
-    assert found(stuck(*OLD_DRAINS, *others, BUSY)) == [(JOB, "LKD108", "proven")]
+    assert found(stuck(server_registered(-600, worker_id=OLD), *OLD_DRAINS, *others, BUSY)) == [
+        (JOB, "LKD108", "proven")
+    ]
+
+
+def test_one_pod_of_a_rolling_deploy() -> None:
+    """Its log tells of no other: the new one may be full, or be asked and hang."""
+    for alone in (stuck(*OLD_DRAINS), stuck(*OLD_DRAINS, BUSY)):
+        assert found(alone)[0][1:] in [("LKD402", "likely"), ("LKD103", "likely")]
+        assert "LKD108" in alone.broken[0].candidates
 
 
 def test_a_drained_worker_that_the_server_did_not_know_any_more() -> None:
@@ -268,9 +282,10 @@ def test_a_log_from_the_end_of_time() -> None:
 
 
 def test_a_successor_drains() -> None:
-    assert found(stuck(*FOLLOWED, drains(-5))) == [(JOB, "LKD108", "likely")]
-    assert found(stuck(*FOLLOWED, drains(-5), BUSY)) == [(JOB, "LKD108", "likely")]
-    assert found(stuck(*FOLLOWED, closed(-4000, OLD), drains(-5), BUSY)) == [(JOB, "LKD108", "proven")]
+    told = (server_registered(-7200, worker_id=OLD), server_registered(-3600, worker_id=NEW), *FOLLOWED)
+    assert found(stuck(*told, drains(-5))) == [(JOB, "LKD108", "likely")]
+    assert found(stuck(*told, drains(-5), BUSY)) == [(JOB, "LKD108", "likely")]
+    assert found(stuck(*told, closed(-4000, OLD), drains(-5), BUSY)) == [(JOB, "LKD108", "proven")]
 
 
 # LKD105: a worker that does not reach its server

@@ -100,7 +100,7 @@ class _Call:
         moved = min((at for at, code, _ in self.every if code not in (1, 2)), default=None)
         for pair in opening:
             own = [at for at, _, row in self.every if (row.state or "", row.source or "") == pair]
-            if own and max(own) > min(own) and moved is not None and moved < max(own):
+            if own and max(own) > min(own) and moved is not None and moved < max(own) and not self._repeated(max(own)):
                 begun.append(max(own))
         ended = min(self.times(12), default=None)
         for step in (3, 8):
@@ -108,6 +108,12 @@ class _Call:
             if ended is not None and last is not None and last > ended + self.plan.tolerance:
                 begun.append(last)
         return min(begun, default=None)
+
+    def _repeated(self, at: int) -> bool:
+        """Whether it was delivered again while the phone was on the line, and nothing but the end came of it."""
+        answered, ended = self.times(11), self.times(12)
+        quiet = max(self.times(*range(3, 12)), default=0) < at
+        return bool(answered) and min(answered) < at and quiet and (not ended or min(ended) >= at)
 
     def since(self, step: int, moment: int) -> int | None:
         """The step's first time where that is not before this moment, else its last one."""
@@ -139,7 +145,9 @@ class _Call:
             and 6 not in logged
             and not failed
         )
-        holds_back = fresh or too_soon or lasted or self.came_before
+        dispatched = self.begun if t[3] is None else max(self.begun, t[3] - plan.tolerance)
+        talked = any(at >= dispatched for at in self.times(TALKED))
+        holds_back = fresh or too_soon or lasted or talked or self.came_before
         agent_step = plan.breaks[way] if logged and heard and not holds_back else 0
         phone_step = 0 if refused_at in plan.not_used else refused_at
         awaited = fresh and not future and 12 not in logged and way < 5 and plan.pending[way]
@@ -160,7 +168,7 @@ class _Call:
             dialled, answered_last = max(self.times(8, 9, 10), default=0), max(self.times(11), default=None)
             redialled = answered_last is not None and dialled - answered_last > plan.tolerance
             verdict = "healthy" if together and heard and not (again or alone or redialled) else "no_fault_seen"
-        reasons = (failed, not logged, future, not heard, too_soon, lasted, self.came_before, True)
+        reasons = (failed, not logged, future, not heard, too_soon, lasted or talked, self.came_before, True)
         why = (1, 7, 6, 2, 3, 4, 5, 8)[reasons.index(True)] if verdict == "unknown" else 0
         phone_way = next((place for place in (4, 3, 2, 1) if PHONE[place - 1] in logged), 0)
         return Judged(

@@ -8,6 +8,7 @@ or else the line must have come soon after the job.
 
 import re
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -20,6 +21,7 @@ from livekit_doctor.diagnosis.own_lines import is_above
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.agents import agent_is_late
 from livekit_doctor.diagnosis.rules.looks import finding
+from livekit_doctor.diagnosis.rules.sought import is_address
 from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, meaning
 from livekit_doctor.diagnosis.times import JOINS_NOT_WITHIN, MEDIA_GIVEN_UP, MEDIA_TAKES, SAID_TO_BE_SLOW
 from livekit_doctor.evidence.observations import LogLine
@@ -33,7 +35,7 @@ def entrypoint_failed(call: Call, proofs: Proofs) -> Finding | None:
     """LKD405: the entrypoint raised, or its process died, before the agent was in the room."""
     if _agent_was_there(call, proofs) or _media_failures(call):
         return None
-    unresponsive = call.component_logs.said(Said.UNRESPONSIVE)
+    unresponsive = _blocked(call)
     raised = call.component_logs.said(Said.RAISED)
     exited = () if unresponsive else call.component_logs.said(Said.EXITED)
     lines = (*raised, *exited)
@@ -45,8 +47,9 @@ def entrypoint_failed(call: Call, proofs: Proofs) -> Finding | None:
         kind = "raised" if raised else "killed" if _killed(exited) else "exited"
         return _finding(call, "LKD405", Step.ENTRYPOINT_CALLED, sure, shown, detail=detail, kind=kind)
     ended = failed_by_server(call)
-    if ended and not unresponsive and not call.component_logs.has("worker"):
-        shown = [because(ended[-1], "the job failed, and no agent had been in the room")]
+    if ended and not unresponsive and not call.component_logs.has("worker") and _sure(call, ended[-1]):
+        none_came = ", and no agent had been in the room" if _never_seen(call) else " soon after it was taken"
+        shown = [because(ended[-1], f"the job failed{none_came}")]
         return _finding(call, "LKD405", Step.ENTRYPOINT_CALLED, POSSIBLE, shown)
     asked, died = call.component_logs.said(Said.ASKED), _after_it_was_asked(call, Said.PROCESS_DIED)
     if died and _sure(call, died[0]):
@@ -78,7 +81,7 @@ def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
     if _agent_was_there(call, proofs) or call.component_logs.said(Said.RAISED) or _media_failures(call):
         return None
     logs = call.component_logs
-    returned, unresponsive = logs.said(Said.RETURNED)[-1:], logs.said(Said.UNRESPONSIVE)
+    returned, unresponsive = logs.said(Said.RETURNED)[-1:], _blocked(call)
     if not unresponsive and logs.said(Said.EXITED):
         return None
     lines = returned or (*logs.said(Said.SLOW_TO_CONNECT), *unresponsive)
@@ -170,12 +173,19 @@ def job_taken_by_stray_worker(call: Call, proofs: Proofs) -> Finding | None:
     known = sorted({line.fields["worker_id"] for line in _registered_workers(call)})
     text = f"{taken.job_id} is with {worker_id}; the workers of the logs are {', '.join(known)}"
     shown = [Because(source=taken.source, at=taken.at, text=text)]
-    configured, sure = len(call.settings.workers), POSSIBLE
-    if 0 < configured <= len(_logs_spanning_job(call)):
+    configured, sure = call.settings.workers, POSSIBLE
+    each = all(_is_one_worker(worker.url) for worker in configured) and not failed_by_server(call)
+    if each and 0 < len(configured) <= len(_logs_spanning_job(call)):
         text = "each worker that is configured has its log here, and none of them was asked"
         shown.append(Because(source="configuration", text=text))
         sure = LIKELY
     return _finding(call, "LKD111", Step.ENTRYPOINT_CALLED, sure, shown, detail=worker_id)
+
+
+def _is_one_worker(url: str) -> bool:
+    """Whether an endpoint is one worker's own: behind a name, as a service's, there may be several replicas."""
+    host = urlsplit(url).hostname or ""
+    return host == "localhost" or is_address(host)
 
 
 def _logs_spanning_job(call: Call) -> set[str]:
@@ -276,6 +286,13 @@ def _sure(call: Call, line: LogLine) -> Confidence | None:
 
 def _is_at_once(began: datetime, ended: datetime) -> bool:
     return timedelta(0) <= ended - began <= JOINS_NOT_WITHIN
+
+
+def _blocked(call: Call) -> tuple[LogLine, ...]:
+    """The lines of a process that did not answer: not of one that was on its way out by then."""
+    logs = call.component_logs
+    exits = logs.said(Said.PROCESS_EXITS)
+    return tuple(line for line in logs.said(Said.UNRESPONSIVE) if not any(is_above(one, line) for one in exits))
 
 
 def _broke_off(call: Call, line: LogLine) -> bool:

@@ -3,14 +3,12 @@
 The server says what became of a job request, the worker whether it was asked, and in which state it was.
 """
 
-from collections.abc import Iterator
-
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.correlation import Subject, pasted_rooms
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs
-from livekit_doctor.diagnosis.rules import sought
+from livekit_doctor.diagnosis.rules import missed, sought
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import (
     ANSWERED_WITHIN,
@@ -36,8 +34,10 @@ def worker_draining(call: Call, proofs: Proofs) -> Finding | None:
         last = draining[-1]
         shown = [because(last, "the worker was draining"), *map(because, busy or sought.no_answer(call))]
         sure = len(shown) > 1 and sought.by_name(call, last.at) is LIKELY and not _is_any_replaced(call)
+        # Beside one that drains there is the new one of a deploy: where its log is not here, that may be why.
         confidence = PROVEN if sure else LIKELY
-        return sought.unassigned(call, "LKD108", confidence if is_dated(last) else POSSIBLE, shown)
+        known = is_dated(last) and sought.all_are_known(call)
+        return sought.unassigned(call, "LKD108", confidence if known else POSSIBLE, shown)
     shown = [because(line, "a worker was draining") for line in draining or _drain_of_one(call)]
     if not shown or not busy:
         return None
@@ -89,17 +89,19 @@ def nobody_answered(call: Call, proofs: Proofs) -> Finding | None:
 
 def job_request_too_slow(call: Call, proofs: Proofs) -> Finding | None:
     """LKD403: a worker was asked, and its answer came too late or never: the job is lost (fact 11)."""
-    if sought.has_job(call, proofs):
+    worker, asked = call.component_logs.said(Said.ASSIGNMENT_LATE), call.component_logs.said(Said.ASKED)
+    # By the name alone it counts where nothing tells of the call's own request.
+    by_name = () if worker or asked else call.lines_by_name(Said.TIMED_OUT)
+    server = call.component_logs.said(Said.TIMED_OUT) or by_name
+    if missed.is_not_missed(call, proofs, server):
         return None
-    server, worker = call.component_logs.said(Said.TIMED_OUT), call.component_logs.said(Said.ASSIGNMENT_LATE)
-    asked = call.component_logs.said(Said.ASKED)
     if not server and not worker:
         return None
     last = max((line.at for line in server if line.at), default=None)
     # By the name and the time alone another dispatch came after it.
     again = any(last and line.at and line.at > last for line in call.lines_by_name(Said.NO_ANSWER, Said.NOBODY_FREE))
     # One that names neither room nor job is by the agent's name alone (fact 11).
-    of_job = [line for line in server if line.fields.get("room") or line.fields.get("job_id")]
+    of_job = [line for line in server if missed.is_own(line)]
     sure = LIKELY if of_job or worker or asked else POSSIBLE
     confidence = PROVEN if (worker or (of_job and asked)) and not again else sure
     return sought.unassigned(call, "LKD403", confidence, [because(line) for line in (*asked, *server, *worker)][:4])
@@ -133,17 +135,6 @@ def job_declined(call: Call, proofs: Proofs) -> Finding | None:
         return None
     shown.append(Because(source="server log", text="it was never assigned, and nothing was wrong with the request"))
     return sought.unassigned(call, "LKD404", LIKELY if _known_to_server(call) else POSSIBLE, shown, kind=kind)
-
-
-def excluded(call: Call) -> Iterator[tuple[str, str]]:
-    """The codes that the logs exclude where no worker has the job, and why."""
-    refused = sought.no_worker(call)
-    if refused:
-        for code in ("LKD103", "LKD107", "LKD108", "LKD403", "LKD404"):
-            yield code, "the server's log says that it knew no worker to ask"
-    elif call.component_logs.said(Said.ASKED):
-        for code in ("LKD101", "LKD102", "LKD104", "LKD105", "LKD107", "LKD108", "LKD109", "LKD110"):
-            yield code, "the worker's log says that the job request reached it"
 
 
 def _was_not_assigned(call: Call, asked: tuple[LogLine, ...]) -> bool:
@@ -192,7 +183,8 @@ def _asks_who_is_free(call: Call, proofs: Proofs) -> bool:
     asked, and the server says neither that it knew none, nor anything else of this job itself."""
     given_up = call.component_logs.said(Said.NO_CAPACITY)
     dispatched = Step.AGENT_DISPATCHED in proofs or call.wanted_agent in {x.fields.get("agent_name") for x in given_up}
-    if sought.has_job(call, proofs) or not dispatched or sought.no_worker(call):
+    said = sought.nobody_free(call) or sought.no_answer(call)
+    if missed.is_not_missed(call, proofs, said) or not dispatched or sought.no_worker(call):
         return False
     return not call.component_logs.said(Said.ASKED, Said.DECLINED, Said.TIMED_OUT)
 

@@ -1,16 +1,16 @@
 """job_assigned: did a worker take the job? LKD101, 102, 107, 402, 404."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.names import near_miss
-from livekit_doctor.diagnosis.proofs import Proofs, age, waited
-from livekit_doctor.diagnosis.rules import job_logs
+from livekit_doctor.diagnosis.proofs import Proofs, age
+from livekit_doctor.diagnosis.rules import sought
 from livekit_doctor.diagnosis.rules.looks import finding, listed_dispatches, no_agent
+from livekit_doctor.diagnosis.rules.missed import job_is_late
 from livekit_doctor.diagnosis.said import Said
-from livekit_doctor.diagnosis.times import JOB_LISTED_AFTER
 from livekit_doctor.evidence.observations import (
     Canary,
     WorkerEndpoint,
@@ -43,7 +43,7 @@ def no_worker_took_job(call: Call, proofs: Proofs) -> Finding | None:
         ruled_out.append(RuledOut(code="LKD107", because=text))
     if call.declined_jobs:
         return None
-    for code, why in job_logs.excluded(call):
+    for code, why in sought.excluded(call):
         if code in candidates:
             candidates.remove(code)
             ruled_out.append(RuledOut(code=code, because=why))
@@ -179,27 +179,6 @@ def _runs_a_job(call: Call) -> bool:
     jobs = logs.job_ids - logs.latest.earlier_jobs
     inside = (line for line in logs.own if line.log == "worker" and id(line) not in outside)
     return any(line.fields.get("job_id") in jobs for line in inside)
-
-
-def job_is_late(call: Call, proofs: Proofs) -> bool:
-    """The job's allowance is over, counted from what causes it."""
-    since = waited(call, proofs, Step.JOB_ASSIGNED) if _job_type(call) == "room" else _since_trigger(call)
-    allowance = call.settings.flow.allowances.job_assigned.broken_after
-    return since is not None and since > max(JOB_LISTED_AFTER, timedelta(seconds=allowance))
-
-
-def _since_trigger(call: Call) -> timedelta | None:
-    """How long ago the first phone joined, which a job of type JT_PUBLISHER or JT_PARTICIPANT waits for."""
-    joined = [phone.joined_at for phone in call.phones_seen if phone.joined_at is not None]
-    return call.livekit_now - min(joined) if joined else None
-
-
-def _job_type(call: Call) -> str:
-    kinds = {"JT_PUBLISHER": "publisher", "JT_PARTICIPANT": "participant"}
-    for endpoint in call.setup.all(WorkerEndpoint):
-        if endpoint.worker_type in kinds:
-            return kinds[endpoint.worker_type]
-    return call.settings.agent.job_type
 
 
 def _worker_names(call: Call) -> list[tuple[str, datetime | None, str]]:

@@ -5,7 +5,7 @@ a room or a dispatch. LKD401, 409, 412, 413, 501, 502.
 from datetime import datetime, timedelta
 
 from livekit_doctor import catalogue
-from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.call import BY_NAME, Call, is_by_name
 from livekit_doctor.diagnosis.component_logs import because
 from livekit_doctor.diagnosis.deletions import deletion_of_latest, dispatch_of
 from livekit_doctor.diagnosis.findings import Because, Finding
@@ -102,8 +102,8 @@ def agent_not_dispatched(call: Call, proofs: Proofs) -> Finding | None:
     if job_was_lost(call):
         return None
     if any(
-        line.fields.get("agent_name") == call.agent_name and line.at and opened[0].at <= line.at <= until
-        for line in logs.anywhere(Said.NO_ANSWER, Said.NOBODY_FREE)
+        is_by_name(line, call.agent_name) and line.at and opened[0].at <= line.at <= until
+        for line in logs.anywhere(*BY_NAME)
     ):
         return None  # it may be about this room, and then the agent was dispatched, by another node
     if any(call.component_logs.names_agent(line) for line in logs.said(Said.ROOM_ASKED_FOR)):

@@ -77,10 +77,11 @@ def never_logged(call: Call, proofs: Proofs) -> Finding | None:
 
 
 def _agent_came_before(call: Call) -> bool:
-    """Whether an agent logged before a row tells of a further dispatch: by its own clock, which may be another, so
-    that nobody knows of which dispatch it is."""
+    """Whether an agent logged before a row, or LiveKit, tells of a further dispatch: by its own clock, which may be
+    another, so that nobody knows of which dispatch it is, and its state was logged."""
     came = (Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED, Step.AGENT_AUDIO)
-    return any(call.step_of_state[row.state] in came for row in call.outdated)
+    rows = (row for row in call.rows if call.step_of_state[row.state] in came)
+    return any(row in call.outdated or call.is_of_earlier_dispatch(row) for row in rows)
 
 
 def _dispatched_again_just_now(call: Call) -> bool:

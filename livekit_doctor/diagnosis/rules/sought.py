@@ -2,6 +2,7 @@
 workers there were then, in which state. What the rules of a job that no worker has share.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -27,6 +28,13 @@ TYPES = {"room": "JT_ROOM", "publisher": "JT_PUBLISHER", "participant": "JT_PART
 def has_job(call: Call, proofs: Proofs) -> bool:
     """A worker has the job, or has had it: whatever went wrong before is over."""
     return bool(Step.JOB_ASSIGNED in proofs or call.jobs or call.agents_seen)
+
+
+def all_are_known(call: Call) -> bool:
+    """Whether the own workers that are told of are all that there were: the server's log goes back to the registration
+    of each, and so has those that came later. A worker's own log tells of no other pod."""
+    workers = own_workers(call)
+    return bool(workers) and all(any(line.log == "server" for line in one.registrations) for one in workers)
 
 
 def no_worker(call: Call) -> tuple[LogLine, ...]:
@@ -59,8 +67,8 @@ def by_name(call: Call, since: datetime | None = None) -> Confidence:
     """What a line is worth that has the agent's name only: little, where the same agent was dispatched into
     another room at that time, and `since` then, or where no log would show that it was."""
     began, name = call.dispatched_at, call.wanted_agent
-    if began and call.component_logs.covers_room(began) and not call.component_logs.covers_api(began):
-        return POSSIBLE  # another node of the cluster knows of them
+    if began and call.component_logs.covers_room(began) != call.component_logs.covers_api(began):
+        return POSSIBLE  # another node of the cluster knows of them, or of the job
     first, last = (began + offset for offset in (-AROUND_DISPATCH[1], AROUND_DISPATCH[1])) if began else (None, None)
     for line in call.component_logs.anywhere(
         Said.DISPATCH_CREATED, Said.ASKED, Said.ASSIGNED, Said.DECLINED, Said.NO_CAPACITY
@@ -141,16 +149,25 @@ def is_here(call: Call, line: LogLine) -> bool:
 
 def may_be_one_server(url: str, other: str) -> bool:
     """Whether two addresses that differ may lead to one server: a worker beside it knows it by a name or an
-    address of the private network, and others by its public one."""
-    hosts = [host_and_port(one)[0] or "" for one in (url, other)]
-    return hosts[0] != hosts[1] and any(map(_is_private, hosts))
+    address of the private network, or by its own port, and others by its public one."""
+    (one, port), (two, other_port) = host_and_port(url), host_and_port(other)
+    if one == two:  # a proxy takes the port of the scheme to the server's own
+        return port != other_port and bool({port, other_port} & {80, 443})
+    return any(_is_private(host or "") for host in (one, two))
 
 
 def _is_private(host: str) -> bool:
-    try:
+    if is_address(host):
         return ip_address(host).is_private
+    return "." not in host or host.endswith((".local", ".internal", ".svc", ".lan", ".home.arpa"))
+
+
+def is_address(host: str) -> bool:
+    try:
+        ip_address(host)
     except ValueError:
-        return "." not in host or host.endswith((".local", ".internal", ".svc", ".lan", ".home.arpa"))
+        return False
+    return True
 
 
 def host_and_port(url: str) -> tuple[str | None, int | None]:
@@ -162,6 +179,17 @@ def host_and_port(url: str) -> tuple[str | None, int | None]:
     return host, parts.port or (443 if secure else 80)
 
 
+def excluded(call: Call) -> Iterator[tuple[str, str]]:
+    """The codes that the logs exclude where no worker has the job, and why."""
+    refused = no_worker(call)
+    if refused:
+        for code in ("LKD103", "LKD107", "LKD108", "LKD403", "LKD404"):
+            yield code, "the server's log says that it knew no worker to ask"
+    elif call.component_logs.said(Said.ASKED):
+        for code in ("LKD101", "LKD102", "LKD104", "LKD105", "LKD107", "LKD108", "LKD109", "LKD110"):
+            yield code, "the worker's log says that the job request reached it"
+
+
 def unassigned(
     call: Call,
     code: str,
@@ -170,8 +198,13 @@ def unassigned(
     candidates: list[str] | None = None,
     **values: str | None,
 ) -> Finding:
-    """`candidates` are the catalogue's, unless some of them are known not to be."""
+    """`candidates` are the catalogue's, unless some of them are known not to be; and all that can leave a job without
+    a worker, where it is no more than possible."""
     if candidates is None:
         candidates = [] if confidence is PROVEN else list(catalogue.get(code).candidates)
+    if confidence is POSSIBLE and not catalogue.get(code).broad:
+        ruled_out = {code for code, _ in excluded(call)}
+        every = (*candidates, *catalogue.get("LKD402").candidates)
+        candidates = [one for one in dict.fromkeys(every) if one not in (code, *ruled_out)]
     values["dispatch_id"] = call.dispatches[-1].id if call.dispatches else None
     return finding(call, code, Step.JOB_ASSIGNED, confidence, shown, candidates, [], **values)

@@ -4,7 +4,7 @@ Who was registered at the dispatch, with which server and under which name, serv
 of the two was read, what the other would have told apart stays a candidate.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from livekit_doctor.diagnosis import connection_words
 from livekit_doctor.diagnosis.call import Call
@@ -14,10 +14,8 @@ from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.diagnosis.own_lines import is_above
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.refused_requests import kind_of_refusal, refused_logins
-from livekit_doctor.diagnosis.rules import sought
-from livekit_doctor.diagnosis.rules.jobs import job_is_late
+from livekit_doctor.diagnosis.rules import missed, sought
 from livekit_doctor.diagnosis.rules.looks import finding
-from livekit_doctor.diagnosis.rules.rows import first_absent
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.times import (
     CONNECTION_TRIES,
@@ -32,7 +30,8 @@ PROVEN, LIKELY, POSSIBLE = Confidence.PROVEN, Confidence.LIKELY, Confidence.POSS
 
 def worker_on_other_server(call: Call, proofs: Proofs) -> Finding | None:
     """LKD104: the worker's own log says that it registered with another server than the one asked."""
-    if sought.has_job(call, proofs) or not call.settings.livekit.url:
+    refused = sought.no_worker(call)
+    if missed.is_not_missed(call, proofs, refused) or not call.settings.livekit.url:
         return None
     own = sought.host_and_port(call.settings.livekit.url)
     lines = [line for line in sought.own_registrations(call) if line.log == "worker" and line.fields.get("url")]
@@ -40,12 +39,10 @@ def worker_on_other_server(call: Call, proofs: Proofs) -> Finding | None:
     elsewhere = [line for line in lines if sought.host_and_port(line.fields["url"]) != own]
     if here or not elsewhere or _is_known_to_server(call, elsewhere) or _may_have_job(call, elsewhere[-1].file):
         return None
-    line, refused = elsewhere[-1], sought.no_worker(call)
-    if not refused and _may_still_come(call, proofs):
-        return None
+    line = elsewhere[-1]
     url = line.fields["url"]
     shown = [because(line, f"the worker is registered with {url}, the call is placed on {call.settings.livekit.url}")]
-    # Another host may be another name of the same server, and the worker gone; another port of one host is not.
+    # Another host may be another name of the same server, and the worker gone; so may the port that a proxy has.
     sure = PROVEN if refused and sought.host_and_port(url)[0] == own[0] else LIKELY
     confidence = POSSIBLE if sought.may_be_one_server(url, call.settings.livekit.url) else sure
     return sought.unassigned(call, "LKD104", confidence, [*shown, *map(because, refused)], other_name=url)
@@ -56,10 +53,8 @@ def worker_not_connected(call: Call, proofs: Proofs) -> Finding | None:
     server's log says that it refused a worker, and no other worker was there."""
     failing, logins = _failing_connection(call), refused_logins(call)
     last = failing or (logins[-1] if logins else None)
-    if sought.has_job(call, proofs) or last is None or _may_have_job(call, last.file):
-        return None
     refused = sought.no_worker(call)
-    if not refused and _may_still_come(call, proofs):
+    if missed.is_not_missed(call, proofs, refused) or last is None or _may_have_job(call, last.file):
         return None
     for worker, _ in sought.registered(call):
         # One that was killed leaves no line of its going: of the log's own the server knows better.
@@ -107,24 +102,6 @@ def _unreached(call: Call, proofs: Proofs, failing: LogLine, kind: str, words: s
     return sought.unassigned(call, "LKD105", confidence, shown, kind=kind, detail=failing.fields.get("error"))
 
 
-def _may_still_come(call: Call, proofs: Proofs) -> bool:
-    """Whether nothing says that the agent did not come: the job's allowance is not over, or there are rows alone, and
-    none of them would tell of it, or logs alone, and no worker's reaches so far. Who picks lines has missed the agent.
-    """
-    if call.api_covers:
-        return not job_is_late(call, proofs)
-    allowed = timedelta(seconds=call.settings.flow.allowances.job_assigned.broken_after)
-    began = call.known_since
-    now = call.livekit_now if call.participants_cover else call.rows_now if call.rows else None
-    if began is not None and now is not None and now - began <= allowed:
-        return True
-    if call.api_read or call.only_excerpts:
-        return False
-    if call.rows:
-        return call.rows_are_whole and first_absent(call, proofs) is None
-    return began is not None and not call.component_logs.covers("worker", began + allowed)
-
-
 def _why_not_connected(call: Call, failing: LogLine) -> tuple[str, str] | None:
     """Why the worker can't connect, by its log, where that says so: the kind, and in which words."""
     for line in reversed(call.component_logs.anywhere(Said.CONNECTION_FAILED, Said.GAVE_UP)):
@@ -137,7 +114,8 @@ def _why_not_connected(call: Call, failing: LogLine) -> tuple[str, str] | None:
 def dispatched_before_worker(call: Call, proofs: Proofs) -> Finding | None:
     """LKD109: no worker at the dispatch, and one that registered under its name soon after it (fact 7)."""
     began, workers = sought.sought_at(call), sought.own_workers(call)
-    if sought.has_job(call, proofs) or call.component_logs.said(Said.ASKED) or began is None:
+    refused = sought.no_worker(call) or sought.no_answer(call)
+    if missed.is_not_missed(call, proofs, refused) or call.component_logs.said(Said.ASKED) or began is None:
         return None
     if not all(one.registration.at and one.registration.zoned for one in workers):
         return None  # of those nobody knows whether they were before the dispatch
@@ -146,7 +124,6 @@ def dispatched_before_worker(call: Call, proofs: Proofs) -> Finding | None:
     if not after or sought.there(call):
         return None
     came_at, came = min(after, key=lambda item: item[0])
-    refused = sought.no_worker(call) or sought.no_answer(call)
     known_by_itself = any(line.log == "worker" for line in came.registrations)
     if came_at - began > RESTARTED_WITHIN or not (refused or known_by_itself):
         return None
@@ -155,14 +132,16 @@ def dispatched_before_worker(call: Call, proofs: Proofs) -> Finding | None:
     seconds = (came_at - began).total_seconds()
     text = f"a worker registered {seconds:.1f} s after the dispatch"
     shown = [*map(because, refused), because(came.registration, text)]
-    return sought.unassigned(call, "LKD109", PROVEN if sought.no_worker(call) else sought.by_name(call), shown)
+    # That the one whose log this is came late says nothing of another pod.
+    sure = PROVEN if sought.no_worker(call) else sought.by_name(call) if refused else POSSIBLE
+    return sought.unassigned(call, "LKD109", sure, shown)
 
 
 def worker_of_other_kind(call: Call, proofs: Proofs) -> Finding | None:
     """LKD110: the worker under this name takes other jobs: another type, or another deployment (fact 8)."""
-    if sought.has_job(call, proofs):
-        return None
     refused = sought.no_worker(call) or sought.no_answer(call)
+    if missed.is_not_missed(call, proofs, refused):
+        return None
     wanted = sought.TYPES[call.settings.agent.job_type]
     deployment = call.dispatches[-1].deployment if call.dispatches else ""
     others: list[tuple[LogLine, str, str | None]] = []
@@ -220,7 +199,8 @@ def no_worker_registered(call: Call, proofs: Proofs) -> Finding | None:
     connected elsewhere (LKD104) or nowhere (LKD105). Where one came soon after, that is LKD109.
     """
     refused = sought.no_worker(call)
-    if sought.has_job(call, proofs) or not (refused or sought.no_answer(call)):
+    said = refused or sought.no_answer(call)
+    if missed.is_not_missed(call, proofs, said) or not said:
         return None
     left = [
         line
@@ -241,7 +221,7 @@ def no_worker_registered(call: Call, proofs: Proofs) -> Finding | None:
         return None
     shown = [
         because(left[-1], "the last worker under this name had left"),
-        *map(because, refused or sought.no_answer(call)),
+        *map(because, said),
     ]
     return sought.unassigned(call, "LKD101", PROVEN if refused else sought.by_name(call), shown)
 

@@ -1,0 +1,79 @@
+"""Whether the agent is missed at all, so that it can be asked why no worker has its job.
+
+One log of several, a pod's or a node's, does not show what became of a call that another one served. What is not in
+it counts only where a source that would show the agent does not.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.proofs import Proofs, waited
+from livekit_doctor.diagnosis.rules import sought
+from livekit_doctor.diagnosis.rules.rows import first_absent
+from livekit_doctor.diagnosis.times import JOB_LISTED_AFTER
+from livekit_doctor.evidence.observations import LogLine, WorkerEndpoint
+from livekit_doctor.flow import Step
+
+
+def is_not_missed(call: Call, proofs: Proofs, said: Sequence[LogLine] = ()) -> bool:
+    """Whether it can't be asked why no worker has the job: one has it, or nothing says that the agent did not come.
+
+    `said` is what the server says of it. A line with the agent's name alone may be about another call, so that the
+    agent must be missed besides; without any line, what a log says of one worker says nothing of the others."""
+    if sought.has_job(call, proofs) or any(not line.read.excerpt and not is_own(line) for line in said):
+        return sought.has_job(call, proofs) or not _is_missed(call, proofs)
+    return not said and may_still_come(call, proofs)
+
+
+def is_own(line: LogLine) -> bool:
+    """Whether a line names the room or the job that it is about, and not the agent alone."""
+    return bool(line.fields.get("room") or line.fields.get("room_id") or line.fields.get("job_id"))
+
+
+def may_still_come(call: Call, proofs: Proofs) -> bool:
+    """Whether nothing says that the agent did not come: the job's allowance is not over, or there are rows alone, and
+    none of them would tell of it, or logs alone, and no worker's reaches so far. Who picks lines has missed the agent.
+    """
+    if call.api_covers:
+        return not job_is_late(call, proofs)
+    allowed = timedelta(seconds=call.settings.flow.allowances.job_assigned.broken_after)
+    began = call.known_since
+    now = call.livekit_now if call.participants_cover else call.rows_now if call.rows else None
+    if began is not None and now is not None and now - began <= allowed:
+        return True
+    if call.api_read or call.only_excerpts:
+        return False
+    if call.rows:
+        return call.rows_are_whole and first_absent(call, proofs) is None
+    return began is not None and not call.component_logs.covers("worker", began + allowed)
+
+
+def _is_missed(call: Call, proofs: Proofs) -> bool:
+    """Whether a source that would show the agent does not: looks, rows, or the log of the node that had the room."""
+    logs, began = call.component_logs, call.dispatched_at
+    allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
+    if began is not None and logs.covers_room(began) and logs.covers_room(began + allowed):
+        return True
+    return (call.api_read or call.rows_are_whole) and not may_still_come(call, proofs)
+
+
+def job_is_late(call: Call, proofs: Proofs) -> bool:
+    """The job's allowance is over, counted from what causes it."""
+    since = waited(call, proofs, Step.JOB_ASSIGNED) if _job_type(call) == "room" else _since_trigger(call)
+    allowance = call.settings.flow.allowances.job_assigned.broken_after
+    return since is not None and since > max(JOB_LISTED_AFTER, timedelta(seconds=allowance))
+
+
+def _since_trigger(call: Call) -> timedelta | None:
+    """How long ago the first phone joined, which a job of type JT_PUBLISHER or JT_PARTICIPANT waits for."""
+    joined = [phone.joined_at for phone in call.phones_seen if phone.joined_at is not None]
+    return call.livekit_now - min(joined) if joined else None
+
+
+def _job_type(call: Call) -> str:
+    kinds = {"JT_PUBLISHER": "publisher", "JT_PARTICIPANT": "participant"}
+    for endpoint in call.setup.all(WorkerEndpoint):
+        if endpoint.worker_type in kinds:
+            return kinds[endpoint.worker_type]
+    return call.settings.agent.job_type

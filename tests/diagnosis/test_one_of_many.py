@@ -1,0 +1,173 @@
+"""What one log of several says: a pod's, a node's, and the rows of a team with words of its own. What it does not have
+says nothing where nobody knows that it would have it."""
+
+import pytest
+from msgspec.structs import replace
+
+from livekit_doctor.diagnosis.correlation import Subject
+from livekit_doctor.diagnosis.result import Diagnosis
+from livekit_doctor.evidence.observations import LogLine, LogRow, Observation
+from livekit_doctor.flow import Verdict
+from livekit_doctor.settings import LiveKit, Worker
+from tests.diagnosis.factories import (
+    CALL,
+    ROOM,
+    broken,
+    codes,
+    found,
+    judge,
+    log_file,
+    row,
+    rows_only,
+    server_line,
+    worker_line,
+)
+from tests.diagnosis.test_component_logs import (
+    ASSIGNED,
+    CLOSED,
+    HERE,
+    LOGS,
+    NO_WORKER,
+    OF_WORKER,
+    OPENED,
+    afterwards,
+    created,
+    registered,
+    request_failed,
+    server_registered,
+)
+
+PLACED = [row(0, "call_requested"), row(0.1, "room_created"), row(0.2, "agent_dispatched"), row(8, "sip_answered")]
+TALKED = row(20, "user_speech", "voice-agent")
+ENDED = row(95, "call_ended")
+DRAINS = worker_line(-20, "draining worker", **OF_WORKER)
+FULL = worker_line(-20, "worker is at full capacity, marking as unavailable", **OF_WORKER)
+
+
+def by_rows_and(*lines: Observation, rows: list[LogRow], logs: tuple[Observation, ...] = LOGS[1:]) -> Diagnosis:
+    return judge(900, *rows, *logs, *lines, settings=HERE, subject=Subject(call_id=CALL))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param([registered(-500), DRAINS], id="the old pod of a deploy"),
+        pytest.param([registered(-500), FULL], id="one that is full"),
+        pytest.param([registered(8)], id="one that was added later"),
+        pytest.param([registered(-500, deployment="staging")], id="a staging pod"),
+        pytest.param([registered(-500, url="wss://staging.example.com")], id="of another server"),
+        pytest.param([worker_line(100, "process is unresponsive, killing process")], id="killed after the end"),
+        pytest.param([worker_line(60, "wait_pc_connection timed out")], id="a media connection in mid-call"),
+    ],
+)
+def test_a_call_of_which_a_row_tells_that_somebody_talked(lines: list[LogLine]) -> None:
+    assert by_rows_and(*lines, rows=[*PLACED, TALKED, ENDED]).verdict is Verdict.UNKNOWN
+
+
+def test_rows_alone_of_a_team_with_words_of_its_own() -> None:
+    entrypoint = row(0.9, "agent_entrypoint_called", "agent")
+    spoke = row(12, "user_spoke", "agent")
+    assert codes(rows_only(900, *PLACED, entrypoint, row(60, "call_ended"))) == ["LKD406"]
+    assert rows_only(900, *PLACED, entrypoint, spoke, ENDED).verdict is Verdict.UNKNOWN
+    assert rows_only(900, *PLACED, row(12, "user_turn_completed"), ENDED).verdict is Verdict.UNKNOWN
+    again = row(30, "agent_dispatched")
+    assert codes(rows_only(900, *PLACED, row(12, "user_turn_completed"), again, row(67, "call_ended"))) == ["LKD402"]
+
+
+def test_what_is_proven_becomes_possible() -> None:
+    rows = [*PLACED, TALKED, ENDED]
+    lines = (OPENED, created(0.2), server_registered(-60), server_line(0.4, "last worker deregistered", room=""))
+    proven = by_rows_and(NO_WORKER, server_registered(2), *lines, rows=rows, logs=LOGS[:1])
+    assert [item[1:] for item in found(proven)] == [("LKD109", "possible")]
+    assert "talked" in proven.broken[0].because[-1].text
+
+
+def test_a_pod_that_was_added_is_no_more_than_a_possible_cause() -> None:
+    item = broken(by_rows_and(registered(8), rows=[*PLACED, ENDED]), "LKD109")
+    assert (item.confidence.value, {"LKD101", "LKD403", "LKD103"} <= set(item.candidates)) == ("possible", True)
+
+
+# Nodes
+
+
+TIMED_OUT = request_failed("request timed out", 3.5)
+ANSWERED = server_line(2, "participant active", participant="sip_1", agent_name="")
+
+
+def test_a_request_that_timed_out_by_the_agents_name() -> None:
+    """Another node had the CreateDispatch; this one the room."""
+    taken = server_line(9, "API SIP.CreateSIPParticipant", status="200", duration="7.2", agent_name="")
+    logs = (OPENED, ANSWERED, taken, server_registered(-60), CLOSED)
+    assert (codes(afterwards(*logs)), codes(afterwards(*logs, TIMED_OUT))) == (["LKD401"], [])
+    by_row = by_rows_and(*logs, TIMED_OUT, rows=[*PLACED, ENDED], logs=LOGS[:1])
+    assert found(by_row)[0][1:] == ("LKD403", "possible")
+
+
+@pytest.mark.parametrize("error", ["no servers available (received 1 responses)", "request timed out"])
+def test_another_calls_line_in_the_log_of_a_node_that_had_not_the_room(error: str) -> None:
+    assert afterwards(OPENED, created(0.2), request_failed(error, 4)).verdict is Verdict.UNKNOWN
+    missed = afterwards(OPENED, created(0.2), ANSWERED, CLOSED, request_failed(error, 4))
+    assert missed.broken[0].code in ("LKD103", "LKD403")
+
+
+# Servers
+
+
+def test_a_proxy_before_the_servers_port() -> None:
+    settings = replace(HERE, livekit=LiveKit(url="wss://livekit.example.com"))
+    own = registered(-500, url="ws://livekit.example.com:7880")
+    item = judge(900, *LOGS, created(0), own, NO_WORKER, settings=settings, subject=Subject(room=ROOM))
+    assert found(item)[0][2] == "possible"
+    assert {"LKD101", "LKD104"} <= {item.broken[0].code, *item.broken[0].candidates}
+
+
+# Jobs
+
+
+def test_a_replica_behind_one_endpoint() -> None:
+    lines = (created(0.1), registered(-60, worker_id="AW_ours00000000"), ASSIGNED)
+    by_name = replace(HERE, workers=(Worker(url="http://agents.default.svc:8081"),))
+    by_address = replace(HERE, workers=(Worker(url="http://192.0.2.8:8081"),))
+    told = [
+        broken(judge(900, *LOGS, *lines, settings=settings, subject=Subject(room=ROOM)), "LKD111")
+        for settings in (by_name, by_address)
+    ]
+    assert [item.confidence.value for item in told] == ["possible", "likely"]
+    assert all("LKD405" in item.candidates for item in told)
+
+
+def test_a_job_that_failed_long_after_its_beginning() -> None:
+    """The log of the worker's node does not tell whether the agent had been in the room."""
+
+    def failed(seconds: float) -> LogLine:
+        return server_line(seconds, "job ended", job_id=ASSIGNED.fields["job_id"], status="JS_FAILED", error="exit 139")
+
+    assert "LKD405" in codes(afterwards_of_server(ASSIGNED, failed(3)))
+    assert "no agent" not in broken(afterwards_of_server(ASSIGNED, failed(3)), "LKD405").because[0].text
+    assert "LKD405" not in codes(afterwards_of_server(ASSIGNED, failed(60)))
+
+
+def afterwards_of_server(*lines: LogLine) -> Diagnosis:
+    return judge(900, log_file("server"), *lines, settings=HERE, subject=Subject(room=ROOM))
+
+
+def test_a_process_that_does_not_end_in_time() -> None:
+    blocked = worker_line(100, "process is unresponsive, killing process")
+    exits = worker_line(95.5, "process exiting", reason="room disconnected")
+    rows = [*PLACED, row(60, "call_ended")]
+    assert "LKD415" in codes(by_rows_and(blocked, rows=rows))
+    assert "LKD415" not in codes(by_rows_and(exits, blocked, rows=rows))
+
+
+def test_a_state_that_was_logged_is_not_missing() -> None:
+    """The first job's process crashed, and the second went well; the worker's clock is an hour ahead."""
+    came = [row(6.8, "agent_entrypoint_called", "agent"), row(6.9, "agent_connected", "agent")]
+    first, second = (
+        worker_line(3600 + at, "received job request", job_id=job, dispatch_id=dispatch)
+        for at, job, dispatch in ((0.3, "AJ_1", "AD_1"), (6.2, "AJ_2", "AD_2"))
+    )
+    crashed = worker_line(3601, "process exited with non-zero exit code 1", job_id="AJ_1")
+    lines = (log_file("worker", last=3700), first, crashed, second)
+    rows = [*PLACED, *came, row(60, "call_ended")]
+    told = judge(9000, *rows, *lines, settings=HERE, subject=Subject(call_id=CALL))
+    assert told.verdict is Verdict.UNKNOWN
