@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from livekit_doctor.diagnosis.states import says_ended
 from livekit_doctor.evidence.observations import (
     DispatchList,
     Evidence,
@@ -55,9 +56,10 @@ def steps_of(rows: Iterable[LogRow], flow: Flow) -> dict[str, Step | None]:
 
 
 def step_of_state(state: str, flow: Flow) -> Step | None:
-    """The step that a state stands for; the team's own mapping before the defaults."""
+    """The step that a state stands for; the team's own mapping before the defaults, and these before plain words."""
     state = state.strip()
-    return flow.states.get(state) or DEFAULT_STATES.get(state.lower().replace("-", "_"))
+    step = flow.states.get(state) or DEFAULT_STATES.get(state.lower().replace("-", "_"))
+    return step or (Step.CALL_ENDED if says_ended(state) else None)
 
 
 def rows_of(subject: Subject, rows: Iterable[LogRow], rooms: Iterable[str] = ()) -> tuple[LogRow, ...]:
