@@ -110,6 +110,7 @@ def _says_the_same(answer: CarrierAnswer, other: CarrierAnswer) -> bool:
 
 
 _OF_ANOTHER_PHONE = "a phone is known by another source, and when this was is not: it may be about another attempt"
+_AFTER_THE_END = "the call had ended before it, as a row says: it may be another call's"
 _DIALLED_SEVERAL_TIMES = "the phone was dialled more than once: it may be the answer to another attempt"
 
 
@@ -144,6 +145,8 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
     if when is None:
         doubt = _DIALLED_SEVERAL_TIMES if dials.several else _OF_ANOTHER_PHONE if dials.tell_of_phone else ""
         return replace(answer, doubt=doubt or answer.doubt)
+    if seen.is_past(when):
+        return replace(answer, doubt=answer.doubt or _AFTER_THE_END)
     later = dials.last - when if dials.last else timedelta(0)
     if answer.component not in (None, SIP_LOG) and later > timedelta(0) and dials.outnumber_failures:
         return replace(answer, earlier=True)

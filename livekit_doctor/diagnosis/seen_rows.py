@@ -8,9 +8,8 @@ from msgspec import Struct
 from livekit_doctor.diagnosis.correlation import RoomRef, Subject, steps_of
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.states import says_failed, says_talked
-from livekit_doctor.evidence.observations import (
-    LogRow,
-)
+from livekit_doctor.diagnosis.times import PLACING
+from livekit_doctor.evidence.observations import LogRow
 from livekit_doctor.flow import LEGS, Leg, Step
 from livekit_doctor.settings import Settings
 
@@ -46,6 +45,24 @@ class RowsSeen(Struct, frozen=True, dict=True):
             if step is not None and row not in self.outdated:
                 first.setdefault(step, row)
         return first
+
+    @cached_property
+    def over_since(self) -> datetime | None:
+        """When the last row said that the call had ended, by any clock: what begins after that in a room of its name is
+        another call's. A name may be used again, one for each customer."""
+        ended = (row.at for row in self.rows if self.step_of_state[row.state] is Step.CALL_ENDED)
+        last = max(ended, default=None)
+        return last + self.tolerance if last else None
+
+    def is_past(self, at: datetime | None) -> bool:
+        """Whether this was when the call was over."""
+        return at is not None and self.over_since is not None and at > self.over_since
+
+    @cached_property
+    def not_before(self) -> datetime | None:
+        """Before this nothing was of the call, where the rows have its beginning."""
+        opened = self.rows and self.step_of_state[self.rows[0].state] in (Step.CALL_REQUESTED, Step.ROOM_CREATED)
+        return self.rows[0].at - PLACING if opened else None
 
     @cached_property
     def outdated(self) -> tuple[LogRow, ...]:

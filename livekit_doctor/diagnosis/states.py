@@ -17,7 +17,7 @@ _TRANSFERRED = re.compile(
 _HANDS_OVER = re.compile(
     rf"^(?:(?:{_WHO}|warm|cold|blind|attended)_)*"
     r"(?:(?:transferring|forwarding|escalat(?:ed|ing)|handing_(?:over|off)|hand_?(?:over|off)|transfer|refer)(?:$|_(?!to)"
-    r"(?:start(?:ed|ing)?|initiat(?:ed|ing)|request(?:ed|ing)?|sent|pending|begun|in_progress|call|caller|customer)$)"
+    r"(?:start(?:ed|ing)?|initiat(?:ed|ing)|sent|pending|begun|in_progress|call|caller|customer)$)"
     r"|(?:transferring|forwarding|transfer|refer|hand_?over|hand_?off|escalat(?:ed|ing|ion)|forward)_to_)"
     r"|(?:voice_?mail|answering_machine)_(?:[a-z]+_)*(?:left|done|finished|completed|delivered|recorded)$"
 )

@@ -77,6 +77,6 @@ def test_an_agent_that_is_not_done_has_left(states: tuple[str, ...], left: float
     assert found(handing_over(*states, left=left)) == [("agent_connected", "LKD407", "proven")]
 
 
-@pytest.mark.parametrize("state", ["data_transfer", "transfer_enabled", "transfer_number_loaded", "transfer_failed"])
+@pytest.mark.parametrize("state", ["data_transfer", "transfer_enabled", "transfer_requested", "transfer_failed"])
 def test_what_does_not_hand_the_phone_over(state: str) -> None:
     assert not says_done(state)
