@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from livekit_doctor.diagnosis.states import says_ended
+from livekit_doctor.diagnosis.states import says_ended, says_failed
 from livekit_doctor.evidence.observations import (
     DispatchList,
     Evidence,
@@ -136,6 +136,15 @@ def attempts(rows: Iterable[LogRow], flow: Flow, tolerance: timedelta) -> tuple[
             result.append(current)
         current.add(row, step)
     return tuple(tuple(attempt.rows) for attempt in result)
+
+
+def is_left_open(rows: Iterable[LogRow], flow: Flow) -> bool:
+    """Whether an attempt had got as far as the agent or the phone, and none of its rows says that it failed, or was
+    over."""
+    rows = tuple(rows)
+    steps = {*steps_of(rows, flow).values()}
+    failed = any(says_failed(row.state) for row in rows)
+    return bool(steps & {Step.AGENT_CONNECTED, *LEGS[Leg.PHONE]}) and Step.CALL_ENDED not in steps and not failed
 
 
 def mentions(text: str, call_id: str) -> bool:

@@ -1,5 +1,6 @@
 """One attempt of one call, as the log rows show it."""
 
+from bisect import bisect_left
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -25,6 +26,8 @@ class RowsSeen(Struct, frozen=True, dict=True):
     """Whether what was seen in the room is about this attempt."""
     attempt_before: datetime | None = None
     """When the rows of the attempt before it ended, under its call id."""
+    attempt_before_open: bool = False
+    """Whether that one had got as far as the agent or the phone, and no row says that it failed, or was over."""
 
     @property
     def settings(self) -> Settings:
@@ -98,10 +101,23 @@ class RowsSeen(Struct, frozen=True, dict=True):
         return frozenset({source for source, step in steps if step in own} - placing)
 
     @cached_property
-    def talked_last(self) -> datetime | None:
-        """When a row last told that somebody on the phone talked."""
+    def talked(self) -> tuple[datetime, ...]:
+        """When rows told that somebody on the phone talked, oldest first."""
         talks = {state for state, step in self.step_of_state.items() if step is None and says_talked(state)}
-        return max((row.at for row in self.rows if row.state in talks), default=None)
+        return tuple(sorted(row.at for row in self.rows if row.state in talks))
+
+    @property
+    def talked_last(self) -> datetime | None:
+        return self.talked[-1] if self.talked else None
+
+    def last_told_of_phone(self, before: datetime, since: datetime) -> datetime | None:
+        """When a row last told of the phone between these moments."""
+        last = bisect_left(self._told_of_phone, before) - 1
+        return self._told_of_phone[last] if last >= 0 and self._told_of_phone[last] > since else None
+
+    @cached_property
+    def _told_of_phone(self) -> tuple[datetime, ...]:
+        return tuple(sorted(row.at for row in self.rows if self.step_of_state[row.state] in LEGS[Leg.PHONE]))
 
     @cached_property
     def last_of_phone(self) -> dict[str, datetime]:
