@@ -99,7 +99,7 @@ def job_was_lost(call: Call, before: datetime | None = None) -> bool:
     of_room = logs.said(Said.NO_WORKER, Said.DECLINED, Said.NO_CAPACITY, Said.TIMED_OUT, Said.ASKED, Said.ASSIGNED)
     name = call.wanted_agent
     lost = [line for line in of_room if name and line.fields.get("agent_name") == name and _is_of_room_job(line)]
-    lost += call.lines_by_name(Said.NO_ANSWER, Said.NOBODY_FREE)
+    lost += call.lines_by_name(Said.NO_ANSWER, Said.NOBODY_FREE, Said.TIMED_OUT)
     return any(before is None or (line.at is not None and line.at < before) for line in lost)
 
 
