@@ -21,6 +21,7 @@ from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.states import says_phone_failed
 from livekit_doctor.diagnosis.times import DATE_RESOLUTION
 from livekit_doctor.evidence.observations import LogRow, SipCallResult
+from livekit_doctor.flow import Step
 
 
 class CarrierAnswer(Struct, frozen=True, kw_only=True):
@@ -54,6 +55,8 @@ class CarrierAnswer(Struct, frozen=True, kw_only=True):
     """Which component's rows, or log, it is from: they have one clock."""
     dial: str = ""
     """Its SIP call id, SCL_..., where the source has that."""
+    identity: str = ""
+    """Of its SIP participant, where the source has that."""
     earlier: bool = False
     """The phone was dialled again after it."""
     open_end: bool = False
@@ -101,6 +104,7 @@ def answers(attempts: Attempts) -> tuple[CarrierAnswer, ...]:
     dated = [answer for answer in own if answer.when is not None]
     # What has no time says again what another source has with it.
     once = [one for one in own if one.when is not None or not any(_says_the_same(one, other) for other in dated)]
+    once = [one for one in once if not _is_of_further_phone(attempts, one)]
     if len({(one.kind, one.sip_status) for one in once if one.is_failure}) > 1:
         once = [one if one.when is not None else replace(one, doubt=_DIALLED_SEVERAL_TIMES) for one in once]
     placed = _told_once([_placed(attempts, answer) for answer in once], attempts.dials.seen.tolerance)
@@ -110,12 +114,20 @@ def answers(attempts: Attempts) -> tuple[CarrierAnswer, ...]:
     )
 
 
+def _is_of_further_phone(attempts: Attempts, answer: CarrierAnswer) -> bool:
+    """Whether the call's phone was there before, and stayed."""
+    if not answer.is_failure or answer.when is None:
+        return False
+    return attempts.dials.phone_stayed(answer.when, {answer.dial, answer.identity})
+
+
 def _says_the_same(answer: CarrierAnswer, other: CarrierAnswer) -> bool:
     same_words = answer.words and own_words(answer.words) == own_words(other.words)
     return bool(same_words) or (answer.kind, answer.sip_status) == (other.kind, other.sip_status)
 
 
 _OF_ANOTHER_PHONE = "a phone is known by another source, and when this was is not: it may be about another attempt"
+_AFTER_THE_END = "the call had ended before it, as a row says: it may be another call's"
 _DIALLED_SEVERAL_TIMES = "the phone was dialled more than once: it may be the answer to another attempt"
 
 
@@ -182,6 +194,8 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
     if when is None:
         doubt = _DIALLED_SEVERAL_TIMES if dials.several else _OF_ANOTHER_PHONE if dials.tell_of_phone else ""
         return replace(answer, doubt=doubt or answer.doubt)
+    if seen.is_past(when):
+        return replace(answer, doubt=answer.doubt or _AFTER_THE_END)
     later = dials.last - when if dials.last else timedelta(0)
     if answer.component not in (None, SIP_LOG) and later > timedelta(0) and dials.outnumber_failures:
         return replace(answer, earlier=True)
@@ -254,9 +268,13 @@ def _from_rows(attempts: Attempts) -> Iterator[CarrierAnswer]:
     """The refusals that a component logged with a row. Only those that name a SIP status: other words
     in a row's metadata may be about anything."""
     call = attempts.dials.seen
+    told: dict[int, datetime] = {}
     for row, refusal in attempts.refusals:
+        first = told.setdefault(refusal.status, row.at)
         if not refusal.sure:
             continue
+        if call.step_of_state[row.state] is Step.CALL_ENDED and call.last_told_of_phone(row.at, since=first):
+            refusal = replace(refusal, of_several=True)  # it tells again what came before the phone was dialled again
         text = f"{row.source or 'a component'} logged {row.state} with SIP status {refusal.status}"
         yield CarrierAnswer(
             kind=kind_of("", sip_status=refusal.status),
@@ -277,7 +295,7 @@ def _from_words_of_rows(attempts: Attempts) -> Iterator[CarrierAnswer]:
         if seen.step_of_state[row.state] is not None or not says_phone_failed(row.state) or id(row) in told:
             continue
         words = own_words(error_in(row))
-        if not words or attempts.dials.phone_stayed(row.at):
+        if not words:
             continue
         kind = kind_of(words)
         text = f"{row.source or 'a component'} logged {row.state}: {words}"
@@ -301,9 +319,22 @@ def _doubt(call: Seen, row: LogRow, refusal: Refusal) -> str:
     """Why the refusal in a row may be that of another phone; empty where nothing says so."""
     if not refusal.by_dialler:
         return "the agent logged it, which does not dial this call's phone (flow.placed_by): it may be another phone's"
-    if call.talked_last is not None and call.talked_last > row.at:
+    if call.talked and call.talked[-1] > row.at:
         return "a later row says that somebody on the phone talked: it may be another phone's"
-    return ""
+    if refusal.of_several:
+        return "the row sums up several attempts: it may be the answer to an earlier one"
+    if call.talked and call.talked[0] < row.at and not call.last_told_of_phone(row.at, since=call.talked[-1]):
+        return "a row before it says that somebody on the phone talked: it may be another phone's"
+    return _busy_with_itself(call, refusal)
+
+
+def _busy_with_itself(call: Seen, refusal: Refusal) -> str:
+    """A phone that is in a call is busy."""
+    busy = call.attempt_before_open and refusal.status in _BUSY
+    return "the attempt before it was not over: the phone may have been busy with that" if busy else ""
+
+
+_BUSY = (486, 600)
 
 
 def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
@@ -332,6 +363,7 @@ def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
                 ),
                 component=SIP_LOG,
                 dial=line.fields.get("call_id", ""),
+                identity=line.fields.get("participant", ""),
                 at=line.at,
                 earlier=attempts.dials.is_of_earlier_call(line),
                 sip_status=sip_status_in(error),
@@ -359,6 +391,7 @@ def _from_server_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
             sip_status=sip_status_in(error),
             sip_text=sip_text_in(error),
             words=error,
+            identity=line.fields.get("participant", ""),
             trunk_id=line.fields.get("trunk_id", ""),
         )
 

@@ -82,7 +82,18 @@ def _calls(setup: Setup, subject: Subject, logged: tuple[tuple[LogRow, ...], ...
         shared = room is not None and any(later.room and later.room.name == room.name for later in calls)
         ended = before[-1].at if before else None
         looked_into = not shared
-        calls.append(Call(setup, subject, room, attempt, latest, looked_into=looked_into, attempt_before=ended))
+        left_open = correlation.is_left_open(before, setup.settings.flow)
+        call = Call(
+            setup,
+            subject,
+            room,
+            attempt,
+            latest,
+            looked_into=looked_into,
+            attempt_before=ended,
+            attempt_before_open=left_open,
+        )
+        calls.append(call)
     return tuple(reversed(calls))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from livekit_doctor.diagnosis.names import near_miss
+from livekit_doctor.diagnosis.states import says_ended, says_failed
 from livekit_doctor.evidence.observations import (
     DispatchList,
     Evidence,
@@ -56,9 +57,10 @@ def steps_of(rows: Iterable[LogRow], flow: Flow) -> dict[str, Step | None]:
 
 
 def step_of_state(state: str, flow: Flow) -> Step | None:
-    """The step that a state stands for; the team's own mapping before the defaults."""
+    """The step that a state stands for; the team's own mapping before the defaults, and these before plain words."""
     state = state.strip()
-    return flow.states.get(state) or DEFAULT_STATES.get(state.lower().replace("-", "_"))
+    step = flow.states.get(state) or DEFAULT_STATES.get(state.lower().replace("-", "_"))
+    return step or (Step.CALL_ENDED if says_ended(state) else None)
 
 
 def rows_of(subject: Subject, rows: Iterable[LogRow], rooms: Iterable[str] = ()) -> tuple[LogRow, ...]:
@@ -156,6 +158,15 @@ def _without_repeated(result: list[_Attempt], steps: dict[str, Step | None]) -> 
         else:
             kept.append(attempt)
     return kept
+
+
+def is_left_open(rows: Iterable[LogRow], flow: Flow) -> bool:
+    """Whether an attempt had got as far as the agent or the phone, and none of its rows says that it failed, or was
+    over."""
+    rows = tuple(rows)
+    steps = {*steps_of(rows, flow).values()}
+    failed = any(says_failed(row.state) for row in rows)
+    return bool(steps & {Step.AGENT_CONNECTED, *LEGS[Leg.PHONE]}) and Step.CALL_ENDED not in steps and not failed
 
 
 def mentions(text: str, call_id: str) -> bool:

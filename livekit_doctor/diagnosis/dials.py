@@ -1,7 +1,7 @@
 """When the phone was dialled, whoever says it, and whether a later dial would have been seen. What an earlier attempt
 was answered decides nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import takewhile
@@ -12,11 +12,25 @@ from livekit_doctor.diagnosis.component_logs import ComponentLogs
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.states import says_phone_failed
-from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, DATE_RESOLUTION, LEAVES_WITHIN, SECOND_LOOK
-from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.diagnosis.times import (
+    CREATED_AT_ONCE,
+    DATE_RESOLUTION,
+    LEAVES_WITHIN,
+    MEDIA_FAILS_WITHIN,
+    SECOND_LOOK,
+)
+from livekit_doctor.evidence.observations import LogLine, Participant
 from livekit_doctor.flow import Step
 
 SIP_LOG = "sip log"
+
+
+class _Stay(Struct, frozen=True):
+    """From when to when a phone was in the room, by one source; `left` is None where nothing tells of its leaving."""
+
+    names: frozenset[str]
+    came: datetime
+    left: datetime | None
 
 
 class Dials(Struct, frozen=True, dict=True):
@@ -216,18 +230,40 @@ class Dials(Struct, frozen=True, dict=True):
     def _opened(self) -> datetime | None:
         return next((line.at for line in self.logs.ever_said(Said.ROOM_OPENED)), None)
 
+    # Sound
+
+    def sound_had_come(self, answered: datetime | None, at: datetime) -> bool:
+        """Whether sound had come from the phone before this moment, at which none does any more: livekit-sip does not
+        wait for the first for so long. Then it broke off, as where a mobile loses its coverage."""
+        first = answered or (self.last and self.last + self._rings)
+        talked = any(talk < at and (answered is None or talk >= answered) for talk in self.seen.talked)
+        return talked or (first is not None and at - first > MEDIA_FAILS_WITHIN)
+
+    @property
+    def broke_off(self) -> bool:
+        """Whether LiveKit ended a call, since no sound came from the phone, or none any more."""
+        left = (item for item in self.seen.sightings if item.left_because == "MEDIA_FAILURE")
+        return bool(self.logs.said(Said.SIP_MEDIA_TIMEOUT)) or any(
+            p.kind == "SIP" for i in left for p in i.participants
+        )
+
     # Phones that stayed
 
-    def phone_stayed(self, at: datetime) -> bool:
-        """Whether the server's log has a phone in the room before this moment and long after it: one that was refused
-        leaves at once."""
-        return any(came < at and at + LEAVES_WITHIN + self.seen.tolerance < left for came, left in self._stays)
+    def phone_stayed(self, at: datetime, but: Iterable[str] = ()) -> bool:
+        """Whether another phone was there before this moment and long after it: one that was refused leaves at once,
+        and what became of a further one is not what became of the call. `but`: the identity and the SIP call id of the
+        one that was refused, where they are known; then another counts, too, of whose leaving nothing tells."""
+        own = {*but} - {""}
+        later = at + LEAVES_WITHIN + self.seen.tolerance
+        others = (stay for stay in self._stays if stay.came < at and not own & stay.names)
+        return any(stay.left > later if stay.left else bool(own) for stay in others)
 
     @cached_property
-    def _stays(self) -> tuple[tuple[datetime, datetime], ...]:
-        """From when to when phones were in the room, by the server's log."""
+    def _stays(self) -> tuple[_Stay, ...]:
+        return (*self._stays_by_server(), *self._stays_by_sip(), *self._stays_by_webhooks())
+
+    def _stays_by_server(self) -> Iterator[_Stay]:
         came: dict[str, datetime] = {}
-        stays = []
         for line in self.logs.said(Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT):
             identity = line.fields.get("participant", "")
             if line.at is None or not line.zoned:
@@ -235,5 +271,41 @@ class Dials(Struct, frozen=True, dict=True):
             if meaning(line) is Said.PARTICIPANT_ACTIVE:
                 came[identity] = line.at
             elif line.fields.get("kind") == "SIP" and identity in came:
-                stays.append((came.pop(identity), line.at))
-        return tuple(stays)
+                yield _Stay(frozenset({identity}), came.pop(identity), line.at)
+
+    def _stays_by_sip(self) -> Iterator[_Stay]:
+        """From the answer on."""
+        lines = self.logs.said(Said.SIP_ESTABLISHED, Said.SIP_OVER, Said.SIP_MEDIA_TIMEOUT, Said.TRANSFERRED)
+        answered: dict[str, LogLine] = {}
+        for line in lines:
+            dial = line.fields.get("call_id", "")
+            if line.log != "sip" or not dial or line.at is None or not line.zoned:
+                continue
+            if meaning(line) is Said.SIP_ESTABLISHED:
+                answered.setdefault(dial, line)
+            elif dial in answered:
+                yield _stay_of(answered.pop(dial), line.at)
+        yield from (_stay_of(line, None) for line in answered.values())
+
+    def _stays_by_webhooks(self) -> Iterator[_Stay]:
+        came: dict[str, tuple[datetime, Participant]] = {}
+        for item in self.seen.sightings:
+            for phone in item.participants if item.event else ():
+                at = phone.joined_at or item.at
+                if phone.kind != "SIP" or at is None:
+                    continue
+                came.setdefault(phone.sid, (at, phone))
+                if item.event == "participant_left" and item.at:
+                    yield _Stay(names_of(phone), came.pop(phone.sid)[0], item.at)
+        yield from (_Stay(names_of(phone), at, None) for at, phone in came.values())
+
+
+def _stay_of(answered: LogLine, left: datetime | None) -> _Stay:
+    assert answered.at is not None
+    names = (answered.fields.get("call_id", ""), answered.fields.get("participant", ""))
+    return _Stay(frozenset(names) - {""}, answered.at, left)
+
+
+def names_of(phone: Participant) -> frozenset[str]:
+    """By what a phone is known: its identity, and the SIP call id of its dial."""
+    return frozenset({phone.identity, phone.attributes.get("sip.callID", "")}) - {""}

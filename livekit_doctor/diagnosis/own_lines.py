@@ -22,6 +22,9 @@ from livekit_doctor.evidence.observations import Component, LogLine
 _OF_A_JOB = (Said.RAISED, Said.EXITED, Said.UNRESPONSIVE, Said.NO_PROCESS)
 """What a worker says of a job, whose id not every program's format prints."""
 
+_BEGINS = (Said.ROOM_OPENED, Said.ROOM_ASKED_FOR, Said.DISPATCH_CREATED, Said.ASKED, Said.SIP_CREATING)
+"""What is said as a call begins."""
+
 
 class Index:
     """Lines by what they say."""
@@ -184,9 +187,28 @@ class OwnLines(Struct, frozen=True, dict=True):
             return False
         if sid and own:
             return sid == own
+        if self._is_of_another_time(line):
+            return False
         if info is None and not room.sid and line.zoned and line.at is not None:
             return self._sid_at(line.at) in ("", own)
         return info is None or line.at is None or line.at >= info.created_at - self.call.tolerance
+
+    def _is_of_another_time(self, line: LogLine) -> bool:
+        """Whether a line that has the room's name, and nothing else of the call's, was written before the call began,
+        or since another one did after it was over. A person may have picked it for this one all the same."""
+        if line.at is None or not line.zoned or line.read.excerpt:
+            return False
+        first, after = self.call.not_before, self._next_call
+        return (first is not None and line.at < first) or (after is not None and line.at >= after)
+
+    @cached_property
+    def _next_call(self) -> datetime | None:
+        """When another call began in a room of this name, after this one was over."""
+        over, name = self.call.over_since, self.call.room.name if self.call.room else ""
+        if over is None:
+            return None
+        begins = (line for line in self.anywhere(*_BEGINS) if line.fields.get("room") == name)
+        return min((line.at for line in begins if line.at and line.zoned and line.at > over), default=None)
 
     @cached_property
     def _own_sid(self) -> str:
@@ -201,7 +223,9 @@ class OwnLines(Struct, frozen=True, dict=True):
         room = self.call.room
         for _, line in self._lines:
             sid = line.fields.get("room_id")
-            if room and sid and line.fields.get("room") == room.name and line.zoned and line.at is not None:
+            if not room or not sid or line.fields.get("room") != room.name or not line.zoned or line.at is None:
+                continue
+            if sid in first or not self._is_of_another_time(line):
                 first.setdefault(sid, line.at)
         return tuple(sorted((at, sid) for sid, at in first.items()))
 

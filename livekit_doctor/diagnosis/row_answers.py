@@ -48,17 +48,25 @@ _STATUS_IN_TEXT = re.compile(
 _OF_ERROR = re.compile(r"fail|error|invite|reject|refus", re.IGNORECASE)
 
 
+_SEVERAL = re.compile(
+    r'"[a-z_]*(?:(?:attempts?|tries)(?:_?count|_?made)?"\s*:\s*"?(?:[2-9]|[1-9]\d)\b|retries"\s*:\s*"?[1-9])',
+    re.IGNORECASE,
+)
+
+
 class Refusal(Struct, frozen=True):
     """A final SIP status, 300 to 699. `sure` where the row says by its state, or by an error, that the phone's
     leg failed with it; else it may be about anything. `named` where the state says so of this leg and of nothing
     else. `by_dialler` is whether the component that logged it may have dialled. `soon`: it can only be the answer
-    to the call's phone if it was logged soon after that was dialled, since other things fail, and end, later on."""
+    to the call's phone if it was logged soon after that was dialled, since other things fail, and end, later on.
+    `of_several`: the row counts several attempts, and its status may be that of any."""
 
     status: int
     sure: bool
     named: bool
     by_dialler: bool
     soon: bool
+    of_several: bool = False
 
 
 def refusal_in(row: LogRow, step: Step | None, *, by_dialler: bool = True) -> Refusal | None:
@@ -81,6 +89,7 @@ def refusal_in(row: LogRow, step: Step | None, *, by_dialler: bool = True) -> Re
         named=named,
         by_dialler=by_dialler,
         soon=not named and (step is not None or other_failed),
+        of_several=_SEVERAL.search(row.metadata) is not None,
     )
 
 

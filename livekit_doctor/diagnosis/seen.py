@@ -226,7 +226,10 @@ class Seen(RoomSeen, frozen=True, dict=True):
         """What was seen of the room at other times than now, oldest first, undated last."""
         if not self.looked_into:
             return ()
-        found = (item for item in self.setup.all(Sighting) if self._may_be_of_room(item.room, item.room_sid))
+        found = [item for item in self.setup.all(Sighting) if self._may_be_of_room(item.room, item.room_sid)]
+        if self.over_since is not None:
+            another = {item.room_sid for item in found if item.event == "room_started" and self.is_past(item.at)}
+            found = [item for item in found if not item.room_sid or item.room_sid not in another]
         return tuple(sorted(found, key=lambda item: (item.at is None, item.at or item.read.at, _place_of(item))))
 
     def _may_be_of_room(self, room: str, sid: str) -> bool:

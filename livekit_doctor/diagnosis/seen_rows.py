@@ -1,5 +1,6 @@
 """One attempt of one call, as the log rows show it."""
 
+from bisect import bisect_left
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -9,9 +10,8 @@ from livekit_doctor.diagnosis.correlation import RoomRef, Subject, steps_of
 from livekit_doctor.diagnosis.row_answers import ended_badly
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.states import says_failed, says_phone_left, says_talked
-from livekit_doctor.evidence.observations import (
-    LogRow,
-)
+from livekit_doctor.diagnosis.times import PLACING
+from livekit_doctor.evidence.observations import LogRow
 from livekit_doctor.flow import LEGS, Leg, Step
 from livekit_doctor.settings import Settings
 
@@ -27,6 +27,8 @@ class RowsSeen(Struct, frozen=True, dict=True):
     """Whether what was seen in the room is about this attempt."""
     attempt_before: datetime | None = None
     """When the rows of the attempt before it ended, under its call id."""
+    attempt_before_open: bool = False
+    """Whether that one had got as far as the agent or the phone, and no row says that it failed, or was over."""
 
     @property
     def settings(self) -> Settings:
@@ -47,6 +49,24 @@ class RowsSeen(Struct, frozen=True, dict=True):
             if step is not None and row not in self.outdated:
                 first.setdefault(step, row)
         return first
+
+    @cached_property
+    def over_since(self) -> datetime | None:
+        """When the last row said that the call had ended, by any clock: what begins after that in a room of its name is
+        another call's. A name may be used again, one for each customer."""
+        ended = (row.at for row in self.rows if self.step_of_state[row.state] is Step.CALL_ENDED)
+        last = max(ended, default=None)
+        return last + self.tolerance if last else None
+
+    def is_past(self, at: datetime | None) -> bool:
+        """Whether this was when the call was over."""
+        return at is not None and self.over_since is not None and at > self.over_since
+
+    @cached_property
+    def not_before(self) -> datetime | None:
+        """Before this nothing was of the call, where the rows have its beginning."""
+        opened = self.rows and self.step_of_state[self.rows[0].state] in (Step.CALL_REQUESTED, Step.ROOM_CREATED)
+        return self.rows[0].at - PLACING if opened else None
 
     @cached_property
     def outdated(self) -> tuple[LogRow, ...]:
@@ -89,10 +109,23 @@ class RowsSeen(Struct, frozen=True, dict=True):
         return max((row.at for row in own if self.step_of_state[row.state] is not Step.CALL_ENDED), default=None)
 
     @cached_property
-    def talked_last(self) -> datetime | None:
-        """When a row last told that somebody on the phone talked."""
+    def talked(self) -> tuple[datetime, ...]:
+        """When rows told that somebody on the phone talked, oldest first."""
         talks = {state for state, step in self.step_of_state.items() if step is None and says_talked(state)}
-        return max((row.at for row in self.rows if row.state in talks), default=None)
+        return tuple(sorted(row.at for row in self.rows if row.state in talks))
+
+    @property
+    def talked_last(self) -> datetime | None:
+        return self.talked[-1] if self.talked else None
+
+    def last_told_of_phone(self, before: datetime, since: datetime) -> datetime | None:
+        """When a row last told of the phone between these moments."""
+        last = bisect_left(self._told_of_phone, before) - 1
+        return self._told_of_phone[last] if last >= 0 and self._told_of_phone[last] > since else None
+
+    @cached_property
+    def _told_of_phone(self) -> tuple[datetime, ...]:
+        return tuple(sorted(row.at for row in self.rows if self.step_of_state[row.state] in LEGS[Leg.PHONE]))
 
     @cached_property
     def last_of_phone(self) -> dict[str, datetime]:

@@ -14,6 +14,15 @@ _TRANSFERRED = re.compile(
 )
 """All that stands before the verb: money and bytes are transferred too."""
 
+_HANDS_OVER = re.compile(
+    rf"^(?:(?:{_WHO}|warm|cold|blind|attended)_)*"
+    r"(?:(?:transferring|forwarding|escalat(?:ed|ing)|handing_(?:over|off)|hand_?(?:over|off)|transfer|refer)(?:$|_(?!to)"
+    r"(?:start(?:ed|ing)?|initiat(?:ed|ing)|sent|pending|begun|in_progress|call|caller|customer)$)"
+    r"|(?:transferring|forwarding|transfer|refer|hand_?over|hand_?off|escalat(?:ed|ing|ion)|forward)_to_)"
+    r"|(?:voice_?mail|answering_machine)_(?:[a-z]+_)*(?:left|done|finished|completed|delivered|recorded)$"
+)
+"""What an agent says before it leaves, having nothing more to do."""
+
 _DID_NOT = re.compile(
     r"(?:^|_)(?:fail(?:ed|ure|s)?|errors?|not|never|no|without|rejected|declined|cancell?ed|timed?_?out)(?:$|_)"
 )
@@ -67,6 +76,15 @@ _PHONE_LEFT = re.compile(
     r"(?:(?:has|was|is|got|participant)_)*(?:hung_?up|hang_?up|left|disconnected|dropped|gone)"
 )
 
+_CALLER = r"user|caller|callee|customer|client|operator|team|system|requester|human"
+_END = r"(?:cancell?ed|aborted|ended|hung_up|withdrawn|abandoned)"
+_ENDED = re.compile(
+    rf"(?:(?:(?:outbound|phone)_)?call|{_CALLER})_(?:(?:has|was|is|been|got)_)*{_END}"
+    rf"(?:_(?:the_)?call)?(?:_by_(?:the_)?(?:{_CALLER}|agent))?$"
+    rf"|agent_{_END}_(?:the_)?call$|{_END}_by_(?:the_)?(?:{_CALLER}|agent)$|(?:cancell?ed|hung_up)$"
+)
+"""Who ended it, or by whom it was ended. A tool, a turn, a transfer are cancelled, too; and an agent may end alone."""
+
 _OF_AGENT = re.compile(
     r"agent|assistant|(?:^|_)(?:ai|bot|llm|stt|tts|vad|job)(?:$|_)|worker|voice|speech|spoke|said|talk|turn|greet"
     r"|session|entry_?point|livekit|room|participant|join|connect|audio|track|listen|transcri|prompt|tool"
@@ -107,10 +125,27 @@ def says_phone_left(state: str) -> bool:
     return _PHONE_LEFT.fullmatch(_plain(state)) is not None
 
 
+def says_ended(state: str) -> bool:
+    """Whether it says that somebody ended the call, or gave it up: call_cancelled, cancelled_by_user, hung_up."""
+    return _ENDED.match(_plain(state)) is not None and not says_agent_left(state)
+
+
 def says_transferred(state: str) -> bool:
     """Whether it says that the phone was handed to somebody else: transfer_completed, call_transferred."""
     plain = _plain(state)
     return _TRANSFERRED.match(plain) is not None and _DID_NOT.search(plain) is None
+
+
+def says_done(state: str) -> bool:
+    """Whether it says that the agent hands the phone over, or has spoken to a mailbox: then it may leave, and the
+    phone stays on for as long as another rings, or as the mailbox records."""
+    plain = _plain(state)
+    return _HANDS_OVER.search(plain) is not None and _DID_NOT.search(plain) is None
+
+
+def says_not_transferred(state: str) -> bool:
+    """Whether it says that a transfer came to nothing: transfer_failed."""
+    return is_of_other_phone(state) and _DID_NOT.search(_plain(state)) is not None
 
 
 def is_of_other_phone(state: str) -> bool:

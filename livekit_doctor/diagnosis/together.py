@@ -21,7 +21,7 @@ def were_together(call: Call, proofs: Proofs) -> bool:
     clocks can tell, and stayed to the end.
 
     What looks into the room have seen, no other source outdoes."""
-    if _was_left_alone(call) or _was_not_heard(call, proofs) or _was_deleted_before(call):
+    if _was_left_alone(call) or _was_not_heard(call, proofs) or _was_deleted_before(call) or call.dials.broke_off:
         return False
     looks = [listing for listing in call.participant_lists if listing.participants]
     if not looks:

@@ -2,14 +2,15 @@
 
 A transfer by SIP REFER (TransferSIPParticipant) shows in the logs of livekit-server and livekit-sip; the
 participant stays in the room until the carrier, or livekit-sip, has hung up. What a team calls a transfer in its
-log rows may be any kind; it says as well that the agent was done.
+log rows may be any kind; it says as well that the agent was done. So does a message that was left in a mailbox, and a
+transfer that was begun: the agent may leave while its target rings.
 """
 
 from datetime import datetime
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.said import Said
-from livekit_doctor.diagnosis.states import says_transferred
+from livekit_doctor.diagnosis.states import says_done, says_not_transferred, says_transferred
 from livekit_doctor.diagnosis.times import TRANSFER_TAKES
 
 
@@ -21,3 +22,15 @@ def transferred(call: Call, left_at: datetime | None, identity: str) -> bool:
     by_line = [line.at for line in lines if line.fields.get("participant", identity) == identity]
     by_row = [row.at - call.tolerance for row in call.rows if says_transferred(row.state)]
     return any(at is None or latest is None or at <= latest for at in (*by_line, *by_row))
+
+
+def may_leave(call: Call, left_at: datetime | None, identity: str) -> bool:
+    """Whether the agent had nothing more to do with the phone: it was transferred, or the agent said soon before it
+    left that it hands the phone over, and no later row that this came to nothing."""
+    told = [
+        row
+        for row in call.rows
+        if (says_done(row.state) or says_not_transferred(row.state))
+        and (left_at is None or -call.tolerance <= left_at - row.at <= TRANSFER_TAKES + call.tolerance)
+    ]
+    return transferred(call, left_at, identity) or (bool(told) and says_done(told[-1].state))

@@ -1,7 +1,9 @@
 """LKD413 in mid-call: the dispatch was deleted, the agent went, and the phone stayed."""
 
+from msgspec.structs import replace
+
 from livekit_doctor.evidence.observations import Observation
-from tests.diagnosis.factories import codes, found, row, server_line
+from tests.diagnosis.factories import at, codes, found, row, server_line
 from tests.diagnosis.test_component_logs import (
     ACTIVE,
     ASKED,
@@ -65,3 +67,11 @@ def test_of_two_dispatches_nobody_knows_which_was_deleted() -> None:
         left = phone_gone(32 + stayed)
         assert codes(afterwards(OPENED, created(0), *lines, left)) == ["LKD413"]
         assert codes(afterwards(OPENED, created(-5), created(0), *lines, left)) == again
+
+
+def test_a_dispatch_that_was_tidied_up_after_its_request_had_timed_out() -> None:
+    """By the agent's name and the time only; as much as of the other reasons why no worker had its job."""
+    deleted = replace(DELETED, at=at(6.2))
+    timed_out = server_line(3.5, "failed to send job request", error="request timed out", room="", room_id="")
+    assert "LKD413" in codes(afterwards(OPENED, created(0.2), deleted))
+    assert "LKD413" not in codes(afterwards(OPENED, created(0.2), timed_out, deleted))

@@ -23,7 +23,7 @@ from livekit_doctor.diagnosis.times import (
     NO_GOODBYE,
     PHONE_ALONE,
 )
-from livekit_doctor.diagnosis.transfers import transferred
+from livekit_doctor.diagnosis.transfers import may_leave
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Confidence, Step
 
@@ -94,7 +94,7 @@ def left_the_phone_alone(call: Call, proofs: Proofs) -> Finding | None:
     others = [line for line in seen.others if line.fields.get("participant") != phone.fields.get("participant")]
     if others or any(line.at and line.at > when for line in joined):
         return None
-    if transferred(call, when, phone.fields.get("participant", "")) or _deletion_before(call, agent):
+    if may_leave(call, when, phone.fields.get("participant", "")) or _deletion_before(call, agent):
         return None
     seconds = (phone.at - when).total_seconds()
     shown = [
@@ -130,7 +130,7 @@ def left_and_nobody_followed(call: Call, proofs: Proofs) -> Finding | None:
     ):
         return None
     other = others.pop()
-    if transferred(call, when, other):
+    if may_leave(call, when, other):
         return None
     stayed = f'neither has "{other}" left, nor was the room closed, in the {PHONE_ALONE.total_seconds():.0f} s after it'
     shown = [
@@ -152,7 +152,7 @@ def agent_removed(call: Call, proofs: Proofs) -> Finding | None:
     when, left, answered = gone[-1].at, phones[-1].at, Step.SIP_ANSWERED in proofs
     if when is None or left is None or left - when <= (MOMENT if answered and deleted.sure else PHONE_ALONE):
         return None
-    if transferred(call, when, phones[-1].fields.get("participant", "")) or _another_came(call, gone[-1]):
+    if may_leave(call, when, phones[-1].fields.get("participant", "")) or _another_came(call, gone[-1]):
         return None
     how = "the server removed the agent" if _is_removed(gone[-1]) else "its job was ended, and it left"
     shown = [

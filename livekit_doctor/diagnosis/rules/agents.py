@@ -19,7 +19,7 @@ from livekit_doctor.diagnosis.rules.looks import (
 )
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import MEDIA_TAKES, SECOND_LOOK
-from livekit_doctor.diagnosis.transfers import transferred
+from livekit_doctor.diagnosis.transfers import may_leave
 from livekit_doctor.evidence.observations import LogLine, Participant, ParticipantList
 from livekit_doctor.flow import Confidence, Step
 
@@ -134,7 +134,7 @@ def agent_left(call: Call, proofs: Proofs) -> Finding | None:
     looks = _looks_without_agent(call)
     if Step.CALL_ENDED in call.logged or any(map(_may_be_handed_over, looks)) or _another_may_come(call):
         return None
-    if _phone_was_transferred(call):
+    if _had_no_more_to_do(call):
         return None
     if call.watched(_looks_after_connected(call)) < SECOND_LOOK:
         return None
@@ -168,7 +168,7 @@ def wants_second_look_for_agent(call: Call, proofs: Proofs) -> bool:
         and not any(map(_may_be_handed_over, _looks_without_agent(call)))
         and Step.CALL_ENDED not in call.logged
         and not _another_may_come(call)
-        and not _phone_was_transferred(call)
+        and not _had_no_more_to_do(call)
         and (
             call.watched(_looks_without_late_agent(call)) < SECOND_LOOK
             if _job_has_no_agent(call, proofs)
@@ -177,11 +177,11 @@ def wants_second_look_for_agent(call: Call, proofs: Proofs) -> bool:
     )
 
 
-def _phone_was_transferred(call: Call) -> bool:
-    """Whether it was being transferred, or had been, by the first look without the agent."""
+def _had_no_more_to_do(call: Call) -> bool:
+    """Whether the agent had handed the phone over, or was about to, by the first look without it."""
     looks = _looks_without_agent(call)
     seen = bool(call.agents_seen) and bool(looks)
-    return call.phone is not None and transferred(call, looks[0].read.now if seen else None, call.phone.identity)
+    return call.phone is not None and may_leave(call, looks[0].read.now if seen else None, call.phone.identity)
 
 
 def _another_may_come(call: Call) -> bool:

@@ -114,7 +114,8 @@ def dispatch_deleted(call: Call, proofs: Proofs) -> Finding | None:
             confidence = Confidence.POSSIBLE
     elif logged is not None and _others_searched(call):
         text = f"dispatch {logged}, which the log names, is in no live room"
-        because, confidence = [listed_dispatches(call, text), dispatches_listed(call)], Confidence.LIKELY
+        because, confidence = [listed_dispatches(call, text), dispatches_listed(call)], Confidence.POSSIBLE
+        candidates = ["LKD409"]  # it went to another server, or to a room that is closed by now
     else:
         return None
     return finding(call, "LKD413", Step.AGENT_DISPATCHED, confidence, because, candidates, dispatch_id=logged)

@@ -14,19 +14,32 @@ from livekit_doctor.diagnosis.proofs import Proofs, first_by_livekit
 from livekit_doctor.diagnosis.rules.looks import finding
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import SILENT_FOR
+from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Confidence, Step
 
 
 def media_timed_out(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD210: livekit-sip ended a call that had been answered, since no sound came from the far end."""
+    """LKD210: livekit-sip ended the call's dial that had been answered, since no sound had ever come from the far
+    end."""
     logs = call.component_logs
-    established, ended = logs.said(Said.SIP_ESTABLISHED), logs.said(Said.SIP_MEDIA_TIMEOUT)
-    started = logs.said(Said.SIP_CREATING)
-    if call.inbound or not established or not ended or (started and is_above(ended[-1], started[-1])):
+    ended, started = logs.said(Said.SIP_MEDIA_TIMEOUT), logs.said(Said.SIP_CREATING)
+    if call.inbound or not ended or (started and is_above(ended[-1], started[-1])):
+        return None
+    dial = ended[-1].fields.get("call_id", "")
+    established = [line for line in logs.said(Said.SIP_ESTABLISHED) if line.fields.get("call_id", "") in ("", dial)]
+    if not established or _had_sound(call, established[-1], ended[-1]):
         return None
     shown = [because(established[-1]), because(ended[-1])]
     values = {"number": ended[-1].fields.get("to_user"), "trunk_id": ended[-1].fields.get("sip_trunk")}
     return finding(call, "LKD210", Step.SIP_ANSWERED, Confidence.PROVEN, shown, [], [], **values)
+
+
+def _had_sound(call: Call, answered: LogLine, ended: LogLine) -> bool:
+    """Or it was a further phone, whose end is not the call's."""
+    if answered.at is None or ended.at is None:
+        return False
+    names = {ended.fields.get("call_id", ""), ended.fields.get("participant", "")}
+    return call.dials.sound_had_come(answered.at, ended.at) or call.dials.phone_stayed(ended.at, names)
 
 
 def agent_silent(call: Call, proofs: Proofs) -> Finding | None:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.dial_errors import DIALED
+from livekit_doctor.diagnosis.dials import names_of
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.names import few
 from livekit_doctor.diagnosis.proofs import Proofs
@@ -19,7 +20,7 @@ from livekit_doctor.diagnosis.seen_room import declined, taken
 from livekit_doctor.diagnosis.times import DATE_RESOLUTION, MEDIA_TAKES, PHONE_ALONE
 from livekit_doctor.diagnosis.together import dispatched_after_it_came
 from livekit_doctor.diagnosis.transfers import transferred
-from livekit_doctor.evidence.observations import DeployedAgent, Dispatch, Job, Sighting
+from livekit_doctor.evidence.observations import DeployedAgent, Dispatch, Job, Participant, Sighting
 from livekit_doctor.flow import Confidence, Step
 
 _REASONS: dict[str, tuple[str, Step, Confidence, tuple[str, ...]]] = {
@@ -43,7 +44,11 @@ def phone_left(call: Call, proofs: Proofs) -> Finding | None:
         phones = [p for p in item.participants if p.kind == "SIP" and not p.attributes.get("sip.ruleID")]
         if item.at is not None and _dialled_after(call, item.at):
             return None
+        if item.at is not None and phones and call.dials.phone_stayed(item.at, names_of(phones[0])):
+            continue  # a supervisor's, or the second number of two that were dialled at once
         if item.left_because in _REASONS and phones and not (answered and item.left_because != "MEDIA_FAILURE"):
+            if item.left_because == "MEDIA_FAILURE" and item.at and _had_sound(call, proofs, phones[0], item.at):
+                return None
             code, step, confidence, candidates = _REASONS[item.left_because]
             if code == "LKD206" and phones[0].attributes.get("sip.callStatus") == "dialing":
                 confidence = Confidence.POSSIBLE  # it is not known to have rung
@@ -59,6 +64,12 @@ def phone_left(call: Call, proofs: Proofs) -> Finding | None:
                 values={key: value for key, value in values.items() if value},
             )
     return None
+
+
+def _had_sound(call: Call, proofs: Proofs, phone: Participant, left: datetime) -> bool:
+    told = (proof.at or proof.by for proof in proofs.get(Step.SIP_ANSWERED, ()))
+    answered = min((at for at in told if at and (phone.joined_at is None or at >= phone.joined_at)), default=None)
+    return call.dials.sound_had_come(answered, left)
 
 
 def _dialled_after(call: Call, at: datetime) -> bool:

@@ -1,0 +1,94 @@
+"""A room's name is not a call: it may be used again, one for each customer. What is tied to a call by that name alone
+counts within the call's own time."""
+
+import pytest
+
+from livekit_doctor.diagnosis.correlation import Subject
+from livekit_doctor.diagnosis.result import Diagnosis
+from livekit_doctor.evidence.observations import LogLine, Sighting, SipCallResult
+from tests.diagnosis.factories import (
+    CALL,
+    ROOM,
+    agent,
+    at,
+    codes,
+    found,
+    judge,
+    line,
+    log_file,
+    phone,
+    read,
+    row,
+    worker_line,
+)
+
+HOUR = 3600.0
+LATER = {"room_id": "RM_ofTheNextCall", "job_id": "AJ_ofTheNextCall"}
+ROWS = [
+    row(-0.1, "call_requested", room=ROOM),
+    row(0.05, "room_created", room=ROOM),
+    row(0.3, "agent_dispatched", room=ROOM),
+    row(1.2, "sip_participant_created", room=ROOM),
+]
+
+
+def next_calls(seconds: float, message: str, **fields: str) -> LogLine:
+    return worker_line(seconds, message, **(LATER | fields))
+
+
+def sip(seconds: float, message: str, **fields: str) -> LogLine:
+    return line("sip", seconds, message, room=ROOM, call_id="SCL_ofTheNextCall", **fields)
+
+
+def asked_for_the_first(*lines: LogLine | SipCallResult | Sighting, ended: float = 40) -> Diagnosis:
+    logs = [log_file("worker", last=9000), log_file("sip", last=9000)]
+    return judge(90_000, *ROWS, row(ended, "call_ended", room=ROOM), *logs, *lines, subject=Subject(call_id=CALL))
+
+
+HUNG = [
+    next_calls(HOUR, "received job request"),
+    next_calls(HOUR + 8, "assignment for job AJ_ofTheNextCall timed out", room="", room_id=""),
+]
+NO_PROCESS = [HUNG[0], next_calls(HOUR + 20, "failed to acquire process for job", room="", room_id="")]
+BUSY = [
+    sip(HOUR, "Creating SIP participant"),
+    sip(HOUR + 4, "SIP call failed", error="INVITE failed: sip status: 486: Busy Here"),
+]
+
+
+@pytest.mark.parametrize("lines", [HUNG, NO_PROCESS, BUSY], ids=["hung", "no process", "busy"])
+def test_the_fault_of_the_next_call_is_not_this_ones(lines: list[LogLine]) -> None:
+    diagnosis = asked_for_the_first(*lines)
+    assert found(diagnosis) == [("job_assigned", "LKD402", "possible")]
+    assert "LKD101" in diagnosis.broken[0].candidates
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"), [(HUNG, "LKD403"), (NO_PROCESS, "LKD417"), (BUSY, "LKD204")], ids=["hung", "no process", "busy"]
+)
+def test_a_fault_of_the_call_itself_is(lines: list[LogLine], code: str) -> None:
+    """It ends when it is over."""
+    assert code in codes(asked_for_the_first(*lines, ended=HOUR + 30))
+
+
+def test_the_fault_of_the_call_before_is_not_this_ones() -> None:
+    rows = [row(HOUR + seconds, state, room=ROOM) for seconds, state in [(0, "call_requested"), (30, "call_ended")]]
+    before = [sip(0, "Creating SIP participant"), sip(4, "SIP call failed", error=BUSY[1].fields["error"])]
+    diagnosis = judge(90_000, *rows, log_file("sip", last=9000), *before, subject=Subject(call_id=CALL))
+    assert "LKD204" not in codes(diagnosis)
+
+
+def test_a_refusal_that_was_pasted_and_came_after_the_end_may_be_another_calls() -> None:
+    answer = SipCallResult(read=read(HOUR), room=ROOM, status=429, message=BUSY[1].fields["error"], sip_status_code=486)
+    assert ("sip_ringing", "LKD204", "possible") in found(asked_for_the_first(answer))
+
+
+def test_the_webhooks_of_the_next_call_are_not_this_ones() -> None:
+    def webhook(seconds: float, event: str, *who: object) -> Sighting:
+        return Sighting(
+            read=read(HOUR), room=ROOM, room_sid=LATER["room_id"], event=event, at=at(seconds), participants=who
+        )  # type: ignore[arg-type]
+
+    hooks = [webhook(HOUR, "room_started"), webhook(HOUR + 2, "participant_joined", agent(HOUR + 2), phone("active"))]
+    assert codes(asked_for_the_first(*hooks)) == ["LKD402"]
+    assert not codes(asked_for_the_first(*hooks, ended=HOUR + 30))

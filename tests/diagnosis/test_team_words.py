@@ -1,0 +1,82 @@
+"""What the team says in states of its own: that the call was given up, that the agent has nothing more to do."""
+
+import pytest
+
+from livekit_doctor.diagnosis.correlation import Subject
+from livekit_doctor.diagnosis.result import Diagnosis
+from livekit_doctor.diagnosis.states import says_done, says_ended
+from livekit_doctor.flow import Status, Step, Verdict
+from tests.diagnosis.factories import (
+    CALL,
+    ROOM,
+    agent,
+    audio,
+    codes,
+    dispatch,
+    found,
+    job,
+    judge,
+    line,
+    log_file,
+    look,
+    phone,
+    row,
+    server_line,
+    status,
+    warned,
+)
+
+
+@pytest.mark.parametrize("state", ["call_cancelled", "cancelledByUser", "user_cancelled", "caller_hung_up", "canceled"])
+def test_a_call_that_was_given_up_has_ended(state: str) -> None:
+    """Design, scenario G, with the team's own word for it: whoever cancels deletes the room."""
+    opened = line("server", 0, "selected node for room", room=ROOM)
+    gone = [server_line(1.6, "closing room", reason="API_DELETE"), server_line(1.7, "room closed")]
+    rows = [row(-0.1, "call_requested"), row(0.05, "room_created"), row(1.5, state)]
+    diagnosis = judge(900, *rows, log_file("server"), opened, *gone, subject=Subject(call_id=CALL, room=ROOM))
+    assert (diagnosis.verdict, codes(diagnosis)) == (Verdict.UNKNOWN, [])
+    assert status(diagnosis, Step.CALL_ENDED) is Status.OK
+    assert "LKD603" not in warned(diagnosis)
+
+
+@pytest.mark.parametrize(
+    "state", ["tts_cancelled", "transfer_cancelled", "agent_ended", "agent_hung_up", "user_turn_ended", "speech_ended"]
+)
+def test_what_ends_in_a_call_is_not_the_call(state: str) -> None:
+    assert not says_ended(state)
+
+
+def handing_over(*states: str, left: float = 43) -> Diagnosis:
+    rows = [row(0.3, "agent_dispatched"), row(0.9, "agent_connected", "agent"), row(1.2, "sip_participant_created")]
+    rows += [row(40.5 + n, state, "agent") for n, state in enumerate(states)]
+    own = dispatch(0.2, job())
+    looks = [look(seconds, own, phone("active")) for seconds in (left, left + 4, left + 17)]
+    with_agent = look(40, own, agent(1, audio()), phone("active"))
+    return judge(left + 23, *rows, with_agent, *looks, subject=Subject(call_id=CALL, room=ROOM))
+
+
+@pytest.mark.parametrize(
+    "state", ["transfer_started", "transferring_to_human", "sip_refer_sent", "escalated_to_human", "voicemail_left"]
+)
+def test_an_agent_that_is_done_may_leave(state: str) -> None:
+    """The phone stays while the target of the transfer rings, or the mailbox records: nothing shows that this ends
+    well, either."""
+    diagnosis = handing_over(state)
+    assert (diagnosis.verdict, codes(diagnosis)) == (Verdict.NO_FAULT_SEEN, [])
+
+
+@pytest.mark.parametrize(
+    ("states", "left"),
+    [
+        (("transfer_started", "transfer_failed"), 43),
+        (("voicemail_detected",), 43),
+        (("transfer_started",), 100),
+    ],
+)
+def test_an_agent_that_is_not_done_has_left(states: tuple[str, ...], left: float) -> None:
+    assert found(handing_over(*states, left=left)) == [("agent_connected", "LKD407", "proven")]
+
+
+@pytest.mark.parametrize("state", ["data_transfer", "transfer_enabled", "transfer_requested", "transfer_failed"])
+def test_what_does_not_hand_the_phone_over(state: str) -> None:
+    assert not says_done(state)
