@@ -38,8 +38,9 @@ def _had_sound(call: Call, answered: LogLine, ended: LogLine) -> bool:
     """Or it was a further phone, whose end is not the call's."""
     if answered.at is None or ended.at is None:
         return False
-    names = {ended.fields.get("call_id", ""), ended.fields.get("participant", "")}
-    return call.dials.sound_had_come(answered.at, ended.at) or call.dials.phone_stayed(ended.at, names)
+    dial, identity = ended.fields.get("call_id", ""), ended.fields.get("participant", "")
+    further = bool(identity) and call.dials.phone_stayed(ended.at, (dial, identity))
+    return further or call.dials.sound_had_come(answered.at, ended.at)
 
 
 def agent_silent(call: Call, proofs: Proofs) -> Finding | None:
