@@ -6,13 +6,14 @@ What surely came before the end of the call says that the call failed. What by t
 mean something else, says only that health is not shown.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because
+from livekit_doctor.diagnosis.dials import names_of
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.lasting import Dated, came_too_late, hung_up, left
 from livekit_doctor.diagnosis.proofs import Clock, Proofs, waited_for_answer
@@ -185,15 +186,21 @@ def _of_lost_connections(call: Call) -> Iterator[Against]:
 
 
 def _lost(call: Call, kind: str) -> Because | None:
-    """How the last participant of this kind left, where its connection was lost."""
+    """How the last participant of this kind left, where its connection was lost; not a further phone, beside one that
+    stayed."""
     logs = call.component_logs
     told: list[tuple[datetime, str, Because]] = []
+
+    def stayed(at: datetime, names: Iterable[str]) -> bool:
+        return kind == "SIP" and call.dials.phone_stayed(at, names)
+
     for line in logs.said(Said.PARTICIPANT_LEFT):
         is_one = logs.is_agent(line) if kind == "AGENT" else logs.is_phone(line)
-        if line.at and line.zoned and is_one:
+        if line.at and line.zoned and is_one and not stayed(line.at, [line.fields.get("participant", "")]):
             told.append((line.at, line.fields.get("reason", ""), because(line)))
     for item in call.sightings:
-        if item.event == "participant_left" and item.at and any(p.kind == kind for p in item.participants):
+        names = [name for p in item.participants if p.kind == kind for name in names_of(p)]
+        if item.event == "participant_left" and item.at and names and not stayed(item.at, names):
             who = ", ".join(p.identity for p in item.participants)
             text = f"{who} left: {item.left_because}"
             told.append((item.at, item.left_because, Because(source=f"webhook {item.event}", at=item.at, text=text)))

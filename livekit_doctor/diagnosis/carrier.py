@@ -1,8 +1,7 @@
 """How an outbound call was answered: by the carrier, by livekit-sip on the way to it, or by the server.
 
-The rules of the phone's leg read CarrierAnswers and nothing else of where these come from. A new
-source of the same fact (a log line, a pasted error) is one more function in SOURCES; what an error
-text says, `kind_of` tells.
+The rules of the phone's leg read CarrierAnswers and nothing else of where these come from. A new source of the same
+fact (a log line, a pasted error) is one more function in SOURCES.
 """
 
 from bisect import bisect_left, bisect_right
@@ -12,7 +11,17 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from livekit_doctor.diagnosis.dial_errors import DIALED, Kind, kind_of, own_words, sip_status_in, sip_text_in
+from livekit_doctor.diagnosis.dial_errors import (
+    DIALED,
+    Kind,
+    ends_calls_too,
+    in_words,
+    kind_of,
+    own_words,
+    sip_status_in,
+    sip_text_in,
+    sip_text_of,
+)
 from livekit_doctor.diagnosis.dials import SIP_LOG, Dials
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.row_answers import Refusal, error_in
@@ -227,13 +236,13 @@ def _from_api(attempts: Attempts) -> Iterator[CarrierAnswer]:
             because=Because(
                 source=result.read.source,
                 at=None if result.read.excerpt and result.read.clock_at is None else at,
-                text=_in_words(result, sip_status),
+                text=in_words(result, sip_status),
             ),
             at=at,
             read_at=None if result.read.excerpt else result.read.at,
             started_at=None if result.read.excerpt else started_at,
             sip_status=sip_status,
-            sip_text=_sip_text(result),
+            sip_text=sip_text_of(result),
             words=result.message,
             took=result.took,
             ringing_timeout=result.ringing_timeout,
@@ -243,25 +252,11 @@ def _from_api(attempts: Attempts) -> Iterator[CarrierAnswer]:
         )
 
 
-def _sip_text(result: SipCallResult) -> str:
-    return result.sip_status.removeprefix("SIP_STATUS_") or sip_text_in(result.message)
-
-
 def _times(call: Seen, result: SipCallResult) -> tuple[datetime, datetime]:
     """When it was sent and answered. `Date` has whole seconds only: not before the room was there."""
     created = call.room_info.created_at if call.room_info else result.started_at
     started_at = max(result.started_at, min(created, result.started_at + DATE_RESOLUTION))
     return started_at, max(result.read.now, started_at + result.lasted)
-
-
-def _in_words(result: SipCallResult, sip_status: int | None) -> str:
-    after = f" after {result.took:.1f} s" if result.took else ""
-    if result.status == 200:
-        return f"answered{after}" if result.wait_until_answered else "accepted; it did not wait for the answer"
-    http = f"HTTP {result.status} {result.twirp_code}".strip() if result.status else result.twirp_code
-    if sip_status is not None:
-        return f"SIP status {sip_status} {_sip_text(result)}".strip() + (f" (as {http})" if http else "") + after
-    return f"{http}, no SIP status{after}: {own_words(result.message) or 'no message'}".removeprefix(", ")
 
 
 def _from_rows(attempts: Attempts) -> Iterator[CarrierAnswer]:
@@ -350,7 +345,7 @@ def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
         one = str(sip_status_in(error) or error)
         if line.at is None or one in seen:
             continue
-        if _ends_calls_too(error) and not line.read.excerpt and not attempts.dials.logs.said(Said.SIP_CREATING):
+        if ends_calls_too(error) and not line.read.excerpt and not attempts.dials.logs.said(Said.SIP_CREATING):
             continue  # the log begins in the middle of the call, which may have been answered
         seen.add(one)
         found.append(
@@ -394,11 +389,6 @@ def _from_server_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
             identity=line.fields.get("participant", ""),
             trunk_id=line.fields.get("trunk_id", ""),
         )
-
-
-def _ends_calls_too(error: str) -> bool:
-    """Whether a call that was answered may end with this error, too."""
-    return kind_of(error) is Kind.MEDIA_FAILED and "timeout" in error.lower()
 
 
 SOURCES: list[Callable[[Attempts], Iterable[CarrierAnswer]]] = [

@@ -12,7 +12,7 @@ from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.earlier import earlier_attempts
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
-from livekit_doctor.diagnosis.log_lines import set_aside
+from livekit_doctor.diagnosis.log_lines import coverage
 from livekit_doctor.diagnosis.proofs import Proofs, age, overdue, prove
 from livekit_doctor.diagnosis.result import (
     AttemptResult,
@@ -30,7 +30,7 @@ from livekit_doctor.diagnosis.values import values_of
 from livekit_doctor.diagnosis.verdict import verdict_of
 from livekit_doctor.diagnosis.warnings import warnings
 from livekit_doctor.evidence import sources
-from livekit_doctor.evidence.observations import Coverage, Evidence, LogRow
+from livekit_doctor.evidence.observations import Evidence, LogRow
 from livekit_doctor.flow import FLOW, LEGS, NOTHING_BROKEN, SPEC, Confidence, Leg, Status, Step, Verdict, order
 from livekit_doctor.settings import Settings
 
@@ -106,11 +106,6 @@ def _unique_rows(setup: Setup) -> tuple[LogRow, ...]:
     return tuple(rows.values())
 
 
-def _coverage(call: Call) -> tuple[Coverage, ...]:
-    aside = set_aside(call)
-    return tuple(replace(entry, set_aside=aside[entry.source]) for entry in call.setup.evidence.coverage)
-
-
 def _diagnose(call: Call) -> Diagnosis:
     proofs = prove(call)
     found = (finding for rule in CALL_RULES if (finding := rule(call, proofs)))
@@ -138,7 +133,7 @@ def _diagnose(call: Call) -> Diagnosis:
         undated=undated(call),
         warnings=warnings(call, proofs, steps),
         attempts=(),
-        coverage=_coverage(call),
+        coverage=coverage(call),
         inbound=call.inbound,
         not_covered=_not_covered(call, steps) if verdict in NOTHING_BROKEN else (),
         look_again=SECOND_LOOK.total_seconds() if undecided else None,

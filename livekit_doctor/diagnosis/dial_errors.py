@@ -8,6 +8,8 @@ unknown: " before most of them.
 import re
 from enum import StrEnum
 
+from livekit_doctor.evidence.observations import SipCallResult
+
 
 class Kind(StrEnum):
     """What became of the attempt to dial."""
@@ -108,3 +110,23 @@ def sip_text_in(text: str) -> str:
 def own_words(text: str) -> str:
     """An error text without what the server puts before it."""
     return re.sub(r"^(?:twirp error \w+:\s*)+", "", text.strip())
+
+
+def sip_text_of(result: SipCallResult) -> str:
+    return result.sip_status.removeprefix("SIP_STATUS_") or sip_text_in(result.message)
+
+
+def in_words(result: SipCallResult, sip_status: int | None) -> str:
+    """What CreateSIPParticipant answered."""
+    after = f" after {result.took:.1f} s" if result.took else ""
+    if result.status == 200:
+        return f"answered{after}" if result.wait_until_answered else "accepted; it did not wait for the answer"
+    http = f"HTTP {result.status} {result.twirp_code}".strip() if result.status else result.twirp_code
+    if sip_status is not None:
+        return f"SIP status {sip_status} {sip_text_of(result)}".strip() + (f" (as {http})" if http else "") + after
+    return f"{http}, no SIP status{after}: {own_words(result.message) or 'no message'}".removeprefix(", ")
+
+
+def ends_calls_too(error: str) -> bool:
+    """Whether a call that was answered may end with this error, too."""
+    return kind_of(error) is Kind.MEDIA_FAILED and "timeout" in error.lower()

@@ -2,9 +2,11 @@
 
 from collections import Counter
 
+from msgspec.structs import replace
+
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.evidence.logs.needles import Needles
-from livekit_doctor.evidence.observations import LogLine, Sighting
+from livekit_doctor.evidence.observations import Coverage, LogLine, Sighting
 
 _SERVER_TELLS = (
     "API RoomService.CreateRoom",
@@ -74,12 +76,13 @@ def lines_of(call: Call) -> tuple[LogLine, ...]:
     return tuple(sorted(lines.values(), key=lambda line: (line.log, line.file, line.order)))
 
 
-def set_aside(call: Call) -> Counter[str]:
-    """How much of what was recognised in pasted texts is of other calls, by the text."""
+def coverage(call: Call) -> tuple[Coverage, ...]:
+    """What each source could be read of, with how much of what was recognised in pasted texts is of other calls."""
     own = {id(line) for line in call.component_logs.own}
     lines = (line for line in call.setup.all(LogLine) if id(line) not in own)
     rooms = (item for item in call.setup.all(Sighting) if call.room and item.room not in ("", call.room.name))
-    return Counter(item.read.source for item in (*lines, *rooms) if item.read.excerpt)
+    aside = Counter(item.read.source for item in (*lines, *rooms) if item.read.excerpt)
+    return tuple(replace(entry, set_aside=aside[entry.source]) for entry in call.setup.evidence.coverage)
 
 
 def is_noise(line: LogLine) -> bool:

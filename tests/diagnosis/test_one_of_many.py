@@ -170,4 +170,4 @@ def test_a_state_that_was_logged_is_not_missing() -> None:
     lines = (log_file("worker", last=3700), first, crashed, second)
     rows = [*PLACED, *came, row(60, "call_ended")]
     told = judge(9000, *rows, *lines, settings=HERE, subject=Subject(call_id=CALL))
-    assert told.verdict is Verdict.UNKNOWN
+    assert told.verdict is Verdict.NO_FAULT_SEEN

@@ -20,6 +20,7 @@ from livekit_doctor.diagnosis.rules import (
     refused_joins,
     room_logs,
     rows,
+    sighted_phones,
     sightings,
     unknown_workers,
 )
@@ -66,6 +67,7 @@ CALL_RULES: tuple[CallRule, ...] = (
     *agent_leaving.RULES,
     *refused_joins.RULES,
     *ended_calls.RULES,
+    *sighted_phones.RULES,
     *sightings.RULES,
     *api_refusals.RULES,
 )
