@@ -191,12 +191,12 @@ def _lost(call: Call, kind: str) -> Because | None:
     logs = call.component_logs
     told: list[tuple[datetime, str, Because]] = []
 
-    def stayed(at: datetime, names: Iterable[str]) -> bool:
+    def stayed(at: datetime, names: Iterable[str] = ()) -> bool:
         return kind == "SIP" and call.dials.phone_stayed(at, names)
 
     for line in logs.said(Said.PARTICIPANT_LEFT):
         is_one = logs.is_agent(line) if kind == "AGENT" else logs.is_phone(line)
-        if line.at and line.zoned and is_one and not stayed(line.at, [line.fields.get("participant", "")]):
+        if line.at and line.zoned and is_one and not stayed(line.at):
             told.append((line.at, line.fields.get("reason", ""), because(line)))
     for item in call.sightings:
         names = [name for p in item.participants if p.kind == kind for name in names_of(p)]

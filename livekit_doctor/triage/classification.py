@@ -1,8 +1,8 @@
 """The classification in SQL: the rows of a call become one row of times, that row becomes a verdict, and these are
 counted. No window function, no ordered aggregate, so that a distributed engine runs it shard by shard.
 
-It is what `diagnose` says of a call's rows alone, as far as times tell. Times are whole microseconds since 1970. What is
-written :so is filled in by `statement`, and so are names that begin with col_; functions X_... are by `dialects`.
+It is what `diagnose` says of a call's rows alone, as far as times tell. Times are whole microseconds since 1970. What
+is written :so is filled in by `statement`, and so are names that begin with col_; functions X_... are by `dialects`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
