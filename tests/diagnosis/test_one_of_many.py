@@ -171,3 +171,11 @@ def test_a_state_that_was_logged_is_not_missing() -> None:
     rows = [*PLACED, *came, row(60, "call_ended")]
     told = judge(9000, *rows, *lines, settings=HERE, subject=Subject(call_id=CALL))
     assert told.verdict is Verdict.NO_FAULT_SEEN
+
+
+def test_a_worker_that_says_itself_that_its_answer_was_too_late() -> None:
+    """Its log ends there, and names the job in its words alone."""
+    asked = worker_line(0.3, "received job request", job_id="AJ_1", dispatch_id="AD_1", room=ROOM)
+    late = worker_line(8.3, "assignment for job AJ_1 timed out")
+    told = judge(9000, log_file("worker", 0.3, 8.3), asked, late, settings=HERE)
+    assert found(told) == [("job_assigned", "LKD403", "likely")]

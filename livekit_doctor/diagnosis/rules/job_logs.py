@@ -93,9 +93,7 @@ def job_request_too_slow(call: Call, proofs: Proofs) -> Finding | None:
     # By the name alone it counts where nothing tells of the call's own request.
     by_name = () if worker or asked else call.lines_by_name(Said.TIMED_OUT)
     server = call.component_logs.said(Said.TIMED_OUT) or by_name
-    if missed.is_not_missed(call, proofs, server):
-        return None
-    if not server and not worker:
+    if not (server or worker) or missed.is_not_missed(call, proofs, (*server, *worker)):
         return None
     last = max((line.at for line in server if line.at), default=None)
     # By the name and the time alone another dispatch came after it.

@@ -11,6 +11,7 @@ from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.proofs import Proofs, waited
 from livekit_doctor.diagnosis.rules import sought
 from livekit_doctor.diagnosis.rules.rows import first_absent
+from livekit_doctor.diagnosis.said import job_of
 from livekit_doctor.diagnosis.times import JOB_LISTED_AFTER
 from livekit_doctor.evidence.observations import LogLine, WorkerEndpoint
 from livekit_doctor.flow import Step
@@ -19,7 +20,7 @@ from livekit_doctor.flow import Step
 def is_not_missed(call: Call, proofs: Proofs, said: Sequence[LogLine] = ()) -> bool:
     """Whether it can't be asked why no worker has the job: one has it, or nothing says that the agent did not come.
 
-    `said` is what the server says of it. A line with the agent's name alone may be about another call, so that the
+    `said` is what the logs say of its job. A line with the agent's name alone may be about another call, so that the
     agent must be missed besides; without any line, what a log says of one worker says nothing of the others."""
     if sought.has_job(call, proofs) or any(not line.read.excerpt and not is_own(line) for line in said):
         return sought.has_job(call, proofs) or not _is_missed(call, proofs)
@@ -28,7 +29,7 @@ def is_not_missed(call: Call, proofs: Proofs, said: Sequence[LogLine] = ()) -> b
 
 def is_own(line: LogLine) -> bool:
     """Whether a line names the room or the job that it is about, and not the agent alone."""
-    return bool(line.fields.get("room") or line.fields.get("room_id") or line.fields.get("job_id"))
+    return bool(line.fields.get("room") or line.fields.get("room_id") or job_of(line))
 
 
 def may_still_come(call: Call, proofs: Proofs) -> bool:
