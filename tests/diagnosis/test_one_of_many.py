@@ -179,3 +179,10 @@ def test_a_worker_that_says_itself_that_its_answer_was_too_late() -> None:
     late = worker_line(8.3, "assignment for job AJ_1 timed out")
     told = judge(9000, log_file("worker", 0.3, 8.3), asked, late, settings=HERE)
     assert found(told) == [("job_assigned", "LKD403", "likely")]
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_worker_that_was_asked_by_name_rules_nothing_out(asked: bool) -> None:
+    """Another dispatch of the call may have been asked for through another node (fact 11)."""
+    told = afterwards(OPENED, created(0.2), NO_WORKER, [request_failed("request timed out", 6)] * asked)
+    assert ("LKD403" in told.broken[0].candidates) is asked

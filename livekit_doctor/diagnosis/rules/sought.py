@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from livekit_doctor import catalogue
-from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.call import BY_NAME, Call
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.looks import finding
@@ -182,6 +182,8 @@ def host_and_port(url: str) -> tuple[str | None, int | None]:
 def excluded(call: Call) -> Iterator[tuple[str, str]]:
     """The codes that the logs exclude where no worker has the job, and why."""
     refused = no_worker(call)
+    if refused and call.lines_by_name(*BY_NAME):
+        return  # a worker was asked for such an agent at that time, for this call's other dispatch, or for another call
     if refused:
         for code in ("LKD103", "LKD107", "LKD108", "LKD403", "LKD404"):
             yield code, "the server's log says that it knew no worker to ask"
