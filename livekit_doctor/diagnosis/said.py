@@ -167,7 +167,7 @@ def _of_job(line: LogLine) -> bool:
 
 def _gave_up(line: LogLine) -> bool:
     """After its last attempt: before that it tries again."""
-    return _of_job(line) and "retrying" not in line.message
+    return "retrying" not in line.message
 
 
 _NO_MEDIA = ("wait_pc_connection timed out", "could not establish pc connection")

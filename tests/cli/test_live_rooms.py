@@ -76,7 +76,8 @@ def test_live_rooms_that_can_not_be_listed(tmp_path: Path, server: OddServer, me
 
 def test_neither_calls_nor_rooms_can_be_listed(tmp_path: Path) -> None:
     (tmp_path / "worker.log").write_text("")
-    ran = run("trace", "--worker-log", "worker.log", cwd=tmp_path)
+    (tmp_path / "checks.yaml").write_text("logs:\n  worker: [worker.log]\n")
+    ran = run("trace", cwd=tmp_path)
     assert ran.status == 2
     assert "without LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET LiveKit can't be asked" in ran.stderr
     assert "livekit-doctor trace --room ROOM" in ran.stderr

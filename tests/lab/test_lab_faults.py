@@ -293,7 +293,7 @@ FAULTS = (
         api="agent_dispatched LKD401 possible",
         logs="agent_dispatched LKD413 proven",
         after="agent_dispatched LKD413 likely",
-        rows="agent_dispatched LKD413 likely",
+        rows="agent_dispatched LKD413 possible",
         closed="job_assigned LKD402 possible",
     ),
     Fault(

@@ -115,7 +115,9 @@ def job_declined(call: Call, proofs: Proofs) -> Finding | None:
     if asked and not declined:
         jobs = {line.fields.get("job_id") for line in asked}
         declined = tuple(line for line in logs.said(Said.NO_CAPACITY) if line.fields.get("job_id") in jobs)
-    if sought.has_job(call, proofs) or call.declined_jobs or logs.said(Said.TIMED_OUT, Said.ASSIGNMENT_LATE):
+    # What goes wrong once it was accepted is raised out of request_fnc as well (livekit-agents, JobRequest.accept).
+    accepted = logs.said(Said.TIMED_OUT, Said.ASSIGNMENT_LATE, Said.NO_PROCESS)
+    if sought.has_job(call, proofs) or call.declined_jobs or accepted:
         return None
     raised = tuple(line for line in logs.anywhere(Said.REQUEST_RAISED) if _about_dispatch(call, line))
     silent = tuple(line for line in logs.anywhere(Said.REQUEST_UNANSWERED) if _about_dispatch(call, line))

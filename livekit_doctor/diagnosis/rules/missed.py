@@ -5,13 +5,13 @@ it counts only where a source that would show the agent does not.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.proofs import Proofs, waited
 from livekit_doctor.diagnosis.rules import sought
 from livekit_doctor.diagnosis.rules.rows import first_absent
-from livekit_doctor.diagnosis.said import job_of
+from livekit_doctor.diagnosis.said import Said, job_of
 from livekit_doctor.diagnosis.times import JOB_LISTED_AFTER
 from livekit_doctor.evidence.observations import LogLine, WorkerEndpoint
 from livekit_doctor.flow import Step
@@ -34,7 +34,8 @@ def is_own(line: LogLine) -> bool:
 
 def may_still_come(call: Call, proofs: Proofs) -> bool:
     """Whether nothing says that the agent did not come: the job's allowance is not over, or there are rows alone, and
-    none of them would tell of it, or logs alone, and no worker's reaches so far. Who picks lines has missed the agent.
+    none of them would tell of it, or logs alone, and neither a worker's nor that of the room's node reaches so far, or
+    to the room's end. Who picks lines has missed the agent.
     """
     if call.api_covers:
         return not job_is_late(call, proofs)
@@ -47,14 +48,22 @@ def may_still_come(call: Call, proofs: Proofs) -> bool:
         return False
     if call.rows:
         return call.rows_are_whole and first_absent(call, proofs) is None
-    return began is not None and not call.component_logs.covers("worker", began + allowed)
+    if began is None:
+        return False
+    until, logs = _ended_by(call, began + allowed), call.component_logs
+    return not logs.covers("worker", until) and not logs.covers_room(until)
+
+
+def _ended_by(call: Call, at: datetime) -> datetime:
+    """This moment, or that of the room's end, after which nobody comes."""
+    return min([at, *(line.at for line in call.component_logs.said(Said.ROOM_CLOSED) if line.at)])
 
 
 def _is_missed(call: Call, proofs: Proofs) -> bool:
     """Whether a source that would show the agent does not: looks, rows, or the log of the node that had the room."""
     logs, began = call.component_logs, call.dispatched_at
     allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
-    if began is not None and logs.covers_room(began) and logs.covers_room(began + allowed):
+    if began is not None and logs.covers_room(began) and logs.covers_room(_ended_by(call, began + allowed)):
         return True
     return (call.api_read or call.rows_are_whole) and not may_still_come(call, proofs)
 

@@ -247,6 +247,15 @@ def test_a_process_that_came_up() -> None:
     assert "LKD417" not in [item.code for item in pasted("\n".join((ASKED, raised, late))).broken]
 
 
+@pytest.mark.parametrize("words", ["failed to acquire process for job", "failed to launch job on process"])
+@pytest.mark.parametrize("raised", [True, False])
+def test_a_job_that_was_accepted_and_not_launched_was_not_declined(words: str, raised: bool) -> None:
+    """livekit-agents raises it out of request_fnc, which had accepted."""
+    lines = ["INFO:livekit.agents:received job request", f"ERROR:livekit.agents:{words} after 3 attempts"]
+    diagnosis = pasted("\n".join([*lines, *["ERROR:livekit.agents:job_request_fnc failed"] * raised]))
+    assert [item.code for item in diagnosis.broken] == ["LKD417"]
+
+
 @pytest.mark.parametrize(
     "text",
     [
