@@ -22,8 +22,10 @@ def is_not_missed(call: Call, proofs: Proofs, said: Sequence[LogLine] = ()) -> b
 
     `said` is what the logs say of its job. A line with the agent's name alone may be about another call, so that the
     agent must be missed besides; without any line, what a log says of one worker says nothing of the others."""
-    if sought.has_job(call, proofs) or any(not line.read.excerpt and not is_own(line) for line in said):
-        return sought.has_job(call, proofs) or not _is_missed(call, proofs)
+    if sought.has_job(call, proofs):
+        return True
+    if any(not line.read.excerpt and not is_own(line) for line in said):
+        return not _is_missed(call, proofs)
     return not said and may_still_come(call, proofs)
 
 
