@@ -15,6 +15,8 @@ from typing import Any
 from tests import forked
 
 STARTERS = (subprocess, pty)
+STARTS = {"stdio_client"}
+"""What is imported where it is called, and starts a program."""
 FORKING = (forked.run, forked.Forked)
 MEASURES = {"process_time", "tracemalloc"}
 
@@ -63,7 +65,7 @@ def _functions(value: Any) -> Iterator[FunctionType]:
 
 def _named(function: FunctionType) -> list[Any]:
     """The values of the names in a function, fixtures by the names of its parameters."""
-    names = [*inspect.signature(function).parameters, *_names(function.__code__)]
+    names = {*function.__code__.co_varnames[: function.__code__.co_argcount], *_names(function.__code__)}
     known = [function.__globals__[name] for name in names if name in function.__globals__]
     modules = [value for value in known if isinstance(value, ModuleType)]
     return [*known, *(vars(module)[name] for module in modules for name in names if name in vars(module))]
@@ -76,5 +78,8 @@ def _names(code: CodeType) -> Iterator[str]:
             yield from _names(inner)
 
 
+@cache
 def _starts(function: FunctionType) -> bool:
+    if not STARTS.isdisjoint(_names(function.__code__)):
+        return True
     return any(value in STARTERS for value in _named(function) if isinstance(value, ModuleType))

@@ -41,6 +41,12 @@ def by_a_module() -> None:
     command_line.run_process("--version", cwd=Path())
 
 
+def by_a_protocol() -> object:
+    from mcp.client.stdio import StdioServerParameters, stdio_client
+
+    return stdio_client(StdioServerParameters(command="true"))
+
+
 @pytest.fixture
 def ready() -> Iterator[None]:
     direct()
@@ -70,7 +76,19 @@ def none() -> None:
 
 @pytest.mark.parametrize(
     "test",
-    [direct, by_a_helper, in_a_lambda, by_a_class, by_a_module, by_a_fixture, for_each, for_any, run_process, start],
+    [
+        direct,
+        by_a_helper,
+        in_a_lambda,
+        by_a_class,
+        by_a_module,
+        by_a_protocol,
+        by_a_fixture,
+        for_each,
+        for_any,
+        run_process,
+        start,
+    ],
 )
 def test_one_that_does(test: object) -> None:
     assert starts_programs(test)
