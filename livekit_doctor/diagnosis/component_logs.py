@@ -250,6 +250,14 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
         return tuple(line for line in lines if name is None or line.fields.get("agent_name", "") == name)
 
     @cached_property
+    def as_they_stand(self) -> tuple[LogLine, ...]:
+        """The lines that were found for the call, as they stand in their logs; those with `by_id` False are of the same
+        time, or say in which state a worker was. Of pasted lines those of other calls are left out."""
+        own = {id(line) for line in self.own}
+        found = (line for line in self.every if not line.read.excerpt or id(line) in own)
+        return tuple(sorted(found, key=lambda line: (line.log, line.file, line.order)))
+
+    @cached_property
     def of_workers(self) -> tuple[LogLine, ...]:
         """All lines of workers' logs, about whichever call."""
         return tuple(line for _, line in self._lines if line.log == "worker")

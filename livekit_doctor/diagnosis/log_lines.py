@@ -62,18 +62,10 @@ def needles_of(call: Call) -> Needles:
 
 
 def lines_of(call: Call) -> tuple[LogLine, ...]:
-    """The lines that were found for the call, each once, as they stand in their logs. They are the
-    latest attempt's; those with `by_id` False are of the same time, or say in which state a worker was.
-    Of pasted lines those of other calls are left out."""
+    """The lines that were found for the latest attempt; none of an earlier one."""
     if not call.latest:
         return ()
-    lines: dict[tuple[object, ...], LogLine] = {}
-    own = {id(line) for line in call.component_logs.own}
-    for line in call.component_logs.every:
-        if line.read.excerpt and id(line) not in own:
-            continue
-        lines[line.place] = line
-    return tuple(sorted(lines.values(), key=lambda line: (line.log, line.file, line.order)))
+    return call.component_logs.as_they_stand
 
 
 def coverage(call: Call) -> tuple[Coverage, ...]:

@@ -181,6 +181,14 @@ class OwnLines(Struct, frozen=True, dict=True):
         return frozenset({line.fields.get("job_id", "") for line in lines} - {""} - self.job_ids)
 
     def _in_room(self, line: LogLine) -> bool:
+        return id(line) in self._of_room
+
+    @cached_property
+    def _of_room(self) -> frozenset[int]:
+        """The ids (as Python has them) of the lines in the call's room."""
+        return frozenset(id(line) for _, line in self._lines if self._names_room(line))
+
+    def _names_room(self, line: LogLine) -> bool:
         room, info, own = self.call.room, self.call.room_info, self._own_sid
         name, sid = line.fields.get("room"), line.fields.get("room_id", "")
         if room is None or (name and name != room.name) or not (name or (sid and own)):

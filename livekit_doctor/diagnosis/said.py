@@ -5,6 +5,7 @@ older words for the same."""
 import re
 from collections.abc import Callable
 from enum import StrEnum, auto
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -280,17 +281,21 @@ MEANINGS = (
 
 def meaning(line: LogLine) -> Said | None:
     """What the line says; None where that is nothing that a diagnosis knows."""
-    message = folded(line.message)
-    if line.log == "worker" and "prewarm" in message and "was never awaited" in message:
-        return Said.ASYNC_PREWARM
     if line.log == "worker" and _has_no_media(line):
         return Said.MEDIA_TIMED_OUT
-    for text, entry in _MEANINGS_OF.get((line.log, message[:_BEGINNING]), ()):
-        if message.startswith(text) and entry.where(line):
-            return entry.said
-    return None
+    return next((entry.said for entry in _may_mean(line.log, line.message) if entry.where(line)), None)
 
 
+@lru_cache(maxsize=2_000)  # most lines of a log have one of a few messages
+def _may_mean(log: Component, message: str) -> tuple[_Meaning, ...]:
+    message = folded(message)
+    if log == "worker" and "prewarm" in message and "was never awaited" in message:
+        return (_PREWARM,)
+    found = _MEANINGS_OF.get((log, message[:_BEGINNING]), ())
+    return tuple(entry for text, entry in found if message.startswith(text))
+
+
+_PREWARM = _Meaning("worker", "", Said.ASYNC_PREWARM)
 _BEGINNING = min(len(entry.text) for entry in MEANINGS)
 _MEANINGS_OF: dict[tuple[Component, str], list[tuple[str, _Meaning]]] = {}
 for _entry in MEANINGS:

@@ -13,6 +13,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum, auto
+from functools import cached_property
 from itertools import accumulate
 
 from msgspec import Struct, field
@@ -62,7 +63,7 @@ class Change(Struct, frozen=True):
     line: LogLine
 
 
-class Worker(Struct, frozen=True, eq=False):
+class Worker(Struct, frozen=True, eq=False, dict=True):
     """One registration of a worker."""
 
     registrations: tuple[LogLine, ...]
@@ -87,7 +88,7 @@ class Worker(Struct, frozen=True, eq=False):
         """The logs in which it registered."""
         return frozenset(line.file for line in self.registrations)
 
-    @property
+    @cached_property
     def registration(self) -> LogLine:
         """When it registered: by the server's clock, which dates the dispatches too, where that is known."""
         return next((line for line in self.registrations if line.log == "server"), self.registrations[0])
