@@ -6,17 +6,22 @@ from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
-from livekit_doctor.evidence.observations import LogLine, LogRow, Observation
+from livekit_doctor.evidence.observations import Dispatch, LogLine, LogRow, Observation
 from livekit_doctor.flow import Verdict
 from livekit_doctor.settings import LiveKit, Worker
 from tests.diagnosis.factories import (
     CALL,
     ROOM,
+    automatic,
     broken,
+    closed,
     codes,
+    dispatch,
     found,
     judge,
     log_file,
+    look,
+    phone,
     row,
     rows_only,
     server_line,
@@ -186,3 +191,10 @@ def test_a_worker_that_was_asked_by_name_rules_nothing_out(asked: bool) -> None:
     """Another dispatch of the call may have been asked for through another node (fact 11)."""
     told = afterwards(OPENED, created(0.2), NO_WORKER, [request_failed("request timed out", 6)] * asked)
     assert ("LKD403" in told.broken[0].candidates) is asked
+
+
+@pytest.mark.parametrize(("there", "missed"), [(automatic(), False), (dispatch(0.2), True)])
+def test_looks_while_it_rang_miss_no_agent_that_is_dispatched_after_the_answer(there: Dispatch, missed: bool) -> None:
+    fails = worker_line(-21, "failed to connect to livekit, retrying in 0s", error="Cannot connect to host")
+    told = judge(63, look(22, there, phone("ringing")), closed(63), log_file("worker"), fails, settings=HERE)
+    assert ("LKD105" in codes(told)) is missed

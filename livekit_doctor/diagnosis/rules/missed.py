@@ -37,7 +37,7 @@ def is_own(line: LogLine) -> bool:
 def may_still_come(call: Call, proofs: Proofs) -> bool:
     """Whether nothing says that the agent did not come: the job's allowance is not over, or there are rows alone, and
     none of them would tell of it, or logs alone, and neither a worker's nor that of the room's node reaches so far, or
-    to the room's end. Who picks lines has missed the agent.
+    to the room's end; and nobody looked into the room so late, while it lived. Who picks lines has missed the agent.
     """
     if call.api_covers:
         return not job_is_late(call, proofs)
@@ -46,7 +46,7 @@ def may_still_come(call: Call, proofs: Proofs) -> bool:
     now = call.livekit_now if call.participants_cover else call.rows_now if call.rows else None
     if began is not None and now is not None and now - began <= allowed:
         return True
-    if call.api_read or call.only_excerpts:
+    if call.only_excerpts or (call.api_read and job_is_late(call, proofs)):
         return False
     if call.rows:
         return call.rows_are_whole and first_absent(call, proofs) is None
