@@ -195,6 +195,8 @@ def test_a_worker_that_was_asked_by_name_rules_nothing_out(asked: bool) -> None:
 
 @pytest.mark.parametrize(("there", "missed"), [(automatic(), False), (dispatch(0.2), True)])
 def test_looks_while_it_rang_miss_no_agent_that_is_dispatched_after_the_answer(there: Dispatch, missed: bool) -> None:
-    fails = worker_line(-21, "failed to connect to livekit, retrying in 0s", error="Cannot connect to host")
-    told = judge(63, look(22, there, phone("ringing")), closed(63), log_file("worker"), fails, settings=HERE)
+    fails = worker_line(
+        -21, "failed to connect to livekit, retrying in 0s", error="Cannot connect to host", **OF_WORKER
+    )
+    told = judge(63, look(22, there, phone("ringing")), closed(63), fails, settings=HERE)
     assert ("LKD105" in codes(told)) is missed
