@@ -1,5 +1,6 @@
 """What one log is: its span, its formats, and how much of it was understood, by the records that were looked at."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
@@ -16,6 +17,9 @@ from livekit_doctor.evidence.records.shapes import spans
 
 RECORDS = 500
 """Records at the beginning and at the end of a log that are looked at; those that are found in between as well."""
+
+WEBHOOK = "webhook"
+_MAY_BE_WEBHOOK = re.compile(rb"[\"']?\bevent\b\W{1,8}(?:room|participant|track|agent_job|egress|ingress)_\w")
 
 
 class Sample(Struct):
@@ -88,6 +92,10 @@ class Sample(Struct):
         if window.end - window.start > LONGEST_LINE or number in self._seen:
             return _time(window)
         self._seen.add(number)
+        if bodies := webhooks_in(window, data):
+            self.is_known = True
+            self.recognised[WEBHOOK] += bodies
+            return _time(window)
         known = [(log, record) for record in window.records if (log := component(record, self.log))]
         for log, record in known:
             self.recognised[KINDS[log]] += 1
@@ -106,6 +114,15 @@ class Sample(Struct):
         self.formats.clear()
         self.first_at = self.last_at = None
         self.unknown = self._of_others.plus(self.unknown)
+
+
+def webhooks_in(window: Window, data: bytes) -> int:
+    """How many webhooks the lines of a window are: those are no lines of the component, wherever they were logged."""
+    if not _MAY_BE_WEBHOOK.search(data, window.start, window.end):
+        return 0
+    from livekit_doctor.evidence.pasted import webhooks
+
+    return webhooks.count(window.excerpt)
 
 
 def windows(data: bytes, most: int = RECORDS) -> Iterator[tuple[int, Window]]:

@@ -3,11 +3,12 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from functools import cached_property
 
 from msgspec import Struct, field
 
-from livekit_doctor.evidence.records import columns
+from livekit_doctor.evidence.records import columns, exports, shapes
 from livekit_doctor.evidence.records.fields import shortened
 from livekit_doctor.evidence.records.lines import GONE, Line, cleaned, strip, without_colours
 from livekit_doctor.evidence.records.values import json_at, object_at
@@ -34,6 +35,9 @@ _PRINTED = re.compile(r"(?:(?<=[\s:(])|^)(?:[A-Za-z_$][\w$]*(?: \[\w+\])? )?\{(?
 """What opens an object, alone or behind the name of its class."""
 _MOST_PRINTED = 200
 """Lines of one such object."""
+
+_DEEPEST = 3
+"""Objects inside of each other in whose strings JSON is looked for."""
 
 _DECODER = json.JSONDecoder(strict=False)
 
@@ -63,12 +67,14 @@ class Unrecognised(Struct):
 
 
 class Document(Struct, frozen=True):
-    """A JSON object or array, in the lines `first` to `last`. `label` is what stands before it in its line."""
+    """A JSON object or array, in the lines `first` to `last`. `label` is what stands before it in its line, `rest`
+    what stands behind it in its last one."""
 
     first: int
     last: int
     value: object
     label: str = ""
+    rest: str = ""
 
 
 class Excerpt(Struct, dict=True):
@@ -79,16 +85,49 @@ class Excerpt(Struct, dict=True):
     gone: frozenset[int] = frozenset()
     """Lines that were put onto the one before them."""
     taken: set[int] = field(default_factory=set)
+    numbers: Sequence[int] = ()
+    """In which line of the text each line stands, from 1, where that is not its place: see `of`."""
 
     @classmethod
     def of(cls, text: str, name: str = "-") -> "Excerpt":
-        return cls.of_lines(re.split(r"\r\n|\r|\n", text), name)
+        """The text, each entry of a JSON export in a line of its own."""
+        return cls.of_lines(re.split(r"\r\n|\r|\n", text), name).unfolded()
 
     @classmethod
     def of_lines(cls, raw: Sequence[str], name: str = "-") -> "Excerpt":
+        """The lines as they are."""
         lines = unwrapped([cleaned(line) for line in raw])
         gone = frozenset(number for number, line in enumerate(lines) if line == GONE)
         return cls(name, tuple("" if line == GONE else line for line in lines), gone)
+
+    def number_of(self, line: int) -> int:
+        """In which line of the text this line stands, from 1."""
+        return self.numbers[line] if self.numbers else line + 1
+
+    def unfolded(self) -> "Excerpt":
+        """The same with each entry of a JSON export in a line of its own."""
+        found = {
+            document.first: (document, entries)
+            for document in self.documents
+            if not document.label and (entries := exports.entries(document.value))
+        }
+        if not found:
+            return self
+        lines: list[str] = []
+        gone: set[int] = set()
+        numbers: list[int] = []
+        number = 0
+        while number < len(self.lines):
+            document, entries = found.get(number, (None, []))
+            put = [line for entry in entries for line in exports.line_of(entry)] or [self.lines[number]]
+            if document is not None and document.rest.strip():
+                put.append(document.rest)
+            if document is None and number in self.gone:
+                gone.add(len(lines))
+            lines += put
+            numbers += [number + 1] * len(put)
+            number = document.last + 1 if document is not None else number + 1
+        return Excerpt(self.name, tuple(lines), frozenset(gone), numbers=numbers)
 
     @cached_property
     def texts(self) -> tuple[str, ...]:
@@ -136,8 +175,9 @@ class Excerpt(Struct, dict=True):
 
     @cached_property
     def documents(self) -> tuple[Document, ...]:
-        """The JSON in the text, outermost first, also such as goes over several lines or was wrapped."""
-        return tuple(self._documents())
+        """The JSON in the text, outermost first, also such as goes over several lines or was wrapped, and what is JSON
+        in the strings of another."""
+        return tuple(each for document in self._documents() for each in (document, *_inside(document)))
 
     @cached_property
     def printed(self) -> tuple[Document, ...]:
@@ -162,7 +202,14 @@ class Excerpt(Struct, dict=True):
 
     @cached_property
     def _by_first(self) -> dict[int, Document]:
-        return {document.first: document for document in self.documents}
+        return {document.first: document for document in reversed(self.documents)}
+
+    def time_of(self, document: Document) -> datetime | None:
+        """When the log's line was written that the document is, or is in; None where that says no time and zone."""
+        line, whole = self.stripped[document.first], self.document_at(document.first)
+        record = shapes.read_value(whole.value) if whole is not None and not whole.label else None
+        record = record or shapes.read_text([line])
+        return record.at if record is not None and record.at is not None and record.zoned else line.at
 
     def document_at(self, number: int) -> Document | None:
         """The document that begins in this line."""
@@ -194,7 +241,7 @@ class Excerpt(Struct, dict=True):
             return Document(number, number, escaped, label), len(line)
         value, cost = _decoded(line[place:])
         if value is not None:
-            return Document(number, number, value[0], label), cost
+            return Document(number, number, value[0], label, line[place + value[1] :]), cost
         if cost < len(line) - place - 1:
             # It breaks within the line, and can't be mended by the next ones.
             return None, cost
@@ -205,19 +252,37 @@ class Excerpt(Struct, dict=True):
             value, used = _decoded(text)
             cost += len(text)
             if value is not None:
-                last = number + text[: value[1]].count("\n")
-                return Document(number, last, _whole(value[0], text), label), cost
+                last, rest = number + text[: value[1]].count("\n"), text[value[1] :].partition("\n")[0]
+                return Document(number, last, _whole(value[0], text), label, rest), cost
             if len(lines) < count or used < len(text) - 1:
                 break
         for count in range(2, min(_MOST_WRAPPED, len(lines)) + 1 if len(line) > _SHORTEST_WRAPPED else 0):
             if not lines[count - 1]:
                 break
             for glue in glues(lines[:count]):
-                value, used = _decoded(joined(lines[:count], glue))
+                text = joined(lines[:count], glue)
+                value, used = _decoded(text)
                 cost += used + count
                 if value is not None:
-                    return Document(number, number + count - 1, value[0], label), cost
+                    return Document(number, number + count - 1, value[0], label, text[value[1] :]), cost
         return None, cost
+
+
+def _inside(document: Document) -> Iterator[Document]:
+    """The JSON in the strings of a document, such as the body in a log's message."""
+    for text in _strings(document.value):
+        place = text.find('{"')
+        value = json_at(text, place) if place >= 0 else None
+        if isinstance(value, dict):
+            yield Document(document.first, document.last, value, text[:place].strip() or document.label)
+
+
+def _strings(value: object, depth: int = 0) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict) and depth < _DEEPEST:
+        for inner in value.values():
+            yield from _strings(inner, depth + 1)
 
 
 def _openings(line: str) -> list[int]:

@@ -17,6 +17,7 @@ Inner = Callable[[str], Record | None]
 _TEXTS = ("textPayload", "message", "@message", "msg", "MESSAGE", "line", "log", "text", "body", "_raw", "Log", "Log_s")
 _ALWAYS = ("textPayload", "MESSAGE")
 """Keys that only a host writes: what is in them is the program's, whether or not it is known."""
+_HOSTS = ("line", "log", "_raw", "Log", "Log_s")
 _TIMES = ("timestamp", "@timestamp", "receiveTimestamp", "ingestionTime", "time", "ts", "TimeStamp", "TimeGenerated")
 _OBJECTS = ("jsonPayload", "_source", "attributes", "content", "result")
 """Objects in which hosts keep the program's own: Google's, Elastic's, Datadog's, Splunk's."""
@@ -29,7 +30,7 @@ def read(values: dict[str, object], inner: Inner, depth: int = 0) -> Record | No
         return None
     found = _in_object(values, inner, depth) or _in_text(values, inner)
     if found is None:
-        return json_object.read(values)
+        return json_object.read(values) or _plain(values)
     if found.at is None or not found.zoned:
         at = _moment(values)
         if at is not None:
@@ -74,6 +75,12 @@ def _in_text(values: dict[str, object], inner: Inner) -> Record | None:
             if found is not None or key in _ALWAYS:
                 return found or Record("", text)
     return None
+
+
+def _plain(values: dict[str, object]) -> Record | None:
+    """A line that is in no known shape, under a key that only hosts write."""
+    text = next((values[key] for key in _HOSTS if isinstance(values.get(key), str)), None)
+    return json_object.read({**values, "message": text}) if text else None
 
 
 def _moment(values: dict[str, object]) -> datetime | None:

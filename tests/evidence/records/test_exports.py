@@ -1,0 +1,131 @@
+"""What a tool exports as one JSON document is read as its entries are that stand one a line."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from livekit_doctor.evidence.logs import LogSource, Needles, read
+from livekit_doctor.evidence.observations import Sighting
+from tests.evidence.pasted.samples import NOW, reading, webhooks
+from tests.evidence.records.corpus import meaning, samples
+from tests.thorough import examples
+
+Entry = dict[str, Any]
+
+
+def of_json(text: str) -> list[Entry]:
+    found = []
+    for line in text.splitlines():
+        if line.startswith("{"):
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                continue
+    return [entry for entry in found if "Dispatch" not in str(list(entry)) and "resourceSpans" not in entry]
+
+
+OWN = [entry for text in samples().values() for entry in of_json(text)]
+TEXTS = [
+    line
+    for text in samples().values()
+    for line in text.splitlines()
+    if line[:1].isalnum() and "{" not in line and len(line) > 40
+]
+AT = "2026-11-19T16:20:00.210Z"
+
+
+def of_google(entry: Entry) -> Entry:
+    return {"insertId": "6a00", "jsonPayload": entry, "severity": "INFO", "timestamp": AT}
+
+
+def logged_webhook(entry: Entry) -> Entry:
+    return {"timestamp": AT, "severity": "INFO", "jsonPayload": {"message": "webhook", "body": entry}}
+
+
+ENTRIES = st.one_of(
+    st.sampled_from(OWN),
+    st.sampled_from(OWN).map(of_google),
+    st.sampled_from([json.loads(body) for body in webhooks()]),
+    st.sampled_from([json.loads(body) for body in webhooks()]).map(logged_webhook),
+    st.sampled_from(TEXTS).map(lambda text: {"timestamp": 1795105200210, "message": text}),
+    st.builds(lambda key, value: {"timestamp": AT, "message": f"{key} {value}"}, st.text(max_size=9), st.integers()),
+)
+ENVELOPES: list[Callable[[list[Entry]], Any]] = [
+    lambda entries: entries,
+    lambda entries: {"entries": entries, "nextPageToken": "x"},
+    lambda entries: {"events": entries, "searchedLogStreams": []},
+    lambda entries: {"messageType": "DATA_MESSAGE", "logGroup": "g", "logEvents": entries},
+    lambda entries: {"results": entries, "status": "Complete"},
+    lambda entries: {"took": 3, "hits": {"total": {"value": 2}, "hits": entries}},
+    lambda entries: {"meta": {"elapsed": 7}, "data": entries},
+    lambda entries: {"status": "success", "data": {"resultType": "streams", "result": entries}},
+    lambda entries: [entries, []],
+]
+WRITTEN: list[Callable[[Any], str]] = [
+    json.dumps,
+    lambda value: json.dumps(value, indent=2),
+    lambda value: json.dumps(value, indent="\t", ensure_ascii=False),
+    lambda value: f"$ logs read\n{json.dumps(value, indent=4)}\n$ ",
+]
+
+
+def says(text: str) -> tuple[list[Any], dict[str, int]]:
+    found = meaning(text)
+    said = [{key: value for key, value in item.items() if key != "number"} for item in found["says"]]
+    return sorted(said, key=str), found["recognised"]
+
+
+@settings(max_examples=examples(150, thorough=2_000), deadline=None)
+@given(st.lists(ENTRIES, min_size=2, max_size=5), st.sampled_from(ENVELOPES), st.sampled_from(WRITTEN))
+def test_the_same_as_one_a_line(
+    entries: list[Entry], envelope: Callable[[list[Entry]], Any], written: Callable[[Any], str]
+) -> None:
+    assert says(written(envelope(entries))) == says("\n".join(map(json.dumps, entries)))
+
+
+@settings(max_examples=examples(60, thorough=500), deadline=None)
+@given(st.lists(st.sampled_from(TEXTS), min_size=2, max_size=5))
+def test_lokis_streams(texts: list[str]) -> None:
+    values = [[str(1795105200_000_000_000 + number), text] for number, text in enumerate(texts)]
+    answer = {"status": "success", "data": {"result": [{"stream": {"app": "x"}, "values": values}]}}
+    lines = [{"timestamp": at, "line": text, "labels": {"app": "x"}} for at, text in values]
+    assert says(json.dumps(answer, indent=1)) == says("\n".join(map(json.dumps, lines)))
+
+
+def test_what_no_entry_is_counts() -> None:
+    one = {"timestamp": AT, "severity": "INFO", "message": "received job request", "job_id": "AJ_abc123def456"}
+    text = json.dumps([one, {"a": 1}, "words of somebody", {"b": [2]}, one])
+    coverage = reading(text).coverage[0]
+    assert (coverage.recognised, coverage.not_recognised) == ({"worker log line": 2}, 3)
+
+
+def test_what_stands_behind_it_counts() -> None:
+    text = json.dumps([{"timestamp": AT, "message": "x 1"}, {"timestamp": AT, "message": "x 2"}]) + " and nothing else?"
+    assert reading(text).coverage[0].unknown_lines[-1] == "and nothing else?"
+
+
+def test_a_webhook_without_a_time_is_of_the_time_when_it_was_logged() -> None:
+    body = {"event": "room_started", "room": {"sid": "RM_abc123def456", "name": "call-1"}, "id": "EV_1"}
+    for entry in (logged_webhook(body), {"timestamp": AT, "textPayload": f"webhook {json.dumps(body)}"}):
+        (seen,) = reading(json.dumps(entry)).observations
+        assert isinstance(seen, Sighting)
+        assert seen.at is not None
+        assert seen.at.isoformat() == "2026-11-19T16:20:00.210000+00:00"
+
+
+@pytest.mark.parametrize("written", WRITTEN[:3])
+@pytest.mark.parametrize("name", ["data/spans-1.8.9-otlp.jsonl", "corpus/span-jaeger.json", "corpus/span-tempo.json"])
+def test_a_log_option_reads_spans_however_they_are_written(
+    name: str, written: Callable[[Any], str], tmp_path: Path
+) -> None:
+    path = tmp_path / "spans.json"
+    value, _ = json.JSONDecoder().raw_decode(samples()[name])
+    path.write_text(written(value))
+    found = read([LogSource("worker", str(path))], Needles(rooms=("no-such-room",)), NOW)
+    assert found.coverage[0].recognised == reading(json.dumps(value)).coverage[0].recognised
+    assert not found.coverage[0].not_recognised
