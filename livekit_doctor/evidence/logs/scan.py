@@ -27,7 +27,6 @@ from livekit_doctor.evidence.records.fields import room_in
 from livekit_doctor.evidence.records.lines import GONE, strip
 from livekit_doctor.evidence.records.reader import observed
 from livekit_doctor.evidence.records.record import Record
-from livekit_doctor.evidence.records.wraps import unwrapped
 from livekit_doctor.evidence.sources import EVIDENCE
 from livekit_doctor.settings import CallLogs
 
@@ -306,13 +305,12 @@ class Scan:
         its entries in lines of their own, and nobody cuts it."""
         if not block.is_last or len(block.data) > SHORT:
             return block
-        lines = unwrapped(block.data.decode("utf-8", "surrogateescape").split("\n"))
-        gone = frozenset(number for number, line in enumerate(lines) if line == GONE)
-        put = Excerpt(self.source.name, tuple(lines), gone).unfolded()
+        lines = block.data.decode("utf-8", "surrogateescape").split("\n")
+        put = Excerpt.of_lines(lines).unfolded(every=True)
         self._numbers = put.numbers
-        if not gone and not put.numbers:
+        if not put.gone and not put.numbers:
             return block
-        return structs.replace(block, data="\n".join(put.lines).encode("utf-8", "surrogateescape"))
+        return structs.replace(block, data="\n".join(put.bodies).encode("utf-8", "surrogateescape"))
 
     def _check_end(self, data: bytes) -> None:
         last_line = data.rfind(b"\n") + 1

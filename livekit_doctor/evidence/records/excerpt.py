@@ -76,6 +76,11 @@ class Document(Struct, frozen=True):
     label: str = ""
     rest: str = ""
 
+    @property
+    def alone(self) -> list[exports.Entry]:
+        """Itself, to be put into one line; nothing where it is in one."""
+        return [self.value] if self.last > self.first and isinstance(self.value, dict) else []
+
 
 class Excerpt(Struct, dict=True):
     """The lines, cleaned, and which of them were recognised. `name` is the file's, - for standard input."""
@@ -104,12 +109,12 @@ class Excerpt(Struct, dict=True):
         """In which line of the text this line stands, from 1."""
         return self.numbers[line] if self.numbers else line + 1
 
-    def unfolded(self) -> "Excerpt":
-        """The same with each entry of a JSON export in a line of its own."""
+    def unfolded(self, *, every: bool = False) -> "Excerpt":
+        """The same with each entry of a JSON export in a line of its own, and on request every other JSON in one."""
         found = {
             document.first: (document, entries)
-            for document in self.documents
-            if not document.label and (entries := exports.entries(document.value))
+            for document in self._outermost
+            if not document.label and (entries := exports.entries(document.value) or (document.alone if every else []))
         }
         if not found:
             return self
@@ -136,8 +141,8 @@ class Excerpt(Struct, dict=True):
         return tuple(put)
 
     @cached_property
-    def _bodies(self) -> tuple[str, ...]:
-        """The same to be searched for JSON."""
+    def bodies(self) -> tuple[str, ...]:
+        """The same, blank for what is part of the one before."""
         return tuple("" if text == GONE else text for text in self.texts)
 
     @cached_property
@@ -177,7 +182,11 @@ class Excerpt(Struct, dict=True):
     def documents(self) -> tuple[Document, ...]:
         """The JSON in the text, outermost first, also such as goes over several lines or was wrapped, and what is JSON
         in the strings of another."""
-        return tuple(each for document in self._documents() for each in (document, *_inside(document)))
+        return tuple(each for document in self._outermost for each in (document, *_inside(document)))
+
+    @cached_property
+    def _outermost(self) -> tuple[Document, ...]:
+        return tuple(self._documents())
 
     @cached_property
     def printed(self) -> tuple[Document, ...]:
@@ -187,12 +196,12 @@ class Excerpt(Struct, dict=True):
 
     def _printed(self, begun: set[int]) -> Iterator[Document]:
         number, spent = 0, 0
-        while number < len(self._bodies) and spent < _BUDGET:
-            line, last = self._bodies[number], number
+        while number < len(self.bodies) and spent < _BUDGET:
+            line, last = self.bodies[number], number
             opened = _PRINTED.search(line) if number not in begun and "{" in line else None
             if opened is not None:
                 place = opened.end() - 1
-                text = "\n".join((line, *self._bodies[number + 1 : number + _MOST_PRINTED]))
+                text = "\n".join((line, *self.bodies[number + 1 : number + _MOST_PRINTED]))
                 spent += len(text)
                 found = object_at(text, place)
                 if found is not None:
@@ -202,7 +211,7 @@ class Excerpt(Struct, dict=True):
 
     @cached_property
     def _by_first(self) -> dict[int, Document]:
-        return {document.first: document for document in reversed(self.documents)}
+        return {document.first: document for document in self._outermost}
 
     def time_of(self, document: Document) -> datetime | None:
         """When the log's line was written that the document is, or is in; None where that says no time and zone."""
@@ -217,9 +226,9 @@ class Excerpt(Struct, dict=True):
 
     def _documents(self) -> Iterator[Document]:
         number, spent = 0, 0
-        while number < len(self._bodies):
+        while number < len(self.bodies):
             found, cost = None, 0
-            for place in _openings(self._bodies[number]):
+            for place in _openings(self.bodies[number]):
                 found, used = self._document(number, place)
                 cost += used
                 if found is not None:
@@ -235,7 +244,7 @@ class Excerpt(Struct, dict=True):
 
     def _document(self, number: int, place: int) -> tuple[Document | None, int]:
         """The document that begins here, and how many characters were looked at."""
-        line = self._bodies[number]
+        line = self.bodies[number]
         label = line[:place].strip()
         if line.startswith('{\\"', place) and isinstance(escaped := json_at(line, place), dict):
             return Document(number, number, escaped, label), len(line)
@@ -247,7 +256,7 @@ class Excerpt(Struct, dict=True):
             return None, cost
         lines: list[str] = []
         for count in _LINES:
-            lines = [line[place:], *self._bodies[number + 1 : number + count]]
+            lines = [line[place:], *self.bodies[number + 1 : number + count]]
             text = "\n".join(lines)
             value, used = _decoded(text)
             cost += len(text)

@@ -1,6 +1,7 @@
 """What a tool exports as one JSON document is read as its entries are that stand one a line."""
 
 import json
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from livekit_doctor.evidence.logs import LogSource, Needles, read
 from livekit_doctor.evidence.observations import Sighting
-from tests.evidence.pasted.samples import NOW, reading, webhooks
+from tests.evidence.pasted.samples import NOW, lines, reading, webhooks
 from tests.evidence.records.corpus import meaning, samples
 from tests.thorough import examples
 
@@ -129,3 +130,20 @@ def test_a_log_option_reads_spans_however_they_are_written(
     found = read([LogSource("worker", str(path))], Needles(rooms=("no-such-room",)), NOW)
     assert found.coverage[0].recognised == reading(json.dumps(value)).coverage[0].recognised
     assert not found.coverage[0].not_recognised
+
+
+def test_a_log_option_reads_webhooks_as_such(tmp_path: Path) -> None:
+    """However they were logged, also quoted and wrapped in a mail, and in one document with a worker's lines."""
+    bodies = [json.loads(body) for body in webhooks()]
+    mail = "\n\n".join(
+        textwrap.fill(json.dumps(body), 70, initial_indent="> ", subsequent_indent="> ") for body in bodies
+    )
+    export = json.dumps([*map(logged_webhook, bodies), *(json.loads(line) for line in lines("worker.jsonl"))], indent=2)
+    for text in ("\n".join(map(json.dumps, bodies)), mail, export):
+        path = tmp_path / "some.log"
+        path.write_text(text)
+        room = bodies[0]["room"]["name"]
+        found = read([LogSource("worker", str(path))], Needles(rooms=(room,)), NOW)
+        assert found.coverage[0].recognised["webhook"] == len(bodies)
+        of_room = [body for body in bodies if body.get("room", {}).get("name") == room]
+        assert sum(isinstance(item, Sighting) for item in found.observations) >= len(of_room)
