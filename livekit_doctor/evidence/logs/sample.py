@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from livekit_doctor.evidence.logs.blocks import LONGEST_LINE
 from livekit_doctor.evidence.logs.windows import Window, window_at
 from livekit_doctor.evidence.observations import Component
-from livekit_doctor.evidence.records.component import KINDS, component
+from livekit_doctor.evidence.records.component import KINDS, component, names_call
 from livekit_doctor.evidence.records.excerpt import Unrecognised
 from livekit_doctor.evidence.records.record import Record
 from livekit_doctor.evidence.records.shapes import spans
@@ -33,6 +33,8 @@ class Sample(Struct):
     formats: Counter[str] = field(default_factory=Counter)
     recognised: Counter[str] = field(default_factory=Counter)
     unknown: Unrecognised = field(default_factory=Unrecognised)
+    unnamed: int = 0
+    """Records that name no call."""
     is_known: bool = False
     _of_others: Unrecognised = field(default_factory=Unrecognised)
     """Lines that are a log's, and say nothing of LiveKit."""
@@ -89,9 +91,10 @@ class Sample(Struct):
         self._look_at(window, number, data)
 
     def _look_at(self, window: Window, number: int, data: bytes) -> tuple[datetime, bool] | None:
-        if window.end - window.start > LONGEST_LINE or number in self._seen:
+        lines = range(number, number + data.count(b"\n", window.start, window.end - 1) + 1)
+        if window.end - window.start > LONGEST_LINE or not self._seen.isdisjoint(lines):
             return _time(window)
-        self._seen.add(number)
+        self._seen.update(lines)
         if bodies := webhooks_in(window, data):
             self.is_known = True
             self.recognised[WEBHOOK] += bodies
@@ -100,6 +103,7 @@ class Sample(Struct):
         for log, record in known:
             self.recognised[KINDS[log]] += 1
             self.formats[record.format] += bool(record.format)
+            self.unnamed += not names_call(record)
         self.is_known = self.is_known or any(component(record) for _, record in known)
         if not known or not self.is_known:
             for raw in data[window.start : window.end].split(b"\n"):
@@ -111,6 +115,7 @@ class Sample(Struct):
         if self.is_known or not self.recognised:
             return
         self.recognised.clear()
+        self.unnamed = 0
         self.formats.clear()
         self.first_at = self.last_at = None
         self.unknown = self._of_others.plus(self.unknown)

@@ -45,6 +45,26 @@ def test_a_log_without_the_call(tmp_path: Path) -> None:
     assert found.file.last_at == AT + timedelta(seconds=49 / 50)
 
 
+def test_lines_that_name_no_call_are_counted(tmp_path: Path) -> None:
+    """Whatever they say, it may be of another call: with the reason why, not without a word."""
+    own = "INFO:livekit.agents:received job request AJ_abc123def456"
+    text = "\n".join([own, *["ERROR:livekit.agents:failed to launch job on process after 3 attempts"] * 4])
+    assert read_text(tmp_path, text, rooms=(CALL.room,)).coverage.unnamed == 4
+    assert read_text(tmp_path, own, rooms=(CALL.room,)).coverage.unnamed == 0
+    assert read_text(tmp_path, LINE, rooms=(CALL.room,)).coverage.unnamed == 0
+
+
+def test_a_record_counts_once_however_it_is_found(tmp_path: Path) -> None:
+    """By its first line, and by the line of an indented export that has the call's name."""
+    entries = [json.loads(LINE), *(json.loads(line) for line in others(60).splitlines() if line.startswith("{"))]
+    padding = {"message": "x", "level": "INFO", "timestamp": "2026-11-23T21:25:22Z", "text": "y" * 1_000}
+    text = json.dumps([*entries, *[padding] * 1_200], indent=1)
+    assert len(text) > MB  # is not put into lines of its own
+    found = read_text(tmp_path, text, rooms=(CALL.room,))
+    assert len(found.lines) == 1
+    assert sum(found.coverage.recognised.values()) <= len(entries) + 1_200
+
+
 def test_an_empty_log(tmp_path: Path) -> None:
     found = read_text(tmp_path, "", rooms=(CALL.room,))
     assert (found.file.lines, found.file.formats, found.file.first_at) == (0, (), None)
