@@ -91,10 +91,9 @@ class Sample(Struct):
         self._look_at(window, number, data)
 
     def _look_at(self, window: Window, number: int, data: bytes) -> tuple[datetime, bool] | None:
-        lines = range(number, number + data.count(b"\n", window.start, window.end - 1) + 1)
-        if window.end - window.start > LONGEST_LINE or not self._seen.isdisjoint(lines):
+        if window.end - window.start > LONGEST_LINE or number in self._seen:
             return _time(window)
-        self._seen.update(lines)
+        self._seen.add(number)
         if bodies := webhooks_in(window, data):
             self.is_known = True
             self.recognised[WEBHOOK] += bodies
