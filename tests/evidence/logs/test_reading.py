@@ -512,3 +512,16 @@ def test_a_teams_own_lines_are_read_beside_livekits(tmp_path: Path) -> None:
     line = "2026-11-23 21:25:23,100 - INFO livekit.agents - process initialized\n"
     assert read_text(tmp_path, own * 3 + line, rooms=(CALL.room,)).coverage.status == "empty"
     assert read_text(tmp_path, own + own.replace("the model", CALL.room), rooms=(CALL.room,)).coverage.status == "read"
+
+
+@pytest.mark.parametrize("key", ["sip.trunk_id", "app.sipTrunkId", "trunk_id"])
+def test_a_span_with_an_id_of_the_teams_own(key: str, tmp_path: Path) -> None:
+    """Fixes have a place for the trunk: what a span names is known, under whichever name the team gave it."""
+    own = json.dumps({"key": key, "value": {"stringValue": "ST_abCdEf123456"}})
+    path = tmp_path / "spans.json"
+    path.write_text(
+        (DATA / "spans-1.8.9-otlp.jsonl").read_text().replace('"attributes": [{', f'"attributes": [{own}, {{')
+    )
+    (line, *_) = read([LogSource("worker", str(path))], Needles(rooms=("spans-raises",)), NOW).observations
+    assert isinstance(line, LogLine)
+    assert line.fields["sip_trunk"] == "ST_abCdEf123456"
