@@ -34,6 +34,8 @@ EVENTS = frozenset(
 )
 _OTHERS = ("egress_", "ingress_")
 """Events that say nothing of a call's steps, and are known all the same."""
+_DEEPEST = 4
+"""Objects inside of each other in which a body may be: what a program logs stands in what its host adds."""
 
 
 def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
@@ -63,7 +65,7 @@ def _events(value: object, depth: int = 0) -> Iterator[dict[str, object]]:
         # livekit-server's log line "sent webhook" has the same key, and the room's name in place of the room.
         if isinstance(value.get("room", {}), dict) and "webhookTime" not in value:
             yield value
-    elif depth < 2:
+    elif depth < _DEEPEST:
         for inner in value.values():
             yield from _events(inner, depth + 1)
 

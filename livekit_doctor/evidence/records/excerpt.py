@@ -279,19 +279,20 @@ class Excerpt(Struct, dict=True):
 
 def _inside(document: Document) -> Iterator[Document]:
     """The JSON in the strings of a document, such as the body in a log's message."""
-    for text in _strings(document.value):
+    for text in strings_in(document.value):
         place = text.find('{"')
         value = json_at(text, place) if place >= 0 else None
         if isinstance(value, dict):
             yield Document(document.first, document.last, value, text[:place].strip() or document.label)
 
 
-def _strings(value: object, depth: int = 0) -> Iterator[str]:
+def strings_in(value: object, depth: int = 0) -> Iterator[str]:
+    """The texts in an object, also inside of another."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict) and depth < _DEEPEST:
         for inner in value.values():
-            yield from _strings(inner, depth + 1)
+            yield from strings_in(inner, depth + 1)
 
 
 def _openings(line: str) -> list[int]:

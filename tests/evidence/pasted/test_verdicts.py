@@ -562,9 +562,9 @@ def test_rsyslogs_tabs() -> None:
     assert found(pasted(text.replace("\t", "#011"))) == found(pasted(text)) != []
 
 
-ASKED = "INFO:livekit.agents:received job request\n"
-NO_PROCESS = f"{ASKED}ERROR:livekit.agents:failed to launch job on process after 3 attempts\n"
-RAISED = f"""{ASKED}ERROR:livekit.agents:unhandled exception while running the job task
+REQUESTED = "INFO:livekit.agents:received job request\n"
+GAVE_UP = f"{REQUESTED}ERROR:livekit.agents:failed to launch job on process after 3 attempts\n"
+RAISED_BY_IT = f"""{REQUESTED}ERROR:livekit.agents:unhandled exception while running the job task
 Traceback (most recent call last):
   File "/app/agent.py", line 21, in entrypoint
     phone = meta["phone"]
@@ -572,7 +572,9 @@ KeyError: 'phone'
 """
 
 
-@pytest.mark.parametrize(("text", "code", "candidates"), [(NO_PROCESS, "LKD417", ()), (RAISED, "LKD405", ("LKD407",))])
+@pytest.mark.parametrize(
+    ("text", "code", "candidates"), [(GAVE_UP, "LKD417", ()), (RAISED_BY_IT, "LKD405", ("LKD407",))]
+)
 def test_no_candidate_is_what_the_line_itself_excludes(text: str, code: str, candidates: tuple[str, ...]) -> None:
     (broken,) = pasted(text).broken
     assert (broken.code, broken.candidates) == (code, candidates)

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livekit_doctor.evidence.logs import LogSource, Needles, read
-from livekit_doctor.evidence.observations import Sighting
+from livekit_doctor.evidence.observations import ApiRefusal, LogLine, Sighting
+from livekit_doctor.evidence.records.tracebacks import raised
 from tests.evidence.pasted.samples import NOW, lines, reading, webhooks
 from tests.evidence.records.corpus import meaning, samples
 from tests.thorough import examples
@@ -147,3 +148,63 @@ def test_a_log_option_reads_webhooks_as_such(tmp_path: Path) -> None:
         assert found.coverage[0].recognised["webhook"] == len(bodies)
         of_room = [body for body in bodies if body.get("room", {}).get("name") == room]
         assert sum(isinstance(item, Sighting) for item in found.observations) >= len(of_room)
+
+
+CRASH = """2026-11-21 09:21:00,050 ERROR livekit.agents job crashed {"job_id": "AJ_mK3pQ7rTz"}
+Traceback (most recent call last):
+  File "/srv/agent/main.py", line 44, in entrypoint
+    lead = json.loads(ctx.job.metadata)
+json.decoder.JSONDecodeError: Expecting value: line 1 column 1 (char 0)"""
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        lambda line: {"__REALTIME_TIMESTAMP": "1795252860050000", "PRIORITY": "3", "MESSAGE": line},
+        lambda line: {"line": line, "timestamp": "1795252860050000000", "fields": {"app": "agent"}},
+        lambda line: {"insertId": "6a", "textPayload": line, "timestamp": AT, "severity": "ERROR"},
+        lambda line: {"timestamp": 1795252860050, "message": line, "ingestionTime": 1795252860950, "eventId": "39"},
+        lambda line: {"log": f"{line}\n", "stream": "stderr", "time": AT},
+    ],
+)
+def test_a_traceback_that_a_host_cut_into_entries(entry: Callable[[str], Entry]) -> None:
+    entries = [entry(line) for line in CRASH.splitlines()]
+    for text in (json.dumps(entries, indent=2), "\n".join(map(json.dumps, entries))):
+        (line,) = reading(text).observations
+        assert isinstance(line, LogLine)
+        assert raised(line.traceback).startswith("json.decoder.JSONDecodeError: ")
+        assert line.at is not None
+        assert reading(text).coverage[0].not_recognised == 0
+
+
+@pytest.mark.parametrize("key", ["exc_info", "stack", "error", "err"])
+@pytest.mark.parametrize("within", ["attributes", "fields", "extra"])
+def test_what_was_raised_may_stand_in_what_a_host_adds(key: str, within: str) -> None:
+    """Railway, Datadog: what the program logged beside its message."""
+    stack = "TypeError: no phone\n    at Object.entry (file:///app/dist/agent.js:19:32)"
+    more = {"job_id": "AJ_abc123def456", key: stack}
+    (line,) = reading(
+        json.dumps({"message": "error in entry function", "severity": "error", within: more})
+    ).observations
+    assert isinstance(line, LogLine)
+    assert raised(line.traceback) == "TypeError: no phone"
+
+
+def test_an_error_of_several_lines_in_one_string() -> None:
+    """As consoles print it: what stands below the first line is its status, and none of its message."""
+    error = """TwirpError: requested room is not there
+    at TwirpRpc.request (file:///node_modules/livekit-server-sdk/dist/TwirpRPC.js:31:13)
+    at async AgentDispatchClient.createDispatch (file:///node_modules/livekit-server-sdk/dist/Agent.js:29:18) {
+  status: 401,
+  code: "unauthenticated"
+}"""
+    entry = {"event_message": error, "level": "error", "timestamp": 1795252860500000}
+    (found,) = reading(json.dumps([entry])).observations
+    assert isinstance(found, ApiRefusal)
+    assert (found.status, found.twirp_code, found.message) == (401, "unauthenticated", "requested room is not there")
+
+
+def test_a_webhook_deep_in_what_a_host_adds() -> None:
+    body = json.loads(webhooks()[0])
+    entry = {"id": "AgAAA", "content": {"timestamp": AT, "message": "webhook", "attributes": {"body": body}}}
+    assert reading(json.dumps({"logs": [entry]})).coverage[0].recognised == {"webhook": 1}

@@ -27,7 +27,7 @@ _EVENTS: dict[str, tuple[str, str]] = {
 }
 """What each event says in the worker's log, or would, and the logger: what is not livekit-agents' own is said from
 inside the entrypoint."""
-_ID = re.compile(r"(?:ST|SCL|RM|PA|AJ|AD)_[A-Za-z0-9]{6,24}")
+_TRUNK = re.compile(r"ST_[A-Za-z0-9]{6,24}")
 _FIELDS = {
     "lk.job_id": "job_id",
     "lk.dispatch_id": "dispatch_id",
@@ -87,7 +87,10 @@ def _objects(value: object) -> list[dict[str, object]]:
 def _of_span(span: Mapping[str, object]) -> Iterator[Record]:
     own = attributes(span.get("attributes"))
     fields: dict[str, object] = {name: own[key] for key, name in _FIELDS.items() if key in own}
-    fields |= {key.rpartition(".")[2]: value for key, value in own.items() if _is_id(value) and key not in _FIELDS}
+    # Fixes have a place for the trunk, which the team may have put onto a span under a name of its own.
+    trunks = [value for value in own.values() if isinstance(value, str) and _TRUNK.fullmatch(value)]
+    if trunks:
+        fields["sip_trunk"] = trunks[0]
     if span.get("name") != _SPAN:
         at = moment(span.get("startTimeUnixNano", span.get("start_time_unix_nano", span.get("start_time"))))[0]
         yield _record(f"span {span.get('name', '')}", at, "debug", _AGENTS, fields)
@@ -101,11 +104,6 @@ def _of_span(span: Mapping[str, object]) -> Iterator[Record]:
         record = _record(known[0], moment(_time(event))[0], "error" if raised else "info", known[1], dict(fields))
         record.traceback = raised
         yield record
-
-
-def _is_id(value: object) -> bool:
-    """Whether it is an id of LiveKit's, which the team may have put onto a span under a name of its own."""
-    return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def _record(message: str, at: datetime | None, level: str, logger: str, fields: dict[str, object]) -> Record:
