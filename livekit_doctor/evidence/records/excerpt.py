@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 
@@ -11,7 +12,7 @@ from msgspec import Struct, field
 from livekit_doctor.evidence.records import columns, exports, shapes
 from livekit_doctor.evidence.records.fields import shortened
 from livekit_doctor.evidence.records.lines import GONE, Line, cleaned, strip, without_colours
-from livekit_doctor.evidence.records.values import json_at, object_at
+from livekit_doctor.evidence.records.values import decoded, json_at, object_at
 from livekit_doctor.evidence.records.wraps import glues, joined, unwrapped
 from livekit_doctor.redact import redact_text
 
@@ -38,8 +39,6 @@ _MOST_PRINTED = 200
 
 _DEEPEST = 3
 """Objects inside of each other in whose strings JSON is looked for."""
-
-_DECODER = json.JSONDecoder(strict=False)
 
 
 class Unrecognised(Struct):
@@ -76,11 +75,6 @@ class Document(Struct, frozen=True):
     label: str = ""
     rest: str = ""
 
-    @property
-    def alone(self) -> list[exports.Entry]:
-        """Itself, to be put into one line; nothing where it is in one."""
-        return [self.value] if self.last > self.first and isinstance(self.value, dict) else []
-
 
 class Excerpt(Struct, dict=True):
     """The lines, cleaned, and which of them were recognised. `name` is the file's, - for standard input."""
@@ -111,28 +105,43 @@ class Excerpt(Struct, dict=True):
 
     def unfolded(self, *, every: bool = False) -> "Excerpt":
         """The same with each entry of a JSON export in a line of its own, and on request every other JSON in one."""
-        found = {
-            document.first: (document, entries)
-            for document in self._outermost
-            if not document.label and (entries := exports.entries(document.value) or (document.alone if every else []))
-        }
-        if not found:
-            return self
+        documents = {document.first: document for document in self._outermost}
         lines: list[str] = []
         gone: set[int] = set()
         numbers: list[int] = []
-        number = 0
+        number, moved = 0, False
         while number < len(self.lines):
-            document, entries = found.get(number, (None, []))
-            put = [line for entry in entries for line in exports.line_of(entry)] or [self.lines[number]]
-            if document is not None and document.rest.strip():
-                put.append(document.rest)
-            if document is None and number in self.gone:
+            document, last = documents.get(number), number
+            put: list[str] = []
+            with suppress(RecursionError):  # Python reads deeper than it writes; such a line stays as it is
+                put = self._put(number, document, every=every)
+            if put and document is not None:
+                last = document.last
+            elif number in self.gone:
                 gone.add(len(lines))
-            lines += put
-            numbers += [number + 1] * len(put)
-            number = document.last + 1 if document is not None else number + 1
+            moved = moved or bool(put)
+            lines += put or [self.lines[number]]
+            numbers += [number + 1] * (len(put) or 1)
+            number = last + 1
+        if not moved:
+            return self
         return Excerpt(self.name, tuple(lines), frozenset(gone), numbers=numbers)
+
+    def _put(self, number: int, document: Document | None, *, every: bool) -> list[str]:
+        """The lines in which the entries stand alone that begin in this line; none where it stays as it is."""
+        if document is None:
+            return exports.apart(self.lines[number]) if "[{" in self.lines[number] else []
+        named = any(map(str.isalnum, document.label))
+        if named and shapes.has_whole_head(self.stripped[number].text):
+            return []
+        entries = exports.entries(document.value)
+        rest = exports.one_behind_the_other(document.rest) if "{" in document.rest and not named else []
+        if not (entries or rest or (every and document.last > number and not document.label)):
+            return []
+        values: Sequence[object] = entries or [document.value]
+        found = [line for entry in values for line in exports.line_of(entry)]
+        behind = rest or ([document.rest] if document.rest.strip() else [])
+        return [*([document.label] if named else []), *found, *behind]
 
     @cached_property
     def texts(self) -> tuple[str, ...]:
@@ -248,7 +257,7 @@ class Excerpt(Struct, dict=True):
         label = line[:place].strip()
         if line.startswith('{\\"', place) and isinstance(escaped := json_at(line, place), dict):
             return Document(number, number, escaped, label), len(line)
-        value, cost = _decoded(line[place:])
+        value, cost = decoded(line[place:])
         if value is not None:
             return Document(number, number, value[0], label, line[place + value[1] :]), cost
         if cost < len(line) - place - 1:
@@ -258,7 +267,7 @@ class Excerpt(Struct, dict=True):
         for count in _LINES:
             lines = [line[place:], *self.bodies[number + 1 : number + count]]
             text = "\n".join(lines)
-            value, used = _decoded(text)
+            value, used = decoded(text)
             cost += len(text)
             if value is not None:
                 last, rest = number + text[: value[1]].count("\n"), text[value[1] :].partition("\n")[0]
@@ -270,7 +279,7 @@ class Excerpt(Struct, dict=True):
                 break
             for glue in glues(lines[:count]):
                 text = joined(lines[:count], glue)
-                value, used = _decoded(text)
+                value, used = decoded(text)
                 cost += used + count
                 if value is not None:
                     return Document(number, number + count - 1, value[0], label, text[value[1] :]), cost
@@ -299,17 +308,6 @@ def _openings(line: str) -> list[int]:
     """Where in a line JSON may begin: at its first brace or bracket, and at its first object."""
     places = [place for place in (line.find("{"), line.find("["), line.find('{"')) if place >= 0]
     return sorted(dict.fromkeys(places))
-
-
-def _decoded(text: str) -> tuple[tuple[object, int] | None, int]:
-    """The JSON at the beginning of the text and where it ends, and how far was looked."""
-    try:
-        value, end = _DECODER.raw_decode(text)
-    except json.JSONDecodeError as error:
-        return None, min(max(error.pos, 1), len(text))
-    except (ValueError, RecursionError):
-        return None, min(len(text), 2_000)
-    return ((value, end) if isinstance(value, dict | list) and value else None), max(end, 1)
 
 
 def _whole(value: object, text: str) -> object:

@@ -6,11 +6,13 @@ results; Azure rows by column; OpenTelemetry records by scope.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from livekit_doctor.evidence.records import shapes
 from livekit_doctor.evidence.records.component import has_id
 from livekit_doctor.evidence.records.shapes import sentry, spans
+from livekit_doctor.evidence.records.values import decoded
 
 _LISTS = (
     *("entries", "events", "logEvents", "log_events", "logs", "records", "results", "result", "rows", "hits", "data"),
@@ -19,6 +21,10 @@ _LISTS = (
 _DEEPEST = 5
 _IDS = ("sid", "id", "agentId", "agent_id", "sipTrunkId", "sip_trunk_id", "sipDispatchRuleId", "sip_dispatch_rule_id")
 _OBJECTS = ("RM_", "PA_", "AD_", "CA_", "ST_", "SDR_")
+
+_CUT = re.compile(rf'\s*(?:\{{[^\[]{{0,300}}"(?:{"|".join(_LISTS)})"\s*:\s*)?\[\{{')
+"""How an export begins, also one of which no more can be told."""
+_BEHIND = re.compile(r"[\s,;]*[{\[]")
 
 Entry = dict[str, object] | str
 
@@ -31,7 +37,29 @@ def entries(value: object) -> Sequence[Entry]:
     return _of_object(value, 0) if isinstance(value, dict) else []
 
 
-def line_of(entry: Entry) -> list[str]:
+def one_behind_the_other(text: str) -> list[str]:
+    """The lines of the entries that stand so in a text, with commas between or not, and of what is behind them."""
+    found: list[str] = []
+    place = 0
+    while begun := _BEHIND.match(text, place):
+        value, _ = decoded(text, begun.end() - 1)
+        if value is None:
+            break
+        values: Sequence[object] = entries(value[0]) or [value[0]]
+        found += [line for entry in values for line in line_of(entry)]
+        place = value[1]
+    rest = text[place:].lstrip(" \t,;")
+    return [*found, rest] if any(map(str.isalnum, rest)) else found
+
+
+def apart(line: str) -> list[str]:
+    """The lines of the entries of an export in one line, of which the end is missing; none for anything else."""
+    cut = _CUT.match(line)
+    found = one_behind_the_other(line[cut.end() - 1 :]) if cut else []
+    return found if len(found) > 1 else []
+
+
+def line_of(entry: object) -> list[str]:
     """The lines in which an entry stands alone."""
     if isinstance(entry, str):
         return entry.splitlines() or [""]

@@ -106,6 +106,29 @@ def test_what_no_entry_is_counts() -> None:
     assert (coverage.recognised, coverage.not_recognised) == ({"worker log line": 2}, 3)
 
 
+@settings(max_examples=examples(60, thorough=500), deadline=None)
+@given(
+    st.lists(ENTRIES, min_size=2, max_size=4),
+    st.sampled_from(["{}", "entries: {}", "const logs = {};", "here you are: `{}`"]),
+    st.sampled_from([", ", "", " ", "\n"]),
+)
+def test_entries_behind_each_other(entries: list[Entry], around: str, between: str) -> None:
+    """Also without the array around them, and in somebody's sentence."""
+    want = says("\n".join(map(json.dumps, entries)))
+    assert says(between.join(map(json.dumps, entries))) == want
+    assert says(around.format(json.dumps(entries))) == want
+
+
+@pytest.mark.parametrize("written", WRITTEN[:3])
+@pytest.mark.parametrize("envelope", [lambda entries: entries, lambda entries: {"entries": entries}])
+def test_an_export_that_was_cut_off(written: Callable[[Any], str], envelope: Callable[[Any], Any]) -> None:
+    """As chats cut what is too long: what is whole is read, and the rest counts."""
+    entries = [logged_webhook(json.loads(webhooks()[0])), *map(json.loads, lines("worker.jsonl")[:3])]
+    whole = says("\n".join(map(json.dumps, entries[:-1])))
+    found = says(written(envelope(entries))[:-90])
+    assert [item for item in whole[0] if item not in found[0]] == []
+
+
 def test_what_stands_behind_it_counts() -> None:
     text = json.dumps([{"timestamp": AT, "message": "x 1"}, {"timestamp": AT, "message": "x 2"}]) + " and nothing else?"
     assert reading(text).coverage[0].unknown_lines[-1] == "and nothing else?"
