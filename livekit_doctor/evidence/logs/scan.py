@@ -308,8 +308,6 @@ class Scan:
         lines = block.data.decode("utf-8", "surrogateescape").split("\n")
         put = Excerpt.of_lines(lines).unfolded(every=True)
         self._numbers = put.numbers
-        if not put.gone and not put.numbers:
-            return block
         return structs.replace(block, data="\n".join(put.bodies).encode("utf-8", "surrogateescape"))
 
     def _check_end(self, data: bytes) -> None:

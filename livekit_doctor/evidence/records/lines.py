@@ -54,6 +54,8 @@ _PREFIXES = tuple(
         rf"(?P<at>{_ISO}) (?:[\w.-]+ )?[\w.@/-]+\[[\w.]+\]: ",
         # aws logs tail: TIME stream/name/0123456789abcdef text
         rf"(?P<at>{_ISO}) [\w.-]+/[\w./$\[\]-]*[0-9a-f]{{16,}} ",
+        # aws logs --output text: EVENTS, id, time, text, stream, time
+        r"EVENTS\t\d+\t(?P<ms>1\d{12})\t(?P<message>[^\n]*)\t[^\t\n]+\t1\d{12}\s*$",
         # kubectl logs --timestamps, docker logs --timestamps, render logs
         rf"(?P<at>{_ISO})(?: {{1,4}}|\t)(?!- |(?:DEBUG|INFO|WARN|ERROR|DPANIC|PANIC|FATAL)\s)",
         # Docker Desktop, and others that print local time: TIME text, where the text has a time of its own or goes on
@@ -156,6 +158,9 @@ def _take_prefix(line: Line, text: str) -> bool:
             line.time_of_day = groups.get("day") or line.time_of_day
             line.goes_on = groups.get("tag") == "P"
             line.text = text[found.end() :]
+            if groups.get("message") is not None:
+                line.text = groups["message"]
+                line.at = moment(groups["ms"])[0]
             if groups.get("cell"):
                 line.text = groups["cell"].replace('""', '"')
                 line.at = moment(groups.get("epoch"))[0] or line.at

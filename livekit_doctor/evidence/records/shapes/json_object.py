@@ -31,6 +31,7 @@ _TRACEBACKS = (
     "exception",
     "stack_trace",
     "stacktrace",
+    "exception.stacktrace",
     "traceback",
     "error.stack",
     "err.stack",

@@ -1,7 +1,7 @@
 """Hosts and tools that export a JSON object a line and keep the program's own line inside of it.
 
 Google Cloud Logging: textPayload or jsonPayload, timestamp, severity. CloudWatch: message or @message. Render: message,
-timestamp, labels. Loki: line. journalctl -o json: MESSAGE. loguru: record.
+timestamp, labels. Loki: line. Azure: LogMessage. journalctl -o json: MESSAGE. loguru: record.
 """
 
 from collections.abc import Callable
@@ -14,10 +14,13 @@ from livekit_doctor.evidence.records.times import moment
 Inner = Callable[[str], Record | None]
 """Reads the text that stands inside."""
 
-_TEXTS = ("textPayload", "message", "@message", "msg", "MESSAGE", "line", "log", "text", "body", "_raw", "Log", "Log_s")
+_TEXTS = (
+    *("textPayload", "message", "@message", "msg", "MESSAGE", "line", "log", "text", "body"),
+    *("_raw", "Log", "Log_s", "LogMessage", "LogEntry", "event_message"),
+)
 _ALWAYS = ("textPayload", "MESSAGE")
 """Keys that only a host writes: what is in them is the program's, whether or not it is known."""
-_HOSTS = ("line", "log", "_raw", "Log", "Log_s")
+_HOSTS = ("line", "log", "_raw", "Log", "Log_s", "LogMessage", "LogEntry", "event_message")
 _TIMES = ("timestamp", "@timestamp", "receiveTimestamp", "ingestionTime", "time", "ts", "TimeStamp", "TimeGenerated")
 _OBJECTS = ("jsonPayload", "_source", "attributes", "content", "result")
 """Objects in which hosts keep the program's own: Google's, Elastic's, Datadog's, Splunk's."""
