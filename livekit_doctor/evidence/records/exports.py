@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from livekit_doctor.evidence.records import shapes
 from livekit_doctor.evidence.records.component import has_id
+from livekit_doctor.evidence.records.fields import room_in
 from livekit_doctor.evidence.records.shapes import sentry, spans
 from livekit_doctor.evidence.records.values import decoded
 
@@ -20,6 +21,7 @@ _LISTS = (
 )
 _DEEPEST = 5
 _IDS = ("sid", "id", "agentId", "agent_id", "sipTrunkId", "sip_trunk_id", "sipDispatchRuleId", "sip_dispatch_rule_id")
+_SAYING = frozenset({"error", "errors", "message", "msg", "code"})
 _OBJECTS = ("RM_", "PA_", "AD_", "CA_", "ST_", "SDR_")
 
 _CUT = re.compile(rf'\s*(?:\{{[^\[]{{0,300}}"(?:{"|".join(_LISTS)})"\s*:\s*)?\[\{{')
@@ -31,7 +33,7 @@ Entry = dict[str, object] | str
 
 def entries(value: object) -> Sequence[Entry]:
     """The entries of an export in their order; none for JSON that is something else. What an export has beside them
-    and LiveKit's ids are in is the last of them."""
+    that may say something of a call is the last of them."""
     if isinstance(value, list):
         return _of_list(value)
     return _of_object(value, 0) if isinstance(value, dict) else []
@@ -105,8 +107,14 @@ def _of_object(value: dict[str, object], depth: int) -> list[Entry]:
         found = [entry for item in _items(inner) for entry in _of_item(item, depth + 1)]
     if not found or (depth == 0 and not any(map(_is_entry, found))):
         return []
-    beside: Entry = {name: other for name, other in value.items() if name != key and isinstance(other, list | dict)}
-    return [*found, beside] if has_id(json.dumps(beside, default=str)) else found
+    beside: dict[str, object] = {name: other for name, other in value.items() if name != key}
+    return [*found, beside] if _may_say(beside) else found
+
+
+def _may_say(beside: dict[str, object]) -> bool:
+    """Whether what an export has beside its entries may be of a call, and no count or page of it."""
+    named = room_in(beside) or not _SAYING.isdisjoint(beside)
+    return bool(named) or has_id(json.dumps(beside, default=str))
 
 
 def _items(value: object) -> list[object]:

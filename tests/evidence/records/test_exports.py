@@ -129,6 +129,17 @@ def test_an_export_that_was_cut_off(written: Callable[[Any], str], envelope: Cal
     assert [item for item in whole[0] if item not in found[0]] == []
 
 
+@pytest.mark.parametrize(
+    "beside", [{"room": "call-17"}, {"error": "no answer"}, {"dispatch": {"id": "AD_abc123def456"}}]
+)
+def test_what_an_export_has_beside_its_entries_counts(beside: Entry) -> None:
+    entries = [{"timestamp": AT, "severity": "INFO", "message": "booted"}] * 2
+    alone = reading(json.dumps({"logs": entries, "hasMore": False})).coverage[0]
+    with_it = reading(json.dumps({"logs": entries, "hasMore": False, **beside})).coverage[0]
+    read = [sum(found.recognised.values()) + (found.not_recognised or 0) for found in (alone, with_it)]
+    assert read[1] == read[0] + 1
+
+
 def test_what_stands_behind_it_counts() -> None:
     text = json.dumps([{"timestamp": AT, "message": "x 1"}, {"timestamp": AT, "message": "x 2"}]) + " and nothing else?"
     assert reading(text).coverage[0].unknown_lines[-1] == "and nothing else?"
