@@ -13,6 +13,7 @@ from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.flow import Confidence, Step
 
 _WITHOUT_AGENT = (Step.ROOM_CREATED, Step.AGENT_DISPATCHED, Step.JOB_ASSIGNED, Step.ENTRYPOINT_CALLED)
@@ -20,6 +21,19 @@ _WITHOUT_AGENT = (Step.ROOM_CREATED, Step.AGENT_DISPATCHED, Step.JOB_ASSIGNED, S
 
 NEVER_CONNECTED = ("LKD406", "LKD415", "LKD416")
 """The codes that say that the agent never connected."""
+
+_EXCLUDES = {
+    "LKD405": (Said.RAISED, ("LKD415",)),
+    "LKD417": (Said.NO_PROCESS, ("LKD405", "LKD415")),
+}
+"""Codes that can't be in place of another one, where that was concluded from such a line: what raised did not wait for
+its connection, and a job without a process had no entrypoint."""
+
+
+def excluded(call: Call, code: str) -> tuple[str, ...]:
+    """The codes that are no candidates beside this one."""
+    said, codes = _EXCLUDES.get(code, (None, ()))
+    return codes if said is not None and call.component_logs.said(said) else ()
 
 
 def weighed(call: Call, proofs: Proofs, findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -172,7 +172,8 @@ def _break_of_each_leg(call: Call, proofs: Proofs, findings: Iterable[Finding]) 
         confidence = _unless_contradicted(best, others)
         candidates: list[str] = []
         if confidence is not Confidence.PROVEN:
-            candidates = [*best.candidates, *(other.code for other in others)]
+            never = contradicted.excluded(call, best.code)
+            candidates = [*(c for c in best.candidates if c not in never), *(other.code for other in others)]
         breaks.append(
             Broken(
                 step=first,

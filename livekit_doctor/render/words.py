@@ -81,6 +81,15 @@ _NO_LINE = "read, no line names this call"
 """A log that is not empty, of which other lines may have told something, such as who was registered."""
 
 
+def left_out(entry: Coverage) -> list[str]:
+    """How much of what was recognised is not told as this call's, and why."""
+    notes = [f"of other calls, and left out: {entry.set_aside}"] if entry.set_aside else []
+    if entry.unnamed:
+        why = "without a room or an id, and so of no known call"
+        notes.append(f"{why}: {entry.unnamed} (--evidence takes them for this call's)")
+    return notes
+
+
 def moment(at: datetime) -> str:
     """When something was, to the second."""
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"

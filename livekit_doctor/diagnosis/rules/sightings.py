@@ -46,19 +46,29 @@ def no_job(call: Call, proofs: Proofs) -> Finding | None:
 
 def worker_of_almost_the_name(call: Call, proofs: Proofs) -> Finding | None:
     """LKD102: what a person picked has a dispatch for one name and a worker of almost that. Others were perhaps not
-    picked."""
+    picked; one that had the name would have brought the agent, which a list of the participants does not show."""
     if not call.only_excerpts or _reached(call, proofs) or Step.AGENT_DISPATCHED not in proofs:
         return None
+    missing = _agent_not_listed(call)
     for name, text in call.nearly_named:
         return Finding(
             code="LKD102",
             step=Step.JOB_ASSIGNED,
-            confidence=Confidence.POSSIBLE,
-            because=(Because(source="what was pasted", text=text),),
-            candidates=("LKD101",),
+            confidence=Confidence.LIKELY if missing else Confidence.POSSIBLE,
+            because=(Because(source="what was pasted", text=text), *missing),
+            candidates=() if missing else ("LKD101",),
             values={"agent_name": name, "other_name": call.wanted_agent or ""},
         )
     return None
+
+
+def _agent_not_listed(call: Call) -> tuple[Because, ...]:
+    """That the latest list of the room's participants has somebody in it, and no agent."""
+    lists = [item for item in call.sightings if item.lists == "participants" and item.participants]
+    if not lists or any(one.kind == "AGENT" for one in lists[-1].participants):
+        return ()
+    who = few(one.identity for one in lists[-1].participants)
+    return (Because(source="what was pasted", text=f"no agent was in the room with {who}"),)
 
 
 def agent_not_deployed(call: Call, proofs: Proofs) -> Finding | None:

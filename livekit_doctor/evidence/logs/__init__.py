@@ -97,6 +97,7 @@ def _coverage(name: str, status: Literal["read", "empty", "unread"], problem: Pr
         recognised=dict(scan.sample.recognised),
         not_recognised=unknown.count,
         unknown_lines=unknown.first,
+        unnamed=scan.sample.unnamed,
         lines=None if scan.sample.whole else scan.file.lines,
     )
 

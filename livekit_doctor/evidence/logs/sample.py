@@ -1,5 +1,6 @@
 """What one log is: its span, its formats, and how much of it was understood, by the records that were looked at."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
@@ -9,13 +10,16 @@ from msgspec import Struct, field
 from livekit_doctor.evidence.logs.blocks import LONGEST_LINE
 from livekit_doctor.evidence.logs.windows import Window, window_at
 from livekit_doctor.evidence.observations import Component
-from livekit_doctor.evidence.records.component import KINDS, component
+from livekit_doctor.evidence.records.component import KINDS, component, names_call
 from livekit_doctor.evidence.records.excerpt import Unrecognised
 from livekit_doctor.evidence.records.record import Record
 from livekit_doctor.evidence.records.shapes import spans
 
 RECORDS = 500
 """Records at the beginning and at the end of a log that are looked at; those that are found in between as well."""
+
+WEBHOOK = "webhook"
+_MAY_BE_WEBHOOK = re.compile(rb"[\"']?\bevent\b\W{1,8}(?:room|participant|track|agent_job|egress|ingress)_\w")
 
 
 class Sample(Struct):
@@ -29,6 +33,8 @@ class Sample(Struct):
     formats: Counter[str] = field(default_factory=Counter)
     recognised: Counter[str] = field(default_factory=Counter)
     unknown: Unrecognised = field(default_factory=Unrecognised)
+    unnamed: int = 0
+    """Records that name no call."""
     is_known: bool = False
     _of_others: Unrecognised = field(default_factory=Unrecognised)
     """Lines that are a log's, and say nothing of LiveKit."""
@@ -88,10 +94,15 @@ class Sample(Struct):
         if window.end - window.start > LONGEST_LINE or number in self._seen:
             return _time(window)
         self._seen.add(number)
+        if bodies := webhooks_in(window, data):
+            self.is_known = True
+            self.recognised[WEBHOOK] += bodies
+            return _time(window)
         known = [(log, record) for record in window.records if (log := component(record, self.log))]
         for log, record in known:
             self.recognised[KINDS[log]] += 1
             self.formats[record.format] += bool(record.format)
+            self.unnamed += not names_call(record)
         self.is_known = self.is_known or any(component(record) for _, record in known)
         if not known or not self.is_known:
             for raw in data[window.start : window.end].split(b"\n"):
@@ -103,9 +114,19 @@ class Sample(Struct):
         if self.is_known or not self.recognised:
             return
         self.recognised.clear()
+        self.unnamed = 0
         self.formats.clear()
         self.first_at = self.last_at = None
         self.unknown = self._of_others.plus(self.unknown)
+
+
+def webhooks_in(window: Window, data: bytes) -> int:
+    """How many webhooks the lines of a window are: those are no lines of the component, wherever they were logged."""
+    if not _MAY_BE_WEBHOOK.search(data, window.start, window.end):
+        return 0
+    from livekit_doctor.evidence.pasted import webhooks
+
+    return webhooks.count(window.excerpt)
 
 
 def windows(data: bytes, most: int = RECORDS) -> Iterator[tuple[int, Window]]:

@@ -4,7 +4,7 @@ import heapq
 import json
 import re
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 
@@ -14,19 +14,19 @@ from livekit_doctor.evidence.logs import messages, unnamed
 from livekit_doctor.evidence.logs.blocks import LONGEST_LINE, Block, Blocks
 from livekit_doctor.evidence.logs.kept import Kept
 from livekit_doctor.evidence.logs.needles import Needles, is_id, places_of, spellings
-from livekit_doctor.evidence.logs.sample import Sample, times
+from livekit_doctor.evidence.logs.sample import Sample, times, webhooks_in
 from livekit_doctor.evidence.logs.source import LogSource
 from livekit_doctor.evidence.logs.windows import Window, begins_record, window_at
-from livekit_doctor.evidence.observations import LogFile, LogLine, Observation, Read
+from livekit_doctor.evidence.observations import LogFile, LogLine, Observation, Read, Sighting
 from livekit_doctor.evidence.pasted import api_errors
 from livekit_doctor.evidence.pasted.interface import Context, Recogniser
 from livekit_doctor.evidence.records import columns, shapes, tracebacks
 from livekit_doctor.evidence.records.component import component
+from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.fields import room_in
 from livekit_doctor.evidence.records.lines import GONE, strip
 from livekit_doctor.evidence.records.reader import observed
 from livekit_doctor.evidence.records.record import Record
-from livekit_doctor.evidence.records.wraps import unwrapped
 from livekit_doctor.evidence.sources import EVIDENCE
 from livekit_doctor.settings import CallLogs
 
@@ -67,8 +67,10 @@ class Scan:
         self._before: datetime | None = None
         self.sample = Sample(source.log)
         self.found: list[Observation] = []
+        self.webhooks = 0
         self._skipped: Counter[str] = Counter()
         self._lines = 0
+        self._numbers: Sequence[int] = ()
 
     def run(self, parts: Iterator[bytes], progress: Callable[[], None] = lambda: None) -> None:
         """Goes through the log. Raises what the stream raises; what was read until then is kept."""
@@ -98,14 +100,16 @@ class Scan:
     @property
     def lines(self) -> list[LogLine]:
         lines = self._kept.lines()
+        if self._numbers:
+            lines = [structs.replace(line, number=self._numbers[line.number - 1]) for line in lines]
         if not self.sample.is_newest_first:
             return lines
         return [structs.replace(line, rank=-number) for number, line in enumerate(lines)]
 
     @property
     def matched(self) -> int:
-        """Records with an id of the call."""
-        return self._kept.matched
+        """Records with an id of the call, and webhooks."""
+        return self._kept.matched + self.webhooks
 
     @property
     def file(self) -> LogFile:
@@ -202,9 +206,26 @@ class Scan:
     def _take(self, window: Window, data: bytes, number: int) -> None:
         self.sample.take(window, number, data)
         raw = data[window.start : window.end]
+        if webhooks_in(window, data):
+            self._take_webhooks(window, raw)
+            return
         for record in window.records or [self._unknown(window)]:
             own = raw if len(window.records) < 2 else _spelt(record)
             self._take_record(record, own, window, number)
+
+    def _take_webhooks(self, window: Window, raw: bytes) -> None:
+        if not any(_is_word_in(spelt, raw) for spelt in self._spelt):
+            return
+        from livekit_doctor.evidence.pasted import webhooks
+
+        record = window.record or Record("", "", window.excerpt.stripped[0].at)
+        for found in webhooks.find(window.excerpt, self.context(record.at if record.zoned else None)):
+            self.webhooks += found.count
+            for item in found.observations:
+                if isinstance(item, Sighting):
+                    jobs = [job.id for dispatch in item.dispatches for job in dispatch.jobs]
+                    self._learn({"room": item.room, "room_id": item.room_sid, "job_id": next(iter(jobs), "")})
+                self.found.append(item)
 
     def _take_record(self, record: Record, raw: bytes, window: Window, number: int) -> None:
         found = {text for spelt, text in self._spelt.items() if _is_word_in(spelt, raw)}
@@ -250,12 +271,12 @@ class Scan:
         read = self._read if at is not None else structs.replace(self._read, source=f"{EVIDENCE} {self.source.name}")
         return Context(structs.replace(read, clock_at=at), self._call_logs)
 
-    def _told(self, window: Window, record: Record) -> Iterator[Observation]:
-        """What a line of the call tells beside being one: an error of the API, a webhook, an answer of the API."""
-        if record.by == "go":
+    def _told(self, window: Window, record: Record | None) -> Iterator[Observation]:
+        """What lines of the call tell beside being a record: an error of the API, a webhook, an answer of the API."""
+        if record is not None and record.by == "go":
             return
-        context = self.context(record.at if record.zoned else None)
-        for recogniser in (api_errors.find,) if window.records else _others():
+        context = self.context(record.at if record is not None and record.zoned else None)
+        for recogniser in _others() if record is None or not record.format else (api_errors.find,):
             for found in recogniser(window.excerpt, context):
                 window.excerpt.take(found.first, found.last)
                 yield from found.observations
@@ -280,14 +301,14 @@ class Scan:
     # Facts about the log
 
     def _unwrapped(self, block: Block) -> Block:
-        """The log's text as it was before a terminal cut it, which nobody does to a large one."""
+        """The log's text as it was before a terminal cut it or a tool put it into one JSON document; a large one has
+        its entries in lines of their own, and nobody cuts it."""
         if not block.is_last or len(block.data) > SHORT:
             return block
         lines = block.data.decode("utf-8", "surrogateescape").split("\n")
-        put = unwrapped(lines)
-        if GONE not in put:
-            return block
-        return structs.replace(block, data="\n".join(put).encode("utf-8", "surrogateescape"))
+        put = Excerpt.of_lines(lines).unfolded(every=True)
+        self._numbers = put.numbers
+        return structs.replace(block, data="\n".join(put.bodies).encode("utf-8", "surrogateescape"))
 
     def _check_end(self, data: bytes) -> None:
         last_line = data.rfind(b"\n") + 1

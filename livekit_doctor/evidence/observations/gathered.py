@@ -45,6 +45,8 @@ class Coverage(Value, frozen=True):
     """How many lines a log has of which not all were looked at; None where all were."""
     set_aside: int = 0
     """How much of what was recognised in a text is of other calls than the one that is asked about."""
+    unnamed: int = 0
+    """How many of a log's lines name no call: what they say of one is left out, since nothing tells which it is."""
 
 
 Observation = (

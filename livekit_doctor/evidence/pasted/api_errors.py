@@ -27,7 +27,7 @@ from livekit_doctor.evidence.pasted.quoting import (
     is_compared,
     is_quoted,
 )
-from livekit_doctor.evidence.records.excerpt import Excerpt
+from livekit_doctor.evidence.records.excerpt import Excerpt, strings_in
 from livekit_doctor.evidence.records.fields import shortened
 from livekit_doctor.evidence.records.lines import GONE
 from livekit_doctor.evidence.records.times import moment
@@ -135,7 +135,7 @@ def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
     bare = "\n".join("" if line.text == GONE else line.text for line in excerpt.stripped)
     kept: list[_Error] = []
     # What a container puts before each line stands between the lines of one error.
-    for error in chain(_in_json(excerpt), _in_text(text), _in_text(bare) if bare != text else ()):
+    for error in chain(_in_json(excerpt), _in_strings(excerpt), _in_text(text), _in_text(bare) if bare != text else ()):
         if not any(_is_same(error, other) for other in kept):
             kept.append(error)
         if len(kept) == _MOST:
@@ -171,6 +171,16 @@ def _in_json(excerpt: Excerpt) -> Iterator[_Error]:
                 meta={str(key): str(item) for key, item in meta.items()} if isinstance(meta, dict) else {},
                 quoted=SENTENCE_BEFORE.search(f"{document.label} ") is not None,
             )
+
+
+def _in_strings(excerpt: Excerpt) -> Iterator[_Error]:
+    """Errors of several lines that a log's entry holds in one string."""
+    for document in excerpt.documents:
+        for text in strings_in(document.value):
+            if "\n" in text:
+                for error in _in_text(text):
+                    error.first, error.last = document.first, document.last
+                    yield error
 
 
 def _bodies(value: object, depth: int = 0) -> Iterator[dict[str, object]]:

@@ -13,5 +13,5 @@ def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
     for placed in records(excerpt):
         log = component(placed.record)
         if log is not None:
-            line = observed(placed.record, log, excerpt.name, placed.first + 1, context.read)
+            line = observed(placed.record, log, excerpt.name, excerpt.number_of(placed.first), context.read)
             yield Found(KINDS[log], placed.first, placed.last, (line,))

@@ -35,7 +35,7 @@ def found_in(excerpt: Excerpt, observations: Sequence[Observation], context: Con
     rooms = _rooms(observations) or _said(excerpt, observations, rest)
     for placed in rest:
         if (room_in(placed.record.fields) or _in_words(placed.record.message)) in rooms:
-            line = observed(placed.record, "app", excerpt.name, placed.first + 1, context.read)
+            line = observed(placed.record, "app", excerpt.name, excerpt.number_of(placed.first), context.read)
             yield Found(KINDS["app"], placed.first, placed.last, (line,))
 
 
@@ -54,7 +54,7 @@ def with_rooms(excerpt: Excerpt, observations: Sequence[Observation], context: C
                     read=context.read,
                     log="app",
                     file=excerpt.name,
-                    number=number + 1,
+                    number=excerpt.number_of(number),
                     message=said,
                     fields={"room": room},
                 )

@@ -177,7 +177,12 @@ def _shown(
         yield (
             rang,
             LogLine(
-                read=context.read, log="sip", file=excerpt.name, number=rang.first + 1, level="info", message=message
+                read=context.read,
+                log="sip",
+                file=excerpt.name,
+                number=excerpt.number_of(rang.first),
+                level="info",
+                message=message,
             ),
         )
     reasons = redact_text("; ".join(final.headers[name] for name in _REASONS if name in final.headers))

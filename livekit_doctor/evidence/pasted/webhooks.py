@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 
 from google.protobuf.json_format import ParseError
 from livekit.protocol import models, webhook
+from msgspec.structs import replace
 
 from livekit_doctor.evidence.livekit_api import name_of, room_of, track_of
 from livekit_doctor.evidence.observations import Sighting
 from livekit_doctor.evidence.pasted import as_said
 from livekit_doctor.evidence.pasted.interface import Context, Found
-from livekit_doctor.evidence.records.excerpt import Excerpt
+from livekit_doctor.evidence.records.excerpt import Document, Excerpt
 
 KIND = "webhook"
 
@@ -33,16 +34,27 @@ EVENTS = frozenset(
 )
 _OTHERS = ("egress_", "ingress_")
 """Events that say nothing of a call's steps, and are known all the same."""
+_DEEPEST = 4
+"""Objects inside of each other in which a body may be: what a program logs stands in what its host adds."""
 
 
 def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
     """The bodies, alone or in an array, or under a key such as "body"."""
     for document in (*excerpt.documents, *excerpt.printed):
-        values = document.value if isinstance(document.value, list) else [document.value]
-        events = [event for value in values for event in _events(value)]
-        if events:
-            sightings = tuple(filter(None, (sighting(event, context) for event in events)))
+        if events := _events_of(document):
+            logged = excerpt.time_of(document)
+            sightings = tuple(filter(None, (sighting(event, context, logged) for event in events)))
             yield Found(KIND, document.first, document.last, sightings, len(events))
+
+
+def count(excerpt: Excerpt) -> int:
+    """How many bodies there are."""
+    return sum(len(_events_of(document)) for document in (*excerpt.documents, *excerpt.printed))
+
+
+def _events_of(document: Document) -> list[dict[str, object]]:
+    values = document.value if isinstance(document.value, list) else [document.value]
+    return [event for value in values for event in _events(value)]
 
 
 def _events(value: object, depth: int = 0) -> Iterator[dict[str, object]]:
@@ -53,7 +65,7 @@ def _events(value: object, depth: int = 0) -> Iterator[dict[str, object]]:
         # livekit-server's log line "sent webhook" has the same key, and the room's name in place of the room.
         if isinstance(value.get("room", {}), dict) and "webhookTime" not in value:
             yield value
-    elif depth < 2:
+    elif depth < _DEEPEST:
         for inner in value.values():
             yield from _events(inner, depth + 1)
 
@@ -63,10 +75,12 @@ def _is_newer(event: str, value: dict[str, object]) -> bool:
     return event.isidentifier() and str(value.get("id", "")).startswith("EV_")
 
 
-def sighting(value: dict[str, object], context: Context) -> Sighting | None:
-    """What the body of an event shows; None for one that says nothing of a call, or is broken."""
+def sighting(value: dict[str, object], context: Context, logged: datetime | None = None) -> Sighting | None:
+    """What the body of an event shows, by default of the time when it was logged; None for one that says nothing of a
+    call, or is broken."""
     try:
-        return _seen(as_said.parsed(value, webhook.WebhookEvent), value, context)
+        found = _seen(as_said.parsed(value, webhook.WebhookEvent), value, context)
+        return replace(found, at=found.at or logged) if found is not None else None
     except (ParseError, ValueError, TypeError, AttributeError, OverflowError, OSError, RecursionError):
         return None
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from livekit_doctor.evidence.observations import Component
+from livekit_doctor.evidence.records.fields import normalised, room_in
 from livekit_doctor.evidence.records.record import Record
 from livekit_doctor.evidence.records.shapes import json_object, pino_pretty
 
@@ -53,6 +54,7 @@ _LIVEKITS = ("livekit", "lk-rtc", "lk.")
 _OF_GO = {"jobID", "agentName", "workerID", "roomID", "nodeID", "callID", "sipTrunk", "participantID", "jobType"}
 _OF_JOBS = ("job_id", "jobId", "jobID")
 _ID = re.compile(r"(?<![A-Za-z0-9_])((?:RM|AJ|AD|SCL|PA|AW|ST|SDR|NS)_[A-Za-z0-9]{6,24})(?![A-Za-z0-9_])")
+_OF_CALL = {"room_id", "job_id", "dispatch_id", "participant_id", "call_id"}
 _NAMES = {
     "RM": "room_id",
     "AJ": "job_id",
@@ -175,6 +177,13 @@ def _has_ids(record: Record) -> bool:
     return _ID.search(record.message) is not None or any(
         isinstance(value, str) and _ID.fullmatch(value) for value in record.fields.values()
     )
+
+
+def names_call(record: Record) -> bool:
+    """Whether the record names the call that it is of: a room, or an id that no other call has."""
+    if room_in(record.fields):
+        return True
+    return not _OF_CALL.isdisjoint(with_ids(normalised(record.fields), record.message))
 
 
 def ids_in(text: str) -> Iterator[tuple[str, str]]:

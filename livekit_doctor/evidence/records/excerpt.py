@@ -3,14 +3,16 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
 from functools import cached_property
 
 from msgspec import Struct, field
 
-from livekit_doctor.evidence.records import columns
+from livekit_doctor.evidence.records import columns, exports, shapes
 from livekit_doctor.evidence.records.fields import shortened
 from livekit_doctor.evidence.records.lines import GONE, Line, cleaned, strip, without_colours
-from livekit_doctor.evidence.records.values import json_at, object_at
+from livekit_doctor.evidence.records.values import decoded, json_at, object_at
 from livekit_doctor.evidence.records.wraps import glues, joined, unwrapped
 from livekit_doctor.redact import redact_text
 
@@ -35,7 +37,8 @@ _PRINTED = re.compile(r"(?:(?<=[\s:(])|^)(?:[A-Za-z_$][\w$]*(?: \[\w+\])? )?\{(?
 _MOST_PRINTED = 200
 """Lines of one such object."""
 
-_DECODER = json.JSONDecoder(strict=False)
+_DEEPEST = 3
+"""Objects inside of each other in whose strings JSON is looked for."""
 
 
 class Unrecognised(Struct):
@@ -63,12 +66,14 @@ class Unrecognised(Struct):
 
 
 class Document(Struct, frozen=True):
-    """A JSON object or array, in the lines `first` to `last`. `label` is what stands before it in its line."""
+    """A JSON object or array, in the lines `first` to `last`. `label` is what stands before it in its line, `rest`
+    what stands behind it in its last one."""
 
     first: int
     last: int
     value: object
     label: str = ""
+    rest: str = ""
 
 
 class Excerpt(Struct, dict=True):
@@ -79,16 +84,64 @@ class Excerpt(Struct, dict=True):
     gone: frozenset[int] = frozenset()
     """Lines that were put onto the one before them."""
     taken: set[int] = field(default_factory=set)
+    numbers: Sequence[int] = ()
+    """In which line of the text each line stands, from 1, where that is not its place: see `of`."""
 
     @classmethod
     def of(cls, text: str, name: str = "-") -> "Excerpt":
-        return cls.of_lines(re.split(r"\r\n|\r|\n", text), name)
+        """The text, each entry of a JSON export in a line of its own."""
+        return cls.of_lines(re.split(r"\r\n|\r|\n", text), name).unfolded()
 
     @classmethod
     def of_lines(cls, raw: Sequence[str], name: str = "-") -> "Excerpt":
+        """The lines as they are."""
         lines = unwrapped([cleaned(line) for line in raw])
         gone = frozenset(number for number, line in enumerate(lines) if line == GONE)
         return cls(name, tuple("" if line == GONE else line for line in lines), gone)
+
+    def number_of(self, line: int) -> int:
+        """In which line of the text this line stands, from 1."""
+        return self.numbers[line] if self.numbers else line + 1
+
+    def unfolded(self, *, every: bool = False) -> "Excerpt":
+        """The same with each entry of a JSON export in a line of its own, and on request every other JSON in one."""
+        documents = {document.first: document for document in self._outermost}
+        lines: list[str] = []
+        gone: set[int] = set()
+        numbers: list[int] = []
+        number, moved = 0, False
+        while number < len(self.lines):
+            document, last = documents.get(number), number
+            put: list[str] = []
+            with suppress(RecursionError):  # Python reads deeper than it writes; such a line stays as it is
+                put = self._put(number, document, every=every)
+            if put and document is not None:
+                last = document.last
+            elif number in self.gone:
+                gone.add(len(lines))
+            moved = moved or bool(put)
+            lines += put or [self.lines[number]]
+            numbers += [number + 1] * (len(put) or 1)
+            number = last + 1
+        if not moved:
+            return self
+        return Excerpt(self.name, tuple(lines), frozenset(gone), numbers=numbers)
+
+    def _put(self, number: int, document: Document | None, *, every: bool) -> list[str]:
+        """The lines in which the entries stand alone that begin in this line; none where it stays as it is."""
+        if document is None:
+            return exports.apart(self.lines[number]) if "[{" in self.lines[number] else []
+        named = any(map(str.isalnum, document.label))
+        if named and shapes.has_whole_head(self.stripped[number].text):
+            return []
+        entries = exports.entries(document.value)
+        rest = exports.one_behind_the_other(document.rest) if "{" in document.rest and not named else []
+        if not (entries or rest or (every and document.last > number and not document.label)):
+            return []
+        values: Sequence[object] = entries or [document.value]
+        found = [line for entry in values for line in exports.line_of(entry)]
+        behind = rest or ([document.rest] if document.rest.strip() else [])
+        return [*([document.label] if named else []), *found, *behind]
 
     @cached_property
     def texts(self) -> tuple[str, ...]:
@@ -97,8 +150,8 @@ class Excerpt(Struct, dict=True):
         return tuple(put)
 
     @cached_property
-    def _bodies(self) -> tuple[str, ...]:
-        """The same to be searched for JSON."""
+    def bodies(self) -> tuple[str, ...]:
+        """The same, blank for what is part of the one before."""
         return tuple("" if text == GONE else text for text in self.texts)
 
     @cached_property
@@ -136,7 +189,12 @@ class Excerpt(Struct, dict=True):
 
     @cached_property
     def documents(self) -> tuple[Document, ...]:
-        """The JSON in the text, outermost first, also such as goes over several lines or was wrapped."""
+        """The JSON in the text, outermost first, also such as goes over several lines or was wrapped, and what is JSON
+        in the strings of another."""
+        return tuple(each for document in self._outermost for each in (document, *_inside(document)))
+
+    @cached_property
+    def _outermost(self) -> tuple[Document, ...]:
         return tuple(self._documents())
 
     @cached_property
@@ -147,12 +205,12 @@ class Excerpt(Struct, dict=True):
 
     def _printed(self, begun: set[int]) -> Iterator[Document]:
         number, spent = 0, 0
-        while number < len(self._bodies) and spent < _BUDGET:
-            line, last = self._bodies[number], number
+        while number < len(self.bodies) and spent < _BUDGET:
+            line, last = self.bodies[number], number
             opened = _PRINTED.search(line) if number not in begun and "{" in line else None
             if opened is not None:
                 place = opened.end() - 1
-                text = "\n".join((line, *self._bodies[number + 1 : number + _MOST_PRINTED]))
+                text = "\n".join((line, *self.bodies[number + 1 : number + _MOST_PRINTED]))
                 spent += len(text)
                 found = object_at(text, place)
                 if found is not None:
@@ -162,7 +220,14 @@ class Excerpt(Struct, dict=True):
 
     @cached_property
     def _by_first(self) -> dict[int, Document]:
-        return {document.first: document for document in self.documents}
+        return {document.first: document for document in self._outermost}
+
+    def time_of(self, document: Document) -> datetime | None:
+        """When the log's line was written that the document is, or is in; None where that says no time and zone."""
+        line, whole = self.stripped[document.first], self.document_at(document.first)
+        record = shapes.read_value(whole.value) if whole is not None and not whole.label else None
+        record = record or shapes.read_text([line])
+        return record.at if record is not None and record.at is not None and record.zoned else line.at
 
     def document_at(self, number: int) -> Document | None:
         """The document that begins in this line."""
@@ -170,9 +235,9 @@ class Excerpt(Struct, dict=True):
 
     def _documents(self) -> Iterator[Document]:
         number, spent = 0, 0
-        while number < len(self._bodies):
+        while number < len(self.bodies):
             found, cost = None, 0
-            for place in _openings(self._bodies[number]):
+            for place in _openings(self.bodies[number]):
                 found, used = self._document(number, place)
                 cost += used
                 if found is not None:
@@ -188,53 +253,61 @@ class Excerpt(Struct, dict=True):
 
     def _document(self, number: int, place: int) -> tuple[Document | None, int]:
         """The document that begins here, and how many characters were looked at."""
-        line = self._bodies[number]
+        line = self.bodies[number]
         label = line[:place].strip()
         if line.startswith('{\\"', place) and isinstance(escaped := json_at(line, place), dict):
             return Document(number, number, escaped, label), len(line)
-        value, cost = _decoded(line[place:])
+        value, cost = decoded(line[place:])
         if value is not None:
-            return Document(number, number, value[0], label), cost
+            return Document(number, number, value[0], label, line[place + value[1] :]), cost
         if cost < len(line) - place - 1:
             # It breaks within the line, and can't be mended by the next ones.
             return None, cost
         lines: list[str] = []
         for count in _LINES:
-            lines = [line[place:], *self._bodies[number + 1 : number + count]]
+            lines = [line[place:], *self.bodies[number + 1 : number + count]]
             text = "\n".join(lines)
-            value, used = _decoded(text)
+            value, used = decoded(text)
             cost += len(text)
             if value is not None:
-                last = number + text[: value[1]].count("\n")
-                return Document(number, last, _whole(value[0], text), label), cost
+                last, rest = number + text[: value[1]].count("\n"), text[value[1] :].partition("\n")[0]
+                return Document(number, last, _whole(value[0], text), label, rest), cost
             if len(lines) < count or used < len(text) - 1:
                 break
         for count in range(2, min(_MOST_WRAPPED, len(lines)) + 1 if len(line) > _SHORTEST_WRAPPED else 0):
             if not lines[count - 1]:
                 break
             for glue in glues(lines[:count]):
-                value, used = _decoded(joined(lines[:count], glue))
+                text = joined(lines[:count], glue)
+                value, used = decoded(text)
                 cost += used + count
                 if value is not None:
-                    return Document(number, number + count - 1, value[0], label), cost
+                    return Document(number, number + count - 1, value[0], label, text[value[1] :]), cost
         return None, cost
+
+
+def _inside(document: Document) -> Iterator[Document]:
+    """The JSON in the strings of a document, such as the body in a log's message."""
+    for text in strings_in(document.value):
+        place = text.find('{"')
+        value = json_at(text, place) if place >= 0 else None
+        if isinstance(value, dict):
+            yield Document(document.first, document.last, value, text[:place].strip() or document.label)
+
+
+def strings_in(value: object, depth: int = 0) -> Iterator[str]:
+    """The texts in an object, also inside of another."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict) and depth < _DEEPEST:
+        for inner in value.values():
+            yield from strings_in(inner, depth + 1)
 
 
 def _openings(line: str) -> list[int]:
     """Where in a line JSON may begin: at its first brace or bracket, and at its first object."""
     places = [place for place in (line.find("{"), line.find("["), line.find('{"')) if place >= 0]
     return sorted(dict.fromkeys(places))
-
-
-def _decoded(text: str) -> tuple[tuple[object, int] | None, int]:
-    """The JSON at the beginning of the text and where it ends, and how far was looked."""
-    try:
-        value, end = _DECODER.raw_decode(text)
-    except json.JSONDecodeError as error:
-        return None, min(max(error.pos, 1), len(text))
-    except (ValueError, RecursionError):
-        return None, min(len(text), 2_000)
-    return ((value, end) if isinstance(value, dict | list) and value else None), max(end, 1)
 
 
 def _whole(value: object, text: str) -> object:

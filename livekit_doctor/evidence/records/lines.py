@@ -9,6 +9,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from livekit_doctor.evidence.records import heads
 from livekit_doctor.evidence.records.times import moment
 
 GONE = "\0"
@@ -37,6 +38,11 @@ _FENCE = re.compile(
 _NAMED_FENCE = re.compile(r"\s*(?:`{3,}|~{3,})\w{0,20}\s*$")
 _FENCE_END = re.compile(r"\s*(?:`{3,}|\{(?:code|noformat)\}|</(?:pre|code)>)$")
 
+_HOSTS = ("MESSAGE", "line", "textPayload", "message")
+_TIMES = ("__REALTIME_TIMESTAMP", "timestamp")
+_PART = re.compile(r"\s+\S|Traceback \(most|(?:\w+\.)*[A-Z]\w*(?:: |$)|(?:During|The above|The direct)\b")
+"""A line of a traceback."""
+
 _PREFIXES = tuple(
     re.compile(pattern)
     for pattern in (
@@ -48,6 +54,8 @@ _PREFIXES = tuple(
         rf"(?P<at>{_ISO}) (?:[\w.-]+ )?[\w.@/-]+\[[\w.]+\]: ",
         # aws logs tail: TIME stream/name/0123456789abcdef text
         rf"(?P<at>{_ISO}) [\w.-]+/[\w./$\[\]-]*[0-9a-f]{{16,}} ",
+        # aws logs --output text: EVENTS, id, time, text, stream, time
+        r"EVENTS\t\d+\t(?P<ms>1\d{12})\t(?P<message>[^\n]*)\t[^\t\n]+\t1\d{12}\s*$",
         # kubectl logs --timestamps, docker logs --timestamps, render logs
         rf"(?P<at>{_ISO})(?: {{1,4}}|\t)(?!- |(?:DEBUG|INFO|WARN|ERROR|DPANIC|PANIC|FATAL)\s)",
         # Docker Desktop, and others that print local time: TIME text, where the text has a time of its own or goes on
@@ -150,6 +158,9 @@ def _take_prefix(line: Line, text: str) -> bool:
             line.time_of_day = groups.get("day") or line.time_of_day
             line.goes_on = groups.get("tag") == "P"
             line.text = text[found.end() :]
+            if groups.get("message") is not None:
+                line.text = groups["message"]
+                line.at = moment(groups["ms"])[0]
             if groups.get("cell"):
                 line.text = groups["cell"].replace('""', '"')
                 line.at = moment(groups.get("epoch"))[0] or line.at
@@ -163,14 +174,40 @@ def without_colours(text: str) -> str:
 
 
 def _unwrap(line: Line, text: str) -> bool:
-    """docker's json-file: {"log": "text\\n", "stream": "stdout", "time": "..."}; and Fluent Bit's likes."""
-    if '"log":' not in text or not ('"stream":' in text or '"time":' in text):
+    return _unwrap_docker(line, text) or _unwrap_host(line, text)
+
+
+def _unwrap_host(line: Line, text: str) -> bool:
+    """An entry of a host's that is one line of a program's text: one with a head of its own, or one of a traceback,
+    which hosts cut into its lines. What the host says beside it is no more than when it came."""
+    hosts = _HOSTS if '"ingestionTime":' in text else _HOSTS[:-1]  # a "message" alone is a program's own record
+    key = next((key for key in hosts if f'"{key}":' in text), None)
+    values = _object(text) if key else {}
+    inner, at = values.get(key or ""), next((values[name] for name in _TIMES if name in values), None)
+    if not isinstance(inner, str) or at is None or inner.lstrip().startswith("{") or "\n" in inner.rstrip("\n"):
         return False
+    head = heads.head_at(inner, 0)
+    if not (head is not None and head.is_whole) and not _PART.match(inner):
+        return False
+    line.at = moment(at)[0]
+    line.text = without_colours(inner.rstrip("\r\n"))
+    return True
+
+
+def _object(text: str) -> dict[str, object]:
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def _unwrap_docker(line: Line, text: str) -> bool:
+    """docker's json-file: {"log": "text\\n", "stream": "stdout", "time": "..."}; and Fluent Bit's likes."""
+    if '"log":' not in text or not ('"stream":' in text or '"time":' in text):
         return False
-    inner = values.get("log") if isinstance(values, dict) else None
+    values = _object(text)
+    inner = values.get("log")
     if not isinstance(inner, str) or not ({"stream", "time"} & values.keys()):
         return False
     line.at = moment(values.get("time"))[0]

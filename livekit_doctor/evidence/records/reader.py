@@ -6,14 +6,14 @@ part of it.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import takewhile
 
 from msgspec import Struct
 
 from livekit_doctor.evidence.observations import Component, LogLine, Read
-from livekit_doctor.evidence.records import shapes, tracebacks
+from livekit_doctor.evidence.records import exports, shapes, tracebacks
 from livekit_doctor.evidence.records.component import from_known_words, has_id, says_worker, with_ids
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.fields import normalised, shortened
@@ -34,8 +34,6 @@ _JSONS = 2_000
 """Records of one JSON document that are read."""
 _AGENTS = "livekit.agents"
 """The logger of a worker's own words, which not every formatter prints: the team's own code did not write them."""
-_DEEPEST = 3
-_LISTS = ("events", "entries", "logs", "results", "hits", "records", "data")
 
 
 class Placed(Struct):
@@ -80,10 +78,13 @@ def _records_at(excerpt: Excerpt, number: int) -> list[Placed]:
     if document is not None and (told := sentry.read(document.value)):
         return [Placed(record, number, document.last) for record in told[:_JSONS]]
     if document is not None:
-        values = _values(document.value)
-        found = [record for value in values if (record := shapes.read_value(value)) is not None]
-        if found or document.last > number:
-            found = found or [Record("", document.label, fields=value) for value in values if isinstance(value, dict)]
+        values: Sequence[object] = exports.entries(document.value) or [document.value]
+        if document.last > number or any(shapes.read_value(value) is not None for value in values):
+            found = [
+                shapes.read_value(value) or Record("", document.label, fields=value)
+                for value in values
+                if isinstance(value, dict)
+            ]
             return [Placed(record, number, document.last) for record in found[:_JSONS]]
     placed = (
         _yaml(excerpt, number)
@@ -98,26 +99,6 @@ def _records_at(excerpt: Excerpt, number: int) -> list[Placed]:
 
 def _placed(record: Record | None, number: int) -> Placed | None:
     return Placed(record, number, number) if record is not None else None
-
-
-def _values(value: object, depth: int = 0) -> list[object]:
-    """The objects of a document: itself, or those of the list that an export has, also inside of another object."""
-    if isinstance(value, dict):
-        inner = next((value[key] for key in _LISTS if isinstance(value.get(key), list | dict)), None)
-        listed = _values(inner, depth + 1) if inner is not None and depth < _DEEPEST else []
-        return listed if isinstance(inner, list) or listed else [value]
-    if not isinstance(value, list):
-        return []
-    if pairs := _of_pairs(value):
-        return [pairs]
-    return [each for item in value for each in (_values(item, depth + 1) if isinstance(item, list) else [item])]
-
-
-def _of_pairs(items: list[object]) -> dict[str, object]:
-    """The object that CloudWatch's queries answer as a list of fields, each with its value."""
-    if not all(isinstance(item, dict) and {"field", "value"} <= item.keys() for item in items):
-        return {}
-    return {str(item["field"]): item["value"] for item in items if isinstance(item, dict)}
 
 
 def _yaml(excerpt: Excerpt, number: int) -> Placed | None:

@@ -13,14 +13,17 @@ _LIBRARY = re.compile(
     r"[/\\](?:site|dist)-packages[/\\]|[/\\]lib[/\\]python\d|[/\\]Lib[/\\][a-z_]+(?:[/\\]|\.py)|<frozen |"
     r"[/\\]livekit[/\\](?:agents|rtc|api|plugins)[/\\]|[/\\]node_modules[/\\]|^node:|^internal[/\\]|[/\\]\.pnpm[/\\]"
 )
+_FRAMES = re.compile(r"  (?:File \"|\.\.\. \d+ frames? of)")
 _CARETS = re.compile(r"\s*[~^]+\s*$")
 
 PYTHON = "Traceback (most recent call last):"
 _NODE_LINE = re.compile(r"\s+at [^\n]{1,300}(?:\)|:\d+)\s*$|\s+at (?:async )?[\w.<>$ \[\]]+$")
 _CHAINED = re.compile(r"(?:During handling of the above exception|The above exception was the direct cause)")
 _EXCEPTION = re.compile(
-    r"(?:[|+\s-]*)(?:[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Timeout|Group)\b|[A-Za-z_][\w.]*: )"
+    r"(?:[|+\s-]*)(?:[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Timeout|Group)\b|[A-Za-z_][\w.]*: "
+    r"|(?:[a-z_]\w*\.)+[A-Z]\w*\s*$|[A-Z][a-z]+[A-Z]\w*\s*$)"
 )
+"""What was raised: a class by its name, alone or with what it says."""
 NODE_ERROR = re.compile(
     r"(?:(?:Uncaught|Unhandled(?:Promise)?(?: ?Rejection)?|\[cause\]:)[ :]*(?:\(in promise\) )?)?"
     r"(?:[A-Z]\w*)?(?:Error|Exception)(?: \[\w+\])?: (?P<message>.*)"
@@ -94,6 +97,9 @@ def trimmed(traceback: str) -> str:
 
 
 def raised(traceback: str) -> str:
-    """What was raised: Python writes it below the frames, Node above them, and both without an indentation."""
-    lines = traceback.strip("\n").splitlines()
-    return next((line for line in reversed(lines) if line[:1].strip()), lines[-1] if lines else "")
+    """What was raised, the first line of it: Python writes it below the frames, Node above them, and both without an
+    indentation. Empty for a traceback that was cut off before it."""
+    lines = [line for line in traceback.splitlines() if not line.startswith(PYTHON) and not _CHAINED.match(line)]
+    last = max((number for number, line in enumerate(lines) if _FRAMES.match(line)), default=-1)
+    below = lines[last + 1 :] if PYTHON in traceback else lines[::-1]
+    return next((line for line in below if line[:1].strip()), "")

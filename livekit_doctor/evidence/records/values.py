@@ -27,12 +27,26 @@ _LONGEST = 60_000
 """Characters of an object that are read."""
 
 
+_DECODER = json.JSONDecoder(strict=False)
+
+
 def json_in(text: str) -> object | None:
     """What JSON says; None for none, for null, and for what is no JSON."""
     try:
         return json.loads(text, strict=False)  # type: ignore[no-any-return]
     except (ValueError, RecursionError):
         return None
+
+
+def decoded(text: str, start: int = 0) -> tuple[tuple[object, int] | None, int]:
+    """The JSON that begins there in the text and where it ends, and how far was looked."""
+    try:
+        value, end = _DECODER.raw_decode(text, start)
+    except json.JSONDecodeError as error:
+        return None, min(max(error.pos, 1), len(text))
+    except (ValueError, RecursionError):
+        return None, min(len(text), 2_000)
+    return ((value, end) if isinstance(value, dict | list) and value else None), max(end, 1)
 
 
 def json_at(line: str, place: int) -> object:

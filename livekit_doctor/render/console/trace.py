@@ -20,6 +20,7 @@ from livekit_doctor.render.words import (
     because_line,
     bundle_note,
     covered,
+    left_out,
     not_covered,
     room_state,
     verdict_sentence,
@@ -82,7 +83,7 @@ def recognised(entry: Coverage) -> str:
     """What was recognised in a text, and how many of its lines were not."""
     counts = ", ".join(_counted(count, kind) for kind, count in entry.recognised.items())
     text = f"recognised: {counts or 'nothing'}; not recognised: {_counted(entry.not_recognised or 0, 'line')}"
-    text += f"; of other calls, and left out: {entry.set_aside}" if entry.set_aside else ""
+    text += "".join(f"; {note}" for note in left_out(entry))
     return f"{text}; looked at closely, of {entry.lines} lines in all" if entry.lines else text
 
 

@@ -34,6 +34,7 @@ from livekit_doctor.render.words import (
     UNDECIDED,
     VERDICTS,
     bundle_note,
+    left_out,
     moment,
     not_covered,
     room_state,
@@ -332,5 +333,5 @@ def _recognised(entry: Coverage) -> str:
     counts = ", ".join(f"{kind}: {count}" for kind, count in entry.recognised.items())
     first = "".join(f"; {line}" for line in entry.unknown_lines)
     of_all = f"; looked at closely, of {entry.lines} lines in all" if entry.lines else ""
-    aside = f"; of other calls, and left out: {entry.set_aside}" if entry.set_aside else ""
+    aside = "".join(f"; {note}" for note in left_out(entry))
     return f"recognised: {counts or 'nothing'}; lines not recognised: {entry.not_recognised}{first}{aside}{of_all}"

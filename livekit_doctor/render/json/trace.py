@@ -76,7 +76,8 @@ def _coverage(entry: Coverage, report: TraceReport) -> dict[str, Any]:
     if entry.not_recognised is not None:
         shown |= {"recognised": entry.recognised, "not_recognised": entry.not_recognised}
         shown |= {"unknown_lines": list(entry.unknown_lines)}
-        shown |= {"set_aside": entry.set_aside} if entry.set_aside else {}
+        counts = {"set_aside": entry.set_aside, "unnamed": entry.unnamed}
+        shown |= {name: count for name, count in counts.items() if count}
     if entry.lines is not None:
         shown |= {"lines": entry.lines}
     return shown

@@ -45,6 +45,23 @@ def test_a_log_without_the_call(tmp_path: Path) -> None:
     assert found.file.last_at == AT + timedelta(seconds=49 / 50)
 
 
+def test_lines_that_name_no_call_are_counted(tmp_path: Path) -> None:
+    """Whatever they say, it may be of another call: with the reason why, not without a word."""
+    own = "INFO:livekit.agents:received job request AJ_abc123def456"
+    text = "\n".join([own, *["ERROR:livekit.agents:failed to launch job on process after 3 attempts"] * 4])
+    assert read_text(tmp_path, text, rooms=(CALL.room,)).coverage.unnamed == 4
+    assert read_text(tmp_path, own, rooms=(CALL.room,)).coverage.unnamed == 0
+    assert read_text(tmp_path, LINE, rooms=(CALL.room,)).coverage.unnamed == 0
+
+
+def test_a_record_of_an_export_counts_once(tmp_path: Path) -> None:
+    """By the sample of the log, and by the line that has the call's name."""
+    texts = [line for line in (LINE, *others(8).splitlines()) if line.startswith("{")]
+    found = read_text(tmp_path, json.dumps([*map(json.loads, texts)], indent=2), rooms=(CALL.room,))
+    assert len(found.lines) == 1
+    assert sum(found.coverage.recognised.values()) == len(texts)
+
+
 def test_an_empty_log(tmp_path: Path) -> None:
     found = read_text(tmp_path, "", rooms=(CALL.room,))
     assert (found.file.lines, found.file.formats, found.file.first_at) == (0, (), None)
@@ -495,3 +512,16 @@ def test_a_teams_own_lines_are_read_beside_livekits(tmp_path: Path) -> None:
     line = "2026-11-23 21:25:23,100 - INFO livekit.agents - process initialized\n"
     assert read_text(tmp_path, own * 3 + line, rooms=(CALL.room,)).coverage.status == "empty"
     assert read_text(tmp_path, own + own.replace("the model", CALL.room), rooms=(CALL.room,)).coverage.status == "read"
+
+
+@pytest.mark.parametrize("key", ["sip.trunk_id", "app.sipTrunkId", "trunk_id"])
+def test_a_span_with_an_id_of_the_teams_own(key: str, tmp_path: Path) -> None:
+    """Fixes have a place for the trunk: what a span names is known, under whichever name the team gave it."""
+    own = json.dumps({"key": key, "value": {"stringValue": "ST_abCdEf123456"}})
+    path = tmp_path / "spans.json"
+    path.write_text(
+        (DATA / "spans-1.8.9-otlp.jsonl").read_text().replace('"attributes": [{', f'"attributes": [{own}, {{')
+    )
+    (line, *_) = read([LogSource("worker", str(path))], Needles(rooms=("spans-raises",)), NOW).observations
+    assert isinstance(line, LogLine)
+    assert line.fields["sip_trunk"] == "ST_abCdEf123456"

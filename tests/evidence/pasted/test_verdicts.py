@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -559,3 +560,35 @@ def test_rsyslogs_tabs() -> None:
     failed = 'INFO\tsip\tsip/x.go:1\tSIP call failed\t{"room": "a", "error": "sip status: 486: Busy Here"}'
     text = f"Jun 17 15:09:39 sip-1 livekit-sip[812]: 2024-06-17T15:09:39.933Z\t{failed}"
     assert found(pasted(text.replace("\t", "#011"))) == found(pasted(text)) != []
+
+
+REQUESTED = "INFO:livekit.agents:received job request\n"
+GAVE_UP = f"{REQUESTED}ERROR:livekit.agents:failed to launch job on process after 3 attempts\n"
+RAISED_BY_IT = f"""{REQUESTED}ERROR:livekit.agents:unhandled exception while running the job task
+Traceback (most recent call last):
+  File "/app/agent.py", line 21, in entrypoint
+    phone = meta["phone"]
+KeyError: 'phone'
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "candidates"), [(GAVE_UP, "LKD417", ()), (RAISED_BY_IT, "LKD405", ("LKD407",))]
+)
+def test_no_candidate_is_what_the_line_itself_excludes(text: str, code: str, candidates: tuple[str, ...]) -> None:
+    (broken,) = pasted(text).broken
+    assert (broken.code, broken.candidates) == (code, candidates)
+
+
+@pytest.mark.parametrize(
+    ("people", "sure", "candidates"),
+    [
+        ([{"sid": "PA_abcdef123456", "identity": "phone", "kind": "SIP", "state": "ACTIVE"}], "likely", ()),
+        ([], "possible", ("LKD101",)),
+    ],
+)
+def test_almost_the_name_and_who_is_in_the_room(people: list[Any], sure: str, candidates: tuple[str, ...]) -> None:
+    """A worker of the dispatched name would have brought the agent."""
+    listed = json.dumps({"participants": people}) if people else ""
+    (broken,) = pasted(TABLE + DEPLOYED + listed).broken
+    assert (broken.code, str(broken.confidence), broken.candidates) == ("LKD102", sure, candidates)

@@ -11,6 +11,7 @@ from datetime import datetime
 from livekit_doctor.evidence.records.fields import of_call
 from livekit_doctor.evidence.records.record import Record, level
 from livekit_doctor.evidence.records.times import moment
+from livekit_doctor.evidence.records.tracebacks import raised as raised_in
 from livekit_doctor.evidence.records.values import equals_in, json_in
 
 SERVER, PYTHON, NODE, OTHER = (
@@ -30,6 +31,7 @@ _TRACEBACKS = (
     "exception",
     "stack_trace",
     "stacktrace",
+    "exception.stacktrace",
     "traceback",
     "error.stack",
     "err.stack",
@@ -61,9 +63,9 @@ def read(values: dict[str, object]) -> Record | None:
     at, zoned, time_of_day = _moment(values, time)
     message, more = _said(str(values[key])) if by != "go" else (str(values[key]), {})
     fields |= {name: value for name, value in more.items() if name not in fields}
-    texts = (values.get(name) for name in _TRACEBACKS)
     # livekit-agents for Python has a "stack" that nothing raised.
-    traceback = next((text for text in texts if isinstance(text, str) and _RAISED.search(text)), "")
+    raised = (value for name, value in _flat(values) if name in _TRACEBACKS and isinstance(value, str))
+    traceback = next((text for text in raised if _RAISED.search(text)), "")
     return Record(
         format=name,
         message=message,
@@ -129,11 +131,13 @@ def _flat(values: dict[str, object]) -> Iterator[tuple[str, object]]:
 
 
 def _error(fields: dict[str, object]) -> str:
-    """The stack of the error that pino prints as an object, of which the fields keep the message."""
+    """The stack of the error, of which the fields keep the message: pino prints it as an object, others as text."""
     stack = ""
     for key in ("err", "error"):
         error = fields.get(key)
-        if isinstance(error, dict):
+        if isinstance(error, str) and "\n" in error and _RAISED.search(error):
+            stack, fields[key] = error, raised_in(error)
+        elif isinstance(error, dict):
             stack = str(error.get("stack", "")) or stack
             fields[key] = error.get("message") or error.get("type") or ""
     return stack

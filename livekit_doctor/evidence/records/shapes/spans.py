@@ -5,6 +5,7 @@ export a trace, and as the SDK's ConsoleSpanExporter prints a span. The span beg
 in hindsight what the worker's log says at the time: it is read as those lines.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
@@ -26,6 +27,7 @@ _EVENTS: dict[str, tuple[str, str]] = {
 }
 """What each event says in the worker's log, or would, and the logger: what is not livekit-agents' own is said from
 inside the entrypoint."""
+_TRUNK = re.compile(r"ST_[A-Za-z0-9]{6,24}")
 _FIELDS = {
     "lk.job_id": "job_id",
     "lk.dispatch_id": "dispatch_id",
@@ -67,13 +69,13 @@ def _of_jaeger(span: Mapping[str, object]) -> Mapping[str, object]:
     """The span with the names that OTLP has; its times are in microseconds."""
     events = []
     for log in _objects(span.get("logs")):
-        fields = _attributes(log.get("fields"))
+        fields = attributes(log.get("fields"))
         name = fields.get("event", fields.get("message", ""))
         events.append({"name": name, "timestamp": log.get("timestamp"), "attributes": fields})
     return {
         "name": span.get("operationName"),
         "start_time": span.get("startTime"),
-        "attributes": _attributes(span.get("tags")),
+        "attributes": attributes(span.get("tags")),
         "events": events,
     }
 
@@ -83,8 +85,12 @@ def _objects(value: object) -> list[dict[str, object]]:
 
 
 def _of_span(span: Mapping[str, object]) -> Iterator[Record]:
-    attributes = _attributes(span.get("attributes"))
-    fields: dict[str, object] = {name: attributes[key] for key, name in _FIELDS.items() if key in attributes}
+    own = attributes(span.get("attributes"))
+    fields: dict[str, object] = {name: own[key] for key, name in _FIELDS.items() if key in own}
+    # Fixes have a place for the trunk, which the team may have put onto a span under a name of its own.
+    trunks = [value for value in own.values() if isinstance(value, str) and _TRUNK.fullmatch(value)]
+    if trunks:
+        fields["sip_trunk"] = trunks[0]
     if span.get("name") != _SPAN:
         at = moment(span.get("startTimeUnixNano", span.get("start_time_unix_nano", span.get("start_time"))))[0]
         yield _record(f"span {span.get('name', '')}", at, "debug", _AGENTS, fields)
@@ -93,7 +99,7 @@ def _of_span(span: Mapping[str, object]) -> Iterator[Record]:
         known = _EVENTS.get(str(event.get("name", "")))
         if known is None:
             continue
-        about = _attributes(event.get("attributes"))
+        about = attributes(event.get("attributes"))
         raised = str(about.get("exception.stacktrace", about.get("exception.message", "")))
         record = _record(known[0], moment(_time(event))[0], "error" if raised else "info", known[1], dict(fields))
         record.traceback = raised
@@ -108,7 +114,7 @@ def _time(event: Mapping[str, object]) -> object:
     return event.get("timeUnixNano", event.get("time_unix_nano", event.get("timestamp")))
 
 
-def _attributes(value: object) -> dict[str, object]:
+def attributes(value: object) -> dict[str, object]:
     """Attributes by name: an object, or OTLP's list of {"key": ..., "value": {"stringValue": ...}}."""
     if isinstance(value, dict):
         return value

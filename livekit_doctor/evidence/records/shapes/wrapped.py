@@ -1,7 +1,7 @@
 """Hosts and tools that export a JSON object a line and keep the program's own line inside of it.
 
 Google Cloud Logging: textPayload or jsonPayload, timestamp, severity. CloudWatch: message or @message. Render: message,
-timestamp, labels. Loki: line. journalctl -o json: MESSAGE. loguru: record.
+timestamp, labels. Loki: line. Azure: LogMessage. journalctl -o json: MESSAGE. loguru: record.
 """
 
 from collections.abc import Callable
@@ -14,9 +14,13 @@ from livekit_doctor.evidence.records.times import moment
 Inner = Callable[[str], Record | None]
 """Reads the text that stands inside."""
 
-_TEXTS = ("textPayload", "message", "@message", "msg", "MESSAGE", "line", "log", "text", "body", "_raw", "Log", "Log_s")
+_TEXTS = (
+    *("textPayload", "message", "@message", "msg", "MESSAGE", "line", "log", "text", "body"),
+    *("_raw", "Log", "Log_s", "LogMessage", "LogEntry", "event_message"),
+)
 _ALWAYS = ("textPayload", "MESSAGE")
 """Keys that only a host writes: what is in them is the program's, whether or not it is known."""
+_HOSTS = ("line", "log", "_raw", "Log", "Log_s", "LogMessage", "LogEntry", "event_message")
 _TIMES = ("timestamp", "@timestamp", "receiveTimestamp", "ingestionTime", "time", "ts", "TimeStamp", "TimeGenerated")
 _OBJECTS = ("jsonPayload", "_source", "attributes", "content", "result")
 """Objects in which hosts keep the program's own: Google's, Elastic's, Datadog's, Splunk's."""
@@ -29,7 +33,7 @@ def read(values: dict[str, object], inner: Inner, depth: int = 0) -> Record | No
         return None
     found = _in_object(values, inner, depth) or _in_text(values, inner)
     if found is None:
-        return json_object.read(values)
+        return json_object.read(values) or _plain(values)
     if found.at is None or not found.zoned:
         at = _moment(values)
         if at is not None:
@@ -74,6 +78,12 @@ def _in_text(values: dict[str, object], inner: Inner) -> Record | None:
             if found is not None or key in _ALWAYS:
                 return found or Record("", text)
     return None
+
+
+def _plain(values: dict[str, object]) -> Record | None:
+    """A line that is in no known shape, under a key that only hosts write."""
+    text = next((values[key] for key in _HOSTS if isinstance(values.get(key), str)), None)
+    return json_object.read({**values, "message": text}) if text else None
 
 
 def _moment(values: dict[str, object]) -> datetime | None:
