@@ -48,11 +48,32 @@ def draw(seed: str) -> Life:
         _dial(life, pick, phones, _when_it_dials(life) + pick.uniform(0.1, 4))
     _end(life, pick)
     _cut(life)
+    _consult(life, random.Random(f"further {seed}"))
     worker.afterwards(life.closes)
     named = Agent(name=agent if pick.random() < 0.9 else None)
     flow = Flow(placed_by="agent" if order == "agent" else "edge_function")
     life.settings = Settings(agent=named, flow=flow, livekit=LiveKit(url=OWN_URL if pick.random() < 0.7 else None))
     return life
+
+
+def _consult(life: Life, pick: Pick) -> None:
+    """In the middle of a good call the agent dials a colleague, who comes or does not."""
+    turn, dial = life.turns[-1] if life.turns else None, life.dials[-1] if life.dials else None
+    if turn is None or dial is None or (turn.outcome, dial.outcome) != ("healthy", "answered") or pick.random() > 0.15:
+        return
+    since, until = max(turn.active, dial.answered) + 1, min(dial.left, turn.left) - 1
+    at = pick.uniform(since, max(since, until))
+    outcome = pick.choice(_CONSULTED)
+    identity = pick.choice(["colleague", "sip_" + word(pick, 6)])
+    further = Dial(outcome, at, "PA_" + word(pick, 12), identity, "SCL_" + word(pick, 12), pick.random() < 0.7)
+    PHONE[outcome].happens(pick, further)
+    if outcome == "answered":
+        further.left = until + 0.5
+    if max(further.answered if outcome == "answered" else further.decided, since) < until:
+        life.further.append(further)
+
+
+_CONSULTED = ("answered", "refused", "refused", "rings_out", "unreachable", "auth_failed", "trunk_unknown", "no_sip")
 
 
 def _when_it_dials(life: Life) -> float:

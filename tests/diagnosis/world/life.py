@@ -138,6 +138,8 @@ class Life:
     made_by: Maker
     turns: list[Turn] = field(default_factory=list)
     dials: list[Dial] = field(default_factory=list)
+    further: list[Dial] = field(default_factory=list)
+    """Of phones beside the call's own: a colleague whom the agent hands over to."""
     worker: list[WorkerEvent] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     goodbye: float = NEVER
@@ -150,6 +152,11 @@ class Life:
     def automatic(self) -> bool:
         """Whether ListDispatch has the automatic dispatch (design fact 4)."""
         return self.made_by in ("room", "phone")
+
+    @property
+    def phones(self) -> list[Dial]:
+        """All dials, whoever was dialled."""
+        return [*self.dials, *self.further]
 
     def turn_at(self, t: float) -> Turn | None:
         """The latest dispatch at this moment."""

@@ -41,6 +41,8 @@ def life(one: Life) -> Iterable[str]:
         yield f"  dispatch {turn.outcome}: {_times(turn)} {turn.id} {turn.job_id} for {turn.name!r} in {turn.room}"
     for dial in one.dials:
         yield f"  dial {dial.outcome}: {_times(dial)} {dial.error} waits {dial.waits} {dial.identity}"
+    for dial in one.further:
+        yield f"  further phone {dial.outcome}: {_times(dial)} {dial.error} waits {dial.waits} {dial.identity}"
     for event in one.worker:
         yield f"  worker {event.at:.2f} {event.what} {event.id} {event.url} {event.deployment}"
     yield f"  goodbye {one.goodbye:.2f} ({one.ending}), closes {one.closes:.2f}"

@@ -46,7 +46,7 @@ def look(life: Life, t: float, pick: Pick, failing: str = "") -> Iterator[Observ
         return
     if failing != "participants":
         inside = [item for item in (*(agent_at(turn, t) for turn in life.turns if turn.room == life.room),
-                                    *(phone_at(dial, t) for dial in life.dials)) if item]  # fmt: skip
+                                    *(phone_at(dial, t) for dial in life.phones)) if item]  # fmt: skip
         pick.shuffle(inside)
         yield ParticipantList(read=_read(t), room=life.room, room_sid=life.sid, participants=tuple(inside))
     if failing != "dispatches":

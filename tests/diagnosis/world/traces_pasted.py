@@ -35,7 +35,7 @@ def webhooks(life: Life, until: float, read_at: datetime) -> list[Sighting]:
             post(turn.active, "participant_joined", agent_at(turn, turn.active))
             reason = "CLIENT_INITIATED" if turn.left_reason == "CLIENT_REQUEST_LEAVE" else "ROOM_DELETED"
             post(turn.left, "participant_left", agent_at(turn, turn.left - 0.001), reason)
-    for dial in life.dials:
+    for dial in life.phones:
         if dial.joined < NEVER:
             post(dial.joined, "participant_joined", phone_at(dial, dial.joined))
             left = min(dial.left, life.closes)
@@ -60,7 +60,7 @@ def pasted_errors(life: Life, until: float, read_at: datetime) -> list[SipCallRe
                 message="invalid API key: APIx",
             )
         )
-    for dial in life.dials:
+    for dial in life.phones:
         told = dial.waits or dial.joined == NEVER
         if not told or dial.refused_at > until or dial.refused_at == NEVER:
             continue

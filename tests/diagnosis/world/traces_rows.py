@@ -13,6 +13,8 @@ from tests.diagnosis.world.life import NEVER, Dial, Life, Row
 FAILED = ("sip_participant_failed", "call_failed", "dial_failed")
 """What teams call it that CreateSIPParticipant failed."""
 
+FAILED_FURTHER = ("transfer_failed", "consult_failed", "human_dial_failed", "add_participant_failed")
+
 
 def write_rows(life: Life) -> None:
     """Fills in the life's rows. A team either logs a state in every call or never; an agent that writes
@@ -43,6 +45,13 @@ def write_rows(life: Life) -> None:
     for dial in life.dials:
         written = _dial(dial, answer_written=answer_written, errors_written=errors_written)
         rows += (replace(row, source=dialler) for row in written)
+    for dial in life.further if errors_written else ():
+        if dial.refused_at < NEVER and (dial.waits or dial.joined == NEVER):
+            source = "agent" if agent_writes else "edge"
+            told = json.dumps(
+                {"error": f"twirp error unknown: {dial.error}", "sip_status_code": dial.sip_status or None}
+            )
+            rows.append(Row(dial.refused_at + 0.02, source, pick.choice(FAILED_FURTHER), told))
     if ends_written and life.goodbye < NEVER:
         source = "agent" if agent_writes and life.ending in ("agent_deletes", "agent_leaves") else "edge"
         rows.append(Row(life.goodbye + pick.uniform(0.01, 0.6), source, "call_ended"))

@@ -16,7 +16,7 @@ def server_lines(life: Life) -> Iterator[Line]:
     yield from _opening(life)
     for turn in life.turns:
         yield from _turn(life, turn)
-    for dial in life.dials:
+    for dial in life.phones:
         yield from _dial(life, dial)
     yield from _workers(life)
     yield from _closing(life)

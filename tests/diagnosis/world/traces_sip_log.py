@@ -7,7 +7,7 @@ from tests.diagnosis.world.lines import Line, of_room
 
 
 def sip_lines(life: Life) -> Iterator[Line]:
-    for dial in life.dials:
+    for dial in life.phones:
         if dial.joined < NEVER:
             yield from _dial(life, dial)
 

@@ -26,6 +26,10 @@ LEAVING = (
     ("livekit_ffi::server:279:livekit_ffi::server - Attempted to drop unknown FFI handle: 8", "warn"),
 )  # fmt: skip
 """What livekit-agents 1.8.9 may write of an agent that leaves of itself."""
+DIAL_RAISED = (
+    'Traceback (most recent call last):\n  File "agent.py", line 88, in transfer\n'
+    "livekit.api.twirp_client.TwirpError: TwirpError(code=%s, message=%s, status=%s)"
+)
 RAISED = "Traceback (most recent call last):\n  File \"agent.py\", line 42, in entrypoint\nKeyError: 'user_id'"
 
 
@@ -107,6 +111,13 @@ def _job(life: Life, turn: Turn) -> Iterator[Line]:
         case "blocks" if turn.failed < NEVER:
             yield _line(turn.failed, "process is unresponsive, killing process", "error", **of)
             yield _line(turn.failed + 1, "process exited with non-zero exit code -10", "error", **of)
+    for dial in life.further:
+        if turn is life.turns[-1] and dial.refused_at < NEVER and (dial.waits or dial.joined == NEVER):
+            line = _line(
+                dial.refused_at + 0.01, "exception occurred while executing tool", "error", **of, function="transfer"
+            )
+            line.traceback = DIAL_RAISED % (dial.twirp, dial.error, dial.http)
+            yield line
     if turn.ran < NEVER and turn.variant and turn.outcome in ("healthy", "returns", "crashes"):
         yield _line(turn.assigned, "no warmed process available for job, waiting for one to be created", "warn",
                     job_id=turn.job_id)  # fmt: skip
