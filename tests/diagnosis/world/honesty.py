@@ -14,6 +14,7 @@ from livekit_doctor.diagnosis.log_lines import _SERVER_TELLS
 from livekit_doctor.diagnosis.said import MEANINGS
 from livekit_doctor.evidence.logs.messages import WITHOUT_ID
 from livekit_doctor.evidence.observations import DispatchList, LogLine, LogRow, Observation, ParticipantList
+from tests.diagnosis.world.traces_rows import FAILED_FURTHER
 
 BUNDLES = Path(__file__).parents[2] / "bundles"
 
@@ -30,8 +31,8 @@ RECORDED = {
 }
 """In the recordings of livekit-sip 1.11.0 with server 1.13.11, which has no refusal (design fact 32)."""
 
-FROM_SOURCE = {"sip": ("SIP call ended",)}
-"""In the source of livekit-sip 1.11 (tests/evidence/logs/test_formats.py)."""
+FROM_SOURCE = {"sip": ("SIP call ended",), "worker": ("exception occurred while executing tool",)}
+"""In the source of livekit-sip 1.11 (tests/evidence/logs/test_formats.py), and of livekit-agents 1.8.9."""
 
 GAPS = {
     "server": {
@@ -51,13 +52,14 @@ GAPS = {
 STATES: dict[str, frozenset[str]] = {
     "row": frozenset(
         {"agent_audio", "call_ended", "sip_participant_failed", "call_failed", "dial_failed", "lead_locked"}
-    ),
+    )
+    | frozenset(FAILED_FURTHER),
     "job": frozenset({"JS_PENDING JSR_NO_CAPACITY", "JS_CANCELLED JSR_NO_CAPACITY", "JS_FAILED"}),
     "participant": frozenset(),
     "leaving": frozenset({"ROOM_CLOSED", "SERVICE_REQUEST_REMOVE_PARTICIPANT"}),
 }
 """What lives have and the bundles have not: states of the flow's table and of issue 12, jobs of design fact 33,
-reasons of leaving of design facts 18 and 32."""
+what teams call a colleague's failed dial, reasons of leaving of design facts 18 and 32."""
 
 STATE_GAPS: dict[str, frozenset[str]] = {
     "row": frozenset({"waiting_for_agent"}),
