@@ -13,7 +13,7 @@ from tests.diagnosis.world.life import NEVER, Dial, Life, Row
 FAILED = ("sip_participant_failed", "call_failed", "dial_failed")
 """What teams call it that CreateSIPParticipant failed."""
 
-FAILED_FURTHER = ("transfer_failed", "consult_failed", "human_dial_failed", "add_participant_failed")
+FAILED_FURTHER = ("transfer_failed", "consult_failed")
 
 
 def write_rows(life: Life) -> None:
