@@ -11,7 +11,8 @@ from livekit_doctor.diagnosis.row_answers import ended_badly
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.states import says_failed, says_phone_left, says_talked
 from livekit_doctor.diagnosis.times import PLACING
-from livekit_doctor.evidence.observations import LogRow
+from livekit_doctor.evidence.observations import LogRow, Sighting
+from livekit_doctor.evidence.observations.told import webhook_named
 from livekit_doctor.flow import LEGS, Leg, Step
 from livekit_doctor.settings import Settings
 
@@ -150,6 +151,16 @@ class RowsSeen(Struct, frozen=True, dict=True):
         dialled = [row for step, row in steps if step in LEGS[Leg.PHONE] and step is not Step.SIP_ANSWERED]
         last = max(dialled, key=lambda row: row.at, default=None)
         return last if last and answered and last.at - answered > self.tolerance else None
+
+    @cached_property
+    def webhooks(self) -> tuple[tuple[LogRow, Sighting], ...]:
+        """The rows that are LiveKit's webhooks, written down by whoever receives them, and what they show."""
+        told = [row for row in self.rows if webhook_named(row.state) or '"event"' in row.metadata]
+        if not told:
+            return ()
+        from livekit_doctor.evidence.pasted import webhooks  # which most calls do not need, and LiveKit's protocol
+
+        return tuple((row, seen) for row in told if row.metadata and (seen := webhooks.in_row(row)))
 
     @cached_property
     def logged_failures(self) -> tuple[LogRow, ...]:
