@@ -7,9 +7,9 @@ from functools import cached_property
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.correlation import RoomRef, Subject, steps_of
-from livekit_doctor.diagnosis.row_answers import ended_badly
+from livekit_doctor.diagnosis.row_answers import ended_badly, gone_in
 from livekit_doctor.diagnosis.setup import Setup
-from livekit_doctor.diagnosis.states import says_failed, says_phone_left, says_talked
+from livekit_doctor.diagnosis.states import Who, says_failed, says_talked
 from livekit_doctor.diagnosis.times import PLACING
 from livekit_doctor.evidence.observations import LogRow, Sighting
 from livekit_doctor.evidence.observations.told import webhook_named
@@ -137,11 +137,20 @@ class RowsSeen(Struct, frozen=True, dict=True):
                 last[row.source] = max(row.at, last.get(row.source, row.at))
         return last
 
+    def left_by_rows(self, who: Who) -> tuple[LogRow, ...]:
+        """The rows of no step which say that one of these was not in the call any more, oldest first."""
+        return tuple(row for row, gone in self._gone if gone is who)
+
     @cached_property
+    def _gone(self) -> tuple[tuple[LogRow, Who], ...]:
+        webhooks = {id(row) for row, _ in self.webhooks}
+        told = [row for row in self.rows if self.step_of_state[row.state] is None and id(row) not in webhooks]
+        return tuple((row, gone) for row in sorted(told, key=lambda row: row.at) if (gone := gone_in(row)))
+
+    @property
     def phone_left(self) -> LogRow | None:
-        """The last row that says that whoever was called had hung up, or was gone."""
-        rows = (row for row in self.rows if self.step_of_state[row.state] is None and says_phone_left(row.state))
-        return max(rows, key=lambda row: row.at, default=None)
+        """The last row that says that whoever was called was gone."""
+        return next(reversed(self.left_by_rows(Who.PHONE)), None)
 
     @cached_property
     def dialled_again(self) -> LogRow | None:
@@ -165,8 +174,8 @@ class RowsSeen(Struct, frozen=True, dict=True):
     @cached_property
     def logged_failures(self) -> tuple[LogRow, ...]:
         """The rows which say in plain words that the call failed: by a state that no step stands for, or with which
-        the call ended, or by what that row's metadata says of the end."""
-        ends = (None, Step.CALL_ENDED)
-        told = tuple(row for row in self.rows if self.step_of_state[row.state] in ends and says_failed(row.state))
-        ended = self.logged.get(Step.CALL_ENDED)
-        return (*told, ended) if ended and ended not in told and ended_badly(ended) else told
+        the call ended, or by what the metadata says of an end, the call's or that of whoever left it."""
+        ends = [self.logged.get(Step.CALL_ENDED), *(row for row, _ in self._gone)]
+        badly = {id(row) for row in ends if row and ended_badly(row)}
+        may_say = (row for row in self.rows if self.step_of_state[row.state] in (None, Step.CALL_ENDED))
+        return tuple(row for row in may_say if says_failed(row.state) or id(row) in badly)
