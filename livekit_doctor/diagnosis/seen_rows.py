@@ -6,7 +6,7 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from livekit_doctor.diagnosis.correlation import RoomRef, Subject, steps_of
+from livekit_doctor.diagnosis.correlation import OPENING, RoomRef, Subject, steps_of
 from livekit_doctor.diagnosis.row_answers import ended_badly, gone_in
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.states import Who, says_failed, says_talked
@@ -26,10 +26,8 @@ class RowsSeen(Struct, frozen=True, dict=True):
     """Whether this is the last attempt under its call id."""
     looked_into: bool = True
     """Whether what was seen in the room is about this attempt."""
-    attempt_before: datetime | None = None
-    """When the rows of the attempt before it ended, under its call id."""
-    attempt_before_open: bool = False
-    """Whether that one had got as far as the agent or the phone, and no row says that it failed, or was over."""
+    before: tuple[LogRow, ...] = ()
+    """The rows of the attempt before it, under its call id."""
 
     @property
     def settings(self) -> Settings:
@@ -40,6 +38,30 @@ class RowsSeen(Struct, frozen=True, dict=True):
         return self.setup.tolerance
 
     # Log rows
+
+    @property
+    def attempt_before(self) -> datetime | None:
+        """When the rows of the attempt before it ended."""
+        return self.before[-1].at if self.before else None
+
+    @cached_property
+    def attempt_before_open(self) -> bool:
+        """Whether that one had got as far as the agent or the phone, and no row says that it failed, or was over."""
+        steps = {*steps_of(self.before, self.settings.flow).values()}
+        got_on = bool(steps & {Step.AGENT_CONNECTED, *LEGS[Leg.PHONE]})
+        return got_on and Step.CALL_ENDED not in steps and not self._failed_before
+
+    @cached_property
+    def may_be_repeated(self) -> bool:
+        """Whether these rows do no more than open the call again, whose attempt before was answered, and no row says
+        that any failed: a queue may deliver twice, and who places calls sees that it did."""
+        answered = Step.SIP_ANSWERED in steps_of(self.before, self.settings.flow).values()
+        only_opened = {*self.step_of_state.values()} <= {None, *OPENING}
+        return answered and only_opened and not (self._failed_before or self.logged_failures)
+
+    @property
+    def _failed_before(self) -> bool:
+        return any(says_failed(row.state) for row in self.before)
 
     @cached_property
     def logged(self) -> dict[Step, LogRow]:

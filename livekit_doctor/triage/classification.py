@@ -262,6 +262,9 @@ def _steps(dim: str) -> str:
     made.append("CASE WHEN cut_at <> open_at THEN l3 ELSE u3 END AS t3")
     made += [_first_since(step, f"u{step}", "cut_at") + f" AS t{step}" for step in (4, 5, 6, 7)]
     came = " OR ".join(f"COALESCE(u{step} < cut_at, FALSE)" for step in (5, 6, 7))
+    # Opened again after it was answered, and no more: a queue may have delivered that twice.
+    since = ", ".join(f"COALESCE(l{step}, {ZERO})" for step in range(3, 13))
+    came += f" OR COALESCE(f11 < open_at AND GREATEST({since}) < open_at, FALSE) AND failed_at IS NULL"
     dialled = ", ".join(f"COALESCE(l{step}, {ZERO})" for step in (8, 9, 10))
     phone_last = ", ".join(f"COALESCE(l{step}, {ZERO})" for step in (8, 9, 10, 11))
     return (

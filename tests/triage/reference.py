@@ -193,11 +193,14 @@ class _Call:
         """When each step happened in the latest attempt; those of the agent since it was last dispatched."""
         t = {step: self.since(step, self.begun) for step in range(1, 13)}
         dispatched = self.times(3)
-        self.came_before = self.twice = False
+        self.twice = False
+        # Opened again after it was answered, and no more: a queue may have delivered that twice.
+        last, failures = max(self.times(*range(3, 13)), default=0), self.times(FAILED, PHONE_FAILED, ENDED_BADLY)
+        self.came_before = min(self.times(11), default=self.begun) < self.begun > last and not failures
         if dispatched and self.begun <= min(dispatched) < max(dispatched):
             self.twice = True
             cut = max(dispatched) - self.plan.tolerance
-            self.came_before = any((at := t[step]) is not None and at < cut for step in AGENT_CAME)
+            self.came_before |= any((at := t[step]) is not None and at < cut for step in AGENT_CAME)
             t[3] = max(dispatched)
             for step in (4, *AGENT_CAME):
                 before = t[step]
