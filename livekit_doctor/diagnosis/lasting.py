@@ -114,7 +114,17 @@ def _told_by_rows(call: Call) -> bool:
     no_audio = Step.AGENT_AUDIO in call.settings.flow.not_used
     spoke = no_audio or Step.AGENT_AUDIO in call.logged or call.talked_last is not None
     told = spoke and all(step in call.logged for step in (*both(call), Step.CALL_ENDED))
-    return told and not _somebody_left_before(call, call.logged[Step.CALL_ENDED].at)
+    ended = call.logged[Step.CALL_ENDED].at if told else None
+    return ended is not None and not (_somebody_left_before(call, ended) or _worker_drained_before(call, ended))
+
+
+def _worker_drained_before(call: Call, ended: datetime) -> bool:
+    """Whether the worker that was asked for the job drained while the call went on: it waits for its jobs, and what
+    deploys it waits for it no longer than it is set to (Kubernetes: 30 s)."""
+    logs = call.component_logs
+    asked = {line.file: line.at for line in logs.said(Said.ASKED) if line.at}
+    drained = (line for line in logs.anywhere(Said.DRAINING) if line.file in asked)
+    return any(line.at is not None and asked[line.file] < line.at < ended for line in drained)
 
 
 def _somebody_left_before(call: Call, ended: datetime) -> bool:
