@@ -89,8 +89,10 @@ def _answered_in(call: Call, listing: ParticipantList) -> bool:
 
 
 def _came(call: Call, proofs: Proofs, step: Step) -> Dated | None:
-    """The first moment at which it is known to have happened; by LiveKit's clock, where any source has that."""
-    dated = [(when, proof.clock) for proof in proofs.get(step, ()) if (when := proof.at or proof.by) is not None]
+    """The first moment at which it is known to have happened; by LiveKit's clock, where any source has that. By when it
+    had happened counts where nothing says when it did."""
+    dated = [(proof.at, proof.clock) for proof in proofs.get(step, ()) if proof.at is not None]
+    dated = dated or [(proof.by, proof.clock) for proof in proofs.get(step, ()) if proof.by is not None]
     if not dated:
         return None
     own = [each for each in dated if each[1] is Clock.LIVEKIT] or dated

@@ -7,7 +7,7 @@ import pytest
 
 from livekit_doctor.evidence.observations import LogRow
 from livekit_doctor.flow import Status, Step, Verdict
-from tests.diagnosis.factories import ROOM, at, found, row, rows_only, status, warned
+from tests.diagnosis.factories import ROOM, found, row, rows_only, status, warned
 from tests.diagnosis.test_against import ENDED, WELL
 
 AGENT, PHONE = ("agent-AJ_uN4vB8sK1rTy", "AGENT"), ("sip_1", "SIP")
@@ -15,8 +15,12 @@ AGENT, PHONE = ("agent-AJ_uN4vB8sK1rTy", "AGENT"), ("sip_1", "SIP")
 
 def hook(seconds: float, event: str, who: tuple[str, str] = AGENT, state: str = "", **more: Any) -> LogRow:
     """With the body but for the event's name, unless another state is given."""
-    joined = str(int(at(2).timestamp()))
-    participant = {"sid": f"PA_{who[0]}", "identity": who[0], "kind": who[1], "state": "ACTIVE", "joinedAt": joined}
+    participant = {
+        "sid": f"PA_{who[0]}",
+        "identity": who[0],
+        "kind": who[1],
+        "attributes": {"sip.callStatus": "active"},
+    }
     body = {"id": "EV_1", "room": {"sid": "RM_1", "name": ROOM}, "participant": participant, **more}
     body = {"payload": {"event": event, **body}} if state else body
     return row(seconds, state or event, "webhook", room=ROOM, metadata=json.dumps(body))
