@@ -19,6 +19,7 @@ from livekit_doctor.diagnosis.lasting import Dated, came_too_late, hung_up, left
 from livekit_doctor.diagnosis.proofs import Clock, Proofs, waited_for_answer
 from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, job_of
 from livekit_doctor.diagnosis.seen import ANSWERED
+from livekit_doctor.diagnosis.states import LOST
 from livekit_doctor.diagnosis.times import LEFT_ALONE, LOSS_SHOWS_WITHIN, MOMENT, ROOM_CLOSES_AFTER
 from livekit_doctor.diagnosis.transfers import transferred
 from livekit_doctor.evidence.observations import LogLine
@@ -162,18 +163,6 @@ def _margin(call: Call, one: str, other: str) -> timedelta:
 # Connections
 
 
-_LOST = frozenset(
-    {
-        *("PEER_CONNECTION_DISCONNECTED", "STALE", "MESSAGE_BUS_FAILED", "NEGOTIATE_FAILED", "DATA_CHANNEL_ERROR"),
-        *("ROOM_MANAGER_STOP", "PUBLICATION_ERROR", "SUBSCRIPTION_ERROR"),
-        *("CONNECTION_TIMEOUT", "STATE_MISMATCH", "SERVER_SHUTDOWN", "MEDIA_FAILURE", "AGENT_ERROR"),
-        *("SIP_TRUNK_FAILURE", "SIP_PROTOCOL_FAILURE", "USER_REJECTED", "USER_UNAVAILABLE"),
-    }
-)
-"""Why somebody left that did not hang up: livekit-server's words (ParticipantCloseReason), and those of webhooks
-(DisconnectReason)."""
-
-
 def _of_lost_connections(call: Call) -> Iterator[Against]:
     """A phone whose call livekit-sip says it ended in order was not lost. An agent's process that died is taken for
     lost some time after it: the phone may have gone meanwhile."""
@@ -205,4 +194,4 @@ def _lost(call: Call, kind: str) -> Because | None:
             text = f"{who} left: {item.left_because}"
             told.append((item.at, item.left_because, Because(source=f"webhook {item.event}", at=item.at, text=text)))
     last = max(told, key=lambda each: each[0], default=None)
-    return last[2] if last and last[1] in _LOST else None
+    return last[2] if last and last[1] in LOST else None

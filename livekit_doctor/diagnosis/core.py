@@ -80,20 +80,7 @@ def _calls(setup: Setup, subject: Subject, logged: tuple[tuple[LogRow, ...], ...
         room = correlation.find_room(asked, attempt, setup.evidence, setup.settings)
         # What is seen in a room that a later attempt is in too is about the later one.
         shared = room is not None and any(later.room and later.room.name == room.name for later in calls)
-        ended = before[-1].at if before else None
-        looked_into = not shared
-        left_open = correlation.is_left_open(before, setup.settings.flow)
-        call = Call(
-            setup,
-            subject,
-            room,
-            attempt,
-            latest,
-            looked_into=looked_into,
-            attempt_before=ended,
-            attempt_before_open=left_open,
-        )
-        calls.append(call)
+        calls.append(Call(setup, subject, room, attempt, latest, looked_into=not shared, before=before))
     return tuple(reversed(calls))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from livekit_doctor.diagnosis.names import near_miss
-from livekit_doctor.diagnosis.states import says_ended, says_failed
+from livekit_doctor.diagnosis.states import says_ended
 from livekit_doctor.evidence.observations import (
     DispatchList,
     Evidence,
@@ -90,7 +90,7 @@ class _Attempt(Struct):
         return row.call_id == self.call_id and (not row.room or not self.rooms or row.room in self.rooms)
 
     def is_over_at(self, row: LogRow, step: Step | None, tolerance: timedelta) -> bool:
-        if step in _OPENING and self.moved_on and (row.source, row.state) in self.opened_by:
+        if step in OPENING and self.moved_on and (row.source, row.state) in self.opened_by:
             return True
         if not self.ended or step is None:
             return False
@@ -107,7 +107,7 @@ class _Attempt(Struct):
         self.sources.add(row.source)
         if row.room:
             self.rooms.add(row.room)
-        if step in _OPENING:
+        if step in OPENING:
             self.opened_by.add((row.source, row.state))
         else:
             self.moved_on = True
@@ -116,7 +116,7 @@ class _Attempt(Struct):
             self.before_end = set(self.sources)
 
 
-_OPENING = (Step.CALL_REQUESTED, Step.ROOM_CREATED)
+OPENING = (Step.CALL_REQUESTED, Step.ROOM_CREATED)
 
 
 def attempts(rows: Iterable[LogRow], flow: Flow, tolerance: timedelta) -> tuple[tuple[LogRow, ...], ...]:
@@ -148,7 +148,7 @@ def _without_repeated(result: list[_Attempt], steps: dict[str, Step | None]) -> 
         of_it = {steps[row.state] for row in attempt.rows} - {None}
         if (
             before is not None
-            and of_it <= {*_OPENING, Step.CALL_ENDED}
+            and of_it <= {*OPENING, Step.CALL_ENDED}
             and not before.ended
             and attempt.rooms <= before.rooms
             and any(steps[row.state] is Step.SIP_ANSWERED for row in before.rows)
@@ -158,15 +158,6 @@ def _without_repeated(result: list[_Attempt], steps: dict[str, Step | None]) -> 
         else:
             kept.append(attempt)
     return kept
-
-
-def is_left_open(rows: Iterable[LogRow], flow: Flow) -> bool:
-    """Whether an attempt had got as far as the agent or the phone, and none of its rows says that it failed, or was
-    over."""
-    rows = tuple(rows)
-    steps = {*steps_of(rows, flow).values()}
-    failed = any(says_failed(row.state) for row in rows)
-    return bool(steps & {Step.AGENT_CONNECTED, *LEGS[Leg.PHONE]}) and Step.CALL_ENDED not in steps and not failed
 
 
 def mentions(text: str, call_id: str) -> bool:

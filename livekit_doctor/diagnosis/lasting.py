@@ -13,7 +13,8 @@ from livekit_doctor.diagnosis.dials import SIP_LOG
 from livekit_doctor.diagnosis.proofs import Clock, Proofs
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import ANSWERED
-from livekit_doctor.diagnosis.times import LEFT_ALONE, MEDIA_FAILS_WITHIN
+from livekit_doctor.diagnosis.states import Who
+from livekit_doctor.diagnosis.times import LEFT_ALONE, MEDIA_FAILS_WITHIN, ROOM_CLOSES_AFTER
 from livekit_doctor.evidence.observations import ParticipantList, Sighting
 from livekit_doctor.flow import Step
 
@@ -112,7 +113,31 @@ def _told_by_rows(call: Call) -> bool:
     """The team's own words, where no other source tells of the agent's end."""
     no_audio = Step.AGENT_AUDIO in call.settings.flow.not_used
     spoke = no_audio or Step.AGENT_AUDIO in call.logged or call.talked_last is not None
-    return spoke and all(step in call.logged for step in (*both(call), Step.CALL_ENDED))
+    told = spoke and all(step in call.logged for step in (*both(call), Step.CALL_ENDED))
+    ended = call.logged[Step.CALL_ENDED].at if told else None
+    return ended is not None and not (_somebody_left_before(call, ended) or _worker_drained_before(call, ended))
+
+
+def _worker_drained_before(call: Call, ended: datetime) -> bool:
+    """Whether the worker that was asked for the job drained while the call went on: it waits for its jobs, and what
+    deploys it waits for it no longer than it is set to (Kubernetes: 30 s)."""
+    logs = call.component_logs
+    asked = {line.file: line.at for line in logs.said(Said.ASKED) if line.at}
+    drained = (line for line in logs.anywhere(Said.DRAINING) if line.file in asked)
+    return any(line.at is not None and asked[line.file] < line.at < ended for line in drained)
+
+
+def _somebody_left_before(call: Call, ended: datetime) -> bool:
+    """Whether somebody of whom no row says who it is left, or a session stopped, long before the end, and nobody is
+    known to have talked after it. The end may be logged when the room closes. Of several the first and the last count:
+    the last one left since the call was over."""
+    answered, talked, left = call.logged.get(Step.SIP_ANSWERED), call.talked_last, call.left_by_rows(Who.SOMEBODY)
+    return any(
+        (answered is None or row.at > answered.at)
+        and ended - row.at > ROOM_CLOSES_AFTER + call.tolerance
+        and not (talked and talked - row.at > call.tolerance)
+        for row in (*left[:1], *left[-1:])
+    )
 
 
 def _watched_to_the_end(call: Call) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from livekit_doctor.diagnosis.states import is_of_other_phone, says_agent_left, says_failed, says_phone_failed
+from livekit_doctor.diagnosis.states import LOST, Who, is_of_other_phone, says_failed, says_phone_failed, who_left
 from livekit_doctor.evidence.observations import LogRow
 from livekit_doctor.flow import LEGS, Leg, Step
 
@@ -103,23 +103,45 @@ def error_in(row: LogRow) -> str:
 
 
 def ended_badly(row: LogRow) -> bool:
-    """Whether the metadata of a call's end says at its top that it failed: an error, or a bad status."""
+    """Whether the metadata of an end says at its top that it was a failure: an error, a bad status or reason."""
+    top = _top(row)
+    told = [item for key, item in top.items() if key in _OUTCOMES or _REASONS.search(key)]
+    failed = any(top.get(key) is False for key in _SUCCESS)
+    return failed or error_in(row).strip().lower() not in ("", "none", "null") or any(map(_says_badly, told))
+
+
+def gone_in(row: LogRow) -> Who | None:
+    """Of whom the row says that they left: by its state, and by the identity in its metadata, where only that says it.
+    An agent of livekit-agents has its job's id in it."""
+    who, top = who_left(row.state), _top(row)
+    named = (top.get(key) for key in ("identity", "participantidentity", "participant"))
+    agent = any(isinstance(name, str) and name.startswith("agent-AJ_") for name in named)
+    return Who.AGENT if who is Who.SOMEBODY and agent else who
+
+
+def _top(row: LogRow) -> dict[str, object]:
     value = _parsed(row.metadata)
-    if not isinstance(value, dict):
-        return False
-    words = {re.sub(r"[\W_]", "", key).lower(): item for key, item in value.items() if isinstance(item, str)}
-    told = [item for key, item in words.items() if key in _OUTCOMES]
-    return error_in(row).strip().lower() not in ("", "none", "null") or any(map(_says_badly, told))
+    return {re.sub(r"[\W_]", "", key).lower(): item for key, item in value.items()} if isinstance(value, dict) else {}
 
 
-_OUTCOMES = frozenset(
-    {"status", "outcome", "result", "reason", "endreason", "endedreason", "callstatus", "disposition", "finalstatus"}
+_OUTCOMES = frozenset({"status", "outcome", "result", "callstatus", "disposition", "finalstatus"})
+_REASONS = re.compile(r"(?:^|end(?:ed)?|clos(?:e|ed|ing)|disconnect|hangup|termination|call)reason$|^hangupcause$")
+_SUCCESS = ("success", "successful", "callsuccessful", "callsuccess", "ok")
+
+_BADLY = re.compile(
+    r"(?=.*(?:agent|assistant|pipeline|llm|tts|stt|call|sip|media|trunk|worker|provider|job|room|livekit|normal))"
+    r".*(?:error|fail(?:ed|ure)|crash(?:ed)?)|technical|recovery_on_timer_expire",
+    re.IGNORECASE,
 )
+"""In the reason of an end: pipeline-error-openai-llm-failed. Not payment_failed, which is no fault of the call."""
 
 
-def _says_badly(words: str) -> bool:
+def _says_badly(words: object) -> bool:
     """Not of an offer that was declined."""
-    return (says_failed(words) and words.lower() not in ("declined", "rejected")) or says_agent_left(words)
+    if not isinstance(words, str) or words.lower() in ("declined", "rejected"):
+        return False
+    lost = words.upper() in LOST or who_left(words) is Who.AGENT
+    return lost or says_failed(words) or _BADLY.match(words[:200]) is not None
 
 
 _Found = Iterator[tuple[int, bool]]

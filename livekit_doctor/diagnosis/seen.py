@@ -219,17 +219,17 @@ class Seen(RoomSeen, frozen=True, dict=True):
         ids = {p.attributes.get("sip.ruleID") for p in self.phones_seen}
         return next((rule for rule in rules.rules if rule.id in ids), None) if rules else None
 
-    # What a person pasted
+    # What a person pasted, or a webhook's handler wrote into a row
 
     @cached_property
     def sightings(self) -> tuple[Sighting, ...]:
         """What was seen of the room at other times than now, oldest first, undated last."""
-        if not self.looked_into:
-            return ()
-        found = [item for item in self.setup.all(Sighting) if self._may_be_of_room(item.room, item.room_sid)]
+        pasted = self.setup.all(Sighting) if self.looked_into else ()
+        found = [item for item in pasted if self._may_be_of_room(item.room, item.room_sid)]
         if self.over_since is not None:
             another = {item.room_sid for item in found if item.event == "room_started" and self.is_past(item.at)}
             found = [item for item in found if not item.room_sid or item.room_sid not in another]
+        found += [item for _, item in self.webhooks]
         return tuple(sorted(found, key=lambda item: (item.at is None, item.at or item.read.at, _place_of(item))))
 
     def _may_be_of_room(self, room: str, sid: str) -> bool:

@@ -6,12 +6,13 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from livekit_doctor.diagnosis.correlation import RoomRef, Subject, steps_of
-from livekit_doctor.diagnosis.row_answers import ended_badly
+from livekit_doctor.diagnosis.correlation import OPENING, RoomRef, Subject, steps_of
+from livekit_doctor.diagnosis.row_answers import ended_badly, gone_in
 from livekit_doctor.diagnosis.setup import Setup
-from livekit_doctor.diagnosis.states import says_failed, says_phone_left, says_talked
+from livekit_doctor.diagnosis.states import Who, says_failed, says_talked
 from livekit_doctor.diagnosis.times import PLACING
-from livekit_doctor.evidence.observations import LogRow
+from livekit_doctor.evidence.observations import LogRow, Sighting
+from livekit_doctor.evidence.observations.told import webhook_named
 from livekit_doctor.flow import LEGS, Leg, Step
 from livekit_doctor.settings import Settings
 
@@ -25,10 +26,8 @@ class RowsSeen(Struct, frozen=True, dict=True):
     """Whether this is the last attempt under its call id."""
     looked_into: bool = True
     """Whether what was seen in the room is about this attempt."""
-    attempt_before: datetime | None = None
-    """When the rows of the attempt before it ended, under its call id."""
-    attempt_before_open: bool = False
-    """Whether that one had got as far as the agent or the phone, and no row says that it failed, or was over."""
+    before: tuple[LogRow, ...] = ()
+    """The rows of the attempt before it, under its call id."""
 
     @property
     def settings(self) -> Settings:
@@ -39,6 +38,30 @@ class RowsSeen(Struct, frozen=True, dict=True):
         return self.setup.tolerance
 
     # Log rows
+
+    @property
+    def attempt_before(self) -> datetime | None:
+        """When the rows of the attempt before it ended."""
+        return self.before[-1].at if self.before else None
+
+    @cached_property
+    def attempt_before_open(self) -> bool:
+        """Whether that one had got as far as the agent or the phone, and no row says that it failed, or was over."""
+        steps = {*steps_of(self.before, self.settings.flow).values()}
+        got_on = bool(steps & {Step.AGENT_CONNECTED, *LEGS[Leg.PHONE]})
+        return got_on and Step.CALL_ENDED not in steps and not self._failed_before
+
+    @cached_property
+    def may_be_repeated(self) -> bool:
+        """Whether these rows do no more than open the call again, whose attempt before was answered, and no row says
+        that any failed: a queue may deliver twice, and who places calls sees that it did."""
+        answered = Step.SIP_ANSWERED in steps_of(self.before, self.settings.flow).values()
+        only_opened = {*self.step_of_state.values()} <= {None, *OPENING}
+        return answered and only_opened and not (self._failed_before or self.logged_failures)
+
+    @property
+    def _failed_before(self) -> bool:
+        return any(says_failed(row.state) for row in self.before)
 
     @cached_property
     def logged(self) -> dict[Step, LogRow]:
@@ -136,11 +159,20 @@ class RowsSeen(Struct, frozen=True, dict=True):
                 last[row.source] = max(row.at, last.get(row.source, row.at))
         return last
 
+    def left_by_rows(self, who: Who) -> tuple[LogRow, ...]:
+        """The rows of no step which say that one of these was not in the call any more, oldest first."""
+        return tuple(row for row, gone in self._gone if gone is who)
+
     @cached_property
+    def _gone(self) -> tuple[tuple[LogRow, Who], ...]:
+        webhooks = {id(row) for row, _ in self.webhooks}
+        told = [row for row in self.rows if self.step_of_state[row.state] is None and id(row) not in webhooks]
+        return tuple((row, gone) for row in sorted(told, key=lambda row: row.at) if (gone := gone_in(row)))
+
+    @property
     def phone_left(self) -> LogRow | None:
-        """The last row that says that whoever was called had hung up, or was gone."""
-        rows = (row for row in self.rows if self.step_of_state[row.state] is None and says_phone_left(row.state))
-        return max(rows, key=lambda row: row.at, default=None)
+        """The last row that says that whoever was called was gone."""
+        return next(reversed(self.left_by_rows(Who.PHONE)), None)
 
     @cached_property
     def dialled_again(self) -> LogRow | None:
@@ -152,10 +184,20 @@ class RowsSeen(Struct, frozen=True, dict=True):
         return last if last and answered and last.at - answered > self.tolerance else None
 
     @cached_property
+    def webhooks(self) -> tuple[tuple[LogRow, Sighting], ...]:
+        """The rows that are LiveKit's webhooks, written down by whoever receives them, and what they show."""
+        told = [row for row in self.rows if webhook_named(row.state) or '"event"' in row.metadata]
+        if not told:
+            return ()
+        from livekit_doctor.evidence.pasted import webhooks  # which most calls do not need, and LiveKit's protocol
+
+        return tuple((row, seen) for row in told if row.metadata and (seen := webhooks.in_row(row)))
+
+    @cached_property
     def logged_failures(self) -> tuple[LogRow, ...]:
         """The rows which say in plain words that the call failed: by a state that no step stands for, or with which
-        the call ended, or by what that row's metadata says of the end."""
-        ends = (None, Step.CALL_ENDED)
-        told = tuple(row for row in self.rows if self.step_of_state[row.state] in ends and says_failed(row.state))
-        ended = self.logged.get(Step.CALL_ENDED)
-        return (*told, ended) if ended and ended not in told and ended_badly(ended) else told
+        the call ended, or by what the metadata says of an end, the call's or that of whoever left it."""
+        ends = [self.logged.get(Step.CALL_ENDED), *(row for row, _ in self._gone)]
+        badly = {id(row) for row in ends if row and ended_badly(row)}
+        may_say = (row for row in self.rows if self.step_of_state[row.state] in (None, Step.CALL_ENDED))
+        return tuple(row for row in may_say if says_failed(row.state) or id(row) in badly)

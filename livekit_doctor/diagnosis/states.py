@@ -1,6 +1,7 @@
 """What a state says by its name alone, where no step stands for it: teams name theirs as they like."""
 
 import re
+from enum import StrEnum, auto
 from functools import lru_cache
 
 _OTHER_PHONE = re.compile(r"transfer|(?:^|_)refer(?:$|_)|forward|hand_?(?:over|off)")
@@ -45,7 +46,10 @@ _OF_THE_PIPELINE = re.compile(
     r"(?:(?:(?:tts|stt|asr|llm|vad|pipeline|session|model|inference|job|worker|process|entry_?point|media|rtp|speech)_)+"
     r"(?:(?:has|was|is|got|request|stream|connection|provider|start|creation|quota|limit|rate)_)*"
     r"(?:fail(?:ed|ure|s)?|error(?:ed|s)?|crash(?:ed)?|died|killed|timed?_?out|exception|exceeded|unresponsive|lost)"
-    r"|exception|error|crash|unresponsive|hung|frozen|stuck|heartbeat_lost|connection_lost)"
+    r"|exception|error|crash|unresponsive|hung|frozen|stuck|heartbeat_lost|connection_lost"
+    r"|fatal|panic|killed|oom(?:_?killed)?|out_of_memory)"
+    r"|(?:(?:ai|voice|bot|assistant|agent)_)+(?:(?:never|did_not)_"
+    r"(?:spoke|speak|answer(?:ed)?|respond(?:ed)?|join(?:ed)?|connect(?:ed)?)|not_(?:speaking|responding)|silent)"
     r"|(?:no|one_?way|dead|missing)_(?:audio|air|media|rtp|sound)"
     r"|(?:call|phone|sip|line|leg|connection|outbound_call)_(?:(?:was|got|has|been)_)*(?:dropped|abandoned|lost|aborted)"
     r")(?:_detected)?"
@@ -66,21 +70,51 @@ _TALKED = re.compile(
 )
 
 
-_AGENT_LEFT = re.compile(
-    r"(?:(?:ai|bot|voice|the|livekit)_)*(?:agent|assistant|bot|agent_session)_(?:(?:has|was|is|got|session|process|participant|job)_)*"
-    r"(?:left|disconnected|exited|crashed|died|killed|removed|gone|dropped|hung_up|terminated|shut_?down)(?:_|$)"
-)
+class Who(StrEnum):
+    """Of whom a state says that they are not in the call any more; SOMEBODY where it does not say whom, or says only
+    that something of the call stopped, such as a session."""
 
-_PHONE_LEFT = re.compile(
-    r"(?:the_)?(?:callee|caller|customer|user|contact|client|lead|human|phone|remote|sip_participant)_"
-    r"(?:(?:has|was|is|got|participant)_)*(?:hung_?up|hang_?up|left|disconnected|dropped|gone)"
+    AGENT = auto()
+    PHONE = auto()
+    SOMEBODY = auto()
+
+
+_GONE = (
+    (
+        Who.AGENT,
+        re.compile(
+            r"(?:(?:ai|bot|voice|the|livekit)_)*(?:agent|assistant|bot|agent_session)_"
+            r"(?:(?:has|was|is|got|session|process|participant|job)_)*"
+            r"(?:(?:left|disconnected|exited|crashed|died|removed|gone|dropped|hung_up|terminated|shut_?down)(?:_.*)?"
+            r"|stopped)"
+        ),
+    ),
+    (
+        Who.PHONE,
+        re.compile(
+            r"(?:the_)?(?:callee|caller|customer|user|contact|client|lead|human|phone|remote|sip_participant)_"
+            r"(?:(?:has|was|is|got|participant)_)*(?:left|disconnected|dropped|gone)"
+        ),
+    ),
+    (
+        Who.SOMEBODY,
+        re.compile(
+            r"(?:(?:the|livekit|remote|room|agent|ai|voice|bot|assistant|rtc|worker)_)*"
+            r"(?:(?:participant|session|connection|room|worker|job|process|entry_?point|pipeline)_"
+            r"(?:(?:has|was|is|got)_)*"
+            r"(?:left|disconnected|closed|ended|exited|terminated|aborted|stopped|shut_?down|restarted)"
+            r"|heartbeat_missed|disconnected|terminated|aborted|stopped|exited|shut_?down)"
+            r"|(?:silence|inactivity|idle)_timed?_?out"
+        ),
+    ),
 )
 
 _CALLER = r"user|caller|callee|customer|client|operator|team|system|requester|human"
-_END = r"(?:cancell?ed|aborted|ended|hung_up|withdrawn|abandoned)"
+_END = r"(?:cancell?ed|aborted|ended|hung_?up|hang_?up|withdrawn|abandoned)"
 _ENDED = re.compile(
     rf"(?:(?:(?:outbound|phone)_)?call|{_CALLER})_(?:(?:has|was|is|been|got)_)*{_END}"
     rf"(?:_(?:the_)?call)?(?:_by_(?:the_)?(?:{_CALLER}|agent))?$"
+    r"|(?:contact|lead|phone|remote|sip_participant)_(?:(?:has|was|is|got)_)*(?:hung|hang)_?up$"
     rf"|agent_{_END}_(?:the_)?call$|{_END}_by_(?:the_)?(?:{_CALLER}|agent)$|(?:cancell?ed|hung_up)$"
 )
 """Who ended it, or by whom it was ended. A tool, a turn, a transfer are cancelled, too; and an agent may end alone."""
@@ -89,6 +123,18 @@ _OF_AGENT = re.compile(
     r"agent|assistant|(?:^|_)(?:ai|bot|llm|stt|tts|vad|job)(?:$|_)|worker|voice|speech|spoke|said|talk|turn|greet"
     r"|session|entry_?point|livekit|room|participant|join|connect|audio|track|listen|transcri|prompt|tool"
 )
+
+
+LOST = frozenset(
+    {
+        *("PEER_CONNECTION_DISCONNECTED", "STALE", "MESSAGE_BUS_FAILED", "NEGOTIATE_FAILED", "DATA_CHANNEL_ERROR"),
+        *("ROOM_MANAGER_STOP", "PUBLICATION_ERROR", "SUBSCRIPTION_ERROR"),
+        *("CONNECTION_TIMEOUT", "STATE_MISMATCH", "SERVER_SHUTDOWN", "MEDIA_FAILURE", "AGENT_ERROR"),
+        *("SIP_TRUNK_FAILURE", "SIP_PROTOCOL_FAILURE", "USER_REJECTED", "USER_UNAVAILABLE"),
+    }
+)
+"""Why somebody left that did not hang up: livekit-server's words (ParticipantCloseReason), and those of webhooks
+(DisconnectReason)."""
 
 
 def may_be_of_agent(source: str, state: str) -> bool:
@@ -115,19 +161,15 @@ def says_talked(state: str) -> bool:
     return _TALKED.search(plain) is not None and _DID_NOT.search(plain) is None
 
 
-def says_agent_left(state: str) -> bool:
-    """Whether it says that the agent is not in the call any more: agent_left, agent_disconnected."""
-    return _AGENT_LEFT.match(_plain(state)) is not None
-
-
-def says_phone_left(state: str) -> bool:
-    """Whether it says that whoever was called is not on the line any more: callee_hung_up, user_disconnected."""
-    return _PHONE_LEFT.fullmatch(_plain(state)) is not None
+def who_left(state: str) -> Who | None:
+    """Of whom it says that they are not in the call any more: agent_left, user_disconnected, participant_left."""
+    plain = _plain(state)
+    return next((who for who, words in _GONE if words.fullmatch(plain)), None)
 
 
 def says_ended(state: str) -> bool:
     """Whether it says that somebody ended the call, or gave it up: call_cancelled, cancelled_by_user, hung_up."""
-    return _ENDED.match(_plain(state)) is not None and not says_agent_left(state)
+    return _ENDED.match(_plain(state)) is not None and who_left(state) is not Who.AGENT
 
 
 def says_transferred(state: str) -> bool:

@@ -33,13 +33,14 @@ def timeline(call: Call, proofs: Proofs) -> tuple[TimelineEntry, ...]:
 
 
 def _rows(call: Call) -> Iterator[TimelineEntry]:
+    webhooks = {id(row) for row, _ in call.webhooks}
     for row in call.rows:
         step = call.step_of_state[row.state]
         yield TimelineEntry(
             at=row.at,
             source=row.source or row.read.source,
             event=row.state,
-            detail="" if step else "no step is mapped to this state",
+            detail="" if step or id(row) in webhooks else "no step is mapped to this state",
             clock=Clock.CALL_LOGS,
         )
 

@@ -9,7 +9,7 @@ from livekit_doctor.diagnosis.lasting import Dated, both, exits, hung_up, left, 
 from livekit_doctor.diagnosis.proofs import Clock, Proofs
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import ANSWERED
-from livekit_doctor.diagnosis.states import says_agent_left
+from livekit_doctor.diagnosis.states import Who
 from livekit_doctor.diagnosis.times import DATE_RESOLUTION, LEFT_ALONE, MOMENT, ROOM_CLOSES_AFTER
 from livekit_doctor.diagnosis.transfers import transferred
 from livekit_doctor.evidence.observations import ParticipantList
@@ -89,8 +89,10 @@ def _answered_in(call: Call, listing: ParticipantList) -> bool:
 
 
 def _came(call: Call, proofs: Proofs, step: Step) -> Dated | None:
-    """The first moment at which it is known to have happened; by LiveKit's clock, where any source has that."""
-    dated = [(when, proof.clock) for proof in proofs.get(step, ()) if (when := proof.at or proof.by) is not None]
+    """The first moment at which it is known to have happened; by LiveKit's clock, where any source has that. By when it
+    had happened counts where nothing says when it did."""
+    dated = [(proof.at, proof.clock) for proof in proofs.get(step, ()) if proof.at is not None]
+    dated = dated or [(proof.by, proof.clock) for proof in proofs.get(step, ()) if proof.by is not None]
     if not dated:
         return None
     own = [each for each in dated if each[1] is Clock.LIVEKIT] or dated
@@ -117,10 +119,8 @@ def _was_left_alone(call: Call) -> bool:
 
 def _left_by_rows(call: Call) -> bool:
     """A row says that the agent left, and another, surely later, that the call ended."""
-    ended = call.logged.get(Step.CALL_ENDED)
-    left = (row.at for row in call.rows if call.step_of_state[row.state] is None and says_agent_left(row.state))
-    last = max(left, default=None)
-    return last is not None and ended is not None and ended.at - last > call.tolerance
+    ended, left = call.logged.get(Step.CALL_ENDED), call.left_by_rows(Who.AGENT)
+    return bool(left) and ended is not None and ended.at - left[-1].at > call.tolerance
 
 
 def _was_not_heard(call: Call, proofs: Proofs) -> bool:

@@ -15,6 +15,7 @@ from livekit_doctor.diagnosis.seen import agent_name_of
 from livekit_doctor.diagnosis.times import ROW_WRITTEN_AFTER
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import LeftBehind, LogTable, RecentCalls
+from livekit_doctor.evidence.observations.told import NOT_OF_CALLS, webhook_named
 from livekit_doctor.flow import SPEC, Status, Step, implied_by
 
 
@@ -147,10 +148,12 @@ def _dated(proofs: Proofs, step: Step) -> Proof | None:
 
 
 def _rows(call: Call) -> Iterator[WarningResult]:
-    if call.unmapped:
-        named = ", ".join(f'"{state}"' for state in call.unmapped)
+    read = {row.state for row, _ in call.webhooks}
+    unmapped = [s for s in call.unmapped if s not in read and not webhook_named(s).startswith(NOT_OF_CALLS)]
+    if unmapped:
+        named = ", ".join(f'"{state}"' for state in unmapped)
         text = f"state {named} is not mapped to a step; map it under flow.states if it is one"
-        if len(call.unmapped) > 1:
+        if len(unmapped) > 1:
             text = f"states {named} are not mapped to a step; map under flow.states those that are steps"
         yield WarningResult(code="LKD603", message=text)
     table = call.setup.latest(LogTable)

@@ -17,6 +17,7 @@ from livekit_doctor.triage.mapping import (
     AGENT_LEFT,
     ENDED_BADLY,
     FAILED,
+    LEFT,
     OTHER,
     PHONE_FAILED,
     PHONE_LEFT,
@@ -24,8 +25,8 @@ from livekit_doctor.triage.mapping import (
     Mapping,
     number_of,
 )
-from livekit_doctor.triage.plan import SECOND, WORDS, Plan, pattern_of
-from livekit_doctor.triage.terms import EDGES, GAPS, LONGEST, NEVER, ORDER, QUOTED, STATUS, STEPS, ZERO, Columns, Key
+from livekit_doctor.triage.plan import WORDS, Plan, pattern_of
+from livekit_doctor.triage.terms import GAPS, LONGEST, NEVER, ORDER, QUOTED, STATUS, STEPS, ZERO, Columns, Key
 
 Codes = frozenset[int]
 
@@ -186,6 +187,8 @@ def calls(parts: Parts) -> str:
         yield time("MAX", FAILURES, "failed_at")
         yield time("MAX", frozenset({AGENT_LEFT}), "left_at")
         yield time("MAX", frozenset({PHONE_LEFT}), "gone_at")
+        yield time("MIN", frozenset({LEFT}), "f19")
+        yield time("MAX", frozenset({LEFT}), "l19")
         yield answer(ANSWERS, "named_answer")
         yield answer(frozenset({12}), "end_answer")
         for wanted in (*map(_codes_of, (6, 11, 12)), frozenset({PHONE_LEFT})):
@@ -259,6 +262,9 @@ def _steps(dim: str) -> str:
     made.append("CASE WHEN cut_at <> open_at THEN l3 ELSE u3 END AS t3")
     made += [_first_since(step, f"u{step}", "cut_at") + f" AS t{step}" for step in (4, 5, 6, 7)]
     came = " OR ".join(f"COALESCE(u{step} < cut_at, FALSE)" for step in (5, 6, 7))
+    # Opened again after it was answered, and no more: a queue may have delivered that twice.
+    since = ", ".join(f"COALESCE(l{step}, {ZERO})" for step in range(3, 13))
+    came += f" OR COALESCE(f11 < open_at AND GREATEST({since}) < open_at, FALSE) AND failed_at IS NULL"
     dialled = ", ".join(f"COALESCE(l{step}, {ZERO})" for step in (8, 9, 10))
     phone_last = ", ".join(f"COALESCE(l{step}, {ZERO})" for step in (8, 9, 10, 11))
     return (
@@ -266,6 +272,7 @@ def _steps(dim: str) -> str:
         f" {came} AS came_before, left_at, cut_at <> open_at AS twice, known, seen, talked_at, failed_at, named_answer,"
         f" end_answer, GREATEST({phone_last}) AS phone_last,"
         f" COALESCE(GREATEST({dialled}) - l11 > :tolerance, FALSE) AS redialled, gone_at,"
+        f" {_first_since(19, 'f19', 'open_at')} AS f19, l19,"
         " c6, d6, c11, d11, c12, d12, c18, d18 FROM cut)"
     )
 
@@ -294,9 +301,16 @@ def _reached(plan: Plan, dim: str) -> str:
         f" {lasted} AS lasted, COALESCE(failed_at >= open_at, FALSE) AS failed,"
         " COALESCE(talked_at >= open_at, FALSE) AS spoke,"
         " COALESCE(talked_at >= GREATEST(open_at, COALESCE(t3, open_at) - :tolerance), FALSE) AS talked,"
-        " COALESCE(left_at >= open_at AND t12 - left_at > :tolerance, FALSE) AS alone,"
+        " COALESCE(left_at >= open_at AND t12 - left_at > :tolerance, FALSE)"
+        f" OR {_left_before('f19')} OR {_left_before('l19')} AS alone,"
         f" CASE WHEN t11 IS NULL THEN GREATEST({named}, {ended}) % 1000 ELSE {ZERO} END AS status FROM steps)"
     )
+
+
+def _left_before(at: str) -> str:
+    """Whether somebody of whom no row says who it is left long before the end, and nobody talked after that."""
+    talked = f"COALESCE(talked_at - {at} > :tolerance, FALSE)"
+    return f"COALESCE({at} >= open_at AND COALESCE({at} > t11, TRUE) AND t12 - {at} > :closes AND NOT {talked}, FALSE)"
 
 
 def _last_word(name: str) -> str:
@@ -369,33 +383,3 @@ def _well_before_the_end(step: int) -> str:
 
     gone = f"(gone_at IS NULL OR COALESCE({before('gone_at', 18)}, FALSE))"
     return f"COALESCE({before('t12', 12)}, FALSE) AND {gone}"
-
-
-WIN = "CASE WHEN first_at >= :since THEN 1 ELSE 0 END"
-
-
-def groups(parts: Parts) -> str:
-    dialect = parts.dialect
-    sample = "X_TEXT(call_id)" + (f' COLLATE "{dialect.collation}"' if dialect.collation else "")
-    keys = (
-        f"{WIN} AS win, verdict, agent_step, status, phone_step, way, phone_way,"
-        " why, first_at - first_at % :bucket AS hour"
-    )
-    below = ", ".join(_below(dialect, name) for name in GAPS)
-    return (
-        f"SELECT {keys}, COUNT(*) AS calls, SUM(retried) AS retried, SUM(skewed) AS skewed,"
-        f" MIN(first_at) AS first_seen, MAX(first_at) AS last_seen, MAX({sample}) AS sample, {below}"
-        " FROM classified GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9"
-    )
-
-
-def _below(dialect: Dialect, name: str) -> str:
-    """How many took less than each edge, and how many were timed."""
-
-    def count(when: str, alias: str) -> str:
-        if dialect.filters:
-            return f"COUNT(*) FILTER (WHERE {when}) AS {alias}"
-        return f"SUM(CASE WHEN {when} THEN 1 ELSE 0 END) AS {alias}"
-
-    edges = (count(f"{name}_took < {round(edge * SECOND)}", f"{name}_{place}") for place, edge in enumerate(EDGES))
-    return ", ".join((*edges, count(f"{name}_took >= 0", f"{name}_timed")))

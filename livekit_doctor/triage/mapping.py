@@ -10,12 +10,12 @@ from msgspec import Struct
 
 from livekit_doctor.diagnosis.correlation import step_of_state
 from livekit_doctor.diagnosis.states import (
+    Who,
     may_be_of_agent,
-    says_agent_left,
     says_failed,
     says_phone_failed,
-    says_phone_left,
     says_talked,
+    who_left,
 )
 from livekit_doctor.flow import Step, order
 from livekit_doctor.redact import redact_text
@@ -25,7 +25,8 @@ OTHER = 0
 """Of a state that says nothing of these. A step has the number of its place in the flow, 1 to 12."""
 ENDED_BADLY = 13
 """The call ended, and the state says by itself that it failed."""
-TALKED, FAILED, PHONE_FAILED, AGENT_LEFT, PHONE_LEFT = 14, 15, 16, 17, 18
+TALKED, FAILED, PHONE_FAILED, AGENT_LEFT, PHONE_LEFT, LEFT = 14, 15, 16, 17, 18, 19
+_GONE = {Who.AGENT: AGENT_LEFT, Who.PHONE: PHONE_LEFT, Who.SOMEBODY: LEFT}
 
 MOST_PAIRS = 2_000
 """More are not names of states and components: one of the columns holds ids."""
@@ -143,11 +144,8 @@ def code_of(state: str, flow: Flow) -> int:
         return number_of(step)
     if says_failed(state):
         return PHONE_FAILED if says_phone_failed(state) else FAILED
-    if says_agent_left(state):
-        return AGENT_LEFT
-    if says_phone_left(state):
-        return PHONE_LEFT
-    return TALKED if says_talked(state) else OTHER
+    who = who_left(state)
+    return _GONE[who] if who else TALKED if says_talked(state) else OTHER
 
 
 def _may_be_of_agent(pair: Pair) -> bool:

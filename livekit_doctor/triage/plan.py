@@ -16,7 +16,7 @@ from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.result import Broken
 from livekit_doctor.diagnosis.rules.rows import WAY
 from livekit_doctor.diagnosis.states import says_phone_failed
-from livekit_doctor.diagnosis.times import MOMENT, NOBODY_WAITS
+from livekit_doctor.diagnosis.times import MOMENT, NOBODY_WAITS, ROOM_CLOSES_AFTER
 from livekit_doctor.evidence.observations import Evidence, LogRow, Read
 from livekit_doctor.flow import DEFAULT_STATES, LEGS, Leg, Step
 from livekit_doctor.settings import Flow, Settings
@@ -46,6 +46,8 @@ class Plan(Struct, frozen=True):
     talks: int | None
     """Who is on the line for so long has talked; None where the agent's states are known."""
     moment: int
+    closes: int
+    """How long after the last participant left the end may be logged."""
 
     @property
     def is_heard(self) -> bool:
@@ -72,6 +74,7 @@ def plan_of(settings: Settings) -> Plan:
         patience_ringing=_us(agent + ringing),
         talks=_us(NOBODY_WAITS.total_seconds()) if settings.call_logs.always_logged is None else None,
         moment=_us(MOMENT.total_seconds()),
+        closes=_us(ROOM_CLOSES_AFTER.total_seconds() + settings.call_logs.clock_tolerance),
     )
 
 

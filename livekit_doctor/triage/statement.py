@@ -4,9 +4,12 @@ import sqlglot
 from sqlglot import exp
 
 from livekit_doctor.triage import classification
-from livekit_doctor.triage.classification import STATE, WIN, Parts, source_of
+from livekit_doctor.triage.classification import STATE, Parts, source_of
 from livekit_doctor.triage.dialects import WRITTEN_IN, Dialect
-from livekit_doctor.triage.terms import LONGEST, ZERO, Columns, Key, Window
+from livekit_doctor.triage.plan import SECOND
+from livekit_doctor.triage.terms import EDGES, GAPS, LONGEST, ZERO, Columns, Key, Window
+
+WIN = "CASE WHEN first_at >= :since THEN 1 ELSE 0 END"
 
 
 class Statement(Parts, frozen=True, kw_only=True):
@@ -14,7 +17,7 @@ class Statement(Parts, frozen=True, kw_only=True):
 
     def groups(self) -> str:
         """The window's calls by verdict, place of the break and time of day: some thousand rows at the most."""
-        return self._written(f"{self._classified()} {classification.groups(self)}")
+        return self._written(f"{self._classified()} {_groups(self)}")
 
     def by_key(self, *, hours: bool, limit: int) -> str:
         """They by the value of `key`, the most frequent first."""
@@ -48,7 +51,34 @@ class Statement(Parts, frozen=True, kw_only=True):
 
 
 _OF_WINDOW = ("before", "since", "until", "now", "bucket")
-_OF_PLAN = ("tolerance", "patience", "patience_ringing", "moment")
+_OF_PLAN = ("tolerance", "patience", "patience_ringing", "moment", "closes")
+
+
+def _groups(parts: Parts) -> str:
+    dialect = parts.dialect
+    sample = "X_TEXT(call_id)" + (f' COLLATE "{dialect.collation}"' if dialect.collation else "")
+    keys = (
+        f"{WIN} AS win, verdict, agent_step, status, phone_step, way, phone_way,"
+        " why, first_at - first_at % :bucket AS hour"
+    )
+    below = ", ".join(_below(dialect, name) for name in GAPS)
+    return (
+        f"SELECT {keys}, COUNT(*) AS calls, SUM(retried) AS retried, SUM(skewed) AS skewed,"
+        f" MIN(first_at) AS first_seen, MAX(first_at) AS last_seen, MAX({sample}) AS sample, {below}"
+        " FROM classified GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9"
+    )
+
+
+def _below(dialect: Dialect, name: str) -> str:
+    """How many took less than each edge, and how many were timed."""
+
+    def count(when: str, alias: str) -> str:
+        if dialect.filters:
+            return f"COUNT(*) FILTER (WHERE {when}) AS {alias}"
+        return f"SUM(CASE WHEN {when} THEN 1 ELSE 0 END) AS {alias}"
+
+    edges = (count(f"{name}_took < {round(edge * SECOND)}", f"{name}_{place}") for place, edge in enumerate(EDGES))
+    return ", ".join((*edges, count(f"{name}_took >= 0", f"{name}_timed")))
 
 
 def pairs_query(columns: Columns, window: Window | None, dialect: Dialect, limit: int) -> str:

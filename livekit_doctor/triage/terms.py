@@ -22,7 +22,7 @@ REASONS = (
     "a component logs nothing that is a step",
     "it ended before its agent's time was up",
     "it lasted, or somebody on the phone talked, and no row shows its agent",
-    "it was dispatched again after an agent had come",
+    "it was opened again after an answer, or dispatched again after an agent had come",
     "its last row is from the future",
     "no row of it is a step",
     "neither agent nor phone is known to have come",

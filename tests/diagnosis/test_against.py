@@ -3,7 +3,7 @@
 import pytest
 
 from livekit_doctor.diagnosis.correlation import Subject
-from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.evidence.observations import LogLine, LogRow
 from livekit_doctor.flow import Step, Verdict
 from livekit_doctor.settings import Flow, Settings
 from tests.diagnosis.factories import (
@@ -40,6 +40,7 @@ FAILED = (
         "call_dropped",
         "agentCrashDetected",
     ),
+    *("fatal", "killed", "out_of_memory", "agent_never_spoke"),
 )
 """What rows of any component call a failure."""
 
@@ -52,7 +53,8 @@ def test_a_row_that_says_so_in_its_own_words(state: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "state", ["tool_error_handled", "crm_lookup_failed", "silence_detected", "no_audio_device_needed", "session_closed"]
+    "state",
+    ["tool_error_handled", "crm_lookup_failed", "silence_detected", "no_audio_device_needed", "agent_stopped_speaking"],
 )
 def test_a_row_of_something_else(state: str) -> None:
     assert rows_only(900, *WELL, row(20, state, "agent"), ENDED).verdict is HEALTHY
@@ -65,12 +67,38 @@ def test_a_row_of_something_else(state: str) -> None:
         ('{"error": "agent crashed"}', UNKNOWN),
         ('{"reason": "JOB_FAILED"}', UNKNOWN),
         ('{"reason": "agent_disconnected"}', UNKNOWN),
+        ('{"reason": "agent_never_spoke"}', UNKNOWN),
+        ('{"ended_reason": "pipeline-error-openai-llm-failed"}', UNKNOWN),
+        ('{"disconnect_reason": "SIP_TRUNK_FAILURE"}', UNKNOWN),
+        ('{"disconnectReason": "CONNECTION_TIMEOUT"}', UNKNOWN),
+        ('{"success": false}', UNKNOWN),
+        ('{"success": true, "disconnect_reason": "CLIENT_INITIATED", "hangup_cause": "NORMAL_CLEARING"}', HEALTHY),
+        ('{"reason": "payment_failed"}', HEALTHY),
         ('{"status": "completed", "error": null, "outcome": "declined"}', HEALTHY),
         ('{"error": "", "lookup": {"status": "failed"}}', HEALTHY),
     ],
 )
 def test_what_the_row_of_the_end_says_of_it(metadata: str, verdict: Verdict) -> None:
     assert rows_only(900, *WELL, row(74, "call_ended", metadata=metadata)).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    "state",
+    ["session_closed", "participant_left", "ParticipantDisconnected", "disconnected", "terminated", "worker_restarted"],
+)
+def test_somebody_left_of_whom_no_row_says_who_it_is(state: str) -> None:
+    """Long before the end, with nobody who talked after it: it may have been the agent, whose words the rest are."""
+
+    def left(seconds: float, metadata: str = "", *others: LogRow) -> Verdict:
+        return rows_only(900, *WELL, *others, row(seconds, state, "agent", metadata=metadata), ENDED).verdict
+
+    assert left(20) is NO_FAULT_SEEN
+    assert left(20, "", row(40, "user_speech", "agent")) is HEALTHY
+    assert left(60) is HEALTHY, "the end may be logged when the room closes"
+    assert left(60, '{"identity": "agent-AJ_x"}') is NO_FAULT_SEEN
+    assert left(7) is HEALTHY, "another phone's, before this one answered"
+    assert left(73, '{"reason": "error"}') is UNKNOWN
+    assert left(73, '{"reason": "CLIENT_INITIATED"}') is HEALTHY
 
 
 def test_a_call_that_ends_with_a_state_of_failure() -> None:

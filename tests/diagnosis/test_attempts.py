@@ -77,6 +77,19 @@ def test_an_opening_that_is_delivered_again_in_mid_call() -> None:
     assert len(split(*served(0), *again)) == 2
 
 
+@pytest.mark.parametrize("states", [("call_requested", "duplicate_ignored"), ("call_requested", "room_created")])
+def test_an_opening_that_is_delivered_again_after_the_end(states: tuple[str, ...]) -> None:
+    """By a queue: whoever places calls stops there. After one that had failed it is another attempt."""
+    again = [row(100 + n, state) for n, state in enumerate(states)]
+    answered, ended = row(8, "sip_answered"), row(60, "call_ended")
+    diagnosis = rows_only(DAY, *served(0), answered, ended, *again)
+    assert (diagnosis.verdict, codes(diagnosis)) == (Verdict.UNKNOWN, [])
+    assert diagnosis.attempts[0].verdict is not Verdict.BROKEN
+    for before in ([*served(0), ended], [*served(0), answered, row(50, "call_failed"), ended]):
+        assert codes(rows_only(DAY, *before, *again)) in (["LKD501"], ["LKD401"])
+    assert codes(rows_only(DAY, *served(0), answered, ended, *placed(100))) == ["LKD402"]
+
+
 def test_a_call_that_goes_on_after_it_had_ended_is_another_attempt() -> None:
     rows = [row(0, "agent_dispatched"), row(30, "call_ended"), row(40, "agent_dispatched")]
     assert len(split(*rows)) == 2

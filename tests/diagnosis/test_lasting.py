@@ -43,6 +43,20 @@ def test_a_row_that_says_that_the_agent_left() -> None:
         assert rows_only(900, *WORDS, row(59, state, "agent")).verdict is HEALTHY
 
 
+def test_a_worker_that_drained_while_the_call_went_on() -> None:
+    """It may have been killed before its job was over; its log tells where it was not."""
+    asked = worker_line(0.3, "received job request", dispatch_id="AD_1")
+    exits = worker_line(64, "process exiting", reason="room disconnected")
+
+    def drained(seconds: float, *lines: LogLine) -> Verdict:
+        line = worker_line(seconds, "draining worker", room="", job_id="")
+        return judge(900, *WORDS, log_file("worker"), asked, line, *lines, settings=HERE).verdict
+
+    assert drained(30) is NO_FAULT_SEEN
+    assert drained(30, exits) is HEALTHY
+    assert drained(70) is HEALTHY
+
+
 def test_an_agent_that_may_be_the_first_of_two_dispatches() -> None:
     """By two clocks within the tolerance nobody knows; so it is not shown."""
     assert rows_only(900, *WORDS, row(4, "agent_dispatched")).verdict is NO_FAULT_SEEN

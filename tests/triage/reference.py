@@ -18,6 +18,7 @@ from livekit_doctor.triage.mapping import (
     AGENT_LEFT,
     ENDED_BADLY,
     FAILED,
+    LEFT,
     PHONE_FAILED,
     PHONE_LEFT,
     TALKED,
@@ -167,7 +168,8 @@ class _Call:
             alone = left is not None and t[12] is not None and t[12] - left > plan.tolerance
             dialled, answered_last = max(self.times(8, 9, 10), default=0), max(self.times(11), default=None)
             redialled = answered_last is not None and dialled - answered_last > plan.tolerance
-            verdict = "healthy" if together and heard and not (again or alone or redialled) else "no_fault_seen"
+            doubt = again or alone or redialled or self._left_before(t)
+            verdict = "healthy" if together and heard and not doubt else "no_fault_seen"
         reasons = (failed, not logged, future, not heard, too_soon, lasted or talked, self.came_before, True)
         why = (1, 7, 6, 2, 3, 4, 5, 8)[reasons.index(True)] if verdict == "unknown" else 0
         phone_way = next((place for place in (4, 3, 2, 1) if PHONE[place - 1] in logged), 0)
@@ -191,11 +193,14 @@ class _Call:
         """When each step happened in the latest attempt; those of the agent since it was last dispatched."""
         t = {step: self.since(step, self.begun) for step in range(1, 13)}
         dispatched = self.times(3)
-        self.came_before = self.twice = False
+        self.twice = False
+        # Opened again after it was answered, and no more: a queue may have delivered that twice.
+        last, failures = max(self.times(*range(3, 13)), default=0), self.times(FAILED, PHONE_FAILED, ENDED_BADLY)
+        self.came_before = min(self.times(11), default=self.begun) < self.begun > last and not failures
         if dispatched and self.begun <= min(dispatched) < max(dispatched):
             self.twice = True
             cut = max(dispatched) - self.plan.tolerance
-            self.came_before = any((at := t[step]) is not None and at < cut for step in AGENT_CAME)
+            self.came_before |= any((at := t[step]) is not None and at < cut for step in AGENT_CAME)
             t[3] = max(dispatched)
             for step in (4, *AGENT_CAME):
                 before = t[step]
@@ -241,6 +246,18 @@ class _Call:
         if not self._is_before(step, t[step], t[12], (12, ENDED_BADLY)):
             return False
         return gone is None or self._is_before(step, t[step], gone, (PHONE_LEFT,))
+
+    def _left_before(self, t: dict[int, int | None]) -> bool:
+        """Whether somebody left long before the end, of whom no row says who it is, and nobody talked after that."""
+        told, talked, ended, answered = self.times(LEFT), max(self.times(TALKED), default=None), t[12], t[11]
+        return any(
+            ended is not None
+            and ended - at > self.plan.closes
+            and (answered is None or at > answered)
+            and not (talked is not None and talked - at > self.plan.tolerance)
+            for at in {self.since(LEFT, self.begun), max(told, default=None)}
+            if at is not None and at >= self.begun
+        )
 
     def _is_before(self, step: int, at: int | None, end: int | None, codes: Sequence[int]) -> bool:
         if at is None or end is None:

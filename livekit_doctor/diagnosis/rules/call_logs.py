@@ -9,6 +9,7 @@ from livekit_doctor.diagnosis.rules.connection import unreadable
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import LogStates, LogTable
+from livekit_doctor.evidence.observations.told import webhook_named
 from livekit_doctor.flow import Confidence
 
 
@@ -27,11 +28,13 @@ def call_logs_unindexed(setup: Setup) -> Iterator[Finding]:
 
 
 def call_logs_unmapped_states(setup: Setup) -> Iterator[Finding]:
-    """LKD603: states in use that no step stands for. They are shown in a trace, and prove nothing."""
+    """LKD603: states in use that no step stands for. They are shown in a trace, and prove nothing: not
+    LiveKit's own webhooks, which are read as such."""
     states = setup.latest(LogStates)
     if states is None:
         return
-    unmapped = [state for state in states.states if step_of_state(state, setup.settings.flow) is None]
+    flow = setup.settings.flow
+    unmapped = [name for name in states.states if step_of_state(name, flow) is None and not webhook_named(name)]
     if unmapped:
         what = "a state is" if len(unmapped) == 1 else f"{len(unmapped)} states are"
         text = f"{what} in use that no step is mapped to: {few(unmapped)}"

@@ -17,6 +17,7 @@ from livekit_doctor.diagnosis.rules.placing import placer_is_past
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import (
     ANSWERED_WITHIN,
+    EMPTY_TIMEOUT,
     JOB_LISTED_AFTER,
     PLACING,
     STILL_WRITTEN,
@@ -24,6 +25,7 @@ from livekit_doctor.diagnosis.times import (
 from livekit_doctor.evidence.observations import DispatchList, LogLine, is_scratch
 from livekit_doctor.flow import Confidence, Step, order
 
+REQUESTED = Step.CALL_REQUESTED
 PROVEN, LIKELY, POSSIBLE = Confidence.PROVEN, Confidence.LIKELY, Confidence.POSSIBLE
 
 
@@ -156,21 +158,24 @@ def _had_time_to_answer(call: Call, closed: LogLine) -> bool:
 
 
 def room_never_created(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD501: the call was requested, and the server's log spans that time and never names its room. Never
-    proven, since another node of the cluster may have had the room: nobody can know that all logs are here."""
+    """LKD501: the call was requested, the server's log spans that time and never names its room, and it was not there
+    so soon after that one which nobody had joined would have been. Another node of the cluster may have been called:
+    the log alone says nothing, and both together prove nothing."""
     if call.room is None or call.room_info is not None or not call.rows or call.component_logs.own or call.answers:
         return None  # or what would have made the room failed
-    if any(order(step) > order(Step.ROOM_CREATED) for step in proofs) or Step.ROOM_CREATED in call.logged:
-        return None
+    if any(order(step) > order(Step.ROOM_CREATED) for step in proofs) or {*call.step_of_state.values()} != {REQUESTED}:
+        return None  # or a row tells, in whichever words, that it went on
     allowed = timedelta(seconds=call.settings.flow.allowances.agent_dispatched.broken_after)
     first, last = call.rows[0].at, call.rows[-1].at + allowed
     if not (call.component_logs.covers("server", first) and call.component_logs.covers("server", last)):
         return None
-    text = f'the log spans {first:%H:%M:%S} to {last:%H:%M:%S} and does not name room "{call.room.name}"'
-    shown = [Because(source="server log", at=first, text=text)]
     # A log of warnings only has no rooms at all.
     tells = any(line.log == "server" and line.level == "info" for line in call.setup.all(LogLine))
-    return _finding(call, "LKD501", LIKELY if tells else POSSIBLE, shown, step=Step.ROOM_CREATED)
+    if not tells or call.room_live is not False or call.room_now - first >= EMPTY_TIMEOUT:
+        return None
+    text = f'the log spans {first:%H:%M:%S} to {last:%H:%M:%S} and does not name room "{call.room.name}"'
+    shown = [Because(source="server log", at=first, text=text)]
+    return _finding(call, "LKD501", LIKELY, shown, step=Step.ROOM_CREATED)
 
 
 RULES = (

@@ -39,7 +39,7 @@ def never_logged(call: Call, proofs: Proofs) -> Finding | None:
     absent = first_absent(call, proofs)
     if absent is None or not call.rows_are_whole or not rows_are_old(call) or _ended_too_soon(call):
         return None
-    if talked_for(call) is not None or _agent_came_before(call) or _dispatched_again_just_now(call):
+    if talked_for(call) is not None or _came_before(call) or _dispatched_again_just_now(call):
         return None
     proven = [index for index, step in enumerate(WAY) if step in proofs]
     stretch = WAY[max(proven, default=0) + 1 : WAY.index(absent) + 1]
@@ -76,12 +76,13 @@ def never_logged(call: Call, proofs: Proofs) -> Finding | None:
     )
 
 
-def _agent_came_before(call: Call) -> bool:
-    """Whether an agent logged before a row, or LiveKit, tells of a further dispatch: by its own clock, which may be
-    another, so that nobody knows of which dispatch it is, and its state was logged."""
+def _came_before(call: Call) -> bool:
+    """Whether the call was answered before a row opens it again, or an agent logged before a row, or LiveKit, tells of
+    a further dispatch: by its own clock, which may be another, so that nobody knows of which dispatch it is, and its
+    state was logged."""
     came = (Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED, Step.AGENT_AUDIO)
     rows = (row for row in call.rows if call.step_of_state[row.state] in came)
-    return any(row in call.outdated or call.is_of_earlier_dispatch(row) for row in rows)
+    return call.may_be_repeated or any(row in call.outdated or call.is_of_earlier_dispatch(row) for row in rows)
 
 
 def _dispatched_again_just_now(call: Call) -> bool:

@@ -1,10 +1,34 @@
 """What LiveKit told somebody else than this tool, and a person passed on; and what CreateSIPParticipant answered."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Literal
 
 from livekit_doctor.evidence.observations.read import Observed
 from livekit_doctor.evidence.observations.rooms import Dispatch, Participant, Room, Track
+
+WEBHOOKS = frozenset(
+    {
+        *("room_started", "room_finished", "track_published", "track_unpublished"),
+        *("participant_joined", "participant_left", "participant_connection_aborted"),
+        *("agent_job_pending", "agent_job_started", "agent_job_ended"),
+    }
+)
+"""The events of LiveKit's webhooks that say something of a call."""
+NOT_OF_CALLS = ("egress_", "ingress_")
+"""Those that say nothing of a call's steps, and are known all the same."""
+
+
+def is_webhook(event: str) -> bool:
+    return event in WEBHOOKS or event.startswith(NOT_OF_CALLS)
+
+
+def webhook_named(state: str) -> str:
+    """The event that a log row's state names, as handlers write it: livekit_participant_left, ParticipantLeft. Empty
+    for none."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])|[\W_]+", "_", state.strip()[:100]).strip("_").lower()
+    event = re.sub(r"^(?:(?:live_?kit|lk|webhook|event)_)+", "", words)
+    return event if is_webhook(event) else ""
 
 
 class SipCallResult(Observed, frozen=True):

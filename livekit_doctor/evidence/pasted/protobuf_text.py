@@ -16,6 +16,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from livekit.protocol import agent_dispatch, models, webhook
 
+from livekit_doctor.evidence.observations.told import WEBHOOKS
 from livekit_doctor.evidence.pasted import webhooks
 from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.evidence.pasted.lk_output import DISPATCH, PARTICIPANT, ROOM, read_answer
@@ -23,7 +24,7 @@ from livekit_doctor.evidence.records.excerpt import Excerpt
 
 _START = re.compile(r"(?<!\w)(?:s?id): \"(?P<prefix>AD|RM|PA)_[A-Za-z0-9]{6,}\"\s*$")
 _IN_LINE = re.compile(r"(?<!\w)s?id: ?\"(?P<prefix>AD|RM|PA)_[A-Za-z0-9]{6,}\"\s+(?=\w+: ?[\"{\w])")
-_EVENT = re.compile(rf"(?<!\w)event: \"(?:{'|'.join(sorted(webhooks.EVENTS))})\"\s*$")
+_EVENT = re.compile(rf"(?<!\w)event: \"(?:{'|'.join(sorted(WEBHOOKS))})\"\s*$")
 _LINE = re.compile(r"\s*(?:[a-z_]+(?:: ?(?:\".*\"|[\w.+-]+)| ?\{)|\})\s*$")
 _KINDS: dict[str, tuple[str, type[Message]]] = {
     "AD": (DISPATCH, agent_dispatch.AgentDispatch),
@@ -46,7 +47,7 @@ def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
         if event is not None:
             last = _end(excerpt, number)
             found = _parsed(excerpt, number, event, last, webhook.WebhookEvent())
-            seen = webhooks.sighting(found, context) if found is not None else None
+            seen = webhooks.sighting(found, context.read) if found is not None else None
             if seen is not None:
                 yield Found(webhooks.KIND, number, last, (seen,))
         elif start is not None:

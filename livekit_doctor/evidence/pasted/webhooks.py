@@ -3,6 +3,7 @@
 Jobs have webhooks, and the end of a room a reason, since livekit-protocol 1.1 for Python (1.50 for Go).
 """
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -11,29 +12,14 @@ from livekit.protocol import models, webhook
 from msgspec.structs import replace
 
 from livekit_doctor.evidence.livekit_api import name_of, room_of, track_of
-from livekit_doctor.evidence.observations import Sighting
+from livekit_doctor.evidence.observations import LogRow, Read, Sighting
+from livekit_doctor.evidence.observations.told import NOT_OF_CALLS, is_webhook, webhook_named
 from livekit_doctor.evidence.pasted import as_said
 from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.evidence.records.excerpt import Document, Excerpt
 
 KIND = "webhook"
 
-EVENTS = frozenset(
-    {
-        "room_started",
-        "room_finished",
-        "participant_joined",
-        "participant_left",
-        "participant_connection_aborted",
-        "track_published",
-        "track_unpublished",
-        "agent_job_pending",
-        "agent_job_started",
-        "agent_job_ended",
-    }
-)
-_OTHERS = ("egress_", "ingress_")
-"""Events that say nothing of a call's steps, and are known all the same."""
 _DEEPEST = 4
 """Objects inside of each other in which a body may be: what a program logs stands in what its host adds."""
 
@@ -43,7 +29,7 @@ def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
     for document in (*excerpt.documents, *excerpt.printed):
         if events := _events_of(document):
             logged = excerpt.time_of(document)
-            sightings = tuple(filter(None, (sighting(event, context, logged) for event in events)))
+            sightings = tuple(filter(None, (sighting(event, context.read, logged) for event in events)))
             yield Found(KIND, document.first, document.last, sightings, len(events))
 
 
@@ -61,7 +47,7 @@ def _events(value: object, depth: int = 0) -> Iterator[dict[str, object]]:
     if not isinstance(value, dict):
         return
     event = value.get("event")
-    if isinstance(event, str) and (event in EVENTS or event.startswith(_OTHERS) or _is_newer(event, value)):
+    if isinstance(event, str) and (is_webhook(event) or _is_newer(event, value)):
         # livekit-server's log line "sent webhook" has the same key, and the room's name in place of the room.
         if isinstance(value.get("room", {}), dict) and "webhookTime" not in value:
             yield value
@@ -75,18 +61,35 @@ def _is_newer(event: str, value: dict[str, object]) -> bool:
     return event.isidentifier() and str(value.get("id", "")).startswith("EV_")
 
 
-def sighting(value: dict[str, object], context: Context, logged: datetime | None = None) -> Sighting | None:
+def in_row(row: LogRow) -> Sighting | None:
+    """The webhook that a log row is, as its handler wrote it down: the body in its metadata, or what it is about, with
+    the event's name for the state. One without a time of its own has that at which it was written down."""
+    try:
+        value = json.loads(row.metadata)
+    except (ValueError, RecursionError):
+        return None
+    event = webhook_named(row.state)
+    body = next(_events(value), None)
+    if body is None and event and isinstance(value, dict) and any(isinstance(value.get(key), dict) for key in _ABOUT):
+        body = {**value, "event": event}
+    return sighting(body, row.read, row.at) if body else None
+
+
+_ABOUT = ("room", "participant", "job")
+
+
+def sighting(value: dict[str, object], read: Read, logged: datetime | None = None) -> Sighting | None:
     """What the body of an event shows, by default of the time when it was logged; None for one that says nothing of a
     call, or is broken."""
     try:
-        found = _seen(as_said.parsed(value, webhook.WebhookEvent), value, context)
+        found = _seen(as_said.parsed(value, webhook.WebhookEvent), value, read)
         return replace(found, at=found.at or logged) if found is not None else None
     except (ParseError, ValueError, TypeError, AttributeError, OverflowError, OSError, RecursionError):
         return None
 
 
-def _seen(event: webhook.WebhookEvent, value: dict[str, object], context: Context) -> Sighting | None:
-    if event.event.startswith(_OTHERS):
+def _seen(event: webhook.WebhookEvent, value: dict[str, object], read: Read) -> Sighting | None:
+    if event.event.startswith(NOT_OF_CALLS):
         return None
     of = event.room if event.room.sid or event.room.name else event.job.room
     room = room_of(of) if of.sid or of.name else None
@@ -94,7 +97,7 @@ def _seen(event: webhook.WebhookEvent, value: dict[str, object], context: Contex
     who = participant if isinstance(participant, dict) and event.participant.identity else None
     reason, end = event.participant.disconnect_reason, event.room_end_reason
     return Sighting(
-        read=context.read,
+        read=read,
         event=event.event,
         at=moment(event.created_at),
         room=room.name if room else "",
