@@ -7,9 +7,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from livekit_doctor.diagnosis.beside import OF_A_PARTICIPANT
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.dial_errors import DIALED, Kind
-from livekit_doctor.diagnosis.episodes import OF_A_PARTICIPANT
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import ANSWERED, RANG, agent_name_of
 from livekit_doctor.diagnosis.seen_room import declined, taken
