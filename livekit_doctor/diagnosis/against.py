@@ -17,7 +17,7 @@ from livekit_doctor.diagnosis.dials import names_of
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.lasting import Dated, came_too_late, hung_up, left
 from livekit_doctor.diagnosis.proofs import Clock, Proofs, waited_for_answer
-from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, job_of
+from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, job_of, meaning
 from livekit_doctor.diagnosis.seen import ANSWERED
 from livekit_doctor.diagnosis.times import LEFT_ALONE, LOSS_SHOWS_WITHIN, MOMENT, ROOM_CLOSES_AFTER
 from livekit_doctor.diagnosis.transfers import transferred
@@ -127,9 +127,18 @@ def outlived(call: Call, line: LogLine) -> Dated | None:
     """When the phone was surely still there after this line, if it was."""
     if line.at is None or not line.zoned or lived_on(call, line.at):
         return None
-    own = clock_of(line)
-    later = [end for end in phone_ends(call) if end[0] - line.at > _margin(call, own, end[1])]
+    at, own = _agent_left(call, line) or (line.at, clock_of(line))
+    later = [end for end in phone_ends(call) if end[0] - at > _margin(call, own, end[1])]
     return max(later, default=None)
+
+
+def _agent_left(call: Call, line: LogLine) -> Dated | None:
+    """When the agent of a job that raised left of itself, which it does then, by the server's clock, which is the
+    phone's as well."""
+    logs, agent = call.component_logs, f"agent-{job_of(line)}"
+    left = [one for one in logs.said(Said.PARTICIPANT_LEFT) if one.fields.get("participant") == agent and one.zoned]
+    at = next((one.at for one in reversed(left) if one.fields.get("reason") == BY_ITSELF), None)
+    return (at, Clock.LIVEKIT.value) if at and meaning(line) in (Said.RAISED, Said.PROCESS_EXITS) else None
 
 
 def lived_on(call: Call, at: datetime) -> bool:
@@ -161,6 +170,8 @@ def _margin(call: Call, one: str, other: str) -> timedelta:
 
 # Connections
 
+BY_ITSELF = "CLIENT_REQUEST_LEAVE"
+"""Why somebody left who asked to, by the server's word."""
 
 _LOST = frozenset(
     {

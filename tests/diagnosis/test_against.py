@@ -172,6 +172,13 @@ def test_a_room_that_was_deleted_when_the_agent_had_raised() -> None:
     assert by_the_logs(HUNG_UP, *LEFT, broke(60.3, "process exiting", reason="room disconnected")) is HEALTHY
 
 
+def test_an_exception_after_the_end_by_a_clock_that_is_slow() -> None:
+    """When its agent left, the server's log says by the clock of the phone."""
+    for raised in (broke(52, WORDS[2]), broke(52, "process exiting", reason="job crashed")):
+        assert by_the_logs(HUNG_UP, *LEFT, raised) is NO_FAULT_SEEN
+        assert by_the_logs(HUNG_UP, LEFT[0], gone(52.4, "agent-AJ_uN4vB8sK1rTy"), raised) is Verdict.BROKEN
+
+
 def test_a_job_that_failed_by_the_server_while_the_phone_was_there() -> None:
     failed = server_line(40, "job ended", status="JS_FAILED", error="process exited")
     diagnosis = judge(900, *TOGETHER, HUNG_UP, gone(60.1, "sip_1"), failed, settings=HERE)

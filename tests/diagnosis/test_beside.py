@@ -50,6 +50,6 @@ def test_another_agent_that_broke_down_beside_the_calls_own(words: str) -> None:
     def other(line: LogLine) -> LogLine:
         return of_job(replace(line, fields=line.fields | {"agent_name": "Transcriber"}), "AJ_other")
 
-    broke, call = worker_line(20, words), (*TOGETHER, created(0.2), ASKED, HUNG_UP, *LEFT)
-    assert judge(900, *call, other(ASKED), other(broke), settings=HERE).verdict is Verdict.HEALTHY
+    broke, call = worker_line(20, words), (*TOGETHER, created(0.2), ASKED, HUNG_UP, LEFT[0])
+    assert judge(900, *call, LEFT[1], other(ASKED), other(broke), settings=HERE).verdict is Verdict.HEALTHY
     assert "LKD407" in codes(judge(900, *call, other(ASKED), broke, settings=HERE))

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from livekit_doctor import catalogue
-from livekit_doctor.diagnosis.against import broke_down, outlived
+from livekit_doctor.diagnosis.against import BY_ITSELF, broke_down, outlived
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.deletions import Deletion, deletion_of_latest
@@ -168,13 +168,13 @@ def _is_removed(line: LogLine) -> bool:
     return line.fields.get("reason") == _REMOVED
 
 
-_BY_ITSELF, _REMOVED = "CLIENT_REQUEST_LEAVE", "SERVICE_REQUEST_REMOVE_PARTICIPANT"
+_REMOVED = "SERVICE_REQUEST_REMOVE_PARTICIPANT"
 
 
 def _deletion_before(call: Call, gone: LogLine) -> Deletion | None:
     """The DeleteDispatch after which the agent went. The server ends the job, upon which the agent leaves of itself
     (measured: 3.7 s later, by its own word CLIENT_REQUEST_LEAVE), or takes the agent out."""
-    if gone.fields.get("reason", _BY_ITSELF) not in (_BY_ITSELF, _REMOVED):
+    if gone.fields.get("reason", BY_ITSELF) not in (BY_ITSELF, _REMOVED):
         return None  # its connection was lost, or had never been there
     identity, deleted = gone.fields.get("participant"), deletion_of_latest(call.component_logs)
     active = call.component_logs.said(Said.PARTICIPANT_ACTIVE)
