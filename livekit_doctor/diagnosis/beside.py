@@ -16,7 +16,7 @@ Lines = list[tuple[Said | None, LogLine]]
 OF_A_PARTICIPANT = frozenset(
     {
         *(Said.SESSION_STARTED, Said.TRACK_PUBLISHED, Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT),
-        *(Said.NEVER_HAD_MEDIA, Said.SIP_HEARD),
+        *(Said.NEVER_HAD_MEDIA, Said.SIP_HEARD, Said.SIP_UNHEARD),
     }
 )
 

@@ -64,7 +64,7 @@ def test_an_agent_that_the_phone_was_given_to_hear_was_there() -> None:
 def test_a_phone_that_its_agent_left_long_before_the_end() -> None:
     """They were seen together, and then the worker's log has the job's end and livekit-sip's that of the call."""
     together = look(10, dispatch(1, job()), agent(2, audio()), phone()), rooms(90)
-    logs = log_file("worker"), log_file("sip"), ESTABLISHED, OVER
+    logs = log_file("worker"), log_file("sip"), ESTABLISHED, heard(5), OVER
     assert judge(90, *together, *logs, exits(64), settings=HERE).verdict is Verdict.HEALTHY
     assert judge(90, *together, *logs, exits(20), settings=HERE).verdict is Verdict.NO_FAULT_SEEN
 
