@@ -84,6 +84,8 @@ class Said(StrEnum):
     """A process that should run jobs did not come up; for which job it was the line does not say."""
     NO_PROCESS = auto()
     """The worker gave up launching a process for a job."""
+    CHANNEL_CLOSED = auto()
+    """The RTC library lost its connection to the room: the agent had one."""
     MEDIA_TIMED_OUT = auto()
     """The RTC library gave up a media connection, after 15 s, and may try again."""
     ENTRYPOINT_STARTED = auto()
@@ -178,6 +180,10 @@ def _gave_up(line: LogLine) -> bool:
 def _is_error(line: LogLine) -> bool:
     """Not where it says that it tries again."""
     return line.level == "error" and _gave_up(line)
+
+
+def _is_channels_end(line: LogLine) -> bool:
+    return "publisher data channel" in line.message and "closed unexpectedly" in line.message
 
 
 _NO_MEDIA = ("wait_pc_connection timed out", "could not establish pc connection")
@@ -289,6 +295,8 @@ MEANINGS = (
     _Meaning("sip", "track unsubscribed", Said.SIP_UNHEARD),
     _Meaning("sip", "outbound call transferred", Said.TRANSFERRED),
     _Meaning("sip", "inbound call transferred", Said.TRANSFERRED),
+    _Meaning("worker", "livekit::rtc_engine", Said.CHANNEL_CLOSED, _is_channels_end),
+    _Meaning("worker", "publisher data channel", Said.CHANNEL_CLOSED, _is_channels_end),
     _Meaning("worker", "the room connection was not established", Said.SLOW_TO_CONNECT),
     _Meaning("worker", "room not connect after job_entry was called", Said.SLOW_TO_CONNECT),
     _Meaning("worker", "the job task completed without", Said.RETURNED),
