@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Verdict
-from tests.diagnosis.factories import at, codes, found, judge, server_line, worker_line
+from tests.diagnosis.factories import at, codes, found, judge, server_line, warned, worker_line
 from tests.diagnosis.test_against import ASKED, HUNG_UP, LEFT, LIKELY, TOGETHER, WORDS, gone
 from tests.diagnosis.test_component_logs import ASSIGNED, HERE, afterwards, created
 from tests.diagnosis.test_whose_attempt import of_job
@@ -41,6 +41,17 @@ def test_a_second_job_that_failed_by_the_workers_word_alone() -> None:
     declined = worker_line(1.06, "job_request_fnc failed", room="", room_id="", job_id="")
     assert codes(afterwards(ASKED, ASKED_AGAIN, declined)) == ["LKD404"]
     assert codes(afterwards(ASKED, ASKED_AGAIN, declined, exits)) == []
+
+
+def test_two_agents_of_one_name_that_talked_at_once() -> None:
+    """One that takes over from the other does so within a moment."""
+    agent = "agent-AJ_second"
+    came = server_line(1.6, "participant active", participant=agent, agent_name="")
+    heard = server_line(1.7, "mediaTrack published", participant=agent, kind="audio", agent_name="")
+    both = (came, heard, HUNG_UP, gone(60.5, agent))
+    assert "LKD410" in warned(twice(*both, *LEFT))
+    assert "LKD410" not in warned(twice(*both, LEFT[0], gone(2.4, "agent-AJ_uN4vB8sK1rTy")))
+    assert "LKD410" not in warned(twice(HUNG_UP, *LEFT))
 
 
 @pytest.mark.parametrize("words", [*WORDS, "AgentSession is closing due to unrecoverable error"])
