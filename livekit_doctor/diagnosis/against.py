@@ -8,21 +8,23 @@ mean something else, says only that health is not shown.
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.component_logs import because
+from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.dials import names_of
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.lasting import Dated, came_too_late, hung_up, left
 from livekit_doctor.diagnosis.proofs import Clock, Proofs, waited_for_answer
-from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, job_of
+from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, job_of, meaning
 from livekit_doctor.diagnosis.seen import ANSWERED
 from livekit_doctor.diagnosis.states import LOST
 from livekit_doctor.diagnosis.times import LEFT_ALONE, LOSS_SHOWS_WITHIN, MOMENT, ROOM_CLOSES_AFTER
-from livekit_doctor.diagnosis.transfers import transferred
+from livekit_doctor.diagnosis.transfers import may_leave, transferred
 from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.evidence.records.tracebacks import raised as what_was_raised
 from livekit_doctor.flow import Step
 
 
@@ -41,7 +43,8 @@ def _either(because: Because, but: str, *, sure: bool) -> Against:
 
 
 def told_against(call: Call, proofs: Proofs) -> tuple[Against, ...]:
-    return (*_of_rows(call), *_of_the_answer(call, proofs), *_of_the_agents_process(call), *_of_lost_connections(call))
+    of_agent = (*_of_the_agents_process(call), *_of_its_speech(call), *_of_its_track(call))
+    return (*_of_rows(call), *_of_the_answer(call, proofs), *of_agent, *_of_lost_connections(call))
 
 
 def _of_rows(call: Call) -> Iterator[Against]:
@@ -81,14 +84,19 @@ def broke_down(call: Call) -> tuple[LogLine, ...]:
     logs, late = call.component_logs, came_too_late(call)
     lines = logs.said(Said.RAISED, Said.UNRESPONSIVE, Said.EXITED, Said.SESSION_BROKE, Said.PROCESS_EXITS)
     broke = [line for line in lines if _is_failure(line)] + [*failed_by_server(call)]
-    phones = [line.fields.get("participant", "") for line in logs.said(Said.PARTICIPANT_LEFT) if logs.is_phone(line)]
-    phone = phones[-1] if phones else call.phone.identity if call.phone else ""
     return tuple(
         line
         for line in broke
         if job_of(line) not in {identity.removeprefix("agent-") for identity in late}
-        and not transferred(call, line.at, phone)
+        and not transferred(call, line.at, _phone(call))
     )
+
+
+def _phone(call: Call) -> str:
+    """The identity of the last phone that left, else of the one that was seen."""
+    logs = call.component_logs
+    phones = [line.fields.get("participant", "") for line in logs.said(Said.PARTICIPANT_LEFT) if logs.is_phone(line)]
+    return phones[-1] if phones else call.phone.identity if call.phone else ""
 
 
 def _is_failure(line: LogLine) -> bool:
@@ -128,9 +136,18 @@ def outlived(call: Call, line: LogLine) -> Dated | None:
     """When the phone was surely still there after this line, if it was."""
     if line.at is None or not line.zoned or lived_on(call, line.at):
         return None
-    own = clock_of(line)
-    later = [end for end in phone_ends(call) if end[0] - line.at > _margin(call, own, end[1])]
+    at, own = _agent_left(call, line) or (line.at, clock_of(line))
+    later = [end for end in phone_ends(call) if end[0] - at > _margin(call, own, end[1])]
     return max(later, default=None)
+
+
+def _agent_left(call: Call, line: LogLine) -> Dated | None:
+    """When the agent of a job that raised left of itself, which it does then, by the server's clock, which is the
+    phone's as well."""
+    logs, agent = call.component_logs, f"agent-{job_of(line)}"
+    left = [one for one in logs.said(Said.PARTICIPANT_LEFT) if one.fields.get("participant") == agent and one.zoned]
+    at = next((one.at for one in reversed(left) if one.fields.get("reason") == BY_ITSELF), None)
+    return (at, Clock.LIVEKIT.value) if at and meaning(line) in (Said.RAISED, Said.PROCESS_EXITS) else None
 
 
 def lived_on(call: Call, at: datetime) -> bool:
@@ -145,6 +162,35 @@ def _of_the_agents_process(call: Call) -> Iterator[Against]:
             yield _either(because(line), f"the phone was on the line until {later[0]:%H:%M:%S} at least", sure=True)
         elif not _was_over_before(call, line):
             yield _either(because(line), "it may have been before the end of the call", sure=False)
+
+
+def _of_its_speech(call: Call) -> Iterator[Against]:
+    """Of several failures the first: whether the callee heard anything before it, or after, no line says."""
+    failed = call.component_logs.said(Said.SPEECH_FAILED)
+    for line in islice((line for line in failed if line.at and not _was_over_before(call, line)), 1):
+        words = ", ".join((because(line).text, *map(what_was_raised, tracebacks([line]))))
+        asks = f"whether the callee heard the agent: {line.log} log, {line.at:%H:%M:%S}: {words}"
+        yield Against(because(line), asks, sure=False)
+
+
+def _of_its_track(call: Call) -> Iterator[Against]:
+    line, over = _last_track(call), max(hung_up(call), default=None)
+    if line and over and line.at and over[0] - line.at > LEFT_ALONE and not may_leave(call, line.at, _phone(call)):
+        gone = because(line, "no track was left for the phone")
+        yield _either(gone, f"the call went on until {over[0]:%H:%M:%S}", sure=False)
+
+
+def _last_track(call: Call) -> LogLine | None:
+    """livekit-sip's line after which it had no track of anybody's to take to the phone."""
+    tracks, last = set[str](), None
+    for line in call.component_logs.said(Said.SIP_HEARD, Said.SIP_UNHEARD):
+        track = line.fields.get("track_id", line.fields.get("participant", ""))
+        if meaning(line) is Said.SIP_HEARD:
+            tracks.add(track)
+        else:
+            tracks.discard(track)
+            last = line
+    return None if tracks else last
 
 
 def _was_over_before(call: Call, line: LogLine) -> bool:
@@ -162,6 +208,8 @@ def _margin(call: Call, one: str, other: str) -> timedelta:
 
 # Connections
 
+BY_ITSELF = "CLIENT_REQUEST_LEAVE"
+"""Why somebody left who asked to, by the server's word."""
 
 def _of_lost_connections(call: Call) -> Iterator[Against]:
     """A phone whose call livekit-sip says it ended in order was not lost. An agent's process that died is taken for

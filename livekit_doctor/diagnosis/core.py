@@ -25,7 +25,6 @@ from livekit_doctor.diagnosis.rules import CALL_RULES, SECOND_LOOKS, agents, dia
 from livekit_doctor.diagnosis.settling import would_settle
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.timeline import timeline, undated
-from livekit_doctor.diagnosis.times import SECOND_LOOK
 from livekit_doctor.diagnosis.values import values_of
 from livekit_doctor.diagnosis.verdict import verdict_of
 from livekit_doctor.diagnosis.warnings import warnings
@@ -105,9 +104,9 @@ def _diagnose(call: Call) -> Diagnosis:
     findings = horizon.consequences_left_out(used)
     broken = _with_consequences(call, proofs, _primary_first(_break_of_each_leg(call, proofs, findings)))
     steps = _steps(call, proofs, broken)
-    undecided = any(wants(call, proofs) for wants in SECOND_LOOKS)
+    again = _look_again(call, proofs)
     against = told_against(call, proofs)
-    verdict = Verdict.BROKEN if broken else verdict_of(call, proofs, steps, undecided, against)
+    verdict = Verdict.BROKEN if broken else verdict_of(call, proofs, steps, again is not None, against)
     return Diagnosis(
         call_id=call.subject.call_id or (call.rows[0].call_id if call.rows else None),
         room=_room(call),
@@ -123,8 +122,13 @@ def _diagnose(call: Call) -> Diagnosis:
         coverage=coverage(call),
         inbound=call.inbound,
         not_covered=_not_covered(call, steps) if verdict in NOTHING_BROKEN else (),
-        look_again=SECOND_LOOK.total_seconds() if undecided else None,
+        look_again=again.total_seconds() if again else None,
     )
+
+
+def _look_again(call: Call, proofs: Proofs) -> timedelta | None:
+    """After how long another look would decide, where one look at the room is not enough to."""
+    return max(filter(None, (wants(call, proofs) for wants in SECOND_LOOKS)), default=None)
 
 
 # What broke
@@ -288,10 +292,8 @@ def _pending(call: Call, proofs: Proofs, step: Step) -> bool:
 def _awaited(call: Call, proofs: Proofs) -> bool:
     """Whether the agent may still be on its way, so that a missing row is not yet missed."""
     if call.api_covers:
-        leg = (step for step in LEGS[Leg.AGENT] if step not in proofs)
-        first = next(leg, None)
-        undecided = any(wants(call, proofs) for wants in SECOND_LOOKS)
-        return undecided or (first is not None and _pending_in_room(call, proofs, first))
+        first = next((step for step in LEGS[Leg.AGENT] if step not in proofs), None)
+        return _look_again(call, proofs) is not None or (first is not None and _pending_in_room(call, proofs, first))
     if call.is_over:
         return False
     recent = call.rows_are_whole and (rows.rows_are_recent(call) or rows.dispatched_recently(call))

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from livekit_doctor.diagnosis.beside import OF_A_PARTICIPANT, beside_another, job_of_agent
 from livekit_doctor.diagnosis.names import requested_agents
 from livekit_doctor.diagnosis.said import Said, job_of, meaning
 from livekit_doctor.diagnosis.seen import Seen
@@ -30,19 +31,13 @@ OF_A_JOB = frozenset(
         *(Said.NO_WORKER, Said.DECLINED, Said.NO_CAPACITY, Said.TIMED_OUT, Said.ASSIGNED, Said.JOB_ENDED, Said.ASKED),
         *(Said.ASSIGNMENT_LATE, Said.NO_PROCESS, Said.MEDIA_TIMED_OUT, Said.RAISED, Said.EXITED),
         *(Said.UNRESPONSIVE, Said.SLOW_TO_CONNECT, Said.RETURNED, Said.PROCESS_EXITS, Said.SESSION_BROKE),
+        *(Said.SPEECH_FAILED, Said.CHANNEL_CLOSED),
     }
 )
 """What lines say of one dispatch's job."""
 
 _DONE = (Said.JOB_ENDED, Said.NO_CAPACITY, Said.TIMED_OUT, Said.DECLINED)
 """What the server says of a job as the last thing: what comes after that is about another one, if it names one."""
-
-OF_A_PARTICIPANT = frozenset(
-    {
-        *(Said.SESSION_STARTED, Said.TRACK_PUBLISHED, Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT),
-        *(Said.NEVER_HAD_MEDIA, Said.SIP_HEARD),
-    }
-)
 
 _ENDS: dict[Said, str] = {
     Said.NO_WORKER: "the server knew no worker",
@@ -98,7 +93,8 @@ def latest_of(seen: Seen, lines: Lines, agents: frozenset[str], complete: bool) 
             continue
         if earlier:
             earlier_lines.add(id(line))
-            if said in _ENDS and line.fields.get("job_type", "JT_ROOM") == "JT_ROOM":
+            beside = (job_of(line) or job_of_agent(said, line)) in jobs.beside
+            if said in _ENDS and not beside and line.fields.get("job_type", "JT_ROOM") == "JT_ROOM":
                 became.setdefault(_ENDS[said])
     by_rows, more = _later_by_rows(seen, own, known)
     of_another = _later_of_another_name(seen, own, known) or jobs.not_of_the_listed() or jobs.not_placed(complete)
@@ -233,7 +229,7 @@ class _Jobs:
         self.failed: dict[str, LogLine] = {}
         """The worker's line of its end."""
         for said, line in own:
-            job = job_of(line) or _job_of_agent(said, line)
+            job = job_of(line) or job_of_agent(said, line)
             if not job:
                 continue
             if line.log == "server" and line.zoned and line.at and said is not None:
@@ -250,6 +246,7 @@ class _Jobs:
         self.requested = {job_of(line): line for said, line in own if said is Said.ASKED}
         """The request for each."""
         self.by_two_clocks = False
+        self.beside = beside_another(own, seen.tolerance)
         self.earlier = frozenset(job for job in {*self.started, *self.asked, *self.dispatch_of} if self._is_over(job))
 
     @property
@@ -309,6 +306,8 @@ class _Jobs:
         return latest is not None and self.dispatch_of.get(job) == latest.id
 
     def _is_over(self, job: str) -> bool:
+        if job in self.beside or job in self.beside.values():
+            return job in self.beside
         latest = self.seen.dispatches[-1] if self.seen.dispatches else None
         own = self.dispatch_of.get(job)
         if latest is not None and own == latest.id:
@@ -347,12 +346,6 @@ class _Jobs:
 
     def _is_before(self, at: datetime) -> bool:
         return self.began is not None and self.began - at > CREATED_AT_ONCE
-
-
-def _job_of_agent(said: Said | None, line: LogLine) -> str:
-    """Of an agent under the identity that the server gives it."""
-    identity = line.fields.get("participant", "") if said in OF_A_PARTICIPANT and line.log == "server" else ""
-    return identity.removeprefix("agent-") if identity.startswith("agent-AJ_") else ""
 
 
 def _is_below(line: LogLine, failed: LogLine) -> bool:

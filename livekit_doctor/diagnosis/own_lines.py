@@ -88,7 +88,7 @@ class OwnLines(Struct, frozen=True, dict=True):
             (said, line)
             for said, line in self._lines
             if self._is_own(line) and not (said in _OF_A_JOB and not job_of(line) and self._several_jobs)
-            if self.job_ids or job_of(line) not in self.other_jobs
+            if job_of(line) not in self.other_jobs
         )
 
     @cached_property

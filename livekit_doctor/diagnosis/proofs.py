@@ -7,14 +7,14 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from livekit_doctor.diagnosis.beside import OF_A_PARTICIPANT
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.dial_errors import DIALED, Kind
-from livekit_doctor.diagnosis.episodes import OF_A_PARTICIPANT
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import ANSWERED, RANG, agent_name_of
 from livekit_doctor.diagnosis.seen_room import declined, taken
 from livekit_doctor.diagnosis.sighted import shown_by
-from livekit_doctor.diagnosis.times import RETURNS_WITHIN
+from livekit_doctor.diagnosis.times import NO_GOODBYE, RETURNS_WITHIN
 from livekit_doctor.evidence.observations import Dispatch, LogLine, LogRow
 from livekit_doctor.flow import FLOW, SPEC, Leg, Step, implied_by
 
@@ -315,6 +315,12 @@ def first_by_livekit(proofs: Proofs, step: Step) -> datetime | None:
     """When a step first happened, by LiveKit's own clock."""
     found = proofs.get(step, ())
     return min((proof.at for proof in found if proof.at and proof.clock is Clock.LIVEKIT), default=None)
+
+
+def had_no_time_to_talk(proofs: Proofs, when: datetime) -> bool:
+    """The agent left as soon as the phone was answered, or before: nobody can have said goodbye."""
+    answered = first_by_livekit(proofs, Step.SIP_ANSWERED)
+    return answered is not None and when - answered < NO_GOODBYE
 
 
 def age(call: Call, proofs: Proofs, step: Step) -> timedelta | None:

@@ -5,12 +5,14 @@ workers register, `/rtc` and `/whip` where participants join, `/twirp/` the API)
 somebody pasted, is the caller's.
 """
 
+import re
 from collections.abc import Iterator
 from enum import StrEnum, auto
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import CONNECTION_TRIES
+from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import ApiRefusal, LogLine
 
 
@@ -34,6 +36,17 @@ def requester_of(line: LogLine) -> Requester:
 
 def refused_calls(call: Call) -> Iterator[ApiRefusal]:
     """The errors that the API answered to the program that places the calls, whoever tells of them."""
+    return (item for item in _refusals(call) if _may_place(item))
+
+
+def _may_place(item: ApiRefusal) -> bool:
+    """Whether the request may be one that places the call: not that of a recording. In a worker's log, whose agent may
+    ask for anything, it must be named."""
+    in_worker = item.read.source.startswith(sources.WORKER_LOG)
+    return not re.search("gress|[Rr]ecording", item.method) if item.method else not in_worker
+
+
+def _refusals(call: Call) -> Iterator[ApiRefusal]:
     yield from call.setup.all(ApiRefusal)
     for line in call.component_logs.own:
         if line.message.startswith("API ") and _status(line) >= 400 and line.fields.get("service") != "SIP":

@@ -84,6 +84,8 @@ class Said(StrEnum):
     """A process that should run jobs did not come up; for which job it was the line does not say."""
     NO_PROCESS = auto()
     """The worker gave up launching a process for a job."""
+    CHANNEL_CLOSED = auto()
+    """The RTC library lost its connection to the room: the agent had one."""
     MEDIA_TIMED_OUT = auto()
     """The RTC library gave up a media connection, after 15 s, and may try again."""
     ENTRYPOINT_STARTED = auto()
@@ -102,6 +104,8 @@ class Said(StrEnum):
     """The agent's session ends, since the participant that it was for left the room that both were in."""
     SESSION_BROKE = auto()
     """The agent's session ends by an error of its models' providers."""
+    SPEECH_FAILED = auto()
+    """What the agent should have said came to nothing, by its LLM or its TTS; it may go on."""
     RETURNED = auto()
     """The entrypoint returned without connecting."""
     ASYNC_PREWARM = auto()
@@ -117,6 +121,8 @@ class Said(StrEnum):
     """livekit-sip ends a call that had been answered."""
     SIP_HEARD = auto()
     """livekit-sip takes a track of somebody in the room to the phone; `participant` is whose."""
+    SIP_UNHEARD = auto()
+    """A track that it took to the phone is gone."""
 
 
 class _Meaning(Struct, frozen=True):
@@ -169,6 +175,15 @@ def _of_job(line: LogLine) -> bool:
 def _gave_up(line: LogLine) -> bool:
     """After its last attempt: before that it tries again."""
     return "retrying" not in line.message
+
+
+def _is_error(line: LogLine) -> bool:
+    """Not where it says that it tries again."""
+    return line.level == "error" and _gave_up(line)
+
+
+def _is_channels_end(line: LogLine) -> bool:
+    return "publisher data channel" in line.message and "closed unexpectedly" in line.message
 
 
 _NO_MEDIA = ("wait_pc_connection timed out", "could not establish pc connection")
@@ -255,6 +270,12 @@ MEANINGS = (
     _Meaning("worker", "job is unresponsive", Said.UNRESPONSIVE),
     _Meaning("worker", "closing agent session due to participant disconnect", Said.SESSION_CLOSED),
     _Meaning("worker", "AgentSession is closing due to unrecoverable error", Said.SESSION_BROKE),
+    _Meaning("worker", "Error in _tts_inference_task", Said.SPEECH_FAILED),
+    _Meaning("worker", "Error in _llm_inference_task", Said.SPEECH_FAILED),
+    _Meaning("worker", "failed to synthesize speech", Said.SPEECH_FAILED, _is_error),
+    _Meaning("worker", "failed to generate LLM completion", Said.SPEECH_FAILED, _is_error),
+    _Meaning("worker", "all TTSs are unavailable", Said.SPEECH_FAILED),
+    _Meaning("worker", "all LLMs are unavailable", Said.SPEECH_FAILED),
     _Meaning("sip", "creating sip participant", Said.SIP_CREATING),
     _Meaning(
         "sip", "sip participant joined room", Said.SIP_CREATING, lambda line: line.fields.get("direction") != "inbound"
@@ -271,8 +292,11 @@ MEANINGS = (
     _Meaning("sip", "sip call ended", Said.SIP_MEDIA_TIMEOUT, _since_media_failed),
     _Meaning("sip", "sip call ended", Said.SIP_OVER),
     _Meaning("sip", "track subscribed", Said.SIP_HEARD, lambda line: line.fields.get("kind", "audio") == "audio"),
+    _Meaning("sip", "track unsubscribed", Said.SIP_UNHEARD),
     _Meaning("sip", "outbound call transferred", Said.TRANSFERRED),
     _Meaning("sip", "inbound call transferred", Said.TRANSFERRED),
+    _Meaning("worker", "livekit::rtc_engine", Said.CHANNEL_CLOSED, _is_channels_end),
+    _Meaning("worker", "publisher data channel", Said.CHANNEL_CLOSED, _is_channels_end),
     _Meaning("worker", "the room connection was not established", Said.SLOW_TO_CONNECT),
     _Meaning("worker", "room not connect after job_entry was called", Said.SLOW_TO_CONNECT),
     _Meaning("worker", "the job task completed without", Said.RETURNED),

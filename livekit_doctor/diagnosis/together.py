@@ -125,11 +125,11 @@ def _left_by_rows(call: Call) -> bool:
 
 def _was_not_heard(call: Call, proofs: Proofs) -> bool:
     """livekit-sip's log has the answer, and not that the phone was given anybody's audio (it says so from 1.11.0 on,
-    where the log has more than warnings), nor does another source show that the agent was heard."""
+    where the log has more than warnings), whatever the agent published; or it published nothing."""
     logs = call.component_logs
     answered = logs.said(Said.SIP_ESTABLISHED)
     whole = bool(answered) and bool(logs.said(Said.SIP_OVER))
-    silent = (whole and Step.AGENT_AUDIO not in proofs) or _published_nothing(call, proofs)
+    silent = (whole and not logs.said(Said.SIP_HEARD)) or _published_nothing(call, proofs)
     return silent and Step.AGENT_AUDIO not in call.settings.flow.not_used
 
 

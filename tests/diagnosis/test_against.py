@@ -1,6 +1,7 @@
 """Not healthy in spite of what the call's own facts say against it, whichever source has them."""
 
 import pytest
+from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.evidence.observations import LogLine, LogRow
@@ -9,6 +10,7 @@ from livekit_doctor.settings import Flow, Settings
 from tests.diagnosis.factories import (
     ROOM,
     SETTINGS,
+    at,
     codes,
     found,
     judge,
@@ -176,7 +178,9 @@ HEARD = server_line(1.1, "mediaTrack published", room=ROOM, participant="agent-A
 DIALLED = line("sip", 2, "Creating SIP participant", room=ROOM, call_id="SCL_1")
 PHONE = server_line(2, "participant active", room=ROOM, participant="sip_1")
 PICKED_UP = line("sip", 8, "Outbound SIP call established", room=ROOM, call_id="SCL_1")
-TOGETHER = (*LOGS, JOB, AGENT, HEARD, DIALLED, PHONE, PICKED_UP)
+PUBLISHED = (*LOGS, JOB, AGENT, HEARD, DIALLED, PHONE, PICKED_UP)
+TRACK = {"room": ROOM, "participant": "agent-AJ_uN4vB8sK1rTy", "track_id": "TR_1"}
+TOGETHER = (*PUBLISHED, line("sip", 8.1, "track subscribed", kind="audio", **TRACK))
 
 
 def gone(seconds: float, who: str, reason: str = "CLIENT_REQUEST_LEAVE") -> LogLine:
@@ -200,6 +204,13 @@ def test_a_room_that_was_deleted_when_the_agent_had_raised() -> None:
     assert by_the_logs(HUNG_UP, *LEFT, broke(60.3, "process exiting", reason="room disconnected")) is HEALTHY
 
 
+def test_an_exception_after_the_end_by_a_clock_that_is_slow() -> None:
+    """When its agent left, the server's log says by the clock of the phone."""
+    for raised in (broke(52, WORDS[2]), broke(52, "process exiting", reason="job crashed")):
+        assert by_the_logs(HUNG_UP, *LEFT, raised) is NO_FAULT_SEEN
+        assert by_the_logs(HUNG_UP, LEFT[0], gone(52.4, "agent-AJ_uN4vB8sK1rTy"), raised) is Verdict.BROKEN
+
+
 def test_a_job_that_failed_by_the_server_while_the_phone_was_there() -> None:
     failed = server_line(40, "job ended", status="JS_FAILED", error="process exited")
     diagnosis = judge(900, *TOGETHER, HUNG_UP, gone(60.1, "sip_1"), failed, settings=HERE)
@@ -214,6 +225,32 @@ def test_a_connection_that_was_lost() -> None:
     assert by_the_logs(gone(60, "sip_1", lost), LEFT[1]) is UNKNOWN
     assert by_the_logs(HUNG_UP, gone(60, "sip_1", lost), LEFT[1]) is HEALTHY
     assert by_the_logs(HUNG_UP, LEFT[0], gone(62, "agent-AJ_uN4vB8sK1rTy", lost)) is NO_FAULT_SEEN
+
+
+# Whether the callee heard the agent
+
+
+def test_an_agent_whose_track_did_not_get_to_the_phone() -> None:
+    """Or was gone long before the end."""
+    assert judge(900, *TOGETHER, HUNG_UP, *LEFT, settings=HERE).verdict is HEALTHY
+    assert judge(900, *PUBLISHED, HUNG_UP, *LEFT, settings=HERE).verdict is NO_FAULT_SEEN
+    for seconds, verdict in ((20, NO_FAULT_SEEN), (59, HEALTHY)):
+        gone_then = line("sip", seconds, "track unsubscribed", **TRACK)
+        assert by_the_logs(HUNG_UP, *LEFT, gone_then) is verdict
+    again = line("sip", 22, "track subscribed", kind="audio", **TRACK)
+    assert by_the_logs(HUNG_UP, *LEFT, line("sip", 20, "track unsubscribed", **TRACK), again) is HEALTHY
+
+
+def test_what_the_agent_should_have_said_came_to_nothing() -> None:
+    """By its own job at the level of an error: its track was published, and may have been silent."""
+    for words in ("Error in _tts_inference_task", "Error in _llm_inference_task", "failed to synthesize speech"):
+        failed = replace(broke(9, words), level="error")
+        diagnosis = judge(900, *TOGETHER, ASKED, HUNG_UP, *LEFT, failed, settings=HERE)
+        assert diagnosis.verdict is NO_FAULT_SEEN
+        assert any(words in hint for hint in diagnosis.would_settle)
+        assert by_the_logs(HUNG_UP, *LEFT, replace(failed, at=at(90))) is HEALTHY
+    again = broke(9, "failed to synthesize speech: timed out, retrying in 0.1s")
+    assert by_the_logs(HUNG_UP, *LEFT, replace(again, level="warning")) is HEALTHY
 
 
 # An answer that a row tells of too early

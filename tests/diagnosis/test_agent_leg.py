@@ -103,8 +103,8 @@ def test_while_the_phone_rings_the_dispatch_may_wait_for_its_answer() -> None:
 
 def test_an_agent_whose_dispatch_was_deleted() -> None:
     there = look(20, dispatch(0, job()), phone(), agent(1, audio()))
-    gone = [look(t, automatic(), phone()) for t in (24, 28)]
-    diagnosis = judge(28, there, *gone)
+    gone = [look(t, automatic(), phone()) for t in (24, 34)]
+    diagnosis = judge(34, there, *gone)
     assert found(diagnosis) == [("agent_connected", "LKD407", "likely")]
     assert "LKD413" in diagnosis.broken[0].candidates
 
@@ -565,13 +565,24 @@ def test_where_the_agent_dials_nobody_waits_for_it() -> None:
 
 def test_an_agent_that_left() -> None:
     there = look(20, dispatch(0, job()), agent(1, audio()), phone())
-    gone = [look(t, dispatch(0, job()), phone()) for t in (30, 33)]
+    gone = [look(t, dispatch(0, job()), phone()) for t in (30, 34, 40)]
     first = judge(30, there, gone[0])
     assert first.verdict is Verdict.UNKNOWN, "never healthy, and not broken at a glance"
-    assert first.look_again == 3
-    diagnosis = judge(33, there, *gone)
+    assert first.look_again == 10
+    second = judge(34, there, *gone[:2])
+    assert (second.verdict, second.look_again) == (Verdict.UNKNOWN, 6), "by the logs, too, a callee has time to hang up"
+    diagnosis = judge(40, there, *gone)
     assert found(diagnosis) == [("agent_connected", "LKD407", "proven")]
     assert status(diagnosis, Step.AGENT_AUDIO) is Status.OK
+
+
+def test_an_agent_that_left_before_it_can_have_said_goodbye() -> None:
+    """The phone rings, or has just been answered."""
+    for states in (("ringing", "ringing", "ringing"), ("ringing", "active", "active")):
+        first, *gone = (phone(state) for state in states)
+        looks = [look(t, dispatch(0, job()), one) for t, one in zip((23, 26), gone, strict=True)]
+        diagnosis = judge(26, look(20, dispatch(0, job()), agent(1, audio()), first), *looks)
+        assert found(diagnosis) == [("agent_connected", "LKD407", "proven")], states
 
 
 def test_an_agent_that_only_a_row_has_seen_left_likely() -> None:

@@ -212,8 +212,8 @@ def test_a_job_without_an_agent(lines: list[LogLine], step: str, code: str) -> N
 @pytest.mark.parametrize(
     ("message", "seconds", "expected"),
     [
-        ("job_request_fnc failed", 0.3, [(JOB, "LKD404", "likely")]),
-        ("no answer was given inside the job_request_fnc", 0.3, [(JOB, "LKD404", "likely")]),
+        ("job_request_fnc failed", 0.3, [(JOB, "LKD404", "possible")]),
+        ("no answer was given inside the job_request_fnc", 0.3, [(JOB, "LKD404", "possible")]),
         ("job_request_fnc failed", 4, []),
         ("job_request_fnc failed", 0.1, []),
     ],
@@ -221,11 +221,14 @@ def test_a_job_without_an_agent(lines: list[LogLine], step: str, code: str) -> N
 def test_a_request_that_failed_by_the_workers_log_alone(
     message: str, seconds: float, expected: list[tuple[str, str, str]]
 ) -> None:
-    """The line has no room: it is this call's right after its request, and may be another's later."""
+    """The line has no room: it is this call's right after its request, and may be another's later. The server asks
+    another worker then; the log of the room's node would show its agent."""
     failed = worker_line(seconds, message, **OF_WORKER)
     for settings in (HERE, Settings()):
         diagnosis = judge(900, log_file("worker"), ASKED, failed, settings=settings, subject=Subject(room=ROOM))
         assert found(diagnosis) == expected
+    missed = judge(900, *LOGS, OPENED, ASKED, failed, CLOSED, settings=HERE)
+    assert found(missed) == [(*each[:2], "likely") for each in expected]
 
 
 @pytest.mark.parametrize(

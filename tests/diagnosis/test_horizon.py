@@ -183,19 +183,29 @@ def test_a_worker_that_was_asked_after_the_server_knew_none_was_asked_for_a_late
     assert "LKD109" not in codes(afterwards(none, came, late))
 
 
-def test_an_error_of_another_day_is_another_calls() -> None:
-    def refused(seconds: float) -> ApiRefusal:
-        return ApiRefusal(
-            read=read(900, "evidence error.txt"),
-            at=at(seconds),
-            method="CreateDispatch",
-            status=401,
-            twirp_code="unauthenticated",
-            message="invalid API key: APIx",
-        )
+def refused(seconds: float, method: str = "CreateDispatch", source: str = "evidence error.txt") -> ApiRefusal:
+    return ApiRefusal(
+        read=read(900, source),
+        at=at(seconds),
+        method=method,
+        status=401,
+        twirp_code="unauthenticated",
+        message="invalid API key: APIx",
+    )
 
+
+def test_an_error_of_another_day_is_another_calls() -> None:
     assert "LKD004" in codes(judge(900, CREATED, refused(1), settings=HERE))
     assert "LKD004" not in codes(judge(900, CREATED, refused(-3 * 86400), settings=HERE))
+
+
+def test_an_error_of_a_request_that_does_not_place_the_call() -> None:
+    """A recording's; and in the worker's log, whose agent asks for anything, one that is not named."""
+    agents = "worker_log agent.log"
+    for placing in (refused(1), refused(1, method=""), refused(1, source=agents)):
+        assert codes(judge(900, placing, settings=HERE)) == ["LKD004"]
+    for other in (refused(1, "StartRoomCompositeEgress"), refused(1, method="", source=agents)):
+        assert codes(judge(900, other, settings=HERE)) == []
 
 
 def test_an_agent_that_came_before_the_last_dispatch() -> None:

@@ -10,6 +10,7 @@ from tests.diagnosis.factories import (
     audio,
     codes,
     dispatch,
+    found,
     job,
     judge,
     log_file,
@@ -64,7 +65,7 @@ def test_an_agent_that_the_phone_was_given_to_hear_was_there() -> None:
 def test_a_phone_that_its_agent_left_long_before_the_end() -> None:
     """They were seen together, and then the worker's log has the job's end and livekit-sip's that of the call."""
     together = look(10, dispatch(1, job()), agent(2, audio()), phone()), rooms(90)
-    logs = log_file("worker"), log_file("sip"), ESTABLISHED, OVER
+    logs = log_file("worker"), log_file("sip"), ESTABLISHED, heard(5), OVER
     assert judge(90, *together, *logs, exits(64), settings=HERE).verdict is Verdict.HEALTHY
     assert judge(90, *together, *logs, exits(20), settings=HERE).verdict is Verdict.NO_FAULT_SEEN
 
@@ -76,3 +77,17 @@ def test_an_agent_that_was_never_heard() -> None:
     speaking = [look(t, dispatched, agent(2, audio()), phone()) for t in (20, 58)]
     assert judge(60, *silent, rooms(60)).verdict is not Verdict.HEALTHY
     assert judge(60, *speaking, rooms(60)).verdict is Verdict.HEALTHY
+
+
+def test_an_agent_that_came_and_raised_before_the_first_look() -> None:
+    """The RTC library says that its connection was closed: it had one (found by the simulator)."""
+    seen = [look(t, dispatch(0, job()), phone()) for t in (20, 24)]
+    asked = worker_line(0.3, "received job request", dispatch_id="AD_1")
+    raised = worker_line(2, "unhandled exception while running the job task")
+    words = "livekit::rtc_engine::rtc_session - publisher data channel '_reliable' closed unexpectedly"
+    closed_then = worker_line(2.1, f"livekit::rtc_engine::rtc_session:704:{words}")
+    logs = log_file("worker", last=23), asked, raised
+    assert found(judge(24, *seen, *logs, settings=HERE)) == [("entrypoint_called", "LKD405", "proven")]
+    came = judge(24, *seen, *logs, closed_then, settings=HERE)
+    assert found(came) == [("entrypoint_called", "LKD405", "possible")]
+    assert "LKD407" in came.broken[0].candidates

@@ -1,6 +1,7 @@
 """The rules. A new rule is one function, and one line here."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.findings import Finding
@@ -73,7 +74,7 @@ CALL_RULES: tuple[CallRule, ...] = (
 )
 """What a source that was read proves or makes likely."""
 
-SECOND_LOOKS: tuple[Callable[[Call, Proofs], bool], ...] = (
+SECOND_LOOKS: tuple[Callable[[Call, Proofs], timedelta | None], ...] = (
     placing.wants_second_look_for_dispatch,
     agents.wants_second_look_for_agent,
 )

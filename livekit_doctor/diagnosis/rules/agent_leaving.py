@@ -2,25 +2,24 @@
 dispatch was deleted. LKD407, 413.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from livekit_doctor import catalogue
-from livekit_doctor.diagnosis.against import broke_down, outlived
+from livekit_doctor.diagnosis.against import BY_ITSELF, broke_down, outlived
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.deletions import Deletion, deletion_of_latest
 from livekit_doctor.diagnosis.findings import Because, Finding
-from livekit_doctor.diagnosis.proofs import Proofs, first_by_livekit
+from livekit_doctor.diagnosis.proofs import Proofs, had_no_time_to_talk
 from livekit_doctor.diagnosis.rules.looks import finding
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.times import (
     JOB_ENDS_WITHIN,
     LEFT_ALONE,
     MOMENT,
-    NO_GOODBYE,
     PHONE_ALONE,
 )
 from livekit_doctor.diagnosis.transfers import may_leave
@@ -88,7 +87,7 @@ def left_the_phone_alone(call: Call, proofs: Proofs) -> Finding | None:
         return None
     agent, phone, when = gone[-1], phones[0], gone[-1].at
     ended = call.logged.get(Step.CALL_ENDED)
-    alone = LEFT_ALONE if when and _had_no_time_to_talk(proofs, when) else PHONE_ALONE
+    alone = LEFT_ALONE if when and had_no_time_to_talk(proofs, when) else PHONE_ALONE
     if when is None or phone.at is None or phone.at - when <= alone or (ended and ended.at <= phone.at - alone):
         return None
     others = [line for line in seen.others if line.fields.get("participant") != phone.fields.get("participant")]
@@ -105,12 +104,6 @@ def left_the_phone_alone(call: Call, proofs: Proofs) -> Finding | None:
     if Step.SIP_ANSWERED in proofs:
         return finding(call, "LKD407", Step.AGENT_CONNECTED, LIKELY, shown, [])
     return finding(call, "LKD407", Step.AGENT_CONNECTED, POSSIBLE, shown, ["LKD206"])
-
-
-def _had_no_time_to_talk(proofs: Proofs, when: datetime) -> bool:
-    """The agent left as soon as the phone was answered, or before: nobody can have said goodbye."""
-    answered = first_by_livekit(proofs, Step.SIP_ANSWERED)
-    return answered is not None and when - answered < NO_GOODBYE
 
 
 def left_and_nobody_followed(call: Call, proofs: Proofs) -> Finding | None:
@@ -168,13 +161,13 @@ def _is_removed(line: LogLine) -> bool:
     return line.fields.get("reason") == _REMOVED
 
 
-_BY_ITSELF, _REMOVED = "CLIENT_REQUEST_LEAVE", "SERVICE_REQUEST_REMOVE_PARTICIPANT"
+_REMOVED = "SERVICE_REQUEST_REMOVE_PARTICIPANT"
 
 
 def _deletion_before(call: Call, gone: LogLine) -> Deletion | None:
     """The DeleteDispatch after which the agent went. The server ends the job, upon which the agent leaves of itself
     (measured: 3.7 s later, by its own word CLIENT_REQUEST_LEAVE), or takes the agent out."""
-    if gone.fields.get("reason", _BY_ITSELF) not in (_BY_ITSELF, _REMOVED):
+    if gone.fields.get("reason", BY_ITSELF) not in (BY_ITSELF, _REMOVED):
         return None  # its connection was lost, or had never been there
     identity, deleted = gone.fields.get("participant"), deletion_of_latest(call.component_logs)
     active = call.component_logs.said(Said.PARTICIPANT_ACTIVE)

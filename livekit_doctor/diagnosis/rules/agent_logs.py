@@ -353,7 +353,9 @@ def _never_seen(call: Call) -> bool:
     if logs.covers_room(began) and logs.covers_room(began + allowed):
         return not any(logs.may_be_agent(line) for line in logs.said(Said.PARTICIPANT_ACTIVE))
     looked = call.api_covers and call.livekit_now - began > timedelta(seconds=1)
-    return looked and not call.agents_seen and call.phone_present
+    # It may have come and gone before the first look: its connection was closed when its process ended.
+    came = bool(call.agents_seen or logs.said(Said.CHANNEL_CLOSED))
+    return looked and not came and call.phone_present
 
 
 def _began(call: Call) -> LogLine | None:

@@ -6,7 +6,7 @@ from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because as by_line
 from livekit_doctor.diagnosis.findings import Because, Finding
-from livekit_doctor.diagnosis.proofs import Proofs, overdue, waited
+from livekit_doctor.diagnosis.proofs import Proofs, had_no_time_to_talk, overdue, waited
 from livekit_doctor.diagnosis.rules.looks import (
     finding,
     listed_dispatches,
@@ -18,7 +18,8 @@ from livekit_doctor.diagnosis.rules.looks import (
     seen_in_room,
 )
 from livekit_doctor.diagnosis.said import Said
-from livekit_doctor.diagnosis.times import MEDIA_TAKES, SECOND_LOOK
+from livekit_doctor.diagnosis.seen import ANSWERED
+from livekit_doctor.diagnosis.times import MEDIA_TAKES, PHONE_ALONE, SECOND_LOOK
 from livekit_doctor.diagnosis.transfers import may_leave
 from livekit_doctor.evidence.observations import LogLine, Participant, ParticipantList
 from livekit_doctor.flow import Confidence, Step
@@ -136,7 +137,7 @@ def agent_left(call: Call, proofs: Proofs) -> Finding | None:
         return None
     if _had_no_more_to_do(call):
         return None
-    if call.watched(_looks_after_connected(call)) < SECOND_LOOK:
+    if call.watched(_looks_after_connected(call)) < _alone_for(call, proofs):
         return None
     left = _left(call)
     seen_at = [listing.read.now for listing in call.participant_lists if call.agents_in(listing)]
@@ -159,22 +160,30 @@ def agent_left(call: Call, proofs: Proofs) -> Finding | None:
     return finding(call, "LKD407", Step.AGENT_CONNECTED, confidence, because, candidates)
 
 
-def wants_second_look_for_agent(call: Call, proofs: Proofs) -> bool:
-    """Whether only a second look keeps an agent that left from being concluded."""
-    return (
-        call.api_covers
-        and not call.agents
-        and call.phone_present
-        and not any(map(_may_be_handed_over, _looks_without_agent(call)))
-        and Step.CALL_ENDED not in call.logged
-        and not _another_may_come(call)
-        and not _had_no_more_to_do(call)
-        and (
-            call.watched(_looks_without_late_agent(call)) < SECOND_LOOK
-            if _job_has_no_agent(call, proofs)
-            else Step.AGENT_CONNECTED in proofs and call.watched(_looks_after_connected(call)) < SECOND_LOOK
-        )
-    )
+def _alone_for(call: Call, proofs: Proofs) -> timedelta:
+    """How long a phone must be seen without its agent: where that may have said goodbye, a callee has, as by the logs,
+    some time to hang up."""
+    seen = [look.read.now for look in call.participant_lists if call.agents_in(look)]
+    cut_off = bool(seen) and had_no_time_to_talk(proofs, seen[-1])
+    return PHONE_ALONE if call.phone_status in ANSWERED and not cut_off else SECOND_LOOK
+
+
+def wants_second_look_for_agent(call: Call, proofs: Proofs) -> timedelta | None:
+    """After how long another look may tell whether an agent that is not there left, where nothing else keeps that from
+    being concluded."""
+    if not call.api_covers or call.agents or not call.phone_present or Step.CALL_ENDED in call.logged:
+        return None
+    if any(map(_may_be_handed_over, _looks_without_agent(call))) or _another_may_come(call):
+        return None
+    if _had_no_more_to_do(call):
+        return None
+    if _job_has_no_agent(call, proofs):
+        left = SECOND_LOOK - call.watched(_looks_without_late_agent(call))
+    elif Step.AGENT_CONNECTED in proofs:
+        left = _alone_for(call, proofs) - call.watched(_looks_after_connected(call))
+    else:
+        return None
+    return left if left > timedelta() else None
 
 
 def _had_no_more_to_do(call: Call) -> bool:

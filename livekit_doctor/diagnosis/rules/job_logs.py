@@ -129,7 +129,9 @@ def job_declined(call: Call, proofs: Proofs) -> Finding | None:
     kind = "call " + ("raised" if texts else "unanswered" if silent and not raised else "rejected")
     detail = what_was_raised(texts[0]) if texts else None
     if declined or raised or silent:
-        sure = PROVEN if asked and declined else LIKELY
+        # The server asks on where one worker declines; whether another took the job, its log does not tell.
+        others = not declined and missed.is_not_missed(call, proofs, (*raised, *silent))
+        sure = PROVEN if asked and declined else POSSIBLE if others else LIKELY
         return sought.unassigned(call, "LKD404", sure, shown, kind=kind, detail=detail)
     if not _was_not_assigned(call, asked):
         return None

@@ -45,9 +45,9 @@ def _answered_just_now(call: Call) -> bool:
     return row is not None and Step.AGENT_DISPATCHED not in call.logged and call.rows_now - row.at < allowed
 
 
-def wants_second_look_for_dispatch(call: Call, proofs: Proofs) -> bool:
-    """Whether only a second look keeps a missing dispatch from being concluded."""
-    return (
+def wants_second_look_for_dispatch(call: Call, proofs: Proofs) -> timedelta | None:
+    """After how long a second look, which alone keeps a missing dispatch from being concluded, may tell."""
+    wanted = (
         call.api_covers
         and not call.dispatches
         and call.agent_name != ""
@@ -57,6 +57,7 @@ def wants_second_look_for_dispatch(call: Call, proofs: Proofs) -> bool:
         and _answered_and_alone(call)
         and call.watched(_looks_since_answer(call)) < SECOND_LOOK
     )
+    return SECOND_LOOK if wanted else None
 
 
 def placer_is_past(call: Call) -> bool:

@@ -85,7 +85,8 @@ _METHOD = re.compile(
     r"\b(create_sip_participant|createSipParticipant|CreateSIPParticipant|create_dispatch|createDispatch|CreateDispatch|"
     r"create_room|createRoom|CreateRoom|list_dispatch|listDispatch|ListDispatch|list_rooms|listRooms|ListRooms|"
     r"list_participants|listParticipants|ListParticipants|delete_room|deleteRoom|DeleteRoom|"
-    r"transfer_sip_participant|transferSipParticipant|TransferSIPParticipant)\b"
+    r"transfer_sip_participant|transferSipParticipant|TransferSIPParticipant|"
+    r"\w{0,40}(?:[Ee]gress|[Ii]ngress)\w{0,40}|start[_ ]?[Rr]ecording)\b"
 )
 _LK = re.compile(r"\blk (dispatch|room) create\b")
 _OF_LK = {"dispatch": "CreateDispatch", "room": "CreateRoom"}
@@ -351,7 +352,7 @@ def method_in(line: str) -> str:
     if found is None:
         typed = _LK.search(line)
         return _OF_LK[typed[1]] if typed else _DIAL if _DIALS.search(line) else ""
-    camel = "".join(part[:1].upper() + part[1:] for part in (found[1] or found[2]).split("_"))
+    camel = "".join(part[:1].upper() + part[1:] for part in re.split("[_ ]", found[1] or found[2]))
     return camel.replace("Sip", "SIP")
 
 

@@ -98,6 +98,9 @@ def test_the_request_is_found_around_the_error() -> None:
     ).observations
     assert isinstance(found, ApiRefusal)
     assert (found.method, found.status, found.twirp_code) == ("CreateDispatch", 503, "unavailable")
+    (found,) = reading("failed to start recording: TwirpError(code=unavailable, message=x, status=503)").observations
+    assert isinstance(found, ApiRefusal)
+    assert found.method == "StartRecording"
     body = '{"code":"unavailable","msg":"no response from servers"}'
     curl = f"POST /twirp/livekit.SIP/CreateSIPParticipant\nHTTP/2 503\n{body}"
     (found,) = reading(curl).observations

@@ -1,0 +1,83 @@
+"""Jobs beside another one of the call's, whose agent came first and stayed to the end: that they failed is not missed.
+
+So a room that was dispatched into twice has two jobs, of which the second may raise by design, when it finds the first.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from livekit_doctor.diagnosis.own_lines import is_above
+from livekit_doctor.diagnosis.said import Said, job_of
+from livekit_doctor.diagnosis.times import LEFT_ALONE
+from livekit_doctor.evidence.observations import LogLine
+
+Lines = list[tuple[Said | None, LogLine]]
+
+OF_A_PARTICIPANT = frozenset(
+    {
+        *(Said.SESSION_STARTED, Said.TRACK_PUBLISHED, Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT),
+        *(Said.NEVER_HAD_MEDIA, Said.SIP_HEARD, Said.SIP_UNHEARD),
+    }
+)
+
+_ENDS = (
+    Said.RAISED,
+    Said.EXITED,
+    Said.UNRESPONSIVE,
+    Said.RETURNED,
+    Said.NO_PROCESS,
+    Said.PROCESS_EXITS,
+    Said.JOB_ENDED,
+)
+
+
+def job_of_agent(said: Said | None, line: LogLine) -> str:
+    """Of an agent under the identity that the server gives it."""
+    identity = line.fields.get("participant", "") if said in OF_A_PARTICIPANT and line.log == "server" else ""
+    return identity.removeprefix("agent-") if identity.startswith("agent-AJ_") else ""
+
+
+def beside_another(own: Lines, tolerance: timedelta) -> dict[str, str]:
+    """Each with the job whose agent stayed. `own` are the call's own lines, oldest first."""
+    stayed, first, ended = dict(_stayed(own)), dict[tuple[str, str], LogLine](), dict[str, LogLine]()
+    for said, line in own:
+        if job := job_of(line) or job_of_agent(said, line):
+            first.setdefault((line.file, job), line)
+            if said in _ENDS:
+                ended.setdefault(job, line)
+
+    def is_beside(job: str, other: str) -> bool:
+        """Whether the other's agent was dispatched before this one's, and was there when this one's job was over."""
+        files = {file for file, one in first if one == job and (file, other) in first}
+        before = any(is_above(first[file, other], first[file, job]) for file in files)
+        over = ended.get(job) or next(line for (_, one), line in first.items() if one == job)
+        end = stayed[other]
+        return before and (end is None or _is_before(over, end, tolerance))
+
+    jobs = {job for _, job in first} - stayed.keys()
+    return {job: other for job in jobs for other in stayed if is_beside(job, other)}
+
+
+def _stayed(own: Lines) -> Iterator[tuple[str, LogLine | None]]:
+    """The jobs whose agents were in the room until it was gone, or the phone was, and the line of their end."""
+    there, phones = dict[str, LogLine | None](), list[LogLine]()
+    for said, line in own:
+        job = job_of_agent(said, line)
+        if said is Said.PARTICIPANT_ACTIVE and job:
+            there[job] = None
+        elif said is Said.PARTICIPANT_LEFT and job in there:
+            there[job] = line
+        elif said is Said.PARTICIPANT_LEFT and line.fields.get("kind") == "SIP":
+            phones.append(line)
+        elif said is Said.PROCESS_EXITS and line.fields.get("reason") == "room disconnected":
+            there.setdefault(job_of(line), line)
+    for job, end in there.items():
+        alone = (phone.at - end.at > LEFT_ALONE for phone in phones if end and phone.at and end.at)
+        if not any(alone):
+            yield job, end
+
+
+def _is_before(line: LogLine, other: LogLine, tolerance: timedelta) -> bool:
+    if line.file == other.file:
+        return is_above(line, other)
+    return bool(line.at and other.at and line.zoned and other.zoned) and other.at - line.at > tolerance  # type: ignore[operator]
