@@ -13,12 +13,12 @@ from msgspec import Struct
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because
-from livekit_doctor.diagnosis.dials import names_of
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.lasting import Dated, came_too_late, hung_up, left
 from livekit_doctor.diagnosis.proofs import Clock, Proofs, waited_for_answer
 from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, job_of
 from livekit_doctor.diagnosis.seen import ANSWERED
+from livekit_doctor.diagnosis.stays import WEBHOOKS, names_of
 from livekit_doctor.diagnosis.times import LEFT_ALONE, LOSS_SHOWS_WITHIN, MOMENT, ROOM_CLOSES_AFTER
 from livekit_doctor.diagnosis.transfers import transferred
 from livekit_doctor.evidence.observations import LogLine
@@ -192,7 +192,7 @@ def _lost(call: Call, kind: str) -> Because | None:
     told: list[tuple[datetime, str, Because]] = []
 
     def stayed(at: datetime, names: Iterable[str] = ()) -> bool:
-        return kind == "SIP" and call.dials.phone_stayed(at, names)
+        return kind == "SIP" and call.dials.phone_stayed(at, names, WEBHOOKS)
 
     for line in logs.said(Said.PARTICIPANT_LEFT):
         is_one = logs.is_agent(line) if kind == "AGENT" else logs.is_phone(line)

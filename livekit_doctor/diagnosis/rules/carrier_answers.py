@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue.sip_statuses import Meaning, carrier_words, sip_status
+from livekit_doctor.diagnosis.answer_sources import CarrierAnswer
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.carrier import CarrierAnswer
 from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.proofs import Proofs
