@@ -30,6 +30,7 @@ from livekit_doctor.diagnosis.states import says_phone_failed
 from livekit_doctor.diagnosis.stays import SERVER_LOG, SIP_LOG
 from livekit_doctor.diagnosis.times import DATE_RESOLUTION
 from livekit_doctor.evidence.observations import LogRow, SipCallResult
+from livekit_doctor.evidence.sources import WORKER_LOG
 from livekit_doctor.flow import Step
 
 
@@ -58,6 +59,8 @@ class CarrierAnswer(Struct, frozen=True, kw_only=True):
     number: str = ""
     quoted: bool = False
     """Somebody's sentence quotes it: it may be another call's, and proves nothing of this one."""
+    by_agent: bool = False
+    """The agent's program dialled, and the call's phone is dialled by another (flow.placed_by)."""
     soon: bool = False
     """It is about the call's phone only if it came soon after the phone was dialled: what has it does not say so."""
     component: str | None = None
@@ -140,6 +143,7 @@ def _from_api(attempts: Attempts) -> Iterator[CarrierAnswer]:
             trunk_id=result.trunk_id,
             number=result.number,
             quoted=result.quoted,
+            by_agent=result.read.source.startswith(WORKER_LOG) and call.settings.flow.placed_by != "agent",
         )
 
 

@@ -47,10 +47,13 @@ def _without_further_phones(dials: Dials, answers: list[CarrierAnswer]) -> list[
 
 
 def _is_further(dials: Dials, answer: CarrierAnswer) -> bool:
-    """The call's phone was there before, and stayed; or it and the agent had left before this one was dialled."""
+    """The call's phone was there before, and stayed; or it and the agent had left before this one was dialled; or the
+    agent dialled this one, long after another component had dialled the call's."""
     names = {answer.dial, answer.identity}
     over = answer.started_at is not None and dials.all_had_left(answer.started_at)
-    return over or dials.phone_stayed(answer.at, names, answer.because.source)
+    made = dials.seen.made_by_another if answer.by_agent else None
+    of_agent = made is not None and answer.at - made > dials.answered_within
+    return over or of_agent or dials.phone_stayed(answer.at, names, answer.because.source)
 
 
 def _says_the_same(answer: CarrierAnswer, other: CarrierAnswer) -> bool:
@@ -60,6 +63,7 @@ def _says_the_same(answer: CarrierAnswer, other: CarrierAnswer) -> bool:
 
 _OF_ANOTHER_PHONE = "a phone is known by another source, and when this was is not: it may be about another attempt"
 _AFTER_THE_END = "the call had ended before it, as a row says: it may be another call's"
+_BY_ANOTHER = "another component had dialled the call's phone, as a row says: the agent's dial may be of a further one"
 _DIALLED_SEVERAL_TIMES = "the phone was dialled more than once: it may be the answer to another attempt"
 
 
@@ -131,6 +135,8 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
     later = dials.last - when if dials.last else timedelta(0)
     if answer.component not in (None, SIP_LOG) and later > timedelta(0) and dials.outnumber_failures:
         return replace(answer, earlier=True)
+    if answer.by_agent and seen.made_by_another is not None:
+        return replace(answer, doubt=answer.doubt or _BY_ANOTHER)
     told_later = dials.may_be_told_later(when, answer.component)
     if not own_clock and not answer.doubt and (later > DATE_RESOLUTION or told_later):
         return replace(answer, doubt="a phone was created at about that time: it may have been dialled again after it")

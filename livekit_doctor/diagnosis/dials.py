@@ -128,6 +128,9 @@ class Dials(Struct, frozen=True, dict=True):
         margin = CREATED_AT_ONCE if own_clock else self.seen.tolerance
         if self.last is not None and self.last - at > margin:
             return True
+        talked = self.seen.talked_last if by in (None, SIP_LOG) else None  # of rows it is a doubt
+        if talked is not None and talked - at > self.seen.tolerance:
+            return True
         if any(left - at > LEAVES_WITHIN + self.seen.tolerance for left in self._left) or self.again(at, by):
             return True
         if made_phone:
@@ -212,6 +215,11 @@ class Dials(Struct, frozen=True, dict=True):
         )
         none_now = seen.participants_cover and seen.watched(without) >= SECOND_LOOK
         return none_now or seen.room_live is False or Step.CALL_ENDED in seen.logged
+
+    @property
+    def answered_within(self) -> timedelta:
+        """What takes longer from the dial to its answer is unusual."""
+        return timedelta(seconds=self.seen.settings.flow.allowances.sip_answered.slow_after)
 
     @property
     def _rings(self) -> timedelta:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
-from livekit_doctor.evidence.observations import LogLine, LogRow, Sighting
+from livekit_doctor.evidence.observations import LogLine, LogRow, Sighting, SipCallResult
 from livekit_doctor.flow import Verdict
 from tests.diagnosis.factories import (
     CALL,
@@ -222,3 +222,28 @@ def test_another_source_that_tells_of_the_refusal_without_an_identity() -> None:
 def test_no_sound_of_a_further_phone_before_the_callee_hung_up(over: float) -> None:
     further = [sip(40, "Creating SIP participant", "SCL_2"), sip(46, "Outbound SIP call established", "SCL_2")]
     assert not codes(by_sip(*further, timed_out(77, "SCL_2"), sip(over, "Closing outbound call")))
+
+
+# Who dialled
+
+
+def of_worker(seconds: float, log: str = "worker_log worker.log") -> SipCallResult:
+    source = replace(read(3600, log), clock_at=at(seconds))
+    return SipCallResult(read=source, status=429, twirp_code="resource_exhausted", sip_status_code=486)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "rows", "expected"),
+    [
+        (54, [], []),
+        (9, [], [("sip_ringing", "LKD204", "possible")]),
+        (5, spoke(20), []),
+        (54, [row(53, "sip_participant_created", "agent")], [("sip_ringing", "LKD204", "proven")]),
+    ],
+    ids=["long after the call's", "soon", "somebody talked later", "the agent itself dials"],
+)
+def test_what_the_agent_dialled_where_another_component_had(
+    seconds: float, rows: list[LogRow], expected: list[tuple[str, str, str]]
+) -> None:
+    before = PLACED[:-1] if any(one.state == PLACED[-1].state for one in rows) else PLACED
+    assert found(judge(3600, *before, *rows, of_worker(seconds), row(90, "call_ended"))) == expected
