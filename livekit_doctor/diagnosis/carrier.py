@@ -49,11 +49,16 @@ def _without_further_phones(dials: Dials, answers: list[CarrierAnswer]) -> list[
 def _is_further(dials: Dials, answer: CarrierAnswer) -> bool:
     """The call's phone was there before, and stayed; or it and the agent had left before this one was dialled; or the
     agent dialled this one, long after another component had dialled the call's."""
-    names = {answer.dial, answer.identity}
-    over = answer.started_at is not None and dials.all_had_left(answer.started_at)
+    names, began = {answer.dial, answer.identity}, answer.started_at or dials.began(answer.dial)
+    if began is not None and dials.all_had_left(began):
+        return True
     made = dials.seen.made_by_another if answer.by_agent else None
-    of_agent = made is not None and answer.at - made > dials.answered_within
-    return over or of_agent or dials.phone_stayed(answer.at, names, answer.because.source)
+    if made is not None and answer.at - made > dials.answered_within:
+        return True
+    of_api = answer.component is None and names == {""}
+    return dials.phone_stayed(answer.at, names, answer.because.source, began) or (
+        of_api and dials.accepted_stayed(answer.at)
+    )
 
 
 def _says_the_same(answer: CarrierAnswer, other: CarrierAnswer) -> bool:

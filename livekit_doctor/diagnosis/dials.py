@@ -248,20 +248,29 @@ class Dials(Struct, frozen=True, dict=True):
 
     # Further phones
 
-    def phone_stayed(self, at: datetime, but: Iterable[str] = (), by: str = "") -> bool:
+    def phone_stayed(self, at: datetime, but: Iterable[str] = (), by: str = "", began: datetime | None = None) -> bool:
         """Whether another phone was there before this moment and after it: what became of a further one is not what
-        became of the call. `but`: the identity and the SIP call id of the one that was refused, and `by` the source
-        that says so. Where neither is known the other must have stayed for long: the one that was refused leaves at
-        once."""
+        became of the call. `but`: the identity and the SIP call id of the one that was refused, `by` the source that
+        says so, and `began` when it was dialled, where the other need not have stayed for longer. Where it is not known
+        which was refused, the other must have stayed for long: the one that was refused leaves at once."""
         own = {*but} - {""}
         margin = timedelta(0) if own else LEAVES_WITHIN
+        until = (own and began) or at
         others = (stay for stay in self.stays if stay.came < at and not own & stay.names)
         return any(
-            stay.left - at > margin + (timedelta(0) if own and stay.by == by else self.seen.tolerance)
+            stay.left - until > margin + (timedelta(0) if own and stay.by == by else self.seen.tolerance)
             if stay.left
             else bool(own)
             for stay in others
         )
+
+    def accepted_stayed(self, at: datetime) -> bool:
+        """Whether a phone was there before this moment and after it for which CreateSIPParticipant had succeeded, as
+        the server's log says: an error of that at this moment is of another."""
+        lines = self.logs.said(Said.SIP_ACCEPTED)
+        accepted = {line.fields.get("participant", "") for line in lines if line.at and line.at < at}
+        stays = (stay for stay in self.stays if stay.came < at and stay.names & accepted)
+        return any(stay.left and stay.left - at > self.seen.tolerance for stay in stays)
 
     def all_had_left(self, at: datetime) -> bool:
         """Whether a phone and the agent had left before this moment, by the server's log: what is dialled then, as for

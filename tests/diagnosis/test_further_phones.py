@@ -128,7 +128,7 @@ def test_an_attempt_whose_phone_is_busy_with_the_one_before(before: list[LogRow]
 
 
 def sip(seconds: float, message: str, dial: str = "SCL_callee", **fields: str) -> LogLine:
-    return line("sip", seconds, message, room=ROOM, call_id=dial, participant=dial, **fields)
+    return line("sip", seconds, message, **{"room": ROOM, "call_id": dial, "participant": dial} | fields)
 
 
 def timed_out(seconds: float, dial: str = "SCL_callee") -> LogLine:
@@ -218,6 +218,16 @@ def test_another_source_that_tells_of_the_refusal_without_an_identity() -> None:
     assert not codes(judge(3600, *tells, *files, *lines, subject=Subject(call_id=CALL, room=ROOM)))
 
 
+def accepted(seconds: float, who: str = "callee") -> LogLine:
+    return of_server(seconds, "API SIP.CreateSIPParticipant", who, service="SIP", status="200", duration="0.1")
+
+
+@pytest.mark.parametrize(("lines", "expected"), [([accepted(1)], []), ([], ["LKD204"])], ids=["accepted", "not known"])
+def test_an_error_while_the_phone_was_there_that_was_accepted(lines: list[LogLine], expected: list[str]) -> None:
+    """CreateSIPParticipant had succeeded for it: the error of another call of that is not its."""
+    assert codes(by_server(*lines, of_worker(54, "evidence ticket.txt"), hung_up(61))) == expected
+
+
 @pytest.mark.parametrize("over", [78, 200])
 def test_no_sound_of_a_further_phone_before_the_callee_hung_up(over: float) -> None:
     further = [sip(40, "Creating SIP participant", "SCL_2"), sip(46, "Outbound SIP call established", "SCL_2")]
@@ -247,3 +257,30 @@ def test_what_the_agent_dialled_where_another_component_had(
 ) -> None:
     before = PLACED[:-1] if any(one.state == PLACED[-1].state for one in rows) else PLACED
     assert found(judge(3600, *before, *rows, of_worker(seconds), row(90, "call_ended"))) == expected
+
+
+# Dialled again, after it was answered
+
+
+def failed(seconds: float, dial: str = "SCL_2") -> LogLine:
+    return sip(seconds, "SIP call failed", dial, error="INVITE failed: sip status: 486: Busy here")
+
+
+@pytest.mark.parametrize(
+    ("over", "agent_left", "expected"),
+    [
+        (20, 29, [("sip_ringing", "LKD204", "likely")]),
+        (20, 21, []),
+        (60, 61, []),
+    ],
+    ids=["it broke off", "for a survey", "a further phone"],
+)
+def test_a_dial_that_failed_after_another_was_answered(
+    over: float, agent_left: float, expected: list[tuple[str, str, str]]
+) -> None:
+    again = [sip(25, "Creating SIP participant", "SCL_2"), failed(28)]
+    came = [of_server(0.5, "participant active", "agent-AJ_1"), hung_up(agent_left, "agent-AJ_1", kind="AGENT")]
+    heard = sip(8.1, "track subscribed", participant="agent-AJ_1")
+    lines = [heard, sip(over, "Closing outbound call"), *again]
+    diagnosis = by_sip(*lines, log_file("server", last=900), *came, of_server(100, "room closed", ""))
+    assert found(diagnosis) == expected

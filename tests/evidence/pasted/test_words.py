@@ -417,7 +417,7 @@ def test_a_transfer_that_was_refused(text: str) -> None:
 
 
 _DIALLED = (
-    'Traceback (most recent call last):\n  File "/app/agent.py", line 9, in dial\n    await api.create_sip_participant(r)\n'
+    'Traceback (most recent call last):\n  File "/app/agent.py", line 9, in dial\n    await create_sip_participant(r)\n'
     "livekit.api.twirp_client.TwirpError: TwirpError(code=resource_exhausted, "
     "message=INVITE failed: sip status: 486: Busy here, status=429)"
 )
