@@ -14,13 +14,13 @@ from msgspec import Struct
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because, tracebacks
-from livekit_doctor.diagnosis.dials import names_of
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.lasting import Dated, came_too_late, hung_up, left
 from livekit_doctor.diagnosis.proofs import Clock, Proofs, waited_for_answer
 from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, job_of, meaning
 from livekit_doctor.diagnosis.seen import ANSWERED
 from livekit_doctor.diagnosis.states import LOST
+from livekit_doctor.diagnosis.stays import WEBHOOKS, names_of
 from livekit_doctor.diagnosis.times import LEFT_ALONE, LOSS_SHOWS_WITHIN, MOMENT, ROOM_CLOSES_AFTER
 from livekit_doctor.diagnosis.transfers import may_leave, transferred
 from livekit_doctor.evidence.observations import LogLine
@@ -211,6 +211,7 @@ def _margin(call: Call, one: str, other: str) -> timedelta:
 BY_ITSELF = "CLIENT_REQUEST_LEAVE"
 """Why somebody left who asked to, by the server's word."""
 
+
 def _of_lost_connections(call: Call) -> Iterator[Against]:
     """A phone whose call livekit-sip says it ended in order was not lost. An agent's process that died is taken for
     lost some time after it: the phone may have gone meanwhile."""
@@ -229,7 +230,7 @@ def _lost(call: Call, kind: str) -> Because | None:
     told: list[tuple[datetime, str, Because]] = []
 
     def stayed(at: datetime, names: Iterable[str] = ()) -> bool:
-        return kind == "SIP" and call.dials.phone_stayed(at, names)
+        return kind == "SIP" and call.dials.phone_stayed(at, names, WEBHOOKS)
 
     for line in logs.said(Said.PARTICIPANT_LEFT):
         is_one = logs.is_agent(line) if kind == "AGENT" else logs.is_phone(line)

@@ -4,13 +4,15 @@ from datetime import datetime
 from functools import cached_property
 
 from livekit_doctor.diagnosis import carrier
+from livekit_doctor.diagnosis.answer_sources import NEVER_ANSWERED, Attempts, CarrierAnswer
 from livekit_doctor.diagnosis.component_logs import ComponentLogs
-from livekit_doctor.diagnosis.dials import SIP_LOG, Dials
+from livekit_doctor.diagnosis.dials import Dials
 from livekit_doctor.diagnosis.episodes import is_sought
 from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.diagnosis.row_answers import Refusal, refusal_in
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import Seen
+from livekit_doctor.diagnosis.stays import SIP_LOG
 from livekit_doctor.diagnosis.times import AROUND_DISPATCH, CREATED_AT_ONCE
 from livekit_doctor.diagnosis.workers_over_time import Worker, workers_of
 from livekit_doctor.evidence.observations import DeployedAgent, Dispatch, LogLine, LogRow
@@ -19,9 +21,9 @@ from livekit_doctor.flow import Step
 
 class Call(Seen, frozen=True, dict=True):
     @cached_property
-    def answers(self) -> tuple[carrier.CarrierAnswer, ...]:
+    def answers(self) -> tuple[CarrierAnswer, ...]:
         """How the attempts to dial were answered, oldest first, as far as any source knows."""
-        return carrier.answers(carrier.Attempts(self.dials, self.refusals))
+        return carrier.answers(Attempts(self.dials, self.refusals))
 
     @cached_property
     def dials(self) -> Dials:
@@ -42,11 +44,11 @@ class Call(Seen, frozen=True, dict=True):
         )
 
     @cached_property
-    def denied(self) -> tuple[LogRow, carrier.CarrierAnswer] | None:
+    def denied(self) -> tuple[LogRow, CarrierAnswer] | None:
         """The row that says that the phone was answered, and LiveKit's own word that this dial failed. Some teams log
         the answer when CreateSIPParticipant has returned, which need not have waited for one (fact 20)."""
         row, answer = self.logged.get(Step.SIP_ANSWERED), self.answers[-1] if self.answers else None
-        if row is None or answer is None or answer.kind not in carrier.NEVER_ANSWERED or answer.earlier:
+        if row is None or answer is None or answer.kind not in NEVER_ANSWERED or answer.earlier:
             return None
         began = answer.started_at or self.dials.began(answer.dial)
         own = answer.component in (None, SIP_LOG) and not answer.quoted and answer.when is not None

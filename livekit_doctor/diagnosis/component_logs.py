@@ -117,7 +117,7 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
 
     @cached_property
     def _current(self) -> tuple[tuple[Said | None, LogLine], ...]:
-        earlier = self.latest.earlier_lines | self._ringing_before
+        earlier = self.latest.earlier_lines | self._ringing_before | {id(line) for line in self.answered_before}
         if not earlier:
             return self._own
         return tuple((said, line) for said, line in self._own if id(line) not in earlier)
@@ -135,6 +135,31 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
             elif said is Said.SIP_ESTABLISHED:
                 rang.clear()
         return frozenset(before)
+
+    @cached_property
+    def answered_before(self) -> tuple[LogLine, ...]:
+        """livekit-sip's lines of a phone that was answered, and had left before another was dialled: that failed, and
+        the agent was there to wait for it, which it does not for a survey."""
+        told: dict[str, list[LogLine]] = {}
+        over, began, failed = set[str](), dict[str, LogLine](), set[str]()
+        before: dict[str, set[str]] = {}
+        for said, line in self._own:
+            dial = line.fields.get("call_id", "")
+            if said in (Said.SIP_ESTABLISHED, Said.SIP_OVER):
+                told.setdefault(dial, []).append(line)
+                over |= {dial} if said is Said.SIP_OVER else set()
+            elif said is Said.SIP_CREATING and dial not in began:
+                began[dial], before[dial] = line, set(over)
+            elif said is Said.SIP_FAILED:
+                failed.add(dial)
+        last = next(reversed(began), "")
+        if not last or last not in failed or last in told or not self._agent_left_after(began[last]):
+            return ()
+        return tuple(line for dial in before[last] for line in told[dial])
+
+    def _agent_left_after(self, line: LogLine) -> bool:
+        left = [one.at for one in self.ever_said(Said.PARTICIPANT_LEFT) if one.at and self.is_agent(one)]
+        return bool(left) and line.at is not None and max(left) > line.at
 
     @cached_property
     def latest(self) -> Latest:

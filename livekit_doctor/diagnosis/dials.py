@@ -12,6 +12,7 @@ from livekit_doctor.diagnosis.component_logs import ComponentLogs
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.states import says_phone_failed
+from livekit_doctor.diagnosis.stays import SERVER_LOG, SIP_LOG, Stay, stays_of
 from livekit_doctor.diagnosis.times import (
     CREATED_AT_ONCE,
     DATE_RESOLUTION,
@@ -19,18 +20,8 @@ from livekit_doctor.diagnosis.times import (
     MEDIA_FAILS_WITHIN,
     SECOND_LOOK,
 )
-from livekit_doctor.evidence.observations import LogLine, Participant
+from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Step
-
-SIP_LOG = "sip log"
-
-
-class _Stay(Struct, frozen=True):
-    """From when to when a phone was in the room, by one source; `left` is None where nothing tells of its leaving."""
-
-    names: frozenset[str]
-    came: datetime
-    left: datetime | None
 
 
 class Dials(Struct, frozen=True, dict=True):
@@ -137,6 +128,9 @@ class Dials(Struct, frozen=True, dict=True):
         margin = CREATED_AT_ONCE if own_clock else self.seen.tolerance
         if self.last is not None and self.last - at > margin:
             return True
+        talked = self.seen.talked_last if by in (None, SIP_LOG) else None  # of rows it is a doubt
+        if talked is not None and talked - at > self.seen.tolerance:
+            return True
         if any(left - at > LEAVES_WITHIN + self.seen.tolerance for left in self._left) or self.again(at, by):
             return True
         if made_phone:
@@ -223,6 +217,11 @@ class Dials(Struct, frozen=True, dict=True):
         return none_now or seen.room_live is False or Step.CALL_ENDED in seen.logged
 
     @property
+    def answered_within(self) -> timedelta:
+        """What takes longer from the dial to its answer is unusual."""
+        return timedelta(seconds=self.seen.settings.flow.allowances.sip_answered.slow_after)
+
+    @property
     def _rings(self) -> timedelta:
         return timedelta(seconds=self.seen.settings.flow.allowances.sip_answered.broken_after)
 
@@ -247,65 +246,49 @@ class Dials(Struct, frozen=True, dict=True):
             p.kind == "SIP" for i in left for p in i.participants
         )
 
-    # Phones that stayed
+    # Further phones
 
-    def phone_stayed(self, at: datetime, but: Iterable[str] = ()) -> bool:
-        """Whether another phone was there before this moment and long after it: one that was refused leaves at once,
-        and what became of a further one is not what became of the call. `but`: the identity and the SIP call id of the
-        one that was refused, where they are known; then another counts, too, of whose leaving nothing tells."""
+    def phone_stayed(self, at: datetime, but: Iterable[str] = (), by: str = "", began: datetime | None = None) -> bool:
+        """Whether another phone was there before this moment and after it: what became of a further one is not what
+        became of the call. `but`: the identity and the SIP call id of the one that was refused, `by` the source that
+        says so, and `began` when it was dialled, where the other need not have stayed for longer. Where it is not known
+        which was refused, the other must have stayed for long: the one that was refused leaves at once."""
         own = {*but} - {""}
-        later = at + LEAVES_WITHIN + self.seen.tolerance
-        others = (stay for stay in self._stays if stay.came < at and not own & stay.names)
-        return any(stay.left > later if stay.left else bool(own) for stay in others)
+        margin = timedelta(0) if own else LEAVES_WITHIN
+        until = (own and began) or at
+        others = (stay for stay in self.stays if stay.came < at and not own & stay.names)
+        return any(
+            stay.left - until > margin + (timedelta(0) if own and stay.by == by else self.seen.tolerance)
+            if stay.left
+            else bool(own)
+            for stay in others
+        )
+
+    def accepted_stayed(self, at: datetime) -> bool:
+        """Whether a phone was there before this moment and after it for which CreateSIPParticipant had succeeded, as
+        the server's log says: an error of that at this moment is of another."""
+        lines = self.logs.said(Said.SIP_ACCEPTED)
+        accepted = {line.fields.get("participant", "") for line in lines if line.at and line.at < at}
+        stays = (stay for stay in self.stays if stay.came < at and stay.names & accepted)
+        return any(stay.left and stay.left - at > self.seen.tolerance for stay in stays)
+
+    def all_had_left(self, at: datetime) -> bool:
+        """Whether a phone and the agent had left before this moment, by the server's log: what is dialled then, as for
+        a survey, nobody waits for."""
+        logs = self.logs
+        lines = [line for line in logs.said(Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT) if logs.is_agent(line)]
+        gone = bool(lines) and meaning(lines[-1]) is Said.PARTICIPANT_LEFT and lines[-1].at is not None
+        stays = (stay for stay in self.stays if stay.by == SERVER_LOG)
+        return gone and lines[-1].at < at and any(stay.left and stay.left < at for stay in stays)  # type: ignore[operator]
 
     @cached_property
-    def _stays(self) -> tuple[_Stay, ...]:
-        return (*self._stays_by_server(), *self._stays_by_sip(), *self._stays_by_webhooks())
-
-    def _stays_by_server(self) -> Iterator[_Stay]:
-        came: dict[str, datetime] = {}
-        for line in self.logs.said(Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT):
-            identity = line.fields.get("participant", "")
-            if line.at is None or not line.zoned:
-                continue
-            if meaning(line) is Said.PARTICIPANT_ACTIVE:
-                came[identity] = line.at
-            elif line.fields.get("kind") == "SIP" and identity in came:
-                yield _Stay(frozenset({identity}), came.pop(identity), line.at)
-
-    def _stays_by_sip(self) -> Iterator[_Stay]:
-        """From the answer on."""
-        lines = self.logs.said(Said.SIP_ESTABLISHED, Said.SIP_OVER, Said.SIP_MEDIA_TIMEOUT, Said.TRANSFERRED)
-        answered: dict[str, LogLine] = {}
-        for line in lines:
-            dial = line.fields.get("call_id", "")
-            if line.log != "sip" or not dial or line.at is None or not line.zoned:
-                continue
-            if meaning(line) is Said.SIP_ESTABLISHED:
-                answered.setdefault(dial, line)
-            elif dial in answered:
-                yield _stay_of(answered.pop(dial), line.at)
-        yield from (_stay_of(line, None) for line in answered.values())
-
-    def _stays_by_webhooks(self) -> Iterator[_Stay]:
-        came: dict[str, tuple[datetime, Participant]] = {}
-        for item in self.seen.sightings:
-            for phone in item.participants if item.event else ():
-                at = phone.joined_at or item.at
-                if phone.kind != "SIP" or at is None:
-                    continue
-                came.setdefault(phone.sid, (at, phone))
-                if item.event == "participant_left" and item.at:
-                    yield _Stay(names_of(phone), came.pop(phone.sid)[0], item.at)
-        yield from (_Stay(names_of(phone), at, None) for at, phone in came.values())
+    def stays(self) -> tuple[Stay, ...]:
+        return stays_of(self.seen, self.logs)
 
 
-def _stay_of(answered: LogLine, left: datetime | None) -> _Stay:
-    assert answered.at is not None
-    names = (answered.fields.get("call_id", ""), answered.fields.get("participant", ""))
-    return _Stay(frozenset(names) - {""}, answered.at, left)
-
-
-def names_of(phone: Participant) -> frozenset[str]:
-    """By what a phone is known: its identity, and the SIP call id of its dial."""
-    return frozenset({phone.identity, phone.attributes.get("sip.callID", "")}) - {""}
+def took(line: LogLine) -> timedelta:
+    """How long a request of the API took, by the server's log; nothing where that does not say so."""
+    try:
+        return timedelta(seconds=float(line.fields.get("duration", "")))
+    except (ValueError, OverflowError):
+        return timedelta(0)

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.dials import SIP_LOG
 from livekit_doctor.diagnosis.proofs import Clock, Proofs
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import ANSWERED
 from livekit_doctor.diagnosis.states import Who
+from livekit_doctor.diagnosis.stays import SIP_LOG
 from livekit_doctor.diagnosis.times import LEFT_ALONE, MEDIA_FAILS_WITHIN, ROOM_CLOSES_AFTER
 from livekit_doctor.evidence.observations import ParticipantList, Sighting
 from livekit_doctor.flow import Step

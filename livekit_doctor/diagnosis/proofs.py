@@ -10,6 +10,7 @@ from msgspec import Struct
 from livekit_doctor.diagnosis.beside import OF_A_PARTICIPANT
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.dial_errors import DIALED, Kind
+from livekit_doctor.diagnosis.dials import took
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import ANSWERED, RANG, agent_name_of
 from livekit_doctor.diagnosis.seen_room import declined, taken
@@ -131,10 +132,7 @@ def _is_whose_step(call: Call, step: Step, line: LogLine) -> bool:
 
 def waited_for_answer(line: LogLine) -> bool:
     """Whether CreateSIPParticipant returned only once the phone was answered. Else it does so at once (fact 20)."""
-    try:
-        return float(line.fields.get("duration", "")) >= RETURNS_WITHIN.total_seconds()
-    except ValueError:
-        return False
+    return took(line) >= RETURNS_WITHIN
 
 
 def _is_by_team(line: LogLine) -> bool:

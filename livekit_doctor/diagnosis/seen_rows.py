@@ -16,6 +16,9 @@ from livekit_doctor.evidence.observations.told import webhook_named
 from livekit_doctor.flow import LEGS, Leg, Step
 from livekit_doctor.settings import Settings
 
+_OWN_STEPS = (Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED, Step.AGENT_AUDIO)
+"""What an agent logs of itself."""
+
 
 class RowsSeen(Struct, frozen=True, dict=True):
     setup: Setup
@@ -120,10 +123,17 @@ class RowsSeen(Struct, frozen=True, dict=True):
     @cached_property
     def _only_agents(self) -> frozenset[str]:
         """The components that log the agent's own steps, and none of placing the call."""
-        own = (Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED, Step.AGENT_AUDIO)
         steps = [(row.source, self.step_of_state[row.state]) for row in self.rows]
-        placing = {source for source, step in steps if step not in (None, Step.CALL_ENDED, *own)}
-        return frozenset({source for source, step in steps if step in own} - placing)
+        placing = {source for source, step in steps if step not in (None, Step.CALL_ENDED, *_OWN_STEPS)}
+        return frozenset({source for source, step in steps if step in _OWN_STEPS} - placing)
+
+    @cached_property
+    def made_by_another(self) -> datetime | None:
+        """When a component that logs none of the agent's own steps last logged that the phone was dialled."""
+        steps = [(row, self.step_of_state[row.state]) for row in self.rows]
+        agents = {row.source for row, step in steps if step in _OWN_STEPS}
+        made = (row.at for row, step in steps if step is Step.SIP_PARTICIPANT_CREATED and row.source not in agents)
+        return max(made, default=None)
 
     @cached_property
     def agent_logged_last(self) -> datetime | None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from livekit_doctor.catalogue.sip_statuses import registered, sip_status
 from livekit_doctor.diagnosis import carrier
-from livekit_doctor.diagnosis.carrier import CarrierAnswer
+from livekit_doctor.diagnosis.answer_sources import CarrierAnswer
 from livekit_doctor.diagnosis.dial_errors import Kind, kind_of, own_words, sip_status_in
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.result import Diagnosis

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
-from livekit_doctor.evidence.observations import LogLine, LogRow, Sighting
+from livekit_doctor.evidence.observations import LogLine, LogRow, Sighting, SipCallResult
 from livekit_doctor.flow import Verdict
 from tests.diagnosis.factories import (
     CALL,
@@ -23,6 +23,7 @@ from tests.diagnosis.factories import (
     read,
     row,
     rows_only,
+    server_line,
 )
 
 DAY = 86_400.0
@@ -127,7 +128,7 @@ def test_an_attempt_whose_phone_is_busy_with_the_one_before(before: list[LogRow]
 
 
 def sip(seconds: float, message: str, dial: str = "SCL_callee", **fields: str) -> LogLine:
-    return line("sip", seconds, message, room=ROOM, call_id=dial, participant=dial, **fields)
+    return line("sip", seconds, message, **{"room": ROOM, "call_id": dial, "participant": dial} | fields)
 
 
 def timed_out(seconds: float, dial: str = "SCL_callee") -> LogLine:
@@ -162,3 +163,124 @@ def test_the_sound_of_a_further_phone() -> None:
 def test_a_webhook_that_says_that_media_failed(left: float, found_codes: list[str]) -> None:
     hooks = [AGENT, CAME, of_callee(left, "participant_left", "MEDIA_FAILURE", "active")]
     assert codes(judge(3600, *PLACED, row(8, "sip_answered"), *hooks)) == found_codes
+
+
+# Whose dial failed, by the logs
+
+
+def of_server(seconds: float, message: str, who: str = "callee", **fields: str) -> LogLine:
+    return server_line(seconds, message, participant=who, agent_name="", **fields)
+
+
+def hung_up(seconds: float, who: str = "callee", reason: str = "CLIENT_REQUEST_LEAVE", kind: str = "SIP") -> LogLine:
+    return of_server(seconds, "participant closing", who, kind=kind, reason=reason)
+
+
+def refused(seconds: float, who: str = "other", error: str = "INVITE failed: sip status: 486: Busy here") -> LogLine:
+    took = {"duration": "4"} if "486" in error else {}
+    return of_server(seconds, "API SIP.CreateSIPParticipant", who, service="SIP", status="429", error=error, **took)
+
+
+def by_server(*lines: LogLine, opened: bool = True) -> Diagnosis:
+    of_agent = [of_server(0.5, "participant active", "agent-AJ_1"), of_server(1, "participant active")]
+    begun = [of_server(0, "selected node for room", ""), *of_agent] if opened else []
+    end = of_server(100, "room closed", "")
+    return judge(3600, log_file("server", last=900), *begun, *lines, end, subject=Subject(room=ROOM))
+
+
+@pytest.mark.parametrize("end", [54.5, 56, 61, 66])
+@pytest.mark.parametrize("error", ["INVITE failed: sip status: 486: Busy here", "requested sip trunk does not exist"])
+def test_a_further_phone_that_was_refused_shortly_before_the_callee_hung_up(end: float, error: str) -> None:
+    """The log has the identity of each: which was refused is known, however soon the other left."""
+    assert not codes(by_server(refused(54, error=error), hung_up(end)))
+    assert not codes(by_server(refused(54, error=error), hung_up(end), opened=False))
+
+
+@pytest.mark.parametrize(
+    "callee",
+    [hung_up(20), hung_up(54.5, reason="USER_UNAVAILABLE"), hung_up(54.5, "other")],
+    ids=["had left before", "was never answered", "was the one that was refused"],
+)
+def test_the_phone_that_was_refused_is_the_calls(callee: LogLine) -> None:
+    assert found(by_server(refused(54), callee)) == [("sip_ringing", "LKD204", "proven")]
+
+
+@pytest.mark.parametrize(("agent_left", "expected"), [(67.5, []), (75, ["LKD204"])], ids=["for a survey", "again"])
+def test_what_is_dialled_when_agent_and_phone_had_left(agent_left: float, expected: list[str]) -> None:
+    agent_gone = hung_up(agent_left, "agent-AJ_1", kind="AGENT")
+    assert codes(by_server(hung_up(67), agent_gone, refused(74))) == expected
+
+
+def test_another_source_that_tells_of_the_refusal_without_an_identity() -> None:
+    tells = [*PLACED, row(54.2, "sip_failed", metadata=BUSY), row(66, "call_ended")]
+    lines = [of_server(1, "participant active"), refused(54), hung_up(61)]
+    files = log_file("server", last=900), of_server(0, "selected node for room", "")
+    assert not codes(judge(3600, *tells, *files, *lines, subject=Subject(call_id=CALL, room=ROOM)))
+
+
+def accepted(seconds: float, who: str = "callee") -> LogLine:
+    return of_server(seconds, "API SIP.CreateSIPParticipant", who, service="SIP", status="200", duration="0.1")
+
+
+@pytest.mark.parametrize(("lines", "expected"), [([accepted(1)], []), ([], ["LKD204"])], ids=["accepted", "not known"])
+def test_an_error_while_the_phone_was_there_that_was_accepted(lines: list[LogLine], expected: list[str]) -> None:
+    """CreateSIPParticipant had succeeded for it: the error of another call of that is not its."""
+    assert codes(by_server(*lines, of_worker(54, "evidence ticket.txt"), hung_up(61))) == expected
+
+
+@pytest.mark.parametrize("over", [78, 200])
+def test_no_sound_of_a_further_phone_before_the_callee_hung_up(over: float) -> None:
+    further = [sip(40, "Creating SIP participant", "SCL_2"), sip(46, "Outbound SIP call established", "SCL_2")]
+    assert not codes(by_sip(*further, timed_out(77, "SCL_2"), sip(over, "Closing outbound call")))
+
+
+# Who dialled
+
+
+def of_worker(seconds: float, log: str = "worker_log worker.log") -> SipCallResult:
+    source = replace(read(3600, log), clock_at=at(seconds))
+    return SipCallResult(read=source, status=429, twirp_code="resource_exhausted", sip_status_code=486)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "rows", "expected"),
+    [
+        (54, [], []),
+        (9, [], [("sip_ringing", "LKD204", "possible")]),
+        (5, spoke(20), []),
+        (54, [row(53, "sip_participant_created", "agent")], [("sip_ringing", "LKD204", "proven")]),
+    ],
+    ids=["long after the call's", "soon", "somebody talked later", "the agent itself dials"],
+)
+def test_what_the_agent_dialled_where_another_component_had(
+    seconds: float, rows: list[LogRow], expected: list[tuple[str, str, str]]
+) -> None:
+    before = PLACED[:-1] if any(one.state == PLACED[-1].state for one in rows) else PLACED
+    assert found(judge(3600, *before, *rows, of_worker(seconds), row(90, "call_ended"))) == expected
+
+
+# Dialled again, after it was answered
+
+
+def failed(seconds: float, dial: str = "SCL_2") -> LogLine:
+    return sip(seconds, "SIP call failed", dial, error="INVITE failed: sip status: 486: Busy here")
+
+
+@pytest.mark.parametrize(
+    ("over", "agent_left", "expected"),
+    [
+        (20, 29, [("sip_ringing", "LKD204", "likely")]),
+        (20, 21, []),
+        (60, 61, []),
+    ],
+    ids=["it broke off", "for a survey", "a further phone"],
+)
+def test_a_dial_that_failed_after_another_was_answered(
+    over: float, agent_left: float, expected: list[tuple[str, str, str]]
+) -> None:
+    again = [sip(25, "Creating SIP participant", "SCL_2"), failed(28)]
+    came = [of_server(0.5, "participant active", "agent-AJ_1"), hung_up(agent_left, "agent-AJ_1", kind="AGENT")]
+    heard = sip(8.1, "track subscribed", participant="agent-AJ_1")
+    lines = [heard, sip(over, "Closing outbound call"), *again]
+    diagnosis = by_sip(*lines, log_file("server", last=900), *came, of_server(100, "room closed", ""))
+    assert found(diagnosis) == expected

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue.sip_statuses import Meaning, carrier_words, sip_status
+from livekit_doctor.diagnosis.answer_sources import CarrierAnswer
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.carrier import CarrierAnswer
 from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.proofs import Proofs
@@ -329,6 +329,11 @@ def _against_a_row(call: Call) -> Iterator[Because]:
         yield Because(source=row.read.source, at=row.at, text=text)
 
 
+def _answered_before(call: Call) -> Iterator[Because]:
+    for line in call.component_logs.answered_before[:1]:
+        yield Because(source="sip log", at=line.at, text="an earlier dial was answered, and had ended before this one")
+
+
 def _others(call: Call, code: str) -> set[str]:
     """What other answers say that are not known to be an earlier attempt's: of undated ones nobody knows the order."""
     return {CODES[other.kind] for other in call.answers if other.kind in CODES and not other.earlier} - {code}
@@ -350,14 +355,15 @@ def _exact(
     others = _others(call, code)
     doubts = (*((QUOTED,) if answer.quoted else ()), *_of_another_attempt(call, proofs, answer))
     candidates = others or (catalogue.get(code).candidates if doubts else ())
-    unsure = bool(others) or answer.open_end or call.denied is not None
+    against = (*_against_a_row(call), *_answered_before(call))
+    unsure = bool(others) or answer.open_end or bool(against)
     return Finding(
         code=code,
         step=step,
         confidence=Confidence.POSSIBLE if doubts else Confidence.LIKELY if unsure else Confidence.PROVEN,
         because=(
             answer.because,
-            *_against_a_row(call),
+            *against,
             *doubts,
             *(because or ()),
             *((NOT_THE_LAST,) if answer.open_end else ()),

@@ -13,6 +13,7 @@ from livekit_doctor.diagnosis.own_lines import is_above
 from livekit_doctor.diagnosis.proofs import Proofs, first_by_livekit
 from livekit_doctor.diagnosis.rules.looks import finding
 from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.stays import SIP_LOG
 from livekit_doctor.diagnosis.times import SILENT_FOR
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Confidence, Step
@@ -39,7 +40,7 @@ def _had_sound(call: Call, answered: LogLine, ended: LogLine) -> bool:
     if answered.at is None or ended.at is None:
         return False
     dial, identity = ended.fields.get("call_id", ""), ended.fields.get("participant", "")
-    further = bool(identity) and call.dials.phone_stayed(ended.at, (dial, identity))
+    further = bool(identity) and call.dials.phone_stayed(ended.at, (dial, identity), SIP_LOG)
     return further or call.dials.sound_had_come(answered.at, ended.at)
 
 

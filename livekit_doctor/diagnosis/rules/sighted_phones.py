@@ -4,9 +4,9 @@ from datetime import datetime
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.dial_errors import DIALED
-from livekit_doctor.diagnosis.dials import names_of
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.diagnosis.stays import WEBHOOKS, names_of
 from livekit_doctor.diagnosis.times import DATE_RESOLUTION
 from livekit_doctor.evidence.observations import Participant
 from livekit_doctor.flow import Confidence, Step
@@ -32,7 +32,7 @@ def phone_left(call: Call, proofs: Proofs) -> Finding | None:
         phones = [p for p in item.participants if p.kind == "SIP" and not p.attributes.get("sip.ruleID")]
         if item.at is not None and _dialled_after(call, item.at):
             return None
-        if item.at is not None and phones and call.dials.phone_stayed(item.at, names_of(phones[0])):
+        if item.at is not None and phones and call.dials.phone_stayed(item.at, names_of(phones[0]), WEBHOOKS):
             continue  # a supervisor's, or the second number of two that were dialled at once
         if item.left_because in _REASONS and phones and not (answered and item.left_because != "MEDIA_FAILURE"):
             if item.left_because == "MEDIA_FAILURE" and item.at and _had_sound(call, proofs, phones[0], item.at):

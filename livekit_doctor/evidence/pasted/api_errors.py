@@ -102,6 +102,9 @@ _OF_SIP = re.compile(
 """Words that only CreateSIPParticipant answers; others it shares with all methods."""
 _TRANSFER = "TransferSIPParticipant"
 _TRANSFERS = re.compile(r"SIP transfer|transfer(?:ring)?[ _]?(?:failed|error|sip|call|participant|to\b)", re.IGNORECASE)
+_FURTHER_PHONE = re.compile(r"exception occurred while executing tool|could not dial human agent|\bwarm_transfer\.py")
+"""livekit-agents' own words (1.8.9) of a dial by a tool of the model, which runs while somebody talks, and by its warm
+transfer."""
 _OF_SERVER = re.compile(r"error handling request|\bAPI (?:RoomService|AgentDispatchService|SIP)\.\w+\s+\{")
 """livekit-server's own line of a request: it is one of its log, and says whose request it was."""
 _NEAR = 25
@@ -297,9 +300,9 @@ class _Lines:
 
 
 def _observation(error: _Error, excerpt: Excerpt, context: Context) -> Observation | None:
-    """None of a transfer's, which says nothing of how the call came about."""
+    """None of a transfer's, nor of a further phone's, which say nothing of how the call came about."""
     method, status = _method(error, excerpt), error.status or _status(error, excerpt)
-    if method == _TRANSFER:
+    if method == _TRANSFER or _FURTHER_PHONE.search(_logged(error, excerpt)):
         return None
     message = shortened(redact_text(error.message), 600)
     sip_status = error.meta.get("sip_status_code", "")
@@ -325,6 +328,13 @@ def _observation(error: _Error, excerpt: Excerpt, context: Context) -> Observati
         sip_status=shortened(redact_text(error.meta.get("sip_status", "")), 80),
         quoted=error.quoted,
     )
+
+
+def _logged(error: _Error, excerpt: Excerpt) -> str:
+    """The lines of an error, with its traceback and the line above that."""
+    above = range(error.first, max(-1, error.first - _NEAR), -1)
+    begun = next((number for number in above if "Traceback (most recent" in excerpt.lines[number]), error.first)
+    return "\n".join(excerpt.lines[begun - (0 < begun < error.first) : error.last + 1])
 
 
 def _dated(context: Context, at: datetime | None) -> Read:

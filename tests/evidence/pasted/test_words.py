@@ -416,6 +416,20 @@ def test_a_transfer_that_was_refused(text: str) -> None:
     assert recognised(text)["lines"] <= text.count("\n")
 
 
+_DIALLED = (
+    'Traceback (most recent call last):\n  File "/app/agent.py", line 9, in dial\n    await create_sip_participant(r)\n'
+    "livekit.api.twirp_client.TwirpError: TwirpError(code=resource_exhausted, "
+    "message=INVITE failed: sip status: 486: Busy here, status=429)"
+)
+
+
+@pytest.mark.parametrize("log", ["exception occurred while executing tool", "could not dial human agent"])
+def test_what_a_tool_of_the_model_dialled(log: str) -> None:
+    """It runs while somebody talks: it is a further phone's. What is logged above it is not of it."""
+    assert not pasted(f"ERROR livekit.agents {log}\n{_DIALLED}").broken
+    assert found(pasted(f"ERROR livekit.agents {log}\nERROR acme the dial failed\n{_DIALLED}"), "LKD204")
+
+
 def test_a_trunk_that_livekit_cloud_does_not_find() -> None:
     assert found(pasted("create_sip_participant failed: object cannot be found"), "LKD201")
     assert not pasted("delete_room failed: object cannot be found").broken

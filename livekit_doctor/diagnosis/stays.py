@@ -1,0 +1,91 @@
+"""From when to when the phones of a call were in its room, by each source. Those of which it is known that they were
+never answered are left out."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from livekit_doctor.diagnosis.component_logs import ComponentLogs
+from livekit_doctor.diagnosis.said import Said, meaning
+from livekit_doctor.diagnosis.seen import Seen
+from livekit_doctor.evidence.observations import LogLine, Participant
+
+SERVER_LOG = "server log"
+SIP_LOG = "sip log"
+WEBHOOKS = "webhooks"
+
+_UNANSWERED = frozenset({"USER_REJECTED", "USER_UNAVAILABLE", "SIP_TRUNK_FAILURE", "SIP_PROTOCOL_FAILURE"})
+"""Why a phone left that had not been answered (livekit-protocol, DisconnectReason)."""
+
+_BEFORE_THE_LOG = datetime.min.replace(tzinfo=UTC)
+
+
+class Stay(Struct, frozen=True):
+    """`left` is None where nothing tells of its leaving; `by` is the source, which has one clock."""
+
+    names: frozenset[str]
+    came: datetime
+    left: datetime | None
+    by: str
+
+
+def stays_of(seen: Seen, logs: ComponentLogs) -> tuple[Stay, ...]:
+    return (*_by_server(logs), *_by_sip(logs), *_by_webhooks(seen))
+
+
+def names_of(phone: Participant) -> frozenset[str]:
+    """By what a phone is known: its identity, and the SIP call id of its dial."""
+    return frozenset({phone.identity, phone.attributes.get("sip.callID", "")}) - {""}
+
+
+def _by_server(logs: ComponentLogs) -> Iterator[Stay]:
+    """One that the log has leave, and not come, had come before the log begins, if that has no opening of the room."""
+    before = None if logs.ever_said(Said.ROOM_OPENED) else _BEFORE_THE_LOG
+    there: dict[str, datetime] = {}
+    for line in logs.said(Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT):
+        identity = line.fields.get("participant", "")
+        if line.at is None or not line.zoned:
+            continue
+        if meaning(line) is Said.PARTICIPANT_ACTIVE:
+            there[identity] = line.at
+            continue
+        came = there.pop(identity, before)
+        if line.fields.get("kind") == "SIP" and came and line.fields.get("reason") not in _UNANSWERED:
+            yield Stay(frozenset({identity}), came, line.at, SERVER_LOG)
+
+
+def _by_sip(logs: ComponentLogs) -> Iterator[Stay]:
+    """From the answer on."""
+    lines = logs.said(Said.SIP_ESTABLISHED, Said.SIP_OVER, Said.SIP_MEDIA_TIMEOUT, Said.TRANSFERRED)
+    answered: dict[str, LogLine] = {}
+    for line in lines:
+        dial = line.fields.get("call_id", "")
+        if line.log != "sip" or not dial or line.at is None or not line.zoned:
+            continue
+        if meaning(line) is Said.SIP_ESTABLISHED:
+            answered.setdefault(dial, line)
+        elif dial in answered:
+            yield _from(answered.pop(dial), line.at)
+    yield from (_from(line, None) for line in answered.values())
+
+
+def _from(answered: LogLine, left: datetime | None) -> Stay:
+    assert answered.at is not None
+    names = (answered.fields.get("call_id", ""), answered.fields.get("participant", ""))
+    return Stay(frozenset(names) - {""}, answered.at, left, SIP_LOG)
+
+
+def _by_webhooks(seen: Seen) -> Iterator[Stay]:
+    came: dict[str, tuple[datetime, Participant]] = {}
+    for item in seen.sightings:
+        for phone in item.participants if item.event else ():
+            at = phone.joined_at or item.at
+            if phone.kind != "SIP" or at is None:
+                continue
+            came.setdefault(phone.sid, (at, phone))
+            if item.event == "participant_left" and item.at:
+                joined = came.pop(phone.sid)[0]
+                if item.left_because not in _UNANSWERED:
+                    yield Stay(names_of(phone), joined, item.at, WEBHOOKS)
+    yield from (Stay(names_of(phone), at, None, WEBHOOKS) for at, phone in came.values())
