@@ -96,7 +96,8 @@ class Said(StrEnum):
     PROCESS_DIED = auto()
     """A process for jobs broke down; whose it was the line does not say (Node's)."""
     UNRESPONSIVE = auto()
-    """A job's process did not answer, and is killed. One that answers late, "job executor is unresponsive", goes on."""
+    """A job's process did not answer, and is killed. Of one that answers late, the line has no such words, or the
+    delay."""
     SLOW_TO_CONNECT = auto()
     SESSION_CLOSED = auto()
     """The agent's session ends, since the participant that it was for left the room that both were in."""
@@ -164,6 +165,11 @@ def _since_media_failed(line: LogLine) -> bool:
 def _of_job(line: LogLine) -> bool:
     """Not the process that a worker keeps warm, which may exit with 255 at any time (fact 12)."""
     return bool(line.fields.get("job_id"))
+
+
+def _did_not_answer(line: LogLine) -> bool:
+    """Not one that answered late; older releases, and Node's, say that in the same words, with the delay."""
+    return "delay" not in line.fields and "delay" not in line.message
 
 
 def _gave_up(line: LogLine) -> bool:
@@ -251,8 +257,8 @@ MEANINGS = (
     _Meaning("worker", "job crashed", Said.EXITED),
     _Meaning("worker", "process exiting", Said.PROCESS_EXITS, _of_job),
     _Meaning("worker", "job exiting", Said.PROCESS_EXITS, _of_job),
-    _Meaning("worker", "process is unresponsive", Said.UNRESPONSIVE, _of_job),
-    _Meaning("worker", "job is unresponsive", Said.UNRESPONSIVE),
+    _Meaning("worker", "process is unresponsive, killing", Said.UNRESPONSIVE, _of_job),
+    _Meaning("worker", "job is unresponsive", Said.UNRESPONSIVE, _did_not_answer),
     _Meaning("worker", "closing agent session due to participant disconnect", Said.SESSION_CLOSED),
     _Meaning("worker", "AgentSession is closing due to unrecoverable error", Said.SESSION_BROKE),
     _Meaning("sip", "creating sip participant", Said.SIP_CREATING),
