@@ -172,6 +172,16 @@ def test_a_room_that_was_deleted_when_the_agent_had_raised() -> None:
     assert by_the_logs(HUNG_UP, *LEFT, broke(60.3, "process exiting", reason="room disconnected")) is HEALTHY
 
 
+def test_a_process_whose_agent_left_in_order_long_after_it_was_killed() -> None:
+    """One of the two is not so: a process that is dead is taken out of the room as one that was lost."""
+    killed, agent = broke(20, WORDS[0]), "agent-AJ_uN4vB8sK1rTy"
+    assert by_the_logs(HUNG_UP, LEFT[0], gone(80, agent, "ROOM_CLOSED"), killed) is NO_FAULT_SEEN
+    lost = (HUNG_UP, LEFT[0], gone(38, agent, "PEER_CONNECTION_DISCONNECTED"), killed)
+    assert found(judge(900, *TOGETHER, ASKED, *lost, settings=HERE)) == LIKELY
+    raised = (HUNG_UP, LEFT[0], gone(80, agent, "ROOM_CLOSED"), broke(20, WORDS[2]))
+    assert found(judge(900, *TOGETHER, ASKED, *raised, settings=HERE)) == LIKELY, "it may have been there, silent"
+
+
 def test_a_job_that_failed_by_the_server_while_the_phone_was_there() -> None:
     failed = server_line(40, "job ended", status="JS_FAILED", error="process exited")
     diagnosis = judge(900, *TOGETHER, HUNG_UP, gone(60.1, "sip_1"), failed, settings=HERE)
