@@ -90,7 +90,8 @@ class Said(StrEnum):
     """As a span of livekit-agents tells it."""
     RAISED = auto()
     EXITED = auto()
-    """A job's process ended with an exit code other than 0."""
+    """A job's process ended with an exit code other than 0, or was killed for its memory: of one that the worker
+    kills, there is no line of its exit code."""
     CRASHING = auto()
     """What runs the worker says that its container ends again and again."""
     PROCESS_DIED = auto()
@@ -252,6 +253,8 @@ MEANINGS = (
     _Meaning("worker", "job process exited unexpectedly", Said.PROCESS_DIED),
     _Meaning("worker", "the container was killed", Said.PROCESS_DIED),
     _Meaning("worker", "the container ends again and again", Said.CRASHING),
+    _Meaning("worker", "job process exceeded memory limit", Said.EXITED, _of_job),
+    _Meaning("worker", "process exceeded memory limit", Said.EXITED, _of_job),
     _Meaning("worker", "job process exceeded memory limit", Said.PROCESS_DIED),
     _Meaning("worker", "process exceeded memory limit", Said.PROCESS_DIED),
     _Meaning("worker", "job crashed", Said.EXITED),
@@ -274,6 +277,7 @@ MEANINGS = (
     _Meaning("sip", "signaling timestamps", Said.SIP_RANG, lambda line: "invite_to_ringing_ms" in line.fields),
     _Meaning("sip", "outbound sip call established", Said.SIP_ESTABLISHED),
     _Meaning("sip", "closing outbound call", Said.SIP_OVER),
+    _Meaning("sip", "bye from remote", Said.SIP_OVER),
     _Meaning("sip", "sip call ended", Said.SIP_MEDIA_TIMEOUT, _since_media_failed),
     _Meaning("sip", "sip call ended", Said.SIP_OVER),
     _Meaning("sip", "track subscribed", Said.SIP_HEARD, lambda line: line.fields.get("kind", "audio") == "audio"),

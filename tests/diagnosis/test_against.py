@@ -110,6 +110,7 @@ WORDS = (
     "unhandled exception while running the job task",
     "job process exited unexpectedly",
     "error in entry function",
+    "job process exceeded memory limit, killing it",
 )
 
 
@@ -170,6 +171,16 @@ def test_a_room_that_was_deleted_when_the_agent_had_raised() -> None:
     for raised in (broke(59.8, WORDS[2]), broke(60.3, "process exiting", reason="job crashed")):
         assert by_the_logs(HUNG_UP, *LEFT, raised) is NO_FAULT_SEEN
     assert by_the_logs(HUNG_UP, *LEFT, broke(60.3, "process exiting", reason="room disconnected")) is HEALTHY
+
+
+@pytest.mark.parametrize("words", ["BYE from remote", "Closing outbound call"])
+def test_a_phone_whose_hanging_up_livekit_sip_alone_tells(words: str) -> None:
+    """By the server's log the agent was gone long before; or so soon before that it had said goodbye."""
+    bye = line("sip", 60, words, room=ROOM, call_id="SCL_1", participant="sip_1")
+    lost = gone(41, "agent-AJ_uN4vB8sK1rTy", "PEER_CONNECTION_DISCONNECTED")
+    assert found(judge(900, *TOGETHER, ASKED, bye, lost, settings=HERE)) == LIKELY
+    for seconds in (52, 62):
+        assert by_the_logs(bye, gone(seconds, "agent-AJ_uN4vB8sK1rTy")) in (HEALTHY, NO_FAULT_SEEN)
 
 
 def test_a_process_whose_agent_left_in_order_long_after_it_was_killed() -> None:

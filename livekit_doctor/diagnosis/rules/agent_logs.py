@@ -245,11 +245,11 @@ RULES = (
 
 
 def _killed(exited: tuple[LogLine, ...]) -> bool:
-    """A signal that the process did not ask for ended it: Python reports signal 9 as exit code -9."""
+    """A signal that the process did not ask for ended it, the worker's too: Python reports signal 9 as exit code -9."""
     return any(_SIGNAL.search(line.message) for line in exited)
 
 
-_SIGNAL = re.compile(r"exit code (?:-\d+|137|139|134)\b")
+_SIGNAL = re.compile(r"exit code (?:-\d+|137|139|134)\b|memory limit")
 
 
 def _agent_was_there(call: Call, proofs: Proofs) -> bool:
