@@ -212,12 +212,45 @@ def test_one_that_does_not_answer_is_killed(killed: str) -> None:
     assert found(pasted(f"{ASKED}\n{killed}"), "LKD415")
 
 
-def test_an_agent_that_is_said_to_be_slow() -> None:
-    """It may have come after that, as slow agents of good calls do: the line alone breaks nothing."""
-    slow = worker_line('The room connection was not established within 10 seconds {"job_id": "AJ_NZkzrmtKEmHG"}')
-    assert not pasted(f"{ASKED}\n{slow}").broken
-    later = worker_line('process exiting {"job_id": "AJ_NZkzrmtKEmHG"}', "INFO", "13:57:00,001")
-    assert not pasted(f"{ASKED}\n{slow}\n{later}").broken
+SLOW = worker_line('The room connection was not established within 10 seconds {"job_id": "AJ_NZkzrmtKEmHG"}')
+
+
+def exiting(at: str, **fields: str) -> str:
+    return worker_line(f"process exiting {json.dumps({'job_id': 'AJ_NZkzrmtKEmHG', **fields})}", "INFO", at)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        "",
+        exiting("13:57:00,001", reason="room disconnected"),
+        exiting("13:57:00,001", reason="session closed"),
+        exiting("13:55:15,001"),
+        worker_line("shutting down worker", "INFO", "13:55:15,001"),
+    ],
+)
+def test_an_agent_that_is_said_to_be_slow(after: str) -> None:
+    """It may have come after that, as slow agents of good calls do, as long as nothing ended it."""
+    assert not pasted(f"{ASKED}\n{SLOW}\n{after}").broken
+
+
+@pytest.mark.parametrize(
+    "after", [exiting("13:57:00,001"), worker_line("shutting down worker", "INFO", "13:55:40,001")]
+)
+def test_an_agent_that_was_slow_until_its_job_was_ended(after: str) -> None:
+    item = found(pasted(f"{ASKED}\n{SLOW}\n{after}"), "LKD415")
+    assert (item.confidence, "LKD407" in item.candidates) == ("possible", True)
+
+
+def test_an_agent_of_nodes_that_was_slow_until_the_worker_was_stopped() -> None:
+    said = (
+        'received job request\n    jobId: "AJ_NZkzrmtKEmHG"\n    agentName: "caller"',
+        "room not connect after job_entry was called after 10 seconds, ",
+        "shutting down worker",
+    )
+    lines = [f"[13:5{minute}:12.728] INFO (7): {message}" for minute, message in enumerate(said)]
+    assert not pasted("\n".join(lines[:2])).broken
+    assert found(pasted("\n".join(lines)), "LKD415").confidence == "possible"
 
 
 def unsent(error: str, **fields: str) -> str:
