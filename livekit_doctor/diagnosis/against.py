@@ -134,7 +134,7 @@ def phone_ends(call: Call) -> Iterator[Dated]:
 
 def outlived(call: Call, line: LogLine) -> Dated | None:
     """When the phone was surely still there after this line, if it was."""
-    if line.at is None or not line.zoned or lived_on(call, line.at):
+    if line.at is None or not line.zoned or lived_on(call, line.at) or _stayed_in_the_room(call, line):
         return None
     at, own = _agent_left(call, line) or (line.at, clock_of(line))
     later = [end for end in phone_ends(call) if end[0] - at > _margin(call, own, end[1])]
@@ -154,6 +154,20 @@ def lived_on(call: Call, at: datetime) -> bool:
     """Whether somebody talked after this moment, or the agent logged anything but the call's end."""
     told = (call.agent_logged_last, call.talked_last)
     return any(when - at > call.tolerance for when in told if when)
+
+
+def _stayed_in_the_room(call: Call, line: LogLine) -> bool:
+    """Whether the server says that the agent left in order so long after this line that a process which had died by
+    then would have been taken for lost. One that raised may go on, and be silent."""
+    logs, stays = call.component_logs, call.tolerance + LOSS_SHOWS_WITHIN
+    gone = [one for one in logs.said(Said.PARTICIPANT_LEFT) if logs.is_agent(one)]
+    in_order = [one.at for one in gone if one.at and one.fields.get("reason") in _IN_ORDER]
+    died = meaning(line) not in (Said.RAISED, Said.SESSION_BROKE)
+    return died and line.at is not None and any(at - line.at > stays for at in in_order)
+
+
+_IN_ORDER = ("ROOM_CLOSED", "CLIENT_REQUEST_LEAVE", "SERVICE_REQUEST_REMOVE_PARTICIPANT", "SERVICE_REQUEST_DELETE_ROOM")
+"""Why livekit-server lets somebody go who is there (ParticipantCloseReason)."""
 
 
 def _of_the_agents_process(call: Call) -> Iterator[Against]:

@@ -223,7 +223,7 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
     @cached_property
     def _dialled(self) -> frozenset[str]:
         """The identities that CreateSIPParticipant was called for, by the logs of livekit-server and livekit-sip."""
-        lines = self.ever_said(Said.SIP_ACCEPTED, Said.SIP_REFUSED, Said.SIP_CREATING)
+        lines = self.ever_said(Said.SIP_ACCEPTED, Said.SIP_REFUSED, Said.SIP_CREATING, Said.SIP_ESTABLISHED)
         return frozenset(line.fields["participant"] for line in lines if line.fields.get("participant"))
 
     def is_user(self, line: LogLine) -> bool:

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.own_lines import is_above
 from livekit_doctor.diagnosis.proofs import Clock, Proofs
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import ANSWERED
 from livekit_doctor.diagnosis.states import Who
 from livekit_doctor.diagnosis.stays import SIP_LOG
-from livekit_doctor.diagnosis.times import LEFT_ALONE, MEDIA_FAILS_WITHIN, ROOM_CLOSES_AFTER
-from livekit_doctor.evidence.observations import ParticipantList, Sighting
+from livekit_doctor.diagnosis.times import LEFT_ALONE, MEDIA_FAILS_WITHIN, ROOM_CLOSES_AFTER, SAID_TO_BE_SLOW
+from livekit_doctor.evidence.observations import LogLine, ParticipantList, Sighting
 from livekit_doctor.flow import Step
 
 Dated = tuple[datetime, str]
@@ -98,6 +99,16 @@ def exits(call: Call) -> Iterator[Dated]:
         for line in call.component_logs.said(said):
             if line.at and line.zoned and line.fields.get("job_id") not in late:
                 yield line.at, clock.value
+
+
+def ended_from_outside(call: Call, slow: LogLine) -> list[LogLine]:
+    """What ended the job of an agent that was slow to connect from outside, long after that: its process gives no
+    reason of its own, nor that its room was gone; or the worker shut down under it."""
+    logs = call.component_logs
+    exits = [line for line in logs.said(Said.PROCESS_EXITS) if is_above(slow, line)]
+    shut_down = [line for line in logs.anywhere(Said.SHUT_DOWN) if line.file == slow.file and is_above(slow, line)]
+    over = [line for line in exits or shut_down if not line.fields.get("reason")]
+    return [line for line in over if not (line.at and slow.at) or line.at - slow.at >= SAID_TO_BE_SLOW]
 
 
 def hung_up(call: Call) -> Iterator[Dated]:

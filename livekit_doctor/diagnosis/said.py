@@ -92,13 +92,15 @@ class Said(StrEnum):
     """As a span of livekit-agents tells it."""
     RAISED = auto()
     EXITED = auto()
-    """A job's process ended with an exit code other than 0."""
+    """A job's process ended with an exit code other than 0, or was killed for its memory: of one that the worker
+    kills, there is no line of its exit code."""
     CRASHING = auto()
     """What runs the worker says that its container ends again and again."""
     PROCESS_DIED = auto()
     """A process for jobs broke down; whose it was the line does not say (Node's)."""
     UNRESPONSIVE = auto()
-    """A job's process did not answer, and is killed. One that answers late, "job executor is unresponsive", goes on."""
+    """A job's process did not answer, and is killed. Of one that answers late, the line has no such words, or the
+    delay."""
     SLOW_TO_CONNECT = auto()
     SESSION_CLOSED = auto()
     """The agent's session ends, since the participant that it was for left the room that both were in."""
@@ -170,6 +172,11 @@ def _since_media_failed(line: LogLine) -> bool:
 def _of_job(line: LogLine) -> bool:
     """Not the process that a worker keeps warm, which may exit with 255 at any time (fact 12)."""
     return bool(line.fields.get("job_id"))
+
+
+def _did_not_answer(line: LogLine) -> bool:
+    """Not one that answered late; older releases, and Node's, say that in the same words, with the delay."""
+    return "delay" not in line.fields and "delay" not in line.message
 
 
 def _gave_up(line: LogLine) -> bool:
@@ -261,13 +268,15 @@ MEANINGS = (
     _Meaning("worker", "job process exited unexpectedly", Said.PROCESS_DIED),
     _Meaning("worker", "the container was killed", Said.PROCESS_DIED),
     _Meaning("worker", "the container ends again and again", Said.CRASHING),
+    _Meaning("worker", "job process exceeded memory limit", Said.EXITED, _of_job),
+    _Meaning("worker", "process exceeded memory limit", Said.EXITED, _of_job),
     _Meaning("worker", "job process exceeded memory limit", Said.PROCESS_DIED),
     _Meaning("worker", "process exceeded memory limit", Said.PROCESS_DIED),
     _Meaning("worker", "job crashed", Said.EXITED),
     _Meaning("worker", "process exiting", Said.PROCESS_EXITS, _of_job),
     _Meaning("worker", "job exiting", Said.PROCESS_EXITS, _of_job),
-    _Meaning("worker", "process is unresponsive", Said.UNRESPONSIVE, _of_job),
-    _Meaning("worker", "job is unresponsive", Said.UNRESPONSIVE),
+    _Meaning("worker", "process is unresponsive, killing", Said.UNRESPONSIVE, _of_job),
+    _Meaning("worker", "job is unresponsive", Said.UNRESPONSIVE, _did_not_answer),
     _Meaning("worker", "closing agent session due to participant disconnect", Said.SESSION_CLOSED),
     _Meaning("worker", "AgentSession is closing due to unrecoverable error", Said.SESSION_BROKE),
     _Meaning("worker", "Error in _tts_inference_task", Said.SPEECH_FAILED),
@@ -289,6 +298,7 @@ MEANINGS = (
     _Meaning("sip", "signaling timestamps", Said.SIP_RANG, lambda line: "invite_to_ringing_ms" in line.fields),
     _Meaning("sip", "outbound sip call established", Said.SIP_ESTABLISHED),
     _Meaning("sip", "closing outbound call", Said.SIP_OVER),
+    _Meaning("sip", "bye from remote", Said.SIP_OVER),
     _Meaning("sip", "sip call ended", Said.SIP_MEDIA_TIMEOUT, _since_media_failed),
     _Meaning("sip", "sip call ended", Said.SIP_OVER),
     _Meaning("sip", "track subscribed", Said.SIP_HEARD, lambda line: line.fields.get("kind", "audio") == "audio"),

@@ -140,6 +140,7 @@ WORDS = (
     "unhandled exception while running the job task",
     "job process exited unexpectedly",
     "error in entry function",
+    "job process exceeded memory limit, killing it",
 )
 
 
@@ -209,6 +210,26 @@ def test_an_exception_after_the_end_by_a_clock_that_is_slow() -> None:
     for raised in (broke(52, WORDS[2]), broke(52, "process exiting", reason="job crashed")):
         assert by_the_logs(HUNG_UP, *LEFT, raised) is NO_FAULT_SEEN
         assert by_the_logs(HUNG_UP, LEFT[0], gone(52.4, "agent-AJ_uN4vB8sK1rTy"), raised) is Verdict.BROKEN
+
+
+@pytest.mark.parametrize("words", ["BYE from remote", "Closing outbound call"])
+def test_a_phone_whose_hanging_up_livekit_sip_alone_tells(words: str) -> None:
+    """By the server's log the agent was gone long before; or so soon before that it had said goodbye."""
+    bye = line("sip", 60, words, room=ROOM, call_id="SCL_1", participant="sip_1")
+    lost = gone(41, "agent-AJ_uN4vB8sK1rTy", "PEER_CONNECTION_DISCONNECTED")
+    assert found(judge(900, *TOGETHER, ASKED, bye, lost, settings=HERE)) == LIKELY
+    for seconds in (52, 62):
+        assert by_the_logs(bye, gone(seconds, "agent-AJ_uN4vB8sK1rTy")) in (HEALTHY, NO_FAULT_SEEN)
+
+
+def test_a_process_whose_agent_left_in_order_long_after_it_was_killed() -> None:
+    """One of the two is not so: a process that is dead is taken out of the room as one that was lost."""
+    killed, agent = broke(20, WORDS[0]), "agent-AJ_uN4vB8sK1rTy"
+    assert by_the_logs(HUNG_UP, LEFT[0], gone(80, agent, "ROOM_CLOSED"), killed) is NO_FAULT_SEEN
+    lost = (HUNG_UP, LEFT[0], gone(38, agent, "PEER_CONNECTION_DISCONNECTED"), killed)
+    assert found(judge(900, *TOGETHER, ASKED, *lost, settings=HERE)) == LIKELY
+    raised = (HUNG_UP, LEFT[0], gone(80, agent, "ROOM_CLOSED"), broke(20, WORDS[2]))
+    assert found(judge(900, *TOGETHER, ASKED, *raised, settings=HERE)) == LIKELY, "it may have been there, silent"
 
 
 def test_a_job_that_failed_by_the_server_while_the_phone_was_there() -> None:

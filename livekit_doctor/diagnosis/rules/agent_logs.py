@@ -17,6 +17,7 @@ from livekit_doctor.diagnosis.against import failed_by_server
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.findings import Because, Finding
+from livekit_doctor.diagnosis.lasting import ended_from_outside
 from livekit_doctor.diagnosis.own_lines import is_above
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.agents import agent_is_late
@@ -87,20 +88,23 @@ def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
     lines = returned or (*logs.said(Said.SLOW_TO_CONNECT), *unresponsive)
     if not lines or _user_came_before(call, lines[0]):
         return None
-    if not returned and not unresponsive and any(map(logs.is_agent, logs.said(Said.SESSION_STARTED))):
+    only_slow = not (returned or unresponsive)
+    if only_slow and any(map(logs.is_agent, logs.said(Said.SESSION_STARTED))):
         return None  # it did connect, and its media has not
     if not returned and call.api_covers and not agent_is_late(call, proofs):
         return None  # it is slow, and may yet connect
-    if not (returned or unresponsive) and _closed_before_it_was_late(call):
+    if only_slow and _closed_before_it_was_late(call):
         return None
     if _never_seen(call) and _leaves_no_gap(call, lines[0]):
         # One that was slow may have come after that, and gone in order; or its media failed, which would not show.
-        only_slow = not (returned or unresponsive)
         sure = POSSIBLE if only_slow and (lines[0].read.excerpt or logs.said(Said.PROCESS_EXITS)) else PROVEN
         if only_slow and not _failing_media_would_show(call, lines[0]):
             sure = min(sure, LIKELY, key=lambda one: -one.rank)
-    elif not (returned or unresponsive or (call.api_covers and call.phone_present)):
-        return None  # it was slow; whether it connected after that, a worker's log does not tell
+    elif only_slow and not (call.api_covers and call.phone_present):
+        # Whether it connected after that, the worker's log tells by how the job ended alone.
+        lines, sure = (lines[0], *ended_from_outside(call, lines[0])), POSSIBLE
+        if len(lines) == 1:
+            return None
     else:
         # A loop that is blocked in mid-call leaves the same lines in the worker's log.
         sure = LIKELY if returned and call.api_covers and call.phone_present else POSSIBLE
@@ -245,11 +249,11 @@ RULES = (
 
 
 def _killed(exited: tuple[LogLine, ...]) -> bool:
-    """A signal that the process did not ask for ended it: Python reports signal 9 as exit code -9."""
+    """A signal that the process did not ask for ended it, the worker's too: Python reports signal 9 as exit code -9."""
     return any(_SIGNAL.search(line.message) for line in exited)
 
 
-_SIGNAL = re.compile(r"exit code (?:-\d+|137|139|134)\b")
+_SIGNAL = re.compile(r"exit code (?:-\d+|137|139|134)\b|memory limit")
 
 
 def _agent_was_there(call: Call, proofs: Proofs) -> bool:

@@ -31,6 +31,8 @@ _SAYS: dict[Component, tuple[str, ...]] = {
         *("room not connect after job_entry", "all in-flight spawns failed", "timed out waiting for idle processes"),
         *("initializing job runner", "job runner initialized", "received assignment for an unknown job"),
         *("error in participant entrypoint", "AgentSession is closing", "AgentSession closed"),
+        *("job process memory usage", "job process exceeded memory", "process exceeded memory", "killing process"),
+        *("sending SIGUSR1 signal to process", "process did not exit in time", "process did not ack shutdown"),
     ),
     "server": (
         *("not dispatching agent job", "failed to send job request", "failed to assign job to worker"),
@@ -43,7 +45,13 @@ _SAYS: dict[Component, tuple[str, ...]] = {
     "sip": (
         *("Creating SIP participant", "SIP call failed", "SIP invite failed", "Closing outbound call"),
         *("signaling timestamps", "Outbound SIP call established", "SIP call ended", "track subscribed"),
-        *("outbound call transferred", "inbound call transferred", "Closing inbound call", "processing invite"),
+        *(
+            "outbound call transferred",
+            "inbound call transferred",
+            "Closing inbound call",
+            "processing invite",
+            "BYE from remote",
+        ),
         *("waiting for calls to finish", "Bridging SIP", "sip participant joined room"),
     ),
 }

@@ -178,8 +178,29 @@ def test_a_process_that_needed_too_much_memory_is_in_the_evidence() -> None:
         worker(12, "job process exceeded memory limit, killing it", job_id=job["job_id"], memory_usage_mb=1031),
         worker(12.4, "process exited with non-zero exit code -9", job_id=job["job_id"]),
     )
-    (broken,) = pasted("\n".join(lines)).broken
-    assert any("memory limit" in item.text for item in broken.because)
+    for told in (lines, lines[:2]):
+        (broken,) = pasted("\n".join(told)).broken
+        assert (broken.code, broken.values["kind"]) == ("LKD405", "killed"), "of a kill the worker logs no exit code"
+        assert any("memory limit" in item.text for item in broken.because)
+    high = worker(12, "job process memory usage is above the warning threshold", **job)
+    assert not pasted(f"{lines[0]}\n{high}").broken, "it goes on"
+
+
+def test_what_the_worker_says_of_a_process_is_not_of_its_entrypoint() -> None:
+    bare = {"level": "info", "time": "2026-11-27T11:52:12Z", "job_id": "AJ_dF9sVm4KxTzB"}
+    own, killing = (
+        pasted(json.dumps({**bare, "message": text})) for text in ("looking up the lead", "killing process")
+    )
+    assert status(own, Step.ENTRYPOINT_CALLED) is Status.OK
+    assert status(killing, Step.ENTRYPOINT_CALLED) is Status.UNKNOWN
+
+
+def test_a_phone_that_only_livekit_sip_names() -> None:
+    """By its identity the line of the server's that it left is known to be of the phone."""
+    agent = of(AGENT, 12, "participant active"), of(AGENT, 30, "participant closing", reason="SIGNAL_SOURCE_CLOSE")
+    answered = sip(15, "Outbound SIP call established", participant="lead-7")
+    phone = of("lead-7", 50, "participant closing", reason="CLIENT_REQUEST_LEAVE")
+    assert codes(pasted("\n".join((*agent, answered, phone)))) == ["LKD407"]
 
 
 def test_an_attempt_to_dial_that_was_refused_ended_no_call() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from livekit_doctor.catalogue import get, render_fix
 from livekit_doctor.diagnosis.result import Broken, Diagnosis
+from livekit_doctor.flow import Status, Step
 from tests.evidence.pasted.samples import pasted, recognised
 
 
@@ -182,20 +183,74 @@ def test_a_process_of_nodes_that_broke_down() -> None:
     assert not pasted(f"{died}\n{json.dumps(asked)}").broken, "it was before this job"
 
 
-def test_one_that_answers_late_is_no_break() -> None:
-    """Under load each healthy call has such a line; one that does not answer is killed."""
-    late = worker_line('job executor is unresponsive {"delay": 508, "job_id": "AJ_NZkzrmtKEmHG"}')
-    assert not pasted(f"{ASKED}\n{late}").broken
-    killed = worker_line('process is unresponsive, killing process {"job_id": "AJ_NZkzrmtKEmHG"}', "ERROR")
+@pytest.mark.parametrize(
+    "late",
+    [
+        worker_line('job executor is unresponsive {"delay": 508, "job_id": "AJ_NZkzrmtKEmHG"}'),
+        worker_line('process is unresponsive {"delay": 731, "job_id": "AJ_NZkzrmtKEmHG"}'),
+        worker_line('job is unresponsive {"delay": 731, "job_id": "AJ_NZkzrmtKEmHG"}'),
+        pino("job is unresponsive (731ms delay)", jobId="AJ_NZkzrmtKEmHG"),
+    ],
+)
+def test_one_that_answers_late_is_no_break(late: str) -> None:
+    """Under load each healthy call has such a line."""
+    diagnosis = pasted(f"{ASKED}\n{late}")
+    assert not diagnosis.broken
+    status = {result.step: result.status for result in diagnosis.steps}
+    assert status[Step.ENTRYPOINT_CALLED] is Status.UNKNOWN, "a warm process may be late, too"
+
+
+@pytest.mark.parametrize(
+    "killed",
+    [
+        worker_line('process is unresponsive, killing process {"job_id": "AJ_NZkzrmtKEmHG"}', "ERROR"),
+        worker_line('job is unresponsive, killing job {"job_id": "AJ_NZkzrmtKEmHG"}', "ERROR"),
+        pino("job is unresponsive", jobId="AJ_NZkzrmtKEmHG"),
+    ],
+)
+def test_one_that_does_not_answer_is_killed(killed: str) -> None:
     assert found(pasted(f"{ASKED}\n{killed}"), "LKD415")
 
 
-def test_an_agent_that_is_said_to_be_slow() -> None:
-    """It may have come after that, as slow agents of good calls do: the line alone breaks nothing."""
-    slow = worker_line('The room connection was not established within 10 seconds {"job_id": "AJ_NZkzrmtKEmHG"}')
-    assert not pasted(f"{ASKED}\n{slow}").broken
-    later = worker_line('process exiting {"job_id": "AJ_NZkzrmtKEmHG"}', "INFO", "13:57:00,001")
-    assert not pasted(f"{ASKED}\n{slow}\n{later}").broken
+SLOW = worker_line('The room connection was not established within 10 seconds {"job_id": "AJ_NZkzrmtKEmHG"}')
+
+
+def exiting(at: str, **fields: str) -> str:
+    return worker_line(f"process exiting {json.dumps({'job_id': 'AJ_NZkzrmtKEmHG', **fields})}", "INFO", at)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        "",
+        exiting("13:57:00,001", reason="room disconnected"),
+        exiting("13:57:00,001", reason="session closed"),
+        exiting("13:55:15,001"),
+        worker_line("shutting down worker", "INFO", "13:55:15,001"),
+    ],
+)
+def test_an_agent_that_is_said_to_be_slow(after: str) -> None:
+    """It may have come after that, as slow agents of good calls do, as long as nothing ended it."""
+    assert not pasted(f"{ASKED}\n{SLOW}\n{after}").broken
+
+
+@pytest.mark.parametrize(
+    "after", [exiting("13:57:00,001"), worker_line("shutting down worker", "INFO", "13:55:40,001")]
+)
+def test_an_agent_that_was_slow_until_its_job_was_ended(after: str) -> None:
+    item = found(pasted(f"{ASKED}\n{SLOW}\n{after}"), "LKD415")
+    assert (item.confidence, "LKD407" in item.candidates) == ("possible", True)
+
+
+def test_an_agent_of_nodes_that_was_slow_until_the_worker_was_stopped() -> None:
+    said = (
+        'received job request\n    jobId: "AJ_NZkzrmtKEmHG"\n    agentName: "caller"',
+        "room not connect after job_entry was called after 10 seconds, ",
+        "shutting down worker",
+    )
+    lines = [f"[13:5{minute}:12.728] INFO (7): {message}" for minute, message in enumerate(said)]
+    assert not pasted("\n".join(lines[:2])).broken
+    assert found(pasted("\n".join(lines)), "LKD415").confidence == "possible"
 
 
 def unsent(error: str, **fields: str) -> str:
