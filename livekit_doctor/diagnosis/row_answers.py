@@ -111,12 +111,17 @@ def ended_badly(row: LogRow) -> bool:
 
 
 def gone_in(row: LogRow) -> Who | None:
-    """Of whom the row says that they left: by its state, and by the identity in its metadata, where only that says it.
-    An agent of livekit-agents has its job's id in it."""
-    who, top = who_left(row.state), _top(row)
-    named = (top.get(key) for key in ("identity", "participantidentity", "participant"))
-    agent = any(isinstance(name, str) and name.startswith("agent-AJ_") for name in named)
-    return Who.AGENT if who is Who.SOMEBODY and agent else who
+    """Of whom the row says that they left: by its state, and by the identity in its metadata, where only that says it:
+    an agent's has its job's id, and a phone's begins so by LiveKit's own examples and dispatch rules."""
+    who = who_left(row.state)
+    if who is not Who.SOMEBODY:
+        return who
+    named = [name for key, name in _top(row).items() if key in _IDENTITIES and isinstance(name, str)]
+    return next((of for begin, of in _BEGINS.items() for name in named if name.startswith(begin)), who)
+
+
+_IDENTITIES = ("identity", "participantidentity", "participant")
+_BEGINS = {"agent-AJ_": Who.AGENT, "sip_": Who.PHONE}
 
 
 def _top(row: LogRow) -> dict[str, object]:

@@ -187,8 +187,8 @@ def calls(parts: Parts) -> str:
         yield time("MAX", FAILURES, "failed_at")
         yield time("MAX", frozenset({AGENT_LEFT}), "left_at")
         yield time("MAX", frozenset({PHONE_LEFT}), "gone_at")
-        yield time("MIN", frozenset({LEFT}), "f19")
-        yield time("MAX", frozenset({LEFT}), "l19")
+        yield time("MIN", frozenset({LEFT}), "f20")
+        yield time("MAX", frozenset({LEFT}), "l20")
         yield answer(ANSWERS, "named_answer")
         yield answer(frozenset({12}), "end_answer")
         for wanted in (*map(_codes_of, (6, 11, 12)), frozenset({PHONE_LEFT})):
@@ -272,7 +272,7 @@ def _steps(dim: str) -> str:
         f" {came} AS came_before, left_at, cut_at <> open_at AS twice, known, seen, talked_at, failed_at, named_answer,"
         f" end_answer, GREATEST({phone_last}) AS phone_last,"
         f" COALESCE(GREATEST({dialled}) - l11 > :tolerance, FALSE) AS redialled, gone_at,"
-        f" {_first_since(19, 'f19', 'open_at')} AS f19, l19,"
+        f" {_first_since(20, 'f20', 'open_at')} AS f20, l20,"
         " c6, d6, c11, d11, c12, d12, c18, d18 FROM cut)"
     )
 
@@ -302,7 +302,7 @@ def _reached(plan: Plan, dim: str) -> str:
         " COALESCE(talked_at >= open_at, FALSE) AS spoke,"
         " COALESCE(talked_at >= GREATEST(open_at, COALESCE(t3, open_at) - :tolerance), FALSE) AS talked,"
         " COALESCE(left_at >= open_at AND t12 - left_at > :tolerance, FALSE)"
-        f" OR {_left_before('f19')} OR {_left_before('l19')} AS alone,"
+        f" OR {_left_before('f20')} OR {_left_before('l20')} AS alone,"
         f" CASE WHEN t11 IS NULL THEN GREATEST({named}, {ended}) % 1000 ELSE {ZERO} END AS status FROM steps)"
     )
 

@@ -25,7 +25,7 @@ OTHER = 0
 """Of a state that says nothing of these. A step has the number of its place in the flow, 1 to 12."""
 ENDED_BADLY = 13
 """The call ended, and the state says by itself that it failed."""
-TALKED, FAILED, PHONE_FAILED, AGENT_LEFT, PHONE_LEFT, LEFT = 14, 15, 16, 17, 18, 19
+TALKED, FAILED, PHONE_FAILED, AGENT_LEFT, PHONE_LEFT, LEFT = 14, 15, 16, 17, 18, 20
 _GONE = {Who.AGENT: AGENT_LEFT, Who.PHONE: PHONE_LEFT, Who.SOMEBODY: LEFT}
 
 MOST_PAIRS = 2_000

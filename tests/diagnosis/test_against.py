@@ -98,6 +98,7 @@ def test_somebody_left_of_whom_no_row_says_who_it_is(state: str) -> None:
     assert left(20, "", row(40, "user_speech", "agent")) is HEALTHY
     assert left(60) is HEALTHY, "the end may be logged when the room closes"
     assert left(60, '{"identity": "agent-AJ_x"}') is NO_FAULT_SEEN
+    assert left(45, '{"identity": "sip_1"}') is HEALTHY, "the phone"
     assert left(7) is HEALTHY, "another phone's, before this one answered"
     assert left(73, '{"reason": "error"}') is UNKNOWN
     assert left(73, '{"reason": "CLIENT_INITIATED"}') is HEALTHY
