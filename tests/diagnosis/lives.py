@@ -586,7 +586,8 @@ def agent_left(pick: Pick) -> Fault:
     life = _placed(pick)
     life.voice().left = life.marks["active"] + pick.uniform(20, 60)
     step = ("LKD407", "LKD406")
-    return Fault(life, "agent_connected", step, life.voice().left + 5, life.closes, watched=True)
+    due = _due(life, life.voice().left, allowed=10)
+    return Fault(life, "agent_connected", step, due, life.closes, watched=True)
 
 
 def agent_silent(pick: Pick) -> Fault:

@@ -391,10 +391,10 @@ def test_a_crash_after_the_transfer() -> None:
 
 def test_an_open_room_whose_phone_was_transferred() -> None:
     there = look(10, dispatch(0, job()), phone(), agent(1, audio()))
-    alone = [look(t, dispatch(0, job()), phone()) for t in (21, 26)]
-    assert found(judge(26, there, *alone)) == [(CONNECTED, "LKD407", "proven")]
+    alone = [look(t, dispatch(0, job()), phone()) for t in (21, 31)]
+    assert found(judge(31, there, *alone)) == [(CONNECTED, "LKD407", "proven")]
     for done in (transferred(20), row(20, "transferred", "agent")):
-        assert judge(26, there, *alone, log_file("server"), done).verdict is Verdict.HEALTHY
+        assert judge(31, there, *alone, log_file("server"), done).verdict is Verdict.HEALTHY
 
 
 def test_an_agent_that_left_as_the_log_ends() -> None:

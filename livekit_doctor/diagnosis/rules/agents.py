@@ -137,7 +137,7 @@ def agent_left(call: Call, proofs: Proofs) -> Finding | None:
         return None
     if _had_no_more_to_do(call):
         return None
-    if call.watched(_looks_after_connected(call)) < _alone_for(call, proofs):
+    if _still_to_wait(call, proofs) > timedelta():
         return None
     left = _left(call)
     seen_at = [listing.read.now for listing in call.participant_lists if call.agents_in(listing)]
@@ -160,12 +160,17 @@ def agent_left(call: Call, proofs: Proofs) -> Finding | None:
     return finding(call, "LKD407", Step.AGENT_CONNECTED, confidence, because, candidates)
 
 
-def _alone_for(call: Call, proofs: Proofs) -> timedelta:
-    """How long a phone must be seen without its agent: where that may have said goodbye, a callee has, as by the logs,
-    some time to hang up."""
+def _still_to_wait(call: Call, proofs: Proofs) -> timedelta:
+    """Until a phone has been without its agent for long enough: in two looks, and, where the agent may have said
+    goodbye, as by the logs for as long as a callee takes to hang up."""
+    looks = _looks_after_connected(call)
     seen = [look.read.now for look in call.participant_lists if call.agents_in(look)]
-    cut_off = bool(seen) and had_no_time_to_talk(proofs, seen[-1])
-    return PHONE_ALONE if call.phone_status in ANSWERED and not cut_off else SECOND_LOOK
+    second = SECOND_LOOK - call.watched(looks)
+    if call.phone_status not in ANSWERED or (seen and had_no_time_to_talk(proofs, seen[-1])):
+        return second
+    gone = [line.at for line in _left(call)[-1:] if line.at and not (seen and line.at < seen[-1])]
+    gone += [look.read.now for look in looks[:1]]
+    return max(second, PHONE_ALONE - (call.livekit_now - min(gone, default=call.livekit_now)))
 
 
 def wants_second_look_for_agent(call: Call, proofs: Proofs) -> timedelta | None:
@@ -180,7 +185,7 @@ def wants_second_look_for_agent(call: Call, proofs: Proofs) -> timedelta | None:
     if _job_has_no_agent(call, proofs):
         left = SECOND_LOOK - call.watched(_looks_without_late_agent(call))
     elif Step.AGENT_CONNECTED in proofs:
-        left = _alone_for(call, proofs) - call.watched(_looks_after_connected(call))
+        left = _still_to_wait(call, proofs)
     else:
         return None
     return left if left > timedelta() else None
