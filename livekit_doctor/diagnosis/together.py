@@ -128,7 +128,7 @@ def _was_not_heard(call: Call, proofs: Proofs) -> bool:
     where the log has more than warnings), whatever the agent published; or it published nothing."""
     logs = call.component_logs
     answered = logs.said(Said.SIP_ESTABLISHED)
-    whole = bool(answered) and bool(logs.said(Said.SIP_OVER))
+    whole = logs.has("sip") and bool(answered) and bool(logs.said(Said.SIP_OVER))
     silent = (whole and not logs.said(Said.SIP_HEARD)) or _published_nothing(call, proofs)
     return silent and Step.AGENT_AUDIO not in call.settings.flow.not_used
 
