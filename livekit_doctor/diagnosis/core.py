@@ -255,7 +255,7 @@ def _steps(call: Call, proofs: Proofs, broken: tuple[Broken, ...]) -> tuple[Step
             before[leg] = status
         elif status is Status.OK and before[leg] is Status.UNKNOWN:
             before[leg] = Status.OK
-        proof = proofs.get(step, ())
+        proof = sorted(proofs.get(step, ()), key=lambda one: one.at is None)  # its text is printed beside that
         evidence = tuple(Because(source=item.source, at=item.at, text=item.text) for item in proof)
         if step in broken_at:
             evidence = broken_at[step].because

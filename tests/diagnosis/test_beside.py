@@ -33,6 +33,12 @@ def test_a_second_job_that_failed_beside_the_agent_of_the_first(end: LogLine) ->
     assert codes(twice(gone(1.5, "agent-AJ_uN4vB8sK1rTy"), end, HUNG_UP, LEFT[0])) != []
 
 
+def test_a_steps_time_and_its_first_line_are_of_one_fact() -> None:
+    began = server_line(0.9, "starting RTC session", participant="agent-AJ_uN4vB8sK1rTy")
+    diagnosis = judge(900, *TOGETHER, ASKED, began, worker_line(50, WORDS[2]), HUNG_UP, LEFT[0], settings=HERE)
+    assert all(step.evidence[0].at == step.at for step in diagnosis.steps if step.at)
+
+
 def test_a_second_job_that_failed_by_the_workers_word_alone() -> None:
     """Of the first one's agent it says, that the room in which it was is gone."""
     raised, exits = ENDS[3], worker_line(60.3, "process exiting", reason="room disconnected")
