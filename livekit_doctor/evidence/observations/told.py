@@ -6,6 +6,9 @@ from typing import Literal
 from livekit_doctor.evidence.observations.read import Observed
 from livekit_doctor.evidence.observations.rooms import Dispatch, Participant, Room, Track
 
+OWN_CANCEL = "the side that called gave up with a CANCEL"
+"""Of a call that nobody answered, which is no refusal of the far end's: 487 is the answer to the CANCEL."""
+
 
 class SipCallResult(Observed, frozen=True):
     """What CreateSIPParticipant answered: the end of an attempt to dial, or that the phone was answered.

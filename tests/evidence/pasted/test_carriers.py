@@ -90,11 +90,35 @@ def test_an_answer_that_is_no_refusal_of_the_call(name: str, text: str) -> None:
     assert recognised(text)["lines"] == 0
 
 
-def test_our_own_cancel() -> None:
-    cancel = message("CANCEL sip:+15555550123@198.51.100.7 SIP/2.0", "1 CANCEL") + message("SIP/2.0 200 OK", "1 CANCEL")
-    (item,) = pasted(ASKED + RINGING + cancel + message("SIP/2.0 487 Request Terminated", "1 INVITE")).broken
-    assert (item.code, item.confidence) == ("LKD204", "possible")
-    assert "the side that called had given up" in str(item.because)
+CANCEL = message("CANCEL sip:+15555550123@198.51.100.7 SIP/2.0", "1 CANCEL") + message("SIP/2.0 200 OK", "1 CANCEL")
+ENDED = message("SIP/2.0 487 Request Terminated", "1 INVITE")
+TIMED_OUT = "TwirpError(code=canceled, message=twirp error unknown: sip request timed out, status=408)\n"
+DATED = "2026-02-12T10:01:29.066Z create_sip_participant failed: " + TIMED_OUT
+NOBODY, SILENCE = [("sip_answered", "LKD206", "likely")], [("sip_ringing", "LKD205", "possible")]
+
+
+@pytest.mark.parametrize("error", ["", TIMED_OUT, DATED])
+def test_our_own_cancel(error: str) -> None:
+    """What the CANCEL is answered with is no refusal; and it says again what CreateSIPParticipant's own error says."""
+    text = ASKED + TRYING + RINGING + CANCEL + ENDED + "\n" + error
+    assert codes(text) == NOBODY
+    assert not any("earlier dial" in item.text for item in pasted(text).broken[0].because)
+    assert error or "the side that called gave up" in str(pasted(text).broken[0].because)
+    assert codes(text.replace(RINGING, "")) == SILENCE
+    assert codes(ASKED + RINGING + ENDED)[0][1:] == ("LKD204", "possible"), "whose CANCEL it was, nobody sees"
+
+
+def test_ringing_without_an_end() -> None:
+    assert codes(ASKED + TRYING + RINGING + TIMED_OUT) == NOBODY
+    assert codes(ASKED + TRYING + TIMED_OUT) == SILENCE
+    assert codes(RINGING.replace("Via:", "User-Agent: LiveKit\nVia:") + TIMED_OUT) == SILENCE, "an inbound call's"
+    assert codes(f"we never see SIP/2.0 180 Ringing from them\n{TIMED_OUT}") == SILENCE
+
+
+def test_when_it_rang() -> None:
+    above = "10:01:03.950000 198.51.100.7:5060 -> 10.0.0.5:5060\n"
+    (zoned,) = pasted(f"2026/02/12 {above}{RINGING}").timeline
+    assert (f"{zoned.at:%Y-%m-%d %H:%M:%S}", "no zone" in str(zoned.detail)) == ("2026-02-12 10:01:03", True)
 
 
 def test_a_login_that_failed() -> None:
