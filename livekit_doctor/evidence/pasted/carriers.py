@@ -90,9 +90,15 @@ def _status(line: str, context: Context) -> SipCallResult | None:
         read=context.read,
         sip_status_code=status,
         sip_status=shortened(redact_text((found["text"] or "").strip()), 80) if found["sip"] else "",
-        message="" if is_key else shortened(redact_text(line[found.start() :].strip()), 300),
+        message="" if is_key else shortened(redact_text(line[_begin(line, found) :].strip()), 300),
         quoted=quoted or not by_program,
     )
+
+
+def _begin(line: str, found: re.Match[str]) -> int:
+    """Where the value begins that has the status: the carrier's own words may stand before it."""
+    quote = line.rfind('"', 0, found.start())
+    return quote + 1 if quote >= 0 else found.start()
 
 
 def _is_of_sip(found: re.Match[str]) -> bool:

@@ -140,6 +140,24 @@ def test_the_carriers_reason() -> None:
     assert "allow the public address" in render_fix(get("LKD204"), item.values)
 
 
+BLOCKED = 'callStatus: "SCS_ERROR"\nerror: "carrier blocked call (twilio error 32203): sip status: 603: Decline"\n'
+REFUSAL = (
+    "TwirpError(code=permission_denied, message=twirp error unknown: INVITE failed: sip status: 603: Decline, "
+    "status=403)\n  in create_sip_participant\n"
+)
+
+
+@pytest.mark.parametrize(
+    "text", [BLOCKED, REFUSAL + BLOCKED, BLOCKED + REFUSAL, DATED.replace(TIMED_OUT, REFUSAL) + BLOCKED]
+)
+def test_the_carriers_own_words_beside_a_status(text: str) -> None:
+    """They say more than the status, whichever of the places has them that tell of one refusal."""
+    (item,) = pasted(text).broken
+    assert "as likely fraud" in next(line.text for line in item.because if line.source == "SIP 603 Decline")
+    (plain,) = pasted(text.replace("carrier blocked call (twilio error 32203): ", "")).broken
+    assert "the callee declined" in next(line.text for line in plain.because if line.source == "SIP 603 Decline")
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
