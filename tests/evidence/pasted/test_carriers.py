@@ -4,6 +4,8 @@ import pytest
 
 from livekit_doctor.catalogue import get, render_fix
 from livekit_doctor.diagnosis.result import Verdict
+from livekit_doctor.flow import Status, Step
+from tests.diagnosis.factories import status
 from tests.each import each
 from tests.evidence.pasted.samples import in_chat, pasted, quoted, recognised
 
@@ -208,6 +210,44 @@ BY_PROGRAMS = (
 @each("text", BY_PROGRAMS)
 def test_a_status_as_portals_and_webhooks_have_it(text: str) -> None:
     assert codes(text) == REFUSED
+
+
+CALLBACK = "AccountSid=AC0&CallDuration=71&CallSid=CA0&CallStatus={0}"
+
+
+@pytest.mark.parametrize(
+    ("state", "is_said"),
+    [
+        ("completed&SipResponseCode=200", []),
+        ("completed&Direction=inbound&SipResponseCode=200", []),
+        ("busy", REFUSED),
+        ("busy&SipResponseCode=486", REFUSED),
+        ("no-answer", NOBODY),
+        ("canceled", SILENCE),
+        ("failed", SILENCE),
+        ("failed&SipResponseCode=404", REFUSED),
+    ],
+)
+def test_how_a_call_ended_by_twilios_callback(state: str, is_said: list[tuple[str, str, str]]) -> None:
+    text = CALLBACK.format(state)
+    assert codes(text) == is_said
+    assert recognised(text)["lines"] == 0
+    answered = status(pasted(text), Step.SIP_ANSWERED) is Status.OK
+    assert answered == (not is_said)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CALLBACK.format("completed&Direction=inbound"),
+        CALLBACK.format("ringing"),
+        "if CallStatus=busy then retry",
+        'if params["CallStatus"] == "busy":',
+    ],
+)
+def test_what_tells_of_no_end(text: str) -> None:
+    assert pasted(text).verdict is Verdict.UNKNOWN
+    assert status(pasted(text), Step.SIP_ANSWERED) is Status.UNKNOWN
 
 
 ALONE = ("486 Busy Here", "Last SIP Response\t486 Busy Here", "SIP 486", "Status: 486 Busy Here")
