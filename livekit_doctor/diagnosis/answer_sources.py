@@ -135,7 +135,7 @@ def _from_api(attempts: Attempts) -> Iterator[CarrierAnswer]:
             at=at,
             read_at=None if result.read.excerpt else result.read.at,
             started_at=None if result.read.excerpt else started_at,
-            sip_status=sip_status,
+            sip_status=None if kind is Kind.TIMED_OUT else sip_status,
             sip_text=sip_text_of(result),
             words=result.message,
             took=result.took,

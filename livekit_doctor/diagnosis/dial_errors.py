@@ -8,7 +8,7 @@ unknown: " before most of them.
 import re
 from enum import StrEnum
 
-from livekit_doctor.evidence.observations import SipCallResult
+from livekit_doctor.evidence.observations import NOBODY_ANSWERED, OWN_CANCEL, SipCallResult
 
 
 class Kind(StrEnum):
@@ -81,6 +81,8 @@ def kind_of(text: str, *, status: int = 0, twirp_code: str = "", sip_status: int
     only where neither says more, since they are made from the carrier's answer too.
     """
     code = sip_status or sip_status_in(text)
+    if text in (OWN_CANCEL, NOBODY_ANSWERED):
+        return Kind.TIMED_OUT
     if code is not None and 300 <= code <= 699:
         return Kind.AUTH_FAILED if code in (401, 407) else Kind.REJECTED
     for kind, pattern in TEXTS:

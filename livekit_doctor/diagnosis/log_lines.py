@@ -70,11 +70,16 @@ def lines_of(call: Call) -> tuple[LogLine, ...]:
 
 def coverage(call: Call) -> tuple[Coverage, ...]:
     """What each source could be read of, with how much of what was recognised in pasted texts is of other calls."""
-    own = {id(line) for line in call.component_logs.own}
-    lines = (line for line in call.setup.all(LogLine) if id(line) not in own)
+    own = set(map(_place, call.component_logs.own))
+    lines = (line for line in call.setup.all(LogLine) if _place(line) not in own)
     rooms = (item for item in call.setup.all(Sighting) if call.room and item.room not in ("", call.room.name))
     aside = Counter(item.read.source for item in (*lines, *rooms) if item.read.excerpt)
     return tuple(replace(entry, set_aside=aside[entry.source]) for entry in call.setup.evidence.coverage)
+
+
+def _place(line: LogLine) -> tuple[object, ...]:
+    """Where it stands, whichever clock it is dated by."""
+    return line.file, line.number, line.log, line.message
 
 
 def is_noise(line: LogLine) -> bool:

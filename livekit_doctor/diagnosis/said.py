@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from livekit_doctor.evidence.observations import Component, LogLine
+from livekit_doctor.evidence.observations import NOBODY_ANSWERED, Component, LogLine
 from livekit_doctor.evidence.records.component import folded
 
 LEFT_ROOM = "agent worker left the room"
@@ -295,6 +295,7 @@ MEANINGS = (
     _Meaning("sip", "closing outbound call with error", Said.SIP_MEDIA_TIMEOUT, _error("media-timeout")),
     _Meaning("sip", "closing outbound call with error", Said.SIP_FAILED, _error("")),
     _Meaning("sip", "SIP/2.0 18", Said.SIP_RANG),
+    _Meaning("sip", NOBODY_ANSWERED, Said.SIP_RANG),
     _Meaning("sip", "signaling timestamps", Said.SIP_RANG, lambda line: "invite_to_ringing_ms" in line.fields),
     _Meaning("sip", "outbound sip call established", Said.SIP_ESTABLISHED),
     _Meaning("sip", "closing outbound call", Said.SIP_OVER),

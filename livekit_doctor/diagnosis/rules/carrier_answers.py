@@ -67,7 +67,8 @@ def sip_call_rejected(call: Call, proofs: Proofs) -> Finding | None:
         return _refused_in_words(call, proofs, answer)
     status = sip_status(answer.sip_status)
     label = f"SIP {status.code} {status.name}" + ("" if status.registered else " (not registered)")
-    said = carrier_words(answer.sip_text, answer.words)
+    again = (one for one in call.answers if (one.kind, one.sip_status) == (answer.kind, answer.sip_status))
+    said = carrier_words(answer.sip_text, answer.words, *(one.words for one in again if not one.earlier))
     meanings = _told(label, (said.meaning,) if said else status.meanings)
     if answer.sip_status == CANCELLED and not answer.by_livekits_clock:
         answer = replace(answer, doubt="it is the answer to a CANCEL: the side that called had given up before")

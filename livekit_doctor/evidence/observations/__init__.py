@@ -35,9 +35,18 @@ from livekit_doctor.evidence.observations.sip import (
     SipDispatchRule,
     SipDispatchRuleList,
 )
-from livekit_doctor.evidence.observations.told import ApiRefusal, DeployedAgent, Sighting, SipCallResult
+from livekit_doctor.evidence.observations.told import (
+    NOBODY_ANSWERED,
+    OWN_CANCEL,
+    ApiRefusal,
+    DeployedAgent,
+    Sighting,
+    SipCallResult,
+)
 
 __all__ = [
+    "NOBODY_ANSWERED",
+    "OWN_CANCEL",
     "SCRATCH_PREFIX",
     "ApiRefusal",
     "Canary",

@@ -31,6 +31,13 @@ def webhook_named(state: str) -> str:
     return event if is_webhook(event) else ""
 
 
+OWN_CANCEL = "the side that called gave up with a CANCEL"
+"""Of a call that nobody answered, which is no refusal of the far end's: 487 is the answer to the CANCEL."""
+
+NOBODY_ANSWERED = "CallStatus=no-answer"
+"""Twilio's word for a call that rang until its time was over."""
+
+
 class SipCallResult(Observed, frozen=True):
     """What CreateSIPParticipant answered: the end of an attempt to dial, or that the phone was answered.
 

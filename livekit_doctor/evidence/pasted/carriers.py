@@ -7,7 +7,7 @@ A person may write the same of any call. So what stands in a sentence, or alone,
 import re
 from collections.abc import Iterator
 
-from livekit_doctor.evidence.observations import SipCallResult
+from livekit_doctor.evidence.observations import NOBODY_ANSWERED, OWN_CANCEL, LogLine, SipCallResult
 from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.evidence.pasted.quoting import COMPARES, LOGGED, OF_PROGRAM, before, is_compared, is_quoted
 from livekit_doctor.evidence.records.excerpt import Excerpt
@@ -63,16 +63,17 @@ def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
         if number in excerpt.taken or not _MAY_BE.search(line.text) or _OF_THE_API.search(line.text) or found >= _MOST:
             continue
         after = excerpt.stripped[number + 1].text if number + 1 < len(excerpt.lines) else ""
-        result = _status(line.text, context) or _twilio(line.text, after, context)
+        result = _status(line.text, context) or _twilio(line.text, after, context) or _callback(line.text, context)
         if result is not None:
             found += 1
             last = number + (after.strip() != "" and result.message.endswith(after.strip()))
-            yield Found(KIND, number, last, (result,))
+            rang = result.message == NOBODY_ANSWERED
+            yield Found(KIND, number, last, (result, *([_ringing(excerpt, number, context)] if rang else [])))
 
 
 _OF_THE_API = re.compile(r"TwirpError|ServerError|SipCallError|twirp error")
 """An error that was read before: a traceback repeats it."""
-_MAY_BE = re.compile(r"SIP_STATUS_|[3-6]\d\d|13\d{3}|21\d{3}|32\d{3}")
+_MAY_BE = re.compile(r"SIP_STATUS_|CallStatus|[3-6]\d\d|13\d{3}|21\d{3}|32\d{3}")
 
 
 def _status(line: str, context: Context) -> SipCallResult | None:
@@ -90,9 +91,15 @@ def _status(line: str, context: Context) -> SipCallResult | None:
         read=context.read,
         sip_status_code=status,
         sip_status=shortened(redact_text((found["text"] or "").strip()), 80) if found["sip"] else "",
-        message="" if is_key else shortened(redact_text(line[found.start() :].strip()), 300),
+        message="" if is_key else shortened(redact_text(line[_begin(line, found) :].strip()), 300),
         quoted=quoted or not by_program,
     )
+
+
+def _begin(line: str, found: re.Match[str]) -> int:
+    """Where the value begins that has the status: the carrier's own words may stand before it."""
+    quote = line.rfind('"', 0, found.start())
+    return quote + 1 if quote >= 0 else found.start()
 
 
 def _is_of_sip(found: re.Match[str]) -> bool:
@@ -127,4 +134,35 @@ def _twilio(line: str, after: str, context: Context) -> SipCallResult | None:
         read=context.read,
         message=shortened(redact_text(f"Twilio {found['code']}: {words}".rstrip(": ")), 300),
         quoted=is_quoted(line, found),
+    )
+
+
+def _callback(line: str, context: Context) -> SipCallResult | None:
+    """Twilio's callback on how a call ended, where it has no SIP status of a refusal. A leg that came in there by other
+    ways than SIP is not LiveKit's."""
+    found = _CALLBACK.search(line)
+    if found is None or "CallSid" not in line or ("Direction=inbound" in line and "SipResponseCode" not in line):
+        return None
+    state = found["state"]
+    message = {"canceled": OWN_CANCEL, "completed": "", "busy": ""}.get(state, f"CallStatus={state}")
+    return SipCallResult(
+        read=context.read,
+        status=200 if state == "completed" else 0,
+        message=message,
+        sip_status_code=486 if state == "busy" else None,
+    )
+
+
+_CALLBACK = re.compile(r"\bCallStatus[\"']?\s?[:=]\s?[\"']?(?P<state>completed|busy|no-answer|failed|canceled)\b")
+
+
+def _ringing(excerpt: Excerpt, number: int, context: Context) -> LogLine:
+    """That it rang: nobody answers a phone that did not."""
+    return LogLine(
+        read=context.read,
+        log="sip",
+        file=excerpt.name,
+        number=excerpt.number_of(number),
+        level="info",
+        message=NOBODY_ANSWERED,
     )

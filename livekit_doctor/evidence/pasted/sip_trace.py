@@ -11,7 +11,7 @@ from datetime import datetime
 
 from msgspec import Struct, field, structs
 
-from livekit_doctor.evidence.observations import LogLine, Observation, SipCallResult
+from livekit_doctor.evidence.observations import OWN_CANCEL, LogLine, Observation, SipCallResult
 from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.evidence.pasted.quoting import is_compared, is_quoted
 from livekit_doctor.evidence.records.excerpt import Excerpt
@@ -51,12 +51,12 @@ _ADDRESSES = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:]+\]):\d+[ \t]*(?
 _ARROW_ALONE = re.compile(r"[\s\d.:+│]*(?:<[─━]{3,}|[─━]{3,}>)[\s│]*")
 _HEADER = re.compile(r"[ \t]*(?P<name>[A-Za-z][A-Za-z-]{0,40})[ \t]*:[ \t]*(?P<value>.*)")
 _BODY = re.compile(r"[ \t]*[a-z]=")
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)")
+_TIME = re.compile(r"\d{4}([-/])\d\d\1\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
 _NUMBER = re.compile(r"(?:sips?|tel):(\+?[\w.-]+)")
 _SHORT = {"i": "call-id", "t": "to", "f": "from"}
 _REASONS = ("reason", "warning", "x-twilio-error", "error-info", "x-telnyx-error", "p-error")
 _LIVEKIT = re.compile(r"livekit", re.IGNORECASE)
-_CHALLENGES = (401, 407)
+_CHALLENGES, _CANCELLED = (401, 407), 487
 _MAY_BE = re.compile(r"SIP|sips?:|tel:|[─━→←│]|->|--", re.ASCII)
 _LOOKED_AT = 600
 """Characters of a line in which a message may begin."""
@@ -162,8 +162,11 @@ def _take_headers(message: _Message, excerpt: Excerpt) -> None:
 def _shown(
     dialogs: Sequence[list[_Message]], excerpt: Excerpt, context: Context
 ) -> Iterator[tuple[_Message, Observation]]:
-    ended = [(dialog, final) for dialog in dialogs if not _is_inbound(dialog) and (final := _final(dialog))]
+    outbound = [dialog for dialog in dialogs if not _is_inbound(dialog)]
+    ended = [(dialog, final) for dialog in outbound if (final := _final(dialog))]
     if not ended:
+        rung = [(dialog, rang) for dialog in outbound if (rang := _rang(dialog))]
+        yield from ((rang, _ringing(rang, excerpt, context)) for dialog, rang in rung[-1:] if not _in_words(dialog))
         return
     dialog, final = ended[-1]
     # Of calls to several numbers nobody knows which one is asked about.
@@ -171,33 +174,43 @@ def _shown(
     quoted = (len(numbers) > 1 and len(statuses) > 1) or _is_doubtful(dialog, final)
     at = _at(excerpt, final)
     read = structs.replace(context.read, clock_at=at) if at is not None else context.read
-    rang = next((one for one in _answers(dialog) if 180 <= one.status < 200), None)
+    rang = _rang(dialog)
     if rang is not None and not quoted:
-        message = f"SIP/2.0 {rang.status} {_words(rang)}".strip()
-        yield (
-            rang,
-            LogLine(
-                read=context.read,
-                log="sip",
-                file=excerpt.name,
-                number=excerpt.number_of(rang.first),
-                level="info",
-                message=message,
-            ),
-        )
+        yield rang, _ringing(rang, excerpt, context)
+    cancelled = final.status == _CANCELLED and any(one.method == "CANCEL" for one in dialog)
     reasons = redact_text("; ".join(final.headers[name] for name in _REASONS if name in final.headers))
+    reasons = OWN_CANCEL if cancelled else reasons
     refused = final.status >= 300
     yield (
         final,
         SipCallResult(
             read=read,
             status=0 if refused else 200,
+            message=OWN_CANCEL if cancelled else "",
             sip_status_code=final.status if refused else None,
             sip_status=shortened("; ".join(filter(None, (_words(final), reasons))), 200) if refused else "",
             number=_number(dialog),
             quoted=quoted,
         ),
     )
+
+
+def _ringing(rang: _Message, excerpt: Excerpt, context: Context) -> LogLine:
+    at, zoned = _moment(excerpt, rang)
+    return LogLine(
+        read=context.read,
+        log="sip",
+        file=excerpt.name,
+        number=excerpt.number_of(rang.first),
+        at=at,
+        zoned=zoned,
+        level="info",
+        message=f"SIP/2.0 {rang.status} {_words(rang)}".strip(),
+    )
+
+
+def _rang(dialog: Sequence[_Message]) -> _Message | None:
+    return next((one for one in _answers(dialog) if 180 <= one.status < 200), None)
 
 
 def _is_inbound(dialog: Sequence[_Message]) -> bool:
@@ -240,11 +253,17 @@ def _final(dialog: Sequence[_Message]) -> _Message | None:
 def _is_doubtful(dialog: Sequence[_Message], final: _Message) -> bool:
     """Whether it may be another call's, or no call's: somebody's sentence has it, one of a list of statuses, or a
     request for a login of which nobody sees whether one followed."""
-    if len(dialog) == 1 and final.is_bare and is_quoted(final.line, final.start):
+    if _in_words(dialog):
         return True
     requests = any(not message.status for message in dialog)
     alone = not requests and (final.status in _CHALLENGES or len({one.status for one in dialog}) > 1)
     return alone and all(message.is_bare for message in dialog)
+
+
+def _in_words(dialog: Sequence[_Message]) -> bool:
+    """Whether somebody's sentence has it."""
+    first = dialog[0]
+    return len(dialog) == 1 and first.is_bare and is_quoted(first.line, first.start)
 
 
 def _words(message: _Message) -> str:
@@ -257,8 +276,14 @@ def _number(dialog: Sequence[_Message]) -> str:
 
 def _at(excerpt: Excerpt, message: _Message) -> datetime | None:
     """When it was, where the text says so with a zone."""
+    at, zoned = _moment(excerpt, message)
+    return at if zoned else None
+
+
+def _moment(excerpt: Excerpt, message: _Message) -> tuple[datetime | None, bool]:
+    """When it was, and whether the text says so with a zone: sngrep's has none."""
     for number in range(message.first, message.first + 2):
         found = _TIME.search(excerpt.lines[number]) if number < len(excerpt.lines) else None
         if found is not None:
-            return moment(found[0])[0]
-    return excerpt.stripped[message.first].at
+            return moment(found[0].replace("/", "-"))
+    return excerpt.stripped[message.first].at, True

@@ -4,6 +4,8 @@ import pytest
 
 from livekit_doctor.catalogue import get, render_fix
 from livekit_doctor.diagnosis.result import Verdict
+from livekit_doctor.flow import Status, Step
+from tests.diagnosis.factories import status
 from tests.each import each
 from tests.evidence.pasted.samples import in_chat, pasted, quoted, recognised
 
@@ -90,11 +92,35 @@ def test_an_answer_that_is_no_refusal_of_the_call(name: str, text: str) -> None:
     assert recognised(text)["lines"] == 0
 
 
-def test_our_own_cancel() -> None:
-    cancel = message("CANCEL sip:+15555550123@198.51.100.7 SIP/2.0", "1 CANCEL") + message("SIP/2.0 200 OK", "1 CANCEL")
-    (item,) = pasted(ASKED + RINGING + cancel + message("SIP/2.0 487 Request Terminated", "1 INVITE")).broken
-    assert (item.code, item.confidence) == ("LKD204", "possible")
-    assert "the side that called had given up" in str(item.because)
+CANCEL = message("CANCEL sip:+15555550123@198.51.100.7 SIP/2.0", "1 CANCEL") + message("SIP/2.0 200 OK", "1 CANCEL")
+ENDED = message("SIP/2.0 487 Request Terminated", "1 INVITE")
+TIMED_OUT = "TwirpError(code=canceled, message=twirp error unknown: sip request timed out, status=408)\n"
+DATED = "2026-02-12T10:01:29.066Z create_sip_participant failed: " + TIMED_OUT
+NOBODY, SILENCE = [("sip_answered", "LKD206", "likely")], [("sip_ringing", "LKD205", "possible")]
+
+
+@pytest.mark.parametrize("error", ["", TIMED_OUT, DATED])
+def test_our_own_cancel(error: str) -> None:
+    """What the CANCEL is answered with is no refusal; and it says again what CreateSIPParticipant's own error says."""
+    text = ASKED + TRYING + RINGING + CANCEL + ENDED + "\n" + error
+    assert codes(text) == NOBODY
+    assert not any("earlier dial" in item.text for item in pasted(text).broken[0].because)
+    assert error or "the side that called gave up" in str(pasted(text).broken[0].because)
+    assert codes(text.replace(RINGING, "")) == SILENCE
+    assert codes(ASKED + RINGING + ENDED)[0][1:] == ("LKD204", "possible"), "whose CANCEL it was, nobody sees"
+
+
+def test_ringing_without_an_end() -> None:
+    assert codes(ASKED + TRYING + RINGING + TIMED_OUT) == NOBODY
+    assert codes(ASKED + TRYING + TIMED_OUT) == SILENCE
+    assert codes(RINGING.replace("Via:", "User-Agent: LiveKit\nVia:") + TIMED_OUT) == SILENCE, "an inbound call's"
+    assert codes(f"we never see SIP/2.0 180 Ringing from them\n{TIMED_OUT}") == SILENCE
+
+
+def test_when_it_rang() -> None:
+    above = "10:01:03.950000 198.51.100.7:5060 -> 10.0.0.5:5060\n"
+    (zoned,) = pasted(f"2026/02/12 {above}{RINGING}").timeline
+    assert (f"{zoned.at:%Y-%m-%d %H:%M:%S}", "no zone" in str(zoned.detail)) == ("2026-02-12 10:01:03", True)
 
 
 def test_a_login_that_failed() -> None:
@@ -114,6 +140,24 @@ def test_the_carriers_reason() -> None:
     item = pasted(text).broken[0]
     assert "the carrier's access list" in str(item.because)
     assert "allow the public address" in render_fix(get("LKD204"), item.values)
+
+
+BLOCKED = 'callStatus: "SCS_ERROR"\nerror: "carrier blocked call (twilio error 32203): sip status: 603: Decline"\n'
+REFUSAL = (
+    "TwirpError(code=permission_denied, message=twirp error unknown: INVITE failed: sip status: 603: Decline, "
+    "status=403)\n  in create_sip_participant\n"
+)
+
+
+@pytest.mark.parametrize(
+    "text", [BLOCKED, REFUSAL + BLOCKED, BLOCKED + REFUSAL, DATED.replace(TIMED_OUT, REFUSAL) + BLOCKED]
+)
+def test_the_carriers_own_words_beside_a_status(text: str) -> None:
+    """They say more than the status, whichever of the places has them that tell of one refusal."""
+    (item,) = pasted(text).broken
+    assert "as likely fraud" in next(line.text for line in item.because if line.source == "SIP 603 Decline")
+    (plain,) = pasted(text.replace("carrier blocked call (twilio error 32203): ", "")).broken
+    assert "the callee declined" in next(line.text for line in plain.because if line.source == "SIP 603 Decline")
 
 
 @pytest.mark.parametrize(
@@ -166,6 +210,44 @@ BY_PROGRAMS = (
 @each("text", BY_PROGRAMS)
 def test_a_status_as_portals_and_webhooks_have_it(text: str) -> None:
     assert codes(text) == REFUSED
+
+
+CALLBACK = "AccountSid=AC0&CallDuration=71&CallSid=CA0&CallStatus={0}"
+
+
+@pytest.mark.parametrize(
+    ("state", "is_said"),
+    [
+        ("completed&SipResponseCode=200", []),
+        ("completed&Direction=inbound&SipResponseCode=200", []),
+        ("busy", REFUSED),
+        ("busy&SipResponseCode=486", REFUSED),
+        ("no-answer", NOBODY),
+        ("canceled", SILENCE),
+        ("failed", SILENCE),
+        ("failed&SipResponseCode=404", REFUSED),
+    ],
+)
+def test_how_a_call_ended_by_twilios_callback(state: str, is_said: list[tuple[str, str, str]]) -> None:
+    text = CALLBACK.format(state)
+    assert codes(text) == is_said
+    assert recognised(text)["lines"] == 0
+    answered = status(pasted(text), Step.SIP_ANSWERED) is Status.OK
+    assert answered == (not is_said)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CALLBACK.format("completed&Direction=inbound"),
+        CALLBACK.format("ringing"),
+        "if CallStatus=busy then retry",
+        'if params["CallStatus"] == "busy":',
+    ],
+)
+def test_what_tells_of_no_end(text: str) -> None:
+    assert pasted(text).verdict is Verdict.UNKNOWN
+    assert status(pasted(text), Step.SIP_ANSWERED) is Status.UNKNOWN
 
 
 ALONE = ("486 Busy Here", "Last SIP Response\t486 Busy Here", "SIP 486", "Status: 486 Busy Here")

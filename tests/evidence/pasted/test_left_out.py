@@ -48,3 +48,14 @@ def test_lines_of_other_calls_are_counted() -> None:
     assert diagnosis.coverage[0].set_aside == 2
     assert "of other calls, and left out: 2" in shown(diagnosis)
     assert pasted(lines[0]).coverage[0].set_aside == 0
+
+
+def test_lines_that_are_dated_by_livekits_clock_are_the_calls_own() -> None:
+    """The server's line of the assignment tells by how much the worker's clock is off."""
+    job = {"job_id": "AJ_Gy7bNmWd5qRz", "room": "call-1", "agent_name": "front-desk"}
+    asked = {"message": "received job request", "level": "INFO", "name": "livekit.agents", **job}
+    asked["timestamp"] = "2026-11-27T14:02:10.214456+00:00"
+    fields = {"jobID": job["job_id"], "agentName": "front-desk", "room": "call-1", "workerID": "AW_jC3nVqTz6kHs"}
+    for seconds in ("10", "14"):
+        server = f"2026-11-27T14:02:{seconds}.221Z\tINFO\tlivekit\ta.go:1\tassigned job to worker\t{json.dumps(fields)}"
+        assert pasted(f"{json.dumps(asked)}\n{server}").coverage[0].set_aside == 0

@@ -229,6 +229,7 @@ def test_a_worker_of_which_no_more_is_pasted_than_that_it_drained() -> None:
     (broken,) = pasted("\n".join((drained, dispatched, busy))).broken
     assert (broken.code, broken.confidence) == ("LKD108", "possible")
     assert "LKD103" in broken.candidates
+    assert not {"LKD101", "LKD102", "LKD104", "LKD105"} & {*broken.candidates}, "a worker of that name answered"
     (late,) = pasted("\n".join((drained.replace("11:52:05", "11:52:55"), dispatched, busy))).broken
     assert late.code == "LKD103"
 
