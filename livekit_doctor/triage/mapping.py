@@ -16,6 +16,7 @@ from livekit_doctor.diagnosis.states import (
     says_phone_failed,
     says_phone_left,
     says_talked,
+    says_what_failed,
 )
 from livekit_doctor.flow import Step, order
 from livekit_doctor.redact import redact_text
@@ -25,7 +26,8 @@ OTHER = 0
 """Of a state that says nothing of these. A step has the number of its place in the flow, 1 to 12."""
 ENDED_BADLY = 13
 """The call ended, and the state says by itself that it failed."""
-TALKED, FAILED, PHONE_FAILED, AGENT_LEFT, PHONE_LEFT = 14, 15, 16, 17, 18
+TALKED, FAILED, PHONE_FAILED, AGENT_LEFT, PHONE_LEFT, LOOSELY_FAILED = 14, 15, 16, 17, 18, 19
+"""LOOSELY_FAILED: the state does not say what failed."""
 
 MOST_PAIRS = 2_000
 """More are not names of states and components: one of the columns holds ids."""
@@ -142,7 +144,8 @@ def code_of(state: str, flow: Flow) -> int:
     if step is not None:
         return number_of(step)
     if says_failed(state):
-        return PHONE_FAILED if says_phone_failed(state) else FAILED
+        of_phone = PHONE_FAILED if says_what_failed(state) else LOOSELY_FAILED
+        return of_phone if says_phone_failed(state) else FAILED
     if says_agent_left(state):
         return AGENT_LEFT
     if says_phone_left(state):

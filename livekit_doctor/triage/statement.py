@@ -48,7 +48,7 @@ class Statement(Parts, frozen=True, kw_only=True):
 
 
 _OF_WINDOW = ("before", "since", "until", "now", "bucket")
-_OF_PLAN = ("tolerance", "patience", "patience_ringing", "moment")
+_OF_PLAN = ("tolerance", "patience", "patience_ringing", "answered_within", "moment")
 
 
 def pairs_query(columns: Columns, window: Window | None, dialect: Dialect, limit: int) -> str:
