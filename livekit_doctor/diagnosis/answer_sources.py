@@ -188,6 +188,8 @@ def _from_words_of_rows(attempts: Attempts) -> Iterator[CarrierAnswer]:
         if not words:
             continue
         kind = kind_of(words)
+        if not seen.is_of_dial(row, made_phone=kind in DIALED):
+            continue
         text = f"{row.source or 'a component'} logged {row.state}: {words}"
         yield CarrierAnswer(
             kind=kind,

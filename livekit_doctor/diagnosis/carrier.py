@@ -53,7 +53,7 @@ def _is_further(dials: Dials, answer: CarrierAnswer) -> bool:
     if began is not None and dials.all_had_left(began):
         return True
     made = dials.seen.made_by_another if answer.by_agent else None
-    if made is not None and answer.at - made > dials.answered_within:
+    if made is not None and answer.at - made > dials.seen.answered_within:
         return True
     of_api = answer.component is None and names == {""}
     return dials.phone_stayed(answer.at, names, answer.because.source, began) or (

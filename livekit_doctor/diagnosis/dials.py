@@ -217,11 +217,6 @@ class Dials(Struct, frozen=True, dict=True):
         return none_now or seen.room_live is False or Step.CALL_ENDED in seen.logged
 
     @property
-    def answered_within(self) -> timedelta:
-        """What takes longer from the dial to its answer is unusual."""
-        return timedelta(seconds=self.seen.settings.flow.allowances.sip_answered.slow_after)
-
-    @property
     def _rings(self) -> timedelta:
         return timedelta(seconds=self.seen.settings.flow.allowances.sip_answered.broken_after)
 

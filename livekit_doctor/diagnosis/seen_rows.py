@@ -9,8 +9,8 @@ from msgspec import Struct
 from livekit_doctor.diagnosis.correlation import OPENING, RoomRef, Subject, steps_of
 from livekit_doctor.diagnosis.row_answers import ended_badly, gone_in
 from livekit_doctor.diagnosis.setup import Setup
-from livekit_doctor.diagnosis.states import Who, says_failed, says_talked
-from livekit_doctor.diagnosis.times import PLACING
+from livekit_doctor.diagnosis.states import Who, says_failed, says_talked, says_what_failed
+from livekit_doctor.diagnosis.times import MOMENT, PLACING
 from livekit_doctor.evidence.observations import LogRow, Sighting
 from livekit_doctor.evidence.observations.told import webhook_named
 from livekit_doctor.flow import LEGS, Leg, Step
@@ -18,6 +18,10 @@ from livekit_doctor.settings import Settings
 
 _OWN_STEPS = (Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED, Step.AGENT_AUDIO)
 """What an agent logs of itself."""
+
+
+_MADE = (Step.SIP_PARTICIPANT_CREATED, Step.SIP_RINGING, Step.SIP_ANSWERED)
+"""What is logged of a phone that was made. That it is dialled may be said before that is asked for."""
 
 
 class RowsSeen(Struct, frozen=True, dict=True):
@@ -126,6 +130,23 @@ class RowsSeen(Struct, frozen=True, dict=True):
         steps = [(row.source, self.step_of_state[row.state]) for row in self.rows]
         placing = {source for source, step in steps if step not in (None, Step.CALL_ENDED, *_OWN_STEPS)}
         return frozenset({source for source, step in steps if step in _OWN_STEPS} - placing)
+
+    def is_of_dial(self, row: LogRow, *, made_phone: bool) -> bool:
+        """Whether a row that says that something failed is about the dial of the call's phone. Where its state does not
+        say what failed, it is if no phone was made before it, and the call had not ended; or soon after one was made,
+        if it is a failure that comes of a phone (`made_phone`)."""
+        if says_what_failed(row.state):
+            return True
+        before = [(one.at, self.step_of_state[one.state]) for one in self.rows if one.at <= row.at]
+        if any(step is Step.CALL_ENDED and row.at - at > MOMENT for at, step in before):
+            return False
+        made = max((at for at, step in before if step in _MADE), default=None)
+        return made is None or (made_phone and row.at - made <= self.answered_within)
+
+    @property
+    def answered_within(self) -> timedelta:
+        """What takes longer from the dial to its answer is unusual."""
+        return timedelta(seconds=self.settings.flow.allowances.sip_answered.slow_after)
 
     @cached_property
     def made_by_another(self) -> datetime | None:

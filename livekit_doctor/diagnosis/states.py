@@ -4,7 +4,9 @@ import re
 from enum import StrEnum, auto
 from functools import lru_cache
 
-_OTHER_PHONE = re.compile(r"transfer|(?:^|_)refer(?:$|_)|forward|hand_?(?:over|off)")
+_OTHER_PHONE = re.compile(
+    r"transfer|(?:^|_)refer(?:$|_)|forward|hand_?(?:over|off)|(?:^|_)(?:consult|bridg|escalat)|second_leg"
+)
 
 _WHO = r"calls?|caller|callee|phone|sip|participant|customer|user|contact|client|lead|human|agent|leg|outbound|inbound"
 
@@ -62,6 +64,12 @@ _OF_THE_PHONE = re.compile(
     r"|fail(?:ed|ure|ing|s)?|error(?:ed|s)?|reject(?:ed|ion|s)?|declined?|busy|timed?|timeout|out|crash(?:ed)?|not?"
     r"|answer(?:ed)?|unreachable)(?:_|$))+"
 )
+
+_OF_ANYTHING = re.compile(
+    r"(?:(?:provider|livekit|api|request|response|attempt|to|was|is|has|by|the|fail(?:ed|ure|ing|s)?|error(?:ed|s)?"
+    r"|timed?|timeout|out|crash(?:ed)?)(?:_|$))+"
+)
+"""Of these words alone: which request failed it does not say."""
 
 _TALKED = re.compile(
     r"(?:user|caller|callee|customer|human|participant)_(?:(?:has|was|is|started|stopped|start|stop)_)*"
@@ -153,6 +161,11 @@ def says_phone_failed(state: str) -> bool:
     """Whether it says that, and of nothing but the phone's leg: sip_participant_failed, busy; not agent_error, and
     not supervisor_call_failed."""
     return says_failed(state) and _OF_THE_PHONE.fullmatch(_plain(state)) is not None
+
+
+def says_what_failed(state: str) -> bool:
+    """Whether it names what failed: call_failed, and not error, or livekit_error."""
+    return _OF_ANYTHING.fullmatch(_plain(state)) is None
 
 
 def says_talked(state: str) -> bool:

@@ -8,16 +8,16 @@ is written :so is filled in by `statement`, and so are names that begin with col
 from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
-from sqlglot import exp
 
-from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.rules.rows import BEFORE_THE_ANSWER
-from livekit_doctor.triage.dialects import WRITTEN_IN, Dialect
+from livekit_doctor.triage.answers import NULL, TIMES_OF_PHONES, answer, last_word, literal, loose_answer
+from livekit_doctor.triage.dialects import Dialect
 from livekit_doctor.triage.mapping import (
     AGENT_LEFT,
     ENDED_BADLY,
     FAILED,
     LEFT,
+    LOOSELY_FAILED,
     OTHER,
     PHONE_FAILED,
     PHONE_LEFT,
@@ -25,15 +25,15 @@ from livekit_doctor.triage.mapping import (
     Mapping,
     number_of,
 )
-from livekit_doctor.triage.plan import WORDS, Plan, pattern_of
-from livekit_doctor.triage.terms import GAPS, LONGEST, NEVER, ORDER, QUOTED, STATUS, STEPS, ZERO, Columns, Key
+from livekit_doctor.triage.plan import Plan
+from livekit_doctor.triage.terms import GAPS, NEVER, ORDER, STEPS, ZERO, Columns, Key
 
 Codes = frozenset[int]
 
 OPENINGS: Codes = frozenset({1, 2})
 ENDED: Codes = frozenset({12, ENDED_BADLY})
 MAPPED: Codes = frozenset({*STEPS, ENDED_BADLY})
-FAILURES: Codes = frozenset({FAILED, PHONE_FAILED, ENDED_BADLY})
+FAILURES: Codes = frozenset({FAILED, PHONE_FAILED, LOOSELY_FAILED, ENDED_BADLY})
 ANSWERS: Codes = frozenset({ENDED_BADLY, PHONE_FAILED})
 
 
@@ -58,16 +58,12 @@ def source_of(columns: Columns) -> str:
     return "COALESCE(X_TEXT(l.col_source), '')" if columns.source else "''"
 
 
-def _literal(text: str) -> str:
-    return exp.Literal.string(text).sql(dialect=WRITTEN_IN)
-
-
 def entries(parts: Parts) -> str:
     """What the pairs say. Where aggregates take FILTER, with the truth of each condition that they have, which is told
     once a pair, in place of once a row and aggregate."""
     rows = [(e.state, e.source or "", e.code, e.bit, e.opening, e.component) for e in parts.mapping.entries]
     values = ", ".join(
-        f"({_literal(state)}, {_literal(source)}, {code}, CAST({bit} AS BIGINT), {opening}, {component})"
+        f"({literal(state)}, {literal(source)}, {code}, CAST({bit} AS BIGINT), {opening}, {component})"
         for state, source, code, bit, opening, component in rows or [("", "", 0, 0, 0, 0)]
     )
     flags = "".join(f", COALESCE({_among(codes)}, FALSE) AS {_flag(codes)}" for codes in conditions_of(parts))
@@ -107,29 +103,10 @@ def logs(parts: Parts) -> str:
     bit = "e.bit" if not mapping.by_state else f"COALESCE(e.bit, CAST({1 << 60} AS BIGINT))"
     return (
         f"logs AS (SELECT l.col_call_id AS call_id, {'t.us' if once else 'l.col_at'} AS happened, e.code, {bit} AS bit,"
-        f" e.opening, e.component{flags}, {_answer(columns)} AS answer{_dim(parts)}"
+        f" e.opening, e.component{flags}, {answer(columns)} AS answer{_dim(parts)}"
         f" FROM the_table AS l{once} LEFT JOIN entries AS e ON {joined}"
         " WHERE l.col_at >= :from_moment AND l.col_at < :until_moment AND NOT l.col_call_id IS NULL)"
     )
-
-
-def _answer(columns: Columns) -> str:
-    if columns.metadata is None:
-        return _NULL
-    text = f"LEFT(X_TEXT(l.col_metadata), {LONGEST})"
-    status = f"X_STATUS({text}, {_literal(STATUS)})"
-    ordered = (*WORDS[:4], Kind.TIMED_OUT, *WORDS[4:])  # as `kind_of` looks for them
-    words = " ".join(
-        f"WHEN X_MATCHES({text}, {_literal(QUOTED % pattern_of(kind))}) THEN {_place(kind)}" for kind in ordered
-    )
-    return (
-        f"CASE WHEN e.code IN (12, {ENDED_BADLY}) THEN {status}"
-        f" WHEN e.code = {PHONE_FAILED} THEN COALESCE({status}, CASE {words} END) END"
-    )
-
-
-def _place(kind: Kind) -> str:
-    return str(WORDS.index(kind) + 1) if kind in WORDS else "NULL"
 
 
 def _dim(parts: Parts) -> str:
@@ -137,7 +114,7 @@ def _dim(parts: Parts) -> str:
     if key is None:
         return ""
     if key.path:
-        path = ", ".join(_literal(name) for name in key.path)
+        path = ", ".join(literal(name) for name in key.path)
         return f", X_PATH(l.{'col_key' if key.column else 'col_metadata'}, {path}) AS dim"
     return ", X_TEXT(l.col_key) AS dim"
 
@@ -158,12 +135,12 @@ def calls(parts: Parts) -> str:
         return value if dialect.fenced else f"X_US({value})"
 
     def time(function: str, wanted: Codes, name: str) -> str:
-        return f"{us(pick(function, 'happened', when(wanted))) if wanted & codes else _NULL} AS {name}"
+        return f"{us(pick(function, 'happened', when(wanted))) if wanted & codes else NULL} AS {name}"
 
-    def answer(said_by: Codes, name: str) -> str:
+    def last_answer(said_by: Codes, name: str) -> str:
         """The last one, with its time. The rows are searched for one only here, and each only once."""
         value = f"{us('happened')} * 1000 + answer"
-        return f"{pick('MAX', value, when(said_by)) if said_by & codes else _NULL} AS {name}"
+        return f"{pick('MAX', value, when(said_by)) if said_by & codes else NULL} AS {name}"
 
     def made() -> Iterator[str]:
         yield "call_id"
@@ -189,8 +166,9 @@ def calls(parts: Parts) -> str:
         yield time("MAX", frozenset({PHONE_LEFT}), "gone_at")
         yield time("MIN", frozenset({LEFT}), "f20")
         yield time("MAX", frozenset({LEFT}), "l20")
-        yield answer(ANSWERS, "named_answer")
-        yield answer(frozenset({12}), "end_answer")
+        yield last_answer(ANSWERS, "named_answer")
+        yield last_answer(frozenset({12}), "end_answer")
+        yield last_answer(frozenset({LOOSELY_FAILED}), "loose_answer")
         for wanted in (*map(_codes_of, (6, 11, 12)), frozenset({PHONE_LEFT})):
             step, alone = min(wanted), mapping.component_of(*wanted)
             for function, name in (("MIN", f"c{step}"), ("MAX", f"d{step}")):
@@ -200,9 +178,6 @@ def calls(parts: Parts) -> str:
             yield _dim_of_call(parts.key, parts.columns, pick)
 
     return f"calls AS (SELECT {', '.join(made())} FROM logs GROUP BY call_id)"
-
-
-_NULL = "CAST(NULL AS BIGINT)"
 
 
 def _dim_of_call(key: Key, columns: Columns, pick: Callable[[str, str, str], str]) -> str:
@@ -266,11 +241,12 @@ def _steps(dim: str) -> str:
     since = ", ".join(f"COALESCE(l{step}, {ZERO})" for step in range(3, 13))
     came += f" OR COALESCE(f11 < open_at AND GREATEST({since}) < open_at, FALSE) AND failed_at IS NULL"
     dialled = ", ".join(f"COALESCE(l{step}, {ZERO})" for step in (8, 9, 10))
+    phones = ", ".join(TIMES_OF_PHONES)
     phone_last = ", ".join(f"COALESCE(l{step}, {ZERO})" for step in (8, 9, 10, 11))
     return (
         f"steps AS (SELECT call_id{dim}, first_at, last_at, n, open_at, again_at, {', '.join(made)},"
         f" {came} AS came_before, left_at, cut_at <> open_at AS twice, known, seen, talked_at, failed_at, named_answer,"
-        f" end_answer, GREATEST({phone_last}) AS phone_last,"
+        f" end_answer, loose_answer, {phones}, GREATEST({phone_last}) AS phone_last,"
         f" COALESCE(GREATEST({dialled}) - l11 > :tolerance, FALSE) AS redialled, gone_at,"
         f" {_first_since(20, 'f20', 'open_at')} AS f20, l20,"
         " c6, d6, c11, d11, c12, d12, c18, d18 FROM cut)"
@@ -282,8 +258,8 @@ def _reached(plan: Plan, dim: str) -> str:
     early = {number_of(step) for step in BEFORE_THE_ANSWER}
     further = " OR ".join(f"NOT t{step} IS NULL" for step in STEPS if step not in early)
     logged = " OR ".join(f"NOT t{step} IS NULL" for step in STEPS)
-    named = _last_word("named_answer")
-    ended = f"CASE WHEN COALESCE(talked_at, {ZERO}) < open_at THEN {_last_word('end_answer')} ELSE {ZERO} END"
+    named = last_word("named_answer")
+    ended = f"CASE WHEN COALESCE(talked_at, {ZERO}) < open_at THEN {last_word('end_answer')} ELSE {ZERO} END"
     skewed = " OR ".join(f"COALESCE(t{b} < t{a} - :tolerance, FALSE)" for a, b in ORDER)
     lasted = "FALSE"
     if plan.talks is not None:
@@ -303,7 +279,8 @@ def _reached(plan: Plan, dim: str) -> str:
         " COALESCE(talked_at >= GREATEST(open_at, COALESCE(t3, open_at) - :tolerance), FALSE) AS talked,"
         " COALESCE(left_at >= open_at AND t12 - left_at > :tolerance, FALSE)"
         f" OR {_left_before('f20')} OR {_left_before('l20')} AS alone,"
-        f" CASE WHEN t11 IS NULL THEN GREATEST({named}, {ended}) % 1000 ELSE {ZERO} END AS status FROM steps)"
+        f" CASE WHEN t11 IS NULL THEN GREATEST({named}, {ended}, {loose_answer()}) % 1000 ELSE {ZERO} END AS status"
+        " FROM steps)"
     )
 
 
@@ -311,12 +288,6 @@ def _left_before(at: str) -> str:
     """Whether somebody of whom no row says who it is left long before the end, and nobody talked after that."""
     talked = f"COALESCE(talked_at - {at} > :tolerance, FALSE)"
     return f"COALESCE({at} >= open_at AND COALESCE({at} > t11, TRUE) AND t12 - {at} > :closes AND NOT {talked}, FALSE)"
-
-
-def _last_word(name: str) -> str:
-    """The answer of the attempt, with its time, where no row tells of the phone after it."""
-    alone = f"(phone_last - :tolerance) * 1000 <= {name} - {name} % 1000"
-    return f"CASE WHEN {name} >= open_at * 1000 AND {alone} THEN {name} ELSE {ZERO} END"
 
 
 def _verdicts(plan: Plan) -> str:

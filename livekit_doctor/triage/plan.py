@@ -43,6 +43,8 @@ class Plan(Struct, frozen=True):
     """How long the agent's rows may take."""
     patience_ringing: int
     """The same, while nothing says that whoever places the call is past the ringing."""
+    answered_within: int
+    """What takes longer from the dial to its answer is unusual."""
     talks: int | None
     """Who is on the line for so long has talked; None where the agent's states are known."""
     moment: int
@@ -72,6 +74,7 @@ def plan_of(settings: Settings) -> Plan:
         tolerance=_us(settings.call_logs.clock_tolerance),
         patience=_us(agent),
         patience_ringing=_us(agent + ringing),
+        answered_within=_us(allowances.sip_answered.slow_after),
         talks=_us(NOBODY_WAITS.total_seconds()) if settings.call_logs.always_logged is None else None,
         moment=_us(MOMENT.total_seconds()),
         closes=_us(ROOM_CLOSES_AFTER.total_seconds() + settings.call_logs.clock_tolerance),

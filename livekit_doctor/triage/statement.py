@@ -51,7 +51,7 @@ class Statement(Parts, frozen=True, kw_only=True):
 
 
 _OF_WINDOW = ("before", "since", "until", "now", "bucket")
-_OF_PLAN = ("tolerance", "patience", "patience_ringing", "moment", "closes")
+_OF_PLAN = ("tolerance", "patience", "patience_ringing", "answered_within", "moment", "closes")
 
 
 def _groups(parts: Parts) -> str:

@@ -284,3 +284,43 @@ def test_a_dial_that_failed_after_another_was_answered(
     lines = [heard, sip(over, "Closing outbound call"), *again]
     diagnosis = by_sip(*lines, log_file("server", last=900), *came, of_server(100, "room closed", ""))
     assert found(diagnosis) == expected
+
+
+# What failed, a row does not say
+
+
+@pytest.mark.parametrize(
+    ("error", "rows", "expected"),
+    [
+        ("no response from servers", [row(1.2, "sip_participant_created")], []),
+        ("no response from servers", [row(4, "call_ended")], []),
+        ("no response from servers", [], ["LKD203"]),
+        ("max auth retry attempts reached", [row(1.2, "sip_participant_created")], ["LKD208"]),
+        ("max auth retry attempts reached", [row(1.2, "sip_participant_created"), row(4, "call_ended")], []),
+    ],
+    ids=["a phone was made", "the call had ended", "no phone was made", "the phone's", "over"],
+)
+@pytest.mark.parametrize("state", ["error", "livekit_error"])
+def test_a_row_that_does_not_say_what_failed(state: str, error: str, rows: list[LogRow], expected: list[str]) -> None:
+    """It may be any request's, as ListDispatch's for a closed room."""
+    failed = row(9, state, metadata=f'{{"error": "{error}"}}')
+    assert codes(rows_only(DAY, *PLACED[:-1], *rows, failed)) == expected
+    named = replace(failed, state="sip_participant_failed")
+    assert codes(rows_only(DAY, *PLACED[:-1], named)), "it says so"
+
+
+@pytest.mark.parametrize(
+    ("state", "seconds", "expected"),
+    [
+        ("consult_failed", 9, []),
+        ("add_participant_failed", 42, [("sip_ringing", "LKD204", "possible")]),
+        ("add_participant_failed", 9, [("sip_ringing", "LKD204", "proven")]),
+        ("dial_failed", 54, [("sip_ringing", "LKD204", "possible")]),
+        ("dial_failed", 70, [("sip_ringing", "LKD204", "proven")]),
+    ],
+    ids=["of another phone", "late", "soon", "late, and the call went on", "late"],
+)
+def test_a_further_phone_that_the_edge_dialled(state: str, seconds: float, expected: list[object]) -> None:
+    busy = '{"error": "INVITE failed: sip status: 486: Busy here"}'
+    rows = [*PLACED, row(seconds, state, metadata=busy), row(90, "call_ended")]
+    assert found(rows_only(DAY, *rows if seconds > 9 else rows[:-1])) == expected

@@ -15,7 +15,7 @@ HOUR = 3600 * SECOND
 STATES = (
     *(step.value for step in Step),
     *("call_initiated", "Agent-Joined", " ringing ", "hangup", "agent_up", "pstn_ring"),
-    *("sip_participant_failed", "no_answer", "busy", "agent_error", "call_failed", "user_speech", "dtmf_received"),
+    *("sip_participant_failed", "no_answer", "error", "agent_error", "call_failed", "user_speech", "dtmf_received"),
     *("callee_hung_up", "tts_failed", "agent_left", "participant_left", "session_closed"),
     *("boot", "tool_call", "transfer_failed", "it's 100 % \\ odd", "call_ended_busy", "", None),
 )
@@ -120,7 +120,7 @@ def _near_real(draw: random.Random, call_id: str, at: int) -> list[Row]:
                 skew = draw.choice((0, 0, 0, -7, 12)) * SECOND if source == "agent" else 0
                 rows.append(Row(call_id, at + skew, source, state, None))
         if draw.random() < 0.3:
-            state = draw.choice(("sip_participant_failed", "call_failed", "agent_error", "call_ended"))
+            state = draw.choice(("sip_participant_failed", "error", "agent_error", "call_ended"))
             rows.append(Row(call_id, at + SECOND, draw.choice(SOURCES), state, draw.choice(METADATA)))
         at += draw.choice((2, 10, 90)) * SECOND
     return rows or [Row(call_id, at, "edge_function", "call_requested", None)]

@@ -109,6 +109,8 @@ def _attempt(writer: _Writer, about: str, no_worker: float, refused: float, is_s
         said = f'{{"error": "INVITE failed: sip status: {status}: refused", "sip_status_code": {status}}}'
         if draw.random() < 0.02:
             said = '{"error": "twirp error unknown: requested sip trunk does not exist"}'
+            writer.edge(draw.choice(("sip_participant_failed", "error")), 1.0, said)
+            return
         writer.edge("sip_participant_failed", 1.0, said)
         return
     if answer < refused + 0.05:

@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
 
-from livekit_doctor.diagnosis.dial_errors import Kind, kind_of
+from livekit_doctor.diagnosis.dial_errors import DIALED, Kind, kind_of
 from livekit_doctor.diagnosis.rules.rows import BEFORE_THE_ANSWER
 from livekit_doctor.diagnosis.states import may_be_of_agent
 from livekit_doctor.flow import Step
@@ -19,6 +19,7 @@ from livekit_doctor.triage.mapping import (
     ENDED_BADLY,
     FAILED,
     LEFT,
+    LOOSELY_FAILED,
     PHONE_FAILED,
     PHONE_LEFT,
     TALKED,
@@ -124,7 +125,7 @@ class _Call:
     def judged(self) -> Judged:
         plan, t = self.plan, self._times()
         logged = {step for step, at in t.items() if at is not None}
-        failed = any(at >= self.begun for at in self.times(FAILED, PHONE_FAILED, ENDED_BADLY))
+        failed = any(at >= self.begun for at in self.times(FAILED, PHONE_FAILED, LOOSELY_FAILED, ENDED_BADLY))
         status = 0 if 11 in logged else self._status()
         way = self._way(logged, status)
         refused_at = self._refused_at(logged, status)
@@ -215,15 +216,25 @@ class _Call:
         talked = any(at >= self.begun for at in self.times(TALKED))
         answers = []
         for at, code, row in self.every:
-            is_named = code in (PHONE_FAILED, ENDED_BADLY)
-            answer = _answer(row.metadata or "", in_words=code == PHONE_FAILED) if is_named or code == 12 else 0
+            kind = 0 if code in (PHONE_FAILED, ENDED_BADLY) else {12: 1, LOOSELY_FAILED: 2}.get(code)
+            in_words = code in (PHONE_FAILED, LOOSELY_FAILED)
+            answer = _answer(row.metadata or "", in_words=in_words) if kind is not None else 0
             if answer:
-                answers.append((is_named, at, answer))
-        last = [max((one[1:] for one in answers if one[0] is named), default=None) for named in (True, False)]
+                answers.append((kind, at, answer))
+        last = [max((one[1:] for one in answers if one[0] == kind), default=None) for kind in range(3)]
         if talked:
             last[1] = None
+        if last[2] and last[2][1] < 300 and not self._is_of_dial(*last[2]):
+            last[2] = None
         counted = [one for one in last if one and one[0] >= self.begun and told - self.plan.tolerance <= one[0]]
         return max(counted)[1] if counted else 0
+
+    def _is_of_dial(self, at: int, words: int) -> bool:
+        """Whether LiveKit's words, in a row whose state does not say what failed, are of the dial."""
+        if any(at - end > self.plan.moment for end in self.times(12) if end >= self.begun):
+            return False
+        made = max((one for one in self.times(8, 10, 11) if self.begun <= one <= at), default=None)
+        return made is None or (WORDS[words - 1] in DIALED and at - made <= self.plan.answered_within)
 
     def _way(self, logged: set[int], status: int) -> int:
         for way, step in ((6, 7), (5, 6), (4, 5), (3, 4), (2, 3)):

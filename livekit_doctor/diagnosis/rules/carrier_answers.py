@@ -18,7 +18,7 @@ from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.refused_requests import kind_of_refusal
-from livekit_doctor.diagnosis.times import NOTHING_MISSED, ROOM_LINGERS
+from livekit_doctor.diagnosis.times import NOTHING_MISSED, ROOM_CLOSES_AFTER, ROOM_LINGERS
 from livekit_doctor.flow import Confidence, Step
 
 CODES = {
@@ -302,7 +302,8 @@ def _dialled(answer: CarrierAnswer) -> dict[str, str]:
 
 def _of_another_attempt(call: Call, proofs: Proofs, answer: CarrierAnswer) -> tuple[Because, ...]:
     """Why an answer that a log has may not be the one to the call: an agent was in the room, and the call went on
-    for long after it, or had gone on for longer than a phone rings. Empty where nothing says so."""
+    for long after it, or had gone on for longer than a phone rings; or for unusually long both. Empty where nothing
+    says so."""
     if answer.doubt:
         return (Because(source=answer.because.source, at=answer.when, text=answer.doubt),)
     if Step.AGENT_CONNECTED not in proofs or answer.by_livekits_clock or answer.when is None or not call.rows:
@@ -310,8 +311,9 @@ def _of_another_attempt(call: Call, proofs: Proofs, answer: CarrierAnswer) -> tu
     first, last = call.logged.get(Step.SIP_PARTICIPANT_CREATED, call.rows[0]), call.rows[-1]
     before, after = answer.when - first.at, last.at - answer.when
     allowance = call.settings.flow.allowances.sip_answered
+    unusual = before > timedelta(seconds=allowance.slow_after)
     rings = timedelta(seconds=allowance.slow_after if answer.soon else allowance.broken_after)
-    if after > ROOM_LINGERS:
+    if after > (ROOM_CLOSES_AFTER + call.tolerance if unusual else ROOM_LINGERS):
         text = f"{last.source or 'a component'} logged {last.state} {after.total_seconds():.0f} s after it"
         row = last
     elif before > rings:

@@ -1,0 +1,63 @@
+"""What the rows say of the answer to the attempt to dial, in SQL: a SIP status, or the number of what LiveKit says in
+words. Whose fact that is, `diagnose` asks in the same way."""
+
+from sqlglot import exp
+
+from livekit_doctor.diagnosis.dial_errors import DIALED, Kind
+from livekit_doctor.triage.dialects import WRITTEN_IN
+from livekit_doctor.triage.mapping import ENDED_BADLY, LOOSELY_FAILED, PHONE_FAILED
+from livekit_doctor.triage.plan import WORDS, pattern_of
+from livekit_doctor.triage.terms import LONGEST, QUOTED, STATUS, ZERO, Columns
+
+NULL = "CAST(NULL AS BIGINT)"
+
+TIMES_OF_PHONES = tuple(f"{end}{step}" for step in (8, 10, 11) for end in "fl")
+"""When rows first and last told of a phone that was made. That it is dialled may be said before that is asked for."""
+
+_OF_A_PHONE = tuple(number for number, kind in enumerate(WORDS, 1) if kind in DIALED)
+
+
+def answer(columns: Columns) -> str:
+    if columns.metadata is None:
+        return NULL
+    text = f"LEFT(X_TEXT(l.col_metadata), {LONGEST})"
+    status = f"X_STATUS({text}, {literal(STATUS)})"
+    ordered = (*WORDS[:4], Kind.TIMED_OUT, *WORDS[4:])  # as `kind_of` looks for them
+    words = " ".join(
+        f"WHEN X_MATCHES({text}, {literal(QUOTED % pattern_of(kind))}) THEN {_place(kind)}" for kind in ordered
+    )
+    return (
+        f"CASE WHEN e.code IN (12, {ENDED_BADLY}) THEN {status}"
+        f" WHEN e.code IN ({PHONE_FAILED}, {LOOSELY_FAILED}) THEN COALESCE({status}, CASE {words} END) END"
+    )
+
+
+def _place(kind: Kind) -> str:
+    return str(WORDS.index(kind) + 1) if kind in WORDS else "NULL"
+
+
+def last_word(name: str) -> str:
+    """The answer of the attempt, with its time, where no row tells of the phone after it."""
+    alone = f"(phone_last - :tolerance) * 1000 <= {name} - {name} % 1000"
+    return f"CASE WHEN {name} >= open_at * 1000 AND {alone} THEN {name} ELSE {ZERO} END"
+
+
+def loose_answer() -> str:
+    """The answer in a row whose state does not say what failed. LiveKit's words are of the dial where no phone was made
+    before it, and the call had not ended; or soon after one was made, if they can be of one."""
+    value, at = last_word("loose_answer"), "(loose_answer - loose_answer % 1000)"
+    before = (
+        f"CASE WHEN {one} >= open_at AND {one} * 1000 <= {at} THEN {one} * 1000 ELSE {ZERO} END"
+        for one in TIMES_OF_PHONES
+    )
+    made, of_phone = f"GREATEST({', '.join(before)})", ", ".join(map(str, _OF_A_PHONE))
+    ended, late = f"{at} - t12 * 1000 > CAST(:moment AS BIGINT) * 1000", "CAST(:answered_within AS BIGINT) * 1000"
+    return (
+        f"CASE WHEN loose_answer % 1000 >= 300 THEN {value} WHEN {ended} THEN {ZERO}"
+        f" WHEN {made} = 0 OR (loose_answer % 1000 IN ({of_phone}) AND {at} - {made} <= {late})"
+        f" THEN {value} ELSE {ZERO} END"
+    )
+
+
+def literal(text: str) -> str:
+    return exp.Literal.string(text).sql(dialect=WRITTEN_IN)
