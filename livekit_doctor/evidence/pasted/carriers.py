@@ -5,7 +5,7 @@ A person may write the same of any call. So what stands in a sentence, or alone,
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from livekit_doctor.evidence.observations import NOBODY_ANSWERED, OWN_CANCEL, LogLine, SipCallResult
 from livekit_doctor.evidence.pasted.interface import Context, Found
@@ -59,11 +59,14 @@ _MOST = 50
 def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
     """What is said in lines that are nothing else."""
     found = 0
+    ends = {end["state"] for line in excerpt.stripped if (end := _CALLBACK.search(line.text))}
     for number, line in enumerate(excerpt.stripped):
         if number in excerpt.taken or not _MAY_BE.search(line.text) or _OF_THE_API.search(line.text) or found >= _MOST:
             continue
         after = excerpt.stripped[number + 1].text if number + 1 < len(excerpt.lines) else ""
-        result = _status(line.text, context) or _twilio(line.text, after, context) or _callback(line.text, context)
+        result = (
+            _status(line.text, context) or _twilio(line.text, after, context) or _callback(line.text, context, ends)
+        )
         if result is not None:
             found += 1
             last = number + (after.strip() != "" and result.message.endswith(after.strip()))
@@ -137,10 +140,10 @@ def _twilio(line: str, after: str, context: Context) -> SipCallResult | None:
     )
 
 
-def _callback(line: str, context: Context) -> SipCallResult | None:
+def _callback(line: str, context: Context, ends: Collection[str]) -> SipCallResult | None:
     """Twilio's callback on how a call ended, where it has no SIP status of a refusal. A leg that came in there by other
     ways than SIP is not LiveKit's."""
-    found = _CALLBACK.search(line)
+    found = _CALLBACK.search(line) if len(ends) == 1 else None  # of several calls nobody knows which one is asked about
     if found is None or "CallSid" not in line or ("Direction=inbound" in line and "SipResponseCode" not in line):
         return None
     state = found["state"]

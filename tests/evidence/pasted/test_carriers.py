@@ -236,6 +236,14 @@ def test_how_a_call_ended_by_twilios_callback(state: str, is_said: list[tuple[st
     assert answered == (not is_said)
 
 
+def test_callbacks_of_several_calls() -> None:
+    """Nobody knows which of them is asked about."""
+    text = "\n".join(map(CALLBACK.format, ("completed&SipResponseCode=200", "no-answer")))
+    assert status(pasted(text), Step.SIP_ANSWERED) is Status.UNKNOWN
+    assert codes(text) == []
+    assert codes(f"{CALLBACK.format('no-answer')}\n{CALLBACK.format('no-answer')}") == NOBODY
+
+
 @pytest.mark.parametrize(
     "text",
     [
