@@ -69,6 +69,7 @@ def _says_the_same(answer: CarrierAnswer, other: CarrierAnswer) -> bool:
 _OF_ANOTHER_PHONE = "a phone is known by another source, and when this was is not: it may be about another attempt"
 _AFTER_THE_END = "the call had ended before it, as a row says: it may be another call's"
 _BY_ANOTHER = "another component had dialled the call's phone, as a row says: the agent's dial may be of a further one"
+_ANOTHER_BEFORE = "a phone had been created before this one was dialled, and nothing tells that it failed or left"
 _DIALLED_SEVERAL_TIMES = "the phone was dialled more than once: it may be the answer to another attempt"
 
 
@@ -93,6 +94,15 @@ def _unless_another_was_last(dials: Dials, placed: list[CarrierAnswer]) -> list[
         return any(bisect_left(times, first) < bisect_right(times, last) for times in others)
 
     return [replace(answer, doubt=_WHICH_WAS_LAST) if is_doubtful(answer) else answer for answer in placed]
+
+
+def _begun(dials: Dials, answer: CarrierAnswer) -> datetime | None:
+    """When this one was dialled, as far as that is known: what fails before a phone is created, fails at once."""
+    if answer.started_at or answer.kind not in DIALED:
+        return answer.started_at or answer.when
+    if answer.took and answer.when:
+        return answer.when - timedelta(seconds=answer.took)
+    return dials.began(answer.dial)
 
 
 _WHICH_WAS_LAST = "another attempt failed at about that time, by another clock: which was the last is not known"
@@ -142,6 +152,8 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
         return replace(answer, earlier=True)
     if answer.by_agent and seen.made_by_another is not None:
         return replace(answer, doubt=answer.doubt or _BY_ANOTHER)
+    if dials.made_before(_begun(dials, answer), {answer.dial, answer.identity}):
+        return replace(answer, doubt=answer.doubt or _ANOTHER_BEFORE)
     told_later = dials.may_be_told_later(when, answer.component)
     if not own_clock and not answer.doubt and (later > DATE_RESOLUTION or told_later):
         return replace(answer, doubt="a phone was created at about that time: it may have been dialled again after it")

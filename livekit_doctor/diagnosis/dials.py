@@ -1,7 +1,8 @@
 """When the phone was dialled, whoever says it, and whether a later dial would have been seen. What an earlier attempt
 was answered decides nothing."""
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Container, Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import takewhile
@@ -266,6 +267,30 @@ class Dials(Struct, frozen=True, dict=True):
         accepted = {line.fields.get("participant", "") for line in lines if line.at and line.at < at}
         stays = (stay for stay in self.stays if stay.came < at and stay.names & accepted)
         return any(stay.left and stay.left - at > self.seen.tolerance for stay in stays)
+
+    def made_before(self, began: datetime | None, but: Container[str | None]) -> bool:
+        """Whether another phone was created long before one was dialled, by a row or for CreateSIPParticipant, and
+        nothing between the two tells that it failed or left."""
+        if began is None:
+            return False
+        made = self._made[: bisect_left(self._made, (began - self.seen.tolerance, ""))]
+        last = next((at for at, identity in reversed(made) if not identity or identity not in but), None)
+        ends = self._ends
+        return last is not None and bisect_right(ends, last) == bisect_left(ends, began)
+
+    @cached_property
+    def _made(self) -> list[tuple[datetime, str]]:
+        """When phones were created, oldest first, with the identity where the server's log has it."""
+        seen, steps = self.seen, self.seen.step_of_state
+        found = [(row.at, "") for row in seen.rows if steps[row.state] is Step.SIP_PARTICIPANT_CREATED]
+        lines = (line for line in self.logs.said(Said.SIP_ACCEPTED) if line.at and line.zoned)
+        return sorted([*found, *((line.at, line.fields.get("participant", "")) for line in lines if line.at)])
+
+    @cached_property
+    def _ends(self) -> list[datetime]:
+        """When dials failed and phones left, by any source."""
+        failed = (line.at for line in self.logs.said(Said.SIP_FAILED, Said.SIP_REFUSED) if line.at)
+        return sorted([*failed, *self._left, *self._failed_by_rows])
 
     def all_had_left(self, at: datetime) -> bool:
         """Whether a phone and the agent had left before this moment, by the server's log: what is dialled then, as for

@@ -18,6 +18,7 @@ WEBHOOKS = "webhooks"
 _UNANSWERED = frozenset({"USER_REJECTED", "USER_UNAVAILABLE", "SIP_TRUNK_FAILURE", "SIP_PROTOCOL_FAILURE"})
 """Why a phone left that had not been answered (livekit-protocol, DisconnectReason)."""
 
+_THERE = (Said.SESSION_STARTED, Said.PARTICIPANT_ACTIVE, Said.TRACK_PUBLISHED)
 _BEFORE_THE_LOG = datetime.min.replace(tzinfo=UTC)
 
 
@@ -43,12 +44,12 @@ def _by_server(logs: ComponentLogs) -> Iterator[Stay]:
     """One that the log has leave, and not come, had come before the log begins, if that has no opening of the room."""
     before = None if logs.ever_said(Said.ROOM_OPENED) else _BEFORE_THE_LOG
     there: dict[str, datetime] = {}
-    for line in logs.said(Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT):
+    for line in logs.said(*_THERE, Said.PARTICIPANT_LEFT):
         identity = line.fields.get("participant", "")
         if line.at is None or not line.zoned:
             continue
-        if meaning(line) is Said.PARTICIPANT_ACTIVE:
-            there[identity] = line.at
+        if meaning(line) is not Said.PARTICIPANT_LEFT:
+            there.setdefault(identity, line.at)
             continue
         came = there.pop(identity, before)
         if line.fields.get("kind") == "SIP" and came and line.fields.get("reason") not in _UNANSWERED:

@@ -228,6 +228,31 @@ def test_an_error_while_the_phone_was_there_that_was_accepted(lines: list[LogLin
     assert codes(by_server(*lines, of_worker(54, "evidence ticket.txt"), hung_up(61))) == expected
 
 
+@pytest.mark.parametrize(
+    ("lines", "sure"),
+    [
+        ([accepted(1)], "possible"),
+        ([accepted(1), accepted(20, "other")], "possible"),
+        ([accepted(1), refused(30, "callee")], "likely"),
+        ([accepted(1), hung_up(30)], "proven"),
+        ([], "proven"),
+    ],
+    ids=["another", "it was, too", "which was refused", "which had left", "none"],
+)
+def test_a_phone_that_was_created_before_by_the_log_of_the_apis_node(lines: list[LogLine], sure: str) -> None:
+    """Who was in the room, another node's log says."""
+    node = log_file("server", last=900), of_server(0, "selected node for room", "")
+    failed = refused(54, error="requested sip trunk does not exist")
+    told = judge(3600, *node, *lines, failed, of_server(100, "room closed", ""), subject=Subject(room=ROOM))
+    assert found(told) == [("sip_participant_created", "LKD201", sure)]
+
+
+def test_a_phone_of_which_the_log_has_not_that_it_was_active() -> None:
+    came = of_server(1, "starting RTC session"), of_server(0.5, "participant active", "agent-AJ_1")
+    told = by_server(*came, refused(54), hung_up(61), opened=False)
+    assert told.verdict is Verdict.NO_FAULT_SEEN
+
+
 @pytest.mark.parametrize("over", [78, 200])
 def test_no_sound_of_a_further_phone_before_the_callee_hung_up(over: float) -> None:
     further = [sip(40, "Creating SIP participant", "SCL_2"), sip(46, "Outbound SIP call established", "SCL_2")]
