@@ -248,9 +248,9 @@ def test_a_phone_that_was_created_before_by_the_log_of_the_apis_node(lines: list
 
 
 def test_a_phone_of_which_the_log_has_not_that_it_was_active() -> None:
-    came = of_server(1, "starting RTC session"), of_server(0.5, "participant active", "agent-AJ_1")
-    told = by_server(*came, refused(54), hung_up(61), opened=False)
-    assert told.verdict is Verdict.NO_FAULT_SEEN
+    begun = of_server(0, "selected node for room", ""), of_server(0.5, "participant active", "agent-AJ_1")
+    lines = (*begun, of_server(1, "starting RTC session"), refused(54), hung_up(61))
+    assert by_server(*lines, opened=False).verdict is Verdict.NO_FAULT_SEEN
 
 
 @pytest.mark.parametrize("over", [78, 200])
