@@ -41,19 +41,23 @@ def names_of(phone: Participant) -> frozenset[str]:
 
 
 def _by_server(logs: ComponentLogs) -> Iterator[Stay]:
-    """One that the log has leave, and not come, had come before the log begins, if that has no opening of the room."""
+    """One that the log has leave, and not come, had come before the log begins, if that has no opening of the room. Of
+    those that have not left, it says only of which CreateSIPParticipant was called that they are phones."""
     before = None if logs.ever_said(Said.ROOM_OPENED) else _BEFORE_THE_LOG
-    there: dict[str, datetime] = {}
+    there: dict[str, tuple[datetime, LogLine]] = {}
     for line in logs.said(*_THERE, Said.PARTICIPANT_LEFT):
         identity = line.fields.get("participant", "")
         if line.at is None or not line.zoned:
             continue
         if meaning(line) is not Said.PARTICIPANT_LEFT:
-            there.setdefault(identity, line.at)
+            there.setdefault(identity, (line.at, line))
             continue
-        came = there.pop(identity, before)
+        came, _ = there.pop(identity, (before, line))
         if line.fields.get("kind") == "SIP" and came and line.fields.get("reason") not in _UNANSWERED:
             yield Stay(frozenset({identity}), came, line.at, SERVER_LOG)
+    for identity, (came, line) in there.items():
+        if logs.is_phone(line):
+            yield Stay(frozenset({identity}), came, None, SERVER_LOG)
 
 
 def _by_sip(logs: ComponentLogs) -> Iterator[Stay]:

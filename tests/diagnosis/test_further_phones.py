@@ -253,6 +253,10 @@ def test_a_phone_of_which_the_log_has_not_that_it_was_active() -> None:
     assert by_server(*lines, opened=False).verdict is Verdict.NO_FAULT_SEEN
 
 
+def test_a_phone_that_is_still_there() -> None:
+    assert not codes(by_server(accepted(1), refused(54, error="requested sip trunk does not exist")))
+
+
 @pytest.mark.parametrize("over", [78, 200])
 def test_no_sound_of_a_further_phone_before_the_callee_hung_up(over: float) -> None:
     further = [sip(40, "Creating SIP participant", "SCL_2"), sip(46, "Outbound SIP call established", "SCL_2")]
