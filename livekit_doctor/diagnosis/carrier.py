@@ -56,9 +56,9 @@ def _is_further(dials: Dials, answer: CarrierAnswer) -> bool:
     if made is not None and answer.at - made > dials.seen.answered_within:
         return True
     of_api = answer.component is None and names == {""}
-    return dials.phone_stayed(answer.at, names, answer.because.source, began) or (
-        of_api and dials.accepted_stayed(answer.at)
-    )
+    if of_api and (dials.accepted_stayed(answer.at) or own_words(answer.words) in dials.further_errors(answer.at)):
+        return True
+    return dials.phone_stayed(answer.at, names, answer.because.source, began)
 
 
 def _says_the_same(answer: CarrierAnswer, other: CarrierAnswer) -> bool:

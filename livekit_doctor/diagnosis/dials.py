@@ -10,9 +10,11 @@ from itertools import takewhile
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.component_logs import ComponentLogs
+from livekit_doctor.diagnosis.dial_errors import own_words
+from livekit_doctor.diagnosis.row_answers import error_in
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
-from livekit_doctor.diagnosis.states import says_phone_failed
+from livekit_doctor.diagnosis.states import is_of_other_phone, says_phone_failed
 from livekit_doctor.diagnosis.stays import SERVER_LOG, SIP_LOG, Stay, stays_of
 from livekit_doctor.diagnosis.times import (
     CREATED_AT_ONCE,
@@ -291,6 +293,13 @@ class Dials(Struct, frozen=True, dict=True):
         """When dials failed and phones left, by any source."""
         failed = (line.at for line in self.logs.said(Said.SIP_FAILED, Said.SIP_REFUSED) if line.at)
         return sorted([*failed, *self._left, *self._failed_by_rows])
+
+    def further_errors(self, at: datetime) -> set[str]:
+        """What LiveKit said of a further phone at about this moment, in the words of rows of a transfer."""
+        told = (
+            row for row in self.seen.rows if is_of_other_phone(row.state) and abs(row.at - at) <= self.seen.tolerance
+        )
+        return {own_words(error_in(row)) for row in told} - {""}
 
     def all_had_left(self, at: datetime) -> bool:
         """Whether a phone and the agent had left before this moment, by the server's log: what is dialled then, as for

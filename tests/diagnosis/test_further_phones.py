@@ -1,6 +1,8 @@
 """Whose fact a phone's is: in a room may be a supervisor's, too, the second number of two that were dialled at once, or
 the dial of an attempt before. What became of one of these did not become of the call."""
 
+import json
+
 import pytest
 from msgspec.structs import replace
 
@@ -251,6 +253,14 @@ def test_a_phone_of_which_the_log_has_not_that_it_was_active() -> None:
     begun = of_server(0, "selected node for room", ""), of_server(0.5, "participant active", "agent-AJ_1")
     lines = (*begun, of_server(1, "starting RTC session"), refused(54), hung_up(61))
     assert by_server(*lines, opened=False).verdict is Verdict.NO_FAULT_SEEN
+
+
+@pytest.mark.parametrize(("state", "expected"), [("consult_failed", []), ("tool_failed", ["LKD208"])])
+def test_a_pasted_error_that_a_row_of_a_transfer_has_too(state: str, expected: list[str]) -> None:
+    words = "max auth retry attempts reached"
+    pasted = replace(of_worker(54, "evidence ticket.txt"), message=words, sip_status_code=None)
+    told = row(54.2, state, "agent", metadata=json.dumps({"error": f"twirp error unknown: {words}"}))
+    assert codes(judge(3600, *PLACED, told, pasted, row(66, "call_ended"), subject=Subject(call_id=CALL))) == expected
 
 
 def test_a_phone_that_is_still_there() -> None:
