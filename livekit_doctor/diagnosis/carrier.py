@@ -56,7 +56,7 @@ def _is_further(dials: Dials, answer: CarrierAnswer) -> bool:
     if made is not None and answer.at - made > dials.seen.answered_within:
         return True
     of_api = answer.component is None and names == {""}
-    if of_api and (dials.accepted_stayed(answer.at) or own_words(answer.words) in dials.further_errors(answer.at)):
+    if of_api and (dials.accepted_stayed(answer.at) or dials.says_of_further(own_words(answer.words), answer.at)):
         return True
     return dials.phone_stayed(answer.at, names, answer.because.source, began)
 

@@ -294,12 +294,17 @@ class Dials(Struct, frozen=True, dict=True):
         failed = (line.at for line in self.logs.said(Said.SIP_FAILED, Said.SIP_REFUSED) if line.at)
         return sorted([*failed, *self._left, *self._failed_by_rows])
 
-    def further_errors(self, at: datetime) -> set[str]:
-        """What LiveKit said of a further phone at about this moment, in the words of rows of a transfer."""
-        told = (
-            row for row in self.seen.rows if is_of_other_phone(row.state) and abs(row.at - at) <= self.seen.tolerance
+    def says_of_further(self, words: str, at: datetime) -> bool:
+        """Whether the row of a transfer has these words of LiveKit's at about this moment, or a tool of the agent's
+        raised them, which does not dial the call's phone."""
+        near = self.seen.tolerance
+        rows = (row for row in self.seen.rows if abs(row.at - at) <= near and is_of_other_phone(row.state))
+        by_agent = self.seen.settings.flow.placed_by == "agent"
+        raised = (line for line in self.logs.said(Said.TOOL_RAISED) if line.at and abs(line.at - at) <= near)
+        return bool(words) and (
+            any(own_words(error_in(row)) == words for row in rows)
+            or (not by_agent and any(words in line.traceback for line in raised))
         )
-        return {own_words(error_in(row)) for row in told} - {""}
 
     def all_had_left(self, at: datetime) -> bool:
         """Whether a phone and the agent had left before this moment, by the server's log: what is dialled then, as for

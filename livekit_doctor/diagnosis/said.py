@@ -111,6 +111,7 @@ class Said(StrEnum):
     RETURNED = auto()
     """The entrypoint returned without connecting."""
     ASYNC_PREWARM = auto()
+    TOOL_RAISED = auto()
     # livekit-sip, of an outbound call
     SIP_CREATING = auto()
     SIP_FAILED = auto()
@@ -247,6 +248,7 @@ MEANINGS = (
     _Meaning("worker", "worker is at full capacity", Said.FULL),
     _Meaning("worker", "worker is below capacity", Said.FREE),
     _Meaning("worker", "draining worker", Said.DRAINING),
+    _Meaning("worker", "exception occurred while executing tool", Said.TOOL_RAISED),
     _Meaning("worker", "shutting down worker", Said.SHUT_DOWN),
     _Meaning("worker", "job_request_fnc failed", Said.REQUEST_RAISED),
     _Meaning("worker", "no answer was given inside the job_request_fnc", Said.REQUEST_UNANSWERED),

@@ -26,6 +26,7 @@ from tests.diagnosis.factories import (
     row,
     rows_only,
     server_line,
+    worker_line,
 )
 
 DAY = 86_400.0
@@ -261,6 +262,15 @@ def test_a_pasted_error_that_a_row_of_a_transfer_has_too(state: str, expected: l
     pasted = replace(of_worker(54, "evidence ticket.txt"), message=words, sip_status_code=None)
     told = row(54.2, state, "agent", metadata=json.dumps({"error": f"twirp error unknown: {words}"}))
     assert codes(judge(3600, *PLACED, told, pasted, row(66, "call_ended"), subject=Subject(call_id=CALL))) == expected
+
+
+def test_a_pasted_error_that_a_tool_of_the_agents_raised() -> None:
+    words = "max auth retry attempts reached"
+    pasted = replace(of_worker(54, "evidence ticket.txt"), message=words, sip_status_code=None)
+    for message, expected in (("exception occurred while executing tool", []), ("dialling failed", ["LKD208"])):
+        raised = replace(worker_line(54.1, message), traceback=f"TwirpError: TwirpError(code=x, message={words})")
+        logs = log_file("worker", last=900), raised
+        assert codes(judge(3600, *logs, pasted, subject=Subject(room=ROOM))) == expected
 
 
 def test_a_phone_that_is_still_there() -> None:
