@@ -30,7 +30,7 @@ from livekit_doctor.diagnosis.states import says_phone_failed
 from livekit_doctor.diagnosis.stays import SERVER_LOG, SIP_LOG
 from livekit_doctor.diagnosis.times import DATE_RESOLUTION
 from livekit_doctor.evidence.observations import LogRow, SipCallResult
-from livekit_doctor.evidence.sources import WORKER_LOG
+from livekit_doctor.evidence.sources import OF_LOGS, WORKER_LOG
 from livekit_doctor.flow import Step
 
 
@@ -38,8 +38,8 @@ class CarrierAnswer(Struct, frozen=True, kw_only=True):
     """One attempt to dial, and its answer.
 
     `at` and `started_at` are on the clock of the source. `read_at` is this machine's clock at the
-    answer; it is None where the answer was not seen when it came, and then the times are another
-    clock's than LiveKit's, and date no step. `because` is the evidence in words.
+    answer; it is None where the answer was not seen when it came, but pasted, or logged by another program:
+    then the times are another clock's than LiveKit's, and date no step. `because` is the evidence in words.
     """
 
     kind: Kind
@@ -125,6 +125,7 @@ def _from_api(attempts: Attempts) -> Iterator[CarrierAnswer]:
             )
         sip_status = result.sip_status_code or sip_status_in(result.message)
         started_at, at = _times(call, result)
+        own = not result.read.excerpt and not result.read.source.startswith(OF_LOGS)
         yield CarrierAnswer(
             kind=kind,
             because=Because(
@@ -133,8 +134,8 @@ def _from_api(attempts: Attempts) -> Iterator[CarrierAnswer]:
                 text=in_words(result, sip_status),
             ),
             at=at,
-            read_at=None if result.read.excerpt else result.read.at,
-            started_at=None if result.read.excerpt else started_at,
+            read_at=result.read.at if own else None,
+            started_at=started_at if own else None,
             sip_status=None if kind is Kind.TIMED_OUT else sip_status,
             sip_text=sip_text_of(result),
             words=result.message,

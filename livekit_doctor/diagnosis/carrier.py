@@ -70,6 +70,7 @@ _OF_ANOTHER_PHONE = "a phone is known by another source, and when this was is no
 _AFTER_THE_END = "the call had ended before it, as a row says: it may be another call's"
 _BY_ANOTHER = "another component had dialled the call's phone, as a row says: the agent's dial may be of a further one"
 _ANOTHER_BEFORE = "a phone had been created before this one was dialled, and nothing tells that it failed or left"
+_WENT_ON = "the agent dialled, and its job went on: it may be a further phone, or have been dialled again"
 _DIALLED_SEVERAL_TIMES = "the phone was dialled more than once: it may be the answer to another attempt"
 
 
@@ -150,8 +151,8 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
     later = dials.last - when if dials.last else timedelta(0)
     if answer.component not in (None, SIP_LOG) and later > timedelta(0) and dials.outnumber_failures:
         return replace(answer, earlier=True)
-    if answer.by_agent and seen.made_by_another is not None:
-        return replace(answer, doubt=answer.doubt or _BY_ANOTHER)
+    if answer.by_agent and (seen.made_by_another is not None or dials.agent_went_on(when)):
+        return replace(answer, doubt=answer.doubt or (_BY_ANOTHER if seen.made_by_another else _WENT_ON))
     if dials.made_before(_begun(dials, answer), {answer.dial, answer.identity}):
         return replace(answer, doubt=answer.doubt or _ANOTHER_BEFORE)
     told_later = dials.may_be_told_later(when, answer.component)

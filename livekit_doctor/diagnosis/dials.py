@@ -294,6 +294,12 @@ class Dials(Struct, frozen=True, dict=True):
         failed = (line.at for line in self.logs.said(Said.SIP_FAILED, Said.SIP_REFUSED) if line.at)
         return sorted([*failed, *self._left, *self._failed_by_rows])
 
+    def agent_went_on(self, at: datetime) -> bool:
+        """Whether the worker's log has the job for longer after a dial failed than an agent stays that has nobody to
+        talk to."""
+        own = (line.at for line in self.logs.own if line.log == "worker" and line.at and line.zoned)
+        return max(own, default=at) - at > LEAVES_WITHIN
+
     def says_of_further(self, words: str, at: datetime) -> bool:
         """Whether the row of a transfer has these words of LiveKit's at about this moment, or a tool of the agent's
         raised them, which does not dial the call's phone."""

@@ -10,6 +10,7 @@ WORKER_ENDPOINT = "worker_endpoint"
 WORKER_LOG = "worker_log"
 SERVER_LOG = "server_log"
 SIP_LOG = "sip_log"
+OF_LOGS = (WORKER_LOG, SERVER_LOG, SIP_LOG)
 """The logs of the components; each followed by a space and the file's name."""
 CANARY = "canary"
 SCRATCH_DISPATCH = "scratch_dispatch"

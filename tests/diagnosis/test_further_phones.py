@@ -273,6 +273,14 @@ def test_a_pasted_error_that_a_tool_of_the_agents_raised() -> None:
         assert codes(judge(3600, *logs, pasted, subject=Subject(room=ROOM))) == expected
 
 
+@pytest.mark.parametrize(("ends", "confidence"), [(58, "likely"), (80, "possible")])
+def test_what_the_agent_dialled_by_its_log_alone(ends: float, confidence: str) -> None:
+    """Nothing tells of the phone that was dialled after it, or before."""
+    logs = log_file("worker", last=900), worker_line(1, "received job request"), worker_line(ends, "process exiting")
+    told = judge(3600, *logs, of_worker(54), subject=Subject(room=ROOM))
+    assert found(told) == [("sip_ringing", "LKD204", confidence)]
+
+
 def test_a_phone_that_is_still_there() -> None:
     assert not codes(by_server(accepted(1), refused(54, error="requested sip trunk does not exist")))
 
@@ -297,7 +305,7 @@ def of_worker(seconds: float, log: str = "worker_log worker.log") -> SipCallResu
         (54, [], []),
         (9, [], [("sip_ringing", "LKD204", "possible")]),
         (5, spoke(20), []),
-        (54, [row(53, "sip_participant_created", "agent")], [("sip_ringing", "LKD204", "proven")]),
+        (54, [row(53, "sip_participant_created", "agent")], [("sip_ringing", "LKD204", "likely")]),
     ],
     ids=["long after the call's", "soon", "somebody talked later", "the agent itself dials"],
 )
