@@ -144,8 +144,12 @@ def _from_api(attempts: Attempts) -> Iterator[CarrierAnswer]:
             trunk_id=result.trunk_id,
             number=result.number,
             quoted=result.quoted,
+            doubt="" if own or result.read.excerpt or result.room else _NO_ID,
             by_agent=result.read.source.startswith(WORKER_LOG) and call.settings.flow.placed_by != "agent",
         )
+
+
+_NO_ID = "its line names neither the call's room nor its job: it may be another call's"
 
 
 def _times(call: Seen, result: SipCallResult) -> tuple[datetime, datetime]:
