@@ -167,7 +167,7 @@ def _refused(line: LogLine) -> bool:
 
 def _since_media_failed(line: LogLine) -> bool:
     """Older releases have the reason only."""
-    return "media-timeout" in (line.fields.get("reason", ""), line.fields.get("error", ""))
+    return line.fields.get("reason") == "media-timeout" or "media-timeout" in line.fields.get("error", "")
 
 
 def _never_had_media(line: LogLine) -> bool:

@@ -123,6 +123,22 @@ def test_the_lines_of_one_dial_are_of_no_earlier_one() -> None:
     assert not any("earlier dial" in item.text for item in diagnosis.broken[0].because)
 
 
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        (sip(52, "Closing outbound call with error", reason="media-timeout"), ["LKD210"]),
+        (sip(52, "triggering media timeout", packets=0, timeout="30s", isInitial=True), ["LKD210"]),
+        (sip(52, "triggering media timeout", packets=812, timeout="15s", isInitial=False), []),
+        (sip(52, "Closing outbound call with error", reason="shutdown"), []),
+    ],
+)
+def test_the_media_timeout_in_other_words(line: str, found: list[str]) -> None:
+    """Older releases have it as the reason only; of one that is no longer the first sound that is waited for it is
+    not known whether the call broke."""
+    assert codes(pasted(line)) == found
+    assert codes(pasted("\n".join((sip(21, "Outbound SIP call established"), line)))) == found
+
+
 def test_a_worker_of_another_deployment_is_registered() -> None:
     registered = server(1, "worker registered", agentName="collections", deployment="staging", workerID="AW_yJ8wNc5Tb")
     request = {"agentName": "collections", "room": ROOM}
