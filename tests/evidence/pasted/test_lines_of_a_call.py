@@ -139,6 +139,41 @@ def test_the_media_timeout_in_other_words(line: str, found: list[str]) -> None:
     assert codes(pasted("\n".join((sip(21, "Outbound SIP call established"), line)))) == found
 
 
+@pytest.mark.parametrize(
+    ("registered", "wanted", "code"),
+    [
+        ("outbound-caller-prod", "outbound-caller", "LKD102"),
+        ("outbound-caller", "outbound-caller-dev", "LKD102"),
+        ("Outbound-Caller_v2", "outbound-caller", "LKD102"),
+        ("greeter", "outbound-caller", "LKD101"),
+        ("outbound-callers", "outbound-call", "LKD101"),
+    ],
+)
+def test_a_worker_whose_name_goes_on(registered: str, wanted: str, code: str) -> None:
+    """They may be one agent's names or two agents', and what is registered is shown."""
+    lines = (
+        server(1, "worker registered", agentName=registered, workerID="AW_yJ8wNc5Tb"),
+        server(10, "not dispatching agent job since no worker is available", agentName=wanted, room=ROOM),
+    )
+    diagnosis = pasted("\n".join(lines))
+    (finding,) = diagnosis.broken
+    assert (finding.code, finding.confidence) == (code, "possible")
+    assert {"LKD101", "LKD102"} <= {code, *finding.candidates}
+    assert f'"{registered}"' in finding.because[0].text
+
+
+def test_the_last_worker_of_the_name_had_left_beside_one_whose_name_goes_on() -> None:
+    own, other = (
+        server(at, "worker registered", agentName=name, workerID=worker_id)
+        for at, name, worker_id in ((1, "outbound", "AW_yJ8wNc5Tb"), (2, "outbound-prod", "AW_kJ8wNc5Tc"))
+    )
+    lines = (
+        *(own, other, server(5, "last worker deregistered", agentName="outbound", workerID="AW_yJ8wNc5Tb")),
+        server(10, "not dispatching agent job since no worker is available", agentName="outbound", room=ROOM),
+    )
+    assert codes(pasted("\n".join(lines))) == ["LKD101"]
+
+
 def test_a_worker_of_another_deployment_is_registered() -> None:
     registered = server(1, "worker registered", agentName="collections", deployment="staging", workerID="AW_yJ8wNc5Tb")
     request = {"agentName": "collections", "room": ROOM}
