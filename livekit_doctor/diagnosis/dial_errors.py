@@ -48,7 +48,7 @@ _SIP_STATUS = re.compile(
 
 
 TEXTS: tuple[tuple[Kind, str], ...] = (
-    (Kind.TRUNK_MISSING, r"requested sip trunk does not exist|\bobject cannot be found\b"),  # older, and LiveKit Cloud's
+    (Kind.TRUNK_MISSING, r"requested sip trunk does not exist|\bobject cannot be found\b"),  # the Cloud's, too
     (Kind.NO_SIP, r"redis required|no response from servers|cpu exhausted|service shutting down|room join failed"),
     (
         Kind.AUTH_FAILED,

@@ -193,8 +193,8 @@ def worker_under_other_name(call: Call, proofs: Proofs) -> Finding | None:
 
 
 def worker_under_longer_name(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD102: the same with a name of which one is the beginning of the other. They may be two agents, too, one of which
-    has no worker."""
+    """LKD102: the same with a name of which one is the beginning of the other. They may be two agents, too, one of
+    which has no worker."""
     refused, name = sought.no_worker(call), call.wanted_agent
     others = _of_other_names(call)
     if sought.has_job(call, proofs) or not refused or not name or _asked_before(call, refused):

@@ -93,7 +93,7 @@ class Sighting(Observed, frozen=True):
     """When it was so, on LiveKit's clock; None where that is not known."""
     event: str = ""
     """The webhook's, such as participant_joined; empty for an answer of the API."""
-    lists: Literal["", "dispatches", "participants"] = ""
+    lists: Literal["", "rooms", "dispatches", "participants"] = ""
     shows_jobs: bool = True
     """Whether the jobs of its dispatches would be shown: lk's table has none."""
     info: Room | None = None

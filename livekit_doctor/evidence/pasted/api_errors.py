@@ -57,7 +57,7 @@ _GO = re.compile(
     rf"twirp error (?P<code>{_CODES}): (?P<message>[^\n\"]{{1,2000}}?)"
     r"(?=, status=\d{3}\b|,? (?i:SIP status): None\b|\s+\{[\"}]|[\n\"]|\Z)"
 )
-"""To what programs print behind it: the metadata, of which there are none without a SIP answer, and a record's fields."""
+"""Without what programs print behind it: metadata, of which there are none without a SIP answer, a record's fields."""
 _NODE = re.compile(rf"^\s*(?:code|\[code\]): ['\"](?P<code>{_CODES})['\"],?", re.MULTILINE)
 _NODE_STATUS = re.compile(r"\bstatus: (\d{3})\b")
 _NODE_SIP = re.compile(r"sip_status_code['\"]?: ['\"](\d{3})['\"]")

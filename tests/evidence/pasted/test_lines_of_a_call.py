@@ -37,6 +37,34 @@ LISTED = server(11, "API RoomService.ListRooms", service="RoomService", method="
 CREATED = server(10, "API RoomService.CreateRoom", service="RoomService", method="CreateRoom", room=ROOM, status="200")
 
 
+LIST = """
+┌─────────────────┬────────────┬──────────────┬────────────┐
+│ RoomID          │ Name       │ Participants │ Publishers │
+├─────────────────┼────────────┼──────────────┼────────────┤
+│ RM_W8pJfsLZzBA7 │ inbound-31 │ 2            │ 2          │
+└─────────────────┴────────────┴──────────────┴────────────┘
+"""
+AS_JSON = '{"rooms": [{"sid": "RM_W8pJfsLZzBA7", "name": "inbound-31"}]}'
+
+
+@pytest.mark.parametrize("listed", [LIST, AS_JSON])
+@pytest.mark.parametrize(
+    ("line", "room"),
+    [
+        ("Dispatch created: AD_c4VxQk9TzLpW for room promo-7781", "promo-7781"),
+        (sip(21, "Outbound SIP call established"), ROOM),
+        (worker(2, "received job request", job_id="AJ_dF9sVm4KxTzB", agent_name="collections"), None),
+        ("AD_c4VxQk9TzLpW was created for room and board", None),
+        ("", "inbound-31"),
+        ("it was in this one, I think", "inbound-31"),
+    ],
+)
+def test_a_list_of_the_servers_rooms_beside_a_line_of_a_call(line: str, room: str | None, listed: str) -> None:
+    """It names no call's room, unless it is all that there is."""
+    found = pasted(f"{line}\n{listed}").room
+    assert (found.name if found else None) == room
+
+
 def test_the_filter_of_a_list_is_no_room() -> None:
     diagnosis = pasted(f"{CREATED}\n{LISTED}")
     assert diagnosis.room is not None

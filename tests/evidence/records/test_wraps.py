@@ -40,8 +40,7 @@ def test_what_a_person_says_behind_a_record_is_no_part_of_it() -> None:
     assert found.coverage[0].not_recognised == 1
 
 
-
 def test_a_short_record_and_what_a_person_says_below_it_stay_two() -> None:
     short = "2026-09-14 07:10:40,022 - INFO livekit.agents - draining worker"
     found = reading(f"{short}\nthat was it\n\n{folded(WORKER, '')}\n")
-    assert [line.message for line in found.observations if isinstance(line, LogLine)][0] == "draining worker"
+    assert next(line.message for line in found.observations if isinstance(line, LogLine)) == "draining worker"
