@@ -106,6 +106,8 @@ def _widths(lines: Sequence[str], depths: Sequence[int]) -> dict[int, int]:
     widths: dict[int, int] = {}
     within = -1
     for line, depth in zip(lines, depths, strict=True):
+        if widths.get(depth, 0) > _WIDEST_MAIL:
+            continue  # no mail was wrapped here, whatever the others' length
         if not line.strip():
             within = -1
         elif begins(strip(line).text):
