@@ -34,10 +34,6 @@ _CONSOLE = re.compile(r"\t|\s\S+\.go:\d+ ")
 _OBJECT = re.compile(r"(?:^|[\s:(])\{\s*(?:$|[\w'\"\[$])")
 _JSONS = 2_000
 """Records of one JSON document that are read."""
-_FOR_ROOM = re.compile(
-    r"\b(?:for|in|to|into|with) room:? [\"'`]?(?=[^\s\"'`]{0,120}[\d_-])(?!RM_)([A-Za-z0-9][\w.:-]{1,120}\w)"
-)
-"""As people's own lines name a room, by what is no word of theirs: it has a digit, or parts."""
 _AGENTS = "livekit.agents"
 """The logger of a worker's own words, which not every formatter prints: the team's own code did not write them."""
 
@@ -225,8 +221,6 @@ def observed(record: Record, log: Component, name: str, number: int, read: Read,
     """The record as evidence: without secrets, its fields under one name for all shapes."""
     message, mark, rest = record.message.partition(tracebacks.PYTHON)
     fields = with_ids(normalised(record.fields), message)
-    if log == "app" and "room" not in fields and (room := _FOR_ROOM.search(message)):
-        fields["room"] = redact_text(room[1])
     if record.time_of_day:
         fields["time_of_day"] = record.time_of_day
     return LogLine(
