@@ -210,7 +210,20 @@ def pasted_rooms(subject: Subject, observations: Iterable[Observation]) -> tuple
     asked = subject.call_id or subject.livekit_id
     with_id = [item for item in picked if asked and mentions(_texts_of(item), asked)]
     rooms = tuple(dict.fromkeys(filter(None, map(_room_of_item, with_id))))
-    return rooms or _without_mistyped(tuple(dict.fromkeys(filter(None, map(_room_of_item, picked)))), picked)
+    return rooms or _without_mistyped(_named_by(picked), picked)
+
+
+def _named_by(picked: Iterable[Observation]) -> tuple[str, ...]:
+    """A list of a server's rooms names no call's, where anything else names one, or is a line of its own of some
+    call."""
+    listed: list[Observation] = []
+    others: list[Observation] = []
+    for item in picked:
+        (listed if isinstance(item, Sighting) and item.lists == "rooms" else others).append(item)
+    rooms = tuple(dict.fromkeys(filter(None, map(_room_of_item, others))))
+    if rooms or any(isinstance(item, LogLine) for item in others):
+        return rooms
+    return tuple(dict.fromkeys(map(_room_of_item, listed)))
 
 
 def _without_mistyped(rooms: tuple[str, ...], picked: Iterable[Observation]) -> tuple[str, ...]:

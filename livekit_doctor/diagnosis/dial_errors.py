@@ -48,7 +48,7 @@ _SIP_STATUS = re.compile(
 
 
 TEXTS: tuple[tuple[Kind, str], ...] = (
-    (Kind.TRUNK_MISSING, r"requested sip trunk does not exist"),
+    (Kind.TRUNK_MISSING, r"requested sip trunk does not exist|\bobject cannot be found\b"),  # the Cloud's, too
     (Kind.NO_SIP, r"redis required|no response from servers|cpu exhausted|service shutting down|room join failed"),
     (
         Kind.AUTH_FAILED,
@@ -88,8 +88,6 @@ def kind_of(text: str, *, status: int = 0, twirp_code: str = "", sip_status: int
     for kind, pattern in TEXTS:
         if re.search(pattern, text, re.IGNORECASE):
             return kind
-    if twirp_code in ("not_found", "") and "object cannot be found" in text:
-        return Kind.TRUNK_MISSING  # LiveKit Cloud's words
     if status == 429 or twirp_code == "resource_exhausted":
         return Kind.QUOTA
     if status in (401, 403) or twirp_code in ("unauthenticated", "permission_denied"):

@@ -91,6 +91,15 @@ def near_miss(a: str, b: str) -> str | None:
     return None
 
 
+def goes_on(a: str, b: str) -> str | None:
+    """What one of two names has behind the whole other one, as a word of its own (-prod, -v2), else None: it may be
+    the same agent's, or another's."""
+    shorter, longer = sorted((a, b), key=len)
+    rest = longer[len(shorter) :]
+    words = longer.casefold().startswith(shorter.casefold()) and re.fullmatch(r"[\W_]\w[\w-]*", rest)
+    return rest if words and any(map(str.isalnum, shorter)) else None
+
+
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """The one of `names` that was most probably meant, None where none is like it."""
 

@@ -167,7 +167,13 @@ def _refused(line: LogLine) -> bool:
 
 
 def _since_media_failed(line: LogLine) -> bool:
-    return line.fields.get("reason") == "media-timeout"
+    """Older releases have the reason only."""
+    return line.fields.get("reason") == "media-timeout" or "media-timeout" in line.fields.get("error", "")
+
+
+def _never_had_media(line: LogLine) -> bool:
+    """Whether livekit-sip waited for the first sound, not for some more."""
+    return line.fields.get("is_initial") == "true"
 
 
 def _of_job(line: LogLine) -> bool:
@@ -294,7 +300,8 @@ MEANINGS = (
     _Meaning("sip", "sip call failed", Said.SIP_FAILED, _error("")),
     _Meaning("sip", "sip invite failed", Said.SIP_FAILED, _error("")),
     _Meaning("sip", "unexpected statuscode from invite response", Said.SIP_FAILED),
-    _Meaning("sip", "closing outbound call with error", Said.SIP_MEDIA_TIMEOUT, _error("media-timeout")),
+    _Meaning("sip", "triggering media timeout", Said.SIP_MEDIA_TIMEOUT, _never_had_media),
+    _Meaning("sip", "closing outbound call with error", Said.SIP_MEDIA_TIMEOUT, _since_media_failed),
     _Meaning("sip", "closing outbound call with error", Said.SIP_FAILED, _error("")),
     _Meaning("sip", "SIP/2.0 18", Said.SIP_RANG),
     _Meaning("sip", NOBODY_ANSWERED, Said.SIP_RANG),

@@ -10,7 +10,7 @@ from livekit_doctor.diagnosis import connection_words
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because
 from livekit_doctor.diagnosis.findings import Because, Finding
-from livekit_doctor.diagnosis.names import near_miss
+from livekit_doctor.diagnosis.names import few, goes_on, near_miss
 from livekit_doctor.diagnosis.own_lines import is_above
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.refused_requests import kind_of_refusal, refused_logins
@@ -192,6 +192,36 @@ def worker_under_other_name(call: Call, proofs: Proofs) -> Finding | None:
     return None
 
 
+def worker_under_longer_name(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD102: the same with a name of which one is the beginning of the other. They may be two agents, too, one of
+    which has no worker."""
+    refused, name = sought.no_worker(call), call.wanted_agent
+    others = _of_other_names(call)
+    if sought.has_job(call, proofs) or not refused or not name or _asked_before(call, refused):
+        return None
+    for line, other in others:
+        if rest := goes_on(name, other):
+            text = f'the dispatch is for "{name}", a worker runs as "{other}": one goes on with "{rest}"'
+            shown = [because(line, text), *map(because, refused)]
+            return sought.unassigned(call, "LKD102", POSSIBLE, shown, ["LKD101"], agent_name=other, other_name=name)
+    return None
+
+
+def _of_other_names(call: Call) -> list[tuple[LogLine, str]]:
+    """The registrations with this server of workers that were there at the dispatch, each name once; none where one
+    under the agent's own name is known."""
+    if any(worker.name == call.wanted_agent for worker in call.workers):
+        return []
+    began = sought.sought_at(call)
+    there = {
+        worker.name: worker.registration
+        for worker in call.workers
+        if worker.name and sought.is_on_this_server(call, worker)
+        if (state := worker.at(began)) is not None and state.state not in NO_MORE
+    }
+    return [(line, name) for name, line in there.items()]
+
+
 def no_worker_registered(call: Call, proofs: Proofs) -> Finding | None:
     """LKD101: the server says that no worker is registered under the name.
 
@@ -214,8 +244,11 @@ def no_worker_registered(call: Call, proofs: Proofs) -> Finding | None:
     if not left or undated or sought.there(call):
         if not refused:
             return None
-        before = _asked_before(call, refused)
+        before, others = _asked_before(call, refused), _of_other_names(call)
         shown = [because(line, "a worker under this name was there") for line in before[-1:]]
+        if others:
+            names = few(f'"{name}"' for _, name in others)
+            shown.append(because(others[-1][0], f"known to be registered: {names}"))
         return sought.unassigned(call, "LKD101", LIKELY if before else POSSIBLE, [*shown, *map(because, refused)])
     if dispatched_before_worker(call, proofs) or worker_under_other_name(call, proofs):
         return None
@@ -319,6 +352,7 @@ RULES = (
     worker_on_other_server,
     worker_not_connected,
     worker_under_other_name,
+    worker_under_longer_name,
     dispatched_before_worker,
     worker_of_other_kind,
     no_worker_registered,

@@ -83,7 +83,7 @@ class Sighting(Observed, frozen=True):
 
     It proves what it shows. What it does not show was missing at that moment at most, where `lists` says
     that all of the room's agent dispatches or participants are in it; how old anything was then, and what
-    came after, is not known.
+    came after, is not known. Where it `lists` the server's rooms, nothing says that this one is the call's.
     """
 
     room: str = ""
@@ -93,7 +93,7 @@ class Sighting(Observed, frozen=True):
     """When it was so, on LiveKit's clock; None where that is not known."""
     event: str = ""
     """The webhook's, such as participant_joined; empty for an answer of the API."""
-    lists: Literal["", "dispatches", "participants"] = ""
+    lists: Literal["", "rooms", "dispatches", "participants"] = ""
     shows_jobs: bool = True
     """Whether the jobs of its dispatches would be shown: lk's table has none."""
     info: Room | None = None

@@ -53,7 +53,11 @@ _SIP_CALL = re.compile(
     rf"(?: \((?P<code>{_CODES})\)|(?=\s*$|[`'\"”’).,;]))",
     re.MULTILINE,
 )
-_GO = re.compile(rf"twirp error (?P<code>{_CODES}): (?P<message>[^\n\"]{{1,2000}}?)(?=, status=\d{{3}}\b|[\n\"]|\Z)")
+_GO = re.compile(
+    rf"twirp error (?P<code>{_CODES}): (?P<message>[^\n\"]{{1,2000}}?)"
+    r"(?=, status=\d{3}\b|,? (?i:SIP status): None\b|\s+\{[\"}]|[\n\"]|\Z)"
+)
+"""Without what programs print behind it: metadata, of which there are none without a SIP answer, a record's fields."""
 _NODE = re.compile(rf"^\s*(?:code|\[code\]): ['\"](?P<code>{_CODES})['\"],?", re.MULTILINE)
 _NODE_STATUS = re.compile(r"\bstatus: (\d{3})\b")
 _NODE_SIP = re.compile(r"sip_status_code['\"]?: ['\"](\d{3})['\"]")

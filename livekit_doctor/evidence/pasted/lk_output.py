@@ -117,7 +117,10 @@ def _parsed(items: Values, message: type[M]) -> list[M]:
 
 def _rooms(items: Values, is_list: bool, context: Context) -> tuple[Observation, ...]:
     rooms = map(room_of, _parsed(items, models.Room))
-    return tuple(Sighting(read=context.read, room=room.name, room_sid=room.sid, info=room) for room in rooms)
+    return tuple(
+        Sighting(read=context.read, room=room.name, room_sid=room.sid, lists="rooms" if is_list else "", info=room)
+        for room in rooms
+    )
 
 
 def _participants(items: Values, is_list: bool, context: Context) -> tuple[Observation, ...]:

@@ -119,7 +119,7 @@ def _dispatches(rows: Sequence[Row], context: Context) -> Iterator[Observation]:
 
 
 def _rooms(rows: Sequence[Row], context: Context) -> Iterator[Observation]:
-    return (Sighting(read=context.read, room=row["Name"], room_sid=row["RoomID"]) for row in rows)
+    return (Sighting(read=context.read, room=row["Name"], room_sid=row["RoomID"], lists="rooms") for row in rows)
 
 
 def _outbound(rows: Sequence[Row], context: Context) -> Iterator[Observation]:

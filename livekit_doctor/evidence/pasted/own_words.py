@@ -32,7 +32,7 @@ _PROSE = 20_000
 def found_in(excerpt: Excerpt, observations: Sequence[Observation], context: Context) -> Iterator[Found]:
     """Lines of the team's own that name the call's room, and were nothing so far."""
     rest = [placed for placed in records(excerpt) if is_log(placed.record)]
-    rooms = _rooms(observations) or _said(excerpt, observations, rest)
+    rooms = _call_rooms(excerpt, observations, rest)
     for placed in rest:
         if (room_in(placed.record.fields) or _in_words(placed.record.message)) in rooms:
             line = observed(placed.record, "app", excerpt.name, excerpt.number_of(placed.first), context.read)
@@ -42,7 +42,7 @@ def found_in(excerpt: Excerpt, observations: Sequence[Observation], context: Con
 def with_rooms(excerpt: Excerpt, observations: Sequence[Observation], context: Context) -> list[Observation]:
     """The same, lines of the team's own with the room that they name in words, if that is the call's; and the sentence
     that names it, where nothing else does."""
-    rooms = _rooms(observations) or _said(excerpt, observations, ())
+    rooms = _call_rooms(excerpt, observations)
     put = [_with_room(item, rooms) for item in observations]
     if not rooms or _rooms(put):
         return put
@@ -70,7 +70,13 @@ def _with_room(item: Observation, rooms: frozenset[str]) -> Observation:
     return structs.replace(item, fields={**item.fields, "room": room}) if room and room in rooms else item
 
 
-def _rooms(observations: Iterable[Observation]) -> frozenset[str]:
+def _call_rooms(excerpt: Excerpt, observations: Sequence[Observation], rest: Sequence[Placed] = ()) -> frozenset[str]:
+    """The rooms that the call's may be. A list of a server's rooms is of all calls, and counts where nothing else names
+    one."""
+    return _rooms(observations) or _said(excerpt, observations, rest) or _rooms(observations, listed=True)
+
+
+def _rooms(observations: Iterable[Observation], *, listed: bool = False) -> frozenset[str]:
     """The rooms that something names outside of a sentence."""
     named = (
         item.fields.get("room", "")
@@ -79,6 +85,7 @@ def _rooms(observations: Iterable[Observation]) -> frozenset[str]:
         if isinstance(item, Sighting | SipCallResult | LogRow)
         else ""
         for item in observations
+        if listed or not (isinstance(item, Sighting) and item.lists == "rooms")
     )
     return frozenset(named) - {""}
 

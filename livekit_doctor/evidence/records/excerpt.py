@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from livekit_doctor.evidence.records import columns, exports, shapes
 from livekit_doctor.evidence.records.fields import shortened
-from livekit_doctor.evidence.records.lines import GONE, Line, cleaned, strip, without_colours
+from livekit_doctor.evidence.records.lines import GONE, Line, strip, without_colours
 from livekit_doctor.evidence.records.values import decoded, json_at, object_at
 from livekit_doctor.evidence.records.wraps import glues, joined, unwrapped
 from livekit_doctor.redact import redact_text
@@ -95,7 +95,7 @@ class Excerpt(Struct, dict=True):
     @classmethod
     def of_lines(cls, raw: Sequence[str], name: str = "-") -> "Excerpt":
         """The lines as they are."""
-        lines = unwrapped([cleaned(line) for line in raw])
+        lines = unwrapped(raw)
         gone = frozenset(number for number, line in enumerate(lines) if line == GONE)
         return cls(name, tuple("" if line == GONE else line for line in lines), gone)
 

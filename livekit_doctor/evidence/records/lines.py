@@ -121,6 +121,12 @@ def cleaned(raw: str) -> str:
     return _without_fence(text)
 
 
+def quote_depth(raw: str) -> int:
+    """How many quote marks stand before the line."""
+    quoted = _QUOTED.match(raw) if raw.lstrip(" \t")[:1] == ">" else None
+    return quoted[0].count(">") if quoted else 0
+
+
 def _without_fence(text: str) -> str:
     if not any(mark in text for mark in ("`", "~~~", "{code", "{noformat", "{quote", "<")):
         return text

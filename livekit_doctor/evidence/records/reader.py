@@ -29,6 +29,8 @@ _CUT_OVER = 30
 """Lines over which the fields at the end of a record may have been cut."""
 _OBJECT_OVER = 60
 """Lines of an object as JavaScript's console prints it."""
+_CONSOLE = re.compile(r"\t|\s\S+\.go:\d+ ")
+"""In what LiveKit's Go programs print, whose fields stand at the end of each line."""
 _OBJECT = re.compile(r"(?:^|[\s:(])\{\s*(?:$|[\w'\"\[$])")
 _JSONS = 2_000
 """Records of one JSON document that are read."""
@@ -134,7 +136,7 @@ def _rest(excerpt: Excerpt, number: int, first: str) -> int:
 def _with_whole_fields(excerpt: Excerpt, number: int, head: Line) -> tuple[Line, int]:
     """The first line with the JSON at its end made whole by the next lines, where it was cut; and the last of them."""
     brace = head.text.find('{"')
-    if json_in(head.text[brace:]) is not None if brace >= 0 else "\t" not in head.text.strip():
+    if json_in(head.text[brace:]) is not None if brace >= 0 else not _CONSOLE.search(head.text.strip()):
         return head, number
     after = excerpt.stripped[number + 1 : number + _CUT_OVER]
     rest = [line.text for line in takewhile(_may_go_on, after)]

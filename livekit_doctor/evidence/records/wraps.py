@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from livekit_doctor.evidence.records.lines import GONE, strip
+from livekit_doctor.evidence.records.lines import GONE, cleaned, quote_depth, strip
 from livekit_doctor.evidence.records.shapes import begins
 
 _MOST = 60
@@ -23,16 +23,17 @@ _HALF_FRAME = re.compile(
 _ERROR = re.compile(r"TwirpError|SipCallError|ServerError|twirp error|SIP call failed")
 
 
-def unwrapped(lines: Sequence[str]) -> list[str]:
-    """The lines, those that a terminal cut at its width as one, and GONE where its further parts stood.
+def unwrapped(raw: Sequence[str]) -> list[str]:
+    """The lines, cleaned, those that a terminal cut at its width as one, and GONE where its further parts stood.
 
     A record is put together whose lines but the last are all of one length. Where that is a single one, no
     line is longer, and there are more of that length, or it is usual.
     """
-    lines = _with_whole_tables(lines)
+    depths = [quote_depth(line) for line in raw]
+    lines = _with_whole_tables([cleaned(line) for line in raw])
     runs = list(_runs(lines))
     if not runs:
-        return _unfolded(lines)
+        return _unfolded(lines, depths)
     often = [len(lines[first]) for first, _ in runs]
     longest = max(map(len, lines))
     put = list(lines)
@@ -42,7 +43,7 @@ def unwrapped(lines: Sequence[str]) -> list[str]:
         if surely or (width == longest and (width in _USUAL or often.count(width) > 1)):
             put[first] = "".join(lines[first : last + 1])
             put[first + 1 : last + 1] = [GONE] * (last - first)
-    return _unfolded(put)
+    return _unfolded(put, depths)
 
 
 def _with_whole_tables(lines: Sequence[str]) -> Sequence[str]:
@@ -80,23 +81,46 @@ def _border(lines: Sequence[str], first: int) -> tuple[int, int]:
     return 0, 0
 
 
-def _unfolded(lines: Sequence[str]) -> list[str]:
+def _unfolded(lines: Sequence[str], depths: Sequence[int]) -> list[str]:
     """The same for what a mail program put into several lines, at the last blank before its width."""
     put = list(lines)
-    width = max(map(len, lines), default=0)
-    if not _NARROWEST <= width <= _WIDEST_MAIL:
-        return put
-    first = -1
+    widths = _widths(lines, depths)
+    first, width = -1, 0
     for number, line in enumerate(lines):
         before = lines[number - 1] if number else ""
         word = line.split(" ", 1)[0]
-        full = len(before) + 1 + len(word) > width and not before.rstrip().endswith(("}", "]", ")"))
+        full = len(before) + 1 + len(word) > width and not _closes(before)
         if first >= 0 and line and full and _may_go_on(line, width, opened=True):
             put[first] = f"{put[first].rstrip()} {line}"
             put[number] = GONE
         else:
-            first = number if line and begins(strip(line).text) else -1
+            width = widths.get(depths[number], 0)
+            may_be = _NARROWEST <= width <= _WIDEST_MAIL and line and begins(strip(line).text)
+            first = number if may_be else -1
     return put
+
+
+def _widths(lines: Sequence[str], depths: Sequence[int]) -> dict[int, int]:
+    """The longest line of the records under so many quote marks: a program that quotes them wraps its own text at
+    another width, and what a person says before a record is no part of it."""
+    widths: dict[int, int] = {}
+    within = -1
+    for line, depth in zip(lines, depths, strict=True):
+        if widths.get(depth, 0) > _WIDEST_MAIL:
+            continue  # no mail was wrapped here, whatever the others' length
+        if not line.strip():
+            within = -1
+        elif begins(strip(line).text):
+            within = depth
+        if within == depth:
+            widths[depth] = max(widths.get(depth, 0), len(line))
+        if _closes(line):
+            within = -1
+    return widths
+
+
+def _closes(line: str) -> bool:
+    return line.rstrip().endswith(("}", "]", ")"))
 
 
 def _runs(lines: Sequence[str]) -> list[tuple[int, int]]:

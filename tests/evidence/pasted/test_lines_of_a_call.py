@@ -37,6 +37,34 @@ LISTED = server(11, "API RoomService.ListRooms", service="RoomService", method="
 CREATED = server(10, "API RoomService.CreateRoom", service="RoomService", method="CreateRoom", room=ROOM, status="200")
 
 
+LIST = """
+┌─────────────────┬────────────┬──────────────┬────────────┐
+│ RoomID          │ Name       │ Participants │ Publishers │
+├─────────────────┼────────────┼──────────────┼────────────┤
+│ RM_W8pJfsLZzBA7 │ inbound-31 │ 2            │ 2          │
+└─────────────────┴────────────┴──────────────┴────────────┘
+"""
+AS_JSON = '{"rooms": [{"sid": "RM_W8pJfsLZzBA7", "name": "inbound-31"}]}'
+
+
+@pytest.mark.parametrize("listed", [LIST, AS_JSON])
+@pytest.mark.parametrize(
+    ("line", "room"),
+    [
+        ("Dispatch created: AD_c4VxQk9TzLpW for room promo-7781", "promo-7781"),
+        (sip(21, "Outbound SIP call established"), ROOM),
+        (worker(2, "received job request", job_id="AJ_dF9sVm4KxTzB", agent_name="collections"), None),
+        ("AD_c4VxQk9TzLpW was created for room and board", None),
+        ("", "inbound-31"),
+        ("it was in this one, I think", "inbound-31"),
+    ],
+)
+def test_a_list_of_the_servers_rooms_beside_a_line_of_a_call(line: str, room: str | None, listed: str) -> None:
+    """It names no call's room, unless it is all that there is."""
+    found = pasted(f"{line}\n{listed}").room
+    assert (found.name if found else None) == room
+
+
 def test_the_filter_of_a_list_is_no_room() -> None:
     diagnosis = pasted(f"{CREATED}\n{LISTED}")
     assert diagnosis.room is not None
@@ -121,6 +149,57 @@ def test_the_lines_of_one_dial_are_of_no_earlier_one() -> None:
     diagnosis = pasted("\n".join((sip(21, "Outbound SIP call established"), error, *over)))
     assert codes(diagnosis) == ["LKD210"]
     assert not any("earlier dial" in item.text for item in diagnosis.broken[0].because)
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        (sip(52, "Closing outbound call with error", reason="media-timeout"), ["LKD210"]),
+        (sip(52, "triggering media timeout", packets=0, timeout="30s", isInitial=True), ["LKD210"]),
+        (sip(52, "triggering media timeout", packets=812, timeout="15s", isInitial=False), []),
+        (sip(52, "Closing outbound call with error", reason="shutdown"), []),
+    ],
+)
+def test_the_media_timeout_in_other_words(line: str, found: list[str]) -> None:
+    """Older releases have it as the reason only; of one that is no longer the first sound that is waited for it is
+    not known whether the call broke."""
+    assert codes(pasted(line)) == found
+    assert codes(pasted("\n".join((sip(21, "Outbound SIP call established"), line)))) == found
+
+
+@pytest.mark.parametrize(
+    ("registered", "wanted", "code"),
+    [
+        ("outbound-caller-prod", "outbound-caller", "LKD102"),
+        ("outbound-caller", "outbound-caller-dev", "LKD102"),
+        ("Outbound-Caller_v2", "outbound-caller", "LKD102"),
+        ("greeter", "outbound-caller", "LKD101"),
+        ("outbound-callers", "outbound-call", "LKD101"),
+    ],
+)
+def test_a_worker_whose_name_goes_on(registered: str, wanted: str, code: str) -> None:
+    """They may be one agent's names or two agents', and what is registered is shown."""
+    lines = (
+        server(1, "worker registered", agentName=registered, workerID="AW_yJ8wNc5Tb"),
+        server(10, "not dispatching agent job since no worker is available", agentName=wanted, room=ROOM),
+    )
+    diagnosis = pasted("\n".join(lines))
+    (finding,) = diagnosis.broken
+    assert (finding.code, finding.confidence) == (code, "possible")
+    assert {"LKD101", "LKD102"} <= {code, *finding.candidates}
+    assert f'"{registered}"' in finding.because[0].text
+
+
+def test_the_last_worker_of_the_name_had_left_beside_one_whose_name_goes_on() -> None:
+    own, other = (
+        server(at, "worker registered", agentName=name, workerID=worker_id)
+        for at, name, worker_id in ((1, "outbound", "AW_yJ8wNc5Tb"), (2, "outbound-prod", "AW_kJ8wNc5Tc"))
+    )
+    lines = (
+        *(own, other, server(5, "last worker deregistered", agentName="outbound", workerID="AW_yJ8wNc5Tb")),
+        server(10, "not dispatching agent job since no worker is available", agentName="outbound", room=ROOM),
+    )
+    assert codes(pasted("\n".join(lines))) == ["LKD101"]
 
 
 def test_a_worker_of_another_deployment_is_registered() -> None:

@@ -490,6 +490,24 @@ def test_a_trunk_that_livekit_cloud_does_not_find() -> None:
     assert not pasted("delete_room failed: object cannot be found").broken
 
 
+@pytest.mark.parametrize("words", ["object cannot be found", "requested sip trunk does not exist"])
+@pytest.mark.parametrize(
+    "behind", ["", ", SIP status: None None", ', SIP status: None None {"pid": 90589}', ' {"pid": 90589}']
+)
+def test_what_stands_behind_the_words_of_an_unknown_trunk_is_not_its_own(words: str, behind: str) -> None:
+    diagnosis = pasted(
+        f"2026-09-14 16:01:21,767 - ERROR acme - error creating SIP participant: twirp error unknown: {words}{behind}"
+    )
+    assert found(diagnosis, "LKD201")
+    assert diagnosis.broken[0].because[0].text == f"unknown, no SIP status: {words}"
+
+
+def test_a_sip_status_behind_an_error_stays() -> None:
+    text = "error creating SIP participant: twirp error unknown: INVITE failed: sip status: 486: Busy Here"
+    line = f'2026-09-14 16:01:21,767 - ERROR acme - {text}, SIP status: 486 Busy Here {{"pid": 1}}'
+    assert found(pasted(line), "LKD204")
+
+
 def test_a_line_that_has_the_rooms_id_and_not_its_name() -> None:
     """Some releases of livekit-agents write job_id and room_id alone: they are the call's by either."""
     job = {"job_id": "AJ_aaaaaaaaaaaa", "name": "livekit.agents", "timestamp": "2026-01-06T13:55:02.728+00:00"}
