@@ -318,7 +318,7 @@ MEANINGS = (
     _Meaning("worker", "livekit::rtc_engine", Said.CHANNEL_CLOSED, _is_channels_end),
     _Meaning("worker", "publisher data channel", Said.CHANNEL_CLOSED, _is_channels_end),
     _Meaning("worker", "the room connection was not established", Said.SLOW_TO_CONNECT),
-    _Meaning("worker", "room not connect after job_entry was called", Said.SLOW_TO_CONNECT),
+    _Meaning("worker", "room not connect", Said.SLOW_TO_CONNECT),
     _Meaning("worker", "the job task completed without", Said.RETURNED),
 )
 

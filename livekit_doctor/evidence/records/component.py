@@ -28,7 +28,7 @@ _SAYS: dict[Component, tuple[str, ...]] = {
         *("job exiting", "shutting down job task", "runner initialization timed out", "error launching job"),
         *("supervised process run failed", "job process exited", "job is unresponsive", "job executor is unresponsive"),
         *("job process orphaned", "job shutdown is taking too much time", "closing agent session due to participant"),
-        *("room not connect after job_entry", "all in-flight spawns failed", "timed out waiting for idle processes"),
+        *("room not connect", "all in-flight spawns failed", "timed out waiting for idle processes"),
         *("initializing job runner", "job runner initialized", "received assignment for an unknown job"),
         *("error in participant entrypoint", "AgentSession is closing", "AgentSession closed"),
         *("job process memory usage", "job process exceeded memory", "process exceeded memory", "killing process"),

@@ -242,10 +242,18 @@ def test_an_agent_that_was_slow_until_its_job_was_ended(after: str) -> None:
     assert (item.confidence, "LKD407" in item.candidates) == ("possible", True)
 
 
-def test_an_agent_of_nodes_that_was_slow_until_the_worker_was_stopped() -> None:
+@pytest.mark.parametrize(
+    "slow",
+    [
+        "room not connect after job_entry was called after 10 seconds, ",
+        "room not connected after job_entry was called after 10 seconds, did you forget to call job_ctx.connect()?",
+    ],
+    ids=["Node's", "Python's, older"],
+)
+def test_an_agent_that_was_slow_until_the_worker_was_stopped(slow: str) -> None:
     said = (
         'received job request\n    jobId: "AJ_NZkzrmtKEmHG"\n    agentName: "caller"',
-        "room not connect after job_entry was called after 10 seconds, ",
+        slow,
         "shutting down worker",
     )
     lines = [f"[13:5{minute}:12.728] INFO (7): {message}" for minute, message in enumerate(said)]
