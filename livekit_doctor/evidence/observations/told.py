@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 from livekit_doctor.evidence.observations.read import Observed
@@ -23,6 +24,7 @@ def is_webhook(event: str) -> bool:
     return event in WEBHOOKS or event.startswith(NOT_OF_CALLS)
 
 
+@lru_cache(maxsize=1024)  # of states, which are few
 def webhook_named(state: str) -> str:
     """The event that a log row's state names, as handlers write it: livekit_participant_left, ParticipantLeft. Empty
     for none."""
