@@ -1,6 +1,6 @@
 """One attempt of one call, as the log rows show it."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -137,11 +137,24 @@ class RowsSeen(Struct, frozen=True, dict=True):
         if it is a failure that comes of a phone (`made_phone`)."""
         if says_what_failed(row.state):
             return True
-        before = [(one.at, self.step_of_state[one.state]) for one in self.rows if one.at <= row.at]
-        if any(step is Step.CALL_ENDED and row.at - at > MOMENT for at, step in before):
+        ended = self._times_of(Step.CALL_ENDED)
+        if ended and row.at - ended[0] > MOMENT:
             return False
-        made = max((at for at, step in before if step in _MADE), default=None)
-        return made is None or (made_phone and row.at - made <= self.answered_within)
+        made = self._times_of(*_MADE)
+        before = bisect_right(made, row.at)
+        return not before or (made_phone and row.at - made[before - 1] <= self.answered_within)
+
+    def _times_of(self, *steps: Step) -> list[datetime]:
+        """When rows told of one of these steps, in order."""
+        if (times := self._known_times.get(steps)) is None:
+            times = sorted(row.at for row in self.rows if self.step_of_state[row.state] in steps)
+            self._known_times[steps] = times
+        return times
+
+    @cached_property
+    def _known_times(self) -> dict[tuple[Step, ...], list[datetime]]:
+        """What `_times_of` has said: it is asked of each row."""
+        return {}
 
     @property
     def answered_within(self) -> timedelta:
@@ -174,12 +187,9 @@ class RowsSeen(Struct, frozen=True, dict=True):
 
     def last_told_of_phone(self, before: datetime, since: datetime) -> datetime | None:
         """When a row last told of the phone between these moments."""
-        last = bisect_left(self._told_of_phone, before) - 1
-        return self._told_of_phone[last] if last >= 0 and self._told_of_phone[last] > since else None
-
-    @cached_property
-    def _told_of_phone(self) -> tuple[datetime, ...]:
-        return tuple(sorted(row.at for row in self.rows if self.step_of_state[row.state] in LEGS[Leg.PHONE]))
+        told = self._times_of(*LEGS[Leg.PHONE])
+        last = bisect_left(told, before) - 1
+        return told[last] if last >= 0 and told[last] > since else None
 
     @cached_property
     def last_of_phone(self) -> dict[str, datetime]:

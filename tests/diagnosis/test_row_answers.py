@@ -199,11 +199,18 @@ def test_a_status_anywhere_in_a_row_that_does_not_say_what_failed(metadata: obje
 # How long it takes
 
 
-def test_many_refusals_of_one_call() -> None:
+@pytest.mark.parametrize(
+    ("state", "metadata", "code"),
+    [
+        ("sip_participant_failed", BUSY, "LKD204"),
+        ("error", '{"error": "requested sip trunk does not exist"}', "LKD201"),
+    ],
+)
+def test_many_refusals_of_one_call(state: str, metadata: str, code: str) -> None:
     def took(count: int) -> float:
-        rows = [row(t / 100, "sip_participant_failed", metadata=BUSY, order=t) for t in range(count)]
+        rows = [row(t / 100, state, metadata=metadata, order=t) for t in range(count)]
         seconds, diagnosis = timed(lambda: rows_only(count, *rows))
-        assert "LKD204" in codes(diagnosis)
+        assert code in codes(diagnosis)
         return seconds
 
     assert took(8000) < 20 * max(took(1000), 0.02), "more than linear: 64 times as long where it is quadratic"
