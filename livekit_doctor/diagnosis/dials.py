@@ -275,8 +275,9 @@ class Dials(Struct, frozen=True, dict=True):
         nothing between the two tells that it failed or left."""
         if began is None:
             return False
-        made = self._made[: bisect_left(self._made, (began - self.seen.tolerance, ""))]
-        last = next((at for at, identity in reversed(made) if not identity or identity not in but), None)
+        before = range(bisect_left(self._made, (began - self.seen.tolerance, "")) - 1, -1, -1)
+        made = (self._made[place] for place in before)
+        last = next((at for at, identity in made if not identity or identity not in but), None)
         ends = self._ends
         return last is not None and bisect_right(ends, last) == bisect_left(ends, began)
 
@@ -297,8 +298,12 @@ class Dials(Struct, frozen=True, dict=True):
     def agent_went_on(self, at: datetime) -> bool:
         """Whether the worker's log has the job for longer after a dial failed than an agent stays that has nobody to
         talk to."""
+        return self._last_of_worker is not None and self._last_of_worker - at > LEAVES_WITHIN
+
+    @cached_property
+    def _last_of_worker(self) -> datetime | None:
         own = (line.at for line in self.logs.own if line.log == "worker" and line.at and line.zoned)
-        return max(own, default=at) - at > LEAVES_WITHIN
+        return max(own, default=None)
 
     def says_of_further(self, words: str, at: datetime) -> bool:
         """Whether the row of a transfer has these words of LiveKit's at about this moment, or a tool of the agent's
@@ -315,11 +320,16 @@ class Dials(Struct, frozen=True, dict=True):
     def all_had_left(self, at: datetime) -> bool:
         """Whether a phone and the agent had left before this moment, by the server's log: what is dialled then, as for
         a survey, nobody waits for."""
+        return self._all_left is not None and self._all_left < at
+
+    @cached_property
+    def _all_left(self) -> datetime | None:
+        """When the agent had left, and a phone."""
         logs = self.logs
         lines = [line for line in logs.said(Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT) if logs.is_agent(line)]
-        gone = bool(lines) and meaning(lines[-1]) is Said.PARTICIPANT_LEFT and lines[-1].at is not None
-        stays = (stay for stay in self.stays if stay.by == SERVER_LOG)
-        return gone and lines[-1].at < at and any(stay.left and stay.left < at for stay in stays)  # type: ignore[operator]
+        agent = lines[-1].at if lines and meaning(lines[-1]) is Said.PARTICIPANT_LEFT else None
+        phones = [stay.left for stay in self.stays if stay.by == SERVER_LOG and stay.left]
+        return max(agent, min(phones)) if agent and phones else None
 
     @cached_property
     def stays(self) -> tuple[Stay, ...]:
