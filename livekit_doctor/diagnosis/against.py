@@ -17,7 +17,7 @@ from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.lasting import Dated, came_too_late, hung_up, left
 from livekit_doctor.diagnosis.proofs import Clock, Proofs, waited_for_answer
-from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, job_of, meaning
+from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, job_of, job_of_identity, meaning
 from livekit_doctor.diagnosis.seen import ANSWERED
 from livekit_doctor.diagnosis.states import LOST
 from livekit_doctor.diagnosis.stays import WEBHOOKS, names_of
@@ -81,15 +81,11 @@ def _of_the_answer(call: Call, proofs: Proofs) -> Iterator[Against]:
 def broke_down(call: Call) -> tuple[LogLine, ...]:
     """The lines that say that the agent's process, job or session ended by a failure; by which clock, `clock_of` says.
     Not those of agents that came when the phone had left, or after it was handed to somebody else."""
-    logs, late = call.component_logs, came_too_late(call)
+    logs, phone = call.component_logs, _phone(call)
+    late = set(map(job_of_identity, came_too_late(call))) - {""}
     lines = logs.said(Said.RAISED, Said.UNRESPONSIVE, Said.EXITED, Said.SESSION_BROKE, Said.PROCESS_EXITS)
     broke = [line for line in lines if _is_failure(line)] + [*failed_by_server(call)]
-    return tuple(
-        line
-        for line in broke
-        if job_of(line) not in {identity.removeprefix("agent-") for identity in late}
-        and not transferred(call, line.at, _phone(call))
-    )
+    return tuple(line for line in broke if job_of(line) not in late and not transferred(call, line.at, phone))
 
 
 def _phone(call: Call) -> str:

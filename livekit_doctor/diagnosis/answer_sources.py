@@ -125,7 +125,8 @@ def _from_api(attempts: Attempts) -> Iterator[CarrierAnswer]:
             )
         sip_status = result.sip_status_code or sip_status_in(result.message)
         started_at, at = _times(call, result)
-        own = not result.read.excerpt and not result.read.source.startswith(OF_LOGS)
+        logged = result.read.source.startswith(OF_LOGS)
+        own = not (logged or result.read.excerpt)
         yield CarrierAnswer(
             kind=kind,
             because=Because(
@@ -144,7 +145,7 @@ def _from_api(attempts: Attempts) -> Iterator[CarrierAnswer]:
             trunk_id=result.trunk_id,
             number=result.number,
             quoted=result.quoted,
-            doubt="" if own or result.read.excerpt or result.room else _NO_ID,
+            doubt=_NO_ID if logged and not result.room else "",
             by_agent=result.read.source.startswith(WORKER_LOG) and call.settings.flow.placed_by != "agent",
         )
 

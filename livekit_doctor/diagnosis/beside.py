@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from livekit_doctor.diagnosis.own_lines import is_above
-from livekit_doctor.diagnosis.said import Said, job_of
+from livekit_doctor.diagnosis.said import Said, job_of, job_of_identity
 from livekit_doctor.diagnosis.times import LEFT_ALONE
 from livekit_doctor.evidence.observations import LogLine
 
@@ -33,8 +33,8 @@ _ENDS = (
 
 def job_of_agent(said: Said | None, line: LogLine) -> str:
     """Of an agent under the identity that the server gives it."""
-    identity = line.fields.get("participant", "") if said in OF_A_PARTICIPANT and line.log == "server" else ""
-    return identity.removeprefix("agent-") if identity.startswith("agent-AJ_") else ""
+    told = said in OF_A_PARTICIPANT and line.log == "server"
+    return job_of_identity(line.fields.get("participant", "")) if told else ""
 
 
 def beside_another(own: Lines, tolerance: timedelta) -> dict[str, str]:

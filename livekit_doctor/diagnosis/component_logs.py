@@ -10,7 +10,7 @@ from livekit_doctor.diagnosis.episodes import Latest, latest_of
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.names import requested_agents
 from livekit_doctor.diagnosis.own_lines import Index, OwnLines
-from livekit_doctor.diagnosis.said import Said, meaning
+from livekit_doctor.diagnosis.said import Said, job_of_identity, meaning
 from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, EMPTY_TIMEOUT, STILL_WRITTEN
 from livekit_doctor.evidence.observations import Component, LogFile, LogLine
 
@@ -188,7 +188,7 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
     def _is_agents(self, identity: str) -> bool:
         if identity in self._agent_identities:
             return True
-        if identity.removeprefix("agent-") in self.other_jobs:
+        if job_of_identity(identity) in self.other_jobs:
             return False
         # Its request_fnc gave it an identity of its own; those of other jobs are other agents, where its own is known.
         others = bool(self.job_ids or self.call.settings.agent.others) and identity.startswith("agent-AJ_")
@@ -204,7 +204,7 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
         """Whether nothing shows that a line about a participant is not about the call's agent: it may have
         any identity, and only the line of its leaving says of which kind it was."""
         identity = line.fields.get("participant", "")
-        unknown = self._kinds.get(identity) is None and identity.removeprefix("agent-") not in self.other_jobs
+        unknown = self._kinds.get(identity) is None and job_of_identity(identity) not in self.other_jobs
         return self.is_agent(line) or unknown
 
     def is_phone(self, line: LogLine) -> bool:

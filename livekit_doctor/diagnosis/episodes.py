@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from livekit_doctor.diagnosis.beside import OF_A_PARTICIPANT, beside_another, job_of_agent
 from livekit_doctor.diagnosis.names import requested_agents
-from livekit_doctor.diagnosis.said import Said, job_of, meaning
+from livekit_doctor.diagnosis.said import Said, job_of, job_of_identity, meaning
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.times import (
     CREATED_AT_ONCE,
@@ -371,8 +371,7 @@ _SAID_AFTER = {Said.MEDIA_TIMED_OUT: MEDIA_GIVEN_UP, Said.SLOW_TO_CONNECT: SAID_
 def _is_of_earlier_agent(line: LogLine, jobs: _Jobs, agents: frozenset[str]) -> bool:
     """A line of a participant that is the agent of an earlier job, or an agent that came before the dispatch."""
     identity = line.fields.get("participant", "")
-    if identity.startswith("agent-AJ_"):
-        job = identity.removeprefix("agent-")
+    if job := job_of_identity(identity):
         return job in jobs.earlier if job in jobs.started or job in jobs.asked else jobs.is_earlier(line)
     return identity in agents and jobs.is_earlier(line)
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.own_lines import is_above
 from livekit_doctor.diagnosis.proofs import Clock, Proofs
-from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.said import Said, job_of_identity
 from livekit_doctor.diagnosis.seen import ANSWERED
 from livekit_doctor.diagnosis.states import Who
 from livekit_doctor.diagnosis.stays import SIP_LOG
@@ -94,7 +94,7 @@ def _is_of(seen: Sighting | ParticipantList, *kinds: str) -> bool:
 
 def exits(call: Call) -> Iterator[Dated]:
     """When the agent's process ended, by the worker's clock, where that is not wrong; and its job, by the server's."""
-    late = {identity.removeprefix("agent-") for identity in came_too_late(call)}
+    late = set(map(job_of_identity, came_too_late(call))) - {""}
     for said, clock in ((Said.PROCESS_EXITS, Clock.WORKER), (Said.JOB_ENDED, Clock.LIVEKIT)):
         for line in call.component_logs.said(said):
             if line.at and line.zoned and line.fields.get("job_id") not in late:

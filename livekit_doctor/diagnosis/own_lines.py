@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from livekit_doctor.diagnosis import clocks
 from livekit_doctor.diagnosis.names import requested_agents
-from livekit_doctor.diagnosis.said import Said, job_of, meaning
+from livekit_doctor.diagnosis.said import Said, job_of, job_of_identity, meaning
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.evidence.observations import Component, LogLine
 
@@ -136,7 +136,7 @@ class OwnLines(Struct, frozen=True, dict=True):
     def _jobs_of_identities(self) -> frozenset[str]:
         """The jobs of the agents that were in the room: an agent's identity names its job, unless it chose another."""
         there = {line.fields.get("participant", "") for _, line in self._lines if self._in_room(line)}
-        return frozenset(who.removeprefix("agent-") for who in there if who.startswith("agent-AJ_"))
+        return frozenset(map(job_of_identity, there)) - {""}
 
     def ever_said(self, *what: Said) -> tuple[LogLine, ...]:
         """Those of earlier dispatches, too."""

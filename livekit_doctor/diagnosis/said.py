@@ -354,3 +354,8 @@ def job_of(line: LogLine) -> str:
 
 
 _JOB = re.compile(r"\bAJ_\w+")
+
+
+def job_of_identity(identity: str) -> str:
+    """The job of an agent under the identity that the server gives it; empty for one that chose another."""
+    return identity.removeprefix("agent-") if identity.startswith("agent-AJ_") else ""
