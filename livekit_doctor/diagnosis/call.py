@@ -17,6 +17,7 @@ from livekit_doctor.diagnosis.times import AROUND_DISPATCH, CREATED_AT_ONCE
 from livekit_doctor.diagnosis.workers_over_time import Worker, workers_of
 from livekit_doctor.evidence.observations import DeployedAgent, Dispatch, LogLine, LogRow
 from livekit_doctor.flow import Step
+from livekit_doctor.settings import is_cloud
 
 
 class Call(Seen, frozen=True, dict=True):
@@ -91,6 +92,13 @@ class Call(Seen, frozen=True, dict=True):
             return False
         there = [line.at for line in told if line.at]
         return min(there) - self.tolerance <= at <= max(there) + self.tolerance
+
+    @cached_property
+    def on_cloud(self) -> bool:
+        """Whether it is known to be placed on LiveKit Cloud, by the configured address or the one that a worker of the
+        agent's registered with."""
+        urls = [line.fields.get("url") for line in self.component_logs.registrations(self.wanted_agent)]
+        return any(map(is_cloud, (self.settings.livekit.url, *urls)))
 
     # Logs of the components
 

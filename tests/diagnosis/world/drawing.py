@@ -7,6 +7,7 @@ from livekit_doctor.settings import Agent, Flow, LiveKit, Settings
 from tests.diagnosis.world.agent_outcomes import AGENT, AgentOutcome
 from tests.diagnosis.world.life import NEVER, OWN_URL, Dial, Life, Maker, Pick, Turn, word
 from tests.diagnosis.world.phone_outcomes import PHONE, PhoneOutcome, given_up
+from tests.diagnosis.world.pods import CLOUD_URL, restart, second_pod
 from tests.diagnosis.world.truth import when_silence_is_known
 from tests.diagnosis.world.worker import Worker
 
@@ -50,9 +51,12 @@ def draw(seed: str) -> Life:
     _cut(life)
     _consult(life, random.Random(f"further {seed}"))
     worker.afterwards(life.closes)
+    second_pod(life, random.Random(f"pod {seed}"))
+    restart(life, random.Random(f"restart {seed}"))
     named = Agent(name=agent if pick.random() < 0.9 else None)
     flow = Flow(placed_by="agent" if order == "agent" else "edge_function")
-    life.settings = Settings(agent=named, flow=flow, livekit=LiveKit(url=OWN_URL if pick.random() < 0.7 else None))
+    url = CLOUD_URL if life.cloud else OWN_URL
+    life.settings = Settings(agent=named, flow=flow, livekit=LiveKit(url=url if pick.random() < 0.7 else None))
     return life
 
 

@@ -54,6 +54,10 @@ class Turn:
     deleted: float = NEVER
     job_status: str = "JS_RUNNING"
     job_reason: str = ""
+    pod: int = 0
+    """Which of the team's workers took its job: the first, or the one in a pod of its own."""
+    restarted: bool = False
+    """It is a further job of the dispatch before it, and no dispatch of its own."""
     variant: int = 0
     """0 or 1: which of two forms its traces have."""
     decided: float = NEVER
@@ -109,6 +113,8 @@ class WorkerEvent:
     name: str
     url: str = OWN_URL
     deployment: str = ""
+    error: str = ""
+    """Why a connection fails; else that the host is not reached."""
 
 
 @dataclass(slots=True)
@@ -141,7 +147,11 @@ class Life:
     further: list[Dial] = field(default_factory=list)
     """Of phones beside the call's own: a colleague whom the agent hands over to."""
     worker: list[WorkerEvent] = field(default_factory=list)
+    pod: list[WorkerEvent] = field(default_factory=list)
+    """The same of a second worker, in another pod."""
     rows: list[Row] = field(default_factory=list)
+    cloud: bool = False
+    """Whether it is placed on LiveKit Cloud."""
     goodbye: float = NEVER
     ending: Ending = "callee"
     closes: float = NEVER

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from msgspec import structs
+
 from livekit_doctor.evidence.observations import (
     Dispatch,
     DispatchList,
@@ -59,7 +61,13 @@ def dispatches(life: Life, t: float, pick: Pick) -> tuple[Dispatch, ...]:
         dispatch_at(turn, t)
         for turn in life.turns
         if turn.room == life.room and turn.at <= t < turn.deleted and turn.outcome != "agents_ignored"
+        if not turn.restarted
     ]
+    for turn in life.turns:
+        if turn.restarted and turn.listed <= t:
+            found = [
+                structs.replace(one, jobs=(*one.jobs, _job(turn, t))) if one.id == turn.id else one for one in found
+            ]
     if life.automatic:
         found.append(Dispatch(id="AD_automatic0000", agent_name="", room=life.room, created_at=at(0)))
     pick.shuffle(found)

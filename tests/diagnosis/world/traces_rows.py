@@ -33,7 +33,7 @@ def write_rows(life: Life) -> None:
     if life.made_by in ("room", "agents"):
         rows.append(Row(0.01, "edge", "room_created"))
     for turn in life.turns:
-        if dispatch_written and (life.made_by != "agents" or turn is not life.turns[0]):
+        if dispatch_written and not turn.restarted and (life.made_by != "agents" or turn is not life.turns[0]):
             rows.append(Row(turn.at + 0.02, "edge", "agent_dispatched"))
         if agent_writes and turn.room == life.room and turn.outcome != "stray":
             rows += [
