@@ -10,12 +10,12 @@ from livekit_doctor.diagnosis.dials import Dials
 from livekit_doctor.diagnosis.episodes import is_sought
 from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.diagnosis.row_answers import Refusal, refusal_in
-from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.said import Said, job_of_identity
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.stays import SIP_LOG
 from livekit_doctor.diagnosis.times import AROUND_DISPATCH, CREATED_AT_ONCE
 from livekit_doctor.diagnosis.workers_over_time import Worker, workers_of
-from livekit_doctor.evidence.observations import DeployedAgent, Dispatch, LogLine, LogRow
+from livekit_doctor.evidence.observations import DeployedAgent, Dispatch, LogLine, LogRow, Participant
 from livekit_doctor.flow import Step
 from livekit_doctor.settings import is_cloud
 
@@ -99,6 +99,13 @@ class Call(Seen, frozen=True, dict=True):
         agent's registered with."""
         urls = [line.fields.get("url") for line in self.component_logs.registrations(self.wanted_agent)]
         return any(map(is_cloud, (self.settings.livekit.url, *urls)))
+
+    def is_of_earlier_job(self, agent: Participant) -> bool:
+        """Whether an agent is one of a job that is over, before the latest."""
+        return job_of_identity(agent.identity) in self.component_logs.latest.earlier_jobs
+
+    def _came_before_dispatch(self, agent: Participant) -> bool:
+        return super()._came_before_dispatch(agent) or self.is_of_earlier_job(agent)
 
     # Logs of the components
 

@@ -104,6 +104,9 @@ def _later_by_rows(seen: Seen, own: list[tuple[Said | None, LogLine]], known: da
     written = CREATED_AT_ONCE if more else DATE_RESOLUTION
     by_job = {line.fields.get("job_id"): line.at + written for line in begun if line.at and line.zoned}
     by_job |= {line.fields.get("job_id"): line.at + CREATED_AT_ONCE for line in told if line.at and line.zoned}
+    for said, line in own:
+        if (job := job_of_agent(said, line)) and line.at and line.zoned:
+            by_job.setdefault(job, line.at + written)  # its agent joined some time after it
     seen_last = [*by_job.values(), *(at + CREATED_AT_ONCE for at in without), *([known + written] if known else ())]
     if rows and seen_last and max(rows) > max(seen_last):
         return _BY_A_ROW, more
