@@ -34,7 +34,7 @@ def answers(attempts: Attempts) -> tuple[CarrierAnswer, ...]:
 def _without_further_phones(dials: Dials, answers: list[CarrierAnswer]) -> list[CarrierAnswer]:
     """Without those to a phone that is not the call's: by a source that has the identity of the one that was refused,
     and so for those that say the same without it."""
-    further = [one for one in answers if one.is_failure and one.when is not None and _is_further(dials, one)]
+    further = [one for one in answers if one.is_failure and _is_further(dials, one)]
 
     def is_one_of_them(answer: CarrierAnswer) -> bool:
         unnamed = not (answer.dial or answer.identity)
@@ -50,13 +50,17 @@ def _is_further(dials: Dials, answer: CarrierAnswer) -> bool:
     """The call's phone was there before, and stayed; or it and the agent had left before this one was dialled; or the
     agent dialled this one, long after another component had dialled the call's."""
     names, began = {answer.dial, answer.identity}, answer.started_at or dials.began(answer.dial)
+    of_api = answer.component is None and names == {""}
+    if of_api and dials.says_of_further(own_words(answer.words), answer.when):
+        return True
+    if answer.when is None:
+        return False
     if began is not None and dials.all_had_left(began):
         return True
     made = dials.seen.made_by_another if answer.by_agent else None
     if made is not None and answer.at - made > dials.seen.answered_within:
         return True
-    of_api = answer.component is None and names == {""}
-    if of_api and (dials.accepted_stayed(answer.at) or dials.says_of_further(own_words(answer.words), answer.at)):
+    if of_api and dials.accepted_stayed(answer.at):
         return True
     return dials.phone_stayed(answer.at, names, answer.because.source, began)
 

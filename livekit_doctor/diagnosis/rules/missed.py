@@ -33,9 +33,11 @@ def by_one_worker(call: Call, proofs: Proofs, sure: Confidence, *lines: LogLine)
     """What one worker's own log allows, which tells of no other pod: no more than possible, unless LiveKit says that
     nobody has the job, in the server's log or its list, or a person picked the line for a call without its agent."""
     missed = sought.no_worker(call) or (call.api_read and job_is_late(call, proofs))
-    if missed or any(line.read.excerpt for line in lines):
-        return sure
-    return Confidence.POSSIBLE
+    if not missed and not any(line.read.excerpt for line in lines):
+        return Confidence.POSSIBLE
+    # Under the name that was dispatched, which may be mistyped, it might not have come either (LKD102).
+    renamed = call.agent_name is not None and call.wanted_agent != call.agent_name
+    return Confidence.LIKELY if renamed and sure is Confidence.PROVEN else sure
 
 
 def is_own(line: LogLine) -> bool:
