@@ -77,10 +77,17 @@ class Call(Seen, frozen=True, dict=True):
     def is_of_earlier_dispatch(self, row: LogRow) -> bool:
         """Whether a row of the agent's is about a dispatch that is known to have ended before the latest was made."""
         latest = self.component_logs.latest
-        if bool(latest.became) and latest.began is not None and latest.began - row.at > self.tolerance:
+        several = latest.began if latest.became or latest.earlier_jobs else None
+        if several and (several - row.at > self.tolerance or row.at < self._last_begun.get(row.source, row.at)):
             return True
         of_agent = self.step_of_state[row.state] in (Step.AGENT_CONNECTED, Step.AGENT_AUDIO)
         return of_agent and self._earlier_agent_was_there(row.at)
+
+    @cached_property
+    def _last_begun(self) -> dict[str, datetime]:
+        """When each component last logged that the entrypoint was called, by its own clock."""
+        steps = self.step_of_state
+        return {row.source: row.at for row in self.rows if steps[row.state] is Step.ENTRYPOINT_CALLED}
 
     def _earlier_agent_was_there(self, at: datetime) -> bool:
         """Whether the server's log has an agent of an earlier dispatch there at about that time, and nothing of one of

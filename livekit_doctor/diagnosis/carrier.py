@@ -10,7 +10,7 @@ from livekit_doctor.diagnosis.answer_sources import SOURCES, Attempts, CarrierAn
 from livekit_doctor.diagnosis.dial_errors import DIALED, Kind, own_words
 from livekit_doctor.diagnosis.dials import Dials
 from livekit_doctor.diagnosis.stays import SERVER_LOG, SIP_LOG
-from livekit_doctor.diagnosis.times import DATE_RESOLUTION
+from livekit_doctor.diagnosis.times import DATE_RESOLUTION, FAILS_WITHIN
 
 
 def answers(attempts: Attempts) -> tuple[CarrierAnswer, ...]:
@@ -107,6 +107,8 @@ def _begun(dials: Dials, answer: CarrierAnswer) -> datetime | None:
         return answer.started_at or answer.when
     if answer.took and answer.when:
         return answer.when - timedelta(seconds=answer.took)
+    if answer.when and not answer.dial and answer.kind in (Kind.AUTH_FAILED, Kind.UNREACHABLE):
+        return answer.when - FAILS_WITHIN
     return dials.began(answer.dial)
 
 

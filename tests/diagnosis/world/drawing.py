@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from livekit_doctor.settings import Agent, Flow, LiveKit, Settings
 from tests.diagnosis.world.agent_outcomes import AGENT, AgentOutcome
 from tests.diagnosis.world.life import NEVER, OWN_URL, Dial, Life, Maker, Pick, Turn, word
-from tests.diagnosis.world.phone_outcomes import PHONE, PhoneOutcome, given_up
+from tests.diagnosis.world.phone_outcomes import PHONE, PhoneOutcome, busy, given_up
 from tests.diagnosis.world.pods import CLOUD_URL, restart, second_pod
 from tests.diagnosis.world.truth import when_silence_is_known
 from tests.diagnosis.world.worker import Worker
@@ -57,6 +57,7 @@ def draw(seed: str) -> Life:
     flow = Flow(placed_by="agent" if order == "agent" else "edge_function")
     url = CLOUD_URL if life.cloud else OWN_URL
     life.settings = Settings(agent=named, flow=flow, livekit=LiveKit(url=url if pick.random() < 0.7 else None))
+    _dial_twice(life, random.Random(f"twice {seed}"))
     return life
 
 
@@ -75,6 +76,23 @@ def _consult(life: Life, pick: Pick) -> None:
         further.left = until + 0.5
     if max(further.answered if outcome == "answered" else further.decided, since) < until:
         life.further.append(further)
+
+
+def _dial_twice(life: Life, pick: Pick) -> None:
+    """The edge function was called twice, and so the phone of a good call is dialled a second time: it is busy with
+    the first."""
+    turn, dials = life.turns[-1] if life.turns else None, life.dials
+    if turn is None or len(dials) != 1 or (turn.outcome, dials[0].outcome) != ("healthy", "answered"):
+        return
+    if life.settings.flow.placed_by == "agent" or pick.random() > 0.08:
+        return
+    first = dials[0]
+    at = first.at + pick.uniform(0.3, 8)
+    identity = pick.choice(["callee-2", "sip_" + word(pick, 6)])
+    twin = Dial("refused", at, "PA_" + word(pick, 12), identity, "SCL_" + word(pick, 12), first.waits, twin=True)
+    busy(pick, twin)
+    if max(twin.refused_at, turn.active, first.answered) + 5 < min(first.left, turn.left):
+        life.further.append(twin)
 
 
 _CONSULTED = ("answered", "refused", "refused", "rings_out", "unreachable", "auth_failed", "trunk_unknown", "no_sip")

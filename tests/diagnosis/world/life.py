@@ -94,6 +94,8 @@ class Dial:
     """When CreateSIPParticipant fails, if it waits or fails at once."""
     timeout: float = 80.0
     decided: float = NEVER
+    twin: bool = False
+    """It is dialled beside the call's own dial, by an edge function that was called twice."""
 
     def status(self, t: float) -> str:
         """`sip.callStatus` at this moment."""

@@ -124,7 +124,7 @@ def pasted_without_a_time(case: Case) -> frozenset[str]:
     time and nothing shows that the last one was answered: which was the last, nobody can know."""
     dials = case.life.dials
     last = case.life.dial_at(case.now)
-    if last is None or _shows_answer(case, last):
+    if last is None or shows_answer(case, last):
         return frozenset()
     undated = (item for item in case.evidence.observations if isinstance(item, SipCallResult))
     errors = [item.message for item in undated if item.read.clock_at is None]
@@ -133,7 +133,7 @@ def pasted_without_a_time(case: Case) -> frozenset[str]:
     return frozenset(code for dial in before for code in (PHONE[dial.outcome].code, *PHONE[dial.outcome].also))
 
 
-def _shows_answer(case: Case, dial: Dial) -> bool:
+def shows_answer(case: Case, dial: Dial) -> bool:
     for item in case.evidence.observations:
         match item:
             case ParticipantList() | Sighting():

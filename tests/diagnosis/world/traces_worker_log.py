@@ -111,7 +111,7 @@ def _job(life: Life, turn: Turn) -> Iterator[Line]:
         case "blocks" if turn.failed < NEVER:
             yield _line(turn.failed, "process is unresponsive, killing process", "error", **of)
             yield _line(turn.failed + 1, "process exited with non-zero exit code -10", "error", **of)
-    for dial in life.further:
+    for dial in (dial for dial in life.further if not dial.twin):
         if turn is life.turns[-1] and dial.refused_at < NEVER and (dial.waits or dial.joined == NEVER):
             line = _line(
                 dial.refused_at + 0.01, "exception occurred while executing tool", "error", **of, function="transfer"
