@@ -63,9 +63,12 @@ class Turn:
     decided: float = NEVER
     """From then on it is known that it failed, to one who knows all."""
 
+    named: str = ""
+    """The identity that its request_fnc accepted the job with, if any."""
+
     @property
     def identity(self) -> str:
-        return f"agent-{self.job_id}"
+        return self.named or f"agent-{self.job_id}"
 
 
 @dataclass(slots=True)
@@ -100,6 +103,17 @@ class Dial:
     def status(self, t: float) -> str:
         """`sip.callStatus` at this moment."""
         return "active" if t >= self.answered else "ringing" if t >= self.ringing else "dialing"
+
+
+@dataclass(slots=True)
+class Guest:
+    """Somebody else in the room: who listens in on the dashboard, or LiveKit's own recorder."""
+
+    kind: Literal["STANDARD", "EGRESS"]
+    identity: str
+    sid: str
+    joined: float
+    left: float
 
 
 WorkerChange = Literal["starting", "registered", "gone", "full", "free", "draining", "lost"]
@@ -148,6 +162,7 @@ class Life:
     dials: list[Dial] = field(default_factory=list)
     further: list[Dial] = field(default_factory=list)
     """Of phones beside the call's own: a colleague whom the agent hands over to."""
+    guests: list[Guest] = field(default_factory=list)
     worker: list[WorkerEvent] = field(default_factory=list)
     pod: list[WorkerEvent] = field(default_factory=list)
     """The same of a second worker, in another pod."""

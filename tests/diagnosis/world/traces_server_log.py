@@ -18,6 +18,10 @@ def server_lines(life: Life) -> Iterator[Line]:
         yield from _turn(life, turn)
     for dial in life.phones:
         yield from _dial(life, dial)
+    for guest in life.guests:
+        who = {"participant": guest.identity, "participant_id": guest.sid, **of_room(life)}
+        joined, reason = guest.joined, "CLIENT_REQUEST_LEAVE"
+        yield from _participant(who, guest.kind, joined, joined + 0.05, NEVER, guest.left, reason)
     yield from _workers(life)
     yield from _closing(life)
 
