@@ -2,11 +2,15 @@
 
 import pytest
 
-from livekit_doctor.evidence.observations import LogLine, Observation
+from livekit_doctor.evidence.observations import LogLine, Observation, Sighting
 from livekit_doctor.settings import LiveKit, Settings
 from tests.diagnosis.factories import (
     AGENT,
+    ROOM,
     SETTINGS,
+    agent,
+    at,
+    declined_job,
     dispatch,
     found,
     job,
@@ -14,6 +18,7 @@ from tests.diagnosis.factories import (
     log_file,
     look,
     phone,
+    read,
     row,
     server_line,
     worker_line,
@@ -99,3 +104,22 @@ def test_a_long_call_is_a_doubt() -> None:
     """Few stay on a silent line: another pod's agent may have come."""
     calls = {at: told(asked(0.5), no_process(4.5), *PLACED, ANSWERED, row(at, "call_ended")) for at in (20, 60)}
     assert calls == {20: [("LKD417", "proven")], 60: [("LKD417", "possible")]}
+
+
+def test_of_the_jobs_in_a_list_the_latest_decides() -> None:
+    failed = job(0.6, id=JOB, status="JS_FAILED", error="it did not start")
+    declined = declined_job(9, id=NEXT, started_at=at(9))
+    assert told(look(40, dispatch(0.3, failed, id="AD_1"), phone()), now=40) == [("LKD411", "proven")]
+    assert told(look(40, dispatch(0.3, failed, declined, id="AD_1"), phone()), now=40) == [("LKD404", "proven")]
+
+
+def test_the_agent_of_an_earlier_job_does_not_show_that_the_latest_one_came() -> None:
+    """By a webhook, by a row of its own, by a look: the second raised before it was there."""
+    raised = worker_line(22.5, "unhandled exception while running the job task", job_id=NEXT)
+    lines = asked(0.5), no_process(18), asked(22, NEXT, "AD_2"), raised
+    came = Sighting(read=read(3600, "evidence"), room=ROOM, at=at(3), event="participant_joined",
+                    participants=(agent(2, identity=f"agent-{JOB}"),))  # fmt: skip
+    logged = (*PLACED, row(1, "agent_entrypoint_called", "agent"), row(3, "agent_connected", "agent"),
+              row(22.1, "agent_entrypoint_called", "agent"))  # fmt: skip
+    for shown in ((came, *PLACED), logged):
+        assert [code for code, _ in told(*lines, *shown, ENDED)] == ["LKD405"]
