@@ -159,7 +159,8 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
         return replace(answer, earlier=True)
     if answer.by_agent and (seen.made_by_another is not None or dials.agent_went_on(when)):
         return replace(answer, doubt=answer.doubt or (_BY_ANOTHER if seen.made_by_another else _WENT_ON))
-    if dials.made_before(_begun(dials, answer), {answer.dial, answer.identity}):
+    began = None if answer.by_livekits_clock else _begun(dials, answer)
+    if dials.made_before(began, {answer.dial, answer.identity}):
         return replace(answer, doubt=answer.doubt or ANOTHER_BEFORE)
     told_later = dials.may_be_told_later(when, answer.component)
     if not own_clock and not answer.doubt and (later > DATE_RESOLUTION or told_later):

@@ -283,10 +283,13 @@ class Dials(Struct, frozen=True, dict=True):
 
     @cached_property
     def _made(self) -> list[tuple[datetime, str]]:
-        """When phones were created, oldest first, with the identity where the server's log has it."""
+        """When phones were created, or somebody joined who may be one, oldest first, with the identity where the
+        server's log has it."""
         seen, steps = self.seen, self.seen.step_of_state
         found = [(row.at, "") for row in seen.rows if steps[row.state] is Step.SIP_PARTICIPANT_CREATED]
-        lines = (line for line in self.logs.said(Said.SIP_ACCEPTED) if line.at and line.zoned)
+        found += [(phone.joined_at, phone.identity) for phone in seen.phones_seen if phone.joined_at]
+        told = self.logs.said(Said.SIP_ACCEPTED, Said.SESSION_STARTED)
+        lines = (one for one in told if one.at and one.zoned and self.logs.may_be_phone(one))
         return sorted([*found, *((line.at, line.fields.get("participant", "")) for line in lines if line.at)])
 
     @cached_property

@@ -413,3 +413,16 @@ def test_a_phone_that_was_given_the_agent_to_hear_had_answered() -> None:
     ]
     picked = [replace(line, read=read(3600, "evidence sip.txt")) for line in lines]
     assert codes(judge(3600, *picked, subject=Subject(room=ROOM))) == []
+
+
+@pytest.mark.parametrize(
+    "seen", [look(20, dispatch(0, job()), phone("ringing", joined=4)), (of_server(4, "starting RTC session"),)]
+)
+def test_a_pasted_error_long_after_a_phone_was_seen(seen: tuple[LogLine, ...]) -> None:
+    """That it does not exist, CreateSIPParticipant says at once: it is of another dial, and of which, nobody knows."""
+    words = "requested sip trunk does not exist"
+    refused_later = replace(of_worker(37, "evidence ticket.txt"), message=words, status=404, sip_status_code=None)
+    logged = log_file("server", last=30), of_server(0, "selected node for room", "")
+    for placed, expected in ((seen, []), ((), ["LKD201"])):
+        told = judge(3600, *logged, *placed, refused_later, subject=Subject(room=ROOM))
+        assert [code for code in codes(told) if code.startswith("LKD2")] == expected

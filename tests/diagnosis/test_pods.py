@@ -3,6 +3,7 @@
 import pytest
 
 from livekit_doctor.evidence.observations import LogLine, Observation, Sighting
+from livekit_doctor.flow import Status, Step
 from livekit_doctor.settings import LiveKit, Settings
 from tests.diagnosis.factories import (
     AGENT,
@@ -20,7 +21,9 @@ from tests.diagnosis.factories import (
     phone,
     read,
     row,
+    rows_only,
     server_line,
+    status,
     worker_line,
 )
 from tests.diagnosis.test_component_logs import HERE
@@ -123,3 +126,13 @@ def test_the_agent_of_an_earlier_job_does_not_show_that_the_latest_one_came() ->
               row(22.1, "agent_entrypoint_called", "agent"))  # fmt: skip
     for shown in ((came, *PLACED), logged):
         assert [code for code, _ in told(*lines, *shown, ENDED)] == ["LKD405"]
+
+
+def test_what_an_earlier_agent_was_heard_of_says_nothing_of_the_latest() -> None:
+    """By its own rows, whose clock is one: it was called again, and never was heard."""
+    first = [row(at, state, "agent") for at, state in ((1, "agent_entrypoint_called"), (2, "agent_audio"))]
+    again = [row(at, state, "agent") for at, state in ((40, "agent_entrypoint_called"), (41, "agent_connected"))]
+    well = rows_only(900, *PLACED, *first, *again[1:], ANSWERED, row(60, "call_ended", "agent"))
+    twice = rows_only(900, *PLACED, *first, *again, ANSWERED, row(60, "call_ended", "agent"))
+    assert status(well, Step.AGENT_AUDIO) is Status.OK
+    assert status(twice, Step.AGENT_AUDIO) is not Status.OK
