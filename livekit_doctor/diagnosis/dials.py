@@ -330,11 +330,13 @@ class Dials(Struct, frozen=True, dict=True):
 
     @cached_property
     def _all_left(self) -> datetime | None:
-        """When the agent had left, and a phone."""
-        logs = self.logs
+        """When the agent had left, and a phone that was not refused."""
+        logs, near = self.logs, self.seen.tolerance
+        failed = [line.at for line in logs.said(Said.SIP_FAILED) if line.at]
         lines = [line for line in logs.said(Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT) if logs.is_agent(line)]
         agent = lines[-1].at if lines and meaning(lines[-1]) is Said.PARTICIPANT_LEFT else None
-        phones = [stay.left for stay in self.stays if stay.by == SERVER_LOG and stay.left]
+        left = [stay.left for stay in self.stays if stay.by == SERVER_LOG and stay.left]
+        phones = [at for at in left if not any(abs(at - other) <= near for other in failed)]
         return max(agent, min(phones)) if agent and phones else None
 
     @cached_property

@@ -426,3 +426,14 @@ def test_a_pasted_error_long_after_a_phone_was_seen(seen: tuple[LogLine, ...]) -
     for placed, expected in ((seen, []), ((), ["LKD201"])):
         told = judge(3600, *logged, *placed, refused_later, subject=Subject(room=ROOM))
         assert [code for code in codes(told) if code.startswith("LKD2")] == expected
+
+
+def test_a_phone_that_was_refused_before_does_not_make_the_next_one_a_survey() -> None:
+    """Phone and agent had left: but nobody had answered."""
+    node = log_file("server", last=900), of_server(0, "selected node for room", "")
+    came = of_server(1, "participant active", "agent-AJ_1"), of_server(7, "starting RTC session")
+    left = hung_up(14), hung_up(15, "agent-AJ_1", kind="AGENT")
+    again = refused(26, "callee", "sip not connected (redis required)")
+    for before, expected in (((), []), ((failed(13.9, "SCL_callee"),), ["LKD203"])):
+        told = judge(900, *node, *came, *left, *before, again, subject=Subject(room=ROOM))
+        assert [code for code in codes(told) if code.startswith("LKD2")] == expected

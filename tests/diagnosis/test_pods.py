@@ -136,3 +136,12 @@ def test_what_an_earlier_agent_was_heard_of_says_nothing_of_the_latest() -> None
     twice = rows_only(900, *PLACED, *first, *again, ANSWERED, row(60, "call_ended", "agent"))
     assert status(well, Step.AGENT_AUDIO) is Status.OK
     assert status(twice, Step.AGENT_AUDIO) is not Status.OK
+
+
+def test_a_room_that_was_deleted_when_its_agent_was_dispatched_elsewhere() -> None:
+    """Of the dispatch a row tells, and not the log of the server that was called for the room."""
+    opened = server_line(0, "selected node for room", agent_name="")
+    gone = server_line(14, "deleting room", agent_name=""), server_line(14.1, "room closed", agent_name="")
+    lines = (log_file("server"), opened, *gone, row(-1, "call_requested"), row(0.1, "room_created"))
+    assert told(*lines) == [("LKD502", "proven")]
+    assert ("LKD502", "proven") not in told(*lines, row(0.8, "agent_dispatched"))

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from livekit_doctor.diagnosis.against import failed_by_server
+from livekit_doctor.diagnosis.against import BY_ITSELF, failed_by_server
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs
@@ -28,7 +28,8 @@ def job_taken_by_stray_worker(call: Call, proofs: Proofs) -> Finding | None:
     worker_id, taken = stray_worker(call), _taken(call)
     if worker_id is None or taken is None or agent_was_there(call, proofs) or not agent_is_late(call, proofs):
         return None
-    if missed.may_still_come(call, proofs):
+    left = (line for line in call.component_logs.said(Said.PARTICIPANT_LEFT) if call.component_logs.is_agent(line))
+    if missed.may_still_come(call, proofs) or any(line.fields.get("reason") == BY_ITSELF for line in left):
         return None
     known = sorted({line.fields["worker_id"] for line in _registered_workers(call)})
     text = f"{taken.job_id} is with {worker_id}; the workers of the logs are {', '.join(known)}"
