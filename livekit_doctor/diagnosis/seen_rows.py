@@ -176,6 +176,15 @@ class RowsSeen(Struct, frozen=True, dict=True):
         return max((row.at for row in own if self.step_of_state[row.state] is not Step.CALL_ENDED), default=None)
 
     @cached_property
+    def agent_shown_until(self) -> datetime | None:
+        """Until when rows show the agent: by any row of the one component that logged that it had connected, the end of
+        the call included, or by one that it spoke."""
+        told = [(row, self.step_of_state[row.state]) for row in self.rows]
+        agents = {row.source for row, step in told if step is Step.AGENT_CONNECTED}
+        only = agents if len(agents) == 1 else set()
+        return max((row.at for row, step in told if row.source in only or step is Step.AGENT_AUDIO), default=None)
+
+    @cached_property
     def talked(self) -> tuple[datetime, ...]:
         """When rows told that somebody on the phone talked, oldest first."""
         talks = {state for state, step in self.step_of_state.items() if step is None and says_talked(state)}

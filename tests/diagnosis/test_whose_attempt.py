@@ -289,7 +289,7 @@ def test_an_undated_refusal_of_one_of_several_phones() -> None:
 HEARD = sip_line(4.2, "track subscribed", participant="agent-AJ_uN4vB8sK1rTy", kind="audio")
 ANSWERED = sip_line(4, "Outbound SIP call established")
 SPOKE = row(4.2, "agent_audio", "agent")
-WITH_AGENT = row(2, "agent_connected", "agent"), row(4.1, "sip_answered"), SPOKE, row(91, "call_ended")
+WITH_AGENT = row(2, "agent_connected", "agent"), row(4.1, "sip_answered"), SPOKE, row(91, "call_ended", "agent")
 
 
 def exits(seconds: float) -> LogLine:
@@ -331,7 +331,7 @@ def test_the_agent_that_was_there_was_an_earlier_dispatchs() -> None:
         row(2.2, "agent_connected", "agent"),
         row(9, "sip_answered"),
         row(2.3, "agent_audio", "agent"),
-        row(60, "call_ended"),
+        row(60, "call_ended", "agent"),
     )
     lines = OPENED, created(0), ASSIGNED, came
     assert with_rows(*lines, *rows).verdict is Verdict.HEALTHY
