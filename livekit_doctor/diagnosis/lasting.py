@@ -121,14 +121,17 @@ def hung_up(call: Call) -> Iterator[Dated]:
 
 
 def _told_by_rows(call: Call) -> bool:
-    """The team's own words, where no other source tells of the agent's end: until shortly before that of the call rows
-    show the agent. The end may be logged when the room closes."""
+    """The team's own words, where no other source tells of the agent's end."""
     spoke = bool({Step.AGENT_AUDIO} & {*call.settings.flow.not_used, *call.logged})
     told = spoke and all(step in call.logged for step in (*both(call), Step.CALL_ENDED))
+    ended = call.logged[Step.CALL_ENDED].at if told and agent_is_shown_to_the_end(call) else None
+    return ended is not None and not (_somebody_left_before(call, ended) or _worker_drained_before(call, ended))
+
+
+def agent_is_shown_to_the_end(call: Call) -> bool:
+    """Whether rows show the agent until shortly before that of the call, which may be logged when the room closes."""
     ended, shown = call.logged.get(Step.CALL_ENDED), call.agent_shown_until
-    if not told or ended is None or shown is None or ended.at - shown > ROOM_CLOSES_AFTER + call.tolerance:
-        return False
-    return not (_somebody_left_before(call, ended.at) or _worker_drained_before(call, ended.at))
+    return ended is not None and shown is not None and ended.at - shown <= ROOM_CLOSES_AFTER + call.tolerance
 
 
 def _worker_drained_before(call: Call, ended: datetime) -> bool:
