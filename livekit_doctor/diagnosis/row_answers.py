@@ -8,6 +8,7 @@ the row's state says by itself that the phone's leg failed.
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from msgspec import Struct
@@ -108,6 +109,22 @@ def ended_badly(row: LogRow) -> bool:
     told = [item for key, item in top.items() if key in _OUTCOMES or _REASONS.search(key)]
     failed = any(top.get(key) is False for key in _SUCCESS)
     return failed or error_in(row).strip().lower() not in ("", "none", "null") or any(map(_says_badly, told))
+
+
+def lasted_in(row: LogRow) -> timedelta | None:
+    """How long the call was, as the metadata of its end says at its top."""
+    found = next(((match[1], item) for key, item in _top(row).items() if (match := _DURATION.match(key))), None)
+    unit, value = found or ("", None)
+    try:
+        return timedelta(seconds=float(str(value)) / (1000 if unit else 1))
+    except (ValueError, OverflowError):
+        return None
+
+
+_DURATION = re.compile(
+    r"(?:(?:call|talk|answered|connected|conversation)?duration|talktime|billsec)(?:in)?"
+    r"(?:(ms|msecs?|millis(?:econds)?)|s|secs?|seconds)?$"
+)
 
 
 def gone_in(row: LogRow) -> Who | None:
