@@ -61,7 +61,7 @@ def would_show(call: Call, steps: tuple[StepResult, ...]) -> Iterator[str]:
     if call.rows and Step.AGENT_AUDIO not in call.logged:
         yield "a row agent_audio, when the agent begins to speak: with sip_answered and call_ended it tells of calls"
     elif Step.CALL_ENDED in call.logged and not agent_is_shown_to_the_end(call):
-        yield "a row call_ended by the agent itself, or one each time that it speaks: another's tells nothing of the agent"
+        yield "a row call_ended by the agent itself, or one each time that it speaks: another's tells nothing of it"
     if call.room_live is not True:
         yield "watch the next call from its start: livekit-doctor trace CALL_ID --wait 60"
 

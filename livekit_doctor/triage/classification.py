@@ -36,6 +36,7 @@ ENDED: Codes = frozenset({12, ENDED_BADLY})
 MAPPED: Codes = frozenset({*STEPS, ENDED_BADLY})
 FAILURES: Codes = frozenset({FAILED, PHONE_FAILED, LOOSELY_FAILED, ENDED_BADLY})
 ANSWERS: Codes = frozenset({ENDED_BADLY, PHONE_FAILED})
+REFUSALS: Codes = frozenset({PHONE_FAILED, LOOSELY_FAILED})
 SPOKE: Codes = frozenset({number_of(Step.AGENT_AUDIO)})
 
 
@@ -78,7 +79,7 @@ def conditions_of(parts: Parts) -> Sequence[Codes]:
         return ()
     codes = parts.mapping.codes
     found = [frozenset({code}) for code in codes if code != OTHER]
-    found += [each & codes for each in (ENDED, FAILURES, ANSWERS, OPENINGS, MAPPED)]
+    found += [each & codes for each in (ENDED, FAILURES, ANSWERS, REFUSALS, OPENINGS, MAPPED)]
     return sorted(dict.fromkeys(each for each in found if each), key=sorted)
 
 
@@ -170,6 +171,7 @@ def calls(parts: Parts) -> str:
         yield f"COALESCE(BIT_OR(bit), {ZERO}) AS seen" if bits else f"{ZERO} AS seen"
         yield time("MAX", frozenset({TALKED}), "talked_at")
         yield time("MAX", FAILURES, "failed_at")
+        yield time("MIN", REFUSALS, "refused_first")
         yield time("MAX", frozenset({AGENT_LEFT}), "left_at")
         yield time("MAX", frozenset({PHONE_LEFT}), "gone_at")
         yield time("MIN", frozenset({LEFT}), "f20")
@@ -257,7 +259,7 @@ def _steps(dim: str) -> str:
         f" {came} AS came_before, left_at, cut_at <> open_at AS twice, known, seen, talked_at, failed_at, named_answer,"
         f" end_answer, loose_answer, {phones}, GREATEST({phone_last}) AS phone_last,"
         f" COALESCE(GREATEST({dialled}) - l11 > :tolerance, FALSE) AS redialled, gone_at,"
-        f" {_first_since(20, 'f20', 'open_at')} AS f20, l20, shown_at,"
+        f" {_first_since(20, 'f20', 'open_at')} AS f20, l20, shown_at, refused_first,"
         " c6, d6, c11, d11, c12, d12, c18, d18 FROM cut)"
     )
 

@@ -178,7 +178,7 @@ class _Call:
             margin = plan.moment if self.twice else plan.tolerance
             again = t[3] is not None and t[6] is not None and t[3] - t[6] > margin
             heard = not plan.is_heard or 7 in logged
-            shown = [at for at, code, row in self.every if code == 7 or (row.source or "") == self.agent]
+            shown = self._shown()
             stayed = len(plan.ends) < 2 or (bool(shown) and t[12] is not None and t[12] - max(shown) <= plan.closes)
             left = max((at for at in self.times(AGENT_LEFT) if at >= self.begun), default=None)
             alone = left is not None and t[12] is not None and t[12] - left > plan.tolerance
@@ -241,8 +241,29 @@ class _Call:
             last[1] = None
         if last[2] and last[2][1] < 300 and not self._is_of_dial(*last[2]):
             last[2] = None
-        counted = [one for one in last if one and one[0] >= self.begun and told - self.plan.tolerance <= one[0]]
+        counted = [
+            one
+            for one in last
+            if one and one[0] >= self.begun and told - self.plan.tolerance <= one[0] and not self._went_on(*one)
+        ]
         return max(counted)[1] if counted else 0
+
+    def _went_on(self, refused: int, answer: int) -> bool:
+        """Whether the call goes on after a refusal: somebody talks, the agent stays, or another phone that was made."""
+        if max(self.times(TALKED), default=0) - self.plan.tolerance > refused:
+            return True
+        if answer < 300 and WORDS[answer - 1] not in DIALED:
+            return False
+        made, failures = self.times(8), self.times(PHONE_FAILED, LOOSELY_FAILED)
+        first = self.since(8, self.begun)
+        further = first is not None and first < max(made) - self.plan.tolerance and max(made) <= refused
+        further = further and bool(failures) and min(failures) >= max(made)
+        closed = refused + self.plan.closes
+        return max(self._shown(), default=0) > closed or (further and self.last > closed)
+
+    def _shown(self) -> list[int]:
+        """When rows show the agent."""
+        return [at for at, code, row in self.every if code == 7 or (row.source or "") == self.agent]
 
     def _is_of_dial(self, at: int, words: int) -> bool:
         """Whether LiveKit's words, in a row whose state does not say what failed, are of the dial."""
