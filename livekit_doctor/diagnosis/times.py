@@ -91,7 +91,7 @@ TRANSFER_TAKES = timedelta(seconds=30)
 """How long LiveKit waits for a transfer, unless asked otherwise (livekit-server 1.13.5): an agent that does not wait
 for it leaves by so much before the line that says it is done."""
 
-NOBODY_WAITS = timedelta(seconds=60)
+NOBODY_WAITS = timedelta(seconds=45)
 """Nobody listens to silence for so long. A mailbox does, so that such a call is not known to be healthy, either. Our
 own margin."""
 
