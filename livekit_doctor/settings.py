@@ -4,6 +4,7 @@ Times are seconds unless a name says otherwise.
 """
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct, field
 
@@ -41,6 +42,11 @@ def _told(name: str, value: Any) -> Any:
     return value
 
 
+def is_cloud(url: str | None) -> bool:
+    """Whether an address is that of a project of LiveKit Cloud."""
+    return (urlsplit(url or "").hostname or "").endswith(".livekit.cloud")
+
+
 class LiveKit(_Settings, frozen=True):
     """The LiveKit project that places the calls. Key and secret come from the environment only."""
 
@@ -54,6 +60,11 @@ class LiveKit(_Settings, frozen=True):
         know(self.api_secret)
         know(self.api_key, f"{(self.api_key or '')[:4]}…")
         know_url(self.url)
+
+    @property
+    def is_cloud(self) -> bool:
+        """Whether that is a project of LiveKit Cloud."""
+        return is_cloud(self.url)
 
     @property
     def missing(self) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """What only the settings as a whole can tell: defaults that depend on other keys, contradictions."""
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from msgspec import structs
 
@@ -12,8 +11,7 @@ from livekit_doctor.settings import CLOUD_BROKEN_AFTER, Allowance, Settings
 
 def with_cloud_defaults(settings: Settings, origins: Mapping[str, str]) -> Settings:
     """LiveKit Cloud's longer defaults: hosted agents wake on demand (design section 2)."""
-    host = urlsplit(settings.livekit.url or "").hostname or ""
-    if not host.endswith(".livekit.cloud"):
+    if not settings.livekit.is_cloud:
         return settings
     allowances = settings.flow.allowances
     for name in ("job_assigned", "agent_connected"):

@@ -10,13 +10,14 @@ from livekit_doctor.diagnosis.dials import Dials
 from livekit_doctor.diagnosis.episodes import is_sought
 from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.diagnosis.row_answers import Refusal, refusal_in
-from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.said import Said, job_of_identity
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.stays import SIP_LOG
 from livekit_doctor.diagnosis.times import AROUND_DISPATCH, CREATED_AT_ONCE
 from livekit_doctor.diagnosis.workers_over_time import Worker, workers_of
-from livekit_doctor.evidence.observations import DeployedAgent, Dispatch, LogLine, LogRow
+from livekit_doctor.evidence.observations import DeployedAgent, Dispatch, LogLine, LogRow, Participant
 from livekit_doctor.flow import Step
+from livekit_doctor.settings import is_cloud
 
 
 class Call(Seen, frozen=True, dict=True):
@@ -76,10 +77,17 @@ class Call(Seen, frozen=True, dict=True):
     def is_of_earlier_dispatch(self, row: LogRow) -> bool:
         """Whether a row of the agent's is about a dispatch that is known to have ended before the latest was made."""
         latest = self.component_logs.latest
-        if bool(latest.became) and latest.began is not None and latest.began - row.at > self.tolerance:
+        several = latest.began if latest.became or latest.earlier_jobs else None
+        if several and (several - row.at > self.tolerance or row.at < self._last_begun.get(row.source, row.at)):
             return True
         of_agent = self.step_of_state[row.state] in (Step.AGENT_CONNECTED, Step.AGENT_AUDIO)
         return of_agent and self._earlier_agent_was_there(row.at)
+
+    @cached_property
+    def _last_begun(self) -> dict[str, datetime]:
+        """When each component last logged that the entrypoint was called, by its own clock."""
+        steps = self.step_of_state
+        return {row.source: row.at for row in self.rows if steps[row.state] is Step.ENTRYPOINT_CALLED}
 
     def _earlier_agent_was_there(self, at: datetime) -> bool:
         """Whether the server's log has an agent of an earlier dispatch there at about that time, and nothing of one of
@@ -91,6 +99,20 @@ class Call(Seen, frozen=True, dict=True):
             return False
         there = [line.at for line in told if line.at]
         return min(there) - self.tolerance <= at <= max(there) + self.tolerance
+
+    @cached_property
+    def on_cloud(self) -> bool:
+        """Whether it is known to be placed on LiveKit Cloud, by the configured address or the one that a worker of the
+        agent's registered with."""
+        urls = [line.fields.get("url") for line in self.component_logs.registrations(self.wanted_agent)]
+        return any(map(is_cloud, (self.settings.livekit.url, *urls)))
+
+    def is_of_earlier_job(self, agent: Participant) -> bool:
+        """Whether an agent is one of a job that is over, before the latest."""
+        return job_of_identity(agent.identity) in self.component_logs.latest.earlier_jobs
+
+    def _came_before_dispatch(self, agent: Participant) -> bool:
+        return super()._came_before_dispatch(agent) or self.is_of_earlier_job(agent)
 
     # Logs of the components
 

@@ -10,7 +10,7 @@ from livekit_doctor.diagnosis.answer_sources import SOURCES, Attempts, CarrierAn
 from livekit_doctor.diagnosis.dial_errors import DIALED, Kind, own_words
 from livekit_doctor.diagnosis.dials import Dials
 from livekit_doctor.diagnosis.stays import SERVER_LOG, SIP_LOG
-from livekit_doctor.diagnosis.times import DATE_RESOLUTION
+from livekit_doctor.diagnosis.times import DATE_RESOLUTION, FAILS_WITHIN
 
 
 def answers(attempts: Attempts) -> tuple[CarrierAnswer, ...]:
@@ -34,7 +34,7 @@ def answers(attempts: Attempts) -> tuple[CarrierAnswer, ...]:
 def _without_further_phones(dials: Dials, answers: list[CarrierAnswer]) -> list[CarrierAnswer]:
     """Without those to a phone that is not the call's: by a source that has the identity of the one that was refused,
     and so for those that say the same without it."""
-    further = [one for one in answers if one.is_failure and one.when is not None and _is_further(dials, one)]
+    further = [one for one in answers if one.is_failure and _is_further(dials, one)]
 
     def is_one_of_them(answer: CarrierAnswer) -> bool:
         unnamed = not (answer.dial or answer.identity)
@@ -50,13 +50,17 @@ def _is_further(dials: Dials, answer: CarrierAnswer) -> bool:
     """The call's phone was there before, and stayed; or it and the agent had left before this one was dialled; or the
     agent dialled this one, long after another component had dialled the call's."""
     names, began = {answer.dial, answer.identity}, answer.started_at or dials.began(answer.dial)
+    of_api = answer.component is None and names == {""}
+    if of_api and dials.says_of_further(own_words(answer.words), answer.when):
+        return True
+    if answer.when is None:
+        return False
     if began is not None and dials.all_had_left(began):
         return True
     made = dials.seen.made_by_another if answer.by_agent else None
     if made is not None and answer.at - made > dials.seen.answered_within:
         return True
-    of_api = answer.component is None and names == {""}
-    if of_api and (dials.accepted_stayed(answer.at) or dials.says_of_further(own_words(answer.words), answer.at)):
+    if of_api and dials.accepted_stayed(answer.at):
         return True
     return dials.phone_stayed(answer.at, names, answer.because.source, began)
 
@@ -103,6 +107,8 @@ def _begun(dials: Dials, answer: CarrierAnswer) -> datetime | None:
         return answer.started_at or answer.when
     if answer.took and answer.when:
         return answer.when - timedelta(seconds=answer.took)
+    if answer.when and not answer.dial and answer.kind in (Kind.AUTH_FAILED, Kind.UNREACHABLE):
+        return answer.when - FAILS_WITHIN
     by_row = answer.component not in (None, SIP_LOG)
     return dials.last_made(answer.at) if by_row else dials.began(answer.dial)
 

@@ -125,15 +125,17 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
     @cached_property
     def _ringing_before(self) -> frozenset[int]:
         """livekit-sip's lines of the ringing of a phone that was not answered, and was dialled again."""
-        before, rang = set[int](), set[int]()
+        before, rang, dials = set[int](), set[int](), set[str]()
         for said, line in self._own:
-            if said is Said.SIP_RANG:
-                rang.add(id(line))
-            elif said is Said.SIP_CREATING:
+            dial = line.fields.get("call_id", "") if line.log == "sip" else ""
+            if said is Said.SIP_CREATING or (dials and dial and dial not in dials):
                 before |= rang
                 rang.clear()
+            if said is Said.SIP_RANG:
+                rang.add(id(line))
             elif said is Said.SIP_ESTABLISHED:
                 rang.clear()
+            dials |= {dial} - {""}
         return frozenset(before)
 
     @cached_property
@@ -145,7 +147,7 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
         before: dict[str, set[str]] = {}
         for said, line in self._own:
             dial = line.fields.get("call_id", "")
-            if said in (Said.SIP_ESTABLISHED, Said.SIP_OVER):
+            if said in (Said.SIP_ESTABLISHED, Said.SIP_HEARD, Said.SIP_OVER):
                 told.setdefault(dial, []).append(line)
                 over |= {dial} if said is Said.SIP_OVER else set()
             elif said is Said.SIP_CREATING and dial not in began:

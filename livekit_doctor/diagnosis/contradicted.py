@@ -13,7 +13,9 @@ from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.diagnosis.rules.rows import talked_for
 from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.times import FEW_WAIT
 from livekit_doctor.flow import Confidence, Step
 
 _WITHOUT_AGENT = (Step.ROOM_CREATED, Step.AGENT_DISPATCHED, Step.JOB_ASSIGNED, Step.ENTRYPOINT_CALLED)
@@ -37,14 +39,28 @@ def excluded(call: Call, code: str) -> tuple[str, ...]:
 
 
 def weighed(call: Call, proofs: Proofs, findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Without those that a row contradicts; what is proven becomes possible, and the row is told beside it."""
-    at = call.talked_since_dispatch
+    """What rows contradict is possible at most, and the rows are told beside it; not at all where it was no more."""
+    talked = call.talked_since_dispatch
+    against = _against(call)
     for finding in findings:
         never_came = finding.step in _WITHOUT_AGENT or finding.code in NEVER_CONNECTED
-        if at is None or not never_came or Step.AGENT_CONNECTED in proofs:
+        if against is None or not never_came or Step.AGENT_CONNECTED in proofs:
             yield finding
-        elif finding.confidence is Confidence.PROVEN:
-            talked = Because(source="call_logs", at=at, text="but a row tells that somebody on the phone talked")
+        elif finding.confidence is not Confidence.POSSIBLE:
             candidates = finding.candidates or catalogue.get(finding.code).candidates
-            because = (*finding.because, talked)
+            because = (*finding.because, against)
             yield replace(finding, confidence=Confidence.POSSIBLE, because=because, candidates=candidates)
+        elif talked is None:
+            yield finding
+
+
+def _against(call: Call) -> Because | None:
+    """The rows by which somebody talked with an agent: they say so, or few stay so long on a silent line, and no
+    log of the room's node or look would show that its agent was not there."""
+    if (talked := call.talked_since_dispatch) is not None:
+        return Because(source="call_logs", at=talked, text="but a row tells that somebody on the phone talked")
+    lasted, ended = talked_for(call, FEW_WAIT), call.logged.get(Step.CALL_ENDED)
+    if lasted is None or ended is None or call.api_read or call.component_logs.covers_room(ended.at - lasted):
+        return None
+    text = f"but the phone stayed on the line for {lasted.total_seconds():.0f} s, by the rows"
+    return Because(source="call_logs", at=ended.at, text=text)

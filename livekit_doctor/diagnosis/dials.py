@@ -324,13 +324,16 @@ class Dials(Struct, frozen=True, dict=True):
         own = (line.at for line in self.logs.own if line.log == "worker" and line.at and line.zoned)
         return max(own, default=None)
 
-    def says_of_further(self, words: str, at: datetime) -> bool:
-        """Whether the row of a transfer has these words of LiveKit's at about this moment, or a tool of the agent's
-        raised them, which does not dial the call's phone."""
-        near = self.seen.tolerance
-        rows = (row for row in self.seen.rows if abs(row.at - at) <= near and is_of_other_phone(row.state))
+    def says_of_further(self, words: str, at: datetime | None) -> bool:
+        """Whether the row of a transfer has these words of LiveKit's at about this moment, if that is known, or a tool
+        of the agent's raised them, which does not dial the call's phone."""
+
+        def is_near(other: datetime | None) -> bool:
+            return at is None or (other is not None and abs(other - at) <= self.seen.tolerance)
+
+        rows = (row for row in self.seen.rows if is_near(row.at) and is_of_other_phone(row.state))
         by_agent = self.seen.settings.flow.placed_by == "agent"
-        raised = (line for line in self.logs.said(Said.TOOL_RAISED) if line.at and abs(line.at - at) <= near)
+        raised = (line for line in self.logs.said(Said.TOOL_RAISED) if is_near(line.at))
         return bool(words) and (
             any(own_words(error_in(row)) == words for row in rows)
             or (not by_agent and any(words in line.traceback for line in raised))

@@ -287,7 +287,9 @@ def _from_phone(call: Call, *, proof: "_MakeProof") -> Iterator[Proof]:
 
 def _from_sightings(call: Call) -> Iterator[Proof]:
     """What was seen of the room, and pasted: a webhook, or an earlier answer of the API."""
-    joined = [p for item in call.sightings for p in item.participants if p.kind == "AGENT"]
+    joined = [
+        p for item in call.sightings for p in item.participants if p.kind == "AGENT" and not call.is_of_earlier_job(p)
+    ]
     agents = {p.identity for p in joined}
     newest = max((p.joined_at for p in joined if p.joined_at), default=None)
     dialled = [p for item in call.sightings for p in item.participants if p.kind == "SIP"]

@@ -18,6 +18,9 @@ WEBHOOKS = "webhooks"
 _UNANSWERED = frozenset({"USER_REJECTED", "USER_UNAVAILABLE", "SIP_TRUNK_FAILURE", "SIP_PROTOCOL_FAILURE"})
 """Why a phone left that had not been answered (livekit-protocol, DisconnectReason)."""
 
+_ANSWERED = (Said.SIP_ESTABLISHED, Said.SIP_HEARD)
+"""What livekit-sip says of one that was answered: it is given the agent's track to hear then."""
+
 _THERE = (Said.SESSION_STARTED, Said.PARTICIPANT_ACTIVE, Said.TRACK_PUBLISHED)
 _BEFORE_THE_LOG = datetime.min.replace(tzinfo=UTC)
 
@@ -62,13 +65,13 @@ def _by_server(logs: ComponentLogs) -> Iterator[Stay]:
 
 def _by_sip(logs: ComponentLogs) -> Iterator[Stay]:
     """From the answer on."""
-    lines = logs.said(Said.SIP_ESTABLISHED, Said.SIP_OVER, Said.SIP_MEDIA_TIMEOUT, Said.TRANSFERRED)
+    lines = logs.said(*_ANSWERED, Said.SIP_OVER, Said.SIP_MEDIA_TIMEOUT, Said.TRANSFERRED)
     answered: dict[str, LogLine] = {}
     for line in lines:
         dial = line.fields.get("call_id", "")
         if line.log != "sip" or not dial or line.at is None or not line.zoned:
             continue
-        if meaning(line) is Said.SIP_ESTABLISHED:
+        if meaning(line) in _ANSWERED:
             answered.setdefault(dial, line)
         elif dial in answered:
             yield _from(answered.pop(dial), line.at)
@@ -77,7 +80,8 @@ def _by_sip(logs: ComponentLogs) -> Iterator[Stay]:
 
 def _from(answered: LogLine, left: datetime | None) -> Stay:
     assert answered.at is not None
-    names = (answered.fields.get("call_id", ""), answered.fields.get("participant", ""))
+    own = meaning(answered) is Said.SIP_ESTABLISHED  # what it hears is another participant's
+    names = (answered.fields.get("call_id", ""), answered.fields.get("participant", "") if own else "")
     return Stay(frozenset(names) - {""}, answered.at, left, SIP_LOG)
 
 

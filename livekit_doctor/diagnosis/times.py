@@ -91,6 +91,13 @@ TRANSFER_TAKES = timedelta(seconds=30)
 """How long LiveKit waits for a transfer, unless asked otherwise (livekit-server 1.13.5): an agent that does not wait
 for it leaves by so much before the line that says it is done."""
 
+FAILS_WITHIN = timedelta(seconds=5)
+"""So soon after it was dialled a phone fails whose carrier is not found, or does not take the trunk's password. Our own
+margin (design fact 31 has 3 s)."""
+
+FEW_WAIT = timedelta(seconds=30)
+"""Few listen to silence for so long: a doubt, where an agent is not known to have come. Our own margin."""
+
 NOBODY_WAITS = timedelta(seconds=45)
 """Nobody listens to silence for so long. A mailbox does, so that such a call is not known to be healthy, either. Our
 own margin."""

@@ -20,9 +20,9 @@ from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.lasting import ended_from_outside
 from livekit_doctor.diagnosis.own_lines import is_above
 from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.diagnosis.rules import missed, sought
 from livekit_doctor.diagnosis.rules.agents import agent_is_late
 from livekit_doctor.diagnosis.rules.looks import finding
-from livekit_doctor.diagnosis.rules.sought import is_address
 from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, meaning
 from livekit_doctor.diagnosis.times import JOINS_NOT_WITHIN, MEDIA_GIVEN_UP, MEDIA_TAKES, SAID_TO_BE_SLOW
 from livekit_doctor.evidence.observations import LogLine
@@ -174,6 +174,8 @@ def job_taken_by_stray_worker(call: Call, proofs: Proofs) -> Finding | None:
     worker_id, taken = stray_worker(call), _taken(call)
     if worker_id is None or taken is None or _agent_was_there(call, proofs) or not agent_is_late(call, proofs):
         return None
+    if missed.may_still_come(call, proofs):
+        return None
     known = sorted({line.fields["worker_id"] for line in _registered_workers(call)})
     text = f"{taken.job_id} is with {worker_id}; the workers of the logs are {', '.join(known)}"
     shown = [Because(source=taken.source, at=taken.at, text=text)]
@@ -189,7 +191,7 @@ def job_taken_by_stray_worker(call: Call, proofs: Proofs) -> Finding | None:
 def _is_one_worker(url: str) -> bool:
     """Whether an endpoint is one worker's own: behind a name, as a service's, there may be several replicas."""
     host = urlsplit(url).hostname or ""
-    return host == "localhost" or is_address(host)
+    return host == "localhost" or sought.is_address(host)
 
 
 def _logs_spanning_job(call: Call) -> set[str]:
@@ -235,7 +237,8 @@ def _taken(call: Call) -> _Taken | None:
 
 def _registered_workers(call: Call) -> list[LogLine]:
     lines = call.component_logs.registrations(call.wanted_agent)
-    return [line for line in lines if line.log == "worker" and line.fields.get("worker_id")]
+    here = (line for line in lines if sought.is_here(call, line))
+    return [line for line in here if line.log == "worker" and line.fields.get("worker_id")]
 
 
 RULES = (

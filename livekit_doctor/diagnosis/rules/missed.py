@@ -14,7 +14,7 @@ from livekit_doctor.diagnosis.rules.rows import first_absent
 from livekit_doctor.diagnosis.said import Said, job_of
 from livekit_doctor.diagnosis.times import JOB_LISTED_AFTER
 from livekit_doctor.evidence.observations import LogLine, WorkerEndpoint
-from livekit_doctor.flow import Step
+from livekit_doctor.flow import Confidence, Step
 
 
 def is_not_missed(call: Call, proofs: Proofs, said: Sequence[LogLine] = ()) -> bool:
@@ -27,6 +27,17 @@ def is_not_missed(call: Call, proofs: Proofs, said: Sequence[LogLine] = ()) -> b
     if any(not line.read.excerpt and not is_own(line) for line in said):
         return not _is_missed(call, proofs)
     return not said and may_still_come(call, proofs)
+
+
+def by_one_worker(call: Call, proofs: Proofs, sure: Confidence, *lines: LogLine) -> Confidence:
+    """What one worker's own log allows, which tells of no other pod: no more than possible, unless LiveKit says that
+    nobody has the job, in the server's log or its list, or a person picked the line for a call without its agent."""
+    missed = sought.no_worker(call) or (call.api_read and job_is_late(call, proofs))
+    if not missed and not any(line.read.excerpt for line in lines):
+        return Confidence.POSSIBLE
+    # Under the name that was dispatched, which may be mistyped, it might not have come either (LKD102).
+    renamed = call.agent_name is not None and call.wanted_agent != call.agent_name
+    return Confidence.LIKELY if renamed and sure is Confidence.PROVEN else sure
 
 
 def is_own(line: LogLine) -> bool:

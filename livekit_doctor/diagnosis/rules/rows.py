@@ -108,7 +108,7 @@ def first_absent(call: Call, proofs: Proofs) -> Step | None:
     return absent[0]
 
 
-def talked_for(call: Call) -> timedelta | None:
+def talked_for(call: Call, least: timedelta = NOBODY_WAITS) -> timedelta | None:
     """How long the call was answered, where that was so long that somebody must have spoken, and it ended with no
     word of a failure. None too where `always_logged` is configured: then the agent's states are known to be missing.
     """
@@ -119,7 +119,7 @@ def talked_for(call: Call) -> timedelta | None:
     if call.settings.call_logs.always_logged is not None:
         return None
     lasted = ended.at - since
-    return lasted if lasted >= NOBODY_WAITS else None
+    return lasted if lasted >= least else None
 
 
 def rows_are_old(call: Call) -> bool:

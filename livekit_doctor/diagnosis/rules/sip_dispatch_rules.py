@@ -7,7 +7,6 @@ are judged; with none named, all are. `inbound` says what the server's matching 
 
 from collections.abc import Iterator
 from itertools import combinations
-from urllib.parse import urlsplit
 
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.inbound import (
@@ -271,7 +270,7 @@ def _clashing(setup: Setup) -> Iterator[Finding]:
 
 def _outranked(setup: Setup) -> Iterator[Finding]:
     trunks = _inbound_trunks(setup)
-    if not trunks or _is_cloud(setup):
+    if not trunks or setup.settings.livekit.is_cloud:
         return
     carried = {normalised(number) for trunk in trunks for number in trunk.numbers}
     for read, rule, _ in _judged(setup):
@@ -316,11 +315,6 @@ def _inbound_trunks(setup: Setup) -> tuple[InboundTrunk, ...]:
 def _outbound_trunk_ids(setup: Setup) -> set[str]:
     read = setup.latest(OutboundTrunkList)
     return {trunk.id for trunk in read.trunks} if read else set()
-
-
-def _is_cloud(setup: Setup) -> bool:
-    host = urlsplit(setup.settings.livekit.url or "").hostname or ""
-    return host.endswith(".livekit.cloud")
 
 
 def _titled(id_: str, name: str) -> str:

@@ -182,6 +182,8 @@ def host_and_port(url: str) -> tuple[str | None, int | None]:
 def excluded(call: Call) -> Iterator[tuple[str, str]]:
     """The codes that the logs exclude where no worker has the job, and why."""
     refused = no_worker(call)
+    if call.component_logs.latest.maybe_later:
+        return  # what is known is not known to be of the latest dispatch
     if refused and call.lines_by_name(*BY_NAME):
         return  # a worker was asked for such an agent at that time, for this call's other dispatch, or for another call
     if refused:

@@ -45,6 +45,7 @@ def worker_on_other_server(call: Call, proofs: Proofs) -> Finding | None:
     # Another host may be another name of the same server, and the worker gone; so may the port that a proxy has.
     sure = PROVEN if refused and sought.host_and_port(url)[0] == own[0] else LIKELY
     confidence = POSSIBLE if sought.may_be_one_server(url, call.settings.livekit.url) else sure
+    confidence = missed.by_one_worker(call, proofs, confidence, line)
     return sought.unassigned(call, "LKD104", confidence, [*shown, *map(because, refused)], other_name=url)
 
 
@@ -87,14 +88,16 @@ def _unreached(call: Call, proofs: Proofs, failing: LogLine, kind: str, words: s
     vouched = failing.at is not None and call.component_logs.covers("worker", sought.sought_at(call) or failing.at)
     known = is_dated(failing) and ((vouched and refused) or _would_tell_of_success(call, failing))
     known = known and (bool(refused) or Step.AGENT_DISPATCHED in proofs)  # until then it may yet connect
-    confidence = POSSIBLE if not known else PROVEN if refused and vouched else LIKELY
+    sure = POSSIBLE if not known else PROVEN if refused and vouched else LIKELY
     if kind in connection_words.LASTING:
-        confidence = min(confidence, LIKELY, key=lambda one: one.rank)
+        sure = min(sure, LIKELY, key=lambda one: one.rank)
+    confidence = missed.by_one_worker(call, proofs, sure, failing)
     if kind == connection_words.CREDENTIALS:
         # The server answers, so that it is not its network: it does not take the worker's key or token.
         text = f"the server does not take its key, {words}"
         shown += [Because(source="worker log", at=failing.at, text=text)] if words not in shown[0].text else []
-        return finding(call, "LKD105", Step.JOB_ASSIGNED, LIKELY, shown, ["LKD004", "LKD104"], kind=kind)
+        most = missed.by_one_worker(call, proofs, LIKELY, failing)
+        return finding(call, "LKD105", Step.JOB_ASSIGNED, most, shown, ["LKD004", "LKD104"], kind=kind)
     if words:  # before its key was looked at
         shown += [Because(source="worker log", at=failing.at, text=words)] if words not in shown[0].text else []
         candidates = [] if confidence is PROVEN else ["LKD104"]

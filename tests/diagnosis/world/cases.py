@@ -138,7 +138,7 @@ def _rows(life: Life, now: float, pick: Pick) -> tuple[list[Observation], str]:
 
 def _logs(life: Life, now: float, wanted: Iterable[str], pick: Pick) -> Iterable[Given]:
     for log in ("server", "worker", "sip"):
-        if log not in wanted or (log == "worker" and not life.worker):
+        if log not in wanted or (life.cloud and log != "worker") or (log == "worker" and not life.worker):
             continue
         values: dict[str, object] = {"log": log, "until": now, "noise": pick.random() < 0.85}
         values["busy"] = log == "server" or pick.random() < 0.5
@@ -158,6 +158,9 @@ def _logs(life: Life, now: float, wanted: Iterable[str], pick: Pick) -> Iterable
             values["pasted"] = pick.choice([0.4, 0.7, 1.0])
         if log == "server" and pick.random() < 0.25:
             yield from _nodes(values, pick)
+        elif log == "worker" and life.pod:
+            for pod in random.Random(f"pods {life.seed} {now}").choice(((0,), (1,), (1,), (0, 1))):
+                yield Given(**values, pod=pod, name=f"worker-{pod + 1}.log")  # type: ignore[arg-type]
         else:
             yield Given(**values)  # type: ignore[arg-type]
 

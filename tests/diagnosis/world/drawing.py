@@ -5,8 +5,9 @@ from collections.abc import Mapping
 
 from livekit_doctor.settings import Agent, Flow, LiveKit, Settings
 from tests.diagnosis.world.agent_outcomes import AGENT, AgentOutcome
-from tests.diagnosis.world.life import NEVER, OWN_URL, Dial, Life, Maker, Pick, Turn, word
-from tests.diagnosis.world.phone_outcomes import PHONE, PhoneOutcome, given_up
+from tests.diagnosis.world.life import NEVER, OWN_URL, Dial, Guest, Life, Maker, Pick, Turn, word
+from tests.diagnosis.world.phone_outcomes import PHONE, PhoneOutcome, busy, given_up
+from tests.diagnosis.world.pods import CLOUD_URL, restart, second_pod
 from tests.diagnosis.world.truth import when_silence_is_known
 from tests.diagnosis.world.worker import Worker
 
@@ -50,9 +51,14 @@ def draw(seed: str) -> Life:
     _cut(life)
     _consult(life, random.Random(f"further {seed}"))
     worker.afterwards(life.closes)
+    second_pod(life, random.Random(f"pod {seed}"))
+    restart(life, random.Random(f"restart {seed}"))
     named = Agent(name=agent if pick.random() < 0.9 else None)
     flow = Flow(placed_by="agent" if order == "agent" else "edge_function")
-    life.settings = Settings(agent=named, flow=flow, livekit=LiveKit(url=OWN_URL if pick.random() < 0.7 else None))
+    url = CLOUD_URL if life.cloud else OWN_URL
+    life.settings = Settings(agent=named, flow=flow, livekit=LiveKit(url=url if pick.random() < 0.7 else None))
+    _dial_twice(life, random.Random(f"twice {seed}"))
+    _with_others(life, random.Random(f"others {seed}"))
     return life
 
 
@@ -71,6 +77,40 @@ def _consult(life: Life, pick: Pick) -> None:
         further.left = until + 0.5
     if max(further.answered if outcome == "answered" else further.decided, since) < until:
         life.further.append(further)
+
+
+def _dial_twice(life: Life, pick: Pick) -> None:
+    """The edge function was called twice, and so the phone of a good call is dialled a second time: it is busy with
+    the first."""
+    turn, dials = life.turns[-1] if life.turns else None, life.dials
+    if turn is None or len(dials) != 1 or (turn.outcome, dials[0].outcome) != ("healthy", "answered"):
+        return
+    if life.settings.flow.placed_by == "agent" or pick.random() > 0.08:
+        return
+    first = dials[0]
+    at = first.at + pick.uniform(0.3, 8)
+    identity = pick.choice(["callee-2", "sip_" + word(pick, 6)])
+    twin = Dial("refused", at, "PA_" + word(pick, 12), identity, "SCL_" + word(pick, 12), first.waits, twin=True)
+    busy(pick, twin)
+    if max(twin.refused_at, turn.active, first.answered) + 5 < min(first.left, turn.left):
+        life.further.append(twin)
+
+
+def _with_others(life: Life, pick: Pick) -> None:
+    """A recorder from the answer on, or somebody who listens in for a while; and an agent with a name of its own."""
+    for turn in life.turns:
+        if pick.random() < 0.08:
+            turn.named = f"{word(pick, 5)}-{turn.job_id[-3:]}"
+    answered = next((dial for dial in life.dials if dial.answered < dial.left), None)
+    if answered is None or pick.random() > 0.15:
+        return
+    until = min(answered.left, life.closes)
+    if pick.random() < 0.6:
+        egress = "EG_" + word(pick, 12)
+        life.guests.append(Guest("EGRESS", egress, "PA_" + word(pick, 12), answered.answered + 0.3, until + 0.04))
+    else:
+        came, gone = sorted(pick.uniform(answered.answered, until) for _ in range(2))
+        life.guests.append(Guest("STANDARD", pick.choice(["dashboard", "coach"]), "PA_" + word(pick, 12), came, gone))
 
 
 _CONSULTED = ("answered", "refused", "refused", "rings_out", "unreachable", "auth_failed", "trunk_unknown", "no_sip")

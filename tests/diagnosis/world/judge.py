@@ -23,6 +23,7 @@ from tests.diagnosis.world.sight import (
     published,
     seen_dial,
     seen_turn,
+    shows_answer,
     told_well_by_rows,
 )
 from tests.diagnosis.world.truth import Truth
@@ -101,7 +102,11 @@ def _of_the_last_shown(case: Case, leg: Leg) -> frozenset[str]:
     turns, dials = case.life.turns, case.life.dials
     if leg is Leg.PHONE:
         dial = case.life.dial_at(case.now)
-        before = dials[: dials.index(dial)] if dial and not seen_dial(case, dial) else ()
+        before = [*dials[: dials.index(dial)], *case.life.further] if dial and not seen_dial(case, dial) else ()
+        before = [
+            *before,
+            *(() if dial and shows_answer(case, dial) else (each for each in case.life.further if each.twin)),
+        ]
         codes = {code for each in before for code in (PHONE[each.outcome].code, *PHONE[each.outcome].also)}
         return frozenset(codes | {"LKD206" for each in before if each.sip_status == truth.MAY_HAVE_RUNG_OUT})
     turn = case.life.turn_at(case.now)

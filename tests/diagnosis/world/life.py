@@ -54,14 +54,21 @@ class Turn:
     deleted: float = NEVER
     job_status: str = "JS_RUNNING"
     job_reason: str = ""
+    pod: int = 0
+    """Which of the team's workers took its job: the first, or the one in a pod of its own."""
+    restarted: bool = False
+    """It is a further job of the dispatch before it, and no dispatch of its own."""
     variant: int = 0
     """0 or 1: which of two forms its traces have."""
     decided: float = NEVER
     """From then on it is known that it failed, to one who knows all."""
 
+    named: str = ""
+    """The identity that its request_fnc accepted the job with, if any."""
+
     @property
     def identity(self) -> str:
-        return f"agent-{self.job_id}"
+        return self.named or f"agent-{self.job_id}"
 
 
 @dataclass(slots=True)
@@ -90,10 +97,23 @@ class Dial:
     """When CreateSIPParticipant fails, if it waits or fails at once."""
     timeout: float = 80.0
     decided: float = NEVER
+    twin: bool = False
+    """It is dialled beside the call's own dial, by an edge function that was called twice."""
 
     def status(self, t: float) -> str:
         """`sip.callStatus` at this moment."""
         return "active" if t >= self.answered else "ringing" if t >= self.ringing else "dialing"
+
+
+@dataclass(slots=True)
+class Guest:
+    """Somebody else in the room: who listens in on the dashboard, or LiveKit's own recorder."""
+
+    kind: Literal["STANDARD", "EGRESS"]
+    identity: str
+    sid: str
+    joined: float
+    left: float
 
 
 WorkerChange = Literal["starting", "registered", "gone", "full", "free", "draining", "lost"]
@@ -109,6 +129,8 @@ class WorkerEvent:
     name: str
     url: str = OWN_URL
     deployment: str = ""
+    error: str = ""
+    """Why a connection fails; else that the host is not reached."""
 
 
 @dataclass(slots=True)
@@ -140,8 +162,13 @@ class Life:
     dials: list[Dial] = field(default_factory=list)
     further: list[Dial] = field(default_factory=list)
     """Of phones beside the call's own: a colleague whom the agent hands over to."""
+    guests: list[Guest] = field(default_factory=list)
     worker: list[WorkerEvent] = field(default_factory=list)
+    pod: list[WorkerEvent] = field(default_factory=list)
+    """The same of a second worker, in another pod."""
     rows: list[Row] = field(default_factory=list)
+    cloud: bool = False
+    """Whether it is placed on LiveKit Cloud."""
     goodbye: float = NEVER
     ending: Ending = "callee"
     closes: float = NEVER

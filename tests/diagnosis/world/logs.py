@@ -40,6 +40,8 @@ class Given:
     pasted: float = 0.0
     """Which share of its lines a person picked; 0: it is a whole log."""
     name: str = ""
+    pod: int = 0
+    """Of which of the team's two workers."""
 
     @property
     def told(self) -> str:
@@ -50,6 +52,7 @@ class Given:
         words += [f"clock {self.ahead:+.1f}"] if self.ahead else []
         words += ["no zone"] if not self.zoned else []
         words += ["node " + "+".join(sorted(self.nodes))] if len(self.nodes) < 3 else []
+        words += ["second pod"] if self.pod else []
         words += ["quiet"] if not self.busy else []
         words += ["beside"] if self.beside else []
         words += [f"pasted {self.pasted:.0%}"] if self.pasted else []
@@ -77,12 +80,14 @@ def read_log(life: Life, given: Given, pick: Pick) -> list[Observation]:
 
 
 def _written(life: Life, given: Given) -> Iterator[Line]:
-    own = {"server": server_lines, "worker": worker_lines, "sip": sip_lines}[given.log]
-    yield from own(life)
+    if given.log == "worker":
+        yield from worker_lines(life, given.pod)
+    else:
+        yield from {"server": server_lines, "sip": sip_lines}[given.log](life)
     if given.noise and given.log == "server":
         yield from server_noise(life)
     elif given.noise and given.log == "worker" and life.worker:
-        yield from worker_noise(life, random.Random(life.seed).uniform(0, 40))
+        yield from worker_noise(life, random.Random(life.seed).uniform(0, 40), given.pod)
     if given.beside:
         yield from neighbours(life, given.log)
 

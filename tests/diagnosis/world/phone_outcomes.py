@@ -48,6 +48,10 @@ def refused(pick: Pick, dial: Dial) -> None:
     _refuse(pick, dial, status)
 
 
+def busy(pick: Pick, dial: Dial) -> None:
+    _refuse(pick, dial, 486)
+
+
 def _refuse(pick: Pick, dial: Dial, status: int) -> None:
     known = sip_status(status)
     if status in (480, 486, 603) and pick.random() < 0.5:

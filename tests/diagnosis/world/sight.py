@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 from livekit_doctor.evidence.observations import (
+    Dispatch,
     DispatchList,
     LogLine,
     LogRow,
@@ -28,20 +29,24 @@ def seen_turn(case: Case, turn: Turn) -> bool:
     states = ("agent_dispatched", "agent_entrypoint_called", "agent_connected")
     for item in case.evidence.observations:
         match item:
-            case DispatchList() if any(dispatch.id == turn.id for dispatch in item.dispatches):
+            case DispatchList() if any(_is_of(dispatch, turn) for dispatch in item.dispatches):
                 return True
             case ParticipantList() | Sighting() if any(p.sid == turn.sid for p in item.participants):
                 return True
             case LogRow() if item.state in states and _turn_of_row(case, item) is turn:
                 if item.state != "agent_dispatched" or _tells_of_another(case, item, turn):
                     return True
-            case LogLine() if {turn.id, turn.sid} & set(item.fields.values()):
+            case LogLine() if ({turn.sid} if turn.restarted else {turn.id, turn.sid}) & set(item.fields.values()):
                 return True
             case LogLine() if turn.job_id in item.fields.values() and "room" in item.fields:  # whose job it is
                 return True
             case LogLine() if item.at is not None and "Create" in item.message and _is_at(item, turn.at):
                 return True
     return False
+
+
+def _is_of(dispatch: Dispatch, turn: Turn) -> bool:
+    return dispatch.id == turn.id and (not turn.restarted or any(job.id == turn.job_id for job in dispatch.jobs))
 
 
 def _tells_of_another(case: Case, row: LogRow, turn: Turn) -> bool:
@@ -115,19 +120,20 @@ def nothing_dates_the_call(case: Case) -> bool:
 
 
 def pasted_without_a_time(case: Case) -> frozenset[str]:
-    """The codes of what CreateSIPParticipant answered to earlier dials, where that was pasted without its time and
-    nothing shows that the last one was answered: which was the last, nobody can know."""
+    """The codes of what CreateSIPParticipant answered to other dials than the last, where that was pasted without its
+    time and nothing shows that the last one was answered: which was the last, nobody can know."""
     dials = case.life.dials
     last = case.life.dial_at(case.now)
-    if last is None or _shows_answer(case, last):
+    if last is None or shows_answer(case, last):
         return frozenset()
     undated = (item for item in case.evidence.observations if isinstance(item, SipCallResult))
     errors = [item.message for item in undated if item.read.clock_at is None]
-    before = (dial for dial in dials[: dials.index(last)] if dial.error and any(dial.error in e for e in errors))
+    others = (*dials[: dials.index(last)], *case.life.further)
+    before = (dial for dial in others if dial.error and any(dial.error in e for e in errors))
     return frozenset(code for dial in before for code in (PHONE[dial.outcome].code, *PHONE[dial.outcome].also))
 
 
-def _shows_answer(case: Case, dial: Dial) -> bool:
+def shows_answer(case: Case, dial: Dial) -> bool:
     for item in case.evidence.observations:
         match item:
             case ParticipantList() | Sighting():

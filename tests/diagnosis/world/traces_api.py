@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from msgspec import structs
+
 from livekit_doctor.evidence.observations import (
     Dispatch,
     DispatchList,
@@ -15,7 +17,7 @@ from livekit_doctor.evidence.observations import (
     Track,
 )
 from tests.diagnosis.factories import AHEAD, at
-from tests.diagnosis.world.life import Dial, Life, Pick, Turn
+from tests.diagnosis.world.life import Dial, Guest, Life, Pick, Turn
 
 
 def _read(t: float, source: str = "livekit_api") -> Read:
@@ -46,7 +48,8 @@ def look(life: Life, t: float, pick: Pick, failing: str = "") -> Iterator[Observ
         return
     if failing != "participants":
         inside = [item for item in (*(agent_at(turn, t) for turn in life.turns if turn.room == life.room),
-                                    *(phone_at(dial, t) for dial in life.phones)) if item]  # fmt: skip
+                                    *(phone_at(dial, t) for dial in life.phones),
+                                    *(guest_at(guest, t) for guest in life.guests)) if item]  # fmt: skip
         pick.shuffle(inside)
         yield ParticipantList(read=_read(t), room=life.room, room_sid=life.sid, participants=tuple(inside))
     if failing != "dispatches":
@@ -59,7 +62,13 @@ def dispatches(life: Life, t: float, pick: Pick) -> tuple[Dispatch, ...]:
         dispatch_at(turn, t)
         for turn in life.turns
         if turn.room == life.room and turn.at <= t < turn.deleted and turn.outcome != "agents_ignored"
+        if not turn.restarted
     ]
+    for turn in life.turns:
+        if turn.restarted and turn.listed <= t:
+            found = [
+                structs.replace(one, jobs=(*one.jobs, _job(turn, t))) if one.id == turn.id else one for one in found
+            ]
     if life.automatic:
         found.append(Dispatch(id="AD_automatic0000", agent_name="", room=life.room, created_at=at(0)))
     pick.shuffle(found)
@@ -102,6 +111,14 @@ def agent_at(turn: Turn, t: float) -> Participant | None:
         joined_at=at(turn.joined),
         attributes={"lk.agent_name": turn.name},
         tracks=tracks,
+    )
+
+
+def guest_at(guest: Guest, t: float) -> Participant | None:
+    if not guest.joined <= t < guest.left:
+        return None
+    return Participant(
+        sid=guest.sid, identity=guest.identity, kind=guest.kind, state="ACTIVE", joined_at=at(guest.joined)
     )
 
 

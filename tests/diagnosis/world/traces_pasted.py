@@ -6,7 +6,7 @@ from datetime import datetime
 from livekit_doctor.evidence.observations import ApiRefusal, Participant, Read, Sighting, SipCallResult
 from tests.diagnosis.factories import at
 from tests.diagnosis.world.life import NEVER, Life
-from tests.diagnosis.world.traces_api import agent_at, phone_at, room_of
+from tests.diagnosis.world.traces_api import agent_at, guest_at, phone_at, room_of
 
 
 def webhooks(life: Life, until: float, read_at: datetime) -> list[Sighting]:
@@ -41,6 +41,9 @@ def webhooks(life: Life, until: float, read_at: datetime) -> list[Sighting]:
             left = min(dial.left, life.closes)
             reason = "ROOM_DELETED" if left >= life.closes - 0.1 else dial.left_reason
             post(left, "participant_left", phone_at(dial, left - 0.001), reason)
+    for guest in life.guests:
+        post(guest.joined, "participant_joined", guest_at(guest, guest.joined))
+        post(guest.left, "participant_left", guest_at(guest, guest.left - 0.001), "CLIENT_INITIATED")
     post(life.closes, "room_finished")
     return [sighting for _, sighting in sorted(found, key=lambda item: item[0])]
 

@@ -33,7 +33,7 @@ def write_rows(life: Life) -> None:
     if life.made_by in ("room", "agents"):
         rows.append(Row(0.01, "edge", "room_created"))
     for turn in life.turns:
-        if dispatch_written and (life.made_by != "agents" or turn is not life.turns[0]):
+        if dispatch_written and not turn.restarted and (life.made_by != "agents" or turn is not life.turns[0]):
             rows.append(Row(turn.at + 0.02, "edge", "agent_dispatched"))
         if agent_writes and turn.room == life.room and turn.outcome != "stray":
             rows += [
@@ -46,7 +46,9 @@ def write_rows(life: Life) -> None:
         written = _dial(dial, answer_written=answer_written, errors_written=errors_written)
         rows += (replace(row, source=dialler) for row in written)
     for dial in life.further if errors_written else ():
-        if dial.refused_at < NEVER and (dial.waits or dial.joined == NEVER):
+        if dial.twin:
+            rows += (replace(row, source=dialler) for row in _dial(dial, answer_written=False, errors_written=True))
+        elif dial.refused_at < NEVER and (dial.waits or dial.joined == NEVER):
             source = "agent" if agent_writes else "edge"
             told = json.dumps(
                 {"error": f"twirp error unknown: {dial.error}", "sip_status_code": dial.sip_status or None}

@@ -18,6 +18,10 @@ def server_lines(life: Life) -> Iterator[Line]:
         yield from _turn(life, turn)
     for dial in life.phones:
         yield from _dial(life, dial)
+    for guest in life.guests:
+        who = {"participant": guest.identity, "participant_id": guest.sid, **of_room(life)}
+        joined, reason = guest.joined, "CLIENT_REQUEST_LEAVE"
+        yield from _participant(who, guest.kind, joined, joined + 0.05, NEVER, guest.left, reason)
     yield from _workers(life)
     yield from _closing(life)
 
@@ -54,7 +58,7 @@ def _turn(life: Life, turn: Turn) -> Iterator[Line]:
     if turn.outcome == "agents_ignored":
         yield _create_room(life, turn.at + 0.002, turn.name)
         return
-    if life.made_by != "agents" or turn is not life.turns[0]:
+    if not turn.restarted and (life.made_by != "agents" or turn is not life.turns[0]):
         request = json.dumps({"agentName": turn.name, "room": turn.room})
         if turn.room != life.room:
             yield _line(turn.at, "selected node for room", "api", room=turn.room, selected_node_id="ND_SB3AY8axavYc")
@@ -167,7 +171,7 @@ def _dial(life: Life, dial: Dial) -> Iterator[Line]:
 
 
 def _workers(life: Life) -> Iterator[Line]:
-    for event in life.worker:
+    for event in sorted((*life.worker, *life.pod), key=lambda event: event.at):
         if event.url == ELSEWHERE:
             continue
         fields = {
@@ -183,6 +187,8 @@ def _workers(life: Life) -> Iterator[Line]:
             gone = _line(event.at + 0.002, "closing worker", "worker", **fields)
             gone.own = False
             yield gone
+            if life.pod:
+                continue
         else:
             continue
         line.own = False

@@ -1,8 +1,8 @@
 """What the team's worker writes of a life (design facts 11, 12 and 13; livekit-agents 1.8.9, Python)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from tests.diagnosis.world.life import NEVER, Life, Turn
+from tests.diagnosis.world.life import NEVER, Life, Turn, WorkerEvent
 from tests.diagnosis.world.lines import Line, of_job, of_room
 
 SLOW = (
@@ -33,10 +33,10 @@ DIAL_RAISED = (
 RAISED = "Traceback (most recent call last):\n  File \"agent.py\", line 42, in entrypoint\nKeyError: 'user_id'"
 
 
-def worker_lines(life: Life) -> Iterator[Line]:
-    yield from _states(life)
+def worker_lines(life: Life, pod: int = 0) -> Iterator[Line]:
+    yield from _states(life.pod if pod else life.worker)
     for turn in life.turns:
-        if turn.room == life.room and turn.asked < NEVER:
+        if turn.room == life.room and turn.asked < NEVER and turn.pod == pod:
             yield from _job(life, turn)
 
 
@@ -49,9 +49,9 @@ def _loose(at: float, message: str, level: str = "info", /, **fields: str) -> Li
     return Line(at, "worker", message, level, "livekit.agents", "worker", fields, own=False)
 
 
-def _states(life: Life) -> Iterator[Line]:
+def _states(events: Iterable[WorkerEvent]) -> Iterator[Line]:
     retries = 0
-    for event in life.worker:
+    for event in events:
         match event.what:
             case "starting":
                 yield _loose(event.at, "starting worker", rtc_version="1.1.21")
@@ -70,7 +70,7 @@ def _states(life: Life) -> Iterator[Line]:
                 yield _loose(event.at - 0.01, "shutting down worker", worker_id=event.id)
             case "lost":
                 after = min(10, 2 * retries)
-                error = "Cannot connect to host 10.0.0.5:7880 ssl:default"
+                error = event.error or "Cannot connect to host 10.0.0.5:7880 ssl:default"
                 message = f"failed to connect to livekit, retrying in {after}s"
                 fields = {"retry_count": str(retries + 1), "max_retry": "16", "error": error}
                 retries += 1
@@ -111,7 +111,7 @@ def _job(life: Life, turn: Turn) -> Iterator[Line]:
         case "blocks" if turn.failed < NEVER:
             yield _line(turn.failed, "process is unresponsive, killing process", "error", **of)
             yield _line(turn.failed + 1, "process exited with non-zero exit code -10", "error", **of)
-    for dial in life.further:
+    for dial in (dial for dial in life.further if not dial.twin):
         if turn is life.turns[-1] and dial.refused_at < NEVER and (dial.waits or dial.joined == NEVER):
             line = _line(
                 dial.refused_at + 0.01, "exception occurred while executing tool", "error", **of, function="transfer"
@@ -153,10 +153,12 @@ def _no_media(life: Life, turn: Turn, of: dict[str, str]) -> Iterator[Line]:
             yield line
 
 
-def worker_noise(life: Life, moment: float) -> Iterator[Line]:
+def worker_noise(life: Life, moment: float, pod: int = 0) -> Iterator[Line]:
     """What any worker's log has, of whichever call (design fact 12)."""
     yield _loose(moment, "process exited with non-zero exit code 255", "error")
     for turn in life.turns:
+        if turn.pod != pod:
+            continue
         if turn.ran < NEVER and turn.room == life.room:
             message = BLOCKED[turn.variant]
             yield _line(turn.ran + 0.02, message, "warn", **of_job(life, turn), duration="0.255")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from tests.diagnosis.world.agent_outcomes import AGENT
 from tests.diagnosis.world.life import NEVER, Dial, Life, Turn
 from tests.diagnosis.world.phone_outcomes import PHONE
+from tests.diagnosis.world.worker import ELSEWHERE
 
 AUDIO_ALLOWANCE = 20.0
 """Default `broken_after` of agent_audio."""
@@ -53,6 +54,7 @@ def of(life: Life, now: float) -> Truth:
         outcome = AGENT[turn.outcome if turn else "none"]
         right |= {outcome.code, *outcome.also}
         near |= set(outcome.near)
+        (right if outcome.needs in _NOBODY_THERE else near).update(_of_other_pod(life))
         if turn and outcome.code == "LKD101" and came_late(life, turn, now):
             right.add("LKD109")
         main.add(outcome.code)
@@ -89,9 +91,20 @@ def of(life: Life, now: float) -> Truth:
     )
 
 
+_NOBODY_THERE = ("none", "vanished", "late", "elsewhere", "lost")
+"""The states of the worker in which another pod, had it been there, would have taken the job."""
+
+
+def _of_other_pod(life: Life) -> set[str]:
+    """Why the team's other pod could not take it: as true as what kept the first from it."""
+    codes = {"LKD105": any(event.what == "lost" for event in life.pod)}
+    codes["LKD104"] = any(event.url == ELSEWHERE for event in life.pod)
+    return {code for code, is_so in codes.items() if is_so}
+
+
 def came_late(life: Life, turn: Turn, now: float) -> bool:
     """Whether a worker registered soon after the dispatch, as in a deploy."""
-    came = (event.at for event in life.worker if event.what == "registered")
+    came = (event.at for event in (*life.worker, *life.pod) if event.what == "registered")
     return any(turn.at < at <= min(now, turn.at + RESTARTED_WITHIN) for at in came)
 
 

@@ -1,0 +1,101 @@
+"""One worker's log where the agent has several: what it tells of its own pod, and of a job that another took over."""
+
+import pytest
+
+from livekit_doctor.evidence.observations import LogLine, Observation
+from livekit_doctor.settings import LiveKit, Settings
+from tests.diagnosis.factories import (
+    AGENT,
+    SETTINGS,
+    dispatch,
+    found,
+    job,
+    judge,
+    log_file,
+    look,
+    phone,
+    row,
+    server_line,
+    worker_line,
+)
+from tests.diagnosis.test_component_logs import HERE
+
+OF_WORKER = {"room": "", "room_id": "", "job_id": ""}
+CLOUD = Settings(agent=SETTINGS.agent, livekit=LiveKit(url="wss://acme-x1.livekit.cloud"))
+PLACED = (row(0, "call_requested"), row(0.1, "room_created"), row(0.3, "agent_dispatched"))
+ENDED = row(60, "call_ended")
+ANSWERED = row(6, "sip_answered")
+JOB, NEXT = "AJ_uN4vB8sK1rTy", "AJ_next00000001"
+
+
+def lost(seconds: float, error: str = "401, message='Invalid response status'") -> LogLine:
+    return worker_line(seconds, "failed to connect to livekit, retrying in 2s", error=error, **OF_WORKER)
+
+
+def asked(seconds: float, job_id: str = JOB, dispatch_id: str = "AD_1") -> LogLine:
+    return worker_line(seconds, "received job request", job_id=job_id, dispatch_id=dispatch_id)
+
+
+def no_process(seconds: float) -> LogLine:
+    return worker_line(seconds, "failed to acquire process for job after 3 attempts", room="", room_id="")
+
+
+def told(*items: Observation, settings: Settings = HERE, now: float = 900) -> list[tuple[str, str]]:
+    diagnosis = judge(now, log_file("worker", last=900), *items, settings=settings)
+    return [(code, sure) for _, code, sure in found(diagnosis)]
+
+
+FAILING = (lost(-20), lost(-10), lost(0), lost(10), lost(20))
+NO_JOB = tuple(look(t, dispatch(0.3), phone()) for t in (5, 15, 25))
+REFUSED = server_line(0.4, "not dispatching agent job since no worker is available", agent_name=AGENT)
+
+
+def test_a_pod_that_does_not_connect_is_why_where_livekit_says_that_nobody_has_the_job() -> None:
+    """By rows alone another pod may have taken it."""
+    assert told(*FAILING, *PLACED, ENDED) == [("LKD105", "possible")]
+    assert told(*FAILING, *PLACED, *NO_JOB, now=26) == [("LKD105", "likely")]
+
+
+def test_a_pod_on_another_server() -> None:
+    elsewhere = worker_line(-60, "registered worker", url="wss://staging.example.com", **OF_WORKER)
+    assert told(elsewhere, *PLACED, ENDED) == [("LKD104", "possible")]
+    assert told(elsewhere, *PLACED, log_file("server"), REFUSED, ENDED) == [("LKD104", "likely")]
+
+
+def test_a_pod_that_does_not_connect_does_not_explain_a_mistyped_name() -> None:
+    """The server knew no worker of the name that was dispatched: this one has another."""
+    unreached = [lost(at, "Cannot connect to host 10.0.0.5:7880") for at in (-10, 0, 10)]
+    mistyped = [look(t, dispatch(0.3, name=AGENT.swapcase()), phone()) for t in (5, 15, 25)]
+    refused = server_line(
+        0.4, "not dispatching agent job since no worker is available", agent_name=AGENT.swapcase(), job_type="JT_ROOM"
+    )
+    proven = told(*unreached, *NO_JOB, log_file("server"), REFUSED, now=26)
+    assert proven == [("LKD105", "proven")]
+    assert ("LKD105", "proven") not in told(*unreached, *mistyped, log_file("server"), refused, now=26)
+
+
+# A job that LiveKit Cloud restarts
+
+
+def test_a_restarted_job_decides() -> None:
+    """In the same dispatch, and the list need not have it yet."""
+    first, restarted = (asked(0.5), no_process(4.5)), asked(7.5, NEXT)
+    listed = look(9, dispatch(0.3, id="AD_1"), phone())
+    assert told(*first, listed, now=9) == [("LKD417", "proven")]
+    assert told(*first, restarted, listed, now=9) == []
+    job_failed = job(0.6, id=JOB, status="JS_FAILED", error="it did not start")
+    failed = look(40, dispatch(0.3, job_failed, id="AD_1"), phone())
+    assert told(asked(0.6), failed, now=40) == [("LKD411", "proven")]
+    assert told(asked(0.6), asked(7.5, NEXT), failed, now=40) == [("LKD411", "possible")]
+
+
+@pytest.mark.parametrize(("settings", "sure"), [(HERE, "proven"), (CLOUD, "likely")])
+def test_on_cloud_a_failed_job_may_have_been_restarted(settings: Settings, sure: str) -> None:
+    """By the log of one pod; another server does not do so."""
+    assert told(asked(0.5), no_process(4.5), *PLACED, row(20, "call_ended"), settings=settings) == [("LKD417", sure)]
+
+
+def test_a_long_call_is_a_doubt() -> None:
+    """Few stay on a silent line: another pod's agent may have come."""
+    calls = {at: told(asked(0.5), no_process(4.5), *PLACED, ANSWERED, row(at, "call_ended")) for at in (20, 60)}
+    assert calls == {20: [("LKD417", "proven")], 60: [("LKD417", "possible")]}
