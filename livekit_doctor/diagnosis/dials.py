@@ -132,7 +132,7 @@ class Dials(Struct, frozen=True, dict=True):
         margin = CREATED_AT_ONCE if own_clock else self.seen.tolerance
         if self.last is not None and self.last - at > margin:
             return True
-        if self._went_on(at, by_rows=made_phone and by not in (None, SIP_LOG)):
+        if self._went_on(at, by_program=made_phone and not own_clock and by != SIP_LOG):
             return True
         if any(left - at > LEAVES_WITHIN + self.seen.tolerance for left in self._left) or self.again(at, by):
             return True
@@ -146,14 +146,14 @@ class Dials(Struct, frozen=True, dict=True):
             when - at > -margin for when in by_livekit
         )
 
-    def _went_on(self, at: datetime, *, by_rows: bool) -> bool:
-        """Whether somebody on the phone talked after this moment; or what was refused is no more than a row that is
-        written whenever it is (`by_rows`), none of LiveKit's own says when phones left, and the call went on for longer
-        than its room would have been open."""
+    def _went_on(self, at: datetime, *, by_program: bool) -> bool:
+        """Whether somebody on the phone talked after this moment; or a program of the team's alone says that one was
+        refused (`by_program`), none of LiveKit's own when phones left, and the call went on for longer than its room
+        would have been open."""
         seen = self.seen
         if seen.talked_last is not None and seen.talked_last - at > seen.tolerance:
             return True
-        if not by_rows or self._left:
+        if not by_program or self._left:
             return False
         closed, shown, since = at + ROOM_CLOSES_AFTER + seen.tolerance, seen.agent_shown_until, seen.talked_since
         further = self.made_before(self.last_made(at), ())
