@@ -125,7 +125,8 @@ _WHICH_STATES = "which states your agent writes in every call: set call_logs.alw
 
 def _may_not_log(call: Call) -> bool:
     """Whether the rows are missed of an agent of which nobody has said that it writes to this log, and none says so."""
-    return bool(call.rows) and call.settings.call_logs.always_logged is None and not call.logged.keys() & {*BY_THE_AGENT}
+    said = call.settings.call_logs.always_logged is not None
+    return bool(call.rows) and not said and not call.logged.keys() & {*BY_THE_AGENT}
 
 
 def _would_tell(call: Call) -> Iterable[str]:

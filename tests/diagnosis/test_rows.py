@@ -312,6 +312,14 @@ def test_a_call_that_nobody_would_have_been_silent_in(rows: list[LogRow]) -> Non
     assert rows_only(DAY, *UNWATCHED, *rows).verdict is Verdict.UNKNOWN
 
 
+def test_an_agent_that_may_not_log_here() -> None:
+    """Where it never came the rows are the same; one row of its own shows that it logs."""
+    placed = (*UNWATCHED, row(0.4, "agent_dispatched"))
+    for rows, asked in ((placed, True), ((*placed, row(1, "agent_entrypoint_called", "agent")), False)):
+        told = rows_only(DAY, *rows)
+        assert (bool(told.broken), "call_logs.always_logged" in " ".join(told.would_settle)) == (True, asked)
+
+
 def test_a_state_that_is_said_to_be_always_logged_is_missed_in_any_call() -> None:
     logged = [*UNWATCHED, row(9, "sip_answered"), row(300, "call_ended")]
     for states in (ALWAYS_LOGGED, ("agent_connected",)):
