@@ -220,7 +220,7 @@ def _doubt(call: Seen, row: LogRow, refusal: Refusal) -> str:
     if call.talked and call.talked[-1] > row.at:
         return "a later row says that somebody on the phone talked: it may be another phone's"
     if refusal.of_several:
-        return "the row sums up several attempts: it may be the answer to an earlier one"
+        return "the row tells of several attempts, or of one that succeeded: it may be the answer to an earlier one"
     if call.talked and call.talked[0] < row.at and not call.last_told_of_phone(row.at, since=call.talked[-1]):
         return "a row before it says that somebody on the phone talked: it may be another phone's"
     return _busy_with_itself(call, refusal)

@@ -109,7 +109,8 @@ def _begun(dials: Dials, answer: CarrierAnswer) -> datetime | None:
         return answer.when - timedelta(seconds=answer.took)
     if answer.when and not answer.dial and answer.kind in (Kind.AUTH_FAILED, Kind.UNREACHABLE):
         return answer.when - FAILS_WITHIN
-    return dials.began(answer.dial)
+    by_row = answer.component not in (None, SIP_LOG)
+    return dials.last_made(answer.at) if by_row else dials.began(answer.dial)
 
 
 _WHICH_WAS_LAST = "another attempt failed at about that time, by another clock: which was the last is not known"

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from livekit_doctor.diagnosis.names import near_miss
-from livekit_doctor.diagnosis.states import says_ended
+from livekit_doctor.diagnosis.states import says_agent_spoke, says_ended
 from livekit_doctor.evidence.observations import (
     DispatchList,
     Evidence,
@@ -60,7 +60,7 @@ def step_of_state(state: str, flow: Flow) -> Step | None:
     """The step that a state stands for; the team's own mapping before the defaults, and these before plain words."""
     state = state.strip()
     step = flow.states.get(state) or DEFAULT_STATES.get(state.lower().replace("-", "_"))
-    return step or (Step.CALL_ENDED if says_ended(state) else None)
+    return step or (Step.CALL_ENDED if says_ended(state) else Step.AGENT_AUDIO if says_agent_spoke(state) else None)
 
 
 def rows_of(subject: Subject, rows: Iterable[LogRow], rooms: Iterable[str] = ()) -> tuple[LogRow, ...]:

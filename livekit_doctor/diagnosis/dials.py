@@ -21,6 +21,7 @@ from livekit_doctor.diagnosis.times import (
     DATE_RESOLUTION,
     LEAVES_WITHIN,
     MEDIA_FAILS_WITHIN,
+    ROOM_CLOSES_AFTER,
     SECOND_LOOK,
 )
 from livekit_doctor.evidence.observations import LogLine
@@ -131,8 +132,7 @@ class Dials(Struct, frozen=True, dict=True):
         margin = CREATED_AT_ONCE if own_clock else self.seen.tolerance
         if self.last is not None and self.last - at > margin:
             return True
-        talked = self.seen.talked_last if by in (None, SIP_LOG) else None  # of rows it is a doubt
-        if talked is not None and talked - at > self.seen.tolerance:
+        if self._went_on(at, by_program=made_phone and not own_clock and by != SIP_LOG):
             return True
         if any(left - at > LEAVES_WITHIN + self.seen.tolerance for left in self._left) or self.again(at, by):
             return True
@@ -145,6 +145,25 @@ class Dials(Struct, frozen=True, dict=True):
         return any(when - at > -self.seen.tolerance for when in others.values()) or any(
             when - at > -margin for when in by_livekit
         )
+
+    def _went_on(self, at: datetime, *, by_program: bool) -> bool:
+        """Whether somebody on the phone talked after this moment; or a program of the team's alone says that one was
+        refused (`by_program`), none of LiveKit's own when phones left, and the call went on for longer than its room
+        would have been open."""
+        seen = self.seen
+        if seen.talked_last is not None and seen.talked_last - at > seen.tolerance:
+            return True
+        if not by_program or self._left:
+            return False
+        closed, shown, since = at + ROOM_CLOSES_AFTER + seen.tolerance, seen.agent_shown_until, seen.talked_since
+        further = self.made_before(self.last_made(at), ())
+        by_duration = since is not None and seen.rows[-1].at - max(since, at) > LEAVES_WITHIN
+        return by_duration or (shown is not None and shown > closed) or (further and seen.rows[-1].at > closed)
+
+    def last_made(self, before: datetime) -> datetime | None:
+        """When a phone was last created before this moment."""
+        last = bisect_right(self._made, before, key=lambda made: made[0]) - 1
+        return self._made[last][0] if last >= 0 else None
 
     @property
     def _was_made(self) -> bool:

@@ -38,7 +38,7 @@ def was_heard(call: Call, proofs: Proofs) -> bool:
     heard = (line for line in logs.said(Said.TRACK_PUBLISHED, Said.SIP_HEARD) if logs.is_agent(line))
     published = any(last in ("", line.fields.get("participant", "")) for line in heard)
     shown = published or any(proof.source != SIP_LOG for proof in proofs.get(Step.AGENT_AUDIO, ()))
-    return bool(not_used) or shown or call.talked_last is not None
+    return bool(not_used) or shown
 
 
 def _last_agent(call: Call) -> str:
@@ -122,11 +122,16 @@ def hung_up(call: Call) -> Iterator[Dated]:
 
 def _told_by_rows(call: Call) -> bool:
     """The team's own words, where no other source tells of the agent's end."""
-    no_audio = Step.AGENT_AUDIO in call.settings.flow.not_used
-    spoke = no_audio or Step.AGENT_AUDIO in call.logged or call.talked_last is not None
+    spoke = bool({Step.AGENT_AUDIO} & {*call.settings.flow.not_used, *call.logged})
     told = spoke and all(step in call.logged for step in (*both(call), Step.CALL_ENDED))
-    ended = call.logged[Step.CALL_ENDED].at if told else None
+    ended = call.logged[Step.CALL_ENDED].at if told and agent_is_shown_to_the_end(call) else None
     return ended is not None and not (_somebody_left_before(call, ended) or _worker_drained_before(call, ended))
+
+
+def agent_is_shown_to_the_end(call: Call) -> bool:
+    """Whether rows show the agent until shortly before that of the call, which may be logged when the room closes."""
+    ended, shown = call.logged.get(Step.CALL_ENDED), call.agent_shown_until
+    return ended is not None and shown is not None and ended.at - shown <= ROOM_CLOSES_AFTER + call.tolerance
 
 
 def _worker_drained_before(call: Call, ended: datetime) -> bool:

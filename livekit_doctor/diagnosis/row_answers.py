@@ -8,6 +8,7 @@ the row's state says by itself that the phone's leg failed.
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from msgspec import Struct
@@ -30,7 +31,8 @@ _STATUS = frozenset({"sipstatuscode", "sipstatus", "sipcode", "sipresponsecode"}
 _DEEPEST = 6
 
 _ELSEWHERE = re.compile(
-    r"transfer|\brefer\b|forward|redial|retr(?:y|ies)|attempts|previous|fall_?back|failover|polic(?:y|ies)",
+    r"transfer|\brefer\b|forward|redial|retr(?:y|ies)|attempts|previous|fall_?back|failover|polic(?:y|ies)"
+    r"|primary|prior|earlier|(?:^|_)first",
     re.IGNORECASE,
 )
 """Names of what is about another attempt than the row's own."""
@@ -59,7 +61,7 @@ class Refusal(Struct, frozen=True):
     leg failed with it; else it may be about anything. `named` where the state says so of this leg and of nothing
     else. `by_dialler` is whether the component that logged it may have dialled. `soon`: it can only be the answer
     to the call's phone if it was logged soon after that was dialled, since other things fail, and end, later on.
-    `of_several`: the row counts several attempts, and its status may be that of any."""
+    `of_several`: the row counts several attempts, or tells of one that succeeded: it may be that of one before."""
 
     status: int
     sure: bool
@@ -82,14 +84,14 @@ def refusal_in(row: LogRow, step: Step | None, *, by_dialler: bool = True) -> Re
         return None
     other_failed = says_failed(row.state) and not named
     failed = other_failed or any(in_error for _, in_error in found)
-    by_dialler = by_dialler or step is not None
+    ended, by_dialler = step is Step.CALL_ENDED, by_dialler or step is not None
     return Refusal(
         status,
-        sure=named or step is Step.CALL_ENDED or (by_dialler and failed),
+        sure=(named or ended or (by_dialler and failed)) and not (ended and _ended_well(row)),
         named=named,
         by_dialler=by_dialler,
         soon=not named and (step is not None or other_failed),
-        of_several=_SEVERAL.search(row.metadata) is not None,
+        of_several=step in LEGS[Leg.PHONE] or _SEVERAL.search(row.metadata) is not None,
     )
 
 
@@ -108,6 +110,32 @@ def ended_badly(row: LogRow) -> bool:
     told = [item for key, item in top.items() if key in _OUTCOMES or _REASONS.search(key)]
     failed = any(top.get(key) is False for key in _SUCCESS)
     return failed or error_in(row).strip().lower() not in ("", "none", "null") or any(map(_says_badly, told))
+
+
+def _ended_well(row: LogRow) -> bool:
+    """Whether the metadata of an end says at its top that it was none of a failure: an error is that of an attempt
+    before."""
+    top = _top(row)
+    return any(str(item).lower() in _WELL for key, item in top.items() if key in _OUTCOMES)
+
+
+_WELL = ("completed", "complete", "success", "successful", "succeeded", "answered", "ok")
+
+
+def lasted_in(row: LogRow) -> timedelta | None:
+    """How long the call was, as the metadata of its end says at its top."""
+    found = next(((match[1], item) for key, item in _top(row).items() if (match := _DURATION.match(key))), None)
+    unit, value = found or ("", None)
+    try:
+        return timedelta(seconds=float(str(value)) / (1000 if unit else 1))
+    except (ValueError, OverflowError):
+        return None
+
+
+_DURATION = re.compile(
+    r"(?:(?:call|talk|answered|connected|conversation)?duration|talktime|billsec)(?:in)?"
+    r"(?:(ms|msecs?|millis(?:econds)?)|s|secs?|seconds)?$"
+)
 
 
 def gone_in(row: LogRow) -> Who | None:

@@ -7,7 +7,7 @@ from functools import cached_property
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.correlation import OPENING, RoomRef, Subject, steps_of
-from livekit_doctor.diagnosis.row_answers import ended_badly, gone_in
+from livekit_doctor.diagnosis.row_answers import ended_badly, gone_in, lasted_in
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.states import Who, says_failed, says_talked, says_what_failed
 from livekit_doctor.diagnosis.times import MOMENT, PLACING
@@ -176,6 +176,15 @@ class RowsSeen(Struct, frozen=True, dict=True):
         return max((row.at for row in own if self.step_of_state[row.state] is not Step.CALL_ENDED), default=None)
 
     @cached_property
+    def agent_shown_until(self) -> datetime | None:
+        """Until when rows show the agent: by any row of the one component that logged that it had connected, the end of
+        the call included, or by one that it spoke."""
+        told = [(row, self.step_of_state[row.state]) for row in self.rows]
+        agents = {row.source for row, step in told if step is Step.AGENT_CONNECTED}
+        only = agents if len(agents) == 1 else set()
+        return max((row.at for row, step in told if row.source in only or step is Step.AGENT_AUDIO), default=None)
+
+    @cached_property
     def talked(self) -> tuple[datetime, ...]:
         """When rows told that somebody on the phone talked, oldest first."""
         talks = {state for state, step in self.step_of_state.items() if step is None and says_talked(state)}
@@ -184,6 +193,14 @@ class RowsSeen(Struct, frozen=True, dict=True):
     @property
     def talked_last(self) -> datetime | None:
         return self.talked[-1] if self.talked else None
+
+    @cached_property
+    def talked_since(self) -> datetime | None:
+        """Since when somebody was on the line, by how long the row of the end says that this was. None where it counts
+        from before a phone was made, as from the request."""
+        ended, made = self.logged.get(Step.CALL_ENDED), self._times_of(*_MADE)
+        began = ended.at - lasted if ended and (lasted := lasted_in(ended)) else None
+        return began if began and made and began - made[0] > MOMENT else None
 
     def last_told_of_phone(self, before: datetime, since: datetime) -> datetime | None:
         """When a row last told of the phone between these moments."""

@@ -10,6 +10,7 @@ from livekit_doctor.diagnosis import correlation
 from livekit_doctor.diagnosis.against import Against
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.dial_errors import Kind
+from livekit_doctor.diagnosis.horizon import BY_THE_AGENT
 from livekit_doctor.diagnosis.log_lines import lines_of
 from livekit_doctor.diagnosis.names import nearest
 from livekit_doctor.diagnosis.result import Broken, StepResult
@@ -79,6 +80,8 @@ def would_settle(
         hints.append("set the worker's HTTP endpoint (port 8081 unless configured) under workers in checks.yaml")
     if call.wanted_agent is None and any(item.step in LEGS[Leg.AGENT] for item in unsure):
         hints.append("set agent.name in checks.yaml, or give --agent-name, so that its dispatch can be told apart")
+    if any(item.step in LEGS[Leg.AGENT] for item in unsure) and _may_not_log(call):
+        hints.append(_WHICH_STATES)
     pending = [result for result in steps if result.status is Status.PENDING]
     if pending and verdict is not Verdict.BROKEN:
         hints.append("look again with --wait 30: it follows the call until both legs are decided")
@@ -117,6 +120,15 @@ def _probably_meant(call: Call) -> Iterable[str]:
         yield f"the room that was meant, if it is this one: livekit-doctor trace --room {shlex.quote(name)}"
 
 
+_WHICH_STATES = "which states your agent writes in every call: set call_logs.always_logged to them, or to [] for none"
+
+
+def _may_not_log(call: Call) -> bool:
+    """Whether the rows are missed of an agent of which nobody has said that it writes to this log, and none says so."""
+    said = call.settings.call_logs.always_logged is not None
+    return bool(call.rows) and not said and not call.logged.keys() & {*BY_THE_AGENT}
+
+
 def _would_tell(call: Call) -> Iterable[str]:
     yield from _probably_meant(call)
     for row in call.logged_doubts:
@@ -131,7 +143,7 @@ def _would_tell(call: Call) -> Iterable[str]:
     elif call.room_live is None:
         yield "LiveKit's own view of the room: set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
     if rows.talked_for(call) is not None:
-        yield "which states your agent writes in every call: set call_logs.always_logged to them, or to [] for none"
+        yield _WHICH_STATES
     if not call.rows and any(entry.status == "not_configured" for entry in call.setup.coverage(sources.CALL_LOGS)):
         yield "the call's log rows: set CALL_LOGS_DATABASE_URL, or give an export with --call-logs FILE"
     if call.room_live is False:

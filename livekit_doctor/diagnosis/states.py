@@ -44,7 +44,7 @@ _FAILED = re.compile(
 
 
 _OF_THE_PIPELINE = re.compile(
-    r"(?:(?:(?:the|ai|agent|voice|bot|assistant|livekit|realtime|unhandled|fatal|critical)_)*"
+    r"(?:(?:(?:the|ai|agent|voice|bot|assistant|livekit|realtime|unhandled|fatal|critical|pod|container)_)*"
     r"(?:(?:(?:tts|stt|asr|llm|vad|pipeline|session|model|inference|job|worker|process|entry_?point|media|rtp|speech)_)+"
     r"(?:(?:has|was|is|got|request|stream|connection|provider|start|creation|quota|limit|rate)_)*"
     r"(?:fail(?:ed|ure|s)?|error(?:ed|s)?|crash(?:ed)?|died|killed|timed?_?out|exception|exceeded|unresponsive|lost)"
@@ -76,6 +76,12 @@ _TALKED = re.compile(
     r"(?:spoke|speech|speaking|said|talk(?:s|ed|ing)?|utterance|turn|transcri(?:pt|ption|bed))(?:_|$)"
     r"|(?:^|_)dtmf_(?:received|pressed)(?:_|$)"
 )
+
+_AGENT_SPOKE = re.compile(
+    r"(?:(?:the|ai|voice|livekit)_)*(?:agent|assistant|bot|ai)_(?:(?:has|was|is|started|stopped|start|stop)_)*"
+    r"(?:spoke|speaking|said|talk(?:s|ed|ing)?|(?:speech|utterance)(?:_(?:started|ended|finished|played|committed))?)$"
+)
+"""Not what it is about to say: speech_created. A transcript may be of what it was to say."""
 
 
 class Who(StrEnum):
@@ -172,6 +178,11 @@ def says_talked(state: str) -> bool:
     """Whether it says that somebody on the phone spoke, or pressed a key: user_speech, caller_said."""
     plain = _plain(state)
     return _TALKED.search(plain) is not None and _DID_NOT.search(plain) is None
+
+
+def says_agent_spoke(state: str) -> bool:
+    """Whether it says that the agent spoke: agent_said, assistant_speaking."""
+    return _AGENT_SPOKE.match(_plain(state)) is not None
 
 
 def who_left(state: str) -> Who | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from livekit_doctor.diagnosis.against import Against
 from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.lasting import agent_is_shown_to_the_end
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.result import StepResult
 from livekit_doctor.diagnosis.together import dispatched_after_it_came, were_together
@@ -59,6 +60,8 @@ def would_show(call: Call, steps: tuple[StepResult, ...]) -> Iterator[str]:
         yield f"who was in the room, and until when: {whole}livekit-server's log of the call, with --server-log FILE"
     if call.rows and Step.AGENT_AUDIO not in call.logged:
         yield "a row agent_audio, when the agent begins to speak: with sip_answered and call_ended it tells of calls"
+    elif Step.CALL_ENDED in call.logged and not agent_is_shown_to_the_end(call):
+        yield "a row call_ended by the agent itself, or one each time that it speaks: another's tells nothing of it"
     if call.room_live is not True:
         yield "watch the next call from its start: livekit-doctor trace CALL_ID --wait 60"
 

@@ -37,9 +37,20 @@ def _place(kind: Kind) -> str:
 
 
 def last_word(name: str) -> str:
-    """The answer of the attempt, with its time, where no row tells of the phone after it."""
-    alone = f"(phone_last - :tolerance) * 1000 <= {name} - {name} % 1000"
+    """The answer of the attempt, with its time, where no row tells of the phone after it and the call did not go on."""
+    at = f"({name} - {name} % 1000)"
+    alone = f"(phone_last - :tolerance) * 1000 <= {at} AND NOT ({_went_on(name, at)})"
     return f"CASE WHEN {name} >= open_at * 1000 AND {alone} THEN {name} ELSE {ZERO} END"
+
+
+def _went_on(name: str, at: str) -> str:
+    """Whether somebody talked after it; or, where a phone was made, the agent was there for longer than its room would
+    have been open, or the call was of which another phone had been made before, and had not failed."""
+    closed = f"{at} + CAST(:closes AS BIGINT) * 1000"
+    further = f"COALESCE(t8 < l8 - :tolerance AND l8 * 1000 <= {at} AND refused_first >= l8, FALSE)"
+    stayed = f"COALESCE(shown_at * 1000 > {closed}, FALSE) OR (last_at * 1000 > {closed} AND {further})"
+    made = f"{name} % 1000 >= 300 OR {name} % 1000 IN ({', '.join(map(str, _OF_A_PHONE))})"
+    return f"COALESCE((talked_at - :tolerance) * 1000 > {at}, FALSE) OR (({made}) AND ({stayed}))"
 
 
 def loose_answer() -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.rules.rows import BEFORE_THE_ANSWER
+from livekit_doctor.flow import Step
 from livekit_doctor.triage.answers import NULL, TIMES_OF_PHONES, answer, last_word, literal, loose_answer
 from livekit_doctor.triage.dialects import Dialect
 from livekit_doctor.triage.mapping import (
@@ -35,6 +36,8 @@ ENDED: Codes = frozenset({12, ENDED_BADLY})
 MAPPED: Codes = frozenset({*STEPS, ENDED_BADLY})
 FAILURES: Codes = frozenset({FAILED, PHONE_FAILED, LOOSELY_FAILED, ENDED_BADLY})
 ANSWERS: Codes = frozenset({ENDED_BADLY, PHONE_FAILED})
+REFUSALS: Codes = frozenset({PHONE_FAILED, LOOSELY_FAILED})
+SPOKE: Codes = frozenset({number_of(Step.AGENT_AUDIO)})
 
 
 def _codes_of(step: int) -> Codes:
@@ -76,7 +79,7 @@ def conditions_of(parts: Parts) -> Sequence[Codes]:
         return ()
     codes = parts.mapping.codes
     found = [frozenset({code}) for code in codes if code != OTHER]
-    found += [each & codes for each in (ENDED, FAILURES, ANSWERS, OPENINGS, MAPPED)]
+    found += [each & codes for each in (ENDED, FAILURES, ANSWERS, REFUSALS, OPENINGS, MAPPED)]
     return sorted(dict.fromkeys(each for each in found if each), key=sorted)
 
 
@@ -137,6 +140,12 @@ def calls(parts: Parts) -> str:
     def time(function: str, wanted: Codes, name: str) -> str:
         return f"{us(pick(function, 'happened', when(wanted))) if wanted & codes else NULL} AS {name}"
 
+    def shows_agent() -> str:
+        """That it spoke, or anything by the one component that logs that it connected."""
+        spoke, agent = SPOKE & codes, mapping.component_of(6)
+        told = [when(spoke)] if spoke else []
+        return " OR ".join([*told, *([f"component = {agent}"] if agent else [])])
+
     def last_answer(said_by: Codes, name: str) -> str:
         """The last one, with its time. The rows are searched for one only here, and each only once."""
         value = f"{us('happened')} * 1000 + answer"
@@ -162,10 +171,12 @@ def calls(parts: Parts) -> str:
         yield f"COALESCE(BIT_OR(bit), {ZERO}) AS seen" if bits else f"{ZERO} AS seen"
         yield time("MAX", frozenset({TALKED}), "talked_at")
         yield time("MAX", FAILURES, "failed_at")
+        yield time("MIN", REFUSALS, "refused_first")
         yield time("MAX", frozenset({AGENT_LEFT}), "left_at")
         yield time("MAX", frozenset({PHONE_LEFT}), "gone_at")
         yield time("MIN", frozenset({LEFT}), "f20")
         yield time("MAX", frozenset({LEFT}), "l20")
+        yield f"{us(pick('MAX', 'happened', shown)) if (shown := shows_agent()) else NULL} AS shown_at"
         yield last_answer(ANSWERS, "named_answer")
         yield last_answer(frozenset({12}), "end_answer")
         yield last_answer(frozenset({LOOSELY_FAILED}), "loose_answer")
@@ -248,7 +259,7 @@ def _steps(dim: str) -> str:
         f" {came} AS came_before, left_at, cut_at <> open_at AS twice, known, seen, talked_at, failed_at, named_answer,"
         f" end_answer, loose_answer, {phones}, GREATEST({phone_last}) AS phone_last,"
         f" COALESCE(GREATEST({dialled}) - l11 > :tolerance, FALSE) AS redialled, gone_at,"
-        f" {_first_since(20, 'f20', 'open_at')} AS f20, l20,"
+        f" {_first_since(20, 'f20', 'open_at')} AS f20, l20, shown_at, refused_first,"
         " c6, d6, c11, d11, c12, d12, c18, d18 FROM cut)"
     )
 
@@ -275,7 +286,7 @@ def _reached(plan: Plan, dim: str) -> str:
         " last_at > :now + :tolerance AS future,"
         " COALESCE(t12 - COALESCE(t3, open_at) <= :patience, FALSE) AS too_soon,"
         f" {lasted} AS lasted, COALESCE(failed_at >= open_at, FALSE) AS failed,"
-        " COALESCE(talked_at >= open_at, FALSE) AS spoke,"
+        " COALESCE(t12 - shown_at <= :closes, FALSE) AS stayed,"
         " COALESCE(talked_at >= GREATEST(open_at, COALESCE(t3, open_at) - :tolerance), FALSE) AS talked,"
         " COALESCE(left_at >= open_at AND t12 - left_at > :tolerance, FALSE)"
         f" OR {_left_before('f20')} OR {_left_before('l20')} AS alone,"
@@ -325,10 +336,12 @@ def _judged(plan: Plan) -> str:
     awaited = f"fresh AND NOT future AND t12 IS NULL AND way IN ({pending or '-1'})"
     arrived = "way >= 5" if 6 not in plan.not_used else "NOT t11 IS NULL" if 11 not in plan.not_used else "FALSE"
     together = " AND ".join(_well_before_the_end(step) for step in plan.ends) or "FALSE"
+    heard = " AND NOT t7 IS NULL" if plan.is_heard else ""
+    stayed = " AND stayed" if len(plan.ends) == 2 else ""
     verdict = (
         f"CASE WHEN agent_step > 0 OR phone_step > 0 THEN 'broken' WHEN {awaited} THEN 'in_progress'"
         f" WHEN NOT ({arrived}) OR failed THEN 'unknown' WHEN {together} AND NOT (again OR alone OR redialled)"
-        f" AND {'(NOT t7 IS NULL OR spoke)' if plan.is_heard else 'TRUE'} THEN 'healthy' ELSE 'no_fault_seen' END"
+        f"{heard}{stayed} THEN 'healthy' ELSE 'no_fault_seen' END"
     )
     return f"judged AS (SELECT *, {verdict} AS verdict FROM broken)"
 

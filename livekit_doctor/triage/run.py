@@ -1,6 +1,6 @@
 """Many calls, from the log to what is said of them: read what states there are, classify all calls, count."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from livekit_doctor.diagnosis.horizon import BY_THE_AGENT
 from livekit_doctor.errors import UserError
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import LogRow, Read
@@ -18,7 +19,7 @@ from livekit_doctor.redact import redact_json, redact_text
 from livekit_doctor.settings import Settings
 from livekit_doctor.triage.dialects import EPOCH
 from livekit_doctor.triage.engine import Engine, Limits
-from livekit_doctor.triage.mapping import MOST_PAIRS, Pair, mapping_of
+from livekit_doctor.triage.mapping import MOST_PAIRS, Pair, mapping_of, number_of
 from livekit_doctor.triage.mapping import Mapping as StateMapping
 from livekit_doctor.triage.one_call import traced
 from livekit_doctor.triage.per_call import write as write_calls
@@ -181,17 +182,23 @@ async def survey(engine: Engine, settings: Settings, asked: Asked, progress: Pro
         columns=engine.columns, window=window, mapping=mapping, plan=plan_of(settings), dialect=engine.dialect
     )
     told = f"classifying the calls of {count:,} rows{f', read at {pace:,.0f} a second' if pace else ''}"
-    return Survey(statement, tuple(_notes_of(mapping)), told, count, SLOWER * took)
+    return Survey(statement, tuple(_notes_of(mapping, settings)), told, count, SLOWER * took)
 
 
-def _notes_of(mapping: StateMapping) -> list[str]:
+def _notes_of(mapping: StateMapping, settings: Settings) -> Iterator[str]:
+    of_agent = mapping.codes & {*map(number_of, BY_THE_AGENT)}
+    if mapping.codes and not of_agent and settings.call_logs.always_logged is None:
+        yield (
+            "no call has a row of its agent's: so it is where none came, and where it does not write to this log"
+            " (call_logs.always_logged: the states that it writes in every call, or [])"
+        )
     if not mapping.by_state:
-        return []
-    return [
+        return
+    yield (
         f"there are more than {MOST_PAIRS} pairs of state and source: which component logs nothing that is a step"
         " can't be told, so a call with such a row is not judged by what is missing in it (call_logs.columns.source:"
         " null, if that column does not name components)"
-    ]
+    )
 
 
 def window_of(asked: Asked, now: datetime) -> Window:

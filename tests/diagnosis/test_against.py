@@ -26,7 +26,7 @@ from tests.diagnosis.test_whose_attempt import HERE, OPENED
 HEALTHY, NO_FAULT_SEEN, UNKNOWN = Verdict.HEALTHY, Verdict.NO_FAULT_SEEN, Verdict.UNKNOWN
 PLACED = (row(0, "call_requested"), row(0.1, "room_created"), row(0.3, "agent_dispatched"))
 WELL = (*PLACED, row(1, "agent_connected", "agent"), row(8, "sip_answered"), row(8.5, "agent_audio", "agent"))
-ENDED = row(74, "call_ended")
+ENDED = row(74, "call_ended", "agent")
 LIKELY = [("agent_connected", "LKD407", "likely")]
 
 
@@ -81,7 +81,7 @@ def test_a_row_of_something_else(state: str) -> None:
     ],
 )
 def test_what_the_row_of_the_end_says_of_it(metadata: str, verdict: Verdict) -> None:
-    assert rows_only(900, *WELL, row(74, "call_ended", metadata=metadata)).verdict is verdict
+    assert rows_only(900, *WELL, row(74, "call_ended", "agent", metadata=metadata)).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_somebody_left_of_whom_no_row_says_who_it_is(state: str) -> None:
 def test_a_call_that_ends_with_a_state_of_failure() -> None:
     flow = Flow(states={"call_failed": Step.CALL_ENDED, "call_done": Step.CALL_ENDED})
     for state, verdict in (("call_failed", UNKNOWN), ("call_done", HEALTHY)):
-        assert rows_only(900, *WELL, row(74, state), settings=Settings(flow=flow)).verdict is verdict
+        assert rows_only(900, *WELL, row(74, state, "agent"), settings=Settings(flow=flow)).verdict is verdict
 
 
 def test_a_callee_who_hung_up_before_the_agent_came() -> None:

@@ -246,7 +246,7 @@ def test_a_worker_of_another_name_of_the_server_may_yet_be_asked() -> None:
 def test_the_end_of_a_job_by_a_clock_that_is_not_known() -> None:
     rows = (
         *(row(0.1, "agent_dispatched"), row(1, "agent_connected", "agent"), row(2, "agent_audio", "agent")),
-        *(row(8, "sip_answered"), row(60, "call_ended")),
+        *(row(8, "sip_answered"), row(60, "call_ended", "agent")),
     )
     ended = replace(worker_line(-7000, "process exiting", reason="session closed"), zoned=False)
     assert with_rows(*rows).verdict is Verdict.HEALTHY

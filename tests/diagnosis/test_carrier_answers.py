@@ -264,14 +264,33 @@ BUSY = '{"sip_status_code": 486}'
         ("dial_result", '{"error": {"code": "resource_exhausted", "meta": {"sip_status_code": "486"}}}'),
         ("dial_result", '{"message": "INVITE failed: sip status: 486: Busy Here"}'),
         ("dial_result", "SipCallError: SIP call failed: 486 Busy Here (resource_exhausted)"),
-        ("sip_participant_created", '{"error": {"sip_status_code": 486}}'),
-        ("sip_call_failed", '{"sip_status_code": 486, "transfer": {"sip_status_code": 603}}'),
+        (
+            "sip_call_failed",
+            '{"sip_status_code": 486, "primary_error": "sip status: 503", "transfer": {"sip_status_code": 603}}',
+        ),
     ],
 )
 def test_a_row_that_tells_of_its_own_refusal(state: str, metadata: str) -> None:
     diagnosis = rows_only(900, *JOINED, row(6, state, metadata=metadata))
     assert phone_leg(diagnosis) == ("sip_ringing", "LKD204", "proven")
     assert broken(diagnosis, "LKD204").values["sip_status"] == "486"
+
+
+@pytest.mark.parametrize(
+    ("state", "metadata", "outcome"),
+    [
+        ("sip_participant_created", '{"error": {"sip_status_code": 486}}', [("sip_ringing", "LKD204", "possible")]),
+        ("sip_participant_created", '{"primary_error": "sip status: 486"}', []),
+        ("sip_participant_created", '{"errorPrimary": "sip status: 486"}', []),
+        ("call_ended", '{"status": "completed", "last_error": "sip status: 486"}', []),
+        ("call_ended", '{"status": "failed", "last_error": "sip status: 486"}', [("sip_ringing", "LKD204", "proven")]),
+    ],
+)
+def test_an_error_in_a_row_that_tells_of_success(
+    state: str, metadata: str, outcome: list[tuple[str, str, str]]
+) -> None:
+    """It is that of an attempt before: of the trunk that was tried first."""
+    assert found(rows_only(900, *JOINED, row(6, state, metadata=metadata))) == outcome
 
 
 @pytest.mark.parametrize(

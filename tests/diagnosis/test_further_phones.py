@@ -95,10 +95,10 @@ def spoke(*seconds: float) -> list[LogRow]:
     ("rows", "confidence"),
     [
         ([*spoke(20, 40), row(44, "sip_failed", metadata=BUSY)], "possible"),
-        ([*spoke(20), row(35, "sip_participant_created"), row(39, "sip_failed", metadata=BUSY)], "proven"),
+        ([*spoke(20), row(35, "sip_participant_created"), row(39, "sip_failed", metadata=BUSY)], "possible"),
         ([row(4, "sip_failed", metadata=BUSY)], "proven"),
     ],
-    ids=["somebody had talked", "and was dialled again", "nobody had talked"],
+    ids=["somebody had talked", "and another was dialled", "nobody had talked"],
 )
 def test_a_refusal_after_somebody_talked(rows: list[LogRow], confidence: str) -> None:
     diagnosis = rows_only(DAY, *PLACED, *rows, row(50, "call_ended"))

@@ -1,6 +1,8 @@
 """Healthy must be shown: who was together stayed, was heard, and nobody's word is against it."""
 
-from livekit_doctor.evidence.observations import LogLine
+import pytest
+
+from livekit_doctor.evidence.observations import LogLine, LogRow
 from livekit_doctor.flow import Verdict
 from tests.diagnosis.factories import (
     ROOM,
@@ -25,7 +27,7 @@ from tests.diagnosis.test_whose_attempt import HERE, OPENED, pasted, with_rows
 
 HEALTHY, NO_FAULT_SEEN = Verdict.HEALTHY, Verdict.NO_FAULT_SEEN
 CONNECTED, SPOKE = row(1, "agent_connected", "agent"), row(2, "agent_audio", "agent")
-ANSWERED, ENDED = row(8, "sip_answered"), row(60, "call_ended")
+ANSWERED, ENDED = row(8, "sip_answered"), row(60, "call_ended", "agent")
 WORDS = (row(0, "room_created"), row(0.1, "agent_dispatched"), CONNECTED, SPOKE, ANSWERED, ENDED)
 
 
@@ -33,8 +35,42 @@ def test_what_the_rows_say_in_their_own_words() -> None:
     assert rows_only(900, *WORDS).verdict is HEALTHY
     for missing in (SPOKE, ANSWERED, ENDED):
         assert rows_only(900, *(each for each in WORDS if each is not missing)).verdict is not HEALTHY
-    talked = row(20, "user_speech", "agent")
-    assert rows_only(900, *(talked if each is SPOKE else each for each in WORDS)).verdict is HEALTHY
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict"),
+    [
+        ("agent_said", HEALTHY),
+        ("assistantSpeaking", HEALTHY),
+        ("bot_started_speaking", HEALTHY),
+        ("user_speech", NO_FAULT_SEEN),
+        ("user_transcript", NO_FAULT_SEEN),
+        ("agent_transcript", NO_FAULT_SEEN),
+        ("agent_speech_created", NO_FAULT_SEEN),
+    ],
+)
+def test_who_is_heard_in_a_row(state: str, verdict: Verdict) -> None:
+    """That the callee spoke is not that the agent did: where it is silent, they ask whether anybody is there."""
+    told = row(20, state, "agent")
+    assert rows_only(900, *(told if each is SPOKE else each for each in WORDS)).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("rows", "verdict"),
+    [
+        ((), NO_FAULT_SEEN),
+        ((row(30, "crm_updated", "agent"),), NO_FAULT_SEEN),
+        ((row(40, "crm_updated", "agent"),), HEALTHY),
+        ((row(40, "crm_updated", "crm"),), NO_FAULT_SEEN),
+        ((row(40, "agent_said", "transcripts"),), HEALTHY),
+        ((row(59, "agent_connected", "webhook"), row(59.5, "crm_updated", "agent")), NO_FAULT_SEEN),
+        ((row(20, "pod_oom_killed", "cluster"), row(40, "crm_updated", "agent")), Verdict.UNKNOWN),
+    ],
+)
+def test_that_the_agent_stayed_its_own_rows_show(rows: tuple[LogRow, ...], verdict: Verdict) -> None:
+    """Another component logs the end; it does so for an agent that was killed, too."""
+    ended = row(60, "call_ended", "webhook")
+    assert rows_only(900, *(each for each in WORDS if each is not ENDED), *rows, ended).verdict is verdict
 
 
 def test_a_row_that_says_that_the_agent_left() -> None:

@@ -72,11 +72,11 @@ def test_a_call_of_which_a_row_tells_that_somebody_talked(lines: list[LogLine]) 
 def test_rows_alone_of_a_team_with_words_of_its_own() -> None:
     entrypoint = row(0.9, "agent_entrypoint_called", "agent")
     spoke = row(12, "user_spoke", "agent")
-    assert codes(rows_only(900, *PLACED, entrypoint, row(60, "call_ended"))) == ["LKD406"]
+    assert codes(rows_only(900, *PLACED, entrypoint, row(50, "call_ended"))) == ["LKD406"]
     assert rows_only(900, *PLACED, entrypoint, spoke, ENDED).verdict is Verdict.UNKNOWN
     assert rows_only(900, *PLACED, row(12, "user_turn_completed"), ENDED).verdict is Verdict.UNKNOWN
     again = row(30, "agent_dispatched")
-    assert codes(rows_only(900, *PLACED, row(12, "user_turn_completed"), again, row(67, "call_ended"))) == ["LKD402"]
+    assert codes(rows_only(900, *PLACED, row(12, "user_turn_completed"), again, row(50, "call_ended"))) == ["LKD402"]
 
 
 def test_what_is_proven_becomes_possible() -> None:

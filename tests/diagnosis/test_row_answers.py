@@ -7,6 +7,7 @@ import pytest
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.row_answers import refusal_in
 from livekit_doctor.diagnosis.states import says_failed, says_phone_failed, says_talked, says_transferred
+from livekit_doctor.evidence.observations import LogRow
 from livekit_doctor.flow import Verdict
 from livekit_doctor.settings import Agent, Flow, Settings
 from tests.diagnosis.factories import (
@@ -89,10 +90,32 @@ def test_a_state_that_says_that_the_phone_failed_by_a_component_that_does_not_di
     assert found(rows_only(400, *by_who_dials)) == PROVEN
 
 
-def test_a_phone_that_talks_after_one_that_failed() -> None:
-    failed = (*JOINED, row(9, "sip_participant_failed", metadata=BUSY))
-    assert found(rows_only(400, *failed, row(30, "call_ended"))) == PROVEN
-    assert found(rows_only(400, *failed, row(20, "user_speech", "agent"), row(30, "call_ended"))) == POSSIBLE
+AGAIN = row(8.5, "sip_participant_created")
+FAILED = row(9, "sip_participant_failed", metadata=BUSY)
+
+
+@pytest.mark.parametrize(
+    ("rows", "outcome"),
+    [
+        ((FAILED, row(30, "call_ended")), PROVEN),
+        ((FAILED, row(12, "user_speech", "agent"), row(30, "call_ended")), POSSIBLE),
+        ((FAILED, row(20, "user_speech", "agent"), row(30, "call_ended")), []),
+        ((FAILED, row(33, "call_ended", "agent")), PROVEN),
+        ((FAILED, row(60, "call_ended", "agent")), []),
+        ((FAILED, row(60, "call_ended")), PROVEN),
+        ((FAILED, row(60, "call_ended", metadata='{"duration": 54}')), []),
+        ((FAILED, row(60, "call_ended", metadata='{"duration_ms": "54000"}')), []),
+        ((FAILED, row(60, "call_ended", metadata='{"duration": 60}')), PROVEN),
+        ((FAILED, row(12, "call_ended", metadata='{"duration": 3}')), PROVEN),
+        ((AGAIN, FAILED, row(30, "call_ended")), POSSIBLE),
+        ((AGAIN, FAILED, row(60, "call_ended")), []),
+        ((row(5, "sip_participant_failed", metadata=BUSY), AGAIN, FAILED, row(60, "call_ended")), PROVEN),
+    ],
+)
+def test_a_call_that_goes_on_after_a_refusal(rows: tuple[LogRow, ...], outcome: list[tuple[str, str, str]]) -> None:
+    """Two invocations dial one phone, an agent adds a supervisor, a queue writes the failure of the first trunk late: a
+    room whose one phone was refused closes soon (fact 18)."""
+    assert found(rows_only(400, *JOINED, *rows)) == outcome
 
 
 @pytest.mark.parametrize("status", [487, 603])

@@ -241,7 +241,7 @@ def test_a_row_that_says_in_plain_words_that_it_failed(state: str) -> None:
 
 
 def test_a_component_of_which_no_state_is_known_may_be_the_agent() -> None:
-    rows = [row(0, "agent_dispatched"), row(2, "sip_answered"), row(50, "call_ended")]
+    rows = [row(0, "agent_dispatched"), row(2, "sip_answered"), row(40, "call_ended")]
     assert codes(rows_only(DAY, *rows)) == ["LKD402"]
     assert rows_only(DAY, *rows, row(1, "session_started", "agent")).verdict is Verdict.UNKNOWN
     assert codes(rows_only(DAY, *rows, row(1, "waiting_for_agent"))) == ["LKD402"]
@@ -290,7 +290,8 @@ def test_a_call_that_went_well_without_a_row_of_its_agent() -> None:
 @pytest.mark.parametrize(
     "rows",
     [
-        pytest.param([row(9, "sip_answered"), row(68, "call_ended")], id="they hung up on silence"),
+        pytest.param([row(9, "sip_answered"), row(53, "call_ended")], id="they hung up on silence"),
+        pytest.param([row(300, "call_ended", metadata='{"duration": 300}')], id="it counts from the request"),
         pytest.param([row(9, "sip_answered")], id="it has not ended"),
         pytest.param([row(300, "call_ended")], id="nobody says that it was answered"),
         pytest.param([row(9, "sip_answered"), row(30, "call_failed"), row(300, "call_ended")], id="it failed"),
@@ -298,6 +299,25 @@ def test_a_call_that_went_well_without_a_row_of_its_agent() -> None:
 )
 def test_a_call_that_may_have_been_silent(rows: list[LogRow]) -> None:
     assert found(rows_only(DAY, *UNWATCHED, *rows)) == [("agent_dispatched", "LKD401", "possible")]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [row(6, "sip_answered"), row(60, "call_ended")],
+        [row(3, "sip_participant_created"), row(60, "call_ended", metadata='{"duration": 54}')],
+    ],
+)
+def test_a_call_that_nobody_would_have_been_silent_in(rows: list[LogRow]) -> None:
+    assert rows_only(DAY, *UNWATCHED, *rows).verdict is Verdict.UNKNOWN
+
+
+def test_an_agent_that_may_not_log_here() -> None:
+    """Where it never came the rows are the same; one row of its own shows that it logs."""
+    placed = (*UNWATCHED, row(0.4, "agent_dispatched"))
+    for rows, asked in ((placed, True), ((*placed, row(1, "agent_entrypoint_called", "agent")), False)):
+        told = rows_only(DAY, *rows)
+        assert (bool(told.broken), "call_logs.always_logged" in " ".join(told.would_settle)) == (True, asked)
 
 
 def test_a_state_that_is_said_to_be_always_logged_is_missed_in_any_call() -> None:

@@ -1,11 +1,12 @@
 """Which attempt a fact is about, where the agent was dispatched, or the phone dialled, more than once; and whether a
 later one would have been seen. The smallest evidence of each kind that the simulator found."""
 
+import pytest
 from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
-from livekit_doctor.evidence.observations import LogLine, Observation, Sighting, SipCallResult
+from livekit_doctor.evidence.observations import LogLine, LogRow, Observation, Sighting, SipCallResult
 from livekit_doctor.flow import Status, Step, Verdict
 from tests.diagnosis.factories import (
     ROOM,
@@ -290,11 +291,25 @@ def test_an_undated_refusal_of_one_of_several_phones() -> None:
 HEARD = sip_line(4.2, "track subscribed", participant="agent-AJ_uN4vB8sK1rTy", kind="audio")
 ANSWERED = sip_line(4, "Outbound SIP call established")
 SPOKE = row(4.2, "agent_audio", "agent")
-WITH_AGENT = row(2, "agent_connected", "agent"), row(4.1, "sip_answered"), SPOKE, row(91, "call_ended")
+WITH_AGENT = row(2, "agent_connected", "agent"), row(4.1, "sip_answered"), SPOKE, row(91, "call_ended", "agent")
 
 
 def exits(seconds: float) -> LogLine:
     return worker_line(seconds, "process exiting", reason="session closed")
+
+
+@pytest.mark.parametrize(
+    ("ended", "outcome"),
+    [
+        (row(30, "call_ended"), ["LKD204"]),
+        (row(60, "call_ended", "agent"), []),
+        (row(60, "call_ended", metadata='{"duration": 52}'), []),
+    ],
+)
+def test_a_refusal_that_a_program_tells_of_whatever_call(ended: LogRow, outcome: list[str]) -> None:
+    """It names neither a room nor a job, and the call went on for longer than the room of a refused phone is open."""
+    rows = row(0.1, "agent_dispatched"), row(1, "agent_connected", "agent"), row(2, "sip_participant_created")
+    assert codes(with_rows(*rows, pasted(BUSY, 5, http=429), ended)) == outcome
 
 
 def test_a_call_that_went_on_without_its_agent() -> None:
@@ -332,7 +347,7 @@ def test_the_agent_that_was_there_was_an_earlier_dispatchs() -> None:
         row(2.2, "agent_connected", "agent"),
         row(9, "sip_answered"),
         row(2.3, "agent_audio", "agent"),
-        row(60, "call_ended"),
+        row(60, "call_ended", "agent"),
     )
     lines = OPENED, created(0), ASSIGNED, came
     assert with_rows(*lines, *rows).verdict is Verdict.HEALTHY

@@ -68,10 +68,10 @@ def classify(rows: Iterable[Row], settings: Settings, window: Window) -> dict[st
     """Every call whose first row is in the window, by its id."""
     read = [row for row in rows if row.call_id is not None and window.first <= row.at < window.last]
     read.sort(key=lambda row: (row.call_id, row.at))
-    opening, plan = _openings(read, settings), plan_of(settings)
+    opening, agents, plan = _openings(read, settings), _agents(read, settings), plan_of(settings)
     found = {}
     for call_id, own in groupby(read, key=lambda row: row.call_id):
-        judged = _Call(list(own), settings, window, opening, plan).judged()
+        judged = _Call(list(own), settings, window, opening, {*agents}, plan).judged()
         if window.since <= judged.first_at < window.until:
             found[str(call_id)] = judged
     return found
@@ -82,13 +82,26 @@ def _openings(rows: Iterable[Row], settings: Settings) -> set[tuple[str, str]]:
     return {pair for pair in pairs if code_of(pair[0], settings.flow) in (1, 2)}
 
 
+def _agents(rows: Iterable[Row], settings: Settings) -> set[str]:
+    """The components that log that the agent connected."""
+    agent = number_of(Step.AGENT_CONNECTED)
+    return {row.source or "" for row in rows if code_of(row.state or "", settings.flow) == agent}
+
+
 class _Call:
     def __init__(
-        self, rows: list[Row], settings: Settings, window: Window, opening: set[tuple[str, str]], plan: Plan
+        self,
+        rows: list[Row],
+        settings: Settings,
+        window: Window,
+        opening: set[tuple[str, str]],
+        agents: set[str],
+        plan: Plan,
     ) -> None:
         self.plan, self.now = plan, window.now
         self.every = [(row.at, code_of(row.state or "", settings.flow), row) for row in rows]
         self.first, self.last = rows[0].at, rows[-1].at
+        self.agent = agents.pop() if len(agents) == 1 else None
         self.again = self._again(opening)
         self.begun = self.first if self.again is None else self.again
 
@@ -164,13 +177,15 @@ class _Call:
             together = bool(plan.ends) and all(self._well_before_the_end(step, t) for step in plan.ends)
             margin = plan.moment if self.twice else plan.tolerance
             again = t[3] is not None and t[6] is not None and t[3] - t[6] > margin
-            heard = not plan.is_heard or 7 in logged or any(at >= self.begun for at in self.times(TALKED))
+            heard = not plan.is_heard or 7 in logged
+            shown = self._shown()
+            stayed = len(plan.ends) < 2 or (bool(shown) and t[12] is not None and t[12] - max(shown) <= plan.closes)
             left = max((at for at in self.times(AGENT_LEFT) if at >= self.begun), default=None)
             alone = left is not None and t[12] is not None and t[12] - left > plan.tolerance
             dialled, answered_last = max(self.times(8, 9, 10), default=0), max(self.times(11), default=None)
             redialled = answered_last is not None and dialled - answered_last > plan.tolerance
             doubt = again or alone or redialled or self._left_before(t)
-            verdict = "healthy" if together and heard and not doubt else "no_fault_seen"
+            verdict = "healthy" if together and heard and stayed and not doubt else "no_fault_seen"
         reasons = (failed, not logged, future, not heard, too_soon, lasted or talked, self.came_before, True)
         why = (1, 7, 6, 2, 3, 4, 5, 8)[reasons.index(True)] if verdict == "unknown" else 0
         phone_way = next((place for place in (4, 3, 2, 1) if PHONE[place - 1] in logged), 0)
@@ -226,8 +241,29 @@ class _Call:
             last[1] = None
         if last[2] and last[2][1] < 300 and not self._is_of_dial(*last[2]):
             last[2] = None
-        counted = [one for one in last if one and one[0] >= self.begun and told - self.plan.tolerance <= one[0]]
+        counted = [
+            one
+            for one in last
+            if one and one[0] >= self.begun and told - self.plan.tolerance <= one[0] and not self._went_on(*one)
+        ]
         return max(counted)[1] if counted else 0
+
+    def _went_on(self, refused: int, answer: int) -> bool:
+        """Whether the call goes on after a refusal: somebody talks, the agent stays, or another phone that was made."""
+        if max(self.times(TALKED), default=0) - self.plan.tolerance > refused:
+            return True
+        if answer < 300 and WORDS[answer - 1] not in DIALED:
+            return False
+        made, failures = self.times(8), self.times(PHONE_FAILED, LOOSELY_FAILED)
+        first = self.since(8, self.begun)
+        further = first is not None and first < max(made) - self.plan.tolerance and max(made) <= refused
+        further = further and bool(failures) and min(failures) >= max(made)
+        closed = refused + self.plan.closes
+        return max(self._shown(), default=0) > closed or (further and self.last > closed)
+
+    def _shown(self) -> list[int]:
+        """When rows show the agent."""
+        return [at for at, code, row in self.every if code == 7 or (row.source or "") == self.agent]
 
     def _is_of_dial(self, at: int, words: int) -> bool:
         """Whether LiveKit's words, in a row whose state does not say what failed, are of the dial."""

@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
+import pytest
+
 from livekit_doctor.diagnosis.core import diagnose
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
@@ -92,6 +94,47 @@ def test_of_calls_in_any_order_what_is_told_otherwise_is_explained() -> None:
     assert set(wrong) <= {("no_fault_seen", "healthy")}, "never a fault that is not told, and never health"
     assert len(wrong) <= 1 + single / 200
     assert several <= single / 10
+
+
+BUSY, MISSING = '{"sip_status_code": 486}', '{"error": "requested sip trunk does not exist"}'
+PLACED = ((0, "edge", "agent_dispatched"), (1, "agent", "agent_connected"), (2, "edge", "sip_participant_created"))
+TALKED = (*PLACED, (5, "edge", "sip_answered"), (6, "agent", "agent_audio"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "verdict"),
+    [
+        ((*TALKED, (60, "edge", "call_ended")), "no_fault_seen"),
+        ((*TALKED, (60, "agent", "call_ended")), "healthy"),
+        ((*TALKED, (40, "agent", "agent_said"), (60, "edge", "call_ended")), "healthy"),
+        ((*TALKED, (40, "agent", "crm_updated"), (60, "edge", "call_ended")), "healthy"),
+        ((*TALKED[:4], (40, "agent", "user_speech"), (60, "edge", "call_ended")), "no_fault_seen"),
+        ((*PLACED, (4, "edge", "sip_call_failed", BUSY), (60, "edge", "call_ended")), "broken"),
+        ((*PLACED, (4, "edge", "sip_call_failed", BUSY), (29, "agent", "call_ended")), "broken"),
+        ((*PLACED, (4, "edge", "sip_call_failed", BUSY), (60, "agent", "call_ended")), "unknown"),
+        ((*PLACED, (4, "edge", "sip_call_failed", MISSING), (60, "agent", "call_ended")), "broken"),
+        ((*PLACED, (4, "edge", "sip_call_failed", BUSY), (20, "edge", "user_speech")), "unknown"),
+        ((*PLACED, (4, "edge", "sip_call_failed", BUSY), (8, "edge", "user_speech")), "broken"),
+        (
+            (*PLACED, (20, *PLACED[2][1:]), (21, "edge", "sip_call_failed", BUSY), (70, "edge", "call_ended")),
+            "unknown",
+        ),
+        (
+            (
+                *(*PLACED, (20, *PLACED[2][1:]), (4, "edge", "sip_call_failed", BUSY)),
+                *((21, "edge", "sip_call_failed", BUSY), (70, "edge", "call_ended")),
+            ),
+            "broken",
+        ),
+    ],
+)
+def test_a_call_that_goes_on(rows: tuple[tuple[int, str, str, str] | tuple[int, str, str], ...], verdict: str) -> None:
+    """With its agent, after a refusal, or with nobody of whom a row tells."""
+    made = [Row("c", SINCE + at * 1_000_000, *what) for at, *what in rows]
+    window = window_around(made, UNTIL)
+    ((_, told),) = traced(made, Settings(), window)
+    assert told.verdict.value == verdict
+    assert classify(made, Settings(), window)["c"].verdict == verdict
 
 
 def test_what_the_metadata_of_the_end_says_of_it_trace_alone_reads() -> None:

@@ -66,6 +66,12 @@ def document(ran: Ran) -> Any:
     return json.loads(ran.stdout)
 
 
+def test_a_log_in_which_no_call_has_a_row_of_its_agent(rows: list[Row], tmp_path: Path) -> None:
+    for name, kept in (("all", rows), ("placed", [row for row in rows if row.source != "agent"])):
+        ran = triage("--since", "24h", "--call-logs", str(export(tmp_path / f"{name}.csv", kept)), cwd=tmp_path)
+        assert ("no call has a row of its agent's" in ran.stdout) == (name == "placed"), ran.stderr
+
+
 def test_who_has_only_the_database_finds_the_incident_in_two_commands(
     many: list[Row], database: Database, tmp_path: Path
 ) -> None:

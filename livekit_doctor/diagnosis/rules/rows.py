@@ -113,11 +113,12 @@ def talked_for(call: Call, least: timedelta = NOBODY_WAITS) -> timedelta | None:
     word of a failure. None too where `always_logged` is configured: then the agent's states are known to be missing.
     """
     answered, ended = call.logged.get(Step.SIP_ANSWERED), call.logged.get(Step.CALL_ENDED)
-    if not answered or not ended or call.logged_failures or Step.AGENT_CONNECTED in call.logged:
+    since = answered.at if answered else call.talked_since
+    if not since or not ended or call.logged_failures or Step.AGENT_CONNECTED in call.logged:
         return None
     if call.settings.call_logs.always_logged is not None:
         return None
-    lasted = ended.at - answered.at
+    lasted = ended.at - since
     return lasted if lasted >= least else None
 
 
