@@ -91,6 +91,10 @@ TRANSFER_TAKES = timedelta(seconds=30)
 """How long LiveKit waits for a transfer, unless asked otherwise (livekit-server 1.13.5): an agent that does not wait
 for it leaves by so much before the line that says it is done."""
 
+RINGS_FOR = timedelta(seconds=10)
+"""Nobody lets a phone ring for less before a call counts as not answered (ringing_timeout is 30 s or more in LiveKit's
+examples): a CANCEL that comes sooner is of somebody who gave the call up. Our own margin."""
+
 NOBODY_WAITS = timedelta(seconds=60)
 """Nobody listens to silence for so long. A mailbox does, so that such a call is not known to be healthy, either. Our
 own margin."""

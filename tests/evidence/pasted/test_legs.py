@@ -1,0 +1,90 @@
+"""Texts that tell of several legs of one call, or of one that our own side ended: which of them decides."""
+
+import pytest
+
+from livekit_doctor.flow import Status, Step, Verdict
+from tests.diagnosis.factories import status
+from tests.each import each
+from tests.evidence.pasted.samples import pasted
+from tests.evidence.pasted.test_carriers import INVITE, NOBODY, REFUSED, SILENCE, codes, message
+
+THIRD = INVITE.replace("0123", "0199")
+
+
+def sent(seconds: float, start: str, method: str = "INVITE", call: str = "a", **headers: str) -> str:
+    """A message of a trace that has times."""
+    above = f"2026/02/12 10:{10 + int(seconds) // 60}:{seconds % 60:09.6f} 10.0.0.5:5060 -> 198.51.100.7:5060\n"
+    return above + message(start, f"1 {method}", call, **headers)
+
+
+def refused(began: float, ended: float, call: str, start: str = INVITE, by: str = "486 Busy Here") -> str:
+    return sent(began, start, call=call) + sent(ended, f"SIP/2.0 {by}", call=call)
+
+
+def answered(began: float, ended: float, call: str = "a") -> str:
+    bye = sent(ended, f"BYE {INVITE[7:]}", "BYE", call)
+    return sent(began, INVITE, call=call) + sent(began + 3, "SIP/2.0 200 OK", call=call) + bye
+
+
+def cancelled(after: float, reason: str = "", *, rang: bool = True) -> str:
+    ringing = sent(0.4, "SIP/2.0 180 Ringing") if rang else ""
+    headers = {"Reason": reason} if reason else {}
+    cancel = sent(after, f"CANCEL {INVITE[7:]}", "CANCEL", **headers)
+    return sent(0, INVITE) + ringing + cancel + sent(after + 0.1, "SIP/2.0 487 Request Terminated")
+
+
+ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
+
+
+@pytest.mark.parametrize("after", [0.3, 1, 4, 9])
+@pytest.mark.parametrize("rang", [False, True])
+def test_a_call_that_our_own_side_gave_up_soon(after: float, rang: bool) -> None:
+    """Whoever gave it up did not wait for an answer: nothing broke that the phone's leg could tell."""
+    diagnosis = pasted(cancelled(after, rang=rang))
+    assert (diagnosis.verdict, diagnosis.broken) == (Verdict.UNKNOWN, ())
+    assert f"who gave the call up {after:.1f} s after it was dialled" in str(diagnosis.would_settle)
+
+
+def test_a_cancel_once_the_time_to_answer_was_over() -> None:
+    assert codes(cancelled(30)) == NOBODY
+    assert codes(cancelled(30, rang=False)) == SILENCE
+    assert codes(cancelled(5, 'Q.850;cause=19;text="NO_ANSWER"')) == NOBODY, "a short one, as the Reason says"
+
+
+@pytest.mark.parametrize("reason", [ELSEWHERE, "Q.850;cause=26"])
+def test_a_branch_that_was_cancelled_since_another_was_answered(reason: str) -> None:
+    diagnosis = pasted(cancelled(30, reason))
+    assert diagnosis.broken == ()
+    assert status(diagnosis, Step.SIP_ANSWERED) is Status.OK
+
+
+NOT_THE_CALLS = {
+    "another branch rang beside it": sent(0.1, INVITE, call="b") + sent(3.2, "SIP/2.0 487 Gone", call="b"),
+    "it was dialled twice at once": refused(4, 5, "b"),
+    "through another trunk before": refused(0, 0.1, "b", by="503 Service Unavailable"),
+}
+
+
+@each("why, other", NOT_THE_CALLS.items())
+@pytest.mark.parametrize("first", [True, False])
+def test_the_dialog_that_was_answered_decides(why: str, other: str, first: bool) -> None:
+    call = answered(0, 60)
+    diagnosis = pasted(other + call if first else call + other)
+    assert diagnosis.broken == ()
+    assert status(diagnosis, Step.SIP_ANSWERED) is Status.OK
+
+
+def test_a_dialog_to_somebody_else_meanwhile() -> None:
+    assert codes(answered(0, 60) + refused(30, 31, "b", THIRD)) == []
+
+
+def test_a_call_after_one_that_was_answered_and_is_over() -> None:
+    assert codes(answered(0, 60) + refused(70, 71, "b")) == REFUSED
+
+
+def test_a_transfer_that_was_refused() -> None:
+    """The answer is in the body of a NOTIFY, and the call went on."""
+    notify = sent(32, "NOTIFY sip:10.0.0.5 SIP/2.0", "NOTIFY", Content_Type="message/sipfrag")
+    call = answered(0, 60)
+    assert codes(call + notify + "SIP/2.0 486 Busy Here\nContent-Length: 0\n\n") == []
+    assert codes(refused(0, 1, "a")) == REFUSED
