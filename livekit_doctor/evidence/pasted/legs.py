@@ -6,9 +6,9 @@ it was dialled: it was tried before, rang beside the one that was answered, or i
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, reduce
 
 from msgspec import Struct, structs
 
@@ -67,8 +67,9 @@ _IS_NAME = re.compile(r"(?=.*[A-Za-z])(?=.*\d).{5,}")
 _NO_NAME = re.compile(r"(?:RM|AJ|AD|PA|SCL|ST|CA|AW)_|\d{1,4}[-:.]\d\d")
 """LiveKit's ids, of which each attempt has its own; times."""
 
-_NEAR, _LOOKED_AT = 40, 2_000
-"""Lines above one that may go on with a log's line, and characters of a line that are looked at."""
+_NEAR, _LOOKED_AT, _MOST = 40, 2_000, 20_000
+"""Lines above one that may go on with a log's line, characters of a line that are looked at, and lines of a text in
+which what went well is looked for."""
 
 
 class _Line(Struct, frozen=True, dict=True):
@@ -90,23 +91,39 @@ class _Line(Struct, frozen=True, dict=True):
         """By their times, where both have one: consoles have the newest line first."""
         return self.at > other.at if self.at and other.at else self.number > other.number
 
-    def may_be_of_call(self, other: "_Line") -> bool:
-        """Whether the two name the same, as far as they name anything."""
-        return self.names <= other.names or other.names <= self.names
-
 
 def tried_again(excerpt: Excerpt, found: Sequence[Found]) -> Iterator[Found]:
     """The same, with the refusals marked after which the program says that another attempt went well."""
-    refused = [item for item in found if any(map(_is_refusal, item.observations))]
-    lines = [_Line(_logged(excerpt, item.first), item.first) for item in refused]
-    well = [line for line in _going_well(excerpt) if lines]
-    earlier = {
-        id(item)
-        for item, line in zip(refused, lines, strict=True)
-        if any(one.is_after(line) and one.may_be_of_call(line) for one in well)
-    }
+    well = list(_going_well(excerpt)) if any(map(_refusals, found)) else []
     for item in found:
-        yield structs.replace(item, observations=_marked(item.observations)) if id(item) in earlier else item
+        told = [line for refusal in _refusals(item) if well for line in _told(excerpt, item, refusal)]
+        again = told and _is_any_after(well, told)
+        yield structs.replace(item, observations=_marked(item)) if again else item
+
+
+def _is_any_after(lines: Sequence[_Line], told: Sequence[_Line]) -> bool:
+    """Whether one of the lines is after all that were told, and may be of the same call."""
+    last = reduce(lambda one, other: other if other.is_after(one) else one, told)
+    named = {line.names for line in told}
+    after = (line for line in lines if line.is_after(last))
+    return any(all(line.names <= names or names <= line.names for names in named) for line in after)
+
+
+def _refusals(found: Found) -> list[SipCallResult]:
+    return [item for item in found.observations if isinstance(item, SipCallResult) and item.status != 200]
+
+
+def _marked(found: Found) -> tuple[Observation, ...]:
+    refusals = _refusals(found)
+    return tuple(structs.replace(item, earlier=True) if item in refusals else item for item in found.observations)
+
+
+def _told(excerpt: Excerpt, found: Found, refusal: SipCallResult) -> Iterator[_Line]:
+    """The log's lines of a refusal: each that has its words, since the same may be found once for all of them."""
+    words = refusal.message[:80]
+    for number, line in enumerate(excerpt.lines):
+        if number == found.first or (words and words in line):
+            yield _Line(_logged(excerpt, number), number)
 
 
 def _logged(excerpt: Excerpt, number: int) -> str:
@@ -115,20 +132,9 @@ def _logged(excerpt: Excerpt, number: int) -> str:
     return next(filter(_LOGGED.match, above), excerpt.lines[number])[:_LOOKED_AT]
 
 
-def _is_refusal(item: Observation) -> bool:
-    return isinstance(item, SipCallResult) and item.status != 200
-
-
-def _marked(items: Iterable[Observation]) -> tuple[Observation, ...]:
-    return tuple(
-        structs.replace(item, earlier=True) if isinstance(item, SipCallResult) and _is_refusal(item) else item
-        for item in items
-    )
-
-
 def _going_well(excerpt: Excerpt) -> Iterator[_Line]:
     """The lines of a log which say that somebody answered, or that the SIP participant was created."""
-    for number, line in enumerate(excerpt.lines):
+    for number, line in enumerate(excerpt.lines[:_MOST]):
         text = line[:_LOOKED_AT]
         if _WENT_WELL.search(text) and _LOGGED.match(text) and not _OR_NOT.search(text):
             yield _Line(text, number)

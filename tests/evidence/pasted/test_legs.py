@@ -88,3 +88,45 @@ def test_a_transfer_that_was_refused() -> None:
     call = answered(0, 60)
     assert codes(call + notify + "SIP/2.0 486 Busy Here\nContent-Length: 0\n\n") == []
     assert codes(refused(0, 1, "a")) == REFUSED
+
+
+# Attempts in the words of the team's own program
+
+
+def logged(*lines: str, room: str = "outbound-8841") -> str:
+    return "".join(
+        f"2026-02-12 10:00:{2 * number:02},100 {line.format(room)}\n" for number, line in enumerate(lines, 1)
+    )
+
+
+BUSY = "ERROR dialer room={} SIP call failed: 503 Service Unavailable"
+WELL = (
+    "INFO dialer room={} answered via ST_B",
+    "[info] place-call {} sip participant SCL_5NkWq1abcdef created",
+    "INFO dialer {} attempt 2: ok",
+)
+
+
+@each("well", WELL)
+def test_an_attempt_after_which_another_went_well(well: str) -> None:
+    text = logged(BUSY, "INFO dialer room={} retrying via ST_B", well)
+    assert codes(text) == []
+    assert codes("\n".join(reversed(text.splitlines()))) == [], "as consoles have it"
+    assert "SIP call rejected" in str(pasted(text).timeline)
+    assert codes(text.replace("call failed: 503 Service Unavailable", "call failed: 486 Busy Here")) == []
+
+
+def test_an_attempt_of_which_nothing_says_that_another_went_well() -> None:
+    assert codes(logged(BUSY, "INFO dialer room={} retrying via ST_B")) == REFUSED
+    assert codes(logged(BUSY, "INFO dialer room={} not answered")) == REFUSED
+    assert codes(logged(WELL[0], BUSY)) == REFUSED, "the call was dialled again after it"
+    assert codes(logged(BUSY, WELL[0], BUSY)) == REFUSED
+    assert codes(logged(BUSY) + logged(BUSY, WELL[0], room="outbound-8842")) == REFUSED, "another call's"
+    assert codes(f"{logged(BUSY)}Did you see 'answered via ST_B' before?") == REFUSED
+
+
+def test_attempts_without_times() -> None:
+    first, second = "attempt 1: SIP call failed: 503 Service Unavailable\n", "attempt 2: {}\n"
+    assert codes(first + second.format("answered")) == []
+    last = pasted(first + second.format("SIP call failed: 486 Busy Here")).broken
+    assert [item.code for item in last] == ["LKD204"]
