@@ -130,3 +130,53 @@ def test_attempts_without_times() -> None:
     assert codes(first + second.format("answered")) == []
     last = pasted(first + second.format("SIP call failed: 486 Busy Here")).broken
     assert [item.code for item in last] == ["LKD204"]
+
+
+# A carrier's records
+
+
+def callback(sid: str, state: str, when: str = "", **more: str) -> str:
+    fields = {"CallSid": sid, "CallStatus": state, **more}
+    dated = {"Timestamp": f"Thu%2C%2012%20Feb%202026%2010%3A{when.replace(':', '%3A')}%20%2B0000"} if when else {}
+    return "&".join(f"{key}={value}" for key, value in (fields | dated).items()) + "\n"
+
+
+def hang_up(leg: str, status: int, began: str, ended: str) -> str:
+    return (
+        f'{{"event_type":"call.hangup","payload":{{"call_control_id":"v3:{leg}","sip_hangup_cause":"{status}",'
+        f'"start_time":"2026-02-12T10:{began}Z","end_time":"2026-02-12T10:{ended}Z"}}}}\n'
+    )
+
+
+TO_CALLEE, BY_FIRST = {"Direction": "outbound-api"}, {"Direction": "outbound-dial", "ParentCallSid": "CA1"}
+REACHED = callback("CA1", "completed", "11:30", CallDuration="54", SipResponseCode="200")
+TRANSFERRED = callback("CA2", "busy", SipResponseCode="486", **BY_FIRST)
+RECORDS = {
+    "it was redialled": callback("CA2", "busy", "10:02", SipResponseCode="486") + REACHED,
+    "newest first": REACHED + callback("CA2", "busy", "10:02", SipResponseCode="486"),
+    "a transfer": TRANSFERRED + callback("CA1", "completed", SipResponseCode="200", **TO_CALLEE),
+    "within": callback("CA1", "in-progress") + callback("CA2", "no-answer") + callback("CA1", "completed"),
+    "Telnyx's": hang_up("a", 200, "10:00", "11:00") + hang_up("b", 486, "10:30", "10:32"),
+}
+
+
+@each("why, text", RECORDS.items())
+def test_the_record_of_the_leg_that_was_answered_decides(why: str, text: str) -> None:
+    diagnosis = pasted(text)
+    assert diagnosis.broken == ()
+    assert status(diagnosis, Step.SIP_ANSWERED) is Status.OK
+
+
+def test_the_record_of_a_leg_that_is_the_calls_own() -> None:
+    after = callback("CA2", "busy", "20:02", SipResponseCode="486")
+    assert codes(REACHED + after) == codes(after + REACHED) == REFUSED, "a call after the one that was answered"
+    came_in = callback("CA1", "completed", Direction="inbound", SipResponseCode="200")
+    assert codes(came_in + TRANSFERRED) == REFUSED, "dialled for the leg by which the call came in to the carrier"
+    assert codes(hang_up("a", 480, "10:00", "10:01") + hang_up("b", 486, "10:30", "10:32")) == REFUSED
+
+
+def test_records_of_which_nobody_knows_the_order() -> None:
+    for other in ("", "&To=%2B15555550199"):
+        text = callback("CA1", "completed", SipResponseCode="200") + f"CallSid=CA2&CallStatus=busy{other}\n"
+        assert status(pasted(text), Step.SIP_ANSWERED) is Status.UNKNOWN
+        assert codes(text) == []
