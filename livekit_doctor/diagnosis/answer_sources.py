@@ -120,6 +120,8 @@ def _from_api(attempts: Attempts) -> Iterator[CarrierAnswer]:
         started_at, at = _times(call, result)
         logged = result.read.source.startswith(OF_LOGS)
         own = not (logged or result.read.excerpt)
+        if not own and result.read.clock_at is not None and call.is_of_a_later_call(at):
+            continue
         yield CarrierAnswer(
             kind=kind,
             because=Because(

@@ -44,6 +44,9 @@ CREATED_AT_ONCE = timedelta(milliseconds=200)
 PLACING = timedelta(minutes=2)
 """A dispatch into another room that is part of placing this call is made within this time. Our own margin."""
 
+ZONES_APART = timedelta(minutes=15)
+"""The zones of the world are so far apart, or a multiple of it (Nepal: +05:45)."""
+
 OF_ANOTHER_DAY = timedelta(days=1)
 """What a person pasted and is dated this far from the call is another call's: no mistaken zone explains it."""
 
