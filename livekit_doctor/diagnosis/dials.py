@@ -23,7 +23,8 @@ from livekit_doctor.diagnosis.times import (
     MEDIA_FAILS_WITHIN,
     SECOND_LOOK,
 )
-from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.evidence.observations import LogLine, Read
+from livekit_doctor.evidence.pasted.legs import says_went_well
 from livekit_doctor.flow import Step
 
 
@@ -191,6 +192,16 @@ class Dials(Struct, frozen=True, dict=True):
             if item.event == "participant_left" and item.at and any(p.kind == "SIP" for p in item.participants)
         ]
         return tuple(left)
+
+    def went_well_after(self, read: Read) -> bool:
+        """Whether the log that has an answer says after it, in the team's own words, that another attempt went well."""
+        file = read.source.partition(" ")[2]
+        return any(line.at > read.now for line in self._went_well if line.file == file and line.at)
+
+    @cached_property
+    def _went_well(self) -> tuple[LogLine, ...]:
+        of_team = (line for line in self.logs.as_they_stand if line.by_id and line.log in ("worker", "app"))
+        return tuple(line for line in of_team if says_went_well(line.message))
 
     # Would a later one have been seen?
 

@@ -133,8 +133,13 @@ def _logged(excerpt: Excerpt, number: int) -> str:
 
 
 def _going_well(excerpt: Excerpt) -> Iterator[_Line]:
-    """The lines of a log which say that somebody answered, or that the SIP participant was created."""
+    """The lines of a log which say so."""
     for number, line in enumerate(excerpt.lines[:_MOST]):
         text = line[:_LOOKED_AT]
-        if _WENT_WELL.search(text) and _LOGGED.match(text) and not _OR_NOT.search(text):
+        if _LOGGED.match(text) and says_went_well(text):
             yield _Line(text, number)
+
+
+def says_went_well(text: str) -> bool:
+    """Whether a program says that somebody answered, or that the SIP participant was created."""
+    return _WENT_WELL.search(text) is not None and _OR_NOT.search(text) is None
