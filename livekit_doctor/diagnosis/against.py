@@ -81,7 +81,8 @@ def _of_the_cancel(call: Call) -> Iterator[Against]:
     """Where our own side gave the call up, who did is no fact of the phone's."""
     for answer in call.answers[-1:]:
         if answer.kind is Kind.GIVEN_UP and not answer.earlier:
-            asks = f"who gave the call up {answer.took:.1f} s after it was dialled: what your own program logged then"
+            asks = f"who gave the call up {answer.took:.1f} s after it was dialled: what your own program logged then, "
+            asks += "or a ringing_timeout as short as that"
             yield Against(answer.because, asks=asks, sure=True)
 
 

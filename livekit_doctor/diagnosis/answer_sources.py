@@ -140,7 +140,7 @@ def _from_api(attempts: Attempts) -> Iterator[CarrierAnswer]:
             trunk_id=result.trunk_id,
             number=result.number,
             quoted=result.quoted,
-            earlier=result.earlier or (not own and attempts.dials.went_well_after(result.read)),
+            earlier=result.earlier or (not own and attempts.dials.went_well_after(result)),
             doubt=_NO_ID if logged and not result.room else "",
             by_agent=result.read.source.startswith(WORKER_LOG) and call.settings.flow.placed_by != "agent",
         )

@@ -195,6 +195,7 @@ _WAS_ANSWERED = re.compile(
     rf"|\bcall\.answered\b",
     re.IGNORECASE,
 )
+_IS_OVER = re.compile(rf"\bcall_?status{_IS}(?!in-progress|ringing|initiated|queued)|hangup_?cause{_IS}", re.IGNORECASE)
 _TALKED_FOR = re.compile(rf"\b(?:call_?duration|duration_secs){_IS}(?P<seconds>\d{{1,6}})\b", re.IGNORECASE)
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
 _MAIL_TIME = re.compile(r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}")
@@ -221,8 +222,9 @@ def _of_other_legs(excerpt: Excerpt) -> frozenset[int]:
 
 
 def _leg(id: str, text: str, span: Collection[float]) -> Leg:
-    by, answered = _DIALLED_BY.search(text), _WAS_ANSWERED.search(text) is not None
-    return Leg(id, min(span), max(span), answered=answered, dialled_by=by["id"] if by else "")
+    by, answered, over = _DIALLED_BY.search(text), _WAS_ANSWERED.search(text), _IS_OVER.search(text)
+    dialled_by = by["id"] if by else ""
+    return Leg(id, min(span), max(span), answered=answered is not None, over=over is not None, dialled_by=dialled_by)
 
 
 def _seconds(text: str) -> list[float]:

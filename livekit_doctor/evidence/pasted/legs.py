@@ -25,17 +25,21 @@ class Leg(Struct, frozen=True):
     began: float
     ended: float
     answered: bool = False
+    over: bool = True
+    """Whether its end is told of, too."""
     dialled_by: str = ""
     """The leg that dialled this one, where the carrier says so."""
 
 
 def deciding(legs: Sequence[Leg], *, in_order: bool = True) -> tuple[Leg, ...]:
-    """The last leg, of those that no other one outlived. Where nobody knows which came first (not `in_order`), all of
-    them, and none where only some were answered."""
+    """The last leg, of those that no other one outlived; none where it was refused, and nobody knows whether one that
+    was answered before it was over. Where nobody knows which came first (not `in_order`), all of them, and none where
+    only some were answered."""
     left = [leg for leg in legs if leg.answered or not any(_outlived(leg, other, in_order) for other in legs)]
-    if in_order:
-        return tuple(sorted(left, key=lambda leg: leg.ended)[-1:])
-    return tuple(left) if len({leg.answered for leg in left}) == 1 else ()
+    if not in_order:
+        return tuple(left) if len({leg.answered for leg in left}) == 1 else ()
+    last = max(left, key=lambda leg: leg.ended)
+    return (last,) if last.answered or all(leg.over for leg in left if leg.answered) else ()
 
 
 def _outlived(leg: Leg, other: Leg, in_order: bool) -> bool:
@@ -54,7 +58,8 @@ _LOGGED = re.compile(
 )
 _WENT_WELL = re.compile(
     r"\b(?:answered|picked up)\b|\bsip[ _-]?participant\b.{0,60}\bcreated\b|\bcreated\b.{0,20}\bsip[ _-]?participant\b"
-    r"|\bcall (?:connected|established)\b|\battempt\W{0,3}\d{1,2}\b.{0,30}\b(?:ok|succe\w+|connected|established)\b",
+    r"|\bcall_?status\W{1,5}active\b|\bcall (?:connected|established)\b"
+    r"|\battempt\W{0,3}\d{1,2}\b.{0,30}\b(?:ok|succe\w+|connected|established)\b",
     re.IGNORECASE,
 )
 _OR_NOT = re.compile(

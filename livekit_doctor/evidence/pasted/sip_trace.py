@@ -182,10 +182,11 @@ def _shown(
         rung = [(dialog, rang) for dialog in outbound if (rang := _rang(dialog))]
         yield from ((rang, _ringing(rang, excerpt, context)) for dialog, rang in rung[-1:] if not _in_words(dialog))
         return
-    dialog, final = _deciding(ended, excerpt)
+    known = _deciding(ended, excerpt)
+    dialog, final = known or ended[-1]
     # Of calls to several numbers nobody knows which one is asked about.
     numbers, statuses = {_number(one) for one, _ in ended}, {last.status for _, last in ended}
-    quoted = (len(numbers) > 1 and len(statuses) > 1) or _is_doubtful(dialog, final)
+    quoted = (len(numbers) > 1 and len(statuses) > 1) or _is_doubtful(dialog, final) or known is None
     at = _at(excerpt, final)
     read = structs.replace(context.read, clock_at=at) if at is not None else context.read
     rang = _rang(dialog)
@@ -212,15 +213,17 @@ def _shown(
     )
 
 
-def _deciding(ended: Sequence[_Ended], excerpt: Excerpt) -> _Ended:
-    """The dialog that says what became of the call, with its final answer."""
+def _deciding(ended: Sequence[_Ended], excerpt: Excerpt) -> _Ended | None:
+    """The dialog that says what became of the call, with its final answer; None where nobody knows which one does."""
     spans = [[(_second(excerpt, one), one.first) for one in dialog] for dialog, _ in ended]
     dated = all(second is not None for span in spans for second, _ in span)
     legs = []
-    for number, (_, final) in enumerate(ended):
+    for number, (dialog, final) in enumerate(ended):
         places = [second if dated and second is not None else first for second, first in spans[number]]
-        legs.append(Leg(str(number), min(places), max(places), answered=final.status < 300))
-    return ended[int(deciding(legs)[0].id)]
+        answered = final.status < 300
+        over = not answered or any(one.method == "BYE" for one in dialog)
+        legs.append(Leg(str(number), min(places), max(places), answered=answered, over=over))
+    return next((ended[int(leg.id)] for leg in deciding(legs)), None)
 
 
 def _waited(dialog: Sequence[_Message], cancel: _Message, excerpt: Excerpt) -> float:

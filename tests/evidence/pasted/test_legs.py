@@ -6,7 +6,7 @@ from livekit_doctor.flow import Status, Step, Verdict
 from tests.diagnosis.factories import status
 from tests.each import each
 from tests.evidence.pasted.samples import pasted
-from tests.evidence.pasted.test_carriers import INVITE, NOBODY, REFUSED, SILENCE, codes, message
+from tests.evidence.pasted.test_carriers import INVITE, NOBODY, QUOTED, REFUSED, SILENCE, codes, message
 
 THIRD = INVITE.replace("0123", "0199")
 
@@ -82,6 +82,11 @@ def test_a_call_after_one_that_was_answered_and_is_over() -> None:
     assert codes(answered(0, 60) + refused(70, 71, "b")) == REFUSED
 
 
+def test_a_call_after_one_that_was_answered_and_may_last() -> None:
+    up = answered(0, 60).partition("BYE")[0]
+    assert codes(up + refused(70, 71, "b")) == QUOTED
+
+
 def test_a_transfer_that_was_refused() -> None:
     """The answer is in the body of a NOTIFY, and the call went on."""
     notify = sent(32, "NOTIFY sip:10.0.0.5 SIP/2.0", "NOTIFY", Content_Type="message/sipfrag")
@@ -104,6 +109,7 @@ WELL = (
     "INFO dialer room={} answered via ST_B",
     "[info] place-call {} sip participant SCL_5NkWq1abcdef created",
     "INFO dialer {} attempt 2: ok",
+    "INFO dialer {} sip.callStatus=active",
 )
 
 
@@ -170,6 +176,8 @@ def test_the_record_of_the_leg_that_was_answered_decides(why: str, text: str) ->
 def test_the_record_of_a_leg_that_is_the_calls_own() -> None:
     after = callback("CA2", "busy", "20:02", SipResponseCode="486")
     assert codes(REACHED + after) == codes(after + REACHED) == REFUSED, "a call after the one that was answered"
+    lasting = callback("CA1", "in-progress", "11:30")
+    assert codes(lasting + after) == [], "of which nobody knows whether it was over"
     came_in = callback("CA1", "completed", Direction="inbound", SipResponseCode="200")
     assert codes(came_in + TRANSFERRED) == REFUSED, "dialled for the leg by which the call came in to the carrier"
     assert codes(hang_up("a", 480, "10:00", "10:01") + hang_up("b", 486, "10:30", "10:32")) == REFUSED
