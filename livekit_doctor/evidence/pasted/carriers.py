@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterator
 from email.utils import parsedate_to_datetime
 from urllib.parse import unquote_plus
 
+from msgspec import structs
+
 from livekit_doctor.evidence.observations import NOBODY_ANSWERED, OWN_CANCEL, LogLine, Observation, SipCallResult
 from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.evidence.pasted.legs import Leg, deciding
@@ -77,6 +79,8 @@ def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
             found += 1
             last = number + (after.strip() != "" and result.message.endswith(after.strip()))
             rang = result.message == NOBODY_ANSWERED
+            if result.message == OWN_CANCEL:
+                result = structs.replace(result, took=_lasted(excerpt, line.text))
             said: tuple[Observation, ...] = (result, *([_ringing(excerpt, number, context)] if rang else []))
             yield Found(KIND, number, last, () if number in others else said)
 
@@ -210,8 +214,7 @@ def _of_other_legs(excerpt: Excerpt) -> frozenset[int]:
             lines.setdefault(found["id"], []).append(number)
     if len(lines) < 2:
         return frozenset()
-    texts = {id: "\n".join(excerpt.stripped[number].text for number in numbers) for id, numbers in lines.items()}
-    texts = {id: unquote_plus(text) if "%" in text else text for id, text in texts.items()}
+    texts = {id: _decoded("\n".join(excerpt.stripped[place].text for place in lines[id])) for id in lines}
     dialled = {id: text for id, text in texts.items() if not _CAME_IN.search(text)} or texts
     times = {id: _seconds(text) for id, text in dialled.items()}
     dated = all(times.values())
@@ -219,6 +222,18 @@ def _of_other_legs(excerpt: Excerpt) -> frozenset[int]:
     one_number = len({found["number"] for text in dialled.values() if (found := _TO.search(text))}) < 2
     stand = {leg.id for leg in deciding(legs, in_order=dated and one_number)}
     return frozenset(number for id, numbers in lines.items() if id not in stand for number in numbers)
+
+
+def _lasted(excerpt: Excerpt, text: str) -> float:
+    """For how many seconds the leg of this line is told of; 0 where that is not known."""
+    of_leg = _LEG.search(text)
+    lines = [line.text for line in excerpt.stripped if of_leg and of_leg[0] in line.text]
+    seconds = _seconds(_decoded("\n".join(lines)))
+    return max(seconds) - min(seconds) if seconds else 0.0
+
+
+def _decoded(text: str) -> str:
+    return unquote_plus(text) if "%" in text else text
 
 
 def _leg(id: str, text: str, span: Collection[float]) -> Leg:

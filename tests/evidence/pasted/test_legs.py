@@ -183,6 +183,13 @@ def test_the_record_of_a_leg_that_is_the_calls_own() -> None:
     assert codes(hang_up("a", 480, "10:00", "10:01") + hang_up("b", 486, "10:30", "10:32")) == REFUSED
 
 
+def test_a_call_that_our_own_side_cancelled() -> None:
+    rang = callback("CA1", "ringing", "10:01")
+    assert codes(rang + callback("CA1", "canceled", "10:05")) == []
+    assert codes(rang + callback("CA1", "canceled", "10:41")) == SILENCE
+    assert codes(callback("CA2", "ringing", "10:36") + callback("CA1", "canceled", "10:41")) == SILENCE, "another's"
+
+
 def test_records_of_which_nobody_knows_the_order() -> None:
     for other in ("", "&To=%2B15555550199"):
         text = callback("CA1", "completed", SipResponseCode="200") + f"CallSid=CA2&CallStatus=busy{other}\n"
