@@ -7,7 +7,7 @@ it was dialled: it was tried before, rang beside the one that was answered, or i
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property, reduce
 
 from msgspec import Struct, structs
@@ -76,6 +76,9 @@ _NEAR, _LOOKED_AT, _MOST = 40, 2_000, 20_000
 """Lines above one that may go on with a log's line, characters of a line that are looked at, and lines of a text in
 which what went well is looked for."""
 
+_SOON = timedelta(minutes=5)
+"""A phone is dialled again within this time, in one call. Our own margin."""
+
 
 class _Line(Struct, frozen=True, dict=True):
     text: str
@@ -96,6 +99,10 @@ class _Line(Struct, frozen=True, dict=True):
         """By their times, where both have one: consoles have the newest line first."""
         return self.at > other.at if self.at and other.at else self.number > other.number
 
+    def is_near(self, other: "_Line") -> bool:
+        """Whether it may be of the same call where they name nothing."""
+        return not (self.at and other.at) or abs(self.at - other.at) <= _SOON
+
 
 def tried_again(excerpt: Excerpt, found: Sequence[Found]) -> Iterator[Found]:
     """The same, with the refusals marked after which the program says that another attempt went well."""
@@ -110,7 +117,7 @@ def _is_any_after(lines: Sequence[_Line], told: Sequence[_Line]) -> bool:
     """Whether one of the lines is after all that were told, and may be of the same call."""
     last = reduce(lambda one, other: other if other.is_after(one) else one, told)
     named = {line.names for line in told}
-    after = (line for line in lines if line.is_after(last))
+    after = (line for line in lines if line.is_after(last) and (line.names & last.names or line.is_near(last)))
     return any(all(line.names <= names or names <= line.names for names in named) for line in after)
 
 

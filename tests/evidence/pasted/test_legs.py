@@ -131,6 +131,12 @@ def test_an_attempt_of_which_nothing_says_that_another_went_well() -> None:
     assert codes(f"{logged(BUSY)}Did you see 'answered via ST_B' before?") == REFUSED
 
 
+def test_what_went_well_and_names_nothing() -> None:
+    refused, well = "2026-02-12T10:00:02Z ERROR SIP call failed: 486 Busy Here\n", "2026-02-12T{}Z INFO answered\n"
+    assert codes(refused + well.format("10:00:12")) == []
+    assert codes(refused + well.format("15:30:12")) == REFUSED, "hours later"
+
+
 def test_attempts_without_times() -> None:
     first, second = "attempt 1: SIP call failed: 503 Service Unavailable\n", "attempt 2: {}\n"
     assert codes(first + second.format("answered")) == []
