@@ -13,8 +13,8 @@ from msgspec import structs
 from livekit_doctor.evidence.logs import messages, unnamed
 from livekit_doctor.evidence.logs.blocks import LONGEST_LINE, Block, Blocks
 from livekit_doctor.evidence.logs.kept import Kept
-from livekit_doctor.evidence.logs.needles import Needles, is_id, places_of, spellings
-from livekit_doctor.evidence.logs.sample import Sample, times, webhooks_in
+from livekit_doctor.evidence.logs.needles import Needles, holds, is_id, places_of, spellings
+from livekit_doctor.evidence.logs.sample import Sample, times
 from livekit_doctor.evidence.logs.source import LogSource
 from livekit_doctor.evidence.logs.windows import Window, begins_record, window_at
 from livekit_doctor.evidence.observations import LogFile, LogLine, Observation, Read, Sighting
@@ -33,7 +33,7 @@ from livekit_doctor.settings import CallLogs
 _PEEKED = 1 << 16
 """Bytes at the beginning of a block in which its time is looked for."""
 
-NEARBY = 2
+NEARBY = 4
 """Blocks before and after one of the call that are searched for everything."""
 NEAR = timedelta(minutes=10)
 """Before and after the call."""
@@ -148,7 +148,7 @@ class Scan:
         """Whether the call is in this block, or not far from it."""
         if self._thorough:
             return True
-        if any(needle in block.data for needle in self._first_needles) or self._is_of_the_time(block):
+        if any(holds(block.data, needle) for needle in self._first_needles) or self._is_of_the_time(block):
             self._near_left = NEARBY
             return True
         self._near_left -= 1
@@ -189,7 +189,7 @@ class Scan:
                 self._skipped[TOO_LONG] += 1
                 continue
             known = set(self._spelt)
-            self._take(window, data, number)
+            self._take(window, number)
             for place in places_of(data, self._spelt.keys() - known, done):
                 heapq.heappush(places, place)
 
@@ -203,18 +203,17 @@ class Scan:
     def _needed(self) -> tuple[bytes, ...]:
         return messages.as_bytes((*self._messages.anywhere, *self._messages.nearby))
 
-    def _take(self, window: Window, data: bytes, number: int) -> None:
-        self.sample.take(window, number, data)
-        raw = data[window.start : window.end]
-        if webhooks_in(window, data):
-            self._take_webhooks(window, raw)
+    def _take(self, window: Window, number: int) -> None:
+        self.sample.take(window, number)
+        if window.webhooks:
+            self._take_webhooks(window)
             return
         for record in window.records or [self._unknown(window)]:
-            own = raw if len(window.records) < 2 else _spelt(record)
+            own = window.raw if len(window.records) < 2 else _spelt(record)
             self._take_record(record, own, window, number)
 
-    def _take_webhooks(self, window: Window, raw: bytes) -> None:
-        if not any(_is_word_in(spelt, raw) for spelt in self._spelt):
+    def _take_webhooks(self, window: Window) -> None:
+        if not any(_is_word_in(spelt, window.raw) for spelt in self._spelt):
             return
         from livekit_doctor.evidence.pasted import webhooks
 
@@ -240,7 +239,7 @@ class Scan:
         log = self.source.log if log in (None, "app") else log
         made = partial(observed, record, log, self.source.name, number, self._read, by_id=bool(found))
         if not found:
-            self._kept.add_without_id(message or "", made())
+            self._kept.add_without_id(message or "", record, made)
         elif by_name_only and record.at and not self.needles.near(record.at, record.zoned):
             self._kept.left_out["too far from the time of the call"] += 1
         elif line := self._kept.add(made):

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cached_property
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from livekit_doctor.evidence.records import columns, exports, shapes
 from livekit_doctor.evidence.records.fields import shortened
@@ -161,7 +162,7 @@ class Excerpt(Struct, dict=True):
         for number in range(len(lines) - 1, 0, -1):
             before = lines[number - 1]
             if before.goes_on and lines[number].text != GONE:
-                before.text = without_colours(before.text + lines[number].text)
+                lines[number - 1] = replace(before, text=without_colours(before.text + lines[number].text))
                 lines[number] = Line(GONE)
         return tuple(lines)
 

@@ -6,6 +6,7 @@ import json
 import re
 from contextlib import suppress
 from datetime import datetime
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -80,6 +81,8 @@ _PREFIXES = tuple(
     )
 )
 _MOST = 4
+_USUAL = 4_000
+"""Characters of a line."""
 
 
 class Line(Struct):
@@ -128,7 +131,7 @@ def quote_depth(raw: str) -> int:
 
 
 def _without_fence(text: str) -> str:
-    if not any(mark in text for mark in ("`", "~~~", "{code", "{noformat", "{quote", "<")):
+    if not ("`" in text or "~~~" in text or "{code" in text or "{noformat" in text or "{quote" in text or "<" in text):
         return text
     if _NAMED_FENCE.match(text):
         return ""
@@ -138,7 +141,12 @@ def _without_fence(text: str) -> str:
 
 
 def strip(raw: str | bytes) -> Line:
-    """The line without line end, colours, prefixes, and the JSON that docker wraps around it."""
+    """The line without line end, colours, prefixes, and the JSON that docker wraps around it. To find where a record
+    begins and ends its lines are asked for several times: those of usual length are remembered for a while."""
+    return _remembered(raw) if len(raw) < _USUAL else _stripped(raw)
+
+
+def _stripped(raw: str | bytes) -> Line:
     text = raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
     if text == GONE:
         return Line(GONE)
@@ -152,6 +160,9 @@ def strip(raw: str | bytes) -> Line:
         if begins[:1] in ("", "{") or not _take_prefix(line, begins):
             break
     return line
+
+
+_remembered = lru_cache(maxsize=512)(_stripped)
 
 
 def _take_prefix(line: Line, text: str) -> bool:

@@ -228,7 +228,7 @@ def observed(record: Record, log: Component, name: str, number: int, read: Read,
         log=log,
         file=name,
         number=number,
-        at=_in_range(record.at),
+        at=in_range(record.at),
         zoned=record.zoned,
         level=record.level,
         logger=redact_text(record.logger) or (_AGENTS if log == "worker" and says_worker(message) else ""),
@@ -239,6 +239,6 @@ def observed(record: Record, log: Component, name: str, number: int, read: Read,
     )
 
 
-def _in_range(at: datetime | None) -> datetime | None:
+def in_range(at: datetime | None) -> datetime | None:
     """Nothing for a time at the ends of the calendar, of which ages can't be taken."""
     return at if at is not None and 1990 < at.year < 2200 else None

@@ -33,7 +33,7 @@ _DECODER = json.JSONDecoder(strict=False)
 def json_in(text: str) -> object | None:
     """What JSON says; None for none, for null, and for what is no JSON."""
     try:
-        return json.loads(text, strict=False)  # type: ignore[no-any-return]
+        return _DECODER.decode(text)  # type: ignore[no-any-return]
     except (ValueError, RecursionError):
         return None
 
