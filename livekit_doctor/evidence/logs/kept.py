@@ -68,8 +68,8 @@ class Kept(Struct):
         if self.needles.agent_name is None and not self.needles.worker_ids:
             return False
         named = with_ids(normalised(record.fields, ("agent_name", "worker_id")), record.message)
-        agent = named.get("agent_name")
-        return (agent is not None and agent == self.needles.agent_name) or named.get("worker_id") in self.needles.worker_ids
+        agent, worker = named.get("agent_name"), named.get("worker_id")
+        return (agent is not None and agent == self.needles.agent_name) or worker in self.needles.worker_ids
 
     def _has_begun(self, at: datetime | None) -> bool:
         if self.needles.start is not None and at is not None:

@@ -33,7 +33,7 @@ from livekit_doctor.settings import CallLogs
 _PEEKED = 1 << 16
 """Bytes at the beginning of a block in which its time is looked for."""
 
-NEARBY = 4
+NEARBY = 8
 """Blocks before and after one of the call that are searched for everything."""
 NEAR = timedelta(minutes=10)
 """Before and after the call."""
@@ -229,7 +229,7 @@ class Scan:
     def _take_record(self, record: Record, raw: bytes, window: Window, number: int) -> None:
         found = {text for spelt, text in self._spelt.items() if _is_word_in(spelt, raw)}
         by_name_only = not found - set(self._names)
-        if by_name_only and not self._is_of_room(room_in(record.fields), found):
+        if found and by_name_only and not self._is_of_room(room_in(record.fields), found):
             found = set()
         message = self._messages.in_message(record.message)
         if (not found and message is None) or messages.is_chatter(record.message):
@@ -312,7 +312,7 @@ class Scan:
     def _check_end(self, data: bytes) -> None:
         last_line = data.rfind(b"\n") + 1
         if 0 < len(data) - last_line <= LONGEST_LINE:
-            line = strip(data[last_line:])
+            line = strip(data[last_line:].decode("utf-8", "replace"))
             if line.text.startswith("{") and shapes.read_json(line) is None:
                 self._skipped["half a JSON line at the end"] += 1
 

@@ -109,10 +109,15 @@ def _whole_line(data: bytes, start: int, lowest: int) -> int:
         if start <= lowest:
             break
         before = _line_before(data, start)
-        if before < lowest or not strip(data[before:start]).goes_on:
+        if before < lowest or not _goes_on(data[before:start]):
             break
         start = before
     return start
+
+
+def _goes_on(raw: bytes) -> bool:
+    """Whether a container's mark in the line says so, in plain text or docker's JSON."""
+    return (b" P" in raw or b'"log"' in raw) and strip(raw.decode("utf-8", "replace")).goes_on
 
 
 def _line_before(data: bytes, start: int) -> int:

@@ -4,9 +4,11 @@ containers and hosts put before each line."""
 import html
 import json
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -95,6 +97,17 @@ class Line(Struct):
     time_of_day: str = ""
 
 
+T = TypeVar("T")
+
+
+def _remembered(read: Callable[[str], T]) -> Callable[[str], T]:
+    """To find where a record begins and ends, its lines are looked at several times: those of usual length are
+    remembered for a while."""
+    last = lru_cache(maxsize=256)(read)
+    return lambda raw: last(raw) if len(raw) < _USUAL else read(raw)
+
+
+@_remembered
 def cleaned(raw: str) -> str:
     """One line without quote marks, bullets, entities, smart quotes and fences around it."""
     if raw == GONE:
@@ -140,17 +153,12 @@ def _without_fence(text: str) -> str:
     return text[1:-1] if len(text) > 2 and text[0] == "`" and text[-1] == "`" else text
 
 
-def strip(raw: str | bytes) -> Line:
-    """The line without line end, colours, prefixes, and the JSON that docker wraps around it. To find where a record
-    begins and ends its lines are asked for several times: those of usual length are remembered for a while."""
-    return _remembered(raw) if len(raw) < _USUAL else _stripped(raw)
-
-
-def _stripped(raw: str | bytes) -> Line:
-    text = raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
-    if text == GONE:
+@_remembered
+def strip(raw: str) -> Line:
+    """The line without line end, colours, prefixes, and the JSON that docker wraps around it."""
+    if raw == GONE:
         return Line(GONE)
-    text = text.rstrip("\r\n").replace("\0", "").lstrip("\r")
+    text = raw.rstrip("\r\n").replace("\0", "").lstrip("\r")
     line = Line(without_colours(text))
     for _ in range(_MOST):
         before = line.text
@@ -160,9 +168,6 @@ def _stripped(raw: str | bytes) -> Line:
         if begins[:1] in ("", "{") or not _take_prefix(line, begins):
             break
     return line
-
-
-_remembered = lru_cache(maxsize=512)(_stripped)
 
 
 def _take_prefix(line: Line, text: str) -> bool:
