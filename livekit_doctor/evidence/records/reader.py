@@ -18,9 +18,10 @@ from livekit_doctor.evidence.records.component import from_known_words, has_id, 
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.fields import normalised, shortened
 from livekit_doctor.evidence.records.lines import GONE, Line
+from livekit_doctor.evidence.records.printed import object_at
 from livekit_doctor.evidence.records.record import Record
 from livekit_doctor.evidence.records.shapes import google_yaml, sentry, spans
-from livekit_doctor.evidence.records.values import json_in, object_at
+from livekit_doctor.evidence.records.values import json_in
 from livekit_doctor.evidence.records.wraps import glues, joined
 from livekit_doctor.redact import redact_text
 

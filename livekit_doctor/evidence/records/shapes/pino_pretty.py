@@ -10,7 +10,8 @@
 import re
 import textwrap
 
-from livekit_doctor.evidence.records.values import json_in, object_at
+from livekit_doctor.evidence.records.printed import object_at
+from livekit_doctor.evidence.records.values import json_in
 
 NAME = "livekit-agents Node text"
 

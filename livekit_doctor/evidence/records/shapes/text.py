@@ -10,10 +10,11 @@ import re
 
 from livekit_doctor.evidence.records import tracebacks
 from livekit_doctor.evidence.records.heads import Head, head_at
+from livekit_doctor.evidence.records.printed import object_at
 from livekit_doctor.evidence.records.record import Record, level
 from livekit_doctor.evidence.records.shapes import pino_pretty
 from livekit_doctor.evidence.records.times import moment
-from livekit_doctor.evidence.records.values import equals_in, json_in, object_at, pairs_in
+from livekit_doctor.evidence.records.values import equals_in, json_in, pairs_in
 
 AGENTS, SERVER, OTHER = "livekit-agents Python text", "livekit-server console", "text"
 
