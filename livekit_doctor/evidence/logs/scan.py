@@ -20,7 +20,7 @@ from livekit_doctor.evidence.logs.windows import Window, begins_record, window_a
 from livekit_doctor.evidence.observations import LogFile, LogLine, Observation, Read, Sighting
 from livekit_doctor.evidence.pasted import api_errors
 from livekit_doctor.evidence.pasted.interface import Context, Recogniser
-from livekit_doctor.evidence.records import columns, shapes, tracebacks
+from livekit_doctor.evidence.records import columns, long_exports, shapes, tracebacks
 from livekit_doctor.evidence.records.component import component
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.fields import room_in
@@ -74,7 +74,7 @@ class Scan:
 
     def run(self, parts: Iterator[bytes], progress: Callable[[], None] = lambda: None) -> None:
         """Goes through the log. Raises what the stream raises; what was read until then is kept."""
-        blocks = Blocks(columns.in_parts(parts), begins_record)
+        blocks = Blocks(columns.in_parts(long_exports.in_parts(parts, LONGEST_LINE)), begins_record)
         last = Block(b"", 1)
         try:
             for block in blocks:
