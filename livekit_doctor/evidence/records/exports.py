@@ -86,7 +86,8 @@ def of_item(item: object, depth: int = 0) -> list[Entry]:
     if isinstance(item, list):
         return _of_list(item) or [json.dumps(item, ensure_ascii=False)]
     if isinstance(item, dict):
-        return _of_object(item, depth) or [item]
+        holds = any(type(value) in (dict, list) for value in item.values())
+        return (holds and _of_object(item, depth)) or [item]
     return [item if isinstance(item, str) else json.dumps(item)]
 
 
