@@ -59,21 +59,47 @@ _MOST = 50
 def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
     """What is said in lines that are nothing else."""
     found = 0
-    ends = {end["state"] for line in excerpt.stripped if (end := _CALLBACK.search(line.text))}
-    for number, line in enumerate(excerpt.stripped):
-        if number in excerpt.taken or not _MAY_BE.search(line.text) or _OF_THE_API.search(line.text) or found >= _MOST:
+    pieces = list(_pieces(excerpt))
+    ends = {end["state"] for _, _, text in pieces if (end := _CALLBACK.search(text))}
+    for number, last, text in pieces:
+        if number in excerpt.taken or not _MAY_BE.search(text) or _OF_THE_API.search(text) or found >= _MOST:
             continue
-        after = excerpt.stripped[number + 1].text if number + 1 < len(excerpt.lines) else ""
-        result = (
-            _status(line.text, context) or _twilio(line.text, after, context) or _callback(line.text, context, ends)
-        )
+        after = excerpt.stripped[number + 1].text if last == number and number + 1 < len(excerpt.lines) else ""
+        result = _status(text, context) or _twilio(text, after, context) or _callback(text, context, ends)
         if result is not None:
             found += 1
-            last = number + (after.strip() != "" and result.message.endswith(after.strip()))
+            last += after.strip() != "" and result.message.endswith(after.strip())
             rang = result.message == NOBODY_ANSWERED
             yield Found(KIND, number, last, (result, *([_ringing(excerpt, number, context)] if rang else [])))
 
 
+def _pieces(excerpt: Excerpt) -> Iterator[tuple[int, int, str]]:
+    """First and last line, and the text: each line by itself, but the fields of a callback, of which each has a line
+    of its own, as one."""
+    number = 0
+    while number < len(excerpt.lines):
+        fields: dict[str, str] = {}
+        last = number
+        while last < len(excerpt.lines) and (pair := _PAIR_ALONE.match(excerpt.stripped[last].text)):
+            if pair["key"] in fields:
+                break  # the next callback
+            fields[pair["key"]] = pair["value"].strip(" \t\"',;|)]")
+            last += 1
+        if {"CallSid", "CallStatus"} <= fields.keys():
+            known = "&".join(f"{key}={fields[key]}" for key in _OF_CALLBACKS if fields.get(key))
+            yield number, last - 1, " ".join(filter(None, (known, fields.get("ErrorMessage"))))
+        else:
+            last = max(last, number + 1)
+            yield from ((each, each, excerpt.stripped[each].text) for each in range(number, last))
+        number = max(last, number + 1)
+
+
+_OF_CALLBACKS = ("CallSid", "Direction", "CallStatus", "SipResponseCode", "ErrorCode")
+_PAIR_ALONE = re.compile(
+    r"[\s\"'(\[>*|-]{0,12}(?P<key>[A-Z][A-Za-z0-9]{1,30})[\"'\]]?[ \t]{0,20}(?:=>|[:=\t,|])"
+    r"[ \t]{0,20}(?P<value>[^&\n]{0,300})$"
+)
+"""A field as programs and Twilio's console print it, one a line."""
 _OF_THE_API = re.compile(r"TwirpError|ServerError|SipCallError|twirp error")
 """An error that was read before: a traceback repeats it."""
 _MAY_BE = re.compile(r"SIP_STATUS_|CallStatus|[3-6]\d\d|13\d{3}|21\d{3}|32\d{3}")
