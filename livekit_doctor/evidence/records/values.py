@@ -68,3 +68,8 @@ def equals_in(text: str) -> dict[str, object]:
             value = value[1:-1]
         values.setdefault(found["key"], value)
     return values
+
+
+def objects_in(value: object) -> list[dict[str, object]]:
+    """The objects of a list; none of anything else."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
