@@ -8,6 +8,10 @@ from msgspec import Struct, field
 
 from livekit_doctor.evidence.logs.needles import AROUND, Needles
 from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.evidence.records.component import with_ids
+from livekit_doctor.evidence.records.fields import normalised
+from livekit_doctor.evidence.records.reader import in_range
+from livekit_doctor.evidence.records.record import Record
 
 FIRST, LAST = 400, 600
 """Lines with an id of the call that are kept of one log: the first and the last ones."""
@@ -15,9 +19,13 @@ EACH = 12
 """Lines without an id that are kept of each message, before the call and after its beginning."""
 
 
+Made = Callable[[], LogLine]
+"""Makes a line into evidence: of many that are found few are kept, and only those are made."""
+
+
 class _Ring(Struct):
-    before: deque[LogLine] = field(default_factory=lambda: deque(maxlen=EACH))
-    after: list[LogLine] = field(default_factory=list)
+    before: deque[Made] = field(default_factory=lambda: deque(maxlen=EACH))
+    after: list[Made] = field(default_factory=list)
 
 
 class Kept(Struct):
@@ -28,11 +36,11 @@ class Kept(Struct):
     left_out: Counter[str] = field(default_factory=Counter)
     matched: int = 0
     _first: list[LogLine] = field(default_factory=list)
-    _last: deque[Callable[[], LogLine]] = field(default_factory=lambda: deque(maxlen=LAST))
+    _last: deque[Made] = field(default_factory=lambda: deque(maxlen=LAST))
     _rings: dict[tuple[str, bool], _Ring] = field(default_factory=dict)
 
-    def add(self, made: Callable[[], LogLine]) -> LogLine | None:
-        """Takes a line that has an id of the call. Of many, most are never made: None."""
+    def add(self, made: Made) -> LogLine | None:
+        """Takes a line that has an id of the call; None where it is not made yet."""
         self.matched += 1
         if len(self._first) < FIRST:
             self._first.append(made())
@@ -42,19 +50,26 @@ class Kept(Struct):
         self._last.append(made)
         return None
 
-    def add_without_id(self, message: str, line: LogLine) -> None:
+    def add_without_id(self, message: str, record: Record, made: Made) -> None:
         """Takes a line that was found by its message; those of the call's own agent or worker apart."""
-        agent, worker = line.fields.get("agent_name"), line.fields.get("worker_id")
-        own = (agent is not None and agent == self.needles.agent_name) or worker in self.needles.worker_ids
-        ring = self._rings.setdefault((message, own), _Ring())
-        if not self._has_begun(line.at):
+        ring = self._rings.setdefault((message, self._is_own(record)), _Ring())
+        at = in_range(record.at)
+        if not self._has_begun(at):
             if len(ring.before) == EACH:
                 self.left_out[message] += 1
-            ring.before.append(line)
-        elif len(ring.after) < EACH and not self._is_over(line.at):
-            ring.after.append(line)
+            ring.before.append(made)
+        elif len(ring.after) < EACH and not self._is_over(at):
+            ring.after.append(made)
         else:
             self.left_out[message] += 1
+
+    def _is_own(self, record: Record) -> bool:
+        """Whether it says that it is of the call's agent, or of its worker."""
+        if self.needles.agent_name is None and not self.needles.worker_ids:
+            return False
+        named = with_ids(normalised(record.fields, ("agent_name", "worker_id")), record.message)
+        agent, worker = named.get("agent_name"), named.get("worker_id")
+        return (agent is not None and agent == self.needles.agent_name) or worker in self.needles.worker_ids
 
     def _has_begun(self, at: datetime | None) -> bool:
         if self.needles.start is not None and at is not None:
@@ -69,5 +84,5 @@ class Kept(Struct):
         """All that are kept, in the order of the log."""
         kept = [*self._first, *(made() for made in self._last)]
         for ring in self._rings.values():
-            kept += (*ring.before, *ring.after)
+            kept += (made() for made in (*ring.before, *ring.after))
         return sorted(kept, key=lambda line: line.number)

@@ -1,6 +1,5 @@
 """What one log is: its span, its formats, and how much of it was understood, by the records that were looked at."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
@@ -19,7 +18,6 @@ RECORDS = 500
 """Records at the beginning and at the end of a log that are looked at; those that are found in between as well."""
 
 WEBHOOK = "webhook"
-_MAY_BE_WEBHOOK = re.compile(rb"[\"']?\bevent\b\W{1,8}(?:room|participant|track|agent_job|egress|ingress)_\w")
 
 
 class Sample(Struct):
@@ -59,7 +57,7 @@ class Sample(Struct):
     def begin(self, data: bytes) -> None:
         """Looks at the beginning of a log."""
         for number, window in windows(data):
-            at = self._look_at(window, number, data)
+            at = self._look_at(window, number)
             if at is not None and self.first_at is None:
                 self.first_at, self.zoned = at
             self._first_end = window.end
@@ -80,23 +78,23 @@ class Sample(Struct):
             counted = place
             if place < lowest and found:
                 break
-            at = self._look_at(window, lines, data) if place >= lowest else _time(window)
+            at = self._look_at(window, lines) if place >= lowest else _time(window)
             if at is not None and not found:
                 found = True
                 self.last_at, zoned = at
                 self.zoned = self.zoned and zoned
 
-    def take(self, window: Window, number: int, data: bytes) -> None:
+    def take(self, window: Window, number: int) -> None:
         """A record that was found by what was searched for."""
-        self._look_at(window, number, data)
+        self._look_at(window, number)
 
-    def _look_at(self, window: Window, number: int, data: bytes) -> tuple[datetime, bool] | None:
+    def _look_at(self, window: Window, number: int) -> tuple[datetime, bool] | None:
         if window.end - window.start > LONGEST_LINE or number in self._seen:
             return _time(window)
         self._seen.add(number)
-        if bodies := webhooks_in(window, data):
+        if window.webhooks:
             self.is_known = True
-            self.recognised[WEBHOOK] += bodies
+            self.recognised[WEBHOOK] += window.webhooks
             return _time(window)
         known = [(log, record) for record in window.records if (log := component(record, self.log))]
         for log, record in known:
@@ -105,7 +103,7 @@ class Sample(Struct):
             self.unnamed += not names_call(record)
         self.is_known = self.is_known or any(component(record) for _, record in known)
         if not known or not self.is_known:
-            for raw in data[window.start : window.end].split(b"\n"):
+            for raw in window.raw.split(b"\n"):
                 (self._of_others if known else self.unknown).add(raw.decode("utf-8", "replace"))
         return _time(window)
 
@@ -118,15 +116,6 @@ class Sample(Struct):
         self.formats.clear()
         self.first_at = self.last_at = None
         self.unknown = self._of_others.plus(self.unknown)
-
-
-def webhooks_in(window: Window, data: bytes) -> int:
-    """How many webhooks the lines of a window are: those are no lines of the component, wherever they were logged."""
-    if not _MAY_BE_WEBHOOK.search(data, window.start, window.end):
-        return 0
-    from livekit_doctor.evidence.pasted import webhooks
-
-    return webhooks.count(window.excerpt)
 
 
 def windows(data: bytes, most: int = RECORDS) -> Iterator[tuple[int, Window]]:

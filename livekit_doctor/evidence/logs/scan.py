@@ -13,14 +13,14 @@ from msgspec import structs
 from livekit_doctor.evidence.logs import messages, unnamed
 from livekit_doctor.evidence.logs.blocks import LONGEST_LINE, Block, Blocks
 from livekit_doctor.evidence.logs.kept import Kept
-from livekit_doctor.evidence.logs.needles import Needles, is_id, places_of, spellings
-from livekit_doctor.evidence.logs.sample import Sample, times, webhooks_in
+from livekit_doctor.evidence.logs.needles import Needles, holds, is_id, places_of, spellings
+from livekit_doctor.evidence.logs.sample import Sample, times
 from livekit_doctor.evidence.logs.source import LogSource
 from livekit_doctor.evidence.logs.windows import Window, begins_record, window_at
 from livekit_doctor.evidence.observations import LogFile, LogLine, Observation, Read, Sighting
 from livekit_doctor.evidence.pasted import api_errors
 from livekit_doctor.evidence.pasted.interface import Context, Recogniser
-from livekit_doctor.evidence.records import columns, shapes, tracebacks
+from livekit_doctor.evidence.records import columns, long_exports, shapes, tracebacks
 from livekit_doctor.evidence.records.component import component
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.fields import room_in
@@ -33,7 +33,7 @@ from livekit_doctor.settings import CallLogs
 _PEEKED = 1 << 16
 """Bytes at the beginning of a block in which its time is looked for."""
 
-NEARBY = 2
+NEARBY = 8
 """Blocks before and after one of the call that are searched for everything."""
 NEAR = timedelta(minutes=10)
 """Before and after the call."""
@@ -74,7 +74,7 @@ class Scan:
 
     def run(self, parts: Iterator[bytes], progress: Callable[[], None] = lambda: None) -> None:
         """Goes through the log. Raises what the stream raises; what was read until then is kept."""
-        blocks = Blocks(columns.in_parts(parts), begins_record)
+        blocks = Blocks(columns.in_parts(long_exports.in_parts(parts, LONGEST_LINE)), begins_record)
         last = Block(b"", 1)
         try:
             for block in blocks:
@@ -148,7 +148,7 @@ class Scan:
         """Whether the call is in this block, or not far from it."""
         if self._thorough:
             return True
-        if any(needle in block.data for needle in self._first_needles) or self._is_of_the_time(block):
+        if any(holds(block.data, needle) for needle in self._first_needles) or self._is_of_the_time(block):
             self._near_left = NEARBY
             return True
         self._near_left -= 1
@@ -189,7 +189,7 @@ class Scan:
                 self._skipped[TOO_LONG] += 1
                 continue
             known = set(self._spelt)
-            self._take(window, data, number)
+            self._take(window, number)
             for place in places_of(data, self._spelt.keys() - known, done):
                 heapq.heappush(places, place)
 
@@ -203,18 +203,17 @@ class Scan:
     def _needed(self) -> tuple[bytes, ...]:
         return messages.as_bytes((*self._messages.anywhere, *self._messages.nearby))
 
-    def _take(self, window: Window, data: bytes, number: int) -> None:
-        self.sample.take(window, number, data)
-        raw = data[window.start : window.end]
-        if webhooks_in(window, data):
-            self._take_webhooks(window, raw)
+    def _take(self, window: Window, number: int) -> None:
+        self.sample.take(window, number)
+        if window.webhooks:
+            self._take_webhooks(window)
             return
         for record in window.records or [self._unknown(window)]:
-            own = raw if len(window.records) < 2 else _spelt(record)
+            own = window.raw if len(window.records) < 2 else _spelt(record)
             self._take_record(record, own, window, number)
 
-    def _take_webhooks(self, window: Window, raw: bytes) -> None:
-        if not any(_is_word_in(spelt, raw) for spelt in self._spelt):
+    def _take_webhooks(self, window: Window) -> None:
+        if not any(_is_word_in(spelt, window.raw) for spelt in self._spelt):
             return
         from livekit_doctor.evidence.pasted import webhooks
 
@@ -230,7 +229,7 @@ class Scan:
     def _take_record(self, record: Record, raw: bytes, window: Window, number: int) -> None:
         found = {text for spelt, text in self._spelt.items() if _is_word_in(spelt, raw)}
         by_name_only = not found - set(self._names)
-        if by_name_only and not self._is_of_room(room_in(record.fields), found):
+        if found and by_name_only and not self._is_of_room(room_in(record.fields), found):
             found = set()
         message = self._messages.in_message(record.message)
         if (not found and message is None) or messages.is_chatter(record.message):
@@ -240,7 +239,7 @@ class Scan:
         log = self.source.log if log in (None, "app") else log
         made = partial(observed, record, log, self.source.name, number, self._read, by_id=bool(found))
         if not found:
-            self._kept.add_without_id(message or "", made())
+            self._kept.add_without_id(message or "", record, made)
         elif by_name_only and record.at and not self.needles.near(record.at, record.zoned):
             self._kept.left_out["too far from the time of the call"] += 1
         elif line := self._kept.add(made):
@@ -313,7 +312,7 @@ class Scan:
     def _check_end(self, data: bytes) -> None:
         last_line = data.rfind(b"\n") + 1
         if 0 < len(data) - last_line <= LONGEST_LINE:
-            line = strip(data[last_line:])
+            line = strip(data[last_line:].decode("utf-8", "replace"))
             if line.text.startswith("{") and shapes.read_json(line) is None:
                 self._skipped["half a JSON line at the end"] += 1
 

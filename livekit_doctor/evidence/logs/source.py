@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
+from livekit_doctor.evidence.logs.blocks import BLOCK
 from livekit_doctor.evidence.observations import Component
 from livekit_doctor.input_file import open_input, open_stdin
 
@@ -22,7 +23,6 @@ STDIN = "-"
 _GZIP = b"\x1f\x8b"
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
-_SIZE = 4 << 20
 
 
 class Unopenable(Exception):
@@ -85,7 +85,7 @@ class Stream:
         self._left = source.size
         self.position = 0
 
-    def parts(self, size: int = _SIZE) -> Iterator[bytes]:
+    def parts(self, size: int = BLOCK) -> Iterator[bytes]:
         """Raises OSError, and one of BROKEN_GZIP, for what can't be read on."""
         read: Callable[[int], bytes] = self.read
         start = read(size)

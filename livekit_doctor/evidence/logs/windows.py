@@ -1,6 +1,7 @@
 """From a place in a block of bytes to the record around it, which the one reader reads."""
 
 import re
+from functools import cached_property
 from itertools import pairwise
 
 from msgspec import Struct, field
@@ -14,22 +15,33 @@ from livekit_doctor.evidence.records.record import Record
 MOST_LINES = shapes.MOST_LINES
 _FEW_LINES = 12
 _MEMBER = re.compile(r"\s+\"[\w@.-]{1,60}\": ")
+_MAY_BE_WEBHOOK = re.compile(rb"[\"']?\bevent\b\W{1,8}(?:room|participant|track|agent_job|egress|ingress)_\w")
 _STARTS = 3
 """Beginnings before a line that are tried: an object of an export may have others inside."""
 
 
-class Window(Struct):
-    """The lines of one record, and where they begin and end in the block. An export in JSON may have several
-    `records` there; none where the lines are in no known shape."""
+class Window(Struct, dict=True):
+    """The lines of one record, and where they begin and end in the block, of which `raw` is this part. An export in
+    JSON may have several `records` there; none where the lines are in no known shape."""
 
     excerpt: Excerpt
     start: int
     end: int
+    raw: bytes
     records: list[Record] = field(default_factory=list)
 
     @property
     def record(self) -> Record | None:
         return self.records[0] if self.records else None
+
+    @cached_property
+    def webhooks(self) -> int:
+        """How many webhooks the lines are: those are no lines of the component, wherever they were logged."""
+        if not _MAY_BE_WEBHOOK.search(self.raw):
+            return 0
+        from livekit_doctor.evidence.pasted import webhooks
+
+        return webhooks.count(self.excerpt)
 
 
 def begins_record(raw: bytes) -> bool:
@@ -72,7 +84,8 @@ def _from(data: bytes, start: int) -> Window:
         last = placed[0].last if placed else excerpt.end_of(0)
         if len(ends) < most or (placed and last < most - 1):
             break
-    return Window(excerpt.head(last + 1), start, ends[last], [each.record for each in placed])
+    end = ends[last]
+    return Window(excerpt.head(last + 1), start, end, data[start:end], [each.record for each in placed])
 
 
 def _ends(data: bytes, start: int, most: int) -> list[int]:
@@ -96,10 +109,15 @@ def _whole_line(data: bytes, start: int, lowest: int) -> int:
         if start <= lowest:
             break
         before = _line_before(data, start)
-        if before < lowest or not strip(data[before:start]).goes_on:
+        if before < lowest or not _goes_on(data[before:start]):
             break
         start = before
     return start
+
+
+def _goes_on(raw: bytes) -> bool:
+    """Whether a container's mark in the line says so, in plain text or docker's JSON."""
+    return (b" P" in raw or b'"log"' in raw) and strip(raw.decode("utf-8", "replace")).goes_on
 
 
 def _line_before(data: bytes, start: int) -> int:

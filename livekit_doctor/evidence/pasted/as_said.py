@@ -4,7 +4,7 @@ protobuf leaves out the name of an enum value that it does not know, and what is
 value: a job in a state of a newer server would be pending.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TypeVar
 
 from google.protobuf.json_format import ParseDict
@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from livekit_doctor.evidence.livekit_api import dispatch_of, participant_of
 from livekit_doctor.evidence.observations import Dispatch, Job, Participant
 from livekit_doctor.evidence.records.fields import shortened
+from livekit_doctor.evidence.records.values import objects_in
 from livekit_doctor.redact import redact_text
 
 M = TypeVar("M", bound=Message)
@@ -28,7 +29,7 @@ def parsed(value: Mapping[str, object], message: type[M]) -> M:
 def dispatch(value: Mapping[str, object]) -> Dispatch:
     """An agent dispatch with its jobs."""
     found = dispatch_of(parsed(value, agent_dispatch.AgentDispatch))
-    jobs = list(_objects(_object(value, "state").get("jobs")))
+    jobs = objects_in(_object(value, "state").get("jobs"))
     return replace(
         found,
         restart_policy=name(value, "restart_policy") or found.restart_policy,
@@ -80,7 +81,3 @@ def _text(value: Mapping[str, object], key: str) -> str:
 def _object(value: Mapping[str, object], key: str) -> Mapping[str, object]:
     found = value.get(key)
     return found if isinstance(found, Mapping) else {}
-
-
-def _objects(value: object) -> Iterator[Mapping[str, object]]:
-    yield from (item for item in value if isinstance(item, Mapping)) if isinstance(value, list) else ()

@@ -5,7 +5,7 @@ A person may write the same of any call. So what stands in a sentence, or alone,
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from email.utils import parsedate_to_datetime
 from urllib.parse import unquote_plus
 
@@ -65,26 +65,56 @@ _MOST = 50
 def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
     """What is said in lines that are nothing else."""
     found = 0
-    others = _of_other_legs(excerpt)
-    own = (line.text for number, line in enumerate(excerpt.stripped) if number not in others)
+    pieces = list(_pieces(excerpt))
+    others = _of_other_legs(excerpt, pieces)
+    own = (text for number, _, text in pieces if number not in others)
     ends = {end["state"] for text in own if (end := _CALLBACK.search(text))}
-    for number, line in enumerate(excerpt.stripped):
-        if number in excerpt.taken or not _MAY_BE.search(line.text) or _OF_THE_API.search(line.text) or found >= _MOST:
+    for number, last, text in pieces:
+        if number in excerpt.taken or not _MAY_BE.search(text) or _OF_THE_API.search(text) or found >= _MOST:
             continue
-        after = excerpt.stripped[number + 1].text if number + 1 < len(excerpt.lines) else ""
-        result = (
-            _status(line.text, context) or _twilio(line.text, after, context) or _callback(line.text, context, ends)
-        )
+        after = excerpt.stripped[number + 1].text if last == number and number + 1 < len(excerpt.lines) else ""
+        result = _status(text, context) or _twilio(text, after, context) or _callback(text, context, ends)
         if result is not None:
             found += 1
-            last = number + (after.strip() != "" and result.message.endswith(after.strip()))
+            last += after.strip() != "" and result.message.endswith(after.strip())
             rang = result.message == NOBODY_ANSWERED
             if result.message == OWN_CANCEL:
-                result = structs.replace(result, took=_lasted(excerpt, line.text))
+                result = structs.replace(result, took=_lasted(excerpt, pieces, _whole(excerpt, number, last)))
             said: tuple[Observation, ...] = (result, *([_ringing(excerpt, number, context)] if rang else []))
             yield Found(KIND, number, last, () if number in others else said)
 
 
+_Piece = tuple[int, int, str]
+"""First and last line, and the text."""
+
+
+def _pieces(excerpt: Excerpt) -> Iterator[_Piece]:
+    """What can be read by itself: each line by itself, but the fields of a callback, of which each has a line
+    of its own, as one."""
+    number = 0
+    while number < len(excerpt.lines):
+        fields: dict[str, str] = {}
+        last = number
+        while last < len(excerpt.lines) and (pair := _PAIR_ALONE.match(excerpt.stripped[last].text)):
+            if pair["key"] in fields:
+                break  # the next callback
+            fields[pair["key"]] = pair["value"].strip(" \t\"',;|)]")
+            last += 1
+        if {"CallSid", "CallStatus"} <= fields.keys():
+            known = "&".join(f"{key}={fields[key]}" for key in _OF_CALLBACKS if fields.get(key))
+            yield number, last - 1, " ".join(filter(None, (known, fields.get("ErrorMessage"))))
+        else:
+            last = max(last, number + 1)
+            yield from ((each, each, excerpt.stripped[each].text) for each in range(number, last))
+        number = max(last, number + 1)
+
+
+_OF_CALLBACKS = ("CallSid", "Direction", "CallStatus", "SipResponseCode", "ErrorCode")
+_PAIR_ALONE = re.compile(
+    r"[\s\"'(\[>*|-]{0,12}(?P<key>[A-Z][A-Za-z0-9]{1,30})[\"'\]]?[ \t]{0,20}(?:=>|[:=\t,|])"
+    r"[ \t]{0,20}(?P<value>[^&\n]{0,300})$"
+)
+"""A field as programs and Twilio's console print it, one a line."""
 _OF_THE_API = re.compile(r"TwirpError|ServerError|SipCallError|twirp error")
 """An error that was read before: a traceback repeats it."""
 _MAY_BE = re.compile(r"SIP_STATUS_|CallStatus|hangup_cause|[3-6]\d\d|13\d{3}|21\d{3}|32\d{3}")
@@ -205,30 +235,35 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:
 _MAIL_TIME = re.compile(r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}")
 
 
-def _of_other_legs(excerpt: Excerpt) -> frozenset[int]:
-    """The lines of legs that do not say what became of the call. One by which it came in to the carrier is no other's:
-    what became of it, the one says that went on from there."""
-    lines: dict[str, list[int]] = {}
-    for number, line in enumerate(excerpt.stripped):
-        if number not in excerpt.taken and (found := _LEG.search(line.text)):
-            lines.setdefault(found["id"], []).append(number)
-    if len(lines) < 2:
+def _of_other_legs(excerpt: Excerpt, pieces: Sequence[_Piece]) -> frozenset[int]:
+    """The first lines of what legs are told in that do not say what became of the call. One by which it came in to the
+    carrier is no other's: what became of it, the one says that went on from there."""
+    told: dict[str, dict[int, str]] = {}
+    for number, last, _ in pieces:
+        whole = _whole(excerpt, number, last)
+        if number not in excerpt.taken and (found := _LEG.search(whole)):
+            told.setdefault(found["id"], {})[number] = whole
+    if len(told) < 2:
         return frozenset()
-    texts = {id: _decoded("\n".join(excerpt.stripped[place].text for place in lines[id])) for id in lines}
+    texts = {id: _decoded("\n".join(places.values())) for id, places in told.items()}
     dialled = {id: text for id, text in texts.items() if not _CAME_IN.search(text)} or texts
     times = {id: _seconds(text) for id, text in dialled.items()}
     dated = all(times.values())
-    legs = [_leg(id, text, times[id] if dated else lines[id]) for id, text in dialled.items()]
+    legs = [_leg(id, text, times[id] if dated else told[id]) for id, text in dialled.items()]
     one_number = len({found["number"] for text in dialled.values() if (found := _TO.search(text))}) < 2
     stand = {leg.id for leg in deciding(legs, in_order=dated and one_number)}
-    return frozenset(number for id, numbers in lines.items() if id not in stand for number in numbers)
+    return frozenset(number for id, places in told.items() if id not in stand for number in places)
 
 
-def _lasted(excerpt: Excerpt, text: str) -> float:
-    """For how many seconds the leg of this line is told of; 0 where that is not known."""
+def _whole(excerpt: Excerpt, first: int, last: int) -> str:
+    return "\n".join(line.text for line in excerpt.stripped[first : last + 1])
+
+
+def _lasted(excerpt: Excerpt, pieces: Sequence[_Piece], text: str) -> float:
+    """For how many seconds the leg that this tells of is told of; 0 where that is not known."""
     of_leg = _LEG.search(text)
-    lines = [line.text for line in excerpt.stripped if of_leg and of_leg[0] in line.text]
-    seconds = _seconds(_decoded("\n".join(lines)))
+    wholes = (_whole(excerpt, first, last) for first, last, _ in pieces)
+    seconds = _seconds(_decoded("\n".join(whole for whole in wholes if of_leg and of_leg["id"] in whole)))
     return max(seconds) - min(seconds) if seconds else 0.0
 
 

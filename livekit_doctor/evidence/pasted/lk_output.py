@@ -23,6 +23,8 @@ from livekit_doctor.evidence.observations import (
 from livekit_doctor.evidence.pasted import as_said
 from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.evidence.records.excerpt import Excerpt
+from livekit_doctor.evidence.records.printed import Cut
+from livekit_doctor.evidence.records.values import objects_in
 
 M = TypeVar("M", bound=Message)
 Values = Sequence[dict[str, object]]
@@ -33,7 +35,7 @@ MOST = 2_000
 
 def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
     """The answers, and single objects of them."""
-    for document in (*excerpt.documents, *excerpt.printed):
+    for document in excerpt.documents:
         if document.first in excerpt.taken:
             continue
         for kind, items, is_list in _answers(document.value):
@@ -57,22 +59,18 @@ def _answers(value: object) -> Iterator[tuple[str, Values, bool]]:
     if isinstance(value, dict) and not _OF_LOGS & value.keys():
         for key, kind in _KEYS.items():
             if isinstance(value.get(key), list):
-                items = _objects(value[key])
+                items = objects_in(value[key])
                 found = kind or (_kind(items[0]) if items else "")
                 if found and (items or kind) and all(_kind(item) == found for item in items):
-                    yield found, items, True
+                    yield found, items, not isinstance(value[key], Cut)
                     return
         if _kind(value):
             yield _kind(value), [value], False
     elif isinstance(value, list):
-        items = _objects(value)
+        items = objects_in(value)
         kind = _kind(items[0]) if items else ""
         if kind and all(_kind(item) == kind for item in items):
-            yield kind, items, kind == DISPATCH
-
-
-def _objects(value: object) -> list[dict[str, object]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+            yield kind, items, kind == DISPATCH and not isinstance(value, Cut)
 
 
 ROOM, PARTICIPANT, DISPATCH = "room", "participant", "agent dispatch"

@@ -26,7 +26,7 @@ _DEEPEST = 4
 
 def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
     """The bodies, alone or in an array, or under a key such as "body"."""
-    for document in (*excerpt.documents, *excerpt.printed):
+    for document in excerpt.documents:
         if events := _events_of(document):
             logged = excerpt.time_of(document)
             sightings = tuple(filter(None, (sighting(event, context.read, logged) for event in events)))
@@ -35,7 +35,7 @@ def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
 
 def count(excerpt: Excerpt) -> int:
     """How many bodies there are."""
-    return sum(len(_events_of(document)) for document in (*excerpt.documents, *excerpt.printed))
+    return sum(len(_events_of(document)) for document in excerpt.documents)
 
 
 def _events_of(document: Document) -> list[dict[str, object]]:

@@ -191,7 +191,7 @@ def names_call(record: Record) -> bool:
     """Whether the record names the call that it is of: a room, or an id that no other call has."""
     if room_in(record.fields):
         return True
-    return not _OF_CALL.isdisjoint(with_ids(normalised(record.fields), record.message))
+    return not _OF_CALL.isdisjoint(with_ids(normalised(record.fields, _OF_CALL), record.message))
 
 
 def ids_in(text: str) -> Iterator[tuple[str, str]]:

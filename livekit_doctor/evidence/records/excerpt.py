@@ -8,11 +8,13 @@ from datetime import datetime
 from functools import cached_property
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from livekit_doctor.evidence.records import columns, exports, shapes
 from livekit_doctor.evidence.records.fields import shortened
 from livekit_doctor.evidence.records.lines import GONE, Line, strip, without_colours
-from livekit_doctor.evidence.records.values import decoded, json_at, object_at
+from livekit_doctor.evidence.records.printed import is_whole, printed_at
+from livekit_doctor.evidence.records.values import decoded, json_at
 from livekit_doctor.evidence.records.wraps import glues, joined, unwrapped
 from livekit_doctor.redact import redact_text
 
@@ -32,8 +34,12 @@ _LIKE_A_LOG = re.compile(
     r"\d{1,2}:\d\d:\d\d|\b(?:DEBUG|INFO|WARN|WARNING|ERROR|FATAL|CRITICAL)\b|^\s*[\[{]|\"\w+\": ?|[\w.]=[\"'\w{]"
     r"|Traceback \(most|^\s+(?:at \S|File \")|\w(?:Error|Exception)\b|\|\s*[\[{]"
 )
-_PRINTED = re.compile(r"(?:(?<=[\s:(])|^)(?:[A-Za-z_$][\w$]*(?: \[\w+\])? )?\{(?=\s*$| ?['\"]?\w+['\"]?: )")
-"""What opens an object, alone or behind the name of its class."""
+_PRINTED = re.compile(
+    r"(?:(?<=[\s:(])|^)(?:<ref \*\d+> )?(?:(?:[A-Za-z_$][\w$.]*|\[\w+: null prototype\])?(?:\(\d+\))?(?: \[\w+\])? )?"
+    r"(?:\{(?=\s*$| ?(?:['\"]?[\w$.-]+['\"]?|\[\w+\]): | ?['\"][^'\"]{1,100}['\"] => )"
+    r"|\[(?=\s*$| ?(?:<ref \*\d+> )?(?:[A-Za-z_$][\w$.]* )?\{))"
+)
+"""What opens an object, or a list of some, alone or behind the name of its class."""
 _MOST_PRINTED = 200
 """Lines of one such object."""
 
@@ -105,7 +111,7 @@ class Excerpt(Struct, dict=True):
 
     def unfolded(self, *, every: bool = False) -> "Excerpt":
         """The same with each entry of a JSON export in a line of its own, and on request every other JSON in one."""
-        documents = {document.first: document for document in self._outermost}
+        documents = {document.first: document for document in (*self._outermost, *self._printed)}
         lines: list[str] = []
         gone: set[int] = set()
         numbers: list[int] = []
@@ -136,7 +142,9 @@ class Excerpt(Struct, dict=True):
             return []
         entries = exports.entries(document.value)
         rest = exports.one_behind_the_other(document.rest) if "{" in document.rest and not named else []
-        if not (entries or rest or (every and document.last > number and not document.label)):
+        if not (
+            entries or rest or (every and document.last > number and not document.label and is_whole(document.value))
+        ):
             return []
         values: Sequence[object] = entries or [document.value]
         found = [line for entry in values for line in exports.line_of(entry)]
@@ -161,7 +169,7 @@ class Excerpt(Struct, dict=True):
         for number in range(len(lines) - 1, 0, -1):
             before = lines[number - 1]
             if before.goes_on and lines[number].text != GONE:
-                before.text = without_colours(before.text + lines[number].text)
+                lines[number - 1] = replace(before, text=without_colours(before.text + lines[number].text))
                 lines[number] = Line(GONE)
         return tuple(lines)
 
@@ -189,34 +197,33 @@ class Excerpt(Struct, dict=True):
 
     @cached_property
     def documents(self) -> tuple[Document, ...]:
-        """The JSON in the text, outermost first, also such as goes over several lines or was wrapped, and what is JSON
-        in the strings of another."""
-        return tuple(each for document in self._outermost for each in (document, *_inside(document)))
+        """The JSON in the text, outermost first, also such as goes over several lines or was wrapped, what JavaScript's
+        console or Python printed in its place, and what is JSON in the strings of another."""
+        return tuple(each for document in (*self._outermost, *self._printed) for each in (document, *_inside(document)))
 
     @cached_property
     def _outermost(self) -> tuple[Document, ...]:
         return tuple(self._documents())
 
     @cached_property
-    def printed(self) -> tuple[Document, ...]:
-        """The objects that JavaScript's console or Python printed, which are no JSON, each at the end of a line."""
-        begun = {number for document in self.documents for number in range(document.first, document.last + 1)}
-        return tuple(self._printed(begun))
-
-    def _printed(self, begun: set[int]) -> Iterator[Document]:
+    def _printed(self) -> tuple[Document, ...]:
+        """The objects that are no JSON, each at the end of a line."""
+        begun = {number for document in self._outermost for number in range(document.first, document.last + 1)}
+        found: list[Document] = []
         number, spent = 0, 0
         while number < len(self.bodies) and spent < _BUDGET:
-            line, last = self.bodies[number], number
-            opened = _PRINTED.search(line) if number not in begun and "{" in line else None
+            line = self.bodies[number]
+            opened = _PRINTED.search(line) if number not in begun and ("{" in line or "[" in line) else None
             if opened is not None:
-                place = opened.end() - 1
                 text = "\n".join((line, *self.bodies[number + 1 : number + _MOST_PRINTED]))
-                spent += len(text)
-                found = object_at(text, place)
-                if found is not None:
-                    last = number + text.count("\n", 0, found[1])
-                    yield Document(number, last, found[0], line[: opened.start()].strip())
-            number = last + 1
+                read = printed_at(text, opened.start())
+                spent += read[1] if read is not None else len(text)
+                if read is not None:
+                    last = number + text.count("\n", 0, read[1])
+                    found.append(Document(number, last, read[0], line[: opened.start()].strip()))
+                    number = last
+            number += 1
+        return tuple(found)
 
     @cached_property
     def _by_first(self) -> dict[int, Document]:

@@ -78,15 +78,16 @@ def _of_list(items: list[object]) -> list[Entry]:
         return [*texts] if any(shapes.begins(text) or has_id(text) for text in texts) else []
     if not any(isinstance(item, dict | list) for item in items):
         return []
-    return [entry for item in items for entry in _of_item(item, 0)]
+    return [entry for item in items for entry in of_item(item)]
 
 
-def _of_item(item: object, depth: int) -> list[Entry]:
+def of_item(item: object, depth: int = 0) -> list[Entry]:
     """The entries that an item of a list is: itself, or those in it."""
     if isinstance(item, list):
         return _of_list(item) or [json.dumps(item, ensure_ascii=False)]
     if isinstance(item, dict):
-        return _of_object(item, depth) or [item]
+        holds = any(type(value) in (dict, list) for value in item.values())
+        return (holds and _of_object(item, depth)) or [item]
     return [item if isinstance(item, str) else json.dumps(item)]
 
 
@@ -104,14 +105,19 @@ def _of_object(value: dict[str, object], depth: int) -> list[Entry]:
     elif isinstance(inner, list) and of_pairs(inner):
         found = [of_pairs(inner)]
     else:
-        found = [entry for item in _items(inner) for entry in _of_item(item, depth + 1)]
+        found = [entry for item in _items(inner) for entry in of_item(item, depth + 1)]
     if not found or (depth == 0 and not any(map(_is_entry, found))):
         return []
     beside: dict[str, object] = {name: other for name, other in value.items() if name != key}
-    return [*found, beside] if _may_say(beside) else found
+    return [*found, beside] if may_say(beside) else found
 
 
-def _may_say(beside: dict[str, object]) -> bool:
+def may_hold(key: str, depth: int) -> bool:
+    """Whether hosts put entries under this key, so deep in an export."""
+    return key in _LISTS and depth < _DEEPEST
+
+
+def may_say(beside: dict[str, object]) -> bool:
     """Whether what an export has beside its entries may be of a call, and no count or page of it."""
     named = room_in(beside) or not _SAYING.isdisjoint(beside)
     return bool(named) or has_id(json.dumps(beside, default=str))

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from functools import lru_cache
 
 from livekit_doctor.redact import printable, redact_json, redact_text, redact_values
@@ -82,11 +82,12 @@ _PRINTED_JOB = re.compile(r'id: "AJ_\w+"\s')
 _SNAKE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 
 
-def normalised(fields: Mapping[str, object]) -> dict[str, str]:
-    """The fields that are no bigger than a few words each; of two with one name the first."""
+def normalised(fields: Mapping[str, object], only: Container[str] | None = None) -> dict[str, str]:
+    """The fields that are no bigger than a few words each, or those of these names `only`; of two with one name the
+    first."""
     kept: dict[str, str] = {}
     for name, value in _named(fields):
-        if value in (None, "", _UNRESOLVED) or len(kept) >= MOST:
+        if (only is not None and name not in only) or value in (None, "", _UNRESOLVED) or len(kept) >= MOST:
             continue
         text = _text(_without_secret(name, value))
         if text:

@@ -15,7 +15,7 @@ _TIME = re.compile(
     r"|(?P<email>\d\d/[A-Z][a-z]{2}/\d{4}[ :]\d\d:\d\d:\d\d(?: [+-]\d{4})?)"
     r"|(?P<epoch>1[5-9]\d{8}\.\d{1,9}|1[5-9]\d{11})(?=[\s\]|,])"
     r"|(?:(?:[A-Z][a-z]{2},? )?[A-Z][a-z]{2} [ \d]?\d(?:,? \d{4})?,? |\d{1,2}[/.-]\d{1,2}[/.-](?:\d{4}|\d\d),? )?"
-    r"(?P<day>\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?[AP]M\b)?|\d{1,2}:\d\d:\d\d ?[AP]M\b)(?![\w:])"
+    r"(?P<day>\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?[AP]M\b)?|\d{1,2}:\d\d:\d\d ?[AP]M\b)(?: (?:UTC|GMT)\b)?(?![\w:])"
 )
 _LEVEL = re.compile(
     r"(?P<upper>TRACE|VERBOSE|DEBUG|DEV|LOG|[Il1]NFO(?:RMATION)?|NOTICE|SUCCESS|WARN(?:ING)?|ERR(?:OR)?|SEVERE|D?PANIC"
@@ -25,7 +25,7 @@ _LEVEL = re.compile(
 _CALLER = re.compile(r"(?:[\w./@<>-]+\.(?:go|py|[cm]?[jt]sx?|rs):\d+(?::\d+)?)(?=[\s\])|:,-]|$)")
 _LOGURU = re.compile(r"(?P<logger>[A-Za-z_<][\w.<>-]*):[\w.<>]+:\d+(?= - |\s*\|)")
 _PROCESS = re.compile(
-    r"pid[=: ]{1,2}\d{1,8}\b|#?\d{1,8}(?=[\])]|\s*\||\s+-{1,3}\s)"
+    r"pid[=: ]{1,2}\d{1,8}\b|#?\d{1,8}(?=[\])]|\s*\||\s+-{1,3}\s)|(?:[\w.@-]{1,60}/)?\d{1,8}(?: on [\w.-]{1,80})?(?=\))"
     r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
     r"|(?:Main|Fork|Spawn|Dummy|Pool|Thread|Worker|Process|asyncio)[\w.-]*(?:Thread|Process|Worker|_?-?\d+)\b"
 )

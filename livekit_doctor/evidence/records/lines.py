@@ -4,8 +4,11 @@ containers and hosts put before each line."""
 import html
 import json
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import lru_cache
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -80,6 +83,8 @@ _PREFIXES = tuple(
     )
 )
 _MOST = 4
+_USUAL = 4_000
+"""Characters of a line."""
 
 
 class Line(Struct):
@@ -92,6 +97,17 @@ class Line(Struct):
     time_of_day: str = ""
 
 
+T = TypeVar("T")
+
+
+def _remembered(read: Callable[[str], T]) -> Callable[[str], T]:
+    """To find where a record begins and ends, its lines are looked at several times: those of usual length are
+    remembered for a while."""
+    last = lru_cache(maxsize=256)(read)
+    return lambda raw: last(raw) if len(raw) < _USUAL else read(raw)
+
+
+@_remembered
 def cleaned(raw: str) -> str:
     """One line without quote marks, bullets, entities, smart quotes and fences around it."""
     if raw == GONE:
@@ -128,7 +144,7 @@ def quote_depth(raw: str) -> int:
 
 
 def _without_fence(text: str) -> str:
-    if not any(mark in text for mark in ("`", "~~~", "{code", "{noformat", "{quote", "<")):
+    if not ("`" in text or "~~~" in text or "{code" in text or "{noformat" in text or "{quote" in text or "<" in text):
         return text
     if _NAMED_FENCE.match(text):
         return ""
@@ -137,12 +153,12 @@ def _without_fence(text: str) -> str:
     return text[1:-1] if len(text) > 2 and text[0] == "`" and text[-1] == "`" else text
 
 
-def strip(raw: str | bytes) -> Line:
+@_remembered
+def strip(raw: str) -> Line:
     """The line without line end, colours, prefixes, and the JSON that docker wraps around it."""
-    text = raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
-    if text == GONE:
+    if raw == GONE:
         return Line(GONE)
-    text = text.rstrip("\r\n").replace("\0", "").lstrip("\r")
+    text = raw.rstrip("\r\n").replace("\0", "").lstrip("\r")
     line = Line(without_colours(text))
     for _ in range(_MOST):
         before = line.text

@@ -18,9 +18,10 @@ from livekit_doctor.evidence.records.component import from_known_words, has_id, 
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.fields import normalised, shortened
 from livekit_doctor.evidence.records.lines import GONE, Line
+from livekit_doctor.evidence.records.printed import object_at
 from livekit_doctor.evidence.records.record import Record
 from livekit_doctor.evidence.records.shapes import google_yaml, sentry, spans
-from livekit_doctor.evidence.records.values import json_in, object_at
+from livekit_doctor.evidence.records.values import json_in
 from livekit_doctor.evidence.records.wraps import glues, joined
 from livekit_doctor.redact import redact_text
 
@@ -228,7 +229,7 @@ def observed(record: Record, log: Component, name: str, number: int, read: Read,
         log=log,
         file=name,
         number=number,
-        at=_in_range(record.at),
+        at=in_range(record.at),
         zoned=record.zoned,
         level=record.level,
         logger=redact_text(record.logger) or (_AGENTS if log == "worker" and says_worker(message) else ""),
@@ -239,6 +240,6 @@ def observed(record: Record, log: Component, name: str, number: int, read: Read,
     )
 
 
-def _in_range(at: datetime | None) -> datetime | None:
+def in_range(at: datetime | None) -> datetime | None:
     """Nothing for a time at the ends of the calendar, of which ages can't be taken."""
     return at if at is not None and 1990 < at.year < 2200 else None

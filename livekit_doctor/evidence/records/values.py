@@ -1,11 +1,8 @@
-"""Values as programs print them: JSON, also cut off or escaped, objects as JavaScript's console and Python print them,
-and key=value."""
+"""Values as programs print them: JSON, also cut off or escaped, and key=value."""
 
 import json
 import re
 from contextlib import suppress
-
-from msgspec import Struct
 
 _PAIR = re.compile(r'"([A-Za-z_@][\w.@-]{0,60})":\s*("(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?|true|false)')
 _EQUALS = re.compile(
@@ -13,19 +10,8 @@ _EQUALS = re.compile(
     r"(?P<value>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s,\"')}]*)"
 )
 
-_SPACE = re.compile(r"[\s,]*")
-_KEY = re.compile(r"(?:\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|([A-Za-z_$][\w$.-]*)|\[([\w$.()]+)\])\s*:\s*")
-_STRING = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|`((?:[^`\\]|\\.)*)`")
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?n?(?![\w.])")
-_NAMED = re.compile(r"(?:<ref \*\d+> )?[A-Za-z_$][\w$.]*(?:\(\d+\))?(?: \[[\w ]+\])?\s*(?=[{\[])")
-_ELIDED = re.compile(r"\[[A-Z]\w*\]|\.\.\. \d+ more items?")
-"""What Node prints in place of what lies too deep, such as [Object]."""
-_WORD = re.compile(r"[^,}\]\n]+")
-_WORDS: dict[str, object] = {"true": True, "True": True, "false": False, "False": False}
-_DEEPEST = 12
 _LONGEST = 60_000
 """Characters of an object that are read."""
-
 
 _DECODER = json.JSONDecoder(strict=False)
 
@@ -33,7 +19,7 @@ _DECODER = json.JSONDecoder(strict=False)
 def json_in(text: str) -> object | None:
     """What JSON says; None for none, for null, and for what is no JSON."""
     try:
-        return json.loads(text, strict=False)  # type: ignore[no-any-return]
+        return _DECODER.decode(text)  # type: ignore[no-any-return]
     except (ValueError, RecursionError):
         return None
 
@@ -84,92 +70,6 @@ def equals_in(text: str) -> dict[str, object]:
     return values
 
 
-def object_at(text: str, start: int) -> tuple[dict[str, object], int] | None:
-    """The object that begins at a brace, as JavaScript's console or Python prints it, and where it ends."""
-    found = _Objects(text[: start + _LONGEST], start)
-    try:
-        value = found.value(0)
-    except (_Broken, RecursionError):
-        return None
-    return (value, found.place) if isinstance(value, dict) and value else None
-
-
-class _Broken(Exception):
-    """No such object begins there."""
-
-
-class _Objects(Struct):
-    """Reads forward from a place in a text. What can be no value is kept as the word that stands there."""
-
-    text: str
-    place: int
-
-    def value(self, depth: int) -> object:
-        if depth > _DEEPEST:
-            raise _Broken
-        if named := _NAMED.match(self.text, self.place):
-            self.place = named.end()
-        char = self.text[self.place : self.place + 1]
-        if char == "{":
-            return self._object(depth)
-        if char == "[":
-            return self._array(depth)
-        return self._scalar()
-
-    def _object(self, depth: int) -> dict[str, object]:
-        values: dict[str, object] = {}
-        self._past(1)
-        while self._char != "}":
-            key = _KEY.match(self.text, self.place)
-            if key is not None:
-                self.place = key.end()
-                values[next(part for part in key.groups() if part is not None)] = self.value(depth + 1)
-            elif self.text.startswith(("...", "…"), self.place):
-                self._word()
-            else:
-                raise _Broken
-            self._past(0)
-        self.place += 1
-        return values
-
-    def _array(self, depth: int) -> list[object]:
-        values: list[object] = []
-        self._past(1)
-        while self._char != "]":
-            if elided := _ELIDED.match(self.text, self.place):
-                self.place = elided.end()
-                self._past(0)
-                continue
-            values.append(self.value(depth + 1))
-            self._past(0)
-        self.place += 1
-        return values
-
-    def _scalar(self) -> object:
-        if found := _STRING.match(self.text, self.place):
-            self.place = found.end()
-            return next(part for part in found.groups() if part is not None)
-        if found := _NUMBER.match(self.text, self.place):
-            self.place = found.end()
-            number = found[0].rstrip("n")
-            return int(number) if number.lstrip("-").isdigit() and len(number) < 20 else number
-        word = self._word()
-        return _WORDS.get(word, None if word in ("null", "None", "undefined") else word)
-
-    @property
-    def _char(self) -> str:
-        char = self.text[self.place : self.place + 1]
-        if not char:
-            raise _Broken
-        return char
-
-    def _past(self, count: int) -> None:
-        found = _SPACE.match(self.text, self.place + count)
-        self.place = found.end() if found else self.place + count
-
-    def _word(self) -> str:
-        found = _WORD.match(self.text, self.place)
-        if found is None:
-            raise _Broken
-        self.place = found.end()
-        return found[0].strip()
+def objects_in(value: object) -> list[dict[str, object]]:
+    """The objects of a list; none of anything else."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -29,6 +29,8 @@ def unwrapped(raw: Sequence[str]) -> list[str]:
     A record is put together whose lines but the last are all of one length. Where that is a single one, no
     line is longer, and there are more of that length, or it is usual.
     """
+    if len(raw) == 1:
+        return [cleaned(raw[0])]
     depths = [quote_depth(line) for line in raw]
     lines = _with_whole_tables([cleaned(line) for line in raw])
     runs = list(_runs(lines))

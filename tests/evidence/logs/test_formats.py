@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from livekit_doctor.evidence.observations import LogLine
 from tests.evidence.logs.support import (
     AT,
     DATA,
@@ -20,6 +21,7 @@ from tests.evidence.logs.support import (
     zap_console,
     zap_json,
 )
+from tests.evidence.pasted.samples import reading
 
 CALL = Ids(4711)
 RUNTIME_AT = "2026-11-23T21:25:22.005123456Z"
@@ -280,6 +282,60 @@ def test_real_node_worker_in_development() -> None:
     assert raised.at is None
     (registered,) = (line for line in found.lines if line.message == "registered worker")
     assert registered.fields["worker_id"] == "AW_VyUYK8spkmiV"
+
+
+HEADS = [
+    *("[21:08:51.595] INFO (1234): ", "[21:08:51.595] INFO: ", "[21:08:51.595] INFO (agents/1234): "),
+    *("[21:08:51.595] INFO (1234 on host): ", "[21:08:51 UTC] INFO (1234): ", "[9:08:51 PM] INFO (1234): "),
+    *("[2026-11-23 21:08:51.595 +0000] INFO (1234): ", "[2026-11-23T21:08:51.595Z] INFO (agents/77 on host): "),
+    *("[1795468131595] INFO  (1234 on host): ", "[11/23/2026, 9:08:51 PM] INFO (1234): ", "[21:08:51] INFO (1): "),
+    *("INFO (1234): ", "INFO: ", "INFO [21:08:51.595] (1234): ", "21:08:51.595 INFO (1234): "),
+]
+PRETTY = """\
+{head}registered worker
+    version: "1.9.0"
+    id: "AW_VyUYK8spkmiV"
+{head}received job request
+    version: "1.9.0"
+    jobId: "{job}"
+    room: "{room}"
+{head}launching a child
+{head}job started {{"jobID":"{job}"}}
+    job: {{
+      "id": "{job}",
+      "room": {{
+        "name": "{room}"
+      }}
+    }}
+{head}error in entry function
+    jobID: "{job}"
+    err: {{
+      "type": "TypeError",
+      "message": "x is not a function",
+      "stack":
+          TypeError: x is not a function
+              at entry (/app/agent.js:10:5)
+    }}
+{head}shutting down
+    reason: "done"
+    jobID: "{job}"
+"""
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("indent", ["    ", "  "])
+@pytest.mark.parametrize("option", [True, False])
+def test_fields_below_whichever_head_of_pino(head: str, indent: str, option: bool, tmp_path: Path) -> None:
+    text = PRETTY.format(head=head, job=CALL.job_id, room=CALL.room).replace("    ", indent)
+    found = read_text(tmp_path, text, rooms=(CALL.room,)).lines if option else reading(text).observations
+    said = {line.message: line for line in found if isinstance(line, LogLine)}
+    own = ("received job request", "job started", "error in entry function", "shutting down")
+    assert [said[message].fields["job_id"] for message in own] == [CALL.job_id] * 4
+    assert said["received job request"].fields["room"] == said["job started"].fields["room"] == CALL.room
+    assert said["registered worker"].fields["worker_id"] == "AW_VyUYK8spkmiV"
+    assert said["error in entry function"].fields["error"] == "x is not a function"
+    assert "at entry (/app/agent.js:10:5)" in said["error in entry function"].traceback
+    assert said["shutting down"].fields["reason"] == "done"
 
 
 def test_node_crash_with_pinos_own_error_key(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """What carriers say without LiveKit's words around it, each with the smallest evidence and the nearest of none."""
 
+import json
+from collections.abc import Callable
+
 import pytest
 
 from livekit_doctor.catalogue import get, render_fix
@@ -7,6 +10,7 @@ from livekit_doctor.diagnosis.result import Verdict
 from livekit_doctor.flow import Status, Step
 from tests.diagnosis.factories import status
 from tests.each import each
+from tests.evidence.pasted.console import inspect
 from tests.evidence.pasted.samples import in_chat, pasted, quoted, recognised
 
 INVITE = "INVITE sip:+15555550123@198.51.100.7 SIP/2.0"
@@ -234,6 +238,37 @@ def test_how_a_call_ended_by_twilios_callback(state: str, is_said: list[tuple[st
     assert recognised(text)["lines"] == 0
     answered = status(pasted(text), Step.SIP_ANSWERED) is Status.OK
     assert answered == (not is_said)
+
+
+LAYOUTS: dict[str, Callable[[dict[str, str]], str]] = {
+    "fields": lambda form: "\n".join(f"{key}: {value}" for key, value in form.items()),
+    "in columns": lambda form: "\n".join(f"{key:<18}: {value}" for key, value in form.items()),
+    "a form": lambda form: "\n".join(f"{key}={value}" for key, value in form.items()),
+    "with tabs": lambda form: "\n".join(f"{key}\t{value}" for key, value in form.items()),
+    "bullets": lambda form: "\n".join(f"- {key}: {value}" for key, value in form.items()),
+    "JSON": lambda form: json.dumps(form, indent=2),
+    "Node": lambda form: inspect(form).replace("{", "[Object: null prototype] {", 1),
+    "Python": lambda form: "ImmutableMultiDict([" + ",\n".join(f"({item!r})" for item in form.items()) + "])",
+    "PHP": lambda form: "Array\n(\n" + "\n".join(f"    [{key}] => {value}" for key, value in form.items()) + "\n)",
+    "Ruby": lambda form: "{" + ",\n ".join(f'"{key}"=>"{value}"' for key, value in form.items()) + "}",
+    "below a line of a log": lambda form: "\n".join(
+        ("2026-11-23 21:08:51,595 INFO app - callback", *(f"    {key}: {value}" for key, value in form.items()))
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(
+    "state",
+    ["completed", "busy", "no-answer", "failed&SipResponseCode=404", "failed&SipResponseCode=503&ErrorCode=32009"],
+)
+def test_a_callback_whose_fields_have_a_line_each_is_one(layout: str, state: str) -> None:
+    fields = f"From=+15555550100&To=+15555550123&{CALLBACK.format(state)}&Timestamp=Mon, 23 Nov 2026 21:08:51 +0000"
+    form = dict(part.split("=", 1) for part in fields.split("&"))
+    text = LAYOUTS[layout](form)
+    assert codes(text) == codes(fields)
+    assert recognised(text)["carrier's answer"] == 1
+    assert status(pasted(text), Step.SIP_ANSWERED) is status(pasted(fields), Step.SIP_ANSWERED)
 
 
 def test_callbacks_of_several_calls() -> None:

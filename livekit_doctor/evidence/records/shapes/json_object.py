@@ -5,7 +5,6 @@ livekit-server and livekit-sip: {"level": "info", "ts": 1795468077.73, "msg": ..
 """
 
 import re
-from collections.abc import Iterator
 from datetime import datetime
 
 from livekit_doctor.evidence.records.fields import of_call
@@ -43,6 +42,7 @@ _OTHERS = (
     *("code.file.path", "code.function.name", "code.line.number"),
 )
 """Keys that say nothing of a call."""
+_NO_FIELDS = frozenset({*_OTHERS, *_TRACEBACKS, *_TIMES})
 _INSIDE = ("extra", "fields", "context", "extra_fields", "attributes", "labels", "properties", "customDimensions")
 """Objects in which some formatters put a record's own fields."""
 
@@ -55,16 +55,15 @@ def read(values: dict[str, object]) -> Record | None:
         return None
     time, level_key, logger = keys
     name, by = _format(values, key)
-    fields = {
-        name: value
-        for name, value in _flat(values)
-        if name not in (key, time, level_key, logger, *_OTHERS, *_TRACEBACKS) and name not in _TIMES
-    }
+    flat = _flat(values)
+    fields = {name: value for name, value in flat.items() if name not in _NO_FIELDS}
+    for said in (key, level_key, logger):
+        fields.pop(said, None)
     at, zoned, time_of_day = _moment(values, time)
     message, more = _said(str(values[key])) if by != "go" else (str(values[key]), {})
     fields |= {name: value for name, value in more.items() if name not in fields}
     # livekit-agents for Python has a "stack" that nothing raised.
-    raised = (value for name, value in _flat(values) if name in _TRACEBACKS and isinstance(value, str))
+    raised = (value for name, value in flat.items() if name in _TRACEBACKS and isinstance(value, str))
     traceback = next((text for text in raised if _RAISED.search(text)), "")
     return Record(
         format=name,
@@ -122,12 +121,13 @@ def _moment(values: dict[str, object], key: str) -> tuple[datetime | None, bool,
     return None, True, text if text[:2].isdigit() and text[2:3] == ":" and len(text) < 20 else ""
 
 
-def _flat(values: dict[str, object]) -> Iterator[tuple[str, object]]:
-    yield from values.items()
+def _flat(values: dict[str, object]) -> dict[str, object]:
+    flat = dict(values)
     for name in _INSIDE:
         inner = values.get(name)
         if isinstance(inner, dict):
-            yield from ((str(key), value) for key, value in inner.items() if key not in values)
+            flat |= {str(key): value for key, value in inner.items() if key not in values}
+    return flat
 
 
 def _error(fields: dict[str, object]) -> str:

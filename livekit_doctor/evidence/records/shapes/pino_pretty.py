@@ -1,4 +1,5 @@
-"""livekit-agents for Node, `dev`: pino-pretty, the fields indented below.
+"""livekit-agents for Node, `dev`: pino-pretty, the fields indented below. Its head is as the team has set it; the
+fields below any head are read so.
 
 [21:08:51.595] INFO (1234): registered worker
     version: "1.9.0"
@@ -10,7 +11,8 @@
 import re
 import textwrap
 
-from livekit_doctor.evidence.records.values import json_in, object_at
+from livekit_doctor.evidence.records.printed import object_at
+from livekit_doctor.evidence.records.values import json_in
 
 NAME = "livekit-agents Node text"
 
@@ -21,6 +23,11 @@ _MESSAGE = re.compile(r'"message": "((?:[^"\\]|\\.)*)"')
 
 def is_head(text: str, start: int) -> bool:
     return _HEAD.match(text, start) is not None
+
+
+def has_fields(lines: list[str]) -> bool:
+    """Whether the lines below a head are its fields."""
+    return bool(lines) and _FIELD.match(lines[0]) is not None
 
 
 def fields_of(lines: list[str], fields: dict[str, object]) -> str:

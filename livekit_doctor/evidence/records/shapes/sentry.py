@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from livekit_doctor.evidence.records import tracebacks
 from livekit_doctor.evidence.records.record import Record, level
 from livekit_doctor.evidence.records.times import moment
+from livekit_doctor.evidence.records.values import objects_in
 
 NAME = "Sentry event"
 
@@ -22,7 +23,7 @@ def may_be(line: str) -> bool:
 
 def read(value: object) -> list[Record]:
     """The records of an event, oldest first; none for other JSON."""
-    events = [value] if isinstance(value, dict) else _objects(value)
+    events = [value] if isinstance(value, dict) else objects_in(value)
     return [record for event in events if _is_event(event) for record in _of_event(event)]
 
 
@@ -69,10 +70,10 @@ def _crumb(crumb: Mapping[str, object]) -> Record:
 def _values(event: Mapping[str, object], kind: str) -> list[dict[str, object]]:
     """What an event has of a kind: a list, one under "values", or an entry of the web API's."""
     own = event.get(kind)
-    for entry in _objects(event.get("entries")):
+    for entry in objects_in(event.get("entries")):
         if entry.get("type") == kind:
             own = entry.get("data")
-    return _objects(own.get("values") if isinstance(own, dict) else own)
+    return objects_in(own.get("values") if isinstance(own, dict) else own)
 
 
 def _pairs(value: object) -> Iterator[tuple[str, object]]:
@@ -89,7 +90,7 @@ def _pairs(value: object) -> Iterator[tuple[str, object]]:
 def _traceback(raised: Mapping[str, object]) -> str:
     """As Python prints it, whatever the language."""
     lines = [tracebacks.PYTHON]
-    for frame in _objects(_object(raised.get("stacktrace")).get("frames")):
+    for frame in objects_in(_object(raised.get("stacktrace")).get("frames")):
         path = next((frame[key] for key in ("abs_path", "absPath", "filename") if frame.get(key)), "?")
         number = frame.get("lineno", frame.get("lineNo"))
         lines.append(f'  File "{path}", line {number if isinstance(number, int) else 0}, in {frame.get("function")}')
@@ -100,7 +101,3 @@ def _traceback(raised: Mapping[str, object]) -> str:
 
 def _object(value: object) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
-
-
-def _objects(value: object) -> list[dict[str, object]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

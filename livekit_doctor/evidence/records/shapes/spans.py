@@ -11,6 +11,7 @@ from datetime import datetime
 
 from livekit_doctor.evidence.records.record import Record
 from livekit_doctor.evidence.records.times import moment
+from livekit_doctor.evidence.records.values import objects_in
 
 NAME = "OpenTelemetry spans"
 
@@ -56,19 +57,19 @@ def _spans(value: object) -> Iterator[Mapping[str, object]]:
         yield value
     inner = value.get("trace")
     batches = value.get("batches", inner.get("resourceSpans") if isinstance(inner, dict) else None)
-    for resource in _objects(value.get("resourceSpans", value.get("resource_spans", batches))):
+    for resource in objects_in(value.get("resourceSpans", value.get("resource_spans", batches))):
         scopes = resource.get("scopeSpans", resource.get("scope_spans", resource.get("instrumentationLibrarySpans")))
-        for scope in _objects(scopes):
-            yield from _objects(scope.get("spans"))
-    for trace in _objects(value.get("data")):
+        for scope in objects_in(scopes):
+            yield from objects_in(scope.get("spans"))
+    for trace in objects_in(value.get("data")):
         if "traceID" in trace:
-            yield from map(_of_jaeger, _objects(trace.get("spans")))
+            yield from map(_of_jaeger, objects_in(trace.get("spans")))
 
 
 def _of_jaeger(span: Mapping[str, object]) -> Mapping[str, object]:
     """The span with the names that OTLP has; its times are in microseconds."""
     events = []
-    for log in _objects(span.get("logs")):
+    for log in objects_in(span.get("logs")):
         fields = attributes(log.get("fields"))
         name = fields.get("event", fields.get("message", ""))
         events.append({"name": name, "timestamp": log.get("timestamp"), "attributes": fields})
@@ -78,10 +79,6 @@ def _of_jaeger(span: Mapping[str, object]) -> Mapping[str, object]:
         "attributes": attributes(span.get("tags")),
         "events": events,
     }
-
-
-def _objects(value: object) -> list[dict[str, object]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _of_span(span: Mapping[str, object]) -> Iterator[Record]:
@@ -95,7 +92,7 @@ def _of_span(span: Mapping[str, object]) -> Iterator[Record]:
         at = moment(span.get("startTimeUnixNano", span.get("start_time_unix_nano", span.get("start_time"))))[0]
         yield _record(f"span {span.get('name', '')}", at, "debug", _AGENTS, fields)
         return
-    for event in _objects(span.get("events")):
+    for event in objects_in(span.get("events")):
         known = _EVENTS.get(str(event.get("name", "")))
         if known is None:
             continue
@@ -119,7 +116,7 @@ def attributes(value: object) -> dict[str, object]:
     if isinstance(value, dict):
         return value
     found: dict[str, object] = {}
-    for item in _objects(value):
+    for item in objects_in(value):
         inner = item.get("value")
         if isinstance(inner, dict) and inner:
             found[str(item.get("key", ""))] = next(iter(inner.values()))

@@ -10,10 +10,11 @@ import re
 
 from livekit_doctor.evidence.records import tracebacks
 from livekit_doctor.evidence.records.heads import Head, head_at
+from livekit_doctor.evidence.records.printed import object_at
 from livekit_doctor.evidence.records.record import Record, level
 from livekit_doctor.evidence.records.shapes import pino_pretty
 from livekit_doctor.evidence.records.times import moment
-from livekit_doctor.evidence.records.values import equals_in, json_in, object_at, pairs_in
+from livekit_doctor.evidence.records.values import equals_in, json_in, pairs_in
 
 AGENTS, SERVER, OTHER = "livekit-agents Python text", "livekit-server console", "text"
 
@@ -32,9 +33,9 @@ def read(lines: list[str], start: int = 0) -> Record | None:
     name, by = _format(head, text, start)
     texts = [text[head.rest :], *(() if by == "go" else lines[1:])]
     fields: dict[str, object] = {}
-    if name == pino_pretty.NAME:
-        message, traceback = texts[0], pino_pretty.fields_of(lines[1:], fields)
-        message = message.removeprefix(": ")
+    if name == pino_pretty.NAME or (by != "go" and pino_pretty.has_fields(lines[1:])):
+        message, fields = without_fields(texts[0].removeprefix(": "))
+        traceback = pino_pretty.fields_of(lines[1:], fields)
     else:
         message, traceback = _split(texts, fields)
     if not fields and (found := _STRUCTLOG.match(message)) and (found["pairs"] or found["logger"]):
