@@ -41,7 +41,7 @@ _ELIDED = re.compile(
     r"[^\]\n]{0,80})\]|\.\.\. \d+ more items?|<\d+ empty items?>|<Buffer[^>\n]*>|undefined\b|Symbol\([^)\n]*\)|…"
 )
 """What Node prints in place of what lies too deep, such as [Object], and of what JSON leaves out."""
-_STACK = re.compile(r"(?P<error>[^\n]*+)(?:\n[ \t]+at [^\n]*+)++")
+_STACK = re.compile(r"(?P<error>[^\n]{0,500}+)(?:\n[ \t]{1,40}at [^\n]*+)++")
 _WORD = re.compile(r"[^,}\]\n]+")
 _WORDS: dict[str, object] = {
     "true": True,
