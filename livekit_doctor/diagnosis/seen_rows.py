@@ -9,7 +9,7 @@ from msgspec import Struct
 from livekit_doctor.diagnosis.correlation import OPENING, RoomRef, Subject, steps_of
 from livekit_doctor.diagnosis.row_answers import ended_badly, gone_in, lasted_in
 from livekit_doctor.diagnosis.setup import Setup
-from livekit_doctor.diagnosis.states import Who, says_failed, says_talked, says_what_failed
+from livekit_doctor.diagnosis.states import Who, receives_webhooks, says_failed, says_talked, says_what_failed
 from livekit_doctor.diagnosis.times import MOMENT, PLACING
 from livekit_doctor.evidence.observations import LogRow, Sighting
 from livekit_doctor.evidence.observations.told import webhook_named
@@ -177,10 +177,11 @@ class RowsSeen(Struct, frozen=True, dict=True):
 
     @cached_property
     def agent_shown_until(self) -> datetime | None:
-        """Until when rows show the agent: by any row of the one component that logged that it had connected, the end of
-        the call included, or by one that it spoke."""
+        """Until when rows show the agent: by any row of the one component that logged that it was called or connected,
+        the end of the call included, or by one that it spoke."""
         told = [(row, self.step_of_state[row.state]) for row in self.rows]
-        agents = {row.source for row, step in told if step is Step.AGENT_CONNECTED}
+        came = {row.source for row, step in told if step in (Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED)}
+        agents = {source for source in came if not receives_webhooks(source)}
         only = agents if len(agents) == 1 else set()
         return max((row.at for row, step in told if row.source in only or step is Step.AGENT_AUDIO), default=None)
 
