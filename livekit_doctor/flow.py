@@ -168,6 +168,8 @@ FLOW: tuple[StepSpec, ...] = (
 
 SPEC: dict[Step, StepSpec] = {spec.step: spec for spec in FLOW}
 LEGS: dict[Leg, tuple[Step, ...]] = {leg: tuple(spec.step for spec in FLOW if spec.leg is leg) for leg in Leg}
+BY_THE_AGENT = (Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED, Step.AGENT_AUDIO)
+"""The steps that the agent itself logs."""
 DEFAULT_STATES: dict[str, Step] = {state: spec.step for spec in FLOW for state in spec.states}
 
 

@@ -1,6 +1,6 @@
 """One attempt of one call, as the rules read it: what the API and the rows show, and what the components' logs say."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from livekit_doctor.diagnosis import carrier
@@ -13,7 +13,7 @@ from livekit_doctor.diagnosis.row_answers import Refusal, refusal_in
 from livekit_doctor.diagnosis.said import Said, job_of_identity
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.stays import SIP_LOG
-from livekit_doctor.diagnosis.times import AROUND_DISPATCH, CREATED_AT_ONCE
+from livekit_doctor.diagnosis.times import AROUND_DISPATCH, CREATED_AT_ONCE, CREATED_TOGETHER
 from livekit_doctor.diagnosis.workers_over_time import Worker, workers_of
 from livekit_doctor.evidence.observations import DeployedAgent, Dispatch, LogLine, LogRow, Participant
 from livekit_doctor.flow import Step
@@ -76,18 +76,27 @@ class Call(Seen, frozen=True, dict=True):
 
     def is_of_earlier_dispatch(self, row: LogRow) -> bool:
         """Whether a row of the agent's is about a dispatch that is known to have ended before the latest was made."""
-        latest = self.component_logs.latest
-        several = latest.began if latest.became or latest.earlier_jobs else None
-        if several and (several - row.at > self.tolerance or row.at < self._last_begun.get(row.source, row.at)):
+        began = self.component_logs.latest.began if self._has_earlier_jobs else None
+        if (began and began - row.at > self.tolerance) or row.at < self._last_begun.get(row.source, row.at):
             return True
         of_agent = self.step_of_state[row.state] in (Step.AGENT_CONNECTED, Step.AGENT_AUDIO)
         return of_agent and self._earlier_agent_was_there(row.at)
 
     @cached_property
+    def _has_earlier_jobs(self) -> bool:
+        latest = self.component_logs.latest
+        return bool(latest.became or latest.earlier_jobs)
+
+    @cached_property
     def _last_begun(self) -> dict[str, datetime]:
-        """When each component last logged that the entrypoint was called, by its own clock."""
-        steps = self.step_of_state
-        return {row.source: row.at for row in self.rows if steps[row.state] is Step.ENTRYPOINT_CALLED}
+        """When each component last logged that the entrypoint was called, by its own clock, where that was of a further
+        job: the agents of one dispatch begin together."""
+        begun: dict[str, list[datetime]] = {}
+        for row in self.rows:
+            if self.step_of_state[row.state] is Step.ENTRYPOINT_CALLED:
+                begun.setdefault(row.source, []).append(row.at)
+        apart = timedelta() if self._has_earlier_jobs else CREATED_TOGETHER
+        return {source: times[-1] for source, times in begun.items() if times[-1] - times[0] > apart}
 
     def _earlier_agent_was_there(self, at: datetime) -> bool:
         """Whether the server's log has an agent of an earlier dispatch there at about that time, and nothing of one of

@@ -73,7 +73,7 @@ def _says_the_same(answer: CarrierAnswer, other: CarrierAnswer) -> bool:
 _OF_ANOTHER_PHONE = "a phone is known by another source, and when this was is not: it may be about another attempt"
 _AFTER_THE_END = "the call had ended before it, as a row says: it may be another call's"
 _BY_ANOTHER = "another component had dialled the call's phone, as a row says: the agent's dial may be of a further one"
-_ANOTHER_BEFORE = "a phone had been created before this one was dialled, and nothing tells that it failed or left"
+ANOTHER_BEFORE = "a phone had been created before this one was dialled, and nothing tells that it failed or left"
 _WENT_ON = "the agent dialled, and its job went on: it may be a further phone, or have been dialled again"
 _DIALLED_SEVERAL_TIMES = "the phone was dialled more than once: it may be the answer to another attempt"
 
@@ -160,8 +160,9 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
         return replace(answer, earlier=True)
     if answer.by_agent and (seen.made_by_another is not None or dials.agent_went_on(when)):
         return replace(answer, doubt=answer.doubt or (_BY_ANOTHER if seen.made_by_another else _WENT_ON))
-    if dials.made_before(_begun(dials, answer), {answer.dial, answer.identity}):
-        return replace(answer, doubt=answer.doubt or _ANOTHER_BEFORE)
+    began = None if answer.by_livekits_clock else _begun(dials, answer)
+    if dials.made_before(began, {answer.dial, answer.identity}):
+        return replace(answer, doubt=answer.doubt or ANOTHER_BEFORE)
     told_later = dials.may_be_told_later(when, answer.component)
     if not own_clock and not answer.doubt and (later > DATE_RESOLUTION or told_later):
         return replace(answer, doubt="a phone was created at about that time: it may have been dialled again after it")

@@ -302,10 +302,13 @@ class Dials(Struct, frozen=True, dict=True):
 
     @cached_property
     def _made(self) -> list[tuple[datetime, str]]:
-        """When phones were created, oldest first, with the identity where the server's log has it."""
+        """When phones were created, or somebody joined who may be one, oldest first, with the identity where the
+        server's log has it."""
         seen, steps = self.seen, self.seen.step_of_state
         found = [(row.at, "") for row in seen.rows if steps[row.state] is Step.SIP_PARTICIPANT_CREATED]
-        lines = (line for line in self.logs.said(Said.SIP_ACCEPTED) if line.at and line.zoned)
+        found += [(phone.joined_at, phone.identity) for phone in seen.phones_seen if phone.joined_at]
+        told = self.logs.said(Said.SIP_ACCEPTED, Said.SESSION_STARTED)
+        lines = (one for one in told if one.at and one.zoned and self.logs.may_be_phone(one))
         return sorted([*found, *((line.at, line.fields.get("participant", "")) for line in lines if line.at)])
 
     @cached_property
@@ -346,11 +349,13 @@ class Dials(Struct, frozen=True, dict=True):
 
     @cached_property
     def _all_left(self) -> datetime | None:
-        """When the agent had left, and a phone."""
-        logs = self.logs
+        """When the agent had left, and a phone that was not refused."""
+        logs, near = self.logs, self.seen.tolerance
+        failed = [line.at for line in logs.said(Said.SIP_FAILED) if line.at]
         lines = [line for line in logs.said(Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT) if logs.is_agent(line)]
         agent = lines[-1].at if lines and meaning(lines[-1]) is Said.PARTICIPANT_LEFT else None
-        phones = [stay.left for stay in self.stays if stay.by == SERVER_LOG and stay.left]
+        left = [stay.left for stay in self.stays if stay.by == SERVER_LOG and stay.left]
+        phones = [at for at in left if not any(abs(at - other) <= near for other in failed)]
         return max(agent, min(phones)) if agent and phones else None
 
     @cached_property

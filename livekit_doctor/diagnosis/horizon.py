@@ -13,8 +13,8 @@ from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.episodes import OF_A_JOB
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.said import Said
-from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, DATE_RESOLUTION, JOB_LISTED_AFTER, NOTHING_MISSED
-from livekit_doctor.flow import LEGS, SPEC, Confidence, Leg, Step
+from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, DATE_RESOLUTION, NOTHING_MISSED
+from livekit_doctor.flow import LEGS, SPEC, Confidence, Leg, Step, order
 
 DISPATCHED_AGAIN = Because(
     source="not seen", text="whether the agent was dispatched again after it: nothing that was read would show that"
@@ -67,17 +67,10 @@ def another_dispatch_would_show(call: Call) -> bool:
 
 
 def _may_be_restarted(call: Call, finding: Finding) -> bool:
-    """Whether LiveKit Cloud may have made another job of the same dispatch (fact 33), of which nothing would tell: no
-    look at the list long enough after what was found, nor rows that the agent writes."""
-    if not call.on_cloud:
-        return False
-    since = max((item.at for item in finding.because if item.at), default=None)
-    looks = [call.dispatch_list.read.now] if call.dispatch_list else []
-    looks += [call.rows_now] if any(step in call.logged for step in BY_THE_AGENT) else []
-    return since is None or max(looks, default=since) - since < JOB_LISTED_AFTER
-
-
-BY_THE_AGENT = (Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED, Step.AGENT_AUDIO)
+    """Whether LiveKit Cloud may have made another job of the same dispatch (fact 33): where no worker takes that one,
+    nothing tells of it."""
+    of_job = finding.code == "LKD411" or (finding.step is not None and order(finding.step) > order(Step.JOB_ASSIGNED))
+    return call.on_cloud and of_job
 
 
 def _is_whole(call: Call) -> bool:

@@ -16,7 +16,7 @@ from livekit_doctor.diagnosis.seen import ANSWERED, RANG, agent_name_of
 from livekit_doctor.diagnosis.seen_room import declined, taken
 from livekit_doctor.diagnosis.sighted import shown_by
 from livekit_doctor.diagnosis.times import NO_GOODBYE, RETURNS_WITHIN
-from livekit_doctor.evidence.observations import Dispatch, LogLine, LogRow
+from livekit_doctor.evidence.observations import Dispatch, LogLine, LogRow, Participant
 from livekit_doctor.flow import FLOW, SPEC, Leg, Step, implied_by
 
 
@@ -277,12 +277,22 @@ def _from_phone(call: Call, *, proof: "_MakeProof") -> Iterator[Proof]:
     )
     if call.phone_states and not call.inbound:
         yield proof(Step.SIP_DIALING, source, "sip.callStatus is set", phone.joined_at)
+    if _is_of_earlier_dial(call, phone):
+        return
     for step, states in ((Step.SIP_RINGING, RANG), (Step.SIP_ANSWERED, ANSWERED)):
         for index, (at, status) in enumerate(call.phone_states):
             if status in states:
                 # The first look at all says that it is so, not since when.
                 yield proof(step, source, f"sip.callStatus {status}", at if index else None, by=at)
                 break
+
+
+def _is_of_earlier_dial(call: Call, phone: Participant) -> bool:
+    """Whether a dial failed after this one was made, and another one after that: then what is known of it last says
+    nothing of the latest."""
+    failed = [answer for answer in call.answers if answer.is_failure]
+    before = any(one.earlier and phone.joined_at and one.at > phone.joined_at for one in failed)
+    return before and not failed[-1].earlier and not call.phone_present
 
 
 def _from_sightings(call: Call) -> Iterator[Proof]:

@@ -135,9 +135,12 @@ class Seen(RoomSeen, frozen=True, dict=True):
     @cached_property
     def phone(self) -> Participant | None:
         """The SIP participant of the call: the first that answered, since later ones are transfers;
-        where none did, the last that was dialed, since earlier ones were given up."""
+        where none did, the last that was dialed, since earlier ones were given up, unless that one is gone and
+        another is still there."""
         answered = (p for p in self.phones_seen if any(s in ANSWERED for _, s in self._states.get(p.sid, ())))
-        return next(answered, self.phones_seen[-1] if self.phones_seen else None)
+        there = {p.sid for p in self.participant_list.participants} if self.participant_list else ()
+        last = sorted(self.phones_seen, key=lambda phone: phone.sid in there)[-1:]
+        return next(answered, last[0] if last else None)
 
     @cached_property
     def _states(self) -> dict[str, list[tuple[datetime, str]]]:

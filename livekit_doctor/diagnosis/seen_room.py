@@ -167,7 +167,10 @@ class RoomSeen(RowsSeen, frozen=True, dict=True):
 
     @cached_property
     def _latest_jobs(self) -> list[Job]:
-        return sorted(self.dispatches[-1].jobs, key=_started_at) if self.dispatches else []
+        """Oldest first, without those that failed and were followed by another (fact 33)."""
+        jobs = sorted(self.dispatches[-1].jobs, key=_started_at) if self.dispatches else []
+        last = jobs[-1].started_at if jobs else None
+        return [job for job in jobs if not (job.status == "JS_FAILED" and last and job is not jobs[-1])]
 
     @cached_property
     def jobs_ever(self) -> tuple[Job, ...]:

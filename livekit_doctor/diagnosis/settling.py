@@ -10,7 +10,6 @@ from livekit_doctor.diagnosis import correlation
 from livekit_doctor.diagnosis.against import Against
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.dial_errors import Kind
-from livekit_doctor.diagnosis.horizon import BY_THE_AGENT
 from livekit_doctor.diagnosis.log_lines import lines_of
 from livekit_doctor.diagnosis.names import nearest
 from livekit_doctor.diagnosis.result import Broken, StepResult
@@ -19,7 +18,7 @@ from livekit_doctor.diagnosis.values import values_of
 from livekit_doctor.diagnosis.verdict import would_show
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import Canary, ProbeResult, RecentCalls
-from livekit_doctor.flow import LEGS, Confidence, Leg, Status, Step, Verdict
+from livekit_doctor.flow import BY_THE_AGENT, LEGS, Confidence, Leg, Status, Step, Verdict
 
 
 def is_done(call: Call, line: str) -> bool:

@@ -9,11 +9,10 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from livekit_doctor.diagnosis.horizon import BY_THE_AGENT
 from livekit_doctor.errors import UserError
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import LogRow, Read
-from livekit_doctor.flow import Verdict
+from livekit_doctor.flow import BY_THE_AGENT, Verdict
 from livekit_doctor.progress import Progress
 from livekit_doctor.redact import redact_json, redact_text
 from livekit_doctor.settings import Settings

@@ -17,10 +17,13 @@ from tests.diagnosis.factories import (
     agent,
     at,
     codes,
+    dispatch,
     found,
+    job,
     judge,
     line,
     log_file,
+    look,
     phone,
     read,
     row,
@@ -234,20 +237,21 @@ def test_an_error_while_the_phone_was_there_that_was_accepted(lines: list[LogLin
 @pytest.mark.parametrize(
     ("lines", "sure"),
     [
-        ([accepted(1)], "possible"),
-        ([accepted(1), accepted(20, "other")], "possible"),
-        ([accepted(1), refused(30, "callee")], "likely"),
-        ([accepted(1), hung_up(30)], "proven"),
-        ([], "proven"),
+        ([accepted(1)], []),
+        ([accepted(1), accepted(20, "other")], []),
+        ([accepted(1), refused(30, "callee")], ["likely"]),
+        ([accepted(1), hung_up(30)], ["proven"]),
+        ([], ["proven"]),
     ],
     ids=["another", "it was, too", "which was refused", "which had left", "none"],
 )
-def test_a_phone_that_was_created_before_by_the_log_of_the_apis_node(lines: list[LogLine], sure: str) -> None:
-    """Who was in the room, another node's log says."""
+def test_a_phone_that_was_created_before_by_the_log_of_the_apis_node(lines: list[LogLine], sure: list[str]) -> None:
+    """Who was in the room, another node's log says: whether the second is a further phone's, nobody knows."""
     node = log_file("server", last=900), of_server(0, "selected node for room", "")
     failed = refused(54, error="requested sip trunk does not exist")
     told = judge(3600, *node, *lines, failed, of_server(100, "room closed", ""), subject=Subject(room=ROOM))
-    assert found(told) == [("sip_participant_created", "LKD201", sure)]
+    assert found(told) == [("sip_participant_created", "LKD201", each) for each in sure]
+    assert sure or told.verdict is Verdict.UNKNOWN
 
 
 def test_a_phone_of_which_the_log_has_not_that_it_was_active() -> None:
@@ -256,12 +260,15 @@ def test_a_phone_of_which_the_log_has_not_that_it_was_active() -> None:
     assert by_server(*lines, opened=False).verdict is Verdict.NO_FAULT_SEEN
 
 
-@pytest.mark.parametrize(("state", "expected"), [("consult_failed", []), ("tool_failed", ["LKD208"])])
-def test_a_pasted_error_that_a_row_of_a_transfer_has_too(state: str, expected: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("state", "expected"), [("consult_failed", Verdict.NO_FAULT_SEEN), ("tool_failed", Verdict.UNKNOWN)]
+)
+def test_a_pasted_error_that_a_row_of_a_transfer_has_too(state: str, expected: Verdict) -> None:
     words = "max auth retry attempts reached"
     pasted = replace(of_worker(54, "evidence ticket.txt"), message=words, sip_status_code=None)
     told = row(54.2, state, "agent", metadata=json.dumps({"error": f"twirp error unknown: {words}"}))
-    assert codes(judge(3600, *PLACED, told, pasted, row(66, "call_ended"), subject=Subject(call_id=CALL))) == expected
+    judged = judge(3600, *PLACED, told, pasted, row(66, "call_ended"), subject=Subject(call_id=CALL))
+    assert judged.verdict is expected
 
 
 def test_a_pasted_error_that_a_tool_of_the_agents_raised() -> None:
@@ -384,3 +391,49 @@ def test_a_further_phone_that_the_edge_dialled(state: str, seconds: float, expec
     busy = '{"error": "INVITE failed: sip status: 486: Busy here"}'
     rows = [*PLACED, row(seconds, state, metadata=busy), row(90, "call_ended")]
     assert found(rows_only(DAY, *rows if seconds > 9 else rows[:-1])) == expected
+
+
+def test_of_two_phones_the_one_that_is_still_there_is_the_calls() -> None:
+    """The second was dialled by an edge function that was called twice, and was busy with the first."""
+    first, second = phone("ringing", joined=1), phone("dialing", joined=8, sid="PA_2", identity="callee-2")
+    told = judge(
+        20, look(10, dispatch(0, job()), agent(2), first, second), look(20, dispatch(0, job()), agent(2), first)
+    )
+    assert told.verdict is Verdict.IN_PROGRESS
+
+
+def test_a_phone_that_was_given_the_agent_to_hear_had_answered() -> None:
+    """Of lines that a person picked: its answer is not among them."""
+    heard = sip(11.8, "track subscribed", participant="agent-AJ_1", kind="audio")
+    lines = [
+        heard,
+        sip(13.4, "Creating SIP participant", "SCL_2"),
+        failed(14.1),
+        sip(24.5, "SIP call ended", reason="hangup"),
+    ]
+    picked = [replace(line, read=read(3600, "evidence sip.txt")) for line in lines]
+    assert codes(judge(3600, *picked, subject=Subject(room=ROOM))) == []
+
+
+@pytest.mark.parametrize(
+    "seen", [look(20, dispatch(0, job()), phone("ringing", joined=4)), (of_server(4, "starting RTC session"),)]
+)
+def test_a_pasted_error_long_after_a_phone_was_seen(seen: tuple[LogLine, ...]) -> None:
+    """That it does not exist, CreateSIPParticipant says at once: it is of another dial, and of which, nobody knows."""
+    words = "requested sip trunk does not exist"
+    refused_later = replace(of_worker(37, "evidence ticket.txt"), message=words, status=404, sip_status_code=None)
+    logged = log_file("server", last=30), of_server(0, "selected node for room", "")
+    for placed, expected in ((seen, []), ((), ["LKD201"])):
+        told = judge(3600, *logged, *placed, refused_later, subject=Subject(room=ROOM))
+        assert [code for code in codes(told) if code.startswith("LKD2")] == expected
+
+
+def test_a_phone_that_was_refused_before_does_not_make_the_next_one_a_survey() -> None:
+    """Phone and agent had left: but nobody had answered."""
+    node = log_file("server", last=900), of_server(0, "selected node for room", "")
+    came = of_server(1, "participant active", "agent-AJ_1"), of_server(7, "starting RTC session")
+    left = hung_up(14), hung_up(15, "agent-AJ_1", kind="AGENT")
+    again = refused(26, "callee", "sip not connected (redis required)")
+    for before, expected in (((), []), ((failed(13.9, "SCL_callee"),), ["LKD203"])):
+        told = judge(900, *node, *came, *left, *before, again, subject=Subject(room=ROOM))
+        assert [code for code in codes(told) if code.startswith("LKD2")] == expected

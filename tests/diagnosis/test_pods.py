@@ -2,11 +2,16 @@
 
 import pytest
 
-from livekit_doctor.evidence.observations import LogLine, Observation
+from livekit_doctor.evidence.observations import LogLine, Observation, Sighting
+from livekit_doctor.flow import Status, Step
 from livekit_doctor.settings import LiveKit, Settings
 from tests.diagnosis.factories import (
     AGENT,
+    ROOM,
     SETTINGS,
+    agent,
+    at,
+    declined_job,
     dispatch,
     found,
     job,
@@ -14,8 +19,11 @@ from tests.diagnosis.factories import (
     log_file,
     look,
     phone,
+    read,
     row,
+    rows_only,
     server_line,
+    status,
     worker_line,
 )
 from tests.diagnosis.test_component_logs import HERE
@@ -99,3 +107,41 @@ def test_a_long_call_is_a_doubt() -> None:
     """Few stay on a silent line: another pod's agent may have come."""
     calls = {at: told(asked(0.5), no_process(4.5), *PLACED, ANSWERED, row(at, "call_ended")) for at in (20, 60)}
     assert calls == {20: [("LKD417", "proven")], 60: [("LKD417", "possible")]}
+
+
+def test_of_the_jobs_in_a_list_the_latest_decides() -> None:
+    failed = job(0.6, id=JOB, status="JS_FAILED", error="it did not start")
+    declined = declined_job(9, id=NEXT, started_at=at(9))
+    assert told(look(40, dispatch(0.3, failed, id="AD_1"), phone()), now=40) == [("LKD411", "proven")]
+    assert told(look(40, dispatch(0.3, failed, declined, id="AD_1"), phone()), now=40) == [("LKD404", "proven")]
+
+
+def test_the_agent_of_an_earlier_job_does_not_show_that_the_latest_one_came() -> None:
+    """By a webhook, by a row of its own, by a look: the second raised before it was there."""
+    raised = worker_line(22.5, "unhandled exception while running the job task", job_id=NEXT)
+    lines = asked(0.5), no_process(18), asked(22, NEXT, "AD_2"), raised
+    came = Sighting(read=read(3600, "evidence"), room=ROOM, at=at(3), event="participant_joined",
+                    participants=(agent(2, identity=f"agent-{JOB}"),))  # fmt: skip
+    logged = (*PLACED, row(1, "agent_entrypoint_called", "agent"), row(3, "agent_connected", "agent"),
+              row(22.1, "agent_entrypoint_called", "agent"))  # fmt: skip
+    for shown in ((came, *PLACED), logged):
+        assert [code for code, _ in told(*lines, *shown, ENDED)] == ["LKD405"]
+
+
+def test_what_an_earlier_agent_was_heard_of_says_nothing_of_the_latest() -> None:
+    """By its own rows, whose clock is one: it was called again, and never was heard."""
+    first = [row(at, state, "agent") for at, state in ((1, "agent_entrypoint_called"), (2, "agent_audio"))]
+    again = [row(at, state, "agent") for at, state in ((40, "agent_entrypoint_called"), (41, "agent_connected"))]
+    well = rows_only(900, *PLACED, *first, *again[1:], ANSWERED, row(60, "call_ended", "agent"))
+    twice = rows_only(900, *PLACED, *first, *again, ANSWERED, row(60, "call_ended", "agent"))
+    assert status(well, Step.AGENT_AUDIO) is Status.OK
+    assert status(twice, Step.AGENT_AUDIO) is not Status.OK
+
+
+def test_a_room_that_was_deleted_when_its_agent_was_dispatched_elsewhere() -> None:
+    """Of the dispatch a row tells, and not the log of the server that was called for the room."""
+    opened = server_line(0, "selected node for room", agent_name="")
+    gone = server_line(14, "deleting room", agent_name=""), server_line(14.1, "room closed", agent_name="")
+    lines = (log_file("server"), opened, *gone, row(-1, "call_requested"), row(0.1, "room_created"))
+    assert told(*lines) == [("LKD502", "proven")]
+    assert ("LKD502", "proven") not in told(*lines, row(0.8, "agent_dispatched"))

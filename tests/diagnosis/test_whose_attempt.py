@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import LogLine, LogRow, Observation, Sighting, SipCallResult
-from livekit_doctor.flow import Step, Verdict
+from livekit_doctor.flow import Status, Step, Verdict
 from tests.diagnosis.factories import (
     ROOM,
     agent,
@@ -29,6 +29,7 @@ from tests.diagnosis.factories import (
     read,
     row,
     server_line,
+    status,
     the_room,
     worker_line,
 )
@@ -232,7 +233,7 @@ def test_a_phone_that_was_there_got_further_than_one_that_was_never_made() -> No
     for error in (pasted(NO_TRUNK), pasted(NO_TRUNK, 1)):
         assert codes(with_rows(error)) == ["LKD201"]
         assert "LKD201" not in codes(with_rows(error, placed))
-    assert "LKD201" in codes(with_rows(pasted(NO_TRUNK, 60), placed)), "it was dialled again, and refused"
+    assert with_rows(pasted(NO_TRUNK, 60), placed).verdict is not Verdict.HEALTHY, "it may have been dialled again"
 
 
 def test_a_phone_that_left_long_after_a_refusal_was_another_dials() -> None:
@@ -484,3 +485,14 @@ def test_a_row_that_is_written_a_little_after_its_dispatch() -> None:
     )
     again = row(0, "agent_dispatched"), row(0.9, "agent_dispatched")
     assert "LKD405" not in codes(with_rows(*again, *lines))
+
+
+def test_what_was_seen_of_a_phone_that_failed_is_not_seen_of_the_next() -> None:
+    """It rang; of the one that was dialled after it nothing is known but that it timed out."""
+    failing = [row(at, "sip_participant_failed", metadata='{"error": "sip request timed out"}') for at in (45, 86)]
+    rang = look(40, dispatch(0, job()), agent(2), phone("ringing", joined=27))
+    again = server_line(54, "starting RTC session", participant="sip_1", agent_name="")
+    told = judge(900, *rang, *closed(169), *failing, again)
+    assert status(told, Step.SIP_RINGING) is not Status.OK
+    assert ("LKD206", "likely") not in [(code, sure) for _, code, sure in found(told)]
+    assert status(judge(900, *rang, *closed(169), failing[0]), Step.SIP_RINGING) is Status.OK

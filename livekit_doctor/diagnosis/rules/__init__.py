@@ -23,6 +23,7 @@ from livekit_doctor.diagnosis.rules import (
     rows,
     sighted_phones,
     sightings,
+    stray_workers,
     unknown_workers,
 )
 
@@ -64,6 +65,7 @@ CALL_RULES: tuple[CallRule, ...] = (
     *room_logs.RULES,
     *unknown_workers.RULES,
     *job_logs.RULES,
+    *stray_workers.RULES,
     *agent_logs.RULES,
     *agent_leaving.RULES,
     *refused_joins.RULES,

@@ -1,5 +1,5 @@
 """entrypoint_called and agent_connected, by the components' logs: why there is a job and no agent.
-LKD111, 405, 407, 411, 415, 416, 417.
+LKD405, 407, 411, 415, 416, 417.
 
 The worker's own lines name what happened in the job's process. They do not say whether the agent had
 been in the room before: that no agent ever was there must be known from the API or the server's log,
@@ -8,9 +8,6 @@ or else the line must have come soon after the job.
 
 import re
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
-
-from msgspec import Struct
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.against import failed_by_server
@@ -20,7 +17,6 @@ from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.lasting import ended_from_outside
 from livekit_doctor.diagnosis.own_lines import is_above
 from livekit_doctor.diagnosis.proofs import Proofs
-from livekit_doctor.diagnosis.rules import missed, sought
 from livekit_doctor.diagnosis.rules.agents import agent_is_late
 from livekit_doctor.diagnosis.rules.looks import finding
 from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, meaning
@@ -34,7 +30,7 @@ PROVEN, LIKELY, POSSIBLE = Confidence.PROVEN, Confidence.LIKELY, Confidence.POSS
 
 def entrypoint_failed(call: Call, proofs: Proofs) -> Finding | None:
     """LKD405: the entrypoint raised, or its process died, before the agent was in the room."""
-    if _agent_was_there(call, proofs) or _media_failures(call):
+    if agent_was_there(call, proofs) or _media_failures(call):
         return None
     unresponsive = _blocked(call)
     raised = call.component_logs.said(Said.RAISED)
@@ -46,16 +42,16 @@ def entrypoint_failed(call: Call, proofs: Proofs) -> Finding | None:
         shown += [Because(source="worker log", at=lines[0].at, text=text) for text in texts]
         detail = what_was_raised(texts[0]) if texts else None
         kind = "raised" if raised else "killed" if _killed(exited) else "exited"
-        return _finding(call, "LKD405", Step.ENTRYPOINT_CALLED, sure, shown, detail=detail, kind=kind)
+        return as_found(call, "LKD405", Step.ENTRYPOINT_CALLED, sure, shown, detail=detail, kind=kind)
     ended = failed_by_server(call)
     if ended and not unresponsive and not call.component_logs.has("worker") and _sure(call, ended[-1]):
         none_came = ", and no agent had been in the room" if _never_seen(call) else " soon after it was taken"
         shown = [because(ended[-1], f"the job failed{none_came}")]
-        return _finding(call, "LKD405", Step.ENTRYPOINT_CALLED, POSSIBLE, shown)
+        return as_found(call, "LKD405", Step.ENTRYPOINT_CALLED, POSSIBLE, shown)
     asked, died = call.component_logs.said(Said.ASKED), _after_it_was_asked(call, Said.PROCESS_DIED)
     if died and _sure(call, died[0]):
         shown = [because(asked[-1]), because(died[0], "a process of this worker's broke down after it")]
-        return _finding(call, "LKD405", Step.ENTRYPOINT_CALLED, POSSIBLE, shown, kind="exited")
+        return as_found(call, "LKD405", Step.ENTRYPOINT_CALLED, POSSIBLE, shown, kind="exited")
     return None
 
 
@@ -79,7 +75,7 @@ def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
     concluded where somebody came with a user's token, who may be the agent (fact 19), and it is proven where
     nobody but the phone came.
     """
-    if _agent_was_there(call, proofs) or call.component_logs.said(Said.RAISED) or _media_failures(call):
+    if agent_was_there(call, proofs) or call.component_logs.said(Said.RAISED) or _media_failures(call):
         return None
     logs = call.component_logs
     returned, unresponsive = logs.said(Said.RETURNED)[-1:], _blocked(call)
@@ -109,25 +105,25 @@ def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
         # A loop that is blocked in mid-call leaves the same lines in the worker's log.
         sure = LIKELY if returned and call.api_covers and call.phone_present else POSSIBLE
     kind = "returned" if returned else "blocked" if unresponsive else ""
-    return _finding(call, "LKD415", Step.AGENT_CONNECTED, sure, [because(line) for line in lines[:2]], kind=kind)
+    return as_found(call, "LKD415", Step.AGENT_CONNECTED, sure, [because(line) for line in lines[:2]], kind=kind)
 
 
 def agent_media_failed(call: Call, proofs: Proofs) -> Finding | None:
     """LKD416: the worker's RTC library, or the server, says that the agent's media never connected. What
     the worker says after that, as that the entrypoint raised or did not connect, follows from it."""
     failures = _media_failures(call)
-    if not failures or _agent_was_there(call, proofs):
+    if not failures or agent_was_there(call, proofs):
         return None
     raised = any(line.traceback for line in failures)
     ended = raised or call.component_logs.said(Said.RAISED, Said.RETURNED)
     sure = PROVEN if _never_seen(call) and agent_is_late(call, proofs) else LIKELY if ended else POSSIBLE
-    return _finding(call, "LKD416", Step.AGENT_CONNECTED, sure, [because(line) for line in failures[:2]])
+    return as_found(call, "LKD416", Step.AGENT_CONNECTED, sure, [because(line) for line in failures[:2]])
 
 
 def job_never_launched(call: Call, proofs: Proofs) -> Finding | None:
     """LKD417: the worker accepted the job and had no process for it."""
     asked = call.component_logs.said(Said.ASKED)
-    if _agent_was_there(call, proofs) or not asked or Step.ENTRYPOINT_CALLED in proofs:
+    if agent_was_there(call, proofs) or not asked or Step.ENTRYPOINT_CALLED in proofs:
         return None
     failed = [line for line in _after_it_was_asked(call, Said.INIT_FAILED) if not _is_long_over(call, line)]
     gave_up = call.component_logs.said(Said.NO_PROCESS)
@@ -140,7 +136,7 @@ def job_never_launched(call: Call, proofs: Proofs) -> Finding | None:
     shown += [Because(source="worker log", at=failed[0].at, text=text) for text in texts]
     # Nothing says that the process was the job's own: of lines that a person picked, or of a job that nobody assigned.
     sure = PROVEN if gave_up else LIKELY if _never_seen(call) and Step.JOB_ASSIGNED in proofs else POSSIBLE
-    return _finding(call, "LKD417", Step.ENTRYPOINT_CALLED, sure, shown)
+    return as_found(call, "LKD417", Step.ENTRYPOINT_CALLED, sure, shown)
 
 
 def _is_long_over(call: Call, line: LogLine) -> bool:
@@ -152,7 +148,7 @@ def _is_long_over(call: Call, line: LogLine) -> bool:
 
 def job_failed(call: Call, proofs: Proofs) -> Finding | None:
     """LKD411: the server itself says that the job failed, and gives its reason."""
-    if _agent_was_there(call, proofs) or Step.ENTRYPOINT_CALLED in proofs or not call.jobs:
+    if agent_was_there(call, proofs) or Step.ENTRYPOINT_CALLED in proofs or not call.jobs:
         return None
     job = call.jobs[-1]
     words = " ".join(filter(None, (job.error, job.reason)))
@@ -162,87 +158,10 @@ def job_failed(call: Call, proofs: Proofs) -> Finding | None:
     shown = [Because(source="ListDispatch", at=job.ended_at or job.started_at, text=text)]
     again = any("RETRYING" in waiting.reason for waiting in call.waiting_jobs)
     sure = POSSIBLE if again else PROVEN if words else LIKELY
-    return _finding(call, "LKD411", Step.JOB_ASSIGNED, sure, shown, detail=words or job.status)
-
-
-def job_taken_by_stray_worker(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD111: a worker has the job that is in none of the workers' logs, and its agent does not come.
-
-    Nobody can prove that the logs are those of all the team's workers. It is likely where there is one
-    for each worker that is configured.
-    """
-    worker_id, taken = stray_worker(call), _taken(call)
-    if worker_id is None or taken is None or _agent_was_there(call, proofs) or not agent_is_late(call, proofs):
-        return None
-    if missed.may_still_come(call, proofs):
-        return None
-    known = sorted({line.fields["worker_id"] for line in _registered_workers(call)})
-    text = f"{taken.job_id} is with {worker_id}; the workers of the logs are {', '.join(known)}"
-    shown = [Because(source=taken.source, at=taken.at, text=text)]
-    configured, sure = call.settings.workers, POSSIBLE
-    each = all(_is_one_worker(worker.url) for worker in configured) and not failed_by_server(call)
-    if each and 0 < len(configured) <= len(_logs_spanning_job(call)):
-        text = "each worker that is configured has its log here, and none of them was asked"
-        shown.append(Because(source="configuration", text=text))
-        sure = LIKELY
-    return _finding(call, "LKD111", Step.ENTRYPOINT_CALLED, sure, shown, detail=worker_id)
-
-
-def _is_one_worker(url: str) -> bool:
-    """Whether an endpoint is one worker's own: behind a name, as a service's, there may be several replicas."""
-    host = urlsplit(url).hostname or ""
-    return host == "localhost" or sought.is_address(host)
-
-
-def _logs_spanning_job(call: Call) -> set[str]:
-    """The logs of workers under the agent's name that span the start of the job."""
-    taken = _taken(call)
-    started = taken.at if taken else None
-    spanning = {
-        file.name
-        for file in call.component_logs.given
-        if started and file.first_at and file.last_at and file.first_at <= started <= file.last_at
-    }
-    return spanning & {line.file for line in _registered_workers(call)}
-
-
-def stray_worker(call: Call) -> str | None:
-    """The worker that has the job, where worker logs that span the job's start know nothing of it."""
-    taken, known = _taken(call), _registered_workers(call)
-    if taken is None or not known or call.component_logs.said(Said.ASKED):
-        return None
-    if not call.component_logs.covers("worker", taken.at):
-        return None
-    return taken.worker_id if all(line.fields["worker_id"] != taken.worker_id for line in known) else None
-
-
-class _Taken(Struct, frozen=True):
-    """Which worker took the last job, and who says so."""
-
-    job_id: str
-    worker_id: str
-    at: datetime | None
-    source: str
-
-
-def _taken(call: Call) -> _Taken | None:
-    if call.jobs:
-        job = call.jobs[-1]
-        return _Taken(job.id, job.worker_id, job.started_at, "ListDispatch") if job.worker_id else None
-    for line in reversed(call.component_logs.said(Said.ASSIGNED)):
-        if line.fields.get("worker_id") and line.fields.get("agent_name") == call.wanted_agent:
-            return _Taken(line.fields.get("job_id", "the job"), line.fields["worker_id"], line.at, "server log")
-    return None
-
-
-def _registered_workers(call: Call) -> list[LogLine]:
-    lines = call.component_logs.registrations(call.wanted_agent)
-    here = (line for line in lines if sought.is_here(call, line))
-    return [line for line in here if line.log == "worker" and line.fields.get("worker_id")]
+    return as_found(call, "LKD411", Step.JOB_ASSIGNED, sure, shown, detail=words or job.status)
 
 
 RULES = (
-    job_taken_by_stray_worker,
     entrypoint_failed,
     agent_never_connected,
     agent_media_failed,
@@ -259,9 +178,12 @@ def _killed(exited: tuple[LogLine, ...]) -> bool:
 _SIGNAL = re.compile(r"exit code (?:-\d+|137|139|134)\b|memory limit")
 
 
-def _agent_was_there(call: Call, proofs: Proofs) -> bool:
-    """By any proof; or its process ended since the room that it was in was gone (livekit-agents 1.8.9)."""
-    exits = call.component_logs.said(Said.PROCESS_EXITS)
+def agent_was_there(call: Call, proofs: Proofs) -> bool:
+    """By any proof; or its process ended since its room was gone (livekit-agents 1.8.9); or the phone was
+    given somebody to hear who may be it."""
+    logs, exits = call.component_logs, call.component_logs.said(Said.PROCESS_EXITS)
+    if any(map(logs.may_be_agent, logs.said(Said.SIP_HEARD))):
+        return True
     left = any(line.fields.get("reason") == "room disconnected" for line in exits)
     return Step.AGENT_CONNECTED in proofs or bool(call.agents_seen) or left
 
@@ -395,7 +317,7 @@ def _leaves_no_gap(call: Call, line: LogLine) -> bool:
     return line.at - since <= allowed or (logs.covers_room(since) and logs.covers_room(line.at))
 
 
-def _finding(
+def as_found(
     call: Call, code: str, step: Step, confidence: Confidence, shown: list[Because], **values: str | None
 ) -> Finding:
     candidates = [] if confidence is PROVEN else list(catalogue.get(code).candidates)

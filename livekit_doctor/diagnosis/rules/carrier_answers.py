@@ -14,6 +14,7 @@ from livekit_doctor import catalogue
 from livekit_doctor.catalogue.sip_statuses import Meaning, carrier_words, sip_status
 from livekit_doctor.diagnosis.answer_sources import CarrierAnswer
 from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.carrier import ANOTHER_BEFORE
 from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.proofs import Proofs
@@ -47,11 +48,11 @@ QUOTED = Because(source="evidence", text="it is quoted in a sentence, or stands 
 def last_answer(call: Call, proofs: Proofs, *kinds: Kind) -> CarrierAnswer | None:
     """The answer that ended the call, if it is one of these kinds. None where the phone was answered
     all the same, and where a phone is on the line that joined after it, or may have: it was dialled
-    again. So it was where a row tells of the phone later on."""
+    again. So it was where a row tells of the phone later on. And none where it may as well be a further phone's."""
     if call.inbound or Step.SIP_ANSWERED in proofs or not call.answers:
         return None
     answer = call.answers[-1]
-    if answer.kind not in kinds or answer.earlier:
+    if answer.kind not in kinds or answer.earlier or answer.doubt == ANOTHER_BEFORE:
         return None
     joined = call.phone.joined_at if call.phone else None
     later = not answer.by_livekits_clock or (joined is not None and joined > answer.at)

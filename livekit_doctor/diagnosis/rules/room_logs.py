@@ -143,6 +143,8 @@ def room_closed_early(call: Call, proofs: Proofs) -> Finding | None:
     # Where it was there for long enough, that nobody came has another reason.
     early = line.at is None or opened[-1].at is None or line.at - opened[-1].at <= _time_to_join(call)
     early = early and not _had_time_to_answer(call, line)
+    # A row tells of a dispatch that this log has not: it may have been into another room (LKD409).
+    early = early and not (Step.AGENT_DISPATCHED in call.logged and not logs.dispatched)
     return _finding(call, "LKD502", PROVEN if early else POSSIBLE, shown, step=Step.ROOM_CREATED)
 
 

@@ -55,8 +55,8 @@ def draw(seed: str) -> Life:
     restart(life, random.Random(f"restart {seed}"))
     named = Agent(name=agent if pick.random() < 0.9 else None)
     flow = Flow(placed_by="agent" if order == "agent" else "edge_function")
-    url = CLOUD_URL if life.cloud else OWN_URL
-    life.settings = Settings(agent=named, flow=flow, livekit=LiveKit(url=url if pick.random() < 0.7 else None))
+    url = OWN_URL if pick.random() < 0.7 else None
+    life.settings = Settings(agent=named, flow=flow, livekit=LiveKit(url=CLOUD_URL if life.cloud else url))
     _dial_twice(life, random.Random(f"twice {seed}"))
     _with_others(life, random.Random(f"others {seed}"))
     return life

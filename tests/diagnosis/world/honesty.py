@@ -55,11 +55,12 @@ STATES: dict[str, frozenset[str]] = {
     )
     | frozenset(FAILED_FURTHER),
     "job": frozenset({"JS_PENDING JSR_NO_CAPACITY", "JS_CANCELLED JSR_NO_CAPACITY", "JS_FAILED"}),
-    "participant": frozenset(),
+    "participant": frozenset({"EGRESS ACTIVE", "STANDARD ACTIVE"}),
     "leaving": frozenset({"ROOM_CLOSED", "SERVICE_REQUEST_REMOVE_PARTICIPANT"}),
 }
 """What lives have and the bundles have not: states of the flow's table and of issue 12, jobs of design fact 33,
-what teams call a colleague's failed dial, reasons of leaving of design facts 18 and 32."""
+what teams call a colleague's failed dial, LiveKit's recorder and who listens in (livekit-protocol), reasons of leaving
+of design facts 18 and 32."""
 
 STATE_GAPS: dict[str, frozenset[str]] = {
     "row": frozenset({"waiting_for_agent"}),

@@ -19,6 +19,7 @@ from tests.diagnosis.world.sight import (
     fell_between_looks,
     is_hidden,
     nothing_dates_the_call,
+    nothing_is_of_the_call,
     pasted_without_a_time,
     published,
     seen_dial,
@@ -80,7 +81,8 @@ def _wrongs(case: Case, diagnosis: Diagnosis, true: Truth) -> Iterator[tuple[Pro
         if item.code in shown and (item.confidence is not Confidence.PROVEN or _cannot_be_known(case, item.leg)):
             continue
         undated = item.leg is Leg.PHONE and any(pasted_without_a_time(case))
-        if item.confidence is Confidence.POSSIBLE and (any(shown) or undated or nothing_dates_the_call(case)):
+        unknown = nothing_dates_the_call(case) or nothing_is_of_the_call(case)
+        if item.confidence is Confidence.POSSIBLE and (any(shown) or undated or unknown):
             continue  # what failed before, in other words; or what was pasted, for want of anything else
         said = f"{item.code} {item.confidence.value}"
         leg = item.leg.value

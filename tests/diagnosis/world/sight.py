@@ -119,6 +119,14 @@ def nothing_dates_the_call(case: Case) -> bool:
     return not any(isinstance(item, kinds) for item in case.evidence.observations) and not any(own)
 
 
+def nothing_is_of_the_call(case: Case) -> bool:
+    """Nothing that was observed is of this call: who gives no more than a worker's log of its time asks since its agent
+    was missed, and what that log says may be why."""
+    seen = (Sighting, LogRow, SipCallResult, ParticipantList, DispatchList)
+    own = (isinstance(item, LogLine) and item.by_id for item in case.evidence.observations)
+    return not any(isinstance(item, seen) for item in case.evidence.observations) and not any(own)
+
+
 def pasted_without_a_time(case: Case) -> frozenset[str]:
     """The codes of what CreateSIPParticipant answered to other dials than the last, where that was pasted without its
     time and nothing shows that the last one was answered: which was the last, nobody can know."""

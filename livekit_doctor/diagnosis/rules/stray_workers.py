@@ -1,0 +1,99 @@
+"""entrypoint_called: a worker that is none of the team's has the job. LKD111."""
+
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from livekit_doctor.diagnosis.against import BY_ITSELF, failed_by_server
+from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.findings import Because, Finding
+from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.diagnosis.rules import missed, sought
+from livekit_doctor.diagnosis.rules.agent_logs import agent_was_there, as_found
+from livekit_doctor.diagnosis.rules.agents import agent_is_late
+from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.flow import Confidence, Step
+
+LIKELY, POSSIBLE = Confidence.LIKELY, Confidence.POSSIBLE
+
+
+def job_taken_by_stray_worker(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD111: a worker has the job that is in none of the workers' logs, and its agent does not come.
+
+    Nobody can prove that the logs are those of all the team's workers. It is likely where there is one
+    for each worker that is configured.
+    """
+    worker_id, taken = stray_worker(call), _taken(call)
+    if worker_id is None or taken is None or agent_was_there(call, proofs) or not agent_is_late(call, proofs):
+        return None
+    left = (line for line in call.component_logs.said(Said.PARTICIPANT_LEFT) if call.component_logs.is_agent(line))
+    if missed.may_still_come(call, proofs) or any(line.fields.get("reason") == BY_ITSELF for line in left):
+        return None
+    known = sorted({line.fields["worker_id"] for line in _registered_workers(call)})
+    text = f"{taken.job_id} is with {worker_id}; the workers of the logs are {', '.join(known)}"
+    shown = [Because(source=taken.source, at=taken.at, text=text)]
+    configured, sure = call.settings.workers, POSSIBLE
+    each = all(_is_one_worker(worker.url) for worker in configured) and not failed_by_server(call)
+    if each and 0 < len(configured) <= len(_logs_spanning_job(call)):
+        text = "each worker that is configured has its log here, and none of them was asked"
+        shown.append(Because(source="configuration", text=text))
+        sure = LIKELY
+    return as_found(call, "LKD111", Step.ENTRYPOINT_CALLED, sure, shown, detail=worker_id)
+
+
+def _is_one_worker(url: str) -> bool:
+    """Whether an endpoint is one worker's own: behind a name, as a service's, there may be several replicas."""
+    host = urlsplit(url).hostname or ""
+    return host == "localhost" or sought.is_address(host)
+
+
+def _logs_spanning_job(call: Call) -> set[str]:
+    """The logs of workers under the agent's name that span the start of the job."""
+    taken = _taken(call)
+    started = taken.at if taken else None
+    spanning = {
+        file.name
+        for file in call.component_logs.given
+        if started and file.first_at and file.last_at and file.first_at <= started <= file.last_at
+    }
+    return spanning & {line.file for line in _registered_workers(call)}
+
+
+def stray_worker(call: Call) -> str | None:
+    """The worker that has the job, where worker logs that span the job's start know nothing of it."""
+    taken, known = _taken(call), _registered_workers(call)
+    if taken is None or not known or call.component_logs.said(Said.ASKED):
+        return None
+    if not call.component_logs.covers("worker", taken.at):
+        return None
+    return taken.worker_id if all(line.fields["worker_id"] != taken.worker_id for line in known) else None
+
+
+class _Taken(Struct, frozen=True):
+    """Which worker took the last job, and who says so."""
+
+    job_id: str
+    worker_id: str
+    at: datetime | None
+    source: str
+
+
+def _taken(call: Call) -> _Taken | None:
+    if call.jobs:
+        job = call.jobs[-1]
+        return _Taken(job.id, job.worker_id, job.started_at, "ListDispatch") if job.worker_id else None
+    for line in reversed(call.component_logs.said(Said.ASSIGNED)):
+        if line.fields.get("worker_id") and line.fields.get("agent_name") == call.wanted_agent:
+            return _Taken(line.fields.get("job_id", "the job"), line.fields["worker_id"], line.at, "server log")
+    return None
+
+
+def _registered_workers(call: Call) -> list[LogLine]:
+    lines = call.component_logs.registrations(call.wanted_agent)
+    here = (line for line in lines if sought.is_here(call, line))
+    return [line for line in here if line.log == "worker" and line.fields.get("worker_id")]
+
+
+RULES = (job_taken_by_stray_worker,)
