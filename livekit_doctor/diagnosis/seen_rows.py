@@ -24,6 +24,9 @@ _MADE = (Step.SIP_PARTICIPANT_CREATED, Step.SIP_RINGING, Step.SIP_ANSWERED)
 """What is logged of a phone that was made. That it is dialled may be said before that is asked for."""
 
 
+_BEFORE_THE_ANSWER = tuple(step for step in Step if step not in (Step.SIP_ANSWERED, Step.AGENT_AUDIO, Step.CALL_ENDED))
+
+
 class RowsSeen(Struct, frozen=True, dict=True):
     setup: Setup
     subject: Subject
@@ -198,10 +201,13 @@ class RowsSeen(Struct, frozen=True, dict=True):
     @cached_property
     def talked_since(self) -> datetime | None:
         """Since when somebody was on the line, by how long the row of the end says that this was. None where it counts
-        from before a phone was made, as from the request."""
-        ended, made = self.logged.get(Step.CALL_ENDED), self._times_of(*_MADE)
+        from before a phone was made, or from another step that a row tells of, as the request."""
+        ended, others = self.logged.get(Step.CALL_ENDED), self._times_of(*_BEFORE_THE_ANSWER)
         began = ended.at - lasted if ended and (lasted := lasted_in(ended)) else None
-        return began if began and made and began - made[0] > MOMENT else None
+        first = next(iter(self._times_of(*_MADE)), self.rows[0].at) if began else None
+        if began is None or first is None or began - first <= MOMENT:
+            return None
+        return None if any(abs(began - at) <= MOMENT for at in others) else began
 
     def last_told_of_phone(self, before: datetime, since: datetime) -> datetime | None:
         """When a row last told of the phone between these moments."""

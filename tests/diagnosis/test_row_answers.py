@@ -107,7 +107,7 @@ FAILED = row(9, "sip_participant_failed", metadata=BUSY)
         ((FAILED, row(60, "call_ended", metadata='{"duration_ms": "54000"}')), []),
         ((FAILED, row(60, "call_ended", metadata='{"duration": 60}')), PROVEN),
         ((FAILED, row(12, "call_ended", metadata='{"duration": 3}')), PROVEN),
-        ((AGAIN, FAILED, row(30, "call_ended")), POSSIBLE),
+        ((AGAIN, FAILED, row(30, "call_ended")), []),
         ((AGAIN, FAILED, row(60, "call_ended")), []),
         ((row(5, "sip_participant_failed", metadata=BUSY), AGAIN, FAILED, row(60, "call_ended")), PROVEN),
     ],

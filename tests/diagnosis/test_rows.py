@@ -292,6 +292,10 @@ def test_a_call_that_went_well_without_a_row_of_its_agent() -> None:
     [
         pytest.param([row(9, "sip_answered"), row(53, "call_ended")], id="they hung up on silence"),
         pytest.param([row(300, "call_ended", metadata='{"duration": 300}')], id="it counts from the request"),
+        pytest.param(
+            [row(4, "sip_ringing"), row(300, "call_ended", metadata='{"duration": 296}')],
+            id="it counts from the ringing",
+        ),
         pytest.param([row(9, "sip_answered")], id="it has not ended"),
         pytest.param([row(300, "call_ended")], id="nobody says that it was answered"),
         pytest.param([row(9, "sip_answered"), row(30, "call_failed"), row(300, "call_ended")], id="it failed"),
@@ -299,6 +303,15 @@ def test_a_call_that_went_well_without_a_row_of_its_agent() -> None:
 )
 def test_a_call_that_may_have_been_silent(rows: list[LogRow]) -> None:
     assert found(rows_only(DAY, *UNWATCHED, *rows)) == [("agent_dispatched", "LKD401", "possible")]
+
+
+def test_the_end_of_a_call_that_another_invocation_had_placed() -> None:
+    """This one came to nothing."""
+    again = row(2, "call_requested"), row(2.4, "dispatch_failed"), row(60, "call_ended", metadata='{"duration": 50}')
+    placed = row(0, "call_requested"), row(1, "agent_connected", "agent"), row(1.1, "sip_participant_created")
+    assert rows_only(DAY, *placed, *again).verdict is Verdict.UNKNOWN
+    over = row(5, "call_ended", metadata='{"duration": 3}')
+    assert codes(rows_only(DAY, *placed, *again[:2], over)) == codes(rows_only(DAY, *placed, *again[:2])) != []
 
 
 @pytest.mark.parametrize(

@@ -259,7 +259,7 @@ class _Call:
         further = first is not None and first < max(made) - self.plan.tolerance and max(made) <= refused
         further = further and bool(failures) and min(failures) >= max(made)
         closed = refused + self.plan.closes
-        return max(self._shown(), default=0) > closed or (further and self.last > closed)
+        return max(self._shown(), default=0) > closed or further
 
     def _shown(self) -> list[int]:
         """When rows show the agent."""

@@ -118,7 +118,7 @@ TALKED = (*PLACED, (5, "edge", "sip_answered"), (6, "agent", "agent_audio"))
         ((*PLACED, (4, "edge", "sip_call_failed", BUSY), (20, "edge", "user_speech")), "unknown"),
         ((*PLACED, (4, "edge", "sip_call_failed", BUSY), (8, "edge", "user_speech")), "broken"),
         (
-            (*PLACED, (20, *PLACED[2][1:]), (21, "edge", "sip_call_failed", BUSY), (70, "edge", "call_ended")),
+            (*PLACED, (20, *PLACED[2][1:]), (21, "edge", "sip_call_failed", BUSY), (30, "edge", "call_ended")),
             "unknown",
         ),
         (
