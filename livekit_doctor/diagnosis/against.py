@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because, tracebacks
+from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.lasting import Dated, came_too_late, hung_up, left
 from livekit_doctor.diagnosis.proofs import Clock, Proofs, waited_for_answer
@@ -44,7 +45,8 @@ def _either(because: Because, but: str, *, sure: bool) -> Against:
 
 def told_against(call: Call, proofs: Proofs) -> tuple[Against, ...]:
     of_agent = (*_of_the_agents_process(call), *_of_its_speech(call), *_of_its_track(call))
-    return (*_of_rows(call), *_of_the_answer(call, proofs), *of_agent, *_of_lost_connections(call))
+    of_phone = (*_of_the_answer(call, proofs), *_of_the_cancel(call))
+    return (*_of_rows(call), *of_phone, *of_agent, *_of_lost_connections(call))
 
 
 def _of_rows(call: Call) -> Iterator[Against]:
@@ -73,6 +75,15 @@ def _of_the_answer(call: Call, proofs: Proofs) -> Iterator[Against]:
         if line.at and line.zoned and not waited_for_answer(line) and abs(row.at - line.at) <= MOMENT:
             soon = Because(source=row.read.source, at=row.at, text=f"{row.source or 'a component'} logged {row.state}")
             yield _either(soon, "CreateSIPParticipant had returned just then, and does not wait for that", sure=False)
+
+
+def _of_the_cancel(call: Call) -> Iterator[Against]:
+    """Where our own side gave the call up, who did is no fact of the phone's."""
+    for answer in call.answers[-1:]:
+        if answer.kind is Kind.GIVEN_UP and not answer.earlier:
+            asks = f"who gave the call up {answer.took:.1f} s after it was dialled: what your own program logged then, "
+            asks += "or a ringing_timeout as short as that"
+            yield Against(answer.because, asks=asks, sure=True)
 
 
 # The agent's process

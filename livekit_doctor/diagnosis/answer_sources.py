@@ -15,6 +15,7 @@ from livekit_doctor.diagnosis.dial_errors import (
     Kind,
     ends_calls_too,
     in_words,
+    kind_in,
     kind_of,
     own_words,
     sip_status_in,
@@ -114,19 +115,13 @@ def _from_api(attempts: Attempts) -> Iterator[CarrierAnswer]:
     for result in call.setup.all(SipCallResult):
         if not call.looked_into or (result.room and (call.room is None or result.room != call.room.name)):
             continue
-        if result.status == 200:
-            kind = Kind.ANSWERED if result.wait_until_answered else Kind.STARTED
-        else:
-            kind = kind_of(
-                result.message,
-                status=result.status,
-                twirp_code=result.twirp_code,
-                sip_status=result.sip_status_code,
-            )
+        kind = kind_in(result)
         sip_status = result.sip_status_code or sip_status_in(result.message)
         started_at, at = _times(call, result)
         logged = result.read.source.startswith(OF_LOGS)
         own = not (logged or result.read.excerpt)
+        if not own and result.read.clock_at is not None and call.is_of_a_later_call(at):
+            continue
         yield CarrierAnswer(
             kind=kind,
             because=Because(
@@ -137,7 +132,7 @@ def _from_api(attempts: Attempts) -> Iterator[CarrierAnswer]:
             at=at,
             read_at=result.read.at if own else None,
             started_at=started_at if own else None,
-            sip_status=None if kind is Kind.TIMED_OUT else sip_status,
+            sip_status=None if kind in _OF_OWN_SIDE else sip_status,
             sip_text=sip_text_of(result),
             words=result.message,
             took=result.took,
@@ -145,10 +140,14 @@ def _from_api(attempts: Attempts) -> Iterator[CarrierAnswer]:
             trunk_id=result.trunk_id,
             number=result.number,
             quoted=result.quoted,
+            earlier=result.earlier or (not own and attempts.dials.went_well_after(result)),
             doubt=_NO_ID if logged and not result.room else "",
             by_agent=result.read.source.startswith(WORKER_LOG) and call.settings.flow.placed_by != "agent",
         )
 
+
+_OF_OWN_SIDE = (Kind.ANSWERED, Kind.TIMED_OUT, Kind.GIVEN_UP)
+"""The kinds of which a SIP status is no refusal of the far end's: it is the answer to our own CANCEL."""
 
 _NO_ID = "its line names neither the call's room nor its job: it may be another call's"
 

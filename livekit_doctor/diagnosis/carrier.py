@@ -22,12 +22,12 @@ def answers(attempts: Attempts) -> tuple[CarrierAnswer, ...]:
     # What has no time says again what another source has with it.
     once = [one for one in own if one.when is not None or not any(_says_the_same(one, other) for other in dated)]
     once = _without_further_phones(attempts.dials, once)
-    if len({(one.kind, one.sip_status) for one in once if one.is_failure}) > 1:
+    if len({(one.kind, one.sip_status) for one in once if one.is_failure and not one.earlier}) > 1:
         once = [one if one.when is not None else replace(one, doubt=_DIALLED_SEVERAL_TIMES) for one in once]
     placed = _told_once([_placed(attempts, answer) for answer in once], attempts.dials.seen.tolerance)
     doubted = _unless_another_was_last(attempts.dials, placed)
     return tuple(
-        sorted(doubted, key=lambda answer: (answer.at, answer.because.source, answer.kind, answer.because.text))
+        sorted(doubted, key=lambda one: (one.at, not one.earlier, one.because.source, one.kind, one.because.text))
     )
 
 

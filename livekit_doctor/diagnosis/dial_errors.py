@@ -6,9 +6,11 @@ unknown: " before most of them.
 """
 
 import re
+from datetime import timedelta
 from enum import StrEnum
 
-from livekit_doctor.evidence.observations import NOBODY_ANSWERED, OWN_CANCEL, SipCallResult
+from livekit_doctor.diagnosis.times import RINGS_FOR
+from livekit_doctor.evidence.observations import ANSWERED_ELSEWHERE, NOBODY_ANSWERED, OWN_CANCEL, SipCallResult
 
 
 class Kind(StrEnum):
@@ -25,6 +27,8 @@ class Kind(StrEnum):
     MEDIA_FAILED = "media_failed"
     TIMED_OUT = "timed_out"
     """The INVITE left, and no final answer came."""
+    GIVEN_UP = "given_up"
+    """Our own side sent a CANCEL, sooner than any phone is let ring for: that is no answer of anybody's."""
     TRUNK_MISSING = "trunk_missing"
     TRUNK_UNUSABLE = "trunk_unusable"
     NO_SIP = "no_sip"
@@ -35,7 +39,9 @@ class Kind(StrEnum):
     UNEXPLAINED = "unexplained"
 
 
-DIALED = frozenset({Kind.REJECTED, Kind.AUTH_FAILED, Kind.UNREACHABLE, Kind.MEDIA_FAILED, Kind.TIMED_OUT})
+DIALED = frozenset(
+    {Kind.REJECTED, Kind.AUTH_FAILED, Kind.UNREACHABLE, Kind.MEDIA_FAILED, Kind.TIMED_OUT, Kind.GIVEN_UP}
+)
 """What can only come of a call whose SIP participant was in the room."""
 
 
@@ -73,6 +79,24 @@ TEXTS: tuple[tuple[Kind, str], ...] = (
     ),
 )
 
+_BY_OWN_SIDE = {
+    OWN_CANCEL: Kind.TIMED_OUT,
+    NOBODY_ANSWERED: Kind.TIMED_OUT,
+    ANSWERED_ELSEWHERE: Kind.ANSWERED,
+}
+"""Where the SIP status is the answer to our own CANCEL."""
+
+
+def kind_in(result: SipCallResult) -> Kind:
+    """What became of the attempt that this tells of."""
+    if result.status == 200:
+        return Kind.ANSWERED if result.wait_until_answered else Kind.STARTED
+    if result.message == OWN_CANCEL and timedelta(0) < result.lasted < RINGS_FOR:
+        return Kind.GIVEN_UP
+    return kind_of(
+        result.message, status=result.status, twirp_code=result.twirp_code, sip_status=result.sip_status_code
+    )
+
 
 def kind_of(text: str, *, status: int = 0, twirp_code: str = "", sip_status: int | None = None) -> Kind:
     """What an error of CreateSIPParticipant, or livekit-sip's error of a call, says.
@@ -81,8 +105,8 @@ def kind_of(text: str, *, status: int = 0, twirp_code: str = "", sip_status: int
     only where neither says more, since they are made from the carrier's answer too.
     """
     code = sip_status or sip_status_in(text)
-    if text in (OWN_CANCEL, NOBODY_ANSWERED):
-        return Kind.TIMED_OUT
+    if text in _BY_OWN_SIDE:
+        return _BY_OWN_SIDE[text]
     if code is not None and 300 <= code <= 699:
         return Kind.AUTH_FAILED if code in (401, 407) else Kind.REJECTED
     for kind, pattern in TEXTS:

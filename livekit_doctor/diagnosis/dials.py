@@ -24,7 +24,8 @@ from livekit_doctor.diagnosis.times import (
     ROOM_CLOSES_AFTER,
     SECOND_LOOK,
 )
-from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.evidence.observations import LogLine, SipCallResult
+from livekit_doctor.evidence.pasted.legs import says_went_well
 from livekit_doctor.flow import Step
 
 
@@ -210,6 +211,25 @@ class Dials(Struct, frozen=True, dict=True):
             if item.event == "participant_left" and item.at and any(p.kind == "SIP" for p in item.participants)
         ]
         return tuple(left)
+
+    def went_well_after(self, result: SipCallResult) -> bool:
+        """Whether the log that has this refusal says after it, and after the last line with its words, that another
+        attempt went well: in the words of the team's own program. Of what was pasted, the text alone says it (legs)."""
+        file, words = result.read.source.partition(" ")[2], result.message[:80]
+        well = max((line.at for line in self._went_well if line.file == file and line.at), default=None)
+        if well is None or well <= result.read.now:
+            return False
+        told = (line for line in self._of_team if words and line.file == file and words in line.message)
+        return not any(line.at >= well for line in told if line.at)
+
+    @cached_property
+    def _went_well(self) -> tuple[LogLine, ...]:
+        return tuple(line for line in self._of_team if says_went_well(line.message))
+
+    @cached_property
+    def _of_team(self) -> tuple[LogLine, ...]:
+        lines = (line for line in self.logs.as_they_stand if line.by_id and not line.read.excerpt)
+        return tuple(line for line in lines if line.log in ("worker", "app"))
 
     # Would a later one have been seen?
 

@@ -10,7 +10,7 @@ from livekit_doctor.diagnosis.correlation import OPENING, RoomRef, Subject, step
 from livekit_doctor.diagnosis.row_answers import ended_badly, gone_in, lasted_in
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.states import Who, receives_webhooks, says_failed, says_talked, says_what_failed
-from livekit_doctor.diagnosis.times import MOMENT, PLACING
+from livekit_doctor.diagnosis.times import MOMENT, PLACING, ZONES_APART
 from livekit_doctor.evidence.observations import LogRow, Sighting
 from livekit_doctor.evidence.observations.told import webhook_named
 from livekit_doctor.flow import LEGS, Leg, Step
@@ -94,6 +94,14 @@ class RowsSeen(Struct, frozen=True, dict=True):
     def is_past(self, at: datetime | None) -> bool:
         """Whether this was when the call was over."""
         return at is not None and self.over_since is not None and at > self.over_since
+
+    def is_of_a_later_call(self, at: datetime) -> bool:
+        """Whether what a person pasted is dated so long after the end of the call that no mistaken zone explains it: by
+        another zone's clock it would not be within the call, either."""
+        if self.over_since is None or at - self.over_since <= PLACING:
+            return False
+        zones = -(-(at - self.over_since) // ZONES_APART)
+        return at - zones * ZONES_APART < self.rows[0].at - self.tolerance
 
     @cached_property
     def not_before(self) -> datetime | None:

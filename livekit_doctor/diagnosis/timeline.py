@@ -108,6 +108,7 @@ _ENDED = {
     Kind.UNREACHABLE: "SIP address unreachable",
     Kind.MEDIA_FAILED: "SIP media failed",
     Kind.TIMED_OUT: "SIP call timed out",
+    Kind.GIVEN_UP: "SIP call given up",
     Kind.TRUNK_MISSING: "SIP trunk missing",
     Kind.TRUNK_UNUSABLE: "SIP trunk unusable",
     Kind.NO_SIP: "no SIP service",

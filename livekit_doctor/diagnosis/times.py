@@ -44,6 +44,9 @@ CREATED_AT_ONCE = timedelta(milliseconds=200)
 PLACING = timedelta(minutes=2)
 """A dispatch into another room that is part of placing this call is made within this time. Our own margin."""
 
+ZONES_APART = timedelta(minutes=15)
+"""The zones of the world are so far apart, or a multiple of it (Nepal: +05:45)."""
+
 OF_ANOTHER_DAY = timedelta(days=1)
 """What a person pasted and is dated this far from the call is another call's: no mistaken zone explains it."""
 
@@ -99,6 +102,11 @@ FEW_WAIT = timedelta(seconds=30)
 """Few listen to silence for so long: a doubt, where an agent is not known to have come. Our own margin."""
 
 NOBODY_WAITS = timedelta(seconds=45)
+RINGS_FOR = timedelta(seconds=10)
+"""Nobody lets a phone ring for less before a call counts as not answered (ringing_timeout is 30 s or more in LiveKit's
+examples): a CANCEL that comes sooner is of somebody who gave the call up. Our own margin."""
+
+NOBODY_WAITS = timedelta(seconds=60)
 """Nobody listens to silence for so long. A mailbox does, so that such a call is not known to be healthy, either. Our
 own margin."""
 

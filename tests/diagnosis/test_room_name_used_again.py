@@ -2,6 +2,7 @@
 counts within the call's own time."""
 
 import pytest
+from msgspec import structs
 
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
@@ -79,6 +80,17 @@ def test_the_fault_of_the_call_before_is_not_this_ones() -> None:
 def test_a_refusal_that_was_pasted_and_came_after_the_end_may_be_another_calls() -> None:
     answer = SipCallResult(read=read(HOUR), room=ROOM, status=429, message=BUSY[1].fields["error"], sip_status_code=486)
     assert ("sip_ringing", "LKD204", "possible") in found(asked_for_the_first(answer))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "confidence"), [(20, "likely"), (60, "possible"), (40 + 300, ""), (HOUR + 20, "possible")]
+)
+def test_a_refusal_that_was_pasted_without_a_room(seconds: float, confidence: str) -> None:
+    """So long after the end it is another call's, unless it is dated by another zone's clock."""
+    pasted = structs.replace(read(90_000, "evidence chat.txt"), clock_at=at(seconds))
+    answer = SipCallResult(read=pasted, status=429, message=BUSY[1].fields["error"], sip_status_code=486)
+    told = [sure for step, code, sure in found(asked_for_the_first(answer)) if code == "LKD204"]
+    assert told == ([confidence] if confidence else [])
 
 
 def test_the_webhooks_of_the_next_call_are_not_this_ones() -> None:

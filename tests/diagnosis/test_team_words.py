@@ -1,15 +1,19 @@
 """What the team says in states of its own: that the call was given up, that the agent has nothing more to do."""
 
 import pytest
+from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.diagnosis.states import says_done, says_ended
+from livekit_doctor.evidence.observations import SipCallResult
 from livekit_doctor.flow import Status, Step, Verdict
 from tests.diagnosis.factories import (
     CALL,
     ROOM,
+    SETTINGS,
     agent,
+    at,
     audio,
     codes,
     dispatch,
@@ -20,10 +24,12 @@ from tests.diagnosis.factories import (
     log_file,
     look,
     phone,
+    read,
     row,
     server_line,
     status,
     warned,
+    worker_line,
 )
 
 
@@ -80,3 +86,25 @@ def test_an_agent_that_is_not_done_has_left(states: tuple[str, ...], left: float
 @pytest.mark.parametrize("state", ["data_transfer", "transfer_enabled", "transfer_requested", "transfer_failed"])
 def test_what_does_not_hand_the_phone_over(state: str) -> None:
     assert not says_done(state)
+
+
+# An agent that dials, and logs in its own words how that went
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words", "is_said"),
+    [
+        (9, "answered via ST_B", []),
+        (9, "sip participant SCL_5NkWq1abcdef created", []),
+        (9, "not answered via ST_B, either", ["LKD204"]),
+        (9, "retrying via ST_B", ["LKD204"]),
+        (1, "answered via ST_B", ["LKD204"]),
+    ],
+)
+def test_a_refusal_after_which_another_attempt_went_well(seconds: float, words: str, is_said: list[str]) -> None:
+    logged = replace(read(3600, "worker_log worker.log"), clock_at=at(2))
+    refused = SipCallResult(read=logged, room=ROOM, message="SIP call failed: 503 Service Unavailable")
+    told = worker_line(1, "received job request"), worker_line(seconds, words, job_id="")
+    settings = replace(SETTINGS, flow=replace(SETTINGS.flow, placed_by="agent"))
+    diagnosis = judge(900, log_file("worker"), *told, refused, settings=settings)
+    assert [code for code in codes(diagnosis) if code == "LKD204"] == is_said

@@ -36,6 +36,7 @@ from livekit_doctor.evidence.observations.sip import (
     SipDispatchRuleList,
 )
 from livekit_doctor.evidence.observations.told import (
+    ANSWERED_ELSEWHERE,
     NOBODY_ANSWERED,
     OWN_CANCEL,
     ApiRefusal,
@@ -45,6 +46,7 @@ from livekit_doctor.evidence.observations.told import (
 )
 
 __all__ = [
+    "ANSWERED_ELSEWHERE",
     "NOBODY_ANSWERED",
     "OWN_CANCEL",
     "SCRATCH_PREFIX",

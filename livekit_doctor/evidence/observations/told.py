@@ -36,6 +36,9 @@ def webhook_named(state: str) -> str:
 OWN_CANCEL = "the side that called gave up with a CANCEL"
 """Of a call that nobody answered, which is no refusal of the far end's: 487 is the answer to the CANCEL."""
 
+ANSWERED_ELSEWHERE = "another branch of the call was answered"
+"""Why a CANCEL was sent to a branch of a call that a PBX let ring in several places (RFC 3326: cause=200)."""
+
 NOBODY_ANSWERED = "CallStatus=no-answer"
 """Twilio's word for a call that rang until its time was over."""
 
@@ -68,6 +71,8 @@ class SipCallResult(Observed, frozen=True):
     sip_call_id: str = ""
     quoted: bool = False
     """Somebody's sentence quotes it: it may be another call's."""
+    earlier: bool = False
+    """Another attempt went well after it, as what tells of it says."""
 
     @property
     def started_at(self) -> datetime:

@@ -5,14 +5,14 @@ in it, and nothing by what is not. A new kind is one module, and one line in rec
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from msgspec import structs
 
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import Coverage, LogLine, Observation, Read, Reading
-from livekit_doctor.evidence.pasted.interface import Context
+from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.evidence.pasted.ranks import ranked
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.settings import CallLogs
@@ -34,24 +34,21 @@ def read(texts: Sequence[tuple[str, str]], now: datetime, call_logs: CallLogs | 
 
 
 def _read(name: str, text: str, now: datetime, call_logs: CallLogs) -> Reading:
-    from livekit_doctor.evidence.pasted import own_words
+    from livekit_doctor.evidence.pasted import legs, own_words
     from livekit_doctor.evidence.pasted.recognisers import RECOGNISERS
 
     source = f"{sources.EVIDENCE} {name}"
     context = Context(Read(source=source, at=now), call_logs)
     excerpt = Excerpt.of(text, name)
-    observations: list[Observation] = []
-    recognised: Counter[str] = Counter()
+    every: list[Found] = []
     for recogniser in RECOGNISERS:
-        for found in recogniser(excerpt, context):
-            excerpt.take(found.first, found.last)
-            observations += found.observations
-            recognised[found.kind] += found.count
-    for found in own_words.found_in(excerpt, tuple(observations), context):
-        excerpt.take(found.first, found.last)
-        observations += found.observations
+        every += _taken(excerpt, recogniser(excerpt, context))
+    every = list(legs.tried_again(excerpt, every))
+    every += _taken(excerpt, own_words.found_in(excerpt, _observed(every), context))
+    observations = own_words.with_rooms(excerpt, _observed(every), context)
+    recognised: Counter[str] = Counter()
+    for found in every:
         recognised[found.kind] += found.count
-    observations = own_words.with_rooms(excerpt, observations, context)
     unknown = excerpt.not_recognised
     coverage = Coverage(
         source=source,
@@ -61,6 +58,16 @@ def _read(name: str, text: str, now: datetime, call_logs: CallLogs) -> Reading:
         unknown_lines=unknown.first,
     )
     return Reading(observations=tuple(_in_order(ranked(observations))), coverage=(coverage,))
+
+
+def _taken(excerpt: Excerpt, found: Iterable[Found]) -> Iterator[Found]:
+    for item in found:
+        excerpt.take(item.first, item.last)
+        yield item
+
+
+def _observed(found: Iterable[Found]) -> list[Observation]:
+    return [item for each in found for item in each.observations]
 
 
 def _in_order(observations: Sequence[Observation]) -> list[Observation]:

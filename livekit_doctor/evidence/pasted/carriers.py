@@ -6,12 +6,18 @@ A person may write the same of any call. So what stands in a sentence, or alone,
 
 import re
 from collections.abc import Collection, Iterator
+from email.utils import parsedate_to_datetime
+from urllib.parse import unquote_plus
 
-from livekit_doctor.evidence.observations import NOBODY_ANSWERED, OWN_CANCEL, LogLine, SipCallResult
+from msgspec import structs
+
+from livekit_doctor.evidence.observations import NOBODY_ANSWERED, OWN_CANCEL, LogLine, Observation, SipCallResult
 from livekit_doctor.evidence.pasted.interface import Context, Found
+from livekit_doctor.evidence.pasted.legs import Leg, deciding
 from livekit_doctor.evidence.pasted.quoting import COMPARES, LOGGED, OF_PROGRAM, before, is_compared, is_quoted
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.fields import shortened
+from livekit_doctor.evidence.records.times import moment
 from livekit_doctor.redact import redact_text
 
 KIND = "carrier's answer"
@@ -59,7 +65,9 @@ _MOST = 50
 def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
     """What is said in lines that are nothing else."""
     found = 0
-    ends = {end["state"] for line in excerpt.stripped if (end := _CALLBACK.search(line.text))}
+    others = _of_other_legs(excerpt)
+    own = (line.text for number, line in enumerate(excerpt.stripped) if number not in others)
+    ends = {end["state"] for text in own if (end := _CALLBACK.search(text))}
     for number, line in enumerate(excerpt.stripped):
         if number in excerpt.taken or not _MAY_BE.search(line.text) or _OF_THE_API.search(line.text) or found >= _MOST:
             continue
@@ -71,12 +79,15 @@ def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
             found += 1
             last = number + (after.strip() != "" and result.message.endswith(after.strip()))
             rang = result.message == NOBODY_ANSWERED
-            yield Found(KIND, number, last, (result, *([_ringing(excerpt, number, context)] if rang else [])))
+            if result.message == OWN_CANCEL:
+                result = structs.replace(result, took=_lasted(excerpt, line.text))
+            said: tuple[Observation, ...] = (result, *([_ringing(excerpt, number, context)] if rang else []))
+            yield Found(KIND, number, last, () if number in others else said)
 
 
 _OF_THE_API = re.compile(r"TwirpError|ServerError|SipCallError|twirp error")
 """An error that was read before: a traceback repeats it."""
-_MAY_BE = re.compile(r"SIP_STATUS_|CallStatus|[3-6]\d\d|13\d{3}|21\d{3}|32\d{3}")
+_MAY_BE = re.compile(r"SIP_STATUS_|CallStatus|hangup_cause|[3-6]\d\d|13\d{3}|21\d{3}|32\d{3}")
 
 
 def _status(line: str, context: Context) -> SipCallResult | None:
@@ -141,8 +152,10 @@ def _twilio(line: str, after: str, context: Context) -> SipCallResult | None:
 
 
 def _callback(line: str, context: Context, ends: Collection[str]) -> SipCallResult | None:
-    """Twilio's callback on how a call ended, where it has no SIP status of a refusal. A leg that came in there by other
-    ways than SIP is not LiveKit's."""
+    """Twilio's callback on how a call ended, where it has no SIP status of a refusal, and Telnyx's of one that was
+    answered. A leg that came in there by other ways than SIP is not LiveKit's."""
+    if _HUNG_UP.search(line):
+        return SipCallResult(read=context.read, status=200)
     found = _CALLBACK.search(line) if len(ends) == 1 else None  # of several calls nobody knows which one is asked about
     if found is None or "CallSid" not in line or ("Direction=inbound" in line and "SipResponseCode" not in line):
         return None
@@ -156,6 +169,7 @@ def _callback(line: str, context: Context, ends: Collection[str]) -> SipCallResu
     )
 
 
+_HUNG_UP = re.compile(r"\bsip_hangup_cause[\"']?\s?[:=]\s?[\"']?200\b")
 _CALLBACK = re.compile(r"\bCallStatus[\"']?\s?[:=]\s?[\"']?(?P<state>completed|busy|no-answer|failed|canceled)\b")
 
 
@@ -169,3 +183,69 @@ def _ringing(excerpt: Excerpt, number: int, context: Context) -> LogLine:
         level="info",
         message=NOBODY_ANSWERED,
     )
+
+
+# The legs of a call
+
+_IS = r"[\"']?\s?[:=]\s?[\"']?"
+_LEG = re.compile(
+    rf"(?<![A-Za-z_])(?:call_?sid|call_control_id|call_leg_id|call_?uuid){_IS}(?P<id>[\w:.-]{{2,90}})", re.IGNORECASE
+)
+_DIALLED_BY = re.compile(rf"\bparent_?call_?sid{_IS}(?P<id>[\w:.-]{{2,90}})", re.IGNORECASE)
+_CAME_IN = re.compile(rf"\bdirection{_IS}(?:inbound|incoming)", re.IGNORECASE)
+_TO = re.compile(rf"(?<![A-Za-z_])to{_IS}(?:sips?:)?(?P<number>\+?[\w.-]+)", re.IGNORECASE)
+_WAS_ANSWERED = re.compile(
+    rf"\bcall_?status{_IS}(?:completed|in-progress)\b|\bsip_?(?:response_?code|hangup_?cause){_IS}200\b"
+    rf"|\bcall\.answered\b",
+    re.IGNORECASE,
+)
+_IS_OVER = re.compile(rf"\bcall_?status{_IS}(?!in-progress|ringing|initiated|queued)|hangup_?cause{_IS}", re.IGNORECASE)
+_TALKED_FOR = re.compile(rf"\b(?:call_?duration|duration_secs){_IS}(?P<seconds>\d{{1,6}})\b", re.IGNORECASE)
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
+_MAIL_TIME = re.compile(r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}")
+
+
+def _of_other_legs(excerpt: Excerpt) -> frozenset[int]:
+    """The lines of legs that do not say what became of the call. One by which it came in to the carrier is no other's:
+    what became of it, the one says that went on from there."""
+    lines: dict[str, list[int]] = {}
+    for number, line in enumerate(excerpt.stripped):
+        if number not in excerpt.taken and (found := _LEG.search(line.text)):
+            lines.setdefault(found["id"], []).append(number)
+    if len(lines) < 2:
+        return frozenset()
+    texts = {id: _decoded("\n".join(excerpt.stripped[place].text for place in lines[id])) for id in lines}
+    dialled = {id: text for id, text in texts.items() if not _CAME_IN.search(text)} or texts
+    times = {id: _seconds(text) for id, text in dialled.items()}
+    dated = all(times.values())
+    legs = [_leg(id, text, times[id] if dated else lines[id]) for id, text in dialled.items()]
+    one_number = len({found["number"] for text in dialled.values() if (found := _TO.search(text))}) < 2
+    stand = {leg.id for leg in deciding(legs, in_order=dated and one_number)}
+    return frozenset(number for id, numbers in lines.items() if id not in stand for number in numbers)
+
+
+def _lasted(excerpt: Excerpt, text: str) -> float:
+    """For how many seconds the leg of this line is told of; 0 where that is not known."""
+    of_leg = _LEG.search(text)
+    lines = [line.text for line in excerpt.stripped if of_leg and of_leg[0] in line.text]
+    seconds = _seconds(_decoded("\n".join(lines)))
+    return max(seconds) - min(seconds) if seconds else 0.0
+
+
+def _decoded(text: str) -> str:
+    return unquote_plus(text) if "%" in text else text
+
+
+def _leg(id: str, text: str, span: Collection[float]) -> Leg:
+    by, answered, over = _DIALLED_BY.search(text), _WAS_ANSWERED.search(text), _IS_OVER.search(text)
+    dialled_by = by["id"] if by else ""
+    return Leg(id, min(span), max(span), answered=answered is not None, over=over is not None, dialled_by=dialled_by)
+
+
+def _seconds(text: str) -> list[float]:
+    """The moments that a carrier tells of a leg, in seconds: also when it began, by how long it was."""
+    told = [at for found in _TIME.findall(text) if (at := moment(found)[0])]
+    told += map(parsedate_to_datetime, _MAIL_TIME.findall(text))
+    seconds = [at.timestamp() for at in told]
+    talked = _TALKED_FOR.search(text)
+    return [*seconds, max(seconds) - int(talked["seconds"])] if seconds and talked else seconds

@@ -13,6 +13,8 @@ _WORD = r"(?<![^\s(])[A-Za-z][a-z]*(?:'[a-z]+)?,?"
 SENTENCE_BEFORE = re.compile(rf"(?:{_WORD} ){{3}}$|{_WORD} [`\"'“‘(]+$")
 _SENTENCE_AFTER = re.compile(rf"[`\"'”’)]*[,;.]?(?: {_WORD}){{3}}")
 _SENTENCE_AND_COLON = re.compile(rf"(?:{_WORD}[ ]?){{4,}}:\s*[`\"'“‘«]*$")
+_OF_ANOTHER = re.compile(r"\b(?:another|other|different|unsure|not sure|which|whose)\b[^\n]{0,60}:\s*$", re.IGNORECASE)
+"""A sentence in the line above, that leads to what is said to be of another call, or of nobody knows which."""
 OF_PROGRAM = re.compile(r"error|exception|fail|dial|rais|log|trace|return|respon|output|crash", re.IGNORECASE)
 """A log puts a colon before an error, and nothing behind it. Where a sentence leads to the colon, one of these words
 says that a program spoke; "last week another customer had this:" has none."""
@@ -41,7 +43,8 @@ def is_quoted(text: str, match: re.Match[str]) -> bool:
     told = _SENTENCE_AND_COLON.search(above)
     if told and not OF_PROGRAM.search(told[0]):
         return True
-    return bool(SENTENCE_BEFORE.search(above) or _SENTENCE_AFTER.match(after))
+    led_to = not above.strip() and _OF_ANOTHER.search(text[max(0, match.start() - 300) : match.start()])
+    return bool(SENTENCE_BEFORE.search(above) or _SENTENCE_AFTER.match(after) or led_to)
 
 
 def is_compared(text: str, match: re.Match[str]) -> bool:

@@ -1,8 +1,8 @@
 """SIP messages as they went over the wire: sngrep's, Wireshark's and tshark's lists, a carrier's portal, a debug log.
 
 A message is its first line, the headers below it, and its body. Those of one Call-ID are one dialog; a list that has
-no headers is one. The last dialog that was dialled from here says what became of the call: whether it rang, and the
-final answer to its INVITE.
+no headers is one. Of the dialogs that were dialled from here one says what became of the call (legs): whether it rang,
+the final answer to its INVITE, and when a CANCEL was sent, and why.
 """
 
 import re
@@ -11,8 +11,9 @@ from datetime import datetime
 
 from msgspec import Struct, field, structs
 
-from livekit_doctor.evidence.observations import OWN_CANCEL, LogLine, Observation, SipCallResult
+from livekit_doctor.evidence.observations import ANSWERED_ELSEWHERE, OWN_CANCEL, LogLine, Observation, SipCallResult
 from livekit_doctor.evidence.pasted.interface import Context, Found
+from livekit_doctor.evidence.pasted.legs import Leg, deciding
 from livekit_doctor.evidence.pasted.quoting import is_compared, is_quoted
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.fields import shortened
@@ -52,11 +53,15 @@ _ARROW_ALONE = re.compile(r"[\s\d.:+│]*(?:<[─━]{3,}|[─━]{3,}>)[\s│]*
 _HEADER = re.compile(r"[ \t]*(?P<name>[A-Za-z][A-Za-z-]{0,40})[ \t]*:[ \t]*(?P<value>.*)")
 _BODY = re.compile(r"[ \t]*[a-z]=")
 _TIME = re.compile(r"\d{4}([-/])\d\d\1\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
+_OF_DAY = re.compile(r"(?<![\d:])\d\d:\d\d:\d\d(?:[.,]\d+)?")
 _NUMBER = re.compile(r"(?:sips?|tel):(\+?[\w.-]+)")
 _SHORT = {"i": "call-id", "t": "to", "f": "from"}
 _REASONS = ("reason", "warning", "x-twilio-error", "error-info", "x-telnyx-error", "p-error")
 _LIVEKIT = re.compile(r"livekit", re.IGNORECASE)
 _CHALLENGES, _CANCELLED = (401, 407), 487
+_ELSEWHERE = re.compile(r"\bSIP\s*;\s*cause=200\b|\bQ\.850\s*;\s*cause=26\b|elsewhere", re.IGNORECASE)
+_RANG_OUT = re.compile(r"\bSIP\s*;\s*cause=408\b|\bQ\.850\s*;\s*cause=(?:18|19|102)\b", re.IGNORECASE)
+"""The Reason of a CANCEL (RFC 3326): another branch of the call was answered, or the time to answer was over."""
 _MAY_BE = re.compile(r"SIP|sips?:|tel:|[─━→←│]|->|--", re.ASCII)
 _LOOKED_AT = 600
 """Characters of a line in which a message may begin."""
@@ -86,6 +91,10 @@ class _Message(Struct):
         uri = self.start.groupdict().get("uri") or self.headers.get("to", "")
         found = _NUMBER.search(uri)
         return found[1] if found else ""
+
+
+_Ended = tuple[list[_Message], _Message]
+"""A dialog, and the final answer to its INVITE."""
 
 
 def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
@@ -152,11 +161,16 @@ def _take_headers(message: _Message, excerpt: Excerpt) -> None:
         elif not blank and header:
             name = header["name"].lower()
             message.headers.setdefault(_SHORT.get(name, name), header["value"].strip())
-        elif not (blank and _BODY.match(line)):
+        elif not (blank and (_BODY.match(line) or _is_status_of_transfer(message))):
             return
         if line.strip():
             message.last = number
         number += 1
+
+
+def _is_status_of_transfer(message: _Message) -> bool:
+    """Whether its body is the answer that the phone got to which the call was transferred (RFC 3515)."""
+    return "sipfrag" in message.headers.get("content-type", "")
 
 
 def _shown(
@@ -168,31 +182,65 @@ def _shown(
         rung = [(dialog, rang) for dialog in outbound if (rang := _rang(dialog))]
         yield from ((rang, _ringing(rang, excerpt, context)) for dialog, rang in rung[-1:] if not _in_words(dialog))
         return
-    dialog, final = ended[-1]
+    known = _deciding(ended, excerpt)
+    dialog, final = known or ended[-1]
     # Of calls to several numbers nobody knows which one is asked about.
     numbers, statuses = {_number(one) for one, _ in ended}, {last.status for _, last in ended}
-    quoted = (len(numbers) > 1 and len(statuses) > 1) or _is_doubtful(dialog, final)
+    quoted = (len(numbers) > 1 and len(statuses) > 1) or _is_doubtful(dialog, final) or known is None
     at = _at(excerpt, final)
     read = structs.replace(context.read, clock_at=at) if at is not None else context.read
     rang = _rang(dialog)
     if rang is not None and not quoted:
         yield rang, _ringing(rang, excerpt, context)
-    cancelled = final.status == _CANCELLED and any(one.method == "CANCEL" for one in dialog)
-    reasons = redact_text("; ".join(final.headers[name] for name in _REASONS if name in final.headers))
-    reasons = OWN_CANCEL if cancelled else reasons
+    cancel = next((one for one in dialog if one.method == "CANCEL"), None) if final.status == _CANCELLED else None
+    reason = cancel.headers.get("reason", "") if cancel else ""
+    why = ANSWERED_ELSEWHERE if _ELSEWHERE.search(reason) else OWN_CANCEL if cancel else ""
+    said = (reason, *(final.headers[name] for name in _REASONS if name in final.headers))
+    reasons = "; ".join(filter(None, (why, redact_text("; ".join(filter(None, said))))))
     refused = final.status >= 300
     yield (
         final,
         SipCallResult(
             read=read,
             status=0 if refused else 200,
-            message=OWN_CANCEL if cancelled else "",
+            took=_waited(dialog, cancel, excerpt) if cancel and not _RANG_OUT.search(reason) else 0.0,
+            message=why,
             sip_status_code=final.status if refused else None,
             sip_status=shortened("; ".join(filter(None, (_words(final), reasons))), 200) if refused else "",
             number=_number(dialog),
             quoted=quoted,
         ),
     )
+
+
+def _deciding(ended: Sequence[_Ended], excerpt: Excerpt) -> _Ended | None:
+    """The dialog that says what became of the call, with its final answer; None where nobody knows which one does."""
+    spans = [[(_second(excerpt, one), one.first) for one in dialog] for dialog, _ in ended]
+    dated = all(second is not None for span in spans for second, _ in span)
+    legs = []
+    for number, (dialog, final) in enumerate(ended):
+        places = [second if dated and second is not None else first for second, first in spans[number]]
+        answered = final.status < 300
+        over = not answered or any(one.method == "BYE" for one in dialog)
+        legs.append(Leg(str(number), min(places), max(places), answered=answered, over=over))
+    return next((ended[int(leg.id)] for leg in deciding(legs)), None)
+
+
+def _waited(dialog: Sequence[_Message], cancel: _Message, excerpt: Excerpt) -> float:
+    """How many seconds after the first INVITE it was cancelled; 0 where the text has no times."""
+    invite = next((one for one in dialog if one.method == "INVITE" and not one.status), cancel)
+    began, ended = _second(excerpt, invite), _second(excerpt, cancel)
+    return max(0.0, ended - began) if began is not None and ended is not None else 0.0
+
+
+def _second(excerpt: Excerpt, message: _Message) -> float | None:
+    """When it was, in seconds: of the day, where no date is told."""
+    if (at := _moment(excerpt, message)[0]) is not None:
+        return at.timestamp()
+    above = (_OF_DAY.search(line) for line in excerpt.lines[message.first : message.first + 2])
+    found = next(filter(None, above), None)
+    hours, minutes, seconds = found[0].replace(",", ".").split(":") if found else ("", "", "")
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds) if found else None
 
 
 def _ringing(rang: _Message, excerpt: Excerpt, context: Context) -> LogLine:

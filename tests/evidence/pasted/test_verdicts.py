@@ -344,6 +344,7 @@ REFUSED = "SIP call failed: 486 Busy Here (resource_exhausted)"
         f"is this the same as {REFUSED}?",
         f"Last week another customer had this: {REFUSED}",
         f"Not this one, that was: {REFUSED}",
+        f"We saw this, too, but are unsure which call it was:\n{REFUSED}",
         'On another call we once got {"code": "resource_exhausted", "msg": "x", "meta": {"sip_status_code": "486"}}',
     ],
 )
@@ -367,6 +368,7 @@ def test_what_a_sentence_quotes_may_be_about_another_call(text: str) -> None:
         f"Exception in create call handler {REFUSED}",
         f"error creating sip participant {REFUSED} for call abc in room",
         f"this is what the edge function returned: {REFUSED}",
+        f"when we call anybody we get this:\n{REFUSED}",
     ],
 )
 def test_an_error_on_a_line_of_its_own(text: str) -> None:
