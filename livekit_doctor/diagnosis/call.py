@@ -1,6 +1,6 @@
 """One attempt of one call, as the rules read it: what the API and the rows show, and what the components' logs say."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 
 from livekit_doctor.diagnosis import carrier
@@ -13,7 +13,7 @@ from livekit_doctor.diagnosis.row_answers import Refusal, refusal_in
 from livekit_doctor.diagnosis.said import Said, job_of_identity
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.stays import SIP_LOG
-from livekit_doctor.diagnosis.times import AROUND_DISPATCH, CREATED_AT_ONCE, CREATED_TOGETHER
+from livekit_doctor.diagnosis.times import AROUND_DISPATCH, CREATED_AT_ONCE
 from livekit_doctor.diagnosis.workers_over_time import Worker, workers_of
 from livekit_doctor.evidence.observations import DeployedAgent, Dispatch, LogLine, LogRow, Participant
 from livekit_doctor.flow import Step
@@ -84,19 +84,17 @@ class Call(Seen, frozen=True, dict=True):
 
     @cached_property
     def _has_earlier_jobs(self) -> bool:
+        """Whether LiveKit or a log tells of a job before the latest, or of several agents."""
         latest = self.component_logs.latest
-        return bool(latest.became or latest.earlier_jobs)
+        agents = {p.identity for item in self.sightings for p in item.participants if p.kind == "AGENT"}
+        return bool(latest.became or latest.earlier_jobs or len(agents) > 1)
 
     @cached_property
     def _last_begun(self) -> dict[str, datetime]:
-        """When each component last logged that the entrypoint was called, by its own clock, where that was of a further
-        job: the agents of one dispatch begin together."""
-        begun: dict[str, list[datetime]] = {}
-        for row in self.rows:
-            if self.step_of_state[row.state] is Step.ENTRYPOINT_CALLED:
-                begun.setdefault(row.source, []).append(row.at)
-        apart = timedelta() if self._has_earlier_jobs else CREATED_TOGETHER
-        return {source: times[-1] for source, times in begun.items() if times[-1] - times[0] > apart}
+        """When each component last logged that the entrypoint was called, by its own clock, of several jobs."""
+        steps = self.step_of_state
+        begun = (row for row in self.rows if steps[row.state] is Step.ENTRYPOINT_CALLED)
+        return {row.source: row.at for row in begun} if self._has_earlier_jobs else {}
 
     def _earlier_agent_was_there(self, at: datetime) -> bool:
         """Whether the server's log has an agent of an earlier dispatch there at about that time, and nothing of one of

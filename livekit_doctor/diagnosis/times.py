@@ -101,12 +101,11 @@ margin (design fact 31 has 3 s)."""
 FEW_WAIT = timedelta(seconds=30)
 """Few listen to silence for so long: a doubt, where an agent is not known to have come. Our own margin."""
 
-NOBODY_WAITS = timedelta(seconds=45)
 RINGS_FOR = timedelta(seconds=10)
 """Nobody lets a phone ring for less before a call counts as not answered (ringing_timeout is 30 s or more in LiveKit's
 examples): a CANCEL that comes sooner is of somebody who gave the call up. Our own margin."""
 
-NOBODY_WAITS = timedelta(seconds=60)
+NOBODY_WAITS = timedelta(seconds=45)
 """Nobody listens to silence for so long. A mailbox does, so that such a call is not known to be healthy, either. Our
 own margin."""
 

@@ -21,7 +21,6 @@ from tests.diagnosis.factories import (
     phone,
     read,
     row,
-    rows_only,
     server_line,
     status,
     worker_line,
@@ -129,12 +128,18 @@ def test_the_agent_of_an_earlier_job_does_not_show_that_the_latest_one_came() ->
 
 
 def test_what_an_earlier_agent_was_heard_of_says_nothing_of_the_latest() -> None:
-    """By its own rows, whose clock is one: it was called again, and never was heard."""
-    first = [row(at, state, "agent") for at, state in ((1, "agent_entrypoint_called"), (2, "agent_audio"))]
-    again = [row(at, state, "agent") for at, state in ((40, "agent_entrypoint_called"), (41, "agent_connected"))]
-    well = rows_only(900, *PLACED, *first, *again[1:], ANSWERED, row(60, "call_ended", "agent"))
-    twice = rows_only(900, *PLACED, *first, *again, ANSWERED, row(60, "call_ended", "agent"))
-    assert status(well, Step.AGENT_AUDIO) is Status.OK
+    """By its own rows, whose clock is one: it was called again, as a webhook shows, and never was heard."""
+
+    def came(seconds: float, identity: str) -> Sighting:
+        return Sighting(read=read(3600, "evidence"), room=ROOM, at=at(seconds), event="participant_joined",
+                        participants=(agent(seconds, identity=identity, sid=f"PA_{identity}"),))  # fmt: skip
+
+    first = [row(when, state, "agent") for when, state in ((1, "agent_entrypoint_called"), (2, "agent_audio"))]
+    again = [row(when, state, "agent") for when, state in ((40, "agent_entrypoint_called"), (41, "agent_connected"))]
+    ends = ANSWERED, row(60, "call_ended", "agent")
+    once = judge(900, *PLACED, *first, *ends, came(1.5, "agent-AJ_1"))
+    twice = judge(900, *PLACED, *first, *again, *ends, came(1.5, "agent-AJ_1"), came(41, "agent-AJ_2"))
+    assert status(once, Step.AGENT_AUDIO) is Status.OK
     assert status(twice, Step.AGENT_AUDIO) is not Status.OK
 
 
