@@ -305,20 +305,12 @@ def test_a_call_that_may_have_been_silent(rows: list[LogRow]) -> None:
     assert found(rows_only(DAY, *UNWATCHED, *rows)) == [("agent_dispatched", "LKD401", "possible")]
 
 
-def test_the_end_of_a_call_that_another_invocation_had_placed() -> None:
-    """This one came to nothing."""
-    again = row(2, "call_requested"), row(2.4, "dispatch_failed"), row(60, "call_ended", metadata='{"duration": 50}')
-    placed = row(0, "call_requested"), row(1, "agent_connected", "agent"), row(1.1, "sip_participant_created")
-    assert rows_only(DAY, *placed, *again).verdict is Verdict.UNKNOWN
-    over = row(5, "call_ended", metadata='{"duration": 3}')
-    assert codes(rows_only(DAY, *placed, *again[:2], over)) == codes(rows_only(DAY, *placed, *again[:2])) != []
-
-
 @pytest.mark.parametrize(
     "rows",
     [
         [row(6, "sip_answered"), row(60, "call_ended")],
         [row(3, "sip_participant_created"), row(60, "call_ended", metadata='{"duration": 54}')],
+        [row(60, "call_ended", metadata='{"duration": 54}')],
     ],
 )
 def test_a_call_that_nobody_would_have_been_silent_in(rows: list[LogRow]) -> None:
