@@ -9,7 +9,7 @@ from msgspec import Struct
 from livekit_doctor.diagnosis.correlation import OPENING, RoomRef, Subject, steps_of
 from livekit_doctor.diagnosis.row_answers import ended_badly, gone_in, lasted_in
 from livekit_doctor.diagnosis.setup import Setup
-from livekit_doctor.diagnosis.states import Who, says_failed, says_talked, says_what_failed
+from livekit_doctor.diagnosis.states import Who, receives_webhooks, says_failed, says_talked, says_what_failed
 from livekit_doctor.diagnosis.times import MOMENT, PLACING, ZONES_APART
 from livekit_doctor.evidence.observations import LogRow, Sighting
 from livekit_doctor.evidence.observations.told import webhook_named
@@ -22,6 +22,9 @@ _OWN_STEPS = (Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED, Step.AGENT_AUDIO)
 
 _MADE = (Step.SIP_PARTICIPANT_CREATED, Step.SIP_RINGING, Step.SIP_ANSWERED)
 """What is logged of a phone that was made. That it is dialled may be said before that is asked for."""
+
+
+_BEFORE_THE_ANSWER = tuple(step for step in Step if step not in (Step.SIP_ANSWERED, Step.AGENT_AUDIO, Step.CALL_ENDED))
 
 
 class RowsSeen(Struct, frozen=True, dict=True):
@@ -185,10 +188,11 @@ class RowsSeen(Struct, frozen=True, dict=True):
 
     @cached_property
     def agent_shown_until(self) -> datetime | None:
-        """Until when rows show the agent: by any row of the one component that logged that it had connected, the end of
-        the call included, or by one that it spoke."""
+        """Until when rows show the agent: by any row of the one component that logged that it was called or connected,
+        the end of the call included, or by one that it spoke."""
         told = [(row, self.step_of_state[row.state]) for row in self.rows]
-        agents = {row.source for row, step in told if step is Step.AGENT_CONNECTED}
+        came = {row.source for row, step in told if step in (Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED)}
+        agents = {source for source in came if not receives_webhooks(source)}
         only = agents if len(agents) == 1 else set()
         return max((row.at for row, step in told if row.source in only or step is Step.AGENT_AUDIO), default=None)
 
@@ -205,10 +209,13 @@ class RowsSeen(Struct, frozen=True, dict=True):
     @cached_property
     def talked_since(self) -> datetime | None:
         """Since when somebody was on the line, by how long the row of the end says that this was. None where it counts
-        from before a phone was made, as from the request."""
-        ended, made = self.logged.get(Step.CALL_ENDED), self._times_of(*_MADE)
+        from before a phone was made, or from another step that a row tells of, as the request."""
+        ended, others = self.logged.get(Step.CALL_ENDED), self._times_of(*_BEFORE_THE_ANSWER)
         began = ended.at - lasted if ended and (lasted := lasted_in(ended)) else None
-        return began if began and made and began - made[0] > MOMENT else None
+        first = next(iter(self._times_of(*_MADE)), self.rows[0].at) if began else None
+        if began is None or first is None or began - first <= MOMENT:
+            return None
+        return None if any(abs(began - at) <= MOMENT for at in others) else began
 
     def last_told_of_phone(self, before: datetime, since: datetime) -> datetime | None:
         """When a row last told of the phone between these moments."""

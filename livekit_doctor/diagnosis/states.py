@@ -156,6 +156,11 @@ def may_be_of_agent(source: str, state: str) -> bool:
     return any(_OF_AGENT.search(_plain(text)) for text in (source, state)) or not source
 
 
+def receives_webhooks(source: str) -> bool:
+    """Whether a component writes down what LiveKit tells it: who came, which the agent logs of itself, too."""
+    return re.search(r"web_?hook", _plain(source)) is not None
+
+
 def says_failed(state: str) -> bool:
     """Whether it says in plain words that a step of the call failed: call_failed, sip_error, no_answer."""
     plain = _plain(state)

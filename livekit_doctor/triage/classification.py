@@ -141,8 +141,8 @@ def calls(parts: Parts) -> str:
         return f"{us(pick(function, 'happened', when(wanted))) if wanted & codes else NULL} AS {name}"
 
     def shows_agent() -> str:
-        """That it spoke, or anything by the one component that logs that it connected."""
-        spoke, agent = SPOKE & codes, mapping.component_of(6)
+        """That it spoke, or anything by the one component that logs that it was called or connected."""
+        spoke, agent = SPOKE & codes, mapping.agent
         told = [when(spoke)] if spoke else []
         return " OR ".join([*told, *([f"component = {agent}"] if agent else [])])
 

@@ -12,6 +12,7 @@ from livekit_doctor.diagnosis.correlation import step_of_state
 from livekit_doctor.diagnosis.states import (
     Who,
     may_be_of_agent,
+    receives_webhooks,
     says_failed,
     says_phone_failed,
     says_talked,
@@ -97,6 +98,14 @@ class Mapping(Struct, frozen=True):
     def component_of(self, *codes: int) -> int | None:
         """The one component that logs these; None where there are several, or it is not known."""
         found = {entry.component for entry in self.entries if entry.code in codes}
+        return found.pop() if len(found) == 1 and 0 not in found else None
+
+    @property
+    def agent(self) -> int | None:
+        """The one component that logs that the agent was called or connected, and does not receive that."""
+        steps = {number_of(Step.ENTRYPOINT_CALLED), number_of(Step.AGENT_CONNECTED)}
+        own = (entry for entry in self.entries if entry.code in steps and not receives_webhooks(entry.source or ""))
+        found = {entry.component for entry in own}
         return found.pop() if len(found) == 1 and 0 not in found else None
 
     @property

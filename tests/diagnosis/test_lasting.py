@@ -1,6 +1,7 @@
 """Healthy must be shown: who was together stayed, was heard, and nobody's word is against it."""
 
 import pytest
+from msgspec.structs import replace
 
 from livekit_doctor.evidence.observations import LogLine, LogRow
 from livekit_doctor.flow import Verdict
@@ -63,7 +64,9 @@ def test_who_is_heard_in_a_row(state: str, verdict: Verdict) -> None:
         ((row(40, "crm_updated", "agent"),), HEALTHY),
         ((row(40, "crm_updated", "crm"),), NO_FAULT_SEEN),
         ((row(40, "agent_said", "transcripts"),), HEALTHY),
-        ((row(59, "agent_connected", "webhook"), row(59.5, "crm_updated", "agent")), NO_FAULT_SEEN),
+        ((row(1.1, "agent_connected", "livekit-webhook"),), NO_FAULT_SEEN),
+        ((row(1.1, "agent_connected", "livekit-webhook"), row(40, "crm_updated", "agent")), HEALTHY),
+        ((row(1.1, "agent_connected", "edge_function"), row(40, "crm_updated", "agent")), NO_FAULT_SEEN),
         ((row(20, "pod_oom_killed", "cluster"), row(40, "crm_updated", "agent")), Verdict.UNKNOWN),
     ],
 )
@@ -71,6 +74,13 @@ def test_that_the_agent_stayed_its_own_rows_show(rows: tuple[LogRow, ...], verdi
     """Another component logs the end; it does so for an agent that was killed, too."""
     ended = row(60, "call_ended", "webhook")
     assert rows_only(900, *(each for each in WORDS if each is not ENDED), *rows, ended).verdict is verdict
+
+
+def test_webhooks_that_are_written_down_show_no_agent_to_the_end() -> None:
+    """Of an agent that was killed the room still closes."""
+    told = [replace(each, source="webhook") for each in WORDS]
+    assert rows_only(900, *told).verdict is NO_FAULT_SEEN
+    assert rows_only(900, *(replace(each, source="backend") for each in WORDS)).verdict is HEALTHY
 
 
 def test_a_row_that_says_that_the_agent_left() -> None:

@@ -292,6 +292,10 @@ def test_a_call_that_went_well_without_a_row_of_its_agent() -> None:
     [
         pytest.param([row(9, "sip_answered"), row(53, "call_ended")], id="they hung up on silence"),
         pytest.param([row(300, "call_ended", metadata='{"duration": 300}')], id="it counts from the request"),
+        pytest.param(
+            [row(4, "sip_ringing"), row(300, "call_ended", metadata='{"duration": 296}')],
+            id="it counts from the ringing",
+        ),
         pytest.param([row(9, "sip_answered")], id="it has not ended"),
         pytest.param([row(300, "call_ended")], id="nobody says that it was answered"),
         pytest.param([row(9, "sip_answered"), row(30, "call_failed"), row(300, "call_ended")], id="it failed"),
@@ -306,6 +310,7 @@ def test_a_call_that_may_have_been_silent(rows: list[LogRow]) -> None:
     [
         [row(6, "sip_answered"), row(60, "call_ended")],
         [row(3, "sip_participant_created"), row(60, "call_ended", metadata='{"duration": 54}')],
+        [row(60, "call_ended", metadata='{"duration": 54}')],
     ],
 )
 def test_a_call_that_nobody_would_have_been_silent_in(rows: list[LogRow]) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from livekit_doctor.diagnosis.dial_errors import DIALED, Kind, kind_of
 from livekit_doctor.diagnosis.rules.rows import BEFORE_THE_ANSWER
-from livekit_doctor.diagnosis.states import may_be_of_agent
+from livekit_doctor.diagnosis.states import may_be_of_agent, receives_webhooks
 from livekit_doctor.flow import Step
 from livekit_doctor.settings import Settings
 from livekit_doctor.triage.mapping import (
@@ -83,9 +83,9 @@ def _openings(rows: Iterable[Row], settings: Settings) -> set[tuple[str, str]]:
 
 
 def _agents(rows: Iterable[Row], settings: Settings) -> set[str]:
-    """The components that log that the agent connected."""
-    agent = number_of(Step.AGENT_CONNECTED)
-    return {row.source or "" for row in rows if code_of(row.state or "", settings.flow) == agent}
+    """The components that log that the agent was called or connected, but those that receive that."""
+    own = (row for row in rows if code_of(row.state or "", settings.flow) in (5, 6))
+    return {row.source or "" for row in own if not receives_webhooks(row.source or "")}
 
 
 class _Call:
@@ -259,7 +259,7 @@ class _Call:
         further = first is not None and first < max(made) - self.plan.tolerance and max(made) <= refused
         further = further and bool(failures) and min(failures) >= max(made)
         closed = refused + self.plan.closes
-        return max(self._shown(), default=0) > closed or (further and self.last > closed)
+        return max(self._shown(), default=0) > closed or further
 
     def _shown(self) -> list[int]:
         """When rows show the agent."""

@@ -106,6 +106,8 @@ TALKED = (*PLACED, (5, "edge", "sip_answered"), (6, "agent", "agent_audio"))
     [
         ((*TALKED, (60, "edge", "call_ended")), "no_fault_seen"),
         ((*TALKED, (60, "agent", "call_ended")), "healthy"),
+        ((*((at, "webhook", *what) for at, _, *what in TALKED), (60, "webhook", "call_ended")), "no_fault_seen"),
+        ((*((at, "backend", *what) for at, _, *what in TALKED), (60, "backend", "call_ended")), "healthy"),
         ((*TALKED, (40, "agent", "agent_said"), (60, "edge", "call_ended")), "healthy"),
         ((*TALKED, (40, "agent", "crm_updated"), (60, "edge", "call_ended")), "healthy"),
         ((*TALKED[:4], (40, "agent", "user_speech"), (60, "edge", "call_ended")), "no_fault_seen"),
@@ -116,7 +118,7 @@ TALKED = (*PLACED, (5, "edge", "sip_answered"), (6, "agent", "agent_audio"))
         ((*PLACED, (4, "edge", "sip_call_failed", BUSY), (20, "edge", "user_speech")), "unknown"),
         ((*PLACED, (4, "edge", "sip_call_failed", BUSY), (8, "edge", "user_speech")), "broken"),
         (
-            (*PLACED, (20, *PLACED[2][1:]), (21, "edge", "sip_call_failed", BUSY), (70, "edge", "call_ended")),
+            (*PLACED, (20, *PLACED[2][1:]), (21, "edge", "sip_call_failed", BUSY), (30, "edge", "call_ended")),
             "unknown",
         ),
         (
