@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: (not _group(item), -sizes[_group(item)], not _waits(item)))
 
 
-_SERVERS = {"lab_folder", "installed", "chrome"}
+_SERVERS = {"lab_folder", "installed", "chrome", "stage", "recording"}
 """Fixtures behind all that starts a server or a browser, or installs something: not for `make test-quick`."""
 
 
