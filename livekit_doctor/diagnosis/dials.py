@@ -154,7 +154,7 @@ class Dials(Struct, frozen=True, dict=True):
         seen = self.seen
         if seen.talked_last is not None and seen.talked_last - at > seen.tolerance:
             return True
-        if not by_program or self._left:
+        if not by_program or self._left or not seen.rows:
             return False
         closed, shown, since = at + ROOM_CLOSES_AFTER + seen.tolerance, seen.agent_shown_until, seen.talked_since
         further = self.made_before(self.last_made(at), ())

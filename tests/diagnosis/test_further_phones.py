@@ -438,3 +438,11 @@ def test_a_phone_that_was_refused_before_does_not_make_the_next_one_a_survey() -
     for before, expected in (((), []), ((failed(13.9, "SCL_callee"),), ["LKD203"])):
         told = judge(900, *node, *came, *left, *before, again, subject=Subject(room=ROOM))
         assert [code for code in codes(told) if code.startswith("LKD2")] == expected
+
+
+def test_a_pasted_refusal_after_two_phones_and_no_row() -> None:
+    """Both were seen by looks: which of them was refused, nobody knows."""
+    phones = phone("ringing", joined=1), phone("ringing", joined=10, sid="PA_2", identity="callee-2")
+    seen = look(12, dispatch(0, job()), agent(2), *phones)
+    told = judge(3600, *seen, of_worker(30, "evidence ticket.txt"), subject=Subject(room=ROOM))
+    assert told.verdict is not Verdict.HEALTHY
