@@ -200,3 +200,15 @@ def test_looks_while_it_rang_miss_no_agent_that_is_dispatched_after_the_answer(t
     )
     told = judge(63, look(22, there, phone("ringing")), closed(63), fails, settings=HERE)
     assert ("LKD105" in codes(told)) is missed
+
+
+def test_what_was_said_of_another_rooms_dispatch_rules_nothing_out() -> None:
+    """By the agent's name and the time alone a worker answered: it may be the other room's."""
+
+    looks = [item for when in (5, 26) for item in look(when, dispatch(0.9), phone())]
+    answered = request_failed("no servers available (received 1 responses)", 9)
+    seen = (*looks, log_file("server"), created(0.9), answered)
+    other = replace(created(8), by_id=False, fields=created(8).fields | {"room": "outbound-another-1"})
+    assert codes(judge(26, *seen, settings=HERE)) == ["LKD103"]
+    told = judge(26, *seen, other, settings=HERE)
+    assert "LKD101" not in {out.code for out in told.ruled_out}

@@ -192,7 +192,7 @@ def excluded(call: Call) -> Iterator[tuple[str, str]]:
     elif call.component_logs.said(Said.ASKED):
         for code in ("LKD101", "LKD102", "LKD104", "LKD105", "LKD107", "LKD108", "LKD109", "LKD110"):
             yield code, "the worker's log says that the job request reached it"
-    elif call.lines_by_name(Said.NOBODY_FREE):
+    elif call.lines_by_name(Said.NOBODY_FREE) and by_name(call) is not POSSIBLE:
         for code in ("LKD101", "LKD102", "LKD104", "LKD105"):
             yield code, "the server's log says that a worker of this name answered"
 
