@@ -207,7 +207,13 @@ def test_what_was_said_of_another_rooms_dispatch_rules_nothing_out() -> None:
 
     looks = [item for when in (5, 26) for item in look(when, dispatch(0.9), phone())]
     answered = request_failed("no servers available (received 1 responses)", 9)
-    seen = (*looks, log_file("server"), created(0.9), answered)
+    seen = (
+        *looks,
+        log_file("server"),
+        created(0.9),
+        server_line(2, "participant active", participant="sip_1"),
+        answered,
+    )
     other = replace(created(8), by_id=False, fields=created(8).fields | {"room": "outbound-another-1"})
     alone = judge(26, *seen, settings=HERE)
     assert "LKD101" in {out.code for out in alone.ruled_out}
