@@ -116,6 +116,8 @@ def kind_of(text: str, *, status: int = 0, twirp_code: str = "", sip_status: int
         return Kind.QUOTA
     if status in (401, 403) or twirp_code in ("unauthenticated", "permission_denied"):
         return Kind.CREDENTIALS
+    if status == 408 or twirp_code == "canceled":
+        return Kind.TIMED_OUT
     return Kind.UNEXPLAINED
 
 

@@ -1,5 +1,6 @@
 """What proves each step of a call (design section 2, column "proven by")."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -145,7 +146,11 @@ def _may_be_by_team(line: LogLine) -> bool:
     """The same of a line that names no logger, as Node's do: one of LiveKit's own that is not known looks alike, and
     what LiveKit says of a job that does not come up, it says as a warning or an error."""
     bare = line.log == "worker" and not line.logger and bool(line.fields.get("job_id"))
-    return bare and line.level in ("info", "debug")
+    return bare and line.level in ("info", "debug") and not _OF_THE_REQUEST.search(line.message)
+
+
+_OF_THE_REQUEST = re.compile(r"request|reject|declin|drain|availab|capacity|assign|accept|worker", re.IGNORECASE)
+"""Words of what a worker's own process says of a job that it was asked for (livekit-agents for Node, worker.ts)."""
 
 
 _NOT_THE_TEAMS = ("livekit", "lk-rtc", "lk.", "asyncio")

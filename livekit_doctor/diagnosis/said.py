@@ -254,6 +254,8 @@ MEANINGS = (
     _Meaning("worker", "worker is at full capacity", Said.FULL),
     _Meaning("worker", "worker is below capacity", Said.FREE),
     _Meaning("worker", "draining worker", Said.DRAINING),
+    _Meaning("worker", "Worker is draining and no longer available, rejecting job", Said.DRAINING),
+    _Meaning("worker", "jobRequestFunc failed", Said.REQUEST_RAISED),
     _Meaning("worker", "exception occurred while executing tool", Said.TOOL_RAISED),
     _Meaning("worker", "shutting down worker", Said.SHUT_DOWN),
     _Meaning("worker", "job_request_fnc failed", Said.REQUEST_RAISED),

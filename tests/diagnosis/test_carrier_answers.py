@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from livekit_doctor.catalogue.sip_statuses import registered, sip_status
 from livekit_doctor.diagnosis import carrier
 from livekit_doctor.diagnosis.answer_sources import CarrierAnswer
+from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.dial_errors import Kind, kind_of, own_words, sip_status_in
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.result import Diagnosis
-from livekit_doctor.evidence.observations import Observation, SipCallResult
+from livekit_doctor.evidence.observations import Observation, Sighting, SipCallResult
 from livekit_doctor.flow import LEGS, Confidence, Leg, Status, Step, Verdict
 from livekit_doctor.settings import Agent, Flow, Settings
 from tests.diagnosis.factories import (
@@ -500,3 +501,13 @@ def test_a_call_without_an_agent() -> None:
     refusal = judge(60, look(60, dispatch()), refused(3, 486), settings=settings)
     assert found(refusal) == [("sip_ringing", "LKD204", "proven")]
     assert judge(60, look(60, dispatch()), settings=settings).verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(("status", "twirp_code", "words"), [(408, "canceled", "canceled"), (500, "internal", "odd")])
+def test_a_failure_without_words_of_its_own_after_the_phone_rang(status: int, twirp_code: str, words: str) -> None:
+    rang = Sighting(read=read(3600, "evidence"), room=ROOM, participants=(phone("ringing"),))
+    failed = SipCallResult(
+        read=read(3600, "evidence error.txt"), room=ROOM, status=status, twirp_code=twirp_code, message=words
+    )
+    assert codes(judge(900, rang, failed, subject=Subject(room=ROOM))) == ["LKD206"]
+    assert codes(judge(900, failed, subject=Subject(room=ROOM))) == ["LKD205"]

@@ -256,16 +256,17 @@ def timed_out_while_ringing(call: Call, proofs: Proofs) -> Finding | None:
 
 
 def unexplained(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD205, possible: the attempt to dial failed with words that are not known."""
+    """LKD205, or LKD206 where it rang, possible: the attempt to dial failed with words that are not known."""
     answer = last_answer(call, proofs, Kind.UNEXPLAINED)
     if answer is None or answer.doubt:
         return None
+    code = "LKD206" if Step.SIP_RINGING in proofs else "LKD205"
     return Finding(
-        code="LKD205",
+        code=code,
         step=_after_ringing(proofs),
         confidence=Confidence.POSSIBLE,
         because=(answer.because,),
-        candidates=(*catalogue.get("LKD205").candidates, "LKD202", "LKD210"),
+        candidates=(*catalogue.get(code).candidates, "LKD202", "LKD210"),
         values=_dialled(answer),
     )
 

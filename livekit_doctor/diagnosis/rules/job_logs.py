@@ -45,6 +45,17 @@ def worker_draining(call: Call, proofs: Proofs) -> Finding | None:
     return sought.unassigned(call, "LKD108", POSSIBLE, shown)
 
 
+def rejected_while_draining(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD108: a worker that drained was asked, and says that it rejects the job for that (livekit-agents for Node)."""
+    asked = call.component_logs.said(Said.ASKED)
+    told = [line for line in call.component_logs.said(Said.DRAINING) if line.fields.get("job_id")]
+    if not told or sought.has_job(call, proofs):
+        return None
+    # The server asks on where one worker declines; whether another took the job, its log does not tell.
+    sure = POSSIBLE if missed.is_not_missed(call, proofs, told) else LIKELY
+    return sought.unassigned(call, "LKD108", sure, [because(line) for line in (*asked[-1:], *told[-1:])], ["LKD404"])
+
+
 def worker_at_capacity(call: Call, proofs: Proofs) -> Finding | None:
     """LKD103: workers answered that they take no more jobs, or their logs say that they were full."""
     if not _asks_who_is_free(call, proofs):
@@ -209,4 +220,11 @@ def _about_dispatch(call: Call, line: LogLine) -> bool:
     return (line.at - above.at).total_seconds() <= allowed
 
 
-RULES = (worker_draining, worker_at_capacity, nobody_answered, job_request_too_slow, job_declined)
+RULES = (
+    worker_draining,
+    rejected_while_draining,
+    worker_at_capacity,
+    nobody_answered,
+    job_request_too_slow,
+    job_declined,
+)

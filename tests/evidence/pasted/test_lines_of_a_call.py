@@ -274,6 +274,22 @@ def test_what_the_worker_says_of_a_process_is_not_of_its_entrypoint() -> None:
     assert status(killing, Step.ENTRYPOINT_CALLED) is Status.UNKNOWN
 
 
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("Worker is draining and no longer available, rejecting job", "LKD108"),
+        ("jobRequestFunc failed", "LKD404"),
+    ],
+)
+def test_what_a_node_worker_says_of_a_request_is_not_of_its_entrypoint(message: str, code: str) -> None:
+    """As livekit-agents 1.9 for Node writes it, without the name of a logger."""
+    bare = {"level": "info", "time": "2026-11-27T11:52:12Z", "jobId": "AJ_dF9sVm4KxTzB", "agentName": "intake"}
+    lines = (json.dumps({**bare, "msg": text}) for text in ("received job request", message))
+    told = pasted("\n".join(lines))
+    assert codes(told) == [code]
+    assert status(told, Step.ENTRYPOINT_CALLED) is not Status.OK
+
+
 def test_a_phone_that_only_livekit_sip_names() -> None:
     """By its identity the line of the server's that it left is known to be of the phone."""
     agent = of(AGENT, 12, "participant active"), of(AGENT, 30, "participant closing", reason="SIGNAL_SOURCE_CLOSE")
