@@ -33,6 +33,7 @@ ENDS: dict[Said, str] = {
     Said.RETURNED: "its entrypoint returned without connecting",
     Said.NO_PROCESS: "no process came up for its job",
     Said.NEVER_HAD_MEDIA: "its agent's media never connected",
+    Said.MEDIA_TIMED_OUT: "its agent's media never connected",
     Said.PARTICIPANT_LEFT: "its agent left",
 }
 """What became of a dispatch, in the words of the line that says it."""
@@ -145,20 +146,20 @@ class Jobs:
         if job in self.beside or job in self.beside.values():
             return job in self.beside
         latest = self.seen.dispatches[-1] if self.seen.dispatches else None
-        own = self.dispatch_of.get(job)
+        failed, own = self.failed.get(job), self.dispatch_of.get(job)
+        if failed and any(
+            other != job and one.file == failed.file and is_above(failed, one) for other, one in self.asked.items()
+        ):
+            return True
         if own is not None and self._was_restarted(job):
             return True
         if latest is not None and own == latest.id:
             return latest.created_at is not None and self._is_before(latest.created_at)
         if latest is not None and own in {one.id for one in self.seen.dispatches_ever}:
             return True
-        line, failed = self.asked.get(job), self.failed.get(job)
+        line = self.asked.get(job)
         if line and job not in self.requested and line.file in {one.file for one in self.requested.values()}:
             return True  # its request is above the log's beginning
-        if failed and any(
-            other != job and one.file == failed.file and is_above(failed, one) for other, one in self.asked.items()
-        ):
-            return True
         if job in self.started and self._is_before(self.started[job]):
             return True
         others = [*self.without_worker, *(at for other, at in self.started.items() if other != job)]

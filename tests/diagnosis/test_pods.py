@@ -11,6 +11,7 @@ from tests.diagnosis.factories import (
     SETTINGS,
     agent,
     at,
+    closed,
     declined_job,
     dispatch,
     found,
@@ -150,3 +151,13 @@ def test_a_room_that_was_deleted_when_its_agent_was_dispatched_elsewhere() -> No
     lines = (log_file("server"), opened, *gone, row(-1, "call_requested"), row(0.1, "room_created"))
     assert told(*lines) == [("LKD502", "proven")]
     assert ("LKD502", "proven") not in told(*lines, row(0.8, "agent_dispatched"))
+
+
+def test_a_job_that_began_below_the_failure_of_another_is_the_later_one() -> None:
+    """In one worker's log: the agent of the first never had media, and nothing tells of the second's end."""
+    lost_media = 'livekit::rtc_engine - failed to connect: Connection("wait_pc_connection timed out")'
+    first = asked(0.5), worker_line(16, lost_media)
+    listed = look(11, dispatch(0.3, id="AD_1"), phone()), closed(900)[0]
+    later = worker_line(22, "no warmed process available for job, waiting for one to be created", job_id=NEXT)
+    assert [code for code, _ in told(*first, *listed[0], listed[1])] == ["LKD416"]
+    assert told(*first, later, *listed[0], listed[1]) == []
