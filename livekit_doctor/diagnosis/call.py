@@ -183,7 +183,7 @@ class Call(Seen, frozen=True, dict=True):
         if self.agent_name in seen:
             return None
         sought = [line for line in self.component_logs.said(Said.NO_WORKER) if is_sought(self, line)][-1:]
-        seen = seen or [line.fields["agent_name"] for line in sought]
+        seen = seen or [line.fields.get("agent_name", "") for line in sought]
         return next((name for name in reversed(seen) if name and self.is_for_agent(name)), None)
 
     @property

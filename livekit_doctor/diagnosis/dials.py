@@ -15,7 +15,7 @@ from livekit_doctor.diagnosis.row_answers import error_in
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.states import is_of_other_phone, says_phone_failed
-from livekit_doctor.diagnosis.stays import SERVER_LOG, SIP_LOG, Stay, stays_of
+from livekit_doctor.diagnosis.stays import SERVER_LOG, SIP_LOG, UNANSWERED, Stay, stays_of
 from livekit_doctor.diagnosis.times import (
     CREATED_AT_ONCE,
     DATE_RESOLUTION,
@@ -372,6 +372,7 @@ class Dials(Struct, frozen=True, dict=True):
         """When the agent had left, and a phone that was not refused."""
         logs, near = self.logs, self.seen.tolerance
         failed = [line.at for line in logs.said(Said.SIP_FAILED) if line.at]
+        failed += [item.at for item in self.seen.sightings if item.at and item.left_because in UNANSWERED]
         lines = [line for line in logs.said(Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT) if logs.is_agent(line)]
         agent = lines[-1].at if lines and meaning(lines[-1]) is Said.PARTICIPANT_LEFT else None
         left = [stay.left for stay in self.stays if stay.by == SERVER_LOG and stay.left]

@@ -19,6 +19,8 @@ from livekit_doctor.diagnosis.times import LEFT_ALONE, MEDIA_FAILS_WITHIN, ROOM_
 from livekit_doctor.evidence.observations import LogLine, ParticipantList, Sighting
 from livekit_doctor.flow import Step
 
+LOOKS = "ListParticipants"
+
 Dated = tuple[datetime, str]
 """When, and by which clock: LiveKit's or that of a component's rows."""
 
@@ -37,7 +39,9 @@ def was_heard(call: Call, proofs: Proofs) -> bool:
     last = _last_agent(call)
     heard = (line for line in logs.said(Said.TRACK_PUBLISHED, Said.SIP_HEARD) if logs.is_agent(line))
     published = any(last in ("", line.fields.get("participant", "")) for line in heard)
-    shown = published or any(proof.source != SIP_LOG for proof in proofs.get(Step.AGENT_AUDIO, ()))
+    seen = any(last in ("", agent.identity) for agent, _ in call.heard)
+    told = any(proof.source not in (SIP_LOG, LOOKS) for proof in proofs.get(Step.AGENT_AUDIO, ()))
+    shown = published or seen or told
     return bool(not_used) or shown
 
 

@@ -15,7 +15,7 @@ SERVER_LOG = "server log"
 SIP_LOG = "sip log"
 WEBHOOKS = "webhooks"
 
-_UNANSWERED = frozenset({"USER_REJECTED", "USER_UNAVAILABLE", "SIP_TRUNK_FAILURE", "SIP_PROTOCOL_FAILURE"})
+UNANSWERED = frozenset({"USER_REJECTED", "USER_UNAVAILABLE", "SIP_TRUNK_FAILURE", "SIP_PROTOCOL_FAILURE"})
 """Why a phone left that had not been answered (livekit-protocol, DisconnectReason)."""
 
 _ANSWERED = (Said.SIP_ESTABLISHED, Said.SIP_HEARD)
@@ -56,7 +56,7 @@ def _by_server(logs: ComponentLogs) -> Iterator[Stay]:
             there.setdefault(identity, (line.at, line))
             continue
         came, _ = there.pop(identity, (before, line))
-        if line.fields.get("kind") == "SIP" and came and line.fields.get("reason") not in _UNANSWERED:
+        if line.fields.get("kind") == "SIP" and came and line.fields.get("reason") not in UNANSWERED:
             yield Stay(frozenset({identity}), came, line.at, SERVER_LOG)
     for identity, (came, line) in there.items():
         if logs.is_phone(line):
@@ -95,6 +95,6 @@ def _by_webhooks(seen: Seen) -> Iterator[Stay]:
             came.setdefault(phone.sid, (at, phone))
             if item.event == "participant_left" and item.at:
                 joined = came.pop(phone.sid)[0]
-                if item.left_because not in _UNANSWERED:
+                if item.left_because not in UNANSWERED:
                     yield Stay(names_of(phone), joined, item.at, WEBHOOKS)
     yield from (Stay(names_of(phone), at, None, WEBHOOKS) for at, phone in came.values())

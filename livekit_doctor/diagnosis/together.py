@@ -32,7 +32,8 @@ def were_together(call: Call, proofs: Proofs) -> bool:
     if _is_handed_on(call):
         return any(_both_in(call, proofs, listing) for listing in looks)
     answered = [listing for listing in looks if _answered_in(call, listing)]
-    return any(_both_in(call, proofs, look) for look in answered[-1:]) and stayed_to_the_end(call, proofs)
+    met = any(_both_in(call, proofs, look) for look in answered[-1:])
+    return met and was_heard(call, proofs) and stayed_to_the_end(call, proofs)
 
 
 def _is_of_the_last_look(call: Call, look: ParticipantList) -> bool:

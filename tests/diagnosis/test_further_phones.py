@@ -446,3 +446,14 @@ def test_a_pasted_refusal_after_two_phones_and_no_row() -> None:
     seen = look(12, dispatch(0, job()), agent(2), *phones)
     told = judge(3600, *seen, of_worker(30, "evidence ticket.txt"), subject=Subject(room=ROOM))
     assert told.verdict is not Verdict.HEALTHY
+
+
+def test_a_phone_that_nobody_answered_does_not_make_the_next_one_a_survey_by_a_webhook() -> None:
+    node = log_file("server", last=900), of_server(0, "selected node for room", "")
+    came = of_server(1, "participant active", "agent-AJ_1"), of_server(7, "starting RTC session")
+    left = hung_up(14), hung_up(13, "agent-AJ_1", kind="AGENT")
+    again = refused(26, "callee", "sip not connected (redis required)")
+    rang_out = webhook(14, "participant_left", phone("ringing", joined=7, identity="callee"), "USER_UNAVAILABLE")
+    for before, expected in (((), []), ((rang_out,), ["LKD203"])):
+        told = judge(900, *node, *came, *left, *before, again, subject=Subject(room=ROOM))
+        assert [code for code in codes(told) if code.startswith("LKD2")] == expected

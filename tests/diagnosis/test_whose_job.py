@@ -1,12 +1,15 @@
 """Which job a line is about, and whether agent and phone were together to the end: found by the simulator."""
 
+from msgspec.structs import replace
+
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
-from livekit_doctor.evidence.observations import LogLine, Observation
+from livekit_doctor.evidence.observations import LogLine, Observation, Sighting
 from livekit_doctor.flow import Step, Verdict
 from tests.diagnosis.factories import (
     ROOM,
     agent,
+    at,
     audio,
     codes,
     dispatch,
@@ -16,6 +19,7 @@ from tests.diagnosis.factories import (
     log_file,
     look,
     phone,
+    read,
     rooms,
     worker_line,
 )
@@ -91,3 +95,19 @@ def test_an_agent_that_came_and_raised_before_the_first_look() -> None:
     came = judge(24, *seen, *logs, closed_then, settings=HERE)
     assert found(came) == [("entrypoint_called", "LKD405", "possible")]
     assert "LKD407" in came.broken[0].candidates
+
+
+def test_what_was_heard_of_the_agent_before_says_nothing_of_the_last() -> None:
+    """It was seen to publish, and left; of the next one, which stayed to the end, nobody heard anything."""
+
+    def came(seconds: float, event: str, identity: str) -> Sighting:
+        return Sighting(read=read(3600, "evidence"), room=ROOM, at=at(seconds), event=event,
+                        participants=(agent(seconds, identity=identity, sid=f"PA_{identity}"),))  # fmt: skip
+
+    seen = (*look(27, dispatch(2, job()), agent(3, audio()), phone()), rooms(900))
+    gone = replace(came(103, "participant_left", "-"), participants=(phone(),))
+    first, stays = came(3, "participant_joined", "agent-AJ_1"), came(103, "participant_left", "agent-AJ_1")
+    assert judge(900, *seen, first, stays, gone).verdict is Verdict.HEALTHY
+    leaves, second = came(31, "participant_left", "agent-AJ_1"), came(43, "participant_joined", "agent-AJ_2")
+    ends = came(103, "participant_left", "agent-AJ_2"), gone
+    assert judge(900, *seen, first, leaves, second, *ends).verdict is not Verdict.HEALTHY
