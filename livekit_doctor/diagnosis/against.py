@@ -46,7 +46,16 @@ def _either(because: Because, but: str, *, sure: bool) -> Against:
 def told_against(call: Call, proofs: Proofs) -> tuple[Against, ...]:
     of_agent = (*_of_the_agents_process(call), *_of_its_speech(call), *_of_its_track(call))
     of_phone = (*_of_the_answer(call, proofs), *_of_the_cancel(call))
-    return (*_of_rows(call), *of_phone, *of_agent, *_of_lost_connections(call))
+    return (*_of_rows(call), *of_phone, *of_agent, *_of_lost_connections(call), *_of_cut_off(call))
+
+
+def _of_cut_off(call: Call) -> Iterator[Against]:
+    """What livekit-sip says of a call that it ended by an error of its own, as where it is shut down in a deploy
+    (its source, pkg/stats/termination.go: an ordinary end is a success)."""
+    for line in call.component_logs.said(Said.SIP_OVER):
+        if line.fields.get("result") == "server_error":
+            asks = f"why livekit-sip ended the call at {line.at:%H:%M:%S}: its own log, and when it was deployed"
+            yield Against(because(line), asks if line.at else asks.split(" at ")[0], sure=False)
 
 
 def _of_rows(call: Call) -> Iterator[Against]:

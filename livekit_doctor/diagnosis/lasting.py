@@ -83,7 +83,9 @@ def left(call: Call, *kinds: str) -> Iterator[Dated]:
     logs = call.component_logs
     late = came_too_late(call) if "AGENT" in kinds else frozenset()
     for line in logs.said(Said.PARTICIPANT_LEFT):
-        kind = "AGENT" if logs.is_agent(line) else "SIP" if logs.is_phone(line) else line.fields.get("kind")
+        other = job_of_identity(line.fields.get("participant", "")) in logs.other_jobs
+        told = "" if other else line.fields.get("kind")
+        kind = "AGENT" if logs.is_agent(line) else "SIP" if logs.is_phone(line) else told
         if line.at and line.zoned and kind in kinds and line.fields.get("participant") not in late:
             yield line.at, Clock.LIVEKIT.value
     for item in call.sightings:

@@ -55,6 +55,9 @@ def _came_before_the_end(call: Call, proofs: Proofs) -> bool:
     if len(came) < len(both(call)) or not ends:
         return False
     ends += [*exits(call), *hung_up(call)]
+    spoke = call.logged.get(Step.AGENT_AUDIO)
+    if spoke and not {Step.AGENT_AUDIO, Step.AGENT_CONNECTED} & {*call.settings.flow.not_used}:
+        came.append((spoke.at, spoke.source))
     return all(_is_after(call, end, start) for end in ends for start in came)
 
 

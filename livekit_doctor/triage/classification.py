@@ -180,7 +180,7 @@ def calls(parts: Parts) -> str:
         yield last_answer(ANSWERS, "named_answer")
         yield last_answer(frozenset({12}), "end_answer")
         yield last_answer(frozenset({LOOSELY_FAILED}), "loose_answer")
-        for wanted in (*map(_codes_of, (6, 11, 12)), frozenset({PHONE_LEFT})):
+        for wanted in (*map(_codes_of, (6, 7, 11, 12)), frozenset({PHONE_LEFT})):
             step, alone = min(wanted), mapping.component_of(*wanted)
             for function, name in (("MIN", f"c{step}"), ("MAX", f"d{step}")):
                 told = pick(function, "component", when(wanted)) if wanted & codes else "0"
@@ -260,7 +260,7 @@ def _steps(dim: str) -> str:
         f" end_answer, loose_answer, {phones}, GREATEST({phone_last}) AS phone_last,"
         f" COALESCE(GREATEST({dialled}) - l11 > :tolerance, FALSE) AS redialled, gone_at,"
         f" {_first_since(20, 'f20', 'open_at')} AS f20, l20, shown_at, refused_first,"
-        " c6, d6, c11, d11, c12, d12, c18, d18 FROM cut)"
+        " c6, d6, c7, d7, c11, d11, c12, d12, c18, d18 FROM cut)"
     )
 
 
@@ -279,7 +279,7 @@ def _reached(plan: Plan, dim: str) -> str:
         f"reached AS (SELECT call_id{dim}, first_at, last_at, n, {', '.join(f't{step}' for step in STEPS)},"
         " COALESCE(t3 - t6 > CASE WHEN twice THEN :moment ELSE :tolerance END, FALSE) AS again,"
         " redialled, CASE WHEN gone_at >= open_at THEN gone_at END AS gone_at,"
-        f" came_before, c6, d6, c11, d11, c12, d12, c18, d18, ({logged}) AS logged, known = seen AS heard,"
+        f" came_before, c6, d6, c7, d7, c11, d11, c12, d12, c18, d18, ({logged}) AS logged, known = seen AS heard,"
         " CASE WHEN again_at < " + NEVER + " THEN 1 ELSE 0 END AS retried,"
         f" CASE WHEN {skewed} THEN 1 ELSE 0 END AS skewed,"
         f" last_at >= :now - CASE WHEN {further} THEN :patience ELSE :patience_ringing END AS fresh,"
@@ -335,7 +335,8 @@ def _judged(plan: Plan) -> str:
     pending = ", ".join(str(way) for way, waits in enumerate(plan.pending) if waits and way < 5)
     awaited = f"fresh AND NOT future AND t12 IS NULL AND way IN ({pending or '-1'})"
     arrived = "way >= 5" if 6 not in plan.not_used else "NOT t11 IS NULL" if 11 not in plan.not_used else "FALSE"
-    together = " AND ".join(_well_before_the_end(step) for step in plan.ends) or "FALSE"
+    steps = (*plan.ends, 7) if plan.ends and plan.is_heard else plan.ends
+    together = " AND ".join(_well_before_the_end(step) for step in steps) or "FALSE"
     heard = " AND NOT t7 IS NULL" if plan.is_heard else ""
     stayed = " AND stayed" if len(plan.ends) == 2 else ""
     verdict = (

@@ -174,7 +174,8 @@ class _Call:
         elif not arrived or failed:
             verdict = "unknown"
         else:
-            together = bool(plan.ends) and all(self._well_before_the_end(step, t) for step in plan.ends)
+            steps = (*plan.ends, 7) if plan.is_heard and t[7] is not None else plan.ends
+            together = bool(plan.ends) and all(self._well_before_the_end(step, t) for step in steps)
             margin = plan.moment if self.twice else plan.tolerance
             again = t[3] is not None and t[6] is not None and t[3] - t[6] > margin
             heard = not plan.is_heard or 7 in logged

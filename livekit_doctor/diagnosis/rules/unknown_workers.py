@@ -148,8 +148,12 @@ def worker_of_other_kind(call: Call, proofs: Proofs) -> Finding | None:
     wanted = sought.TYPES[call.settings.agent.job_type]
     deployment = call.dispatches[-1].deployment if call.dispatches else ""
     others: list[tuple[LogLine, str, str | None]] = []
-    for line in sought.own_registrations(call):
-        kind, runs_as = line.fields.get("job_type"), line.fields.get("deployment")
+    registrations = sought.own_registrations(call)
+    naming = {line.file for line in registrations if line.fields.get("deployment")}
+    for line in registrations:
+        # A log that names deployments has none where it is the production's.
+        runs_as = line.fields.get("deployment", "" if line.file in naming else None)
+        kind = line.fields.get("job_type")
         if kind and kind != wanted:
             text = f"the worker takes jobs of type {kind}, and the room's opening is one of {wanted}"
             others.append((line, text, None))
