@@ -81,8 +81,8 @@ class Dispatch(Value, frozen=True):
     id: str
     agent_name: str
     room: str
-    named: bool = True
-    """False: for which agent is not known; without a name it is the automatic one of a room."""
+    unnamed: bool = False
+    """For which agent is not known. Where it is, one without a name is the automatic one of a room."""
     created_at: datetime | None = None
     deleted_at: datetime | None = None
     metadata: str = ""

@@ -61,7 +61,7 @@ def _dispatch(line: LogLine) -> Iterator[tuple[str, Observation]]:
     if name.startswith("AD_") and _says(_DISPATCHED, line):
         said = _AGENT.search(line.message)
         agent = line.fields.get("agent_name") or (said["name"] if said else "")
-        dispatch = Dispatch(id=name, agent_name=agent, room=room, named=bool(agent))
+        dispatch = Dispatch(id=name, agent_name=agent, room=room, unnamed=not agent)
         yield name, Sighting(read=line.read, room=room, shows_jobs=False, dispatches=(dispatch,))
 
 
