@@ -249,7 +249,8 @@ def _in_text(text: str) -> Iterator[_Error]:
     for match in _PLAIN.finditer(text):
         if is_compared(text, match):
             continue
-        yield _Error("API error message", *starts.of(match), message=match[0], quoted=is_quoted(text, match))
+        message, quoted = _without_end(match[0]), is_quoted(text, match)
+        yield _Error("API error message", *starts.of(match), message=message, quoted=quoted)
 
 
 def _without_end(message: str) -> str:
