@@ -24,10 +24,11 @@ def shown_by(call: Call, item: Sighting, agents: set[str], phones: set[str], las
         why = f": {item.room_ended_because}" if item.room_ended_because else ""
         yield Step.CALL_ENDED, f"the room was closed{why}", item.at
     for dispatch in item.dispatches:
-        if not dispatch.agent_name and not dispatch.jobs:
+        if not dispatch.agent_name and not dispatch.unnamed and not dispatch.jobs:
             continue
-        if call.wanted_agent in (None, dispatch.agent_name):
+        if call.wanted_agent in (None, dispatch.agent_name) or dispatch.unnamed:
             named = f'for "{dispatch.agent_name}"' if dispatch.agent_name else "the automatic one"
+            named = "of an agent that is not named" if dispatch.unnamed else named
             yield Step.AGENT_DISPATCHED, f"dispatch {dispatch.id}, {named}", dispatch.created_at
         for job in dispatch.jobs:
             if taken(job) and not declined(job):

@@ -81,6 +81,8 @@ class Dispatch(Value, frozen=True):
     id: str
     agent_name: str
     room: str
+    unnamed: bool = False
+    """For which agent is not known. Where it is, one without a name is the automatic one of a room."""
     created_at: datetime | None = None
     deleted_at: datetime | None = None
     metadata: str = ""

@@ -11,9 +11,10 @@ from datetime import datetime
 from msgspec import structs
 
 from livekit_doctor.evidence import sources
-from livekit_doctor.evidence.observations import Coverage, LogLine, Observation, Read, Reading
+from livekit_doctor.evidence.observations import Coverage, LogLine, Observation, Read, Reading, SipCallResult
 from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.evidence.pasted.ranks import ranked
+from livekit_doctor.evidence.records.component import says_any
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.settings import CallLogs
 
@@ -34,7 +35,7 @@ def read(texts: Sequence[tuple[str, str]], now: datetime, call_logs: CallLogs | 
 
 
 def _read(name: str, text: str, now: datetime, call_logs: CallLogs) -> Reading:
-    from livekit_doctor.evidence.pasted import legs, own_words
+    from livekit_doctor.evidence.pasted import created, legs, own_words
     from livekit_doctor.evidence.pasted.recognisers import RECOGNISERS
 
     source = f"{sources.EVIDENCE} {name}"
@@ -43,9 +44,11 @@ def _read(name: str, text: str, now: datetime, call_logs: CallLogs) -> Reading:
     every: list[Found] = []
     for recogniser in RECOGNISERS:
         every += _taken(excerpt, recogniser(excerpt, context))
+    every = _without_repeats(every)
     every = list(legs.tried_again(excerpt, every))
     every += _taken(excerpt, own_words.found_in(excerpt, _observed(every), context))
     observations = own_words.with_rooms(excerpt, _observed(every), context)
+    observations += created.created(observations)
     recognised: Counter[str] = Counter()
     for found in every:
         recognised[found.kind] += found.count
@@ -64,6 +67,24 @@ def _taken(excerpt: Excerpt, found: Iterable[Found]) -> Iterator[Found]:
     for item in found:
         excerpt.take(item.first, item.last)
         yield item
+
+
+def _without_repeats(found: Sequence[Found]) -> list[Found]:
+    """Without the errors of dials in lines of livekit-sip's that are known: those tell of them, and whose they were."""
+    lines = {number for item in found if any(map(_is_of_dial, item.observations)) for number in _lines(item)}
+    return [item for item in found if not (lines.issuperset(_lines(item)) and any(map(_is_error, item.observations)))]
+
+
+def _lines(found: Found) -> range:
+    return range(found.first, found.last + 1)
+
+
+def _is_of_dial(item: Observation) -> bool:
+    return isinstance(item, LogLine) and item.log == "sip" and "error" in item.fields and says_any(item.message)
+
+
+def _is_error(item: Observation) -> bool:
+    return isinstance(item, SipCallResult)
 
 
 def _observed(found: Iterable[Found]) -> list[Observation]:

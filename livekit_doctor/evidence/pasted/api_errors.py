@@ -18,6 +18,7 @@ from msgspec import Struct, field, structs
 
 from livekit_doctor.evidence.observations import ApiRefusal, Observation, Read, SipCallResult
 from livekit_doctor.evidence.pasted.interface import Context, Found
+from livekit_doctor.evidence.pasted.prefixes import unprefixed
 from livekit_doctor.evidence.pasted.quoting import (
     COMPARES,
     LOGGED,
@@ -139,7 +140,7 @@ class _Error(Struct, dict=True):
 
 def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
     """Each error once: one form may hold another, as a traceback does that ends with Twirp's words."""
-    text = "\n".join(excerpt.lines)
+    text = "\n".join(unprefixed(excerpt.lines))
     bare = "\n".join("" if line.text == GONE else line.text for line in excerpt.stripped)
     kept: list[_Error] = []
     # What a container puts before each line stands between the lines of one error.
@@ -237,7 +238,8 @@ def _in_text(text: str) -> Iterator[_Error]:
         yield _node(text, match, starts)
     for match in _GO.finditer(text):
         message, quoted = _without_end(match["message"]), is_quoted(text, match)
-        yield _Error("twirp error", *starts.of(match), code=match["code"], message=message, quoted=quoted)
+        code = match["code"].removeprefix("unknown")  # Go's word for an error that has none
+        yield _Error("twirp error", *starts.of(match), code=code, message=message, quoted=quoted)
     for match in _SIP_STATUS.finditer(text):
         told = _told(match, text)
         if told is None:
@@ -247,7 +249,8 @@ def _in_text(text: str) -> Iterator[_Error]:
     for match in _PLAIN.finditer(text):
         if is_compared(text, match):
             continue
-        yield _Error("API error message", *starts.of(match), message=match[0], quoted=is_quoted(text, match))
+        message, quoted = _without_end(match[0]), is_quoted(text, match)
+        yield _Error("API error message", *starts.of(match), message=message, quoted=quoted)
 
 
 def _without_end(message: str) -> str:

@@ -19,9 +19,9 @@ from livekit_doctor.evidence.pasted.interface import Recogniser
 _OF_LIVEKIT: tuple[Recogniser, ...] = (
     webhooks.find,
     deployed_agents.find,
+    protobuf_text.find,
     lk_output.find,
     lk_tables.find,
-    protobuf_text.find,
     rows.find,
     sip_trace.find,
 )

@@ -157,3 +157,21 @@ def test_a_room_of_that_name_but_another_sid_is_another_call() -> None:
     }
     diagnosis = pasted(json.dumps(body), subject=Subject(room="r-10"))
     assert not diagnosis.timeline
+
+
+FAILED = {"callID": "SCL_p9LwV5xKr2Tz", "room": "q-118", "error": "INVITE failed: sip status: 404: Unallocated number"}
+OF_SIP = f"2026-02-12T08:02:19.002Z\tINFO\tsip\tsip/outbound.go:233\tSIP call failed\t{json.dumps(FAILED)}"
+
+
+@pytest.mark.parametrize("text", [OF_SIP, json.dumps([{"line": OF_SIP, "timestamp": "1770883339000000000"}])])
+def test_an_error_in_a_line_of_livekit_sips_is_told_by_the_line(text: str) -> None:
+    assert recognised(text) == {"livekit-sip log line": 1, "lines": 0}
+    (item,) = pasted(text).broken
+    assert item.code == "LKD204"
+
+
+def test_an_error_in_a_string_of_json_ends_before_the_quotation_mark() -> None:
+    text = json.dumps({"said": json.dumps({"error": FAILED["error"]})})
+    (result,) = reading(text).observations
+    assert isinstance(result, SipCallResult)
+    assert result.message == FAILED["error"]

@@ -507,7 +507,7 @@ def test_what_stands_behind_the_words_of_an_unknown_trunk_is_not_its_own(words: 
         f"2026-09-14 16:01:21,767 - ERROR acme - error creating SIP participant: twirp error unknown: {words}{behind}"
     )
     assert found(diagnosis, "LKD201")
-    assert diagnosis.broken[0].because[0].text == f"unknown, no SIP status: {words}"
+    assert diagnosis.broken[0].because[0].text == f"no SIP status: {words}"
 
 
 def test_a_sip_status_behind_an_error_stays() -> None:

@@ -1,0 +1,132 @@
+"""What lines of the team's own say was created, with the ids that LiveKit's API answered."""
+
+import json
+
+import pytest
+
+from livekit_doctor.diagnosis.result import Diagnosis, Status
+from livekit_doctor.evidence.observations import Sighting
+from livekit_doctor.flow import Step
+from tests.evidence.pasted.samples import pasted, reading
+
+ROOM = "call-c-771"
+DISPATCH = "AD_h2VxM8pYw5Lc"
+FULL = (
+    "2026-02-12 10:00:01,100 - INFO livekit.agents - registered worker "
+    '{"agent_name": "caller", "id": "AW_Rb6KtQ9mXs3N"}\n'
+    "2026-02-12 10:01:01,100 - INFO livekit.agents - worker is at full capacity, marking as unavailable "
+    '{"load": 0.873, "threshold": 0.7}\n'
+)
+
+
+def status(diagnosis: Diagnosis, step: Step) -> Status:
+    return next(item.status for item in diagnosis.steps if item.step is step)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"[info     ] dispatch_created    [dialer] agent_name=caller call_id=c-771 dispatch_id={DISPATCH} room={ROOM}",
+        f"2026-02-12 10:01:05,000 - INFO dialer - Dispatch created: {DISPATCH} room={ROOM} agent=caller",
+        f"2026-02-12 10:01:05,000 - INFO dialer - created agent dispatch {DISPATCH} in room {ROOM}",
+        f"2026-02-12 10:01:05 INFO dialer agent dispatched room={ROOM} dispatch={DISPATCH}",
+        json.dumps(
+            {"level": "info", "msg": "dispatchCreated", "room": ROOM, "dispatchId": DISPATCH, "agent": "caller"}
+        ),
+        json.dumps({"level": "INFO", "event": "create_dispatch returned", "room_name": ROOM, "dispatch_id": DISPATCH}),
+    ],
+)
+def test_a_dispatch(line: str) -> None:
+    diagnosis = pasted(FULL + line)
+    assert diagnosis.room is not None
+    assert diagnosis.room.name == ROOM
+    assert status(diagnosis, Step.AGENT_DISPATCHED) is Status.OK
+    assert [item.code for item in diagnosis.broken] == ["LKD103"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "dispatch failed",
+        "dispatch not created",
+        "dispatch deleted",
+        "no job for dispatch created",
+        "create_dispatch error",
+        "waiting for dispatch",
+        "polling dispatch",
+        "should the dispatch be created?",
+        "dispatch created ok=false",
+    ],
+)
+def test_no_dispatch(words: str) -> None:
+    line = f"2026-02-12 10:01:05,000 - INFO dialer - {words} dispatch_id={DISPATCH} room={ROOM}"
+    assert status(pasted(FULL + line), Step.AGENT_DISPATCHED) is not Status.OK
+
+
+def test_a_line_of_livekits_own_is_no_line_of_the_teams() -> None:
+    line = f"2026-02-12 10:01:05,000 - INFO livekit.agents - dispatch created dispatch_id={DISPATCH} room={ROOM}"
+    assert status(pasted(FULL + line), Step.AGENT_DISPATCHED) is not Status.OK
+
+
+def test_for_which_agent_is_not_known_where_the_line_does_not_say() -> None:
+    diagnosis = pasted(f"INFO dialer: dispatch created dispatch_id={DISPATCH} room={ROOM}")
+    (shown,) = (item for item in diagnosis.steps if item.step is Step.AGENT_DISPATCHED)
+    assert "not named" in shown.evidence[0].text
+    assert not diagnosis.broken
+
+
+PHONE = f"participant_id=PA_g9TdR4nKz7Bq room={ROOM} sip_call_id=SCL_w3JfP6sHv8Xm"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "sip_participant_created",
+        "SIP participant created",
+        "created SIP participant",
+        "CreateSIPParticipant ok",
+        "call placed",
+    ],
+)
+def test_a_phone(words: str) -> None:
+    diagnosis = pasted(f"[info     ] {words}     [dialer] {PHONE}")
+    assert status(diagnosis, Step.SIP_PARTICIPANT_CREATED) is Status.OK
+    assert status(diagnosis, Step.SIP_ANSWERED) is Status.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "sip_participant_failed",
+        "sip participant not created",
+        "inbound call placed",
+        "sip participant left",
+        "track ok",
+    ],
+)
+def test_no_phone(words: str) -> None:
+    line = f"[info     ] {words}     [dialer] {PHONE}"
+    assert not any(isinstance(item, Sighting) for item in reading(line).observations)
+
+
+@pytest.mark.parametrize("at", ["", "2026-02-12 10:01:0{} "])
+def test_a_phone_that_was_created_may_be_refused(at: str) -> None:
+    text = f"{at.format(1)}[info     ] sip_participant_created     [dialer] {PHONE}\n"
+    refused = {"callID": "SCL_w3JfP6sHv8Xm", "room": ROOM, "error": "INVITE failed: sip status: 486: Busy Here"}
+    text += f"2026-02-12T10:01:05.000Z\tINFO\tsip\tsip/outbound.go:233\tSIP call failed\t{json.dumps(refused)}\n"
+    assert [item.code for item in pasted(text).broken] == ["LKD204"]
+
+
+def test_the_refusal_of_a_later_attempt_without_times() -> None:
+    error = "livekit.api.twirp_client.SipCallError: SIP call failed: 486 Busy Here (resource_exhausted)"
+    text = f"[info     ] sip_participant_created     [dialer] {PHONE}\n{error}\n"
+    assert [item.code for item in pasted(text).broken] == ["LKD204"]
+
+
+def test_what_an_answer_shows_is_not_told_again() -> None:
+    listed = (
+        "┌─────────────────┬────────────┬───────────┐\n│ DispatchID      │ Room       │ AgentName │\n"
+        f"├─────────────────┼────────────┼───────────┤\n│ {DISPATCH} │ {ROOM} │ caller    │\n"
+    )
+    line = f"INFO dialer: dispatch created dispatch_id={DISPATCH} room={ROOM}\n"
+    assert len([item for item in reading(line + listed).observations if hasattr(item, "dispatches")]) == 1
