@@ -8,6 +8,7 @@ from livekit_doctor.evidence.observations import LogLine, LogRow
 from livekit_doctor.flow import Step, Verdict
 from livekit_doctor.settings import Flow, Settings
 from tests.diagnosis.factories import (
+    CALL,
     ROOM,
     SETTINGS,
     at,
@@ -321,3 +322,30 @@ def test_an_agent_beside_the_calls_own_which_has_no_worker() -> None:
     left = gone(60.4, "agent-AJ_other")
     lines = (nobody, other, there, heard, DIALLED, PHONE, PICKED_UP, HUNG_UP, LEFT[0], left)
     assert "LKD101" in codes(judge(900, *LOGS, *lines, settings=SETTINGS, subject=Subject(room=ROOM)))
+
+
+def test_a_call_that_livekit_sip_cut_off() -> None:
+    """It was shut down in a deploy, and says so: an ordinary end is a success."""
+
+    def told(**end: str) -> Verdict:
+        by_sip = {"room": ROOM, "call_id": "SCL_1", "participant": "callee"}
+        answered = line("sip", 8, "Outbound SIP call established", **by_sip)
+        over = line("sip", 60, "Closing outbound call", status="0", **by_sip, **end)
+        heard = line("sip", 8.6, "track subscribed", **(by_sip | {"participant": "agent-AJ_1"}), kind="audio")
+        lines = (log_file("sip"), *WELL, row(60, "call_ended", "agent"), answered, heard, over)
+        return judge(900, *lines, subject=Subject(call_id=CALL, room=ROOM)).verdict
+
+    assert told(result="success", reason="hangup") is HEALTHY
+    assert told(result="server_error", reason="shutdown") is NO_FAULT_SEEN
+
+
+def test_an_agent_that_spoke_when_the_call_had_ended() -> None:
+    spoke = (*WELL[:5], row(24, "agent_audio", "agent"), row(26, "call_ended", "agent"))
+    assert rows_only(900, *spoke).verdict is HEALTHY
+    assert rows_only(900, *spoke[:5], row(15, "call_ended", "webhook"), *spoke[5:]).verdict is not HEALTHY
+
+
+def test_an_unnamed_agent_that_the_server_sought() -> None:
+    sought = server_line(1, "not dispatching agent job since no worker is available", agent_name="")
+    settings = Settings(agent=replace(SETTINGS.agent, name=""))
+    assert judge(900, log_file("server"), sought, settings=settings, subject=Subject(room=ROOM)).verdict is not HEALTHY

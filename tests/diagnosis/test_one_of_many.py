@@ -4,19 +4,24 @@ says nothing where nobody knows that it would have it."""
 import pytest
 from msgspec.structs import replace
 
+from livekit_doctor.diagnosis.core import calls_of
 from livekit_doctor.diagnosis.correlation import Subject
+from livekit_doctor.diagnosis.lasting import left as agents_left
 from livekit_doctor.diagnosis.result import Diagnosis
+from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence.observations import Dispatch, LogLine, LogRow, Observation
 from livekit_doctor.flow import Verdict
 from livekit_doctor.settings import LiveKit, Worker
 from tests.diagnosis.factories import (
     CALL,
     ROOM,
+    at,
     automatic,
     broken,
     closed,
     codes,
     dispatch,
+    evidence,
     found,
     judge,
     log_file,
@@ -218,3 +223,19 @@ def test_what_was_said_of_another_rooms_dispatch_rules_nothing_out() -> None:
     assert codes(judge(26, *seen, settings=HERE)) == ["LKD103"]
     told = judge(26, *seen, other, settings=HERE)
     assert "LKD101" not in {out.code for out in told.ruled_out}
+
+
+def test_another_agent_that_stays_does_not_stand_for_the_calls() -> None:
+    """A monitor's, by the name for which the server gave its job: the call's own left long before it."""
+
+    def by_server(seconds: float, message: str, who: str, **fields: str) -> LogLine:
+        return server_line(seconds, message, participant=who, agent_name="", **fields)
+
+    own, other = "AJ_own000000001", "AJ_other0000001"
+    jobs = [server_line(0.5, "assigned job to worker", job_id=own), server_line(0.5, "assigned job to worker",
+            job_id=other, agent_name="QA Monitor")]  # fmt: skip
+    left = [by_server(when, "participant closing", f"agent-{job}", kind="AGENT", reason="CLIENT_REQUEST_LEAVE")
+            for job, when in ((own, 20), (other, 80))]  # fmt: skip
+    given = evidence(900, [log_file("server"), created(0.3), *jobs, *left])
+    (call,) = calls_of(Setup(given, HERE), Subject(room=ROOM))
+    assert [when for when, _ in agents_left(call, "AGENT")] == [at(20)]

@@ -161,3 +161,16 @@ def test_a_job_that_began_below_the_failure_of_another_is_the_later_one() -> Non
     later = worker_line(22, "no warmed process available for job, waiting for one to be created", job_id=NEXT)
     assert [code for code, _ in told(*first, *listed[0], listed[1])] == ["LKD416"]
     assert told(*first, later, *listed[0], listed[1]) == []
+
+
+def test_another_deployments_worker_is_not_why_where_the_own_one_had_been_there() -> None:
+    """By the log of a server that names deployments: the production's registered, and left before the dispatch."""
+
+    def here(seconds: float, worker: str, **fields: str) -> LogLine:
+        return server_line(seconds, "worker registered", worker_id=worker, job_type="JT_ROOM", **OF_WORKER, **fields)
+
+    sought = row(0.3, "agent_dispatched"), REFUSED, log_file("server", first=-2000)
+    canary = here(-900, "AW_canary", deployment="canary")
+    gone = server_line(-300, "closing worker", worker_id="AW_own", **OF_WORKER)
+    assert [code for code, _ in told(canary, *sought)] == ["LKD110"]
+    assert "LKD110" not in [code for code, _ in told(here(-1000, "AW_own"), canary, gone, *sought)]
