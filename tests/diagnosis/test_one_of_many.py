@@ -236,6 +236,7 @@ def test_another_agent_that_stays_does_not_stand_for_the_calls() -> None:
             job_id=other, agent_name="QA Monitor")]  # fmt: skip
     left = [by_server(when, "participant closing", f"agent-{job}", kind="AGENT", reason="CLIENT_REQUEST_LEAVE")
             for job, when in ((own, 20), (other, 80))]  # fmt: skip
-    given = evidence(900, [log_file("server"), created(0.3), *jobs, *left])
+    came = [by_server(1, "participant active", f"agent-{job}") for job in (own, other)]
+    given = evidence(900, [log_file("server"), created(0.3), *jobs, *came, *left])
     (call,) = calls_of(Setup(given, HERE), Subject(room=ROOM))
     assert [when for when, _ in agents_left(call, "AGENT")] == [at(20)]
