@@ -169,7 +169,9 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
         agents = {identity for identity, kind in self._kinds.items() if kind == "AGENT"}
         opened = next((line.at for line in self.ever_said(Said.ROOM_OPENED)), None)
         complete = opened is not None and self.covers_api(opened) and self.api_to_the_end
-        return latest_of(self.call, self._own, frozenset(agents), complete)
+        others = {f"agent-{job}" for job in self.other_jobs}  # another agent beside it is no later job of the call's
+        own = [(said, line) for said, line in self._own if line.fields.get("participant") not in others]
+        return latest_of(self.call, own, frozenset(agents), complete)
 
     @cached_property
     def _current_that(self) -> Index:
