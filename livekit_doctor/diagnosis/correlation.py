@@ -136,7 +136,26 @@ def attempts(rows: Iterable[LogRow], flow: Flow, tolerance: timedelta) -> tuple[
             current = _Attempt(row.call_id)
             result.append(current)
         current.add(row, step)
-    return tuple(tuple(attempt.rows) for attempt in _without_repeated(result, steps))
+    return tuple(tuple(attempt.rows) for attempt in _side_rooms_first(_without_repeated(result, steps), steps))
+
+
+def _side_rooms_first(result: list[_Attempt], steps: dict[str, Step | None]) -> list[_Attempt]:
+    """With a room that was opened and left behind while the call went on in another, as to consult somebody before a
+    transfer, before that call: the latest attempt is the one that went on."""
+    kept: list[_Attempt] = []
+    for attempt in result:
+        around = next((one for one in kept if _is_around(one, attempt, steps)), None)
+        kept.insert(kept.index(around) if around else len(kept), attempt)
+    return kept
+
+
+def _is_around(one: _Attempt, other: _Attempt, steps: dict[str, Step | None]) -> bool:
+    """Whether one was answered before the other began, which nobody asked for, and went on for longer."""
+    apart = bool(one.rooms and other.rooms) and one.rooms.isdisjoint(other.rooms)
+    asked = any(steps[row.state] in (Step.CALL_REQUESTED, Step.AGENT_DISPATCHED) for row in other.rows)
+    answered = any(steps[row.state] is Step.SIP_ANSWERED and row.at < other.rows[0].at for row in one.rows)
+    longer = one.rows[-1].at > other.rows[-1].at
+    return one.call_id == other.call_id and apart and answered and longer and not asked
 
 
 def _without_repeated(result: list[_Attempt], steps: dict[str, Step | None]) -> list[_Attempt]:

@@ -218,3 +218,17 @@ def test_two_rooms_of_one_name() -> None:
     ]
     assert judge(110, *looks, subject=Subject(room=ROOM)).verdict is Verdict.HEALTHY
     assert codes(judge(110, *looks, subject=Subject(livekit_id="RM_before"))) == ["LKD402"]
+
+
+def test_a_room_to_consult_somebody_in_is_no_later_attempt() -> None:
+    """Warm transfer: the agent dials a supervisor in a room of its own, who is busy, and goes on with the callee."""
+    side = f"{ROOM}-consult"
+    opened = [row(at, state, source, room=ROOM) for at, state, source in (
+        (0, "call_requested", "edge"), (0.3, "agent_dispatched", "edge"), (1, "agent_connected", "agent"),
+        (6, "sip_answered", "webhook"), (7, "agent_audio", "agent"))]  # fmt: skip
+    consulted = [row(30, "room_created", "agent", room=side), row(33, "sip_participant_created", "agent", room=side)]
+    ended = row(60, "call_ended", "agent", room=ROOM)
+    told = rows_only(900, *opened, *consulted, ended)
+    assert (told.verdict, told.room and told.room.name) == (Verdict.HEALTHY, ROOM)
+    again = row(29, "call_requested", room=side)
+    assert rows_only(900, *opened, again, *consulted, ended).room.name == side  # type: ignore[union-attr]
