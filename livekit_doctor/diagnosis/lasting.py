@@ -67,6 +67,15 @@ def came_too_late(call: Call) -> frozenset[str]:
     return frozenset(identity for identity, at in _agents_came(call) if phones and at > max(phones))
 
 
+def silent_beside(call: Call) -> frozenset[str]:
+    """Agents of which logs have no track, beside one of which they have: a recorder's or a monitor's."""
+    logs = call.component_logs
+    lines = (line for line in logs.said(Said.TRACK_PUBLISHED, Said.SIP_HEARD) if logs.is_agent(line))
+    heard = {line.fields.get("participant", "") for line in lines}
+    came = {identity for identity, _ in _agents_came(call)}
+    return frozenset(came - heard) if heard & came else frozenset()
+
+
 def stayed_to_the_end(call: Call, proofs: Proofs) -> bool:
     """Whether both did, as far as a source shows it, or by what the rows say."""
     if len(both(call)) < 2:
@@ -81,7 +90,7 @@ def left(call: Call, *kinds: str) -> Iterator[Dated]:
     """When participants of these kinds left, by LiveKit's clock: agent and phone by the server's log, whoever did by
     webhooks."""
     logs = call.component_logs
-    late = came_too_late(call) if "AGENT" in kinds else frozenset()
+    late = came_too_late(call) | silent_beside(call) if "AGENT" in kinds else frozenset()
     for line in logs.said(Said.PARTICIPANT_LEFT):
         other = job_of_identity(line.fields.get("participant", "")) in logs.other_jobs
         told = "" if other else line.fields.get("kind")
@@ -100,7 +109,7 @@ def _is_of(seen: Sighting | ParticipantList, *kinds: str) -> bool:
 
 def exits(call: Call) -> Iterator[Dated]:
     """When the agent's process ended, by the worker's clock, where that is not wrong; and its job, by the server's."""
-    late = set(map(job_of_identity, came_too_late(call))) - {""}
+    late = set(map(job_of_identity, came_too_late(call) | silent_beside(call))) - {""}
     for said, clock in ((Said.PROCESS_EXITS, Clock.WORKER), (Said.JOB_ENDED, Clock.LIVEKIT)):
         for line in call.component_logs.said(said):
             if line.at and line.zoned and line.fields.get("job_id") not in late:

@@ -240,3 +240,20 @@ def test_another_agent_that_stays_does_not_stand_for_the_calls() -> None:
     given = evidence(900, [log_file("server"), created(0.3), *jobs, *came, *left])
     (call,) = calls_of(Setup(given, HERE), Subject(room=ROOM))
     assert [when for when, _ in agents_left(call, "AGENT")] == [at(20)]
+
+
+def test_an_agent_that_was_never_heard_does_not_stand_for_one_that_was() -> None:
+    """Its job is in another node's log, so that nobody knows for which agent it came."""
+
+    def of_agent(seconds: float, message: str, job: str, **fields: str) -> LogLine:
+        return server_line(seconds, message, participant=f"agent-{job}", agent_name="", **fields)
+
+    own, other = "AJ_own000000001", "AJ_other0000001"
+    came = [of_agent(1, "participant active", job) for job in (own, other)]
+    heard = of_agent(1.2, "mediaTrack published", own, kind="audio")
+    left = [of_agent(when, "participant closing", job, kind="AGENT", reason="CLIENT_REQUEST_LEAVE")
+            for job, when in ((own, 20), (other, 80))]  # fmt: skip
+    for tracks, expected in (([heard], [at(20)]), ([], [at(20), at(80)])):
+        given = evidence(900, [log_file("server"), created(0.3), *came, *tracks, *left])
+        (call,) = calls_of(Setup(given, HERE), Subject(room=ROOM))
+        assert [when for when, _ in agents_left(call, "AGENT")] == expected
