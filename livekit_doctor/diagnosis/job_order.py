@@ -127,10 +127,11 @@ class Jobs:
             line = self.asked[job]
             dated = line.at is not None and line.zoned
             before = dated and self.began is not None and self.began - line.at > DATE_RESOLUTION  # type: ignore[operator]
-            if self._listed_with(job) or (dated and not before):
-                continue
             several = len(self.made) > len(self.earlier) + 1
-            if (before and not complete) or ((before or not dated) and several):
+            above = several and dated and self.began is not None and line.at < self.began  # type: ignore[operator]
+            if self._listed_with(job) or (dated and not before and not above):
+                continue
+            if (before and not complete) or several:
                 return "the worker's log tells of a job that may be an earlier dispatch's: it has another clock"
         return ""
 

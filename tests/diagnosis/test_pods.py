@@ -11,6 +11,7 @@ from tests.diagnosis.factories import (
     SETTINGS,
     agent,
     at,
+    because,
     closed,
     declined_job,
     dispatch,
@@ -26,7 +27,7 @@ from tests.diagnosis.factories import (
     status,
     worker_line,
 )
-from tests.diagnosis.test_component_logs import HERE
+from tests.diagnosis.test_component_logs import HERE, created
 
 OF_WORKER = {"room": "", "room_id": "", "job_id": ""}
 CLOUD = Settings(agent=SETTINGS.agent, livekit=LiveKit(url="wss://acme-x1.livekit.cloud"))
@@ -174,3 +175,32 @@ def test_another_deployments_worker_is_not_why_where_the_own_one_had_been_there(
     gone = server_line(-300, "closing worker", worker_id="AW_own", **OF_WORKER)
     assert [code for code, _ in told(canary, *sought)] == ["LKD110"]
     assert "LKD110" not in [code for code, _ in told(here(-1000, "AW_own"), canary, gone, *sought)]
+
+
+@pytest.mark.parametrize(("last", "doubted"), [(39.5, False), (40.5, True)])
+def test_a_job_that_raised_a_moment_before_the_last_dispatch(last: float, doubted: bool) -> None:
+    """By the worker's clock, which is another than the server's: it may be of the dispatch before."""
+    raised = (
+        worker_line(39.6, "received job request"),
+        worker_line(39.9, "unhandled exception while running the job task"),
+    )
+    came = server_line(1, "participant active", participant="sip_1")
+    opened = server_line(0, "selected node for room", agent_name=""), came
+    made = [created(when) for when in (37, last)]
+    given = (log_file("server", last=900), *opened, *made, *raised, server_line(90, "room closed", agent_name=""))
+    told = judge(900, log_file("worker", last=900), *given, settings=HERE)
+    assert ("may be an earlier dispatch's" in because(told, "LKD405")) is doubted
+
+
+def test_who_has_the_job_is_no_fault_where_who_is_in_the_room_could_not_be_read() -> None:
+    """LKD111, of one pod's log: the job is with another one, and its agent may be there."""
+    registered = worker_line(-60, "registered worker", worker_id="AW_this_pod", url=HERE.livekit.url or "", **OF_WORKER)
+    rooms_, inside, sent = look(30, dispatch(0.3, job(0.6)), phone())
+    logs = log_file("worker", last=900), registered
+
+    def named(*seen: Observation) -> set[str]:
+        diagnosis = judge(30, *logs, *seen, settings=HERE)
+        return {code for item in diagnosis.broken for code in (item.code, *item.candidates)}
+
+    assert "LKD111" in named(rooms_, inside, sent)
+    assert "LKD111" not in named(rooms_, sent)

@@ -29,6 +29,8 @@ def job_taken_by_stray_worker(call: Call, proofs: Proofs) -> Finding | None:
     if worker_id is None or taken is None or agent_was_there(call, proofs) or not agent_is_late(call, proofs):
         return None
     left = (line for line in call.component_logs.said(Said.PARTICIPANT_LEFT) if call.component_logs.is_agent(line))
+    if call.dispatch_list and call.participant_list is None:
+        return None  # who is in the room could not be read
     if missed.may_still_come(call, proofs) or any(line.fields.get("reason") == BY_ITSELF for line in left):
         return None
     known = sorted({line.fields["worker_id"] for line in _registered_workers(call)})
