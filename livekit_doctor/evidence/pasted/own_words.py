@@ -5,7 +5,7 @@ call-17". That is a line of the call where LiveKit's own evidence names that roo
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 from msgspec import structs
 
@@ -22,6 +22,7 @@ _NAMED = re.compile(
     r"(?P<room>[A-Za-z0-9][\w.:@-]{1,100}[A-Za-z0-9])(?=[\s\"'`»”,;:.!?)\]}]|$)",
     re.IGNORECASE,
 )
+_WORD = re.compile(r"[A-Za-z0-9][\w.:@-]{1,100}[A-Za-z0-9]")
 _IS_NAME = re.compile(r"\w[-_.:]\w|[A-Za-z]\d|\d[A-Za-z]")
 """A name, and no word of a sentence: room closed, room 12 minutes later."""
 _OF_LIVEKIT = re.compile(r"(?:RM|AJ|AD|PA|SCL|ST|CA|AW)_")
@@ -34,7 +35,7 @@ def found_in(excerpt: Excerpt, observations: Sequence[Observation], context: Con
     rest = [placed for placed in records(excerpt) if is_log(placed.record)]
     rooms = _call_rooms(excerpt, observations, rest)
     for placed in rest:
-        if (room_in(placed.record.fields) or _in_words(placed.record.message)) in rooms:
+        if (room_in(placed.record.fields) or _in_words(placed.record.message, rooms)) in rooms:
             line = observed(placed.record, "app", excerpt.name, excerpt.number_of(placed.first), context.read)
             yield Found(KINDS["app"], placed.first, placed.last, (line,))
 
@@ -66,7 +67,7 @@ def with_rooms(excerpt: Excerpt, observations: Sequence[Observation], context: C
 def _with_room(item: Observation, rooms: frozenset[str]) -> Observation:
     if not isinstance(item, LogLine) or item.log != "app" or item.fields.get("room"):
         return item
-    room = _in_words(item.message)
+    room = _in_words(item.message, rooms)
     return structs.replace(item, fields={**item.fields, "room": room}) if room and room in rooms else item
 
 
@@ -104,10 +105,12 @@ def _said(excerpt: Excerpt, observations: Sequence[Observation], rest: Sequence[
     return frozenset(said) if len(said) == 1 else frozenset()
 
 
-def _in_words(text: str) -> str:
-    """The room that a sentence names."""
-    if "room" not in text and "Room" not in text and "ROOM" not in text:
-        return ""
-    names = {found["room"] for found in _NAMED.finditer(text[:2_000])}
+def _in_words(text: str, rooms: frozenset[str] = frozenset()) -> str:
+    """The room that a sentence names, be it one of these without the word."""
+    names: Set[str] = set()
+    if "room" in text or "Room" in text or "ROOM" in text:
+        names = {found["room"] for found in _NAMED.finditer(text[:2_000])}
+    if not names and any(room in text for room in rooms):
+        names = rooms.intersection(_WORD.findall(text[:2_000]))
     names = {name for name in names if _IS_NAME.search(name) and not _OF_LIVEKIT.match(name)}
     return names.pop() if len(names) == 1 else ""

@@ -1,4 +1,4 @@
-"""What lines of the team's own say was created, with the ids that LiveKit's API answered."""
+"""What lines of the team's own say they saw, with the ids that LiveKit's API answered."""
 
 import json
 
@@ -34,6 +34,7 @@ def status(diagnosis: Diagnosis, step: Step) -> Status:
             {"level": "info", "msg": "dispatchCreated", "room": ROOM, "dispatchId": DISPATCH, "agent": "caller"}
         ),
         json.dumps({"level": "INFO", "event": "create_dispatch returned", "room_name": ROOM, "dispatch_id": DISPATCH}),
+        f"10:01:05  dispatched agent caller into room {ROOM}: {DISPATCH}",
     ],
 )
 def test_a_dispatch(line: str) -> None:
@@ -50,7 +51,6 @@ def test_a_dispatch(line: str) -> None:
         "dispatch failed",
         "dispatch not created",
         "dispatch deleted",
-        "no job for dispatch created",
         "create_dispatch error",
         "waiting for dispatch",
         "polling dispatch",
@@ -130,3 +130,39 @@ def test_what_an_answer_shows_is_not_told_again() -> None:
     )
     line = f"INFO dialer: dispatch created dispatch_id={DISPATCH} room={ROOM}\n"
     assert len([item for item in reading(line + listed).observations if hasattr(item, "dispatches")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "answered"),
+    [
+        ("10:00:01 SIP participant PA_m3WxTk8rZc5V (SCL_d4JbRw6kGz8N) created in call-c-771", Status.UNKNOWN),
+        (
+            "10:00:01 phone PA_m3WxTk8rZc5V placed into call-c-771\n10:00:05 PA_m3WxTk8rZc5V sip.callStatus=active",
+            Status.OK,
+        ),
+        ("10:00:05 room call-c-771: sip.callStatus of PA_m3WxTk8rZc5V is now active", Status.OK),
+        ("10:00:05 INFO dialer callStatus: ringing participant=PA_m3WxTk8rZc5V room=call-c-771", Status.UNKNOWN),
+        ("10:00:05 room call-c-771: sip.callStatus of PA_m3WxTk8rZc5V never became active", Status.UNKNOWN),
+        ("10:00:05 PA_m3WxTk8rZc5V sip.callStatus=active", Status.OK),
+    ],
+)
+def test_the_status_of_a_phone(lines: str, answered: Status) -> None:
+    """In a room that is named without the word, too, or that another line of the phone names."""
+    diagnosis = pasted(lines)
+    assert status(diagnosis, Step.SIP_ANSWERED) is answered
+    assert not diagnosis.broken
+
+
+def test_a_phone_of_another_room() -> None:
+    other = "10:00:05 PA_m3WxTk8rZc5V sip.callStatus=active"
+    assert status(pasted(f"10:00:04 dialing room={ROOM}\n{other}"), Step.SIP_ANSWERED) is Status.UNKNOWN
+
+
+def test_a_dispatch_by_its_name_and_the_job_that_it_has_not() -> None:
+    text = f"""
+16:09:43  list_dispatch {ROOM} -> {DISPATCH} agent=Caller jobs=0
+16:09:12  dispatched agent Caller into room {ROOM}: {DISPATCH}
+"""
+    worker = "09:30:02 registered worker AW_f6CtPm9xVh3L agent_name=caller"
+    assert [(item.code, item.step) for item in pasted(text).broken] == [("LKD402", Step.JOB_ASSIGNED)]
+    assert [(item.code, item.step) for item in pasted(text + worker).broken] == [("LKD102", Step.JOB_ASSIGNED)]

@@ -1,0 +1,120 @@
+"""What the team's own lines say they saw, in words of the team's own: that the agent dispatch and the SIP participant
+were created, by the ids that LiveKit's API answered, that a dispatch had no job, which `sip.callStatus` a phone had.
+
+dispatch_created  dispatch_id=AD_h2VxM8pYw5Lc agent_name=caller room=call-17
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal
+
+from livekit_doctor.evidence.observations import Dispatch, LogLine, Observation, Participant, Sighting
+from livekit_doctor.evidence.records.component import says_any
+
+_SEPARATOR = re.compile(r"(?<=[a-z])(?=[A-Z])|[_.-]+")
+_NO_WORDS = re.compile(r"\b[\w.]+=\S*|\b(?:RM|AJ|AD|PA|SCL|ST|AW)_\w+")
+_DISPATCHED = re.compile(
+    r"\bdispatched\b|\bdispatch\b.{0,40}\b(?:created|made|placed|sent|returned|ok|success\w*)\b"
+    r"|\b(?:created|made|placed|sent)\b.{0,40}\bdispatch\b"
+)
+_DIALLED = re.compile(
+    r"\bsip ?(?:participant)?\b.{0,40}\b(?:created|returned|ok|success\w*)\b|\bcreated\b.{0,40}\bsip ?participant\b"
+    r"|\b(?:call|phone|callee|number)\b.{0,40}\b(?:placed|dialled|dialed|initiated)\b"
+    r"|\b(?:placed|dialled|dialed|initiated)\b.{0,40}\b(?:call|phone|callee|number)\b"
+)
+_OR_NOT = re.compile(
+    r"\b(?:no|not|never|nobody|none|without|fail\w*|error\w*|unable|could|can|cannot|should|will|would|if|when|until|"
+    r"before|wait\w*|timed|timeout|missing|retry\w*|false|delet\w+|remov\w+|cancel\w*|reject\w*|ended|left|closed|"
+    r"inbound|incoming|received)\b|n't\b|\?"
+)
+_READ = 400
+"""Characters of a line in which words are looked for."""
+_OUTCOMES = ("status", "result", "outcome", "ok", "success", "created")
+_BAD = {"false", "failed", "failure", "error"}
+_AGENT = re.compile(
+    r"\bagent(?:[_ ]?name)?[\"'`]?(?:\s?[=:]\s?[\"'`]?(?=\w)| (?:[\"'`](?=\w)|(?=[A-Z]|\w+[-_.]\w)))(?P<name>[\w.-]*\w)"
+)
+"""agent=caller, agent "caller", agent Caller, agent caller-2; agent was is none."""
+_NO_JOB = re.compile(r"\bjobs?[\"']?\s?[=:]\s?(?:0\b|\[\]|\(\)|none\b)|\b(?:no|0) jobs?\b", re.IGNORECASE)
+_STATUS = re.compile(r"\bcall_?status\b.{0,60}?\b(?P<status>dialing|ringing|active|automation)\b", re.IGNORECASE)
+_IDS = ("dispatch_id", "participant_id", "call_id")
+
+_Told = tuple[str, str, Observation]
+"""An id, what is told of it, and that as an observation."""
+
+
+def sightings(observations: Sequence[Observation]) -> Iterator[Observation]:
+    """Each once, and only what nothing else shows."""
+    shown = [item for item in observations if isinstance(item, Sighting)]
+    known = {dispatch.id for item in shown for dispatch in item.dispatches}
+    known |= {who.sid for item in shown for who in item.participants}
+    own = [line for line in observations if isinstance(line, LogLine) and _is_own(line)]
+    rooms = _first(own, _room)
+    if not any(isinstance(item, LogLine) and _room(item) for item in observations):
+        rooms = dict.fromkeys(_first(own, lambda line: line.message), "")  # of the one call that there is
+    agents = _first(own, _agent)
+    told: set[tuple[str, str]] = set()
+    for line in own:
+        for name, said, item in (*_dispatch(line, rooms, agents), *_phone(line, rooms)):
+            if name not in known and (name, said) not in told:
+                told.add((name, said))
+                yield item
+
+
+def _is_own(line: LogLine) -> bool:
+    """Whether a program of the team's own says it, and no error; what an agent's code logs is in its worker's log."""
+    of_livekit = line.log in ("server", "sip") or line.logger.startswith("livekit") or says_any(line.message)
+    wrong = line.level in ("error", "fatal") or line.fields.get("error", "None") not in ("None", "null")
+    bad = any(line.fields.get(key, "").lower() in _BAD for key in _OUTCOMES)
+    return not (of_livekit or wrong or bad)
+
+
+def _first(lines: Sequence[LogLine], told: Callable[[LogLine], str]) -> dict[str, str]:
+    """What the first line with each id tells, by the id."""
+    found: dict[str, str] = {}
+    for line in lines:
+        if text := told(line):
+            for key in _IDS:
+                found.setdefault(line.fields.get(key, ""), text)
+    return found
+
+
+def _room(line: LogLine) -> str:
+    return line.fields.get("room", "")
+
+
+def _agent(line: LogLine) -> str:
+    said = _AGENT.search(line.message)
+    return line.fields.get("agent_name") or (said["name"] if said else "")
+
+
+def _dispatch(line: LogLine, rooms: Mapping[str, str], agents: Mapping[str, str]) -> Iterator[_Told]:
+    """As `lk dispatch list` shows it, and that it had no job; no more of what became of it."""
+    name = line.fields.get("dispatch_id", "")
+    without_job = _NO_JOB.search(line.message[:_READ]) is not None
+    if not name.startswith("AD_") or name not in rooms or not (without_job or _says(_DISPATCHED, line)):
+        return
+    agent = agents.get(name, "")
+    dispatch = Dispatch(id=name, agent_name=agent, room=rooms[name], unnamed=not agent)
+    lists: Literal["", "dispatches"] = "dispatches" if without_job else ""
+    seen = Sighting(read=line.read, room=rooms[name], lists=lists, shows_jobs=without_job, dispatches=(dispatch,))
+    yield name, lists, seen
+
+
+def _phone(line: LogLine, rooms: Mapping[str, str]) -> Iterator[_Told]:
+    """That it was created, and at which status it was seen; whether the request waited for the answer is not known."""
+    sid, dial = line.fields.get("participant_id", ""), line.fields.get("call_id", "")
+    name = sid if sid.startswith("PA_") else dial if dial.startswith("SCL_") else ""
+    found = _STATUS.search(line.message[:_READ])
+    status = found["status"].lower() if found and _OR_NOT.search(found[0].lower()) is None else ""
+    if name in rooms and (status or _says(_DIALLED, line)):
+        identity = line.fields.get("participant") or sid or dial
+        attributes = {"sip.callID": dial} if dial else {}
+        attributes |= {"sip.callStatus": status} if status else {}
+        phone = Participant(sid=sid, identity=identity, kind="SIP", state="", attributes=attributes)
+        yield name, status, Sighting(read=line.read, room=rooms[name], participants=(phone,))
+
+
+def _says(pattern: re.Pattern[str], line: LogLine) -> bool:
+    words = _SEPARATOR.sub(" ", _NO_WORDS.sub(" ", line.message[:_READ])).lower()
+    return pattern.search(words) is not None and _OR_NOT.search(words) is None
