@@ -12,7 +12,7 @@ from livekit_doctor.diagnosis.rules import rows
 from livekit_doctor.diagnosis.rules.stray_workers import stray_worker
 from livekit_doctor.diagnosis.said import Said, job_of
 from livekit_doctor.diagnosis.seen import agent_name_of
-from livekit_doctor.diagnosis.times import LEFT_ALONE, ROW_WRITTEN_AFTER
+from livekit_doctor.diagnosis.times import LEFT_ALONE, ROW_WRITTEN_AFTER, SAID_TO_BE_SLOW
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import LeftBehind, LogTable, RecentCalls
 from livekit_doctor.evidence.observations.told import NOT_OF_CALLS, webhook_named
@@ -27,6 +27,7 @@ def warnings(call: Call, proofs: Proofs, steps: tuple[StepResult, ...]) -> tuple
         *_agents(call),
         *_workers_of_other_names(call, proofs, steps),
         *_slow(call, proofs, steps),
+        *_not_yet_connected(call, proofs, steps),
         *_rows(call),
         *_no_row_of_agent(call, proofs),
         *_clocks(call),
@@ -159,6 +160,19 @@ def _slow(call: Call, proofs: Proofs, steps: tuple[StepResult, ...]) -> Iterator
                 message=f"{SPEC[step].title}: not there after {so_far.total_seconds():.0f} s "
                 f"(slow after {allowance.slow_after:g} s)",
             )
+
+
+def _not_yet_connected(call: Call, proofs: Proofs, steps: tuple[StepResult, ...]) -> Iterator[WarningResult]:
+    """LKD415, where nothing shows whether the agent came after its worker had warned: a slow one that does is warned
+    of in the same words."""
+    if Step.AGENT_CONNECTED in proofs or any(one.status is Status.BROKEN for one in steps):
+        return
+    if call.component_logs.said(Said.SLOW_TO_CONNECT):
+        yield WarningResult(
+            code="LKD415",
+            message=f"the agent was not connected {SAID_TO_BE_SLOW.total_seconds():.0f} s after its entrypoint had "
+            "begun, its worker warned; whether it came later, nothing that was read shows",
+        )
 
 
 def _dated(proofs: Proofs, step: Step) -> Proof | None:

@@ -79,10 +79,12 @@ def test_by_the_workers_log_alone(line: LogLine) -> None:
 
 
 def test_a_slow_one_may_have_connected_after_that() -> None:
-    """The worker's log says nothing when it does."""
-    assert after(SLOW).verdict is Verdict.UNKNOWN
+    """The worker's log says nothing when it does, so that this is told as a warning."""
     alone = judge(900, log_file("worker"), ASKED, SLOW, settings=HERE, subject=Subject(room=ROOM))
-    assert alone.verdict is Verdict.UNKNOWN
+    for diagnosis in (after(SLOW), alone):
+        assert diagnosis.verdict is Verdict.UNKNOWN
+        assert [warning.code for warning in diagnosis.warnings] == ["LKD415"]
+    assert "LKD415" not in [warning.code for warning in after(*PHONE, active(12, "agent-AJ_1"), SLOW).warnings]
 
 
 def test_somebody_of_an_unknown_kind() -> None:
