@@ -76,6 +76,8 @@ class CarrierAnswer(Struct, frozen=True, kw_only=True):
     """Nothing that was read would show that the phone was dialled again after it."""
     doubt: str = ""
     """Why it may be about another phone."""
+    of_request: bool = False
+    """It is what CreateSIPParticipant itself answered: one that failed did not succeed before."""
 
     @property
     def when(self) -> datetime | None:
@@ -142,6 +144,7 @@ def _from_api(attempts: Attempts) -> Iterator[CarrierAnswer]:
             quoted=result.quoted,
             earlier=result.earlier or (not own and attempts.dials.went_well_after(result)),
             doubt=_NO_ID if logged and not result.room else "",
+            of_request=True,
             by_agent=result.read.source.startswith(WORKER_LOG) and call.settings.flow.placed_by != "agent",
         )
 
@@ -179,6 +182,7 @@ def _from_rows(attempts: Attempts) -> Iterator[CarrierAnswer]:
             soon=refusal.soon,
             doubt=_doubt(call, row, refusal),
             component=row.source,
+            of_request=refusal.of_request,
         )
 
 

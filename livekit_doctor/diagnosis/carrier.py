@@ -74,6 +74,9 @@ _OF_ANOTHER_PHONE = "a phone is known by another source, and when this was is no
 _AFTER_THE_END = "the call had ended before it, as a row says: it may be another call's"
 _BY_ANOTHER = "another component had dialled the call's phone, as a row says: the agent's dial may be of a further one"
 ANOTHER_BEFORE = "a phone had been created before this one was dialled, and nothing tells that it failed or left"
+_SUCCEEDED_BEFORE = (
+    "a row before it says that the phone was dialled, which a request that fails does not: it may be another's"
+)
 _WENT_ON = "the agent dialled, and its job went on: it may be a further phone, or have been dialled again"
 _DIALLED_SEVERAL_TIMES = "the phone was dialled more than once: it may be the answer to another attempt"
 
@@ -124,14 +127,22 @@ def _clock(dials: Dials, answer: CarrierAnswer) -> str | None:
 
 def _told_once(placed: list[CarrierAnswer], tolerance: timedelta) -> list[CarrierAnswer]:
     """One answer that several sources tell of is one: where one of them knows that the phone was dialled again after
-    it, so it was for those that by their clock can't say."""
+    it, so it was for those that by their clock can't say; and where LiveKit's own tells whose it is, so it is of a row
+    by which it might be a further request's."""
     earlier = [answer for answer in placed if answer.earlier]
+    sure = [answer for answer in placed if not answer.of_request and not answer.doubt and answer.component == SIP_LOG]
 
-    def is_one_of_them(answer: CarrierAnswer) -> bool:
-        told = [one for one in earlier if _says_the_same(answer, one) and abs(one.at - answer.at) <= tolerance]
-        return any(told) and answer.because.source not in {one.because.source for one in told}
+    def told_by(those: list[CarrierAnswer], answer: CarrierAnswer) -> set[str]:
+        told = (one for one in those if _says_the_same(answer, one) and abs(one.at - answer.at) <= tolerance)
+        return {one.because.source for one in told}
 
-    return [replace(answer, earlier=True) if is_one_of_them(answer) else answer for answer in placed]
+    def told(answer: CarrierAnswer) -> CarrierAnswer:
+        sources = told_by(earlier, answer)
+        if sources and answer.because.source not in sources:
+            return replace(answer, earlier=True)
+        return replace(answer, doubt="") if answer.doubt == _SUCCEEDED_BEFORE and told_by(sure, answer) else answer
+
+    return [told(answer) for answer in placed]
 
 
 def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
@@ -163,6 +174,8 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
     began = None if answer.by_livekits_clock else _begun(dials, answer)
     if dials.made_before(began, {answer.dial, answer.identity}):
         return replace(answer, doubt=answer.doubt or ANOTHER_BEFORE)
+    if answer.of_request and not own_clock and seen.dial_succeeded(when):
+        return replace(answer, doubt=answer.doubt or _SUCCEEDED_BEFORE)
     told_later = dials.may_be_told_later(when, answer.component)
     if not own_clock and not answer.doubt and (later > DATE_RESOLUTION or told_later):
         return replace(answer, doubt="a phone was created at about that time: it may have been dialled again after it")

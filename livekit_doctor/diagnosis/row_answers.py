@@ -48,8 +48,7 @@ _STATUS_IN_TEXT = re.compile(
     re.IGNORECASE,
 )
 _OF_ERROR = re.compile(r"fail|error|invite|reject|refus", re.IGNORECASE)
-
-
+_OF_REQUEST = re.compile(r"twirp|INVITE failed|SIP call failed", re.IGNORECASE)
 _SEVERAL = re.compile(
     r'"[a-z_]*(?:(?:attempts?|tries)(?:_?count|_?made)?"\s*:\s*"?(?:[2-9]|[1-9]\d)\b|retries"\s*:\s*"?[1-9])',
     re.IGNORECASE,
@@ -69,6 +68,8 @@ class Refusal(Struct, frozen=True):
     by_dialler: bool
     soon: bool
     of_several: bool = False
+    of_request: bool = False
+    """It is what CreateSIPParticipant itself answered, and no status that was seen of a phone."""
 
 
 def refusal_in(row: LogRow, step: Step | None, *, by_dialler: bool = True) -> Refusal | None:
@@ -92,6 +93,7 @@ def refusal_in(row: LogRow, step: Step | None, *, by_dialler: bool = True) -> Re
         by_dialler=by_dialler,
         soon=not named and (step is not None or other_failed),
         of_several=step in LEGS[Leg.PHONE] or _SEVERAL.search(row.metadata) is not None,
+        of_request=_OF_REQUEST.search(row.metadata) is not None,
     )
 
 

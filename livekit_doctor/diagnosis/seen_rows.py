@@ -223,6 +223,11 @@ class RowsSeen(Struct, frozen=True, dict=True):
         last = bisect_left(told, before) - 1
         return told[last] if last >= 0 and told[last] > since else None
 
+    def dial_succeeded(self, before: datetime) -> bool:
+        """Whether a component that asks for it had logged before this moment that a request to dial had succeeded."""
+        made = (row for row in self.rows if self.step_of_state[row.state] is Step.SIP_PARTICIPANT_CREATED)
+        return any(row.at < before and not receives_webhooks(row.source) for row in made)
+
     @cached_property
     def last_of_phone(self) -> dict[str, datetime]:
         """When each component last logged a row that tells of the phone."""

@@ -170,7 +170,7 @@ def test_a_state_that_says_that_the_phone_talked(state: str, said: bool) -> None
         {"sip_error": {"sip_status_code": "486"}},
         {"sip_response": {"sip_status_code": "486"}},
         {"livekit_error": {"metadata": {"sip_status_code": "486"}}},
-        {"twirpError": {"code": "resource_exhausted", "metadata": {"sip_status_code": "486"}}},
+        {"requestError": {"code": "resource_exhausted", "metadata": {"sip_status_code": "486"}}},
         {"error_details": {"sip_status_code": "486"}},
         {"call_result": {"sip_status_code": "486"}},
         {"anything": {"at_all": {"sip_status_code": "486"}}},
