@@ -24,7 +24,7 @@ class Statement(Parts, frozen=True, kw_only=True):
         hour = "first_at - first_at % :bucket" if hours else ZERO
         tail = (
             f"SELECT {WIN} AS win, dim, verdict, agent_step, status, phone_step, {hour} AS hour, COUNT(*) AS calls"
-            f" FROM classified GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 8 DESC LIMIT {int(limit)}"
+            f" FROM classified GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 8 DESC, 1, 2, 3, 4, 5, 6, 7 LIMIT {int(limit)}"
         )
         return self._written(f"{self._classified()} {tail}")
 
@@ -87,7 +87,7 @@ def pairs_query(columns: Columns, window: Window | None, dialect: Dialect, limit
     text = (
         f"SELECT {STATE} AS state, {source_of(columns)} AS source, COUNT(*) AS rows_of{last} FROM the_table AS l"
         f"{' WHERE l.col_at >= :from_moment AND l.col_at < :until_moment' if window else ''}"
-        f" GROUP BY 1, 2 ORDER BY 3 DESC LIMIT {int(limit)}"
+        f" GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT {int(limit)}"
     )
     values = {}
     if window:

@@ -111,9 +111,10 @@ def _group(name: str, every: list[Bucket], all_calls: Sequence[Bucket], window: 
     total, total_before = (_calls(b for b in all_calls if b.win is win) for win in (1, 0))
     bad = kind.verdict in (Verdict.BROKEN, Verdict.UNKNOWN)
     z = z_of(calls, total, before, total_before) if bad else 0.0
-    reasons: Counter[int] = Counter()
+    reasons: Counter[str] = Counter()
     for bucket in own:
-        reasons[bucket.why] += bucket.calls
+        if bucket.why:
+            reasons[REASONS[bucket.why]] += bucket.calls
     return Group(
         id=name,
         verdict=kind.verdict,
@@ -124,7 +125,7 @@ def _group(name: str, every: list[Bucket], all_calls: Sequence[Bucket], window: 
         confidence=found.confidence if found else None,
         candidates=found.candidates if found else (),
         sip_status=kind.status if found and not kind.agent_step and kind.status >= 300 else None,
-        reasons=tuple((REASONS[why], number) for why, number in reasons.most_common() if why),
+        reasons=tuple(sorted(reasons.items(), key=lambda found: (-found[1], found[0]))),
         hours=hours_of(own, window),
         first_at=min((moment(bucket.first_seen) for bucket in own), default=None),
         last_at=max((moment(bucket.last_seen) for bucket in own), default=None),

@@ -101,17 +101,19 @@ def test_the_database_and_an_export_of_it_say_the_same(many: list[Row], database
     env = fill(database, many)
     export(tmp_path / "calls.csv", many)
     # Of a file the newest row is now, so that calls of its last minutes may still be under way.
-    window = ("--since", _typed(END - 24 * logs.HOUR), "--until", _typed(END - logs.HOUR), "--format", "json")
-    from_database = document(triage(*window, cwd=tmp_path, env=env))
-    from_file = document(triage(*window, "--call-logs", "calls.csv", cwd=tmp_path))
+    typed = (*window(END - 24 * logs.HOUR, END - logs.HOUR), "--format", "json")
+    from_database = document(triage(*typed, cwd=tmp_path, env=env))
+    from_file = document(triage(*typed, "--call-logs", "calls.csv", cwd=tmp_path))
     assert from_database["calls"]["total"] > 1000
     for one, other in zip(from_database["groups"], from_file["groups"], strict=True):
         assert {k: v for k, v in one.items() if v != other[k]} == {}, other
     assert from_database["funnel"] == from_file["funnel"]
 
 
-def _typed(at: int) -> str:
-    return f"{datetime.fromtimestamp(at / logs.SECOND, UTC):%Y-%m-%dT%H:%M:%S}"
+def window(since: int, until: int) -> tuple[str, ...]:
+    """Typed, so that each run of a test has the same parts of a day."""
+    first, end = (f"{datetime.fromtimestamp(at / logs.SECOND, UTC):%Y-%m-%dT%H:%M:%S}" for at in (since, until))
+    return "--since", first, "--until", end
 
 
 @pytest.mark.parametrize("form", ["calls.jsonl.gz", "calls.json", "calls.parquet", "calls.csv.gz"])
@@ -185,13 +187,13 @@ def test_a_printed_statement_and_its_result_say_the_same(rows: list[Row], tmp_pa
         "SET TimeZone = 'UTC'; CREATE TABLE call_state_logs AS SELECT * REPLACE (CAST(created_at AS TIMESTAMPTZ)"
         f" AT TIME ZONE 'UTC' AS created_at) FROM read_csv('{tmp_path / 'calls.csv'}', all_varchar = true)"
     )
-    window = ("--since", _typed(END - 24 * logs.HOUR), "--until", _typed(END))
-    states, statement = _printed(triage("--print-sql", "duckdb", *window, cwd=tmp_path))
+    typed = window(END - 24 * logs.HOUR, END)
+    states, statement = _printed(triage("--print-sql", "duckdb", *typed, cwd=tmp_path))
     database.sql(states).write_csv(str(tmp_path / "states.csv"))
-    _, statement = _printed(triage("--print-sql", "duckdb", "--states", "states.csv", *window, cwd=tmp_path))
+    _, statement = _printed(triage("--print-sql", "duckdb", "--states", "states.csv", *typed, cwd=tmp_path))
     database.sql(statement).write_csv(str(tmp_path / "result.csv"))
     read = document(triage("--result", "result.csv", "-f", "json", cwd=tmp_path))
-    own = document(triage(*window, "--call-logs", "calls.csv", "-f", "json", cwd=tmp_path))
+    own = document(triage(*typed, "--call-logs", "calls.csv", "-f", "json", cwd=tmp_path))
     assert read["calls"]["total"] == own["calls"]["total"]
     assert _counts(read) == _counts(own)
 

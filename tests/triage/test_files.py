@@ -26,10 +26,11 @@ from tests.cli.command_line import CLEAN, COMPILES_NOTHING, Ran, start, wait_for
 from tests.thorough import examples
 from tests.triage import logs
 from tests.triage.reference import Row
-from tests.triage.test_command import document, export, triage
+from tests.triage.test_command import document, export, triage, window
 
 END = int(datetime.now(UTC).timestamp()) * logs.SECOND - 3600 * logs.SECOND
 SOME = list(logs.rows(3, 300, END - 20 * logs.HOUR, END))
+AS_JSON = ("-f", "json", *window(END - 23 * logs.HOUR, END + logs.HOUR))
 
 
 def piped(content: bytes, cwd: Path, *arguments: str, file_size: int | None = None) -> Ran:
@@ -49,10 +50,10 @@ def piped(content: bytes, cwd: Path, *arguments: str, file_size: int | None = No
 def test_standard_input_in_any_form_says_the_same_as_the_file(tmp_path: Path) -> None:
     plain = export(tmp_path / "calls.csv", SOME)
     duckdb.execute(f"COPY (FROM read_csv('{plain}', all_varchar = true)) TO '{tmp_path / 'calls.parquet'}'")
-    expected = document(triage("--call-logs", "calls.csv", "-f", "json", cwd=tmp_path))
+    expected = document(triage("--call-logs", "calls.csv", *AS_JSON, cwd=tmp_path))
     forms = (plain.read_bytes(), gzip.compress(plain.read_bytes()), (tmp_path / "calls.parquet").read_bytes())
     for content in forms:
-        told = document(piped(content, tmp_path, "--call-logs", "-", "-f", "json"))
+        told = document(piped(content, tmp_path, "--call-logs", "-", *AS_JSON))
         assert (told["groups"], told["calls"]) == (expected["groups"], expected["calls"])
 
 
@@ -64,12 +65,12 @@ def test_parquet_of_other_types_says_the_same(tmp_path: Path) -> None:
         "CAST(created_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC'",
         "CAST(CAST(created_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS TIMESTAMP_NS)",
     )
-    expected = document(triage("--call-logs", "calls.csv", "-f", "json", cwd=tmp_path))
+    expected = document(triage("--call-logs", "calls.csv", *AS_JSON, cwd=tmp_path))
     for at in typed:
         other = f"{at} AS created_at, CAST(source AS ENUM ('edge_function', 'agent')) AS source"
         other += ", CAST(nullif(metadata, '') AS JSON) AS metadata"
         duckdb.execute(f"COPY (SELECT * REPLACE ({other}) {plain}) TO '{tmp_path / 'other.parquet'}'")
-        told = document(triage("--call-logs", "other.parquet", "-f", "json", cwd=tmp_path))
+        told = document(triage("--call-logs", "other.parquet", *AS_JSON, cwd=tmp_path))
         assert (told["groups"], told["calls"]) == (expected["groups"], expected["calls"]), at
     duckdb.execute(f"COPY (SELECT * REPLACE (1764000000 AS created_at) {plain}) TO '{tmp_path / 'number.parquet'}'")
     ran = triage("--call-logs", "number.parquet", cwd=tmp_path)
@@ -95,7 +96,7 @@ def test_a_row_of_many_megabytes_is_read(tmp_path: Path) -> None:
         Row("call-1", END + 1, "edge", "sip_participant_failed", said),
     ]
     export(tmp_path / "calls.csv", rows)
-    told = document(triage("--call-logs", "calls.csv", "-f", "json", cwd=tmp_path))
+    told = document(triage("--call-logs", "calls.csv", *AS_JSON, cwd=tmp_path))
     assert [group["id"] for group in told["groups"]] == ["sip-486"]
 
 

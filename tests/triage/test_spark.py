@@ -27,11 +27,12 @@ from tests.lab.support import free_port
 from tests.triage import logs
 from tests.triage.engines import CONNECT_PORT, java_home
 from tests.triage.reference import Row
-from tests.triage.test_command import document, export, triage
+from tests.triage.test_command import document, export, triage, window
 from tests.triage.test_engines import ON_ONE_WORKER
 
 END = int(datetime.now(UTC).timestamp()) * logs.SECOND - 3600 * logs.SECOND
 SOME = list(logs.rows(3, 150, END - 20 * logs.HOUR, END))
+AS_JSON = ("-f", "json", *window(END - 23 * logs.HOUR, END + logs.HOUR))
 
 
 @pytest.fixture(scope="module")
@@ -55,14 +56,15 @@ def test_exports_say_the_same_as_without_spark(connect: str, tmp_path: Path) -> 
     as_parquet(tmp_path / "part-3.csv", tmp_path / "rest.parquet")
     read = f"read_csv('{tmp_path / 'part-2.csv'}', all_varchar = true)"
     duckdb.execute(f"COPY (FROM {read}) TO '{tmp_path / 'rest.jsonl.gz'}' (FORMAT json, COMPRESSION gzip)")
-    expected = document(triage("--call-logs", "calls.csv", "-f", "json", cwd=tmp_path))
+    expected = document(triage("--call-logs", "calls.csv", *AS_JSON, cwd=tmp_path))
     names = ("part-[01].csv", "rest.jsonl.gz", "rest.parquet")
     own = [word for name in names for word in ("--call-logs", str(tmp_path / name))]
-    told = document(by_spark(connect, *own, "-f", "json", cwd=tmp_path))
+    told = document(by_spark(connect, *own, *AS_JSON, cwd=tmp_path))
     assert (told["groups"], told["calls"]) == (expected["groups"], expected["calls"])
     assert told["calls"]["total"] == 150
     # `trace` does not read what Spark does.
-    assert told["next"]["command"].startswith(f"livekit-doctor triage --engine {connect} "), told["next"]
+    assert told["next"]["command"].startswith("livekit-doctor triage --since "), told["next"]
+    assert f" --engine {connect} " in told["next"]["command"]
     assert "--where " in told["next"]["command"]
 
 
