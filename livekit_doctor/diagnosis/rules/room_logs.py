@@ -14,7 +14,7 @@ from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.dispatches import stray_dispatches
 from livekit_doctor.diagnosis.rules.looks import finding, job_was_lost, was_dispatched
 from livekit_doctor.diagnosis.rules.placing import placer_is_past
-from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.times import (
     ANSWERED_WITHIN,
     EMPTY_TIMEOUT,
@@ -52,19 +52,31 @@ def agents_ignored(call: Call, proofs: Proofs) -> Finding | None:
     """LKD412: CreateRoom named the agent, and the room was open already (fact 6)."""
     if not _not_dispatched(call, proofs):
         return None
-    opened = call.component_logs.said(Said.ROOM_OPENED)
     asked = [line for line in _succeeded(call, Said.ROOM_ASKED_FOR) if call.component_logs.names_agent(line)]
-    opening = call.component_logs.opened_with_agents
-    late = [line for line in asked if opened and line.at and opened[0].at and line not in opening]
+    late = [(line, there) for line in asked if (there := _open_before(call, line))]
     if not late or len(late) < len(asked) or job_was_lost(call):
         return None  # the one that opened the room had named the agent, or else the agent was dispatched
-    if _succeeded(call, Said.DISPATCH_CREATED) or _dispatched_besides(call, late):
+    if _succeeded(call, Said.DISPATCH_CREATED) or _dispatched_besides(call, [line for line, _ in late]):
         return None  # it was dispatched in another way, if under another name
+    line, there = late[0]
     shown = [
-        because(opened[0], "the room was opened"),
-        because(late[0], "and was there when CreateRoom was called with agents"),
+        because(there, "the room was opened" if meaning(there) is Said.ROOM_OPENED else "somebody was in the room"),
+        because(line, "and was there when CreateRoom was called with agents"),
     ]
     return _finding(call, "LKD412", PROVEN if call.api_covers else LIKELY, shown)
+
+
+def _open_before(call: Call, asked: LogLine) -> LogLine | None:
+    """What shows that the room was open before it was asked for: its opening, or somebody in it. Lines without a time
+    count by their order, where the end comes after: of those that stand alone nobody knows which is the first."""
+    logs = call.component_logs
+    opened = logs.said(Said.ROOM_OPENED)[:1]
+    if opened and asked.at and opened[0].at and asked not in logs.opened_with_agents:
+        return opened[0]
+    came = [one for one in logs.said(Said.SESSION_STARTED, Said.PARTICIPANT_ACTIVE) if one.file == asked.file]
+    ends = [one for one in logs.said(Said.PARTICIPANT_LEFT, Said.ROOM_CLOSED) if one.file == asked.file]
+    in_order = asked.at is not None or any(asked.order < one.order for one in ends)
+    return next((one for one in came if in_order and one.order < asked.order), None)
 
 
 def dispatched_to_other_room(call: Call, proofs: Proofs) -> Finding | None:

@@ -1,4 +1,4 @@
-"""The phone's leg by why its SIP participant left, as webhooks tell it. LKD204, 206, 210."""
+"""The phone's leg by why its SIP participant left, as webhooks tell it, and what was pasted. LKD204, 206, 210."""
 
 from datetime import datetime
 
@@ -23,7 +23,7 @@ the other 4xx and where nobody answered; SIP_TRUNK_FAILURE for 5xx and what did 
 
 
 def phone_left(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD204, 206, 210: the webhook of the phone's leaving has a reason, and the phone had not answered. Media may
+    """LKD204, 206, 210: what tells of the phone's leaving has a reason, and the phone had not answered. Media may
     fail later, too."""
     answered = Step.SIP_ANSWERED in proofs
     if call.inbound or call.phone_present:
@@ -41,7 +41,7 @@ def phone_left(call: Call, proofs: Proofs) -> Finding | None:
             if code == "LKD206" and phones[0].attributes.get("sip.callStatus") == "dialing":
                 confidence = Confidence.POSSIBLE  # it is not known to have rung
             text = f"SIP participant {phones[0].identity} left: {item.left_because}"
-            because = (Because(source=f"webhook {item.event}", at=item.at, text=text),)
+            because = (Because(source=item.told_by, at=item.at, text=text),)
             values = {"trunk_id": phones[0].attributes.get("sip.trunkID", ""), "detail": item.left_because}
             return Finding(
                 code=code,

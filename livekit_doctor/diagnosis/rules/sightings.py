@@ -119,7 +119,7 @@ def job_declined(call: Call, proofs: Proofs) -> Finding | None:
         jobs = [job for dispatch in item.dispatches for job in dispatch.jobs]
         if jobs and all(map(declined, jobs)) and not _reached(call, proofs):
             text = f"job {jobs[-1].id} ended {jobs[-1].status} without a participant: its worker declined it"
-            because = (Because(source="pasted answer of the API", at=jobs[-1].ended_at, text=text),)
+            because = (Because(source="what was pasted", at=jobs[-1].ended_at, text=text),)
             return Finding(code="LKD404", step=Step.JOB_ASSIGNED, confidence=Confidence.LIKELY, because=because)
     return None
 
@@ -163,11 +163,7 @@ def job_without_worker(call: Call, proofs: Proofs) -> Finding | None:
 
 def _no_worker_has(item: Sighting, job: Job) -> Because:
     said = ", ".join(filter(None, (f"job {job.id} {job.status}", job.reason, job.error)))
-    return Because(source=_source(item), at=item.at, text=f"{said}: no worker has it")
-
-
-def _source(item: Sighting) -> str:
-    return f"webhook {item.event}" if item.event else "pasted answer of the API"
+    return Because(source=item.told_by, at=item.at, text=f"{said}: no worker has it")
 
 
 def job_failed(call: Call, proofs: Proofs) -> Finding | None:
@@ -179,7 +175,7 @@ def job_failed(call: Call, proofs: Proofs) -> Finding | None:
     words = " ".join(filter(None, (job.error, job.reason)))
     if job.status != "JS_FAILED" or LEFT_ROOM in words:
         return None
-    source = _source(item)
+    source = item.told_by
     text = f"job {job.id} {job.status}, worker {job.worker_id or 'unknown'}: {words or 'no reason given'}"
     return Finding(
         code="LKD411",
@@ -234,7 +230,7 @@ def agent_left_with_error(call: Call, proofs: Proofs) -> Finding | None:
                 code="LKD407",
                 step=Step.AGENT_CONNECTED,
                 confidence=Confidence.POSSIBLE,
-                because=(Because(source=f"webhook {item.event}", at=item.at, text=text),),
+                because=(Because(source=item.told_by, at=item.at, text=text),),
                 candidates=("LKD405",),
             )
     return None
@@ -262,8 +258,8 @@ def agent_left_the_phone(call: Call, proofs: Proofs) -> Finding | None:
         step=Step.AGENT_CONNECTED,
         confidence=Confidence.POSSIBLE,
         because=(
-            Because(source=_source(gone), at=gone.at, text=text),
-            Because(source=_source(over), at=over.at, text=stayed),
+            Because(source=gone.told_by, at=gone.at, text=text),
+            Because(source=over.told_by, at=over.at, text=stayed),
         ),
         candidates=("LKD405", "LKD206"),
     )
@@ -300,7 +296,7 @@ def agent_without_media(call: Call, proofs: Proofs) -> Finding | None:
                 code="LKD416",
                 step=Step.AGENT_CONNECTED,
                 confidence=Confidence.LIKELY if tried else Confidence.POSSIBLE,
-                because=(Because(source=_source(item), at=item.at, text=text),),
+                because=(Because(source=item.told_by, at=item.at, text=text),),
                 candidates=catalogue.get("LKD416").candidates or ("LKD405",),
             )
     return None
@@ -353,7 +349,7 @@ def _possible(code: str, step: Step, text: str, item: Sighting, **values: str) -
         code=code,
         step=step,
         confidence=Confidence.POSSIBLE,
-        because=(Because(source="pasted answer of the API", at=item.at, text=text),),
+        because=(Because(source="what was pasted", at=item.at, text=text),),
         candidates=catalogue.get(code).candidates,
         values=values,
     )

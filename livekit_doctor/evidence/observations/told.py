@@ -113,6 +113,10 @@ class Sighting(Observed, frozen=True):
     room_ended_because: str = ""
     """Why the room ended, such as ROOM_END_IDLE_TIMEOUT."""
 
+    @property
+    def told_by(self) -> str:
+        return f"webhook {self.event}" if self.event else "what was pasted"
+
 
 class ApiRefusal(Observed, frozen=True):
     """An error that LiveKit's API answered to somebody else, other than one about a SIP call."""

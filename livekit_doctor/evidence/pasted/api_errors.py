@@ -80,11 +80,15 @@ _PLAIN = re.compile(
     r"INVITE blocked by carrier: [^\n\"]{1,120}",
 )
 _SIP_STATUS = re.compile(
-    r"^[^\n]{0,80}?(?<![\w])sip[ _]status(?:[ _]code)?[\"']?(?::| is| ?=) ?[\"']?(?P<sip>[3-6]\d\d)\b"
-    r"[ :(]{0,3}(?P<text>[A-Za-z][A-Za-z_ ]{1,40})?\)?[\"']?[.;]?\s*$",
+    r"^[^\n]{0,120}?(?:"
+    r"(?<![\w])sip[ _]status(?:[ _]code)?[\"']?(?::| is| ?=|(?= [3-6]\d\d (?-i:[A-Z]))) ?[\"']?"
+    r"|\b(?:ended|failed|rejected|refused|declined|left|answered|response|with):? "
+    r"(?=480 Temporarily|486 Busy|487 Request T|488 Not A|60[037] [BDU]|606 Not A)"
+    r")(?P<sip>[3-6]\d\d)\b"
+    r"[ :(]{0,3}(?P<text>(?:[A-Za-z][A-Za-z_]*(?!=)\b ?){1,5})?\)?[\"']?[.;,]?(?:[ ,]\w{1,30}=\S{1,80}){0,9}\s*$",
     re.MULTILINE | re.IGNORECASE,
 )
-"""As a program prints it of an error's metadata, at the end of a line: SIP Status: 403 (FORBIDDEN)."""
+"""As a program prints it of an error, at the end of a line: SIP Status: 403 (FORBIDDEN); call ended: 603 Decline."""
 _METHOD = re.compile(
     r"livekit\.(?:RoomService|AgentDispatchService|SIP)/(\w{4,40})|"
     r"\b(create_sip_participant|createSipParticipant|CreateSIPParticipant|create_dispatch|createDispatch|CreateDispatch|"
@@ -220,15 +224,8 @@ def _in_text(text: str) -> Iterator[_Error]:
             quoted=is_quoted(text, match),
         )
     for match in _SIP_CALL.finditer(text):
-        meta = {"sip_status_code": match["sip"], "sip_status": (match["text"] or "").strip()}
-        yield _Error(
-            "SipCallError",
-            *starts.of(match),
-            code=match["code"] or "",
-            message=match[0],
-            meta=meta,
-            quoted=is_quoted(text, match),
-        )
+        code, quoted = match["code"] or "", is_quoted(text, match)
+        yield _Error("SipCallError", *starts.of(match), code=code, message=match[0], meta=_sip(match), quoted=quoted)
     for match in _ARGUMENTS.finditer(text):
         if is_code(text, match):
             continue
@@ -244,13 +241,16 @@ def _in_text(text: str) -> Iterator[_Error]:
         told = _told(match, text)
         if told is None:
             continue
-        meta = {"sip_status_code": match["sip"], "sip_status": (match["text"] or "").strip()}
-        yield _Error("SIP status", *starts.of(match), message=match[0].strip(), meta=meta, quoted=told)
+        yield _Error("SIP status", *starts.of(match), message=match[0].strip(), meta=_sip(match), quoted=told)
     for match in _PLAIN.finditer(text):
         if is_compared(text, match):
             continue
         message, quoted = _without_end(match[0]), is_quoted(text, match)
         yield _Error("API error message", *starts.of(match), message=message, quoted=quoted)
+
+
+def _sip(match: re.Match[str]) -> dict[str, str]:
+    return {"sip_status_code": match["sip"], "sip_status": (match["text"] or "").strip()}
 
 
 def _without_end(message: str) -> str:

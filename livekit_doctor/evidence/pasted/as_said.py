@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from livekit.protocol import agent_dispatch, models
 from msgspec.structs import replace
 
-from livekit_doctor.evidence.livekit_api import dispatch_of, participant_of
+from livekit_doctor.evidence.livekit_api import dispatch_of, name_of, participant_of
 from livekit_doctor.evidence.observations import Dispatch, Job, Participant
 from livekit_doctor.evidence.records.fields import shortened
 from livekit_doctor.evidence.records.values import objects_in
@@ -53,6 +53,12 @@ def dispatch_of_job(value: Mapping[str, object]) -> Dispatch:
 def participant(value: Mapping[str, object]) -> Participant:
     found = participant_of(parsed(value, models.ParticipantInfo))
     return replace(found, kind=name(value, "kind") or found.kind, state=name(value, "state") or found.state)
+
+
+def left_because(value: Mapping[str, object], message: models.ParticipantInfo) -> str:
+    """Why a participant left, as its disconnect reason says; empty where it has none."""
+    number = message.disconnect_reason
+    return name(value, "disconnect_reason") or (name_of(models.DisconnectReason, number) if number else "")
 
 
 def name(value: Mapping[str, object], key: str) -> str:

@@ -122,8 +122,14 @@ def _rooms(items: Values, is_list: bool, context: Context) -> tuple[Observation,
 
 
 def _participants(items: Values, is_list: bool, context: Context) -> tuple[Observation, ...]:
-    participants = tuple(map(as_said.participant, items))
-    return (Sighting(read=context.read, lists="participants" if is_list else "", participants=participants),)
+    """A list of those who are there; one that has left is seen as it left."""
+    reasons = [as_said.left_because(item, as_said.parsed(item, models.ParticipantInfo)) for item in items]
+    people = list(zip(map(as_said.participant, items), reasons, strict=True))
+    there = tuple(who for who, reason in people if not reason or who.state == "ACTIVE")
+    listed = Sighting(read=context.read, lists="participants" if is_list else "", participants=there)
+    gone = [(who, reason) for who, reason in people if who not in there]
+    left = [Sighting(read=context.read, participants=(who,), left_because=reason) for who, reason in gone]
+    return (listed, *left) if is_list or there else tuple(left)
 
 
 def _dispatches(items: Values, is_list: bool, context: Context) -> tuple[Observation, ...]:

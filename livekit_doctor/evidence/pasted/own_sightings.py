@@ -1,5 +1,6 @@
 """What the team's own lines say they saw, in words of the team's own: that the agent dispatch and the SIP participant
-were created, by the ids that LiveKit's API answered, that a dispatch had no job, which `sip.callStatus` a phone had.
+were created, by the ids that LiveKit's API answered, that a dispatch had no job, which `sip.callStatus` a phone had,
+and why it left.
 
 dispatch_created  dispatch_id=AD_h2VxM8pYw5Lc agent_name=caller room=call-17
 """
@@ -37,6 +38,10 @@ _AGENT = re.compile(
 """agent=caller, agent "caller", agent Caller, agent caller-2; agent was is none."""
 _NO_JOB = re.compile(r"\bjobs?[\"']?\s?[=:]\s?(?:0\b|\[\]|\(\)|none\b)|\b(?:no|0) jobs?\b", re.IGNORECASE)
 _STATUS = re.compile(r"\bcall_?status\b.{0,60}?\b(?P<status>dialing|ringing|active|automation)\b", re.IGNORECASE)
+_REASON = re.compile(r"\b(USER_UNAVAILABLE|USER_REJECTED|SIP_TRUNK_FAILURE|MEDIA_FAILURE)\b")
+_REASON_NUMBER = re.compile(r"\bdisconnect[ _]?reason\W{1,4}(11|12|13|15)\b", re.IGNORECASE)
+_NUMBERS = {"11": "USER_UNAVAILABLE", "12": "USER_REJECTED", "13": "SIP_TRUNK_FAILURE", "15": "MEDIA_FAILURE"}
+"""The disconnect reasons that livekit-sip alone gives (livekit-protocol, DisconnectReason)."""
 _IDS = ("dispatch_id", "participant_id", "call_id")
 
 _Told = tuple[str, str, Observation]
@@ -49,9 +54,9 @@ def sightings(observations: Sequence[Observation]) -> Iterator[Observation]:
     known = {dispatch.id for item in shown for dispatch in item.dispatches}
     known |= {who.sid for item in shown for who in item.participants}
     own = [line for line in observations if isinstance(line, LogLine) and _is_own(line)]
-    rooms = _first(own, _room)
-    if not any(isinstance(item, LogLine) and _room(item) for item in observations):
-        rooms = dict.fromkeys(_first(own, lambda line: line.message), "")  # of the one call that there is
+    named = {_room(item) for item in observations if isinstance(item, LogLine)} - {""}
+    only = dict.fromkeys(_first(own, lambda line: line.message), next(iter(named), "")) if len(named) < 2 else {}
+    rooms = only | _first(own, _room)
     agents = _first(own, _agent)
     told: set[tuple[str, str]] = set()
     for line in own:
@@ -76,6 +81,7 @@ def _first(lines: Sequence[LogLine], told: Callable[[LogLine], str]) -> dict[str
         if text := told(line):
             for key in _IDS:
                 found.setdefault(line.fields.get(key, ""), text)
+    found.pop("", None)
     return found
 
 
@@ -107,12 +113,25 @@ def _phone(line: LogLine, rooms: Mapping[str, str]) -> Iterator[_Told]:
     name = sid if sid.startswith("PA_") else dial if dial.startswith("SCL_") else ""
     found = _STATUS.search(line.message[:_READ])
     status = found["status"].lower() if found and _OR_NOT.search(found[0].lower()) is None else ""
-    if name in rooms and (status or _says(_DIALLED, line)):
+    reason = _reason(line)
+    if name in rooms and (status or reason or _says(_DIALLED, line)):
         identity = line.fields.get("participant") or sid or dial
         attributes = {"sip.callID": dial} if dial else {}
         attributes |= {"sip.callStatus": status} if status else {}
         phone = Participant(sid=sid, identity=identity, kind="SIP", state="", attributes=attributes)
-        yield name, status, Sighting(read=line.read, room=rooms[name], participants=(phone,))
+        yield (
+            name,
+            reason or status,
+            Sighting(read=line.read, room=rooms[name], participants=(phone,), left_because=reason),
+        )
+
+
+def _reason(line: LogLine) -> str:
+    """Why the phone left, by the name or the number of LiveKit's disconnect reason; empty where the line has none."""
+    text = line.message[:_READ]
+    number = _REASON_NUMBER.search(text)
+    name = _REASON.search(text)
+    return name[1] if name else _NUMBERS[number[1]] if number else ""
 
 
 def _says(pattern: re.Pattern[str], line: LogLine) -> bool:

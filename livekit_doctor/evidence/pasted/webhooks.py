@@ -95,7 +95,7 @@ def _seen(event: webhook.WebhookEvent, value: dict[str, object], read: Read) -> 
     room = room_of(of) if of.sid or of.name else None
     participant, job = value.get("participant"), value.get("job")
     who = participant if isinstance(participant, dict) and event.participant.identity else None
-    reason, end = event.participant.disconnect_reason, event.room_end_reason
+    end = event.room_end_reason
     return Sighting(
         read=read,
         event=event.event,
@@ -106,8 +106,7 @@ def _seen(event: webhook.WebhookEvent, value: dict[str, object], read: Read) -> 
         participants=(as_said.participant(who),) if who else (),
         dispatches=(as_said.dispatch_of_job(job),) if isinstance(job, dict) and event.job.id else (),
         track=track_of(event.track) if event.track.sid else None,
-        left_because=(as_said.name(who, "disconnect_reason") if who else "")
-        or (name_of(models.DisconnectReason, reason) if reason else ""),
+        left_because=as_said.left_because(who, event.participant) if who else "",
         room_ended_because=as_said.name(value, "room_end_reason")
         or (name_of(models.RoomEndReason, end) if end else ""),
     )

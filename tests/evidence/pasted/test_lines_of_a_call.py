@@ -343,3 +343,20 @@ def test_a_dispatch_into_a_mistyped_room_is_of_the_call_with_the_phone() -> None
     assert diagnosis.room.name == ROOM
     assert codes(diagnosis) == ["LKD409"]
     assert pasted(f"{dispatched_into('coll-48121')}\n{dialled}").room is None, "that is another call"
+
+
+def _without_times(*lines: str) -> str:
+    return "\n".join(line.split("\t", 1)[1] for line in lines)
+
+
+def test_a_room_that_was_open_by_the_order_of_lines_without_times() -> None:
+    """The first of the two is known by where the end stands: the newest may come first."""
+    asked = {"name": ROOM, "agents": [{"agentName": "collections"}]}
+    created = server(20, "API RoomService.CreateRoom", method="CreateRoom", room=ROOM, request=asked, status="200")
+    phone = of(PHONE, 12, "participant active")
+    left = of(PHONE, 50, "participant closing", reason="CLIENT_REQUEST_LEAVE")
+    assert [(one.code, one.confidence) for one in pasted(_without_times(phone, created, left)).broken] == [
+        ("LKD412", "likely")
+    ]
+    for other in ((left, created, phone), (phone, created), (created, phone, left)):
+        assert "LKD412" not in codes(pasted(_without_times(*other)))

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis, Status
 from livekit_doctor.evidence.observations import Sighting
-from livekit_doctor.flow import Step
+from livekit_doctor.flow import Confidence, Step
 from tests.evidence.pasted.samples import pasted, reading
 
 ROOM = "call-c-771"
@@ -153,9 +154,36 @@ def test_the_status_of_a_phone(lines: str, answered: Status) -> None:
     assert not diagnosis.broken
 
 
-def test_a_phone_of_another_room() -> None:
-    other = "10:00:05 PA_m3WxTk8rZc5V sip.callStatus=active"
-    assert status(pasted(f"10:00:04 dialing room={ROOM}\n{other}"), Step.SIP_ANSWERED) is Status.UNKNOWN
+def test_a_phone_of_which_room() -> None:
+    """Of the only one that is named, if its own lines name none."""
+    text = f"10:00:04 dialing room={ROOM}\n10:00:05 PA_m3WxTk8rZc5V sip.callStatus=active"
+    assert status(pasted(text), Step.SIP_ANSWERED) is Status.OK
+    others = f"{text}\n10:00:04 dispatched {DISPATCH} room={ROOM}\n10:00:05 dispatched AD_q7LnHv2sXt9K room=call-c-772"
+    other = pasted(others, subject=Subject(room=ROOM))
+    assert status(other, Step.SIP_ANSWERED) is Status.UNKNOWN
+
+
+LEFT = "10:00:09 callee PA_m3WxTk8rZc5V left call-c-771:"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (f"{LEFT} disconnect_reason=USER_REJECTED", ("LKD204", Confidence.LIKELY)),
+        (f"{LEFT} disconnect reason 12", ("LKD204", Confidence.LIKELY)),
+        (f"{LEFT} DisconnectReason.SIP_TRUNK_FAILURE", ("LKD204", Confidence.POSSIBLE)),
+        (f"{LEFT} USER_UNAVAILABLE sip.callStatus=ringing", ("LKD206", Confidence.LIKELY)),
+        ("room call-c-771\nsip participant callee PA_m3WxTk8rZc5V disconnected: USER_REJECTED", ("LKD204", "likely")),
+        (f"{LEFT} disconnect_reason=CLIENT_INITIATED", None),
+        ("{ sid: 'PA_m3W', identity: 'callee', kind: 3, disconnectReason: 'USER_REJECTED' }", ("LKD204", "likely")),
+        ('{"sid": "PA_m3W", "identity": "callee", "kind": "SIP", "disconnectReason": 12}', ("LKD204", "likely")),
+    ],
+)
+def test_why_a_phone_left(line: str, expected: tuple[str, str] | None) -> None:
+    diagnosis = pasted(line)
+    assert [(item.code, item.confidence) for item in diagnosis.broken] == ([expected] if expected else [])
+    answered = "\n10:00:05 PA_m3WxTk8rZc5V sip.callStatus=active room=call-c-771"
+    assert not pasted(line + answered).broken
 
 
 def test_a_dispatch_by_its_name_and_the_job_that_it_has_not() -> None:
