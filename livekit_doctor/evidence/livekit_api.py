@@ -203,7 +203,7 @@ def participant_of(participant: models.ParticipantInfo) -> Participant:
         joined_at=_from_ms(participant.joined_at_ms) or _from_ms(participant.joined_at * 1000),
         metadata=redact_json(participant.metadata),
         attributes=redact_attributes(
-            {key: value for key, value in participant.attributes.items() if key.startswith(KEPT_ATTRIBUTES)}
+            {key: value for key, value in sorted(participant.attributes.items()) if key.startswith(KEPT_ATTRIBUTES)}
         ),
         tracks=tuple(map(track_of, participant.tracks)),
     )

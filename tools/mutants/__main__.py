@@ -14,7 +14,7 @@ from tools.mutants.forking import each_forked
 from tools.mutants.imported import Anew, Changed
 from tools.mutants.made import PARTS, Mutant, Place, place_of, sample
 
-TESTS = ("tests/diagnosis", "tests/evidence", "tests/operations", "tests/incidents")
+TESTS = ("tests/diagnosis", "tests/evidence", "tests/operations", "tests/incidents", "tests/bundles")
 OPTIONS = ("-q", "-p", "no:cacheprovider", "-m", "not servers and not programs and not measures", "--capture=sys")
 
 

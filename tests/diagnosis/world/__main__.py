@@ -9,7 +9,7 @@ import argparse
 import time
 from collections import Counter
 
-from tests.diagnosis.world import known_wrong, told
+from tests.diagnosis.world import fixed_run, told
 from tests.diagnosis.world.run import case_by_id, run
 
 
@@ -23,21 +23,21 @@ def main() -> None:
     parser.add_argument("--keep", type=int, default=1, metavar="K", help="cases named (or told) for each kind")
     parser.add_argument("--case", metavar="ID", help="tell one case")
     parser.add_argument("--scenarios", action="store_true", help="tell what is said of the examples A to Z")
-    parser.add_argument("--write-known", action="store_true", help="write known_wrong.txt anew")
+    parser.add_argument("--write", action="store_true", help="write fixed_run.txt anew")
     asked = parser.parse_args()
     if asked.case:
         print(told.case(case_by_id(asked.case)))
     elif asked.scenarios:
         print(told.scenarios())
-    elif asked.write_known:
-        known_wrong.write(run(known_wrong.LIVES, known_wrong.SEED, known_wrong.CASES))
+    elif asked.write:
+        fixed_run.write()
     else:
         _table(asked.lives, asked.seed, asked.cases, asked.show, asked.keep)
 
 
 def _table(lives: int, seed: str, cases: int, show: str | None, keep: int) -> None:
     began = time.perf_counter()
-    tally = run(lives, seed, cases)
+    tally = run(range(lives), seed, cases)
     wrong = sum(map(len, tally.kinds.values()))
     print(
         f"{tally.lives} lives, {tally.diagnoses} diagnoses, {tally.diagnoses / tally.seconds:.0f} diagnoses per second"

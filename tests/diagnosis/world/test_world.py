@@ -1,4 +1,4 @@
-"""What the simulator finds: no new kind of wrong verdict, and none that is gone; and that it is honest itself."""
+"""What the simulator finds: nothing that is wrong, and what was said before; and that it is honest itself."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -7,16 +7,15 @@ from functools import cache
 import pytest
 
 from livekit_doctor.flow import Confidence, Verdict
-from tests.diagnosis.world import honesty, truth
+from tests.diagnosis.world import fixed_run, honesty, truth
 from tests.diagnosis.world.agent_outcomes import AGENT
 from tests.diagnosis.world.cases import Case, case_of
 from tests.diagnosis.world.judge import Property, Wrong, judged, wrongs
-from tests.diagnosis.world.known_wrong import CASES, LIVES, SEED, brief, known
 from tests.diagnosis.world.life import NEVER
 from tests.diagnosis.world.lines import Line
 from tests.diagnosis.world.neighbours import neighbours
 from tests.diagnosis.world.phone_outcomes import PHONE
-from tests.diagnosis.world.run import Tally, case_by_id, life_of, run
+from tests.diagnosis.world.run import case_by_id, life_of
 from tests.diagnosis.world.scenario import Scenario
 from tests.diagnosis.world.scenarios import SCENARIOS
 from tests.diagnosis.world.traces_server_log import server_lines, server_noise
@@ -26,25 +25,13 @@ from tests.diagnosis.world.traces_worker_log import worker_lines, worker_noise
 pytestmark = pytest.mark.xdist_group("world")  # what is simulated is simulated once
 
 
-@cache
-def tally() -> Tally:
-    return run(LIVES, SEED, CASES)
-
-
-def found() -> dict[str, str]:
-    """The kinds of wrong verdicts that a fixed run shows, each with a case of it."""
-    return {brief(kind): cases[0] for kind, cases in tally().kinds.items()}
-
-
-def test_no_new_kind_of_wrong_verdict() -> None:
-    """Told in full by `python -m tests.diagnosis.world --case ID`."""
-    new = {kind: case for kind, case in found().items() if kind not in known()}
-    assert not new, new
-
-
-def test_what_is_known_to_be_wrong_still_is() -> None:
-    """Take out of known_wrong.txt what has become right: python -m tests.diagnosis.world --write-known"""
-    assert not set(known()) - set(found())
+@pytest.mark.parametrize("number", range(fixed_run.PARTS))
+def test_a_fixed_run(number: int) -> None:
+    """Nothing is wrong (told in full by `python -m tests.diagnosis.world --case ID`), and nothing is said otherwise
+    than before: python -m tests.diagnosis.world --write"""
+    told = fixed_run.part(number)
+    assert dict(told.kinds) == {}
+    assert [(said, kept) for said, kept in zip(told.said, fixed_run.kept()[number], strict=True) if said != kept] == []
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.letter)
@@ -93,8 +80,8 @@ def test_lives_are_consistent() -> None:
 
 def test_a_call_that_is_seen_by_all_sources_is_mostly_understood() -> None:
     """A simulator whose traces the tool does not read would find nothing but its own faults."""
-    verdicts = tally().verdicts
-    assert verdicts[Verdict.UNKNOWN.value] < 0.4 * tally().diagnoses
+    told = [line.split()[1] for part in fixed_run.kept() for line in part]
+    assert told.count(Verdict.UNKNOWN.value) < 0.4 * len(told)
 
 
 def all_lines(seed: str) -> list[Line]:
