@@ -63,6 +63,8 @@ _ELSEWHERE = re.compile(r"\bSIP\s*;\s*cause=200\b|\bQ\.850\s*;\s*cause=26\b|else
 _RANG_OUT = re.compile(r"\bSIP\s*;\s*cause=408\b|\bQ\.850\s*;\s*cause=(?:18|19|102)\b", re.IGNORECASE)
 """The Reason of a CANCEL (RFC 3326): another branch of the call was answered, or the time to answer was over."""
 _MAY_BE = re.compile(r"SIP|sips?:|tel:|[─━→←│]|->|--", re.ASCII)
+_HALF_A_DAY = 43_200
+"""Seconds; what is further apart goes over midnight, where the text has only times of the day."""
 _LOOKED_AT = 600
 """Characters of a line in which a message may begin."""
 _MOST = 400
@@ -103,7 +105,8 @@ def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
     dialogs: dict[str, list[_Message]] = {}
     for message in messages:
         dialogs.setdefault(message.headers.get("call-id", ""), []).append(message)
-    shown = {id(message): item for message, item in _shown(list(dialogs.values()), excerpt, context)}
+    ordered = [_oldest_first(dialog, excerpt) for dialog in dialogs.values()]
+    shown = {id(message): item for message, item in _shown(ordered, excerpt, context)}
     for message in messages:
         item = shown.get(id(message))
         yield Found(KIND, message.first, message.last, (item,) if item is not None else ())
@@ -171,6 +174,19 @@ def _take_headers(message: _Message, excerpt: Excerpt) -> None:
 def _is_status_of_transfer(message: _Message) -> bool:
     """Whether its body is the answer that the phone got to which the call was transferred (RFC 3515)."""
     return "sipfrag" in message.headers.get("content-type", "")
+
+
+def _oldest_first(dialog: list[_Message], excerpt: Excerpt) -> list[_Message]:
+    """The messages as they went, since traces are pasted with the newest on top, too: by their times, or by an INVITE
+    that stands below its answer."""
+    times = {id(message): _second(excerpt, message) for message in dialog}
+    known = [second for second in times.values() if second is not None]
+    if len(known) == len(dialog) and max(known) - min(known) < _HALF_A_DAY:
+        newest_first = known[0] > known[-1]
+        return sorted(dialog[::-1] if newest_first else dialog, key=lambda message: times[id(message)] or 0)
+    asked = [message.headers.get("cseq") for message in dialog if message.method == "INVITE" and not message.status]
+    first = next((one for one in dialog if one.method == "INVITE" and one.headers.get("cseq") in asked), None)
+    return dialog[::-1] if first is not None and first.status else dialog
 
 
 def _shown(
@@ -293,9 +309,26 @@ def _final(dialog: Sequence[_Message]) -> _Message | None:
     if answered is not None or not finals:
         return answered
     last = finals[-1]
-    after = dialog[dialog.index(last) + 1 :]
-    again = any(message.method == "INVITE" or message.status // 100 == 1 for message in after)
-    return None if last.status in _CHALLENGES and again else last
+    if last.status not in _CHALLENGES:
+        return last
+    place = dialog.index(last)
+    again = any(message.method == "INVITE" or message.status // 100 == 1 for message in dialog[place + 1 :])
+    return None if again or (_invite(dialog[:place]) and _is_usual(dialog, last)) else last
+
+
+def _invite(dialog: Sequence[_Message]) -> _Message | None:
+    return next((one for one in reversed(dialog) if one.method == "INVITE" and not one.status), None)
+
+
+def _is_usual(dialog: Sequence[_Message], challenge: _Message) -> bool:
+    """Whether a request for a login is the first one, as each call has it that logs in: its INVITE had none."""
+    before = dialog[: dialog.index(challenge)]
+    invite = _invite(before)
+    if invite is not None and invite.headers.keys() & {"authorization", "proxy-authorization"}:
+        return False
+    cseq = challenge.headers.get("cseq")
+    earlier = before[: before.index(invite)] if invite else [one for one in before if one.headers.get("cseq") != cseq]
+    return not any(one.status in _CHALLENGES for one in earlier)
 
 
 def _is_doubtful(dialog: Sequence[_Message], final: _Message) -> bool:
@@ -303,9 +336,11 @@ def _is_doubtful(dialog: Sequence[_Message], final: _Message) -> bool:
     request for a login of which nobody sees whether one followed."""
     if _in_words(dialog):
         return True
-    requests = any(not message.status for message in dialog)
-    alone = not requests and (final.status in _CHALLENGES or len({one.status for one in dialog}) > 1)
-    return alone and all(message.is_bare for message in dialog)
+    if any(not message.status for message in dialog):
+        return False
+    if final.status in _CHALLENGES:
+        return _is_usual(dialog, final)
+    return len({one.status for one in dialog}) > 1 and all(message.is_bare for message in dialog)
 
 
 def _in_words(dialog: Sequence[_Message]) -> bool:

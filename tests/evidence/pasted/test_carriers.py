@@ -127,9 +127,39 @@ def test_when_it_rang() -> None:
     assert (f"{zoned.at:%Y-%m-%d %H:%M:%S}", "no zone" in str(zoned.detail)) == ("2026-02-12 10:01:03", True)
 
 
-def test_a_login_that_failed() -> None:
-    assert codes(ASKED + CHALLENGE)[0][1:] == ("LKD208", "likely")
-    assert codes("SIP/2.0 407 Proxy Authentication Required")[0][1:] == ("LKD208", "possible"), "each login begins so"
+WITH_LOGIN = message(INVITE, "2 INVITE", Proxy_Authorization='Digest username="acme", response="5e1d"')
+CHALLENGED_AGAIN = CHALLENGE.replace("1 INVITE", "2 INVITE")
+LOGINS = {
+    "after credentials": ASKED + CHALLENGE + WITH_LOGIN + CHALLENGED_AGAIN,
+    "the second of a list": "\n".join((INVITE, "SIP/2.0 407 Login", INVITE, "SIP/2.0 407 Login")),
+    "the second with credentials alone": WITH_LOGIN + CHALLENGED_AGAIN,
+    "answers alone": CHALLENGE + CHALLENGED_AGAIN,
+}
+
+
+@each("name, text", LOGINS.items())
+def test_a_login_that_failed(name: str, text: str) -> None:
+    assert codes(text) == [("sip_ringing", "LKD208", "likely")]
+
+
+def test_the_usual_request_for_a_login() -> None:
+    """Each login begins so: cut after it, a trace does not tell what came of it."""
+    assert codes(ASKED + CHALLENGE) == codes(ASKED + CHALLENGE + message("ACK sip:x@y SIP/2.0", "1 ACK")) == []
+    assert (
+        codes(CHALLENGE)[0][1:] == codes("SIP/2.0 407 Proxy Authentication Required")[0][1:] == ("LKD208", "possible")
+    )
+
+
+SINCE = ("31.1", "31.2", "31.2", "31.3", "32.6", "38.9")
+
+
+@pytest.mark.parametrize("dated", [True, False])
+def test_a_trace_with_the_newest_on_top(dated: bool) -> None:
+    messages = [ASKED, CHALLENGE, WITH_LOGIN, *(one.replace("1 I", "2 I") for one in (TRYING, RINGING, BUSY))]
+    if dated:
+        arrow = "10.0.0.5:5060 -> 198.51.100.7:5060"
+        messages = [f"2026/02/12 10:00:{at} {arrow}\n{one}" for at, one in zip(SINCE, messages, strict=True)]
+    assert codes("".join(messages)) == codes("".join(reversed(messages))) == [("sip_answered", "LKD204", "likely")]
 
 
 def test_calls_to_several_numbers() -> None:
