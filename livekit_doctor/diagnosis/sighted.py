@@ -32,7 +32,8 @@ def shown_by(call: Call, item: Sighting, agents: set[str], phones: set[str], las
             yield Step.AGENT_DISPATCHED, f"dispatch {dispatch.id}, {named}", dispatch.created_at
         for job in dispatch.jobs:
             if taken(job) and not declined(job):
-                yield Step.JOB_ASSIGNED, f"job {job.id} {job.status}", job.started_at
+                worker = job.worker_id or "unknown"  # the job's state is of another moment
+                yield Step.JOB_ASSIGNED, f"job {job.id}, worker {worker}", job.started_at
     for participant in item.participants:
         if participant.identity in agents:
             yield from _of_seen_agent(item, participant)

@@ -221,24 +221,40 @@ def _last_jobs(call: Call) -> list[_Story]:
 
 
 def agent_left_with_error(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD407: the webhook of the agent's leaving says AGENT_ERROR, and the phone was still there."""
+    """LKD407: the webhook of the agent's leaving says AGENT_ERROR, and the phone was still there. Likely where another
+    says for how long, and that it was alone."""
     for item in reversed(call.sightings):
         agents = [p for p in item.participants if p.kind == "AGENT"]
         if item.left_because == "AGENT_ERROR" and agents and not call.agents and not _phone_had_left(call, item):
-            text = f"agent {agents[0].identity} left: {item.left_because}"
+            gone, *stayed = _left_alone(call, proofs) or (item,)
             return Finding(
                 code="LKD407",
                 step=Step.AGENT_CONNECTED,
-                confidence=Confidence.POSSIBLE,
-                because=(Because(source=item.told_by, at=item.at, text=text),),
+                confidence=Confidence.LIKELY if stayed and gone is item else Confidence.POSSIBLE,
+                because=(_leaving(item), *(stayed if gone is item else ())),
                 candidates=("LKD405",),
             )
     return None
 
 
 def agent_left_the_phone(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD407: by webhooks the agent left, and the phone stayed for longer than a callee does after the goodbye, with
-    nobody else. Possible: no webhook tells that the agent was dispatched again, and of that dispatch nothing came."""
+    """LKD407: by webhooks the agent left, and the phone stayed. Possible: no webhook tells that the agent was
+    dispatched again, and of that dispatch nothing came."""
+    alone = _left_alone(call, proofs)
+    if alone is None:
+        return None
+    return Finding(
+        code="LKD407",
+        step=Step.AGENT_CONNECTED,
+        confidence=Confidence.POSSIBLE,
+        because=(_leaving(alone[0]), alone[1]),
+        candidates=("LKD405", "LKD206"),
+    )
+
+
+def _left_alone(call: Call, proofs: Proofs) -> tuple[Sighting, Because] | None:
+    """The webhook of the agent's leaving, and that the phone stayed for longer than a callee does after the goodbye,
+    with nobody else."""
     left = [item for item in call.sightings if item.event == "participant_left" and item.at is not None]
     agents, phones = ([(item, p) for item in left for p in item.participants if p.kind == kind] for kind in _ENDS)
     if call.agents or call.inbound or not agents or len(phones) != 1 or dispatched_after_it_came(call, proofs):
@@ -251,17 +267,14 @@ def agent_left_the_phone(call: Call, proofs: Proofs) -> Finding | None:
         return None
     if any(p.identity not in (agent.identity, phone.identity) for item in call.sightings for p in item.participants):
         return None
-    text = f"agent {agent.identity} left: {gone.left_because or 'no reason given'}"
     stayed = f"the phone, {phone.identity}, stayed for {alone.total_seconds():.0f} s more"
-    return Finding(
-        code="LKD407",
-        step=Step.AGENT_CONNECTED,
-        confidence=Confidence.POSSIBLE,
-        because=(
-            Because(source=gone.told_by, at=gone.at, text=text),
-            Because(source=over.told_by, at=over.at, text=stayed),
-        ),
-        candidates=("LKD405", "LKD206"),
+    return gone, Because(source=over.told_by, at=over.at, text=stayed)
+
+
+def _leaving(gone: Sighting) -> Because:
+    agent = next(p.identity for p in gone.participants if p.kind == "AGENT")
+    return Because(
+        source=gone.told_by, at=gone.at, text=f"agent {agent} left: {gone.left_because or 'no reason given'}"
     )
 
 

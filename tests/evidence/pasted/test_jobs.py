@@ -140,6 +140,28 @@ def test_an_agent_that_left_with_an_error() -> None:
     assert not judged(joined("AGENT", agent), as_ever).broken
 
 
+@pytest.mark.parametrize(
+    ("phone_left", "more", "sure"),
+    [(40, "", "likely"), (12, "", "possible"), (40, joined("STANDARD", "boss", at=8, sid="PA_c"), "possible")],
+)
+def test_an_agent_that_left_with_an_error_and_the_phone_alone(phone_left: float, more: str, sure: str) -> None:
+    came = joined("AGENT", "agent-AJ_aaaaaaaaaaaa"), joined("SIP", "callee", at=3, sid="PA_b")
+    gone = joined("AGENT", "agent-AJ_aaaaaaaaaaaa", "participant_left", 9, disconnectReason="AGENT_ERROR")
+    diagnosis = judged(*came, more, gone, left("SIP", "callee", phone_left))
+    assert found(diagnosis) == [("agent_connected", "LKD407", sure)]
+    assert ("stayed for 31 s more" in because(diagnosis, "LKD407")) == (sure == "likely")
+
+
+def test_a_job_that_ended_was_assigned_when_it_started() -> None:
+    state = {**TAKEN, "startedAt": str((MADE + 1) * 10**9)}
+    texts = told("agent_job_started", state), told("agent_job_ended", {**state, "status": "JS_FAILED"}, 20)
+    dated = [(entry.at.timestamp() - MADE, entry.event, entry.detail) for entry in judged(*texts).timeline]
+    assert [entry for entry in dated if entry[1] == "job assigned"] == [
+        (1, "job assigned", "job AJ_aaaaaaaaaaaa, worker AW_aaaaaaaaaaaa")
+    ]
+    assert [at for at, _, detail in dated if "JS_FAILED" in detail] == [20]
+
+
 @pytest.mark.parametrize("reason", ["USER_REJECTED"])
 def test_a_rejected_phone_may_be_a_login_or_a_codec(reason: str) -> None:
     diagnosis = judged(joined("SIP", "phone", "participant_left", 5, disconnectReason=reason))
