@@ -8,13 +8,14 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from livekit_doctor.diagnosis.names import near_miss
+from livekit_doctor.diagnosis.names import near_room
 from livekit_doctor.diagnosis.states import says_agent_spoke, says_ended
 from livekit_doctor.evidence.observations import (
     DispatchList,
     Evidence,
     LogLine,
     LogRow,
+    MeantRoom,
     Observation,
     ParticipantList,
     Room,
@@ -229,7 +230,15 @@ def pasted_rooms(subject: Subject, observations: Iterable[Observation]) -> tuple
     asked = subject.call_id or subject.livekit_id
     with_id = [item for item in picked if asked and mentions(_texts_of(item), asked)]
     rooms = tuple(dict.fromkeys(filter(None, map(_room_of_item, with_id))))
-    return rooms or _without_mistyped(_named_by(picked), picked)
+    rooms = rooms or _named_by(picked)
+    said = {item.room for item in picked if isinstance(item, MeantRoom)} & {*rooms}
+    return tuple(said) if len(said) == 1 else _without_mistyped(rooms, picked)
+
+
+def named_rooms(observations: Iterable[Observation]) -> tuple[str, ...]:
+    """The rooms that pasted text names, whichever is meant."""
+    picked = [item for item in observations if item.read.excerpt]
+    return _without_mistyped(_named_by(picked), picked)
 
 
 def _named_by(picked: Iterable[Observation]) -> tuple[str, ...]:
@@ -249,7 +258,7 @@ def _without_mistyped(rooms: tuple[str, ...], picked: Iterable[Observation]) -> 
     """Of rooms with almost one name the one that has the phone: into the others something was sent by mistake."""
     with_phone = {_room_of_item(item) for item in picked if _is_of_phone(item)} & {*rooms}
     own = next(iter(with_phone), "")
-    mistyped = len(with_phone) == 1 and all(room == own or near_miss(room, own) for room in rooms)
+    mistyped = len(with_phone) == 1 and all(room == own or near_room(room, own) for room in rooms)
     return (own,) if mistyped else rooms
 
 

@@ -1,7 +1,5 @@
 """The lines of the components' logs that are about a call, and what to look for in those logs."""
 
-from collections import Counter
-
 from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.call import Call
@@ -69,12 +67,22 @@ def lines_of(call: Call) -> tuple[LogLine, ...]:
 
 
 def coverage(call: Call) -> tuple[Coverage, ...]:
-    """What each source could be read of, with how much of what was recognised in pasted texts is of other calls."""
+    """What each source could be read of, with what of other calls was recognised in pasted texts."""
     own = set(map(_place, call.component_logs.own))
-    lines = (line for line in call.setup.all(LogLine) if _place(line) not in own)
-    rooms = (item for item in call.setup.all(Sighting) if call.room and item.room not in ("", call.room.name))
-    aside = Counter(item.read.source for item in (*lines, *rooms) if item.read.excerpt)
-    return tuple(replace(entry, set_aside=aside[entry.source]) for entry in call.setup.evidence.coverage)
+    picked = [line for line in call.setup.all(LogLine) if line.read.excerpt and _place(line) not in own]
+    name = call.room.name if call.room else ""
+    others = [(line.read.source, line.fields.get("room", "")) for line in picked]
+    seen = [item for item in call.setup.all(Sighting) if item.read.excerpt and name]
+    others += [(item.read.source, item.room) for item in seen if item.room not in ("", name)]
+    return tuple(
+        _without(entry, [room for source, room in others if source == entry.source])
+        for entry in call.setup.evidence.coverage
+    )
+
+
+def _without(entry: Coverage, rooms: list[str]) -> Coverage:
+    """`rooms`: of each thing that was left out; empty where it names none."""
+    return replace(entry, set_aside=len(rooms), set_aside_of=tuple(dict.fromkeys(filter(None, rooms))))
 
 
 def _place(line: LogLine) -> tuple[object, ...]:

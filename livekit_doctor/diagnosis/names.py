@@ -91,6 +91,24 @@ def near_miss(a: str, b: str) -> str | None:
     return None
 
 
+_STAMP = re.compile(r"(?<!\d)1\d{9}(?:\d{3})?(?!\d)")
+"""A Unix time, in seconds or milliseconds."""
+
+
+def near_room(a: str, b: str) -> str | None:
+    """What differs between the name of a room and one that is probably meant for it, else None: beyond `near_miss`
+    that is the moment of its making, which was taken twice, behind an id. Without an id it may be another call's."""
+    (first, rest), (second, other) = ((_STAMP.findall(name), _STAMP.sub("", name)) for name in (a, b))
+    if a == b or rest != other or not (len(first) == len(second) == 1 and re.search(r"\d", rest)):
+        return near_miss(a, b)
+    apart = abs(int(first[0]) - int(second[0])) / 10 ** (len(first[0]) - 10)
+    return f"its time stamp, by {apart:g} s" if apart <= _STAMPED_WITHIN else None
+
+
+_STAMPED_WITHIN = 10
+"""Seconds between the two: what is further apart is as probably another call. Our own margin."""
+
+
 def goes_on(a: str, b: str) -> str | None:
     """What one of two names has behind the whole other one, as a word of its own (-prod, -v2), else None: it may be
     the same agent's, or another's."""

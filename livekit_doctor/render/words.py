@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from livekit_doctor.diagnosis.findings import Because
+from livekit_doctor.diagnosis.names import few
 from livekit_doctor.diagnosis.probing import Criterion, Outcome, Trial
 from livekit_doctor.diagnosis.result import Diagnosis, RoomResult
 from livekit_doctor.evidence import sources
@@ -83,7 +84,8 @@ _NO_LINE = "read, no line names this call"
 
 def left_out(entry: Coverage) -> list[str]:
     """How much of what was recognised is not told as this call's, and why."""
-    notes = [f"of other calls, and left out: {entry.set_aside}"] if entry.set_aside else []
+    rooms = f" ({few(entry.set_aside_of)})" if entry.set_aside_of else ""
+    notes = [f"of other calls, and left out: {entry.set_aside}{rooms}"] if entry.set_aside else []
     if entry.unnamed:
         why = "without a room or an id, and so of no known call"
         notes.append(f"{why}: {entry.unnamed} (--evidence takes them for this call's)")

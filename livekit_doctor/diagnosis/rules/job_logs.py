@@ -5,7 +5,7 @@ The server says what became of a job request, the worker whether it was asked, a
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because, tracebacks
-from livekit_doctor.diagnosis.correlation import Subject, pasted_rooms
+from livekit_doctor.diagnosis.correlation import named_rooms
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules import missed, sought
@@ -208,7 +208,7 @@ def _about_dispatch(call: Call, line: LogLine) -> bool:
     if line.fields.get("agent_name") not in (None, call.wanted_agent):
         return False
     if line.read.excerpt and not asked:
-        rooms = set(pasted_rooms(Subject(), call.setup.evidence.observations))
+        rooms = set(named_rooms(call.setup.evidence.observations))
         return rooms <= ({call.room.name} if call.room else set())
     # Another call's request that fails within a few seconds would leave the same line.
     allowed = 5 if call.component_logs.said(Said.DECLINED, Said.NO_CAPACITY) else 1

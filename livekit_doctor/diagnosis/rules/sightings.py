@@ -1,7 +1,7 @@
 """The agent's leg by what was seen of a room at another time, and pasted: webhooks, earlier answers of the API.
 
 Nobody knows how old things were at that moment, nor what came after it: what was missing then is at most
-`possible`. LKD101, 102, 103, 401, 402, 404, 406, 407, 411, 413, 416; the phone's leaving: sighted_phones.py.
+`possible`. LKD101, 102, 103, 401, 402, 404, 406, 407, 409, 411, 413, 416; the phone's leaving: sighted_phones.py.
 """
 
 from msgspec import Struct
@@ -9,26 +9,50 @@ from msgspec import Struct
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.findings import Because, Finding
-from livekit_doctor.diagnosis.names import few
+from livekit_doctor.diagnosis.names import few, near_room
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.said import LEFT_ROOM, Said
 from livekit_doctor.diagnosis.seen_room import declined, taken
 from livekit_doctor.diagnosis.times import MEDIA_TAKES, PHONE_ALONE
 from livekit_doctor.diagnosis.together import dispatched_after_it_came
 from livekit_doctor.diagnosis.transfers import transferred
-from livekit_doctor.evidence.observations import DeployedAgent, Dispatch, Job, Sighting
+from livekit_doctor.evidence.observations import DeployedAgent, Dispatch, Job, Participant, Sighting
 from livekit_doctor.flow import Confidence, Step
 
 
 def only_the_automatic_dispatch(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD401: a list of the room's dispatches, and none for an agent by name."""
+    """LKD401: a list of the room's dispatches, and none for an agent by name; LKD409 where another room has it."""
     listed = _last_list(call)
     if listed is None or _reached(call, proofs) or Step.AGENT_DISPATCHED in proofs or call.agent_name == "":
         return None
     if any(dispatch.agent_name for dispatch in listed.dispatches):
         return None
     text = "the list that was pasted has the automatic dispatch only (no agent name); how old the room was is not known"
-    return _possible("LKD401", Step.AGENT_DISPATCHED, text, listed)
+    only = _possible("LKD401", Step.AGENT_DISPATCHED, text, listed)
+    return _in_a_room_of_almost_the_name(call, only) or only
+
+
+def _in_a_room_of_almost_the_name(call: Call, only: Finding) -> Finding | None:
+    """Likely where its agent is alone there. A room that has a phone is another call's."""
+    there: dict[str, list[Participant]] = {}
+    for item in call.setup.all(Sighting):
+        there.setdefault(item.room, []).extend(item.participants)
+    for item in call.setup.all(Sighting):
+        how = near_room(call.room.name, item.room) if call.room and item.room else None
+        kinds = {participant.kind for participant in there[item.room]}
+        for dispatch in item.dispatches if how and "SIP" not in kinds else ():
+            if dispatch.agent_name and call.agent_name in (None, dispatch.agent_name):
+                text = f'dispatch {dispatch.id} for "{dispatch.agent_name}" is in room "{item.room}"'
+                text += f", whose name differs only in {how}{', and there is its agent' if 'AGENT' in kinds else ''}"
+                return Finding(
+                    code="LKD409",
+                    step=Step.AGENT_DISPATCHED,
+                    confidence=Confidence.LIKELY if "AGENT" in kinds else Confidence.POSSIBLE,
+                    because=(Because(source=item.told_by, at=item.at, text=text), *only.because),
+                    candidates=("LKD401", "LKD412", "LKD413"),
+                    values={"agent_name": dispatch.agent_name, "dispatch_id": dispatch.id, "other_room": item.room},
+                )
+    return None
 
 
 def no_job(call: Call, proofs: Proofs) -> Finding | None:

@@ -41,6 +41,7 @@ from livekit_doctor.evidence.observations.told import (
     OWN_CANCEL,
     ApiRefusal,
     DeployedAgent,
+    MeantRoom,
     Sighting,
     SipCallResult,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "LogRow",
     "LogStates",
     "LogTable",
+    "MeantRoom",
     "Observation",
     "OutboundTrunk",
     "OutboundTrunkList",

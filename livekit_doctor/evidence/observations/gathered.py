@@ -17,7 +17,7 @@ from livekit_doctor.evidence.observations.read import Value
 from livekit_doctor.evidence.observations.rooms import DispatchList, ParticipantList, RoomList
 from livekit_doctor.evidence.observations.rows import LogRow, LogStates, LogTable, RecentCalls
 from livekit_doctor.evidence.observations.sip import InboundTrunkList, OutboundTrunkList, SipDispatchRuleList
-from livekit_doctor.evidence.observations.told import ApiRefusal, DeployedAgent, Sighting, SipCallResult
+from livekit_doctor.evidence.observations.told import ApiRefusal, DeployedAgent, MeantRoom, Sighting, SipCallResult
 
 
 class Problem(Value, frozen=True):
@@ -45,6 +45,8 @@ class Coverage(Value, frozen=True):
     """How many lines a log has of which not all were looked at; None where all were."""
     set_aside: int = 0
     """How much of what was recognised in a text is of other calls than the one that is asked about."""
+    set_aside_of: tuple[str, ...] = ()
+    """Their rooms."""
     unnamed: int = 0
     """How many of a log's lines name no call: what they say of one is left out, since nothing tells which it is."""
 
@@ -70,6 +72,7 @@ Observation = (
     | Sighting
     | ApiRefusal
     | DeployedAgent
+    | MeantRoom
     | LeftBehind
 )
 

@@ -133,6 +133,12 @@ class ApiRefusal(Observed, frozen=True):
     """Somebody's sentence quotes it: it may be another call's."""
 
 
+class MeantRoom(Observed, frozen=True):
+    """Of the rooms that a text is about the one that a sentence in it names: the call that is asked about was there."""
+
+    room: str
+
+
 class DeployedAgent(Observed, frozen=True):
     """An agent that LiveKit Cloud hosts, and the name under which it is dispatched. Whether a worker of it runs is not
     known from that."""

@@ -35,7 +35,7 @@ def read(texts: Sequence[tuple[str, str]], now: datetime, call_logs: CallLogs | 
 
 
 def _read(name: str, text: str, now: datetime, call_logs: CallLogs) -> Reading:
-    from livekit_doctor.evidence.pasted import legs, own_sightings, own_words
+    from livekit_doctor.evidence.pasted import legs, meant, own_sightings, own_words
     from livekit_doctor.evidence.pasted.recognisers import RECOGNISERS
 
     source = f"{sources.EVIDENCE} {name}"
@@ -49,6 +49,7 @@ def _read(name: str, text: str, now: datetime, call_logs: CallLogs) -> Reading:
     every += _taken(excerpt, own_words.found_in(excerpt, _observed(every), context))
     observations = own_words.with_rooms(excerpt, _observed(every), context)
     observations += own_sightings.sightings(observations)
+    observations += meant.meant(excerpt, observations, context)
     recognised: Counter[str] = Counter()
     for found in every:
         recognised[found.kind] += found.count

@@ -21,6 +21,8 @@ _BORDER = re.compile(r"[\s┌┬┐├┼┤└┴┘─+=|│-]+$")
 _EDGE = re.compile(r"\s*[│|]")
 _PARTICIPANT = re.compile(r"(?P<identity>\S.*?) \((?P<state>JOINING|JOINED|ACTIVE|DISCONNECTED)\)\s+tracks: \d+\s*$")
 _OF_ROOM = re.compile(r"\blk (?:room )?participants list (?:--room )?[\"']?(?P<room>[^\s\"']+)")
+_GIVEN = {"AGENT": re.compile(r"agent-AJ_"), "SIP": re.compile(r"sip_\+?[\d*]+$")}
+"""The identities that livekit-agents and livekit-sip give where nobody else does."""
 _AROUND = re.compile(
     r"\s*Using (?:project|agent|deployment|url|default project) \[[^\]]+\]"
     r"|[^\n]{0,80}?[$#%>❯➜»)] *lk (?:agent|dispatch|room|sip|project|cloud)\b"
@@ -211,7 +213,7 @@ def _participants(excerpt: Excerpt, context: Context) -> Iterator[Found]:
             room = command["room"]
         elif found := _PARTICIPANT.match(line.strip()):
             identity = redact_text(found["identity"])
-            kind = "AGENT" if identity.startswith("agent-AJ_") else ""
+            kind = next((kind for kind, given in _GIVEN.items() if given.match(identity)), "")
             participant = Participant(sid="", identity=identity, kind=kind, state=found["state"])
             sighting = Sighting(read=context.read, room=room, participants=(participant,))
             yield Found(PARTICIPANT, number, number, (sighting,))

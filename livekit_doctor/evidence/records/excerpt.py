@@ -190,10 +190,19 @@ class Excerpt(Struct, dict=True):
     def not_recognised(self) -> Unrecognised:
         """Lines with words that are nothing that is known."""
         unknown = Unrecognised()
+        for line in self._left():
+            unknown.add(line)
+        return unknown
+
+    @property
+    def sentences(self) -> Iterator[str]:
+        """What people say around what was recognised."""
+        return (line for line in self._left() if not _LIKE_A_LOG.search(line[:400]))
+
+    def _left(self) -> Iterator[str]:
         for number, line in enumerate(self.lines):
             if number not in self.taken and (self.texts[number] or not columns.is_header(line)):
-                unknown.add(line)
-        return unknown
+                yield line
 
     @cached_property
     def documents(self) -> tuple[Document, ...]:

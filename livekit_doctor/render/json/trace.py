@@ -78,6 +78,7 @@ def _coverage(entry: Coverage, report: TraceReport) -> dict[str, Any]:
         shown |= {"unknown_lines": list(entry.unknown_lines)}
         counts = {"set_aside": entry.set_aside, "unnamed": entry.unnamed}
         shown |= {name: count for name, count in counts.items() if count}
+        shown |= {"set_aside_of": list(entry.set_aside_of)} if entry.set_aside_of else {}
     if entry.lines is not None:
         shown |= {"lines": entry.lines}
     return shown
