@@ -15,7 +15,7 @@ from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.stays import SIP_LOG
 from livekit_doctor.diagnosis.times import AROUND_DISPATCH, CREATED_AT_ONCE
 from livekit_doctor.diagnosis.workers_over_time import Worker, workers_of
-from livekit_doctor.evidence.observations import DeployedAgent, Dispatch, LogLine, LogRow, Participant
+from livekit_doctor.evidence.observations import DeployedAgent, Dispatch, LogLine, LogRow, NamedServer, Participant
 from livekit_doctor.flow import Step
 from livekit_doctor.settings import is_cloud
 
@@ -108,11 +108,18 @@ class Call(Seen, frozen=True, dict=True):
         return min(there) - self.tolerance <= at <= max(there) + self.tolerance
 
     @cached_property
+    def placed_on(self) -> str | None:
+        """The address of the LiveKit that the call is placed on: the one that was asked; what a person pasted may name
+        another than is configured here."""
+        named = {one.url for one in self.setup.all(NamedServer)}
+        return named.pop() if len(named) == 1 and not self.api_read else self.settings.livekit.url
+
+    @cached_property
     def on_cloud(self) -> bool:
-        """Whether it is known to be placed on LiveKit Cloud, by the configured address or the one that a worker of the
+        """Whether it is known to be placed on LiveKit Cloud, by its address or the one that a worker of the
         agent's registered with."""
         urls = [line.fields.get("url") for line in self.component_logs.registrations(self.wanted_agent)]
-        return any(map(is_cloud, (self.settings.livekit.url, *urls)))
+        return any(map(is_cloud, (self.placed_on, *urls)))
 
     def is_of_earlier_job(self, agent: Participant) -> bool:
         """Whether an agent is one of a job that is over, before the latest."""

@@ -12,6 +12,7 @@ def values_of(call: Call, values: dict[str, str]) -> dict[str, str]:
         "call_id": call.subject.call_id,
         "moment": "over" if call.is_over else None,
         "trunk_id": call.trunk_id,
+        "url": call.placed_on,
         **_values_of_settings(call.settings),
     }
     return {key: value for key, value in own.items() if value} | values
@@ -20,7 +21,6 @@ def values_of(call: Call, values: dict[str, str]) -> dict[str, str]:
 def _values_of_settings(settings: Settings) -> dict[str, str | None]:
     logs = settings.call_logs
     return {
-        "url": settings.livekit.url,
         "schema": logs.schema,
         "table": logs.table,
         "column": logs.columns.call_id,

@@ -143,7 +143,7 @@ def before_dispatch(call: Call, line: LogLine) -> bool:
 
 def is_here(call: Call, line: LogLine) -> bool:
     """Registered with the server that the call is placed on, as far as the line tells."""
-    url, own = line.fields.get("url"), call.settings.livekit.url
+    url, own = line.fields.get("url"), call.placed_on
     return not url or not own or host_and_port(url) == host_and_port(own) or may_be_one_server(url, own)
 
 

@@ -31,9 +31,9 @@ PROVEN, LIKELY, POSSIBLE = Confidence.PROVEN, Confidence.LIKELY, Confidence.POSS
 def worker_on_other_server(call: Call, proofs: Proofs) -> Finding | None:
     """LKD104: the worker's own log says that it registered with another server than the one asked."""
     refused = sought.no_worker(call)
-    if missed.is_not_missed(call, proofs, refused) or not call.settings.livekit.url:
+    if missed.is_not_missed(call, proofs, refused) or not call.placed_on:
         return None
-    own = sought.host_and_port(call.settings.livekit.url)
+    own = sought.host_and_port(call.placed_on)
     lines = [line for line in sought.own_registrations(call) if line.log == "worker" and line.fields.get("url")]
     here = [line for line in lines if sought.host_and_port(line.fields["url"]) == own]
     elsewhere = [line for line in lines if sought.host_and_port(line.fields["url"]) != own]
@@ -41,10 +41,10 @@ def worker_on_other_server(call: Call, proofs: Proofs) -> Finding | None:
         return None
     line = elsewhere[-1]
     url = line.fields["url"]
-    shown = [because(line, f"the worker is registered with {url}, the call is placed on {call.settings.livekit.url}")]
+    shown = [because(line, f"the worker is registered with {url}, the call is placed on {call.placed_on}")]
     # Another host may be another name of the same server, and the worker gone; so may the port that a proxy has.
     sure = PROVEN if refused and sought.host_and_port(url)[0] == own[0] else LIKELY
-    confidence = POSSIBLE if sought.may_be_one_server(url, call.settings.livekit.url) else sure
+    confidence = POSSIBLE if sought.may_be_one_server(url, call.placed_on) else sure
     confidence = missed.by_one_worker(call, proofs, confidence, line)
     return sought.unassigned(call, "LKD104", confidence, [*shown, *map(because, refused)], other_name=url)
 

@@ -42,6 +42,7 @@ from livekit_doctor.evidence.observations.told import (
     ApiRefusal,
     DeployedAgent,
     MeantRoom,
+    NamedServer,
     Sighting,
     SipCallResult,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "LogStates",
     "LogTable",
     "MeantRoom",
+    "NamedServer",
     "Observation",
     "OutboundTrunk",
     "OutboundTrunkList",

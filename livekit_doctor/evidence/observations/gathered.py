@@ -17,7 +17,14 @@ from livekit_doctor.evidence.observations.read import Value
 from livekit_doctor.evidence.observations.rooms import DispatchList, ParticipantList, RoomList
 from livekit_doctor.evidence.observations.rows import LogRow, LogStates, LogTable, RecentCalls
 from livekit_doctor.evidence.observations.sip import InboundTrunkList, OutboundTrunkList, SipDispatchRuleList
-from livekit_doctor.evidence.observations.told import ApiRefusal, DeployedAgent, MeantRoom, Sighting, SipCallResult
+from livekit_doctor.evidence.observations.told import (
+    ApiRefusal,
+    DeployedAgent,
+    MeantRoom,
+    NamedServer,
+    Sighting,
+    SipCallResult,
+)
 
 
 class Problem(Value, frozen=True):
@@ -73,6 +80,7 @@ Observation = (
     | ApiRefusal
     | DeployedAgent
     | MeantRoom
+    | NamedServer
     | LeftBehind
 )
 

@@ -139,6 +139,12 @@ class MeantRoom(Observed, frozen=True):
     room: str
 
 
+class NamedServer(Observed, frozen=True):
+    """The address of the LiveKit that a program of the team's calls, by a line of its own."""
+
+    url: str
+
+
 class DeployedAgent(Observed, frozen=True):
     """An agent that LiveKit Cloud hosts, and the name under which it is dispatched. Whether a worker of it runs is not
     known from that."""

@@ -49,7 +49,7 @@ def _read(name: str, text: str, now: datetime, call_logs: CallLogs) -> Reading:
     every += _taken(excerpt, own_words.found_in(excerpt, _observed(every), context))
     observations = own_words.with_rooms(excerpt, _observed(every), context)
     observations += own_sightings.sightings(observations)
-    observations += meant.meant(excerpt, observations, context)
+    observations += (*meant.meant(excerpt, observations, context), *meant.servers(excerpt, observations, context))
     recognised: Counter[str] = Counter()
     for found in every:
         recognised[found.kind] += found.count

@@ -1,15 +1,43 @@
-"""Which of several rooms a person means, who says it in a sentence beside what was pasted of them."""
+"""Where the call was, by what is said beside LiveKit's own lines: which of several rooms a person means, and which
+LiveKit the team's program calls."""
 
 import re
 from collections.abc import Iterator, Sequence
 
-from livekit_doctor.evidence.observations import LogLine, LogRow, MeantRoom, Observation, Sighting, SipCallResult
+from livekit_doctor.evidence.observations import (
+    LogLine,
+    LogRow,
+    MeantRoom,
+    NamedServer,
+    Observation,
+    Sighting,
+    SipCallResult,
+)
 from livekit_doctor.evidence.pasted.interface import Context
 from livekit_doctor.evidence.records.excerpt import Excerpt
 
 _WORD = re.compile(r"[A-Za-z0-9][\w.:@-]{1,100}[A-Za-z0-9]")
 _READ = 2_000
 """Characters of a line in which names are looked for."""
+_SERVER = re.compile(
+    r"livekit[_ .-]?(?:ws[_ .-]?|server[_ .-]?)?(?:url|host)\\?[\"'`]?(?:\s?[=:]\s?| is )\\?[\"'`]?"
+    r"(?P<url>(?:ws|http)s?://[\w.-]+\w(?::\d{1,5})?)",
+    re.IGNORECASE,
+)
+_CLOUD = re.compile(r"\burl[\"']?\s?[=:]\s?[\"']?(?P<url>(?:ws|http)s?://[\w-]+\.livekit\.cloud)\b", re.IGNORECASE)
+_OF_WORKER = re.compile(r"\b(?:worker|agent)s?\b", re.IGNORECASE)
+
+
+def servers(excerpt: Excerpt, observations: Sequence[Observation], context: Context) -> Iterator[Observation]:
+    """Not those that a line names of a worker, or of an agent."""
+    own = [(item.message, _CLOUD) for item in observations if isinstance(item, LogLine) and item.log == "app"]
+    named = [
+        (line, found)
+        for line, pattern in (*((line, _SERVER) for line in excerpt.lines), *own)
+        if "://" in line and (found := pattern.search(line[:_READ]))
+    ]
+    for url in dict.fromkeys(found["url"] for line, found in named if not _OF_WORKER.search(line[: found.start()])):
+        yield NamedServer(read=context.read, url=url)
 
 
 def meant(excerpt: Excerpt, observations: Sequence[Observation], context: Context) -> Iterator[Observation]:
