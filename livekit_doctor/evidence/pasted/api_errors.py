@@ -17,6 +17,7 @@ from itertools import chain
 from msgspec import Struct, field, structs
 
 from livekit_doctor.evidence.observations import ApiRefusal, Observation, Read, SipCallResult
+from livekit_doctor.evidence.pasted.error_origin import NEAR, Origin, of_spans, origin
 from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.evidence.pasted.prefixes import unprefixed
 from livekit_doctor.evidence.pasted.quoting import (
@@ -31,7 +32,6 @@ from livekit_doctor.evidence.pasted.quoting import (
 from livekit_doctor.evidence.records.excerpt import Excerpt, strings_in
 from livekit_doctor.evidence.records.fields import shortened
 from livekit_doctor.evidence.records.lines import GONE
-from livekit_doctor.evidence.records.times import moment
 from livekit_doctor.redact import redact_text
 
 _CODES = (
@@ -100,8 +100,6 @@ _METHOD = re.compile(
 _LK = re.compile(r"\blk (dispatch|room) create\b")
 _OF_LK = {"dispatch": "CreateDispatch", "room": "CreateRoom"}
 _DIALS = re.compile(r"(?:creat\w+|add\w*)[ -]SIP[ -]participant|lk sip participant create", re.IGNORECASE)
-_ROOM = re.compile(r"[\"']?room(?:_name|Name)?[\"']?\s?[:=]\s?[\"']([^\"'\n]{1,200})[\"']")
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
 
 _OF_SIP = re.compile(
     r"sip status|sip trunk|outbound trunk|trunk address|sip request|\bINVITE\b|"
@@ -116,8 +114,6 @@ _FURTHER_PHONE = re.compile(r"exception occurred while executing tool|could not 
 transfer."""
 _OF_SERVER = re.compile(r"error handling request|\bAPI (?:RoomService|AgentDispatchService|SIP)\.\w+\s+\{")
 """livekit-server's own line of a request: it is one of its log, and says whose request it was."""
-_NEAR = 25
-"""Lines around an error in which its method and its time are looked for."""
 _DIAL = "CreateSIPParticipant"
 _MOST = 200
 """Errors of one text that are kept."""
@@ -146,7 +142,7 @@ def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
     """Each error once: one form may hold another, as a traceback does that ends with Twirp's words."""
     text = "\n".join(unprefixed(excerpt.lines))
     bare = "\n".join("" if line.text == GONE else line.text for line in excerpt.stripped)
-    kept: list[_Error] = []
+    kept, raised = list[_Error](), list(of_spans(excerpt))
     # What a container puts before each line stands between the lines of one error.
     for error in chain(_in_json(excerpt), _in_strings(excerpt), _in_text(text), _in_text(bare) if bare != text else ()):
         if not any(_is_same(error, other) for other in kept):
@@ -156,14 +152,15 @@ def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
     for error in sorted(kept, key=lambda error: error.first):
         if any(map(_OF_SERVER.search, excerpt.lines[error.first : error.last + 1])):
             continue
-        item = _observation(error, excerpt, context)
+        where = origin(error.first, error.last, error.message, excerpt, raised)
+        item = _observation(error, where, excerpt, context)
         yield Found(error.kind, error.first, error.last, (item,) if item is not None else ())
 
 
 def _is_same(error: _Error, other: _Error) -> bool:
     overlaps = error.first <= other.last and other.first <= error.last
     repeats = bool(error.words) and error.words == other.words and error.code in (other.code, "unknown", "")
-    return overlaps or (repeats and abs(error.first - other.first) <= _NEAR)
+    return overlaps or (repeats and abs(error.first - other.first) <= NEAR)
 
 
 def _in_json(excerpt: Excerpt) -> Iterator[_Error]:
@@ -306,7 +303,7 @@ class _Lines:
         return self.line(match.start()), self.line(match.end())
 
 
-def _observation(error: _Error, excerpt: Excerpt, context: Context) -> Observation | None:
+def _observation(error: _Error, where: Origin, excerpt: Excerpt, context: Context) -> Observation | None:
     """None of a transfer's, nor of a further phone's, which say nothing of how the call came about."""
     method, status = _method(error, excerpt), error.status or _status(error, excerpt)
     if method == _TRANSFER or _FURTHER_PHONE.search(_logged(error, excerpt)):
@@ -314,11 +311,10 @@ def _observation(error: _Error, excerpt: Excerpt, context: Context) -> Observati
     message = shortened(redact_text(error.message), 600)
     sip_status = error.meta.get("sip_status_code", "")
     sip_code = int(sip_status) if re.fullmatch(r"[1-6][0-9][0-9]", sip_status) else None
-    at = _time(error, excerpt)
     if method != _DIAL and sip_code is None and not _OF_SIP.search(message):
         return ApiRefusal(
             read=context.read,
-            at=at,
+            at=where.at,
             method=method,
             status=status,
             twirp_code=error.code,
@@ -326,8 +322,8 @@ def _observation(error: _Error, excerpt: Excerpt, context: Context) -> Observati
             quoted=error.quoted,
         )
     return SipCallResult(
-        read=_dated(context, at),
-        room=_room(error, excerpt),
+        read=_dated(context, where.at),
+        room=where.room,
         status=status,
         twirp_code=error.code,
         message=message,
@@ -339,7 +335,7 @@ def _observation(error: _Error, excerpt: Excerpt, context: Context) -> Observati
 
 def _logged(error: _Error, excerpt: Excerpt) -> str:
     """The lines of an error, with its traceback and the line above that."""
-    above = range(error.first, max(-1, error.first - _NEAR), -1)
+    above = range(error.first, max(-1, error.first - NEAR), -1)
     begun = next((number for number in above if "Traceback (most recent" in excerpt.lines[number]), error.first)
     return "\n".join(excerpt.lines[begun - (0 < begun < error.first) : error.last + 1])
 
@@ -351,7 +347,7 @@ def _dated(context: Context, at: datetime | None) -> Read:
 def _around(error: _Error, excerpt: Excerpt) -> Iterator[str]:
     """The lines of an error and those around it, the nearest first."""
     yield from excerpt.lines[error.first : error.last + 1]
-    for distance in range(1, _NEAR + 1):
+    for distance in range(1, NEAR + 1):
         for number in (error.first - distance, error.last + distance):
             if 0 <= number < len(excerpt.lines):
                 yield excerpt.lines[number]
@@ -380,19 +376,3 @@ def _status(error: _Error, excerpt: Excerpt) -> int:
         if found and 400 <= int(found[1] or found[2]) <= 599:
             return int(found[1] or found[2])
     return 0
-
-
-def _room(error: _Error, excerpt: Excerpt) -> str:
-    own = " ".join(excerpt.lines[error.first : error.last + 1])
-    found = _ROOM.search(own)
-    return found[1] if found else ""
-
-
-def _time(error: _Error, excerpt: Excerpt) -> datetime | None:
-    """When it was logged, where the line itself or the head of its traceback says so."""
-    for line in excerpt.lines[max(0, error.first - _NEAR) : error.first + 1][::-1]:
-        found = _TIME.search(line)
-        if found:
-            at = moment(found[0])[0]
-            return at if at is not None and 1990 < at.year < 2200 else None
-    return None
