@@ -29,7 +29,7 @@ OF_A_JOB = frozenset(
         *(Said.NO_WORKER, Said.DECLINED, Said.NO_CAPACITY, Said.TIMED_OUT, Said.ASSIGNED, Said.JOB_ENDED, Said.ASKED),
         *(Said.ASSIGNMENT_LATE, Said.NO_PROCESS, Said.MEDIA_TIMED_OUT, Said.RAISED, Said.EXITED),
         *(Said.UNRESPONSIVE, Said.SLOW_TO_CONNECT, Said.RETURNED, Said.PROCESS_EXITS, Said.SESSION_BROKE),
-        *(Said.SPEECH_FAILED, Said.CHANNEL_CLOSED),
+        *(Said.SPEECH_FAILED, Said.CHANNEL_CLOSED, Said.CONNECTED),
     }
 )
 """What lines say of one dispatch's job."""

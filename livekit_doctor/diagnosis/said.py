@@ -90,6 +90,8 @@ class Said(StrEnum):
     """The RTC library gave up a media connection, after 15 s, and may try again."""
     ENTRYPOINT_STARTED = auto()
     """As a span of livekit-agents tells it."""
+    CONNECTED = auto()
+    """The agent is in the room, and its media is connected, as a span tells it."""
     RAISED = auto()
     EXITED = auto()
     """A job's process ended with an exit code other than 0, or was killed for its memory: of one that the worker
@@ -271,6 +273,7 @@ MEANINGS = (
     _Meaning("worker", "failed to launch job on process", Said.NO_PROCESS, _gave_up),
     _Meaning("worker", "error launching job", Said.NO_PROCESS),
     _Meaning("worker", "entrypoint started", Said.ENTRYPOINT_STARTED, _of_job),
+    _Meaning("worker", "room_connect returned", Said.CONNECTED, _of_job),
     _Meaning("worker", "unhandled exception while running the job task", Said.RAISED),
     _Meaning("worker", "error in entry function", Said.RAISED),
     _Meaning("worker", "process exited with non-zero exit code", Said.EXITED, _of_job),

@@ -342,6 +342,14 @@ def test_an_agent_that_may_leave_first(lines: list[Observation]) -> None:
     assert afterwards(ASKED, ASSIGNED, ACTIVE, CALLEE_ACTIVE, LEFT, *lines).verdict is Verdict.NO_FAULT_SEEN
 
 
+def test_an_entrypoint_that_raised_once_the_agent_was_there() -> None:
+    """As spans tell it."""
+    came = worker_line(0.5, "room_connect returned")
+    raised, before = (replace(RAISED, at=server_line(seconds, "").at) for seconds in (9, 0.3))
+    assert found(afterwards(ASKED, ASSIGNED, came, raised, PHONE_LEFT))[0][:2] == (CONNECTED, "LKD407")
+    assert found(afterwards(ASKED, ASSIGNED, before, PHONE_LEFT))[0][:2] == (ENTRYPOINT, "LKD405")
+
+
 def transferred(seconds: float, status: str = "200", participant: str = "sip_1") -> LogLine:
     return server_line(
         seconds, "API SIP.TransferSIPParticipant", status=status, participant=participant, agent_name="", room_id=""

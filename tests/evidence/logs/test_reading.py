@@ -477,6 +477,32 @@ def test_spans_of_a_real_worker(file: str) -> None:
     assert not any(isinstance(item, LogFile) for item in reading.observations), "what it does not have may have been"
 
 
+@pytest.mark.parametrize("file", ["spans-1.8.9-otlp.jsonl", "spans-1.8.9-console.json"])
+def test_a_span_shows_that_the_agent_connected(file: str) -> None:
+    reading = read([LogSource("worker", str(DATA / file))], Needles(rooms=("spans-healthy",)), NOW)
+    lines = [item for item in reading.observations if isinstance(item, LogLine)]
+    (asked,) = (line for line in lines if line.message == "received job request")
+    (connected,) = (line for line in lines if line.message == "room_connect returned")
+    assert asked.at
+    assert connected.at
+    assert 0.5 < (connected.at - asked.at).total_seconds() < 1, "by when it ended"
+    assert connected.fields["job_id"] == asked.fields["job_id"]
+
+
+@pytest.mark.parametrize("tag", [{"key": "lk.participant_id", "value": "PA_YqG4z59odCxH"}, None])
+def test_a_connection_that_was_given_up(tag: dict[str, str] | None, tmp_path: Path) -> None:
+    """Its span has no participant; as Jaeger exports it, with how long it took."""
+    tags = [{"key": "lk.pii.room_name", "value": CALL.room}, *filter(None, [tag])]
+    span = {"operationName": "room_connect", "startTime": 1795702211033000, "duration": 250000, "tags": tags}
+    (tmp_path / "spans.json").write_text(json.dumps({"data": [{"traceID": "1", "spans": [span]}]}))
+    source = LogSource("worker", str(tmp_path / "spans.json"))
+    (line,) = (o for o in read([source], Needles(rooms=(CALL.room,)), NOW).observations if isinstance(o, LogLine))
+    assert line.at
+    assert (line.message, line.at.microsecond) == (
+        ("room_connect returned", 283000) if tag else ("span room_connect", 33000)
+    )
+
+
 def test_a_log_that_a_terminal_cut(tmp_path: Path) -> None:
     """Also where it cut the name that is looked for."""
     text = (

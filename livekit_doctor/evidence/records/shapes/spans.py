@@ -1,4 +1,5 @@
-"""OpenTelemetry: the span `job_entrypoint` of livekit-agents 1.8, with the dispatch's timeline in its events.
+"""OpenTelemetry: the span `job_entrypoint` of livekit-agents 1.8, with the dispatch's timeline in its events, and
+`room_connect` below it.
 
 As the collector's file exporter and OTLP's JSON have it ({"resourceSpans": [...]}), as Tempo ("batches") and Jaeger
 export a trace, and as the SDK's ConsoleSpanExporter prints a span. The span begins when the entrypoint does, and tells
@@ -28,6 +29,8 @@ _EVENTS: dict[str, tuple[str, str]] = {
 }
 """What each event says in the worker's log, or would, and the logger: what is not livekit-agents' own is said from
 inside the entrypoint."""
+_CONNECT = "room_connect"
+"""It has the participant's id once the agent is in the room and its media is connected (livekit-agents 1.8.9)."""
 _TRUNK = re.compile(r"ST_[A-Za-z0-9]{6,24}")
 _FIELDS = {
     "lk.job_id": "job_id",
@@ -73,9 +76,11 @@ def _of_jaeger(span: Mapping[str, object]) -> Mapping[str, object]:
         fields = attributes(log.get("fields"))
         name = fields.get("event", fields.get("message", ""))
         events.append({"name": name, "timestamp": log.get("timestamp"), "attributes": fields})
+    began, took = span.get("startTime"), span.get("duration")
     return {
         "name": span.get("operationName"),
-        "start_time": span.get("startTime"),
+        "start_time": began,
+        "end_time": began + took if isinstance(began, int) and isinstance(took, int) else None,
         "attributes": attributes(span.get("tags")),
         "events": events,
     }
@@ -88,6 +93,11 @@ def _of_span(span: Mapping[str, object]) -> Iterator[Record]:
     trunks = [value for value in own.values() if isinstance(value, str) and _TRUNK.fullmatch(value)]
     if trunks:
         fields["sip_trunk"] = trunks[0]
+    if span.get("name") == _CONNECT and "lk.participant_id" in own:
+        fields |= _of_agent(str(own.get("lk.pii.participant_identity", "")))
+        at = moment(span.get("endTimeUnixNano", span.get("end_time_unix_nano", span.get("end_time"))))[0]
+        yield _record("room_connect returned", at, "info", _AGENTS, fields)
+        return
     if span.get("name") != _SPAN:
         at = moment(span.get("startTimeUnixNano", span.get("start_time_unix_nano", span.get("start_time"))))[0]
         yield _record(f"span {span.get('name', '')}", at, "debug", _AGENTS, fields)
@@ -101,6 +111,12 @@ def _of_span(span: Mapping[str, object]) -> Iterator[Record]:
         record = _record(known[0], moment(_time(event))[0], "error" if raised else "info", known[1], dict(fields))
         record.traceback = raised
         yield record
+
+
+def _of_agent(identity: str) -> dict[str, object]:
+    """The job is in the identity that the server gives an agent; the span does not name it."""
+    job = {"job_id": identity.removeprefix("agent-")} if identity.startswith("agent-AJ_") else {}
+    return {"participant": identity, **job}
 
 
 def _record(message: str, at: datetime | None, level: str, logger: str, fields: dict[str, object]) -> Record:
