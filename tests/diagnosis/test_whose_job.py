@@ -1,5 +1,6 @@
 """Which job a line is about, and whether agent and phone were together to the end: found by the simulator."""
 
+import pytest
 from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.correlation import Subject
@@ -95,6 +96,19 @@ def test_an_agent_that_came_and_raised_before_the_first_look() -> None:
     came = judge(24, *seen, *logs, closed_then, settings=HERE)
     assert found(came) == [("entrypoint_called", "LKD405", "possible")]
     assert "LKD407" in came.broken[0].candidates
+
+
+@pytest.mark.parametrize(
+    ("times", "raised", "sure"), [((20, 24), 12, "possible"), ((5, 9, 20, 24), 12, "proven"), ((20, 24), 4, "proven")]
+)
+def test_an_agent_that_may_have_come_and_raised_between_two_looks(times: tuple[int], raised: float, sure: str) -> None:
+    """Nothing but a look tells whether it had connected: the worker's log does not say when it does."""
+    seen = [look(t, dispatch(0, job()), phone()) for t in times]
+    asked = worker_line(0.3, "received job request", dispatch_id="AD_1")
+    logs = log_file("worker", last=23), asked, worker_line(raised, "unhandled exception while running the job task")
+    diagnosis = judge(24, *seen, *logs, settings=HERE)
+    assert found(diagnosis) == [("entrypoint_called", "LKD405", sure)]
+    assert ("LKD407" in diagnosis.broken[0].candidates) is (sure == "possible")
 
 
 def test_what_was_heard_of_the_agent_before_says_nothing_of_the_last() -> None:

@@ -8,6 +8,7 @@ or else the line must have come soon after the job.
 
 import re
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.against import failed_by_server
@@ -20,7 +21,7 @@ from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.agents import agent_is_late
 from livekit_doctor.diagnosis.rules.looks import finding
 from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, meaning
-from livekit_doctor.diagnosis.times import JOINS_NOT_WITHIN, MEDIA_GIVEN_UP, MEDIA_TAKES, SAID_TO_BE_SLOW
+from livekit_doctor.diagnosis.times import JOINS_NOT_WITHIN, MEDIA_GIVEN_UP, MEDIA_TAKES, NOBODY_TALKED, SAID_TO_BE_SLOW
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.evidence.records.tracebacks import raised as what_was_raised
 from livekit_doctor.flow import Confidence, Step
@@ -91,7 +92,7 @@ def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
         return None  # it is slow, and may yet connect
     if only_slow and _closed_before_it_was_late(call):
         return None
-    if _never_seen(call) and _leaves_no_gap(call, lines[0]):
+    if _never_seen(call) and (only_slow or _leaves_no_gap(call, lines[0])):
         # One that was slow may have come after that, and gone in order; or its media failed, which would not show.
         sure = POSSIBLE if only_slow and (lines[0].read.excerpt or logs.said(Said.PROCESS_EXITS)) else PROVEN
         if only_slow and not _failing_media_would_show(call, lines[0]):
@@ -192,9 +193,10 @@ def _sure(call: Call, line: LogLine) -> Confidence | None:
     """How sure it is that the job's process failed before its agent was in the room.
 
     By the worker's log alone that is no more than possible: an agent joins within half a second; and likely where it
-    had no time to.
+    had no time to. So it is where it may have come and gone between two looks.
     """
-    if _never_seen(call):
+    never_seen = _never_seen(call)
+    if never_seen and _leaves_no_gap(call, line):
         return PROVEN
     begun = call.component_logs.said(Said.ASKED, Said.ENTRYPOINT_STARTED)
     if any(one.file == line.file and one.at and line.at and _is_at_once(one.at, line.at) for one in begun):
@@ -208,7 +210,7 @@ def _sure(call: Call, line: LogLine) -> Confidence | None:
         # Of a line that a person picked nothing says when the job began: the agent may have been there.
         return POSSIBLE if line.read.excerpt else None
     allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
-    if line.at - asked[-1].at <= allowed or (meaning(line) is Said.EXITED and _broke_off(call, line)):
+    if never_seen or line.at - asked[-1].at <= allowed or (meaning(line) is Said.EXITED and _broke_off(call, line)):
         return POSSIBLE
     return None
 
@@ -307,14 +309,16 @@ def _user_came_before(call: Call, line: LogLine) -> bool:
 
 
 def _leaves_no_gap(call: Call, line: LogLine) -> bool:
-    """Whether nobody can have come and gone, unseen, between the beginning of the job and this line of its: it
-    came within the agent's allowance, or the log of the room's node spans it."""
+    """Whether nobody can have come and gone, unseen, between the beginning of the job and this line of its: the log of
+    the room's node spans it, or looks do."""
     logs, began = call.component_logs, _began(call)
-    allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
     since = began.at if began and logs.by_one_clock(began, line) else call.dispatched_at
     if line.at is None or since is None or not line.zoned:
         return False
-    return line.at - since <= allowed or (logs.covers_room(since) and logs.covers_room(line.at))
+    looks = (look.read.now for look in call.participant_lists)
+    times = (since, *(at for at in sorted(looks) if since < at < line.at), line.at)
+    without_gaps = all(later - earlier <= NOBODY_TALKED for earlier, later in pairwise(times))
+    return without_gaps or (logs.covers_room(since) and logs.covers_room(line.at))
 
 
 def as_found(
