@@ -145,7 +145,7 @@ def _told_by_rows(call: Call) -> bool:
 
 def agent_is_shown_to_the_end(call: Call) -> bool:
     """Whether rows show the agent until shortly before that of the call, which may be logged when the room closes."""
-    ended, shown = call.logged.get(Step.CALL_ENDED), call.agent_shown_until
+    ended, shown = call.logged.get(Step.CALL_ENDED), None if call.called_again else call.agent_shown_until
     return ended is not None and shown is not None and ended.at - shown <= ROOM_CLOSES_AFTER + call.tolerance
 
 

@@ -197,6 +197,13 @@ class RowsSeen(Struct, frozen=True, dict=True):
         return max((row.at for row, step in told if row.source in only or step is Step.AGENT_AUDIO), default=None)
 
     @cached_property
+    def called_again(self) -> bool:
+        """Whether the entrypoint of a further job was called when the agent had connected: what is logged of it from
+        then on says nothing of the first one, which may have left by then."""
+        connected, called = self.logged.get(Step.AGENT_CONNECTED), self._times_of(Step.ENTRYPOINT_CALLED)
+        return connected is not None and bool(called) and called[-1] - connected.at > self.tolerance
+
+    @cached_property
     def talked(self) -> tuple[datetime, ...]:
         """When rows told that somebody on the phone talked, oldest first."""
         talks = {state for state, step in self.step_of_state.items() if step is None and says_talked(state)}

@@ -260,7 +260,7 @@ def _steps(dim: str) -> str:
         f" end_answer, loose_answer, {phones}, GREATEST({phone_last}) AS phone_last,"
         f" COALESCE(GREATEST({dialled}) - l11 > :tolerance, FALSE) AS redialled, gone_at,"
         f" {_first_since(20, 'f20', 'open_at')} AS f20, l20, shown_at, refused_first,"
-        " c6, d6, c7, d7, c11, d11, c12, d12, c18, d18 FROM cut)"
+        " l5, c6, d6, c7, d7, c11, d11, c12, d12, c18, d18 FROM cut)"
     )
 
 
@@ -286,7 +286,7 @@ def _reached(plan: Plan, dim: str) -> str:
         " last_at > :now + :tolerance AS future,"
         " COALESCE(t12 - COALESCE(t3, open_at) <= :patience, FALSE) AS too_soon,"
         f" {lasted} AS lasted, COALESCE(failed_at >= open_at, FALSE) AS failed,"
-        " COALESCE(t12 - shown_at <= :closes, FALSE) AS stayed,"
+        " COALESCE(t12 - shown_at <= :closes, FALSE) AND NOT COALESCE(l5 - t6 > :tolerance, FALSE) AS stayed,"
         " COALESCE(talked_at >= GREATEST(open_at, COALESCE(t3, open_at) - :tolerance), FALSE) AS talked,"
         " COALESCE(left_at >= open_at AND t12 - left_at > :tolerance, FALSE)"
         f" OR {_left_before('f20')} OR {_left_before('l20')} AS alone,"

@@ -76,6 +76,12 @@ def test_that_the_agent_stayed_its_own_rows_show(rows: tuple[LogRow, ...], verdi
     assert rows_only(900, *(each for each in WORDS if each is not ENDED), *rows, ended).verdict is verdict
 
 
+def test_the_rows_of_a_further_job_show_no_first_agent() -> None:
+    """It was dispatched again just before the end: the first agent may have left long before."""
+    assert rows_only(900, *WORDS, row(1.4, "agent_entrypoint_called", "agent")).verdict is HEALTHY
+    assert rows_only(900, *WORDS, row(59.5, "agent_entrypoint_called", "agent")).verdict is NO_FAULT_SEEN
+
+
 def test_webhooks_that_are_written_down_show_no_agent_to_the_end() -> None:
     """Of an agent that was killed the room still closes."""
     told = [replace(each, source="webhook") for each in WORDS]

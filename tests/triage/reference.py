@@ -181,11 +181,13 @@ class _Call:
             heard = not plan.is_heard or 7 in logged
             shown = self._shown()
             stayed = len(plan.ends) < 2 or (bool(shown) and t[12] is not None and t[12] - max(shown) <= plan.closes)
+            called = max(self.times(5), default=None)
+            another = called is not None and t[6] is not None and called - t[6] > plan.tolerance and len(plan.ends) > 1
             left = max((at for at in self.times(AGENT_LEFT) if at >= self.begun), default=None)
             alone = left is not None and t[12] is not None and t[12] - left > plan.tolerance
             dialled, answered_last = max(self.times(8, 9, 10), default=0), max(self.times(11), default=None)
             redialled = answered_last is not None and dialled - answered_last > plan.tolerance
-            doubt = again or alone or redialled or self._left_before(t)
+            doubt = again or alone or redialled or another or self._left_before(t)
             verdict = "healthy" if together and heard and stayed and not doubt else "no_fault_seen"
         reasons = (failed, not logged, future, not heard, too_soon, lasted or talked, self.came_before, True)
         why = (1, 7, 6, 2, 3, 4, 5, 8)[reasons.index(True)] if verdict == "unknown" else 0
