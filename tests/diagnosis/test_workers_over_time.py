@@ -341,6 +341,15 @@ def test_a_worker_that_came_soon_had_been_on_its_way(seconds: float, code: str) 
     assert called(server_registered(-99999), gone(-86400), registered(seconds)) == [(JOB, code, "proven")]
 
 
+def test_a_worker_that_may_have_been_there_with_another_server() -> None:
+    """Its own log alone says when it registered, by another clock, and with an address of the private network."""
+    private = registered(3, url="ws://10.0.0.5:7880")
+    assert called(registered(3)) == called(replace(private, at=at(20))) == [(JOB, "LKD109", "proven")]
+    diagnosis = afterwards(created(0), NO_WORKER, private)
+    assert found(diagnosis) == [(JOB, "LKD104", "possible")]
+    assert {"LKD101", "LKD109"} <= set(diagnosis.broken[0].candidates)
+
+
 def test_a_worker_that_came_late_leaves_its_code_as_a_candidate() -> None:
     assert "LKD109" in broken(afterwards(created(0), NO_WORKER, registered(10800)), "LKD101").candidates
 

@@ -147,6 +147,12 @@ def is_here(call: Call, line: LogLine) -> bool:
     return not url or not own or host_and_port(url) == host_and_port(own) or may_be_one_server(url, own)
 
 
+def is_surely_here(call: Call, line: LogLine) -> bool:
+    """By the very address of that server."""
+    url, own = line.fields.get("url"), call.settings.livekit.url
+    return bool(url and own) and host_and_port(url) == host_and_port(own)  # type: ignore[arg-type]
+
+
 def may_be_one_server(url: str, other: str) -> bool:
     """Whether two addresses that differ may lead to one server: a worker beside it knows it by a name or an
     address of the private network, or by its own port, and others by its public one."""

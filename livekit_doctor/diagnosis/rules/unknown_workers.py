@@ -130,13 +130,16 @@ def dispatched_before_worker(call: Call, proofs: Proofs) -> Finding | None:
     known_by_itself = any(line.log == "worker" for line in came.registrations)
     if came_at - began > RESTARTED_WITHIN or not (refused or known_by_itself):
         return None
-    if not refused and came.registration.log == "worker" and came_at - began <= call.tolerance:
-        return None  # by two clocks it may have been there (fact 29)
+    by_two_clocks = came.registration.log == "worker" and came_at - began <= call.tolerance
+    if by_two_clocks and not refused:
+        return None  # it may have been there (fact 29)
     seconds = (came_at - began).total_seconds()
     text = f"a worker registered {seconds:.1f} s after the dispatch"
     shown = [*map(because, refused), because(came.registration, text)]
     # That the one whose log this is came late says nothing of another pod.
     sure = PROVEN if sought.no_worker(call) else sought.by_name(call) if refused else POSSIBLE
+    if by_two_clocks and not sought.is_surely_here(call, came.registration):
+        sure = POSSIBLE  # it may have been there, with another server
     return sought.unassigned(call, "LKD109", sure, shown)
 
 
