@@ -13,6 +13,7 @@ from livekit_doctor.diagnosis.times import (
     CREATED_AT_ONCE,
     CREATED_TOGETHER,
     DATE_RESOLUTION,
+    JOB_LISTED_AFTER,
     MEDIA_GIVEN_UP,
     SAID_TO_BE_SLOW,
 )
@@ -61,10 +62,13 @@ class Jobs:
         """The worker's first line of each."""
         self.failed: dict[str, LogLine] = {}
         """The worker's line of its end."""
+        self.came: set[str] = set()
+        """Those whose agents were in the room, by the server's log."""
         for said, line in own:
             job = job_of(line) or job_of_agent(said, line)
             if not job:
                 continue
+            self.came |= {job_of_agent(said, line)}
             if line.log == "server" and line.zoned and line.at and said is not None:
                 self.started[job] = min(line.at, self.started.get(job, line.at))
                 if said in (*DONE, Said.PARTICIPANT_LEFT):
@@ -110,16 +114,23 @@ class Jobs:
             return f"the worker's log tells of a job of dispatch {latest.id} that the list has not"
         own = {self.dispatch_of.get(job) for job in current} - {None}
         others = {job for job in {*self.started} - self.earlier if self.dispatch_of.get(job, "") != latest.id} - jobs
-        if (not own or latest.id in own) and not (jobs and others):
+        if not jobs:
+            others = {job for job in others if self._would_be_listed(job)}
+        if (not own or latest.id in own) and not others:
             return ""
         return f"dispatch {latest.id} is the last in the list, and a log tells of another's job"
+
+    def _would_be_listed(self, job: str) -> bool:
+        """Whether the last list would have it: its agent came, and long ago."""
+        look = self.seen.dispatch_list
+        return job in self.came and look is not None and look.read.now - self.started[job] > JOB_LISTED_AFTER
 
     def not_placed(self, complete: bool) -> str:
         """Where the jobs that are not known to be of an earlier dispatch are not known to be of the last one, either:
         the worker alone tells of one, by another clock, or by none, and another dispatch was made; or logs tell of two.
         """
         if self.by_two_clocks:
-            return "the logs tell of several jobs, and not of which was the last: their clocks are two"
+            return _BY_TWO_CLOCKS
         current = {*self.started, *self.asked} - self.earlier
         if len(current) > 1 and len({self.dispatch_of.get(job, job) for job in current}) > 1:
             return "the logs tell of several jobs, and not of which was the last"
@@ -129,6 +140,8 @@ class Jobs:
             before = dated and self.began is not None and self.began - line.at > DATE_RESOLUTION  # type: ignore[operator]
             several = len(self.made) > len(self.earlier) + 1
             above = several and dated and self.began is not None and line.at < self.began  # type: ignore[operator]
+            if dated and any(abs(line.at - at) <= self.seen.tolerance for at in self.without_worker):  # type: ignore[operator]
+                return _BY_TWO_CLOCKS
             if self._listed_with(job) or (dated and not before and not above):
                 continue
             if (before and not complete) or several:
@@ -208,6 +221,9 @@ class Jobs:
 
     def _is_before(self, at: datetime) -> bool:
         return self.began is not None and self.began - at > CREATED_AT_ONCE
+
+
+_BY_TWO_CLOCKS = "the logs tell of several jobs, and not of which was the last: their clocks are two"
 
 
 def _is_of_later_dispatch(line: LogLine, other: LogLine, by_id: bool) -> bool:

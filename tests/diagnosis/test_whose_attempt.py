@@ -406,6 +406,32 @@ def test_a_dispatch_into_the_room_after_the_one_that_went_to_another() -> None:
     assert codes(judge(60, *stray, *own, *LOGS, OPENED, *again, settings=HERE)) == ["LKD103"]
 
 
+def test_a_row_of_a_dispatch_after_the_one_that_went_to_another_room() -> None:
+    """Nobody knows where that went."""
+    other = the_room(ROOM.upper(), sid="RM_other00001", created=2)
+    stray = look(60, dispatch(2, id="AD_stray", room=other.name), room=other)
+    own = look(60, automatic(), beside=[other]), row(2, "agent_dispatched")
+    again = judge(60, *stray, *own, row(16, "agent_dispatched"), settings=HERE)
+    assert found(again) == [("agent_dispatched", "LKD409", "possible")]
+    assert "LKD402" in again.broken[0].candidates
+
+
+def test_a_job_at_about_the_time_at_which_the_server_knew_no_worker() -> None:
+    """They are of two dispatches, and by two clocks within the tolerance nobody knows which was the last."""
+    asked, raised = (replace(one, at=at(3 + seconds)) for seconds, one in ((0, ASKED), (0.05, RAISED)))
+    none = server_line(1, "not dispatching agent job since no worker is available")
+    assert found(afterwards(none, asked, raised)) == [("entrypoint_called", "LKD405", "possible")]
+    assert found(afterwards(replace(none, at=at(-3)), asked, raised)) == [("entrypoint_called", "LKD405", "likely")]
+
+
+def test_an_agent_that_was_there_of_no_dispatch_that_is_listed() -> None:
+    """The server's log has it leave; the dispatch that is listed has no job, and its own may be gone from the list."""
+    looks = [look(t, dispatch(2), phone()) for t in (56, 60)]
+    gone = server_line(37, "participant closing", participant="agent-AJ_gone00001", kind="AGENT", agent_name="")
+    assert found(judge(60, *looks, log_file("server", first=34), settings=HERE))[0][1:] == ("LKD402", "likely")
+    assert found(judge(60, *looks, log_file("server", first=34), gone, settings=HERE))[0][1:] == ("LKD402", "possible")
+
+
 def test_of_two_attempts_by_two_clocks_nobody_knows_which_was_last() -> None:
     """Within the tolerance: one that livekit-sip refused, and one for which no phone was made."""
     phone_made = row(4.7, "sip_participant_created")

@@ -157,12 +157,14 @@ def dispatched_to_other_room(call: Call, proofs: Proofs) -> Finding | None:
             confidence, why = Confidence.POSSIBLE, f"the room's name differs only in {near}"
         else:
             continue
+        candidates = [] if confidence is Confidence.PROVEN else ["LKD401", "LKD412", "LKD413"]
+        if confidence is not Confidence.PROVEN and _dispatched_after(call, dispatch):
+            confidence, candidates = Confidence.POSSIBLE, [*candidates, "LKD402"]
         text = f'dispatch {dispatch.id} for "{dispatch.agent_name}" is in room "{room.name}": {why}'
         because = [
             Because(source="ListDispatch", at=dispatch.created_at, text=text),
             dispatches_listed(call),
         ]
-        candidates = [] if confidence is Confidence.PROVEN else ["LKD401", "LKD412", "LKD413"]
         return finding(
             call,
             "LKD409",
@@ -174,6 +176,12 @@ def dispatched_to_other_room(call: Call, proofs: Proofs) -> Finding | None:
             other_room=room.name,
         )
     return None
+
+
+def _dispatched_after(call: Call, dispatch: Dispatch) -> bool:
+    """Whether a row tells of a later dispatch, of which nobody knows where it went."""
+    row = call.logged.get(Step.AGENT_DISPATCHED)
+    return row is not None and dispatch.created_at is not None and row.at - dispatch.created_at > call.tolerance
 
 
 def inbound_rule_without_agent(call: Call, proofs: Proofs) -> Finding | None:
