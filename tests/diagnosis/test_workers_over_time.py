@@ -14,11 +14,15 @@ from livekit_doctor.evidence.observations import LogLine
 from tests.diagnosis.factories import (
     AGENT,
     ROOM,
+    SETTINGS,
     at,
     because,
     broken,
     evidence,
     found,
+    judge,
+    log_file,
+    row,
     server_line,
     worker_line,
 )
@@ -234,6 +238,18 @@ def test_the_workers_logs_alone_say_that_all_were_full() -> None:
     assert found(afterwards(*called)) == [(JOB, "LKD103", "possible")]
     second = in_file("second.log", registered(-60, worker_id=OLD))
     assert "LKD103" not in [one.code for one in afterwards(*called, *second).broken]
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "code"), [("", full(-3), "LKD103"), ("", free(-3), "LKD402"), (AGENT, full(-3), "LKD401")]
+)
+def test_an_unnamed_worker_that_was_full(name: str, line: LogLine, code: str) -> None:
+    """The room's opening dispatches its agent: nothing else has to tell of a dispatch, as of one with a name."""
+    rows = row(0, "room_created"), row(1, "sip_answered", "webhook")
+    settings = replace(HERE, agent=replace(SETTINGS.agent, name=name))
+    diagnosis = judge(900, *rows, log_file("worker"), registered(-60, name), line, settings=settings)
+    assert found(diagnosis)[0][1:] == (code, "possible")
+    assert "LKD103" in (code, *diagnosis.broken[0].candidates)
 
 
 # A worker that was killed, and the one that follows it in the same log

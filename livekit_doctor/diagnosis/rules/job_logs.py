@@ -195,7 +195,9 @@ def _asks_who_is_free(call: Call, proofs: Proofs) -> bool:
     """Whether what the workers were doing can be why the job has none: it was dispatched, none of them was
     asked, and the server says neither that it knew none, nor anything else of this job itself."""
     given_up = call.component_logs.said(Said.NO_CAPACITY)
-    dispatched = Step.AGENT_DISPATCHED in proofs or call.wanted_agent in {x.fields.get("agent_name") for x in given_up}
+    # The room's opening dispatches an agent without a name, which no line of its job has (fact 4).
+    cause = Step.ROOM_CREATED if call.agent_name == "" else Step.AGENT_DISPATCHED
+    dispatched = cause in proofs or call.wanted_agent in {x.fields.get("agent_name") for x in given_up}
     said = sought.nobody_free(call) or sought.no_answer(call)
     if missed.is_not_missed(call, proofs, said) or not dispatched or sought.no_worker(call):
         return False
