@@ -238,6 +238,7 @@ MEANINGS = (
     _Meaning("server", "participant active", Said.PARTICIPANT_ACTIVE),
     _Meaning("server", "mediaTrack published", Said.TRACK_PUBLISHED),
     _Meaning("server", "removing participant without connection", Said.NEVER_HAD_MEDIA),
+    _Meaning("server", "participant closing", Said.NEVER_HAD_MEDIA, _because("JOIN_TIMEOUT")),
     _Meaning("server", "participant closing", Said.PARTICIPANT_LEFT),
     _Meaning("server", "API SIP.CreateSIPParticipant", Said.SIP_ACCEPTED, _succeeded),
     _Meaning("server", "API SIP.CreateSIPParticipant", Said.SIP_REFUSED, _error("")),

@@ -500,10 +500,10 @@ MEDIA_TIMED_OUT = worker_line(
 )
 
 
-def session(seconds: float, message: str) -> LogLine:
+def session(seconds: float, message: str, **fields: str) -> LogLine:
     """A line about the agent's participant."""
-    fields = {"participant": "agent-AJ_uN4vB8sK1rTy", "participant_id": "PA_try1", "kind": "AGENT"}
-    return server_line(seconds, message, **fields)
+    who = {"participant": "agent-AJ_uN4vB8sK1rTy", "participant_id": "PA_try1", "kind": "AGENT"}
+    return server_line(seconds, message, **who, **fields)
 
 
 def test_media_that_never_connects() -> None:
@@ -516,6 +516,20 @@ def test_media_that_never_connects() -> None:
     for lines in ([MEDIA_TIMED_OUT], [began, *removed], [slow, MEDIA_TIMED_OUT, returned], [MEDIA_TIMED_OUT, late]):
         for diagnosis in (jobless([ASKED, ASSIGNED, *lines]), afterwards([ASKED, ASSIGNED, *lines], OPENED, CLOSED)):
             assert found(diagnosis) == [(CONNECTED, "LKD416", "proven")]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "reason", "code"),
+    [
+        (15.6, "JOIN_TIMEOUT", "LKD416"),
+        (0.9, "JOIN_TIMEOUT", "LKD405"),
+        (15.6, "CLIENT_REQUEST_LEAVE", "LKD405"),
+    ],
+)
+def test_why_the_server_closed_an_agent_that_never_was_active(seconds: float, reason: str, code: str) -> None:
+    ended = server_line(15.8, "job ended", job_id="AJ_uN4vB8sK1rTy", status="JS_FAILED")
+    lines = session(0.6, "starting RTC session"), session(seconds, "participant closing", reason=reason), ended
+    assert codes(judge(900, log_file("server"), OPENED, ASSIGNED, *lines, CLOSED, settings=HERE)) == [code]
 
 
 def test_media_that_connected_in_the_end() -> None:
