@@ -44,11 +44,12 @@ HTTP_OF_TWIRP = {
 
 
 class Meaning(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One thing that a status can mean, and what to do if it does. `who` says no."""
+    """One thing that a status can mean, and what to do if it does. `who` says no. `rang`: that nobody picked up."""
 
     who: Who
     means: str
     fix: Fix
+    rang: bool = False
 
 
 class SipStatus(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

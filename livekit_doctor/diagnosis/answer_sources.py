@@ -254,6 +254,7 @@ def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
         if ends_calls_too(error) and not line.read.excerpt and not attempts.dials.logs.said(Said.SIP_CREATING):
             continue  # the log begins in the middle of the call, which may have been answered
         seen.add(one)
+        began = attempts.dials.began(line.fields.get("call_id", ""))
         found.append(
             CarrierAnswer(
                 kind=kind_of(error),
@@ -266,6 +267,7 @@ def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
                 dial=line.fields.get("call_id", ""),
                 identity=line.fields.get("participant", ""),
                 at=line.at,
+                took=(line.at - began).total_seconds() if began and line.zoned else None,
                 earlier=attempts.dials.is_of_earlier_call(line),
                 sip_status=sip_status_in(error),
                 sip_text=sip_text_in(error),
@@ -290,6 +292,7 @@ def _from_server_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
             because=Because(source=SERVER_LOG, at=line.at, text=text),
             at=line.at,
             started_at=line.at - took(line),
+            took=took(line).total_seconds(),
             sip_status=sip_status_in(error),
             sip_text=sip_text_in(error),
             words=error,

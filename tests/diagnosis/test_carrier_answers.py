@@ -134,6 +134,14 @@ def test_a_status_that_is_not_registered_is_a_refusal_too(code: int) -> None:
     assert codes(diagnosis) in (["LKD204"], ["LKD208"])
 
 
+@pytest.mark.parametrize(("code", "took", "sure"), [(480, 31, "likely"), (480, 4, "proven"), (486, 31, "proven")])
+def test_a_status_that_may_say_that_nobody_picked_up(code: int, took: float, sure: str) -> None:
+    """Where it came only when a phone had rung for long enough."""
+    diagnosis = judge(40, at_status(8), refused(40, code, took=took), at_status(40))
+    assert phone_leg(diagnosis) == ("sip_ringing", "LKD204", sure)
+    assert broken(diagnosis, "LKD204").candidates == (("LKD206",) if sure == "likely" else ())
+
+
 def test_refused_after_it_rang() -> None:
     diagnosis = judge(12, at_status(10, "ringing"), refused(12, 603), at_status(12))
     assert phone_leg(diagnosis) == ("sip_answered", "LKD204", "proven")

@@ -610,6 +610,13 @@ def test_a_call_that_livekit_sip_gave_up(error: str, rang: bool, step: str, code
     assert (step, code) in [(item.step.value, item.code) for item in diagnosis.broken], diagnosis.broken
 
 
+@pytest.mark.parametrize(("seconds", "others"), [(31, ("LKD206",)), (4, ())])
+def test_how_long_livekit_sip_waited_for_a_refusal(seconds: float, others: tuple[str, ...]) -> None:
+    """By which nobody picked up, or the phone is off."""
+    failed = sip_line(seconds, "SIP call failed", error="INVITE failed: sip status: 480: Temporarily Unavailable")
+    assert broken(afterwards(CREATING, failed, log_file("sip")), "LKD204").candidates == others
+
+
 def test_a_call_that_livekit_sip_established() -> None:
     diagnosis = afterwards(CREATING, sip_line(9, "Outbound SIP call established"), log_file("sip"))
     assert not diagnosis.broken

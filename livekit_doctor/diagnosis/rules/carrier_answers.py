@@ -11,7 +11,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from livekit_doctor import catalogue
-from livekit_doctor.catalogue.sip_statuses import Meaning, carrier_words, sip_status
+from livekit_doctor.catalogue.sip_statuses import Meaning, SipStatus, carrier_words, sip_status
 from livekit_doctor.diagnosis.answer_sources import CarrierAnswer
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.carrier import ANOTHER_BEFORE
@@ -19,7 +19,7 @@ from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.refused_requests import kind_of_refusal
-from livekit_doctor.diagnosis.times import NOTHING_MISSED, ROOM_CLOSES_AFTER, ROOM_LINGERS
+from livekit_doctor.diagnosis.times import NOTHING_MISSED, RINGS_FOR, ROOM_CLOSES_AFTER, ROOM_LINGERS
 from livekit_doctor.flow import Confidence, Step
 
 CODES = {
@@ -80,12 +80,18 @@ def sip_call_rejected(call: Call, proofs: Proofs) -> Finding | None:
         proofs,
         answer,
         _after_ringing(proofs),
+        others={"LKD206"} if not said and _may_have_rung_out(answer, status) else set(),
         because=meanings,
         ruled_out=[RuledOut(code=own, because=text)] if own else [],
         detail=f"{status.code} {answer.sip_text or status.name}",
         sip_status=str(status.code),
         carrier_words=said.name if said else "",
     )
+
+
+def _may_have_rung_out(answer: CarrierAnswer, status: SipStatus) -> bool:
+    """Whether the status may say that nobody picked up, too, and came only when a phone had rung for long enough."""
+    return any(one.rang for one in status.meanings) and timedelta(seconds=answer.took or 0) > RINGS_FOR
 
 
 def _refused_in_words(call: Call, proofs: Proofs, answer: CarrierAnswer) -> Finding | None:
@@ -350,14 +356,15 @@ def _exact(
     answer: CarrierAnswer,
     step: Step,
     *,
+    others: set[str] | None = None,
     because: list[Because] | None = None,
     ruled_out: list[RuledOut] | None = None,
     **values: str,
 ) -> Finding:
-    """What the answer says, proven; where another attempt was answered otherwise, or nothing would show a later one,
-    only likely; where it is no more than quoted, or may be another attempt's, possible."""
+    """What the answer says, proven; where it, or another attempt's, says something else besides, or nothing would show
+    a later one, only likely; where it is no more than quoted, or may be another attempt's, possible."""
     code = CODES[answer.kind]
-    others = _others(call, code)
+    others = (others or set()) | _others(call, code)
     doubts = (*((QUOTED,) if answer.quoted else ()), *_of_another_attempt(call, proofs, answer))
     candidates = others or (catalogue.get(code).candidates if doubts else ())
     against = (*_against_a_row(call), *_answered_before(call))
