@@ -28,7 +28,8 @@ def read_pasted(names: Sequence[str], settings: "Settings", subject: "Subject") 
     texts = [(name, text_of(name)) for name in names]
     reading = read(texts, utc_now(), settings.call_logs)
     _require_anything(texts, reading, settings, subject)
-    _require_one_call(reading, subject)
+    if not subject.call_id:  # which room that had, rows or LiveKit may tell
+        require_one_call(reading, subject)
     return reading
 
 
@@ -73,7 +74,8 @@ def _ids_in(texts: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(ids)[:SHOWN_IDS]
 
 
-def _require_one_call(reading: "Reading", subject: "Subject") -> None:
+def require_one_call(reading: "Reading", subject: "Subject") -> None:
+    """Raises UserError where the text names several rooms, or calls, and not which one is meant."""
     from livekit_doctor.diagnosis.correlation import pasted_rooms
     from livekit_doctor.evidence.observations import LogRow
 

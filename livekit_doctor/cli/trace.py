@@ -130,7 +130,7 @@ def trace(
     subject = parse_subject(options.as_unicode(call), options.as_unicode(room))
     pasted = None
     if evidence:
-        from livekit_doctor.cli.pasted import read_pasted
+        from livekit_doctor.cli.pasted import read_pasted, require_one_call
 
         pasted = read_pasted(evidence, settings, subject)
     how = Options(wait=wait, read_only=read_only, pasted=pasted, timeout=timeout, gone=started.gone())
@@ -141,6 +141,8 @@ def trace(
     ):
         with screen:
             traced = options.run(run_trace(settings, subject, how, screen.progress), screen.progress)
+        if pasted is not None and traced.diagnosis.room is None:
+            require_one_call(pasted, traced.subject)
         is_saved = saved(traced.evidence, settings, traced.subject, options.config_file(loaded))
         return printed.write(
             TraceReport(

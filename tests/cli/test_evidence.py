@@ -91,6 +91,19 @@ def test_a_call_id_chooses_its_room(tmp_path: Path) -> None:
     assert run("trace", "AD_nothing0", "--evidence", "all.txt", cwd=tmp_path).status == 2
 
 
+@pytest.mark.parametrize(("named", "status", "room"), [("outbound-2", 1, "outbound-2"), ("", 2, None)])
+def test_the_rows_of_a_call_id_choose_its_room(named: str, status: int, room: str | None, tmp_path: Path) -> None:
+    """Where they name none, the rooms of the text are asked about."""
+    opened = (json.dumps({"msg": "room closed", "ts": 1795960850.1, "room": f"outbound-{n}"}) for n in (1, 2))
+    (tmp_path / "all.txt").write_text("\n".join(opened))
+    row = {"call_id": "77001", "created_at": "2026-11-29T14:00:00Z", "source": "edge", "state": "call_requested"}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row | {"metadata": {"room": named} if named else {}}))
+    asked = ("77001", "--evidence", "all.txt", "--call-logs", "rows.jsonl")
+    ran = run("trace", *asked, "--format", "json", cwd=tmp_path)
+    assert (ran.status, ran.json.get("room")) == (status, room)
+    assert ("about 2 rooms" in ran.stderr + ran.stdout) is (status == 2)
+
+
 def test_what_is_too_much_or_not_there(tmp_path: Path) -> None:
     with (tmp_path / "big.txt").open("wb") as file:
         file.truncate(100 << 20)
