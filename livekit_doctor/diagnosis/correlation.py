@@ -80,8 +80,9 @@ class _Attempt(Struct):
     call_id: str
     rows: list[LogRow] = field(default_factory=list)
     rooms: set[str] = field(default_factory=set)
-    opened_by: set[tuple[str, str]] = field(default_factory=set)
-    moved_on: bool = False
+    opened_by: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    moved_on: datetime | None = None
+    """When it first went beyond its opening."""
     sources: set[str] = field(default_factory=set)
     before_end: set[str] = field(default_factory=set)
     ended: dict[str, datetime] = field(default_factory=dict)
@@ -91,14 +92,16 @@ class _Attempt(Struct):
         return row.call_id == self.call_id and (not row.room or not self.rooms or row.room in self.rooms)
 
     def is_over_at(self, row: LogRow, step: Step | None, tolerance: timedelta) -> bool:
-        if step in OPENING and self.moved_on and (row.source, row.state) in self.opened_by:
+        """Rows of one time have no order: one transaction may have written them all."""
+        opened = self.opened_by.get((row.source, row.state))
+        if step in OPENING and opened and self.moved_on and max(opened, self.moved_on) < row.at:
             return True
         if not self.ended or step is None:
             return False
         if order(step) >= order(Step.AGENT_CONNECTED) and step is not Step.SIP_PARTICIPANT_CREATED:
             return False
         if row.source in self.ended:
-            return True
+            return self.ended[row.source] < row.at
         # A component that had logged nothing before the end has logged this attempt by another clock.
         again = row.source in self.before_end and step not in LEGS[Leg.AGENT]
         return again and row.at - max(self.ended.values()) > tolerance
@@ -109,9 +112,9 @@ class _Attempt(Struct):
         if row.room:
             self.rooms.add(row.room)
         if step in OPENING:
-            self.opened_by.add((row.source, row.state))
+            self.opened_by.setdefault((row.source, row.state), row.at)
         else:
-            self.moved_on = True
+            self.moved_on = self.moved_on or row.at
         if step is Step.CALL_ENDED:
             self.ended[row.source] = row.at
             self.before_end = set(self.sources)

@@ -1,8 +1,10 @@
 """Several attempts under one call id: each has its own verdict, the latest is the answer."""
 
 from datetime import timedelta
+from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.correlation import Subject, attempts
 from livekit_doctor.evidence.observations import LogRow
@@ -115,6 +117,15 @@ def test_what_only_looks_like_another_attempt() -> None:
     ]
     assert len(split(*rows)) == 1
     assert rows_only(DAY, *rows).verdict is Verdict.NO_FAULT_SEEN
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_of_one_time_have_no_order(seed: int) -> None:
+    """One transaction wrote them all, and an export without an order has them as they come."""
+    told = [*served(0), row(0, "sip_answered"), row(0, "agent_audio", "agent"), row(0, "call_ended", "agent")]
+    rows = [replace(each, at=told[0].at, order=order) for order, each in enumerate(told)]
+    mixed = Random(seed).sample(rows, len(rows))
+    assert len(split(*(replace(each, order=order) for order, each in enumerate(mixed)))) == 1
 
 
 def test_late_rows_of_the_first_room_belong_to_the_first_attempt() -> None:
