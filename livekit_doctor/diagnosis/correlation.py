@@ -80,20 +80,31 @@ class _Attempt(Struct):
     call_id: str
     rows: list[LogRow] = field(default_factory=list)
     rooms: set[str] = field(default_factory=set)
-    opened_by: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    aside: bool = False
+    """In another room, beside a call that is under way: rows without a room are that call's."""
+    told: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    """When each component first logged each state."""
     moved_on: datetime | None = None
     """When it first went beyond its opening."""
+    answered: bool = False
     sources: set[str] = field(default_factory=set)
     before_end: set[str] = field(default_factory=set)
     ended: dict[str, datetime] = field(default_factory=dict)
     """When each component said that the call had ended."""
 
     def may_hold(self, row: LogRow) -> bool:
-        return row.call_id == self.call_id and (not row.room or not self.rooms or row.room in self.rooms)
+        is_here = row.room in self.rooms or not self.rooms if row.room else not self.aside
+        return row.call_id == self.call_id and is_here
+
+    def has_aside(self, row: LogRow) -> bool:
+        """Whether this row is of another room while the call goes on: its component did not log the like of the call,
+        as whoever places it again does."""
+        is_new = (row.source, row.state) not in self.told
+        return row.call_id == self.call_id and self.answered and not self.ended and bool(row.room) and is_new
 
     def is_over_at(self, row: LogRow, step: Step | None, tolerance: timedelta) -> bool:
         """Rows of one time have no order: one transaction may have written them all."""
-        opened = self.opened_by.get((row.source, row.state))
+        opened = self.told.get((row.source, row.state))
         if step in OPENING and opened and self.moved_on and max(opened, self.moved_on) < row.at:
             return True
         if not self.ended or step is None:
@@ -111,16 +122,19 @@ class _Attempt(Struct):
         self.sources.add(row.source)
         if row.room:
             self.rooms.add(row.room)
-        if step in OPENING:
-            self.opened_by.setdefault((row.source, row.state), row.at)
-        else:
+        self.told.setdefault((row.source, row.state), row.at)
+        if step not in OPENING:
             self.moved_on = self.moved_on or row.at
+        self.answered = self.answered or step is Step.SIP_ANSWERED
+        self.aside = self.aside and step not in ASKED
         if step is Step.CALL_ENDED:
             self.ended[row.source] = row.at
             self.before_end = set(self.sources)
 
 
 OPENING = (Step.CALL_REQUESTED, Step.ROOM_CREATED)
+ASKED = (Step.CALL_REQUESTED, Step.AGENT_DISPATCHED)
+"""What only a call that is asked for has."""
 
 
 def attempts(rows: Iterable[LogRow], flow: Flow, tolerance: timedelta) -> tuple[tuple[LogRow, ...], ...]:
@@ -137,7 +151,7 @@ def attempts(rows: Iterable[LogRow], flow: Flow, tolerance: timedelta) -> tuple[
         step = steps[row.state]
         current = next((attempt for attempt in reversed(result) if attempt.may_hold(row)), None)
         if current is None or current.is_over_at(row, step, tolerance):
-            current = _Attempt(row.call_id)
+            current = _Attempt(row.call_id, aside=any(one.has_aside(row) for one in result))
             result.append(current)
         current.add(row, step)
     return tuple(tuple(attempt.rows) for attempt in _side_rooms_first(_without_repeated(result, steps), steps))
@@ -156,7 +170,7 @@ def _side_rooms_first(result: list[_Attempt], steps: dict[str, Step | None]) -> 
 def _is_around(one: _Attempt, other: _Attempt, steps: dict[str, Step | None]) -> bool:
     """Whether one was answered before the other began, which nobody asked for, and went on for longer."""
     apart = bool(one.rooms and other.rooms) and one.rooms.isdisjoint(other.rooms)
-    asked = any(steps[row.state] in (Step.CALL_REQUESTED, Step.AGENT_DISPATCHED) for row in other.rows)
+    asked = any(steps[row.state] in ASKED for row in other.rows)
     answered = any(steps[row.state] is Step.SIP_ANSWERED and row.at < other.rows[0].at for row in one.rows)
     longer = one.rows[-1].at > other.rows[-1].at
     return one.call_id == other.call_id and apart and answered and longer and not asked

@@ -243,3 +243,14 @@ def test_a_room_to_consult_somebody_in_is_no_later_attempt() -> None:
     assert (told.verdict, told.room and told.room.name) == (Verdict.HEALTHY, ROOM)
     again = row(29, "call_requested", room=side)
     assert rows_only(900, *opened, again, *consulted, ended).room.name == side  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("source", "states"), [("agent", [2, 6]), ("edge", [5, 3])])
+def test_rows_without_a_room_beside_a_room_to_consult_somebody_in(source: str, states: list[int]) -> None:
+    """They are of the call that goes on; where whoever placed it dials in another room, they are of that attempt."""
+    opened = [row(0, "room_created", "edge", room=ROOM), row(0.3, "sip_participant_created", "edge")]
+    answered = [row(1, "agent_connected", "agent"), row(6, "sip_answered", "webhook"), row(7, "agent_audio", "agent")]
+    dialled = row(30, "sip_participant_created", source, room=f"{ROOM}-2")
+    consulted = [dialled, row(36, "sip_answered", source, room=f"{ROOM}-2")]
+    ended = row(60, "call_ended", "agent")
+    assert [len(each) for each in split(*opened, *answered, *consulted, ended)] == states
