@@ -159,13 +159,17 @@ def _worker_drained_before(call: Call, ended: datetime) -> bool:
 
 
 def _somebody_left_before(call: Call, ended: datetime) -> bool:
-    """Whether somebody of whom no row says who it is left, or a session stopped, long before the end, and nobody is
-    known to have talked after it. The end may be logged when the room closes. Of several the first and the last count:
-    the last one left since the call was over."""
+    """Whether somebody of whom no row says who it is left, or a session stopped, long before the end, or not surely
+    after the agent came, so that it may be the phone; and nobody is known to have talked after it. The end may be
+    logged when the room closes. Of several the first and the last count: the last one left since the call was over."""
     answered, talked, left = call.logged.get(Step.SIP_ANSWERED), call.talked_last, call.left_by_rows(Who.SOMEBODY)
+    came = call.logged.get(Step.AGENT_CONNECTED)
     return any(
         (answered is None or row.at > answered.at)
-        and ended - row.at > ROOM_CLOSES_AFTER + call.tolerance
+        and (
+            ended - row.at > ROOM_CLOSES_AFTER + call.tolerance
+            or (came is not None and row.at - came.at <= call.tolerance)
+        )
         and not (talked and talked - row.at > call.tolerance)
         for row in (*left[:1], *left[-1:])
     )

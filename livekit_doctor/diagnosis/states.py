@@ -128,7 +128,7 @@ _END = r"(?:cancell?ed|aborted|ended|hung_?up|hang_?up|withdrawn|abandoned)"
 _ENDED = re.compile(
     rf"(?:(?:(?:outbound|phone)_)?call|{_CALLER})_(?:(?:has|was|is|been|got)_)*{_END}"
     rf"(?:_(?:the_)?call)?(?:_by_(?:the_)?(?:{_CALLER}|agent))?$"
-    r"|(?:contact|lead|phone|remote|sip_participant)_(?:(?:has|was|is|got)_)*(?:hung|hang)_?up$"
+    r"|(?:contact|lead|phone|remote|sip|sip_participant)_(?:(?:has|was|is|got)_)*(?:hung|hang)_?up$"
     rf"|agent_{_END}_(?:the_)?call$|{_END}_by_(?:the_)?(?:{_CALLER}|agent)$|(?:cancell?ed|hung_up)$"
 )
 """Who ended it, or by whom it was ended. A tool, a turn, a transfer are cancelled, too; and an agent may end alone."""

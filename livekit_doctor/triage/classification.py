@@ -296,9 +296,11 @@ def _reached(plan: Plan, dim: str) -> str:
 
 
 def _left_before(at: str) -> str:
-    """Whether somebody of whom no row says who it is left long before the end, and nobody talked after that."""
+    """Whether somebody of whom no row says who it is left long before the end, or not surely after the agent came,
+    and nobody talked after that."""
     talked = f"COALESCE(talked_at - {at} > :tolerance, FALSE)"
-    return f"COALESCE({at} >= open_at AND COALESCE({at} > t11, TRUE) AND t12 - {at} > :closes AND NOT {talked}, FALSE)"
+    before = f"(t12 - {at} > :closes OR COALESCE({at} - t6 <= :tolerance, FALSE))"
+    return f"COALESCE({at} >= open_at AND COALESCE({at} > t11, TRUE) AND {before} AND NOT {talked}, FALSE)"
 
 
 def _verdicts(plan: Plan) -> str:

@@ -111,11 +111,14 @@ def test_a_call_that_ends_with_a_state_of_failure() -> None:
         assert rows_only(900, *WELL, row(74, state, "agent"), settings=Settings(flow=flow)).verdict is verdict
 
 
-def test_a_callee_who_hung_up_before_the_agent_came() -> None:
+@pytest.mark.parametrize("state", ["callee_hung_up", "sip_hangup", "participant_left"])
+def test_a_callee_who_hung_up_before_the_agent_came(state: str) -> None:
     """A cold start."""
     dialled = (*PLACED, row(8, "sip_answered"), row(26, "agent_connected", "agent"), row(27, "agent_audio", "agent"))
-    assert rows_only(900, *dialled, ENDED).verdict is HEALTHY
-    assert rows_only(900, *dialled, row(18, "callee_hung_up"), ENDED).verdict is NO_FAULT_SEEN
+    ended = row(42, "call_ended", "agent")
+    assert rows_only(900, *dialled, ended).verdict is HEALTHY
+    assert rows_only(900, *dialled, row(18, state, "webhook"), ended).verdict is NO_FAULT_SEEN
+    assert rows_only(900, *dialled, row(41, state, "webhook"), ended).verdict is HEALTHY
 
 
 def test_a_phone_that_was_dialled_again_after_it_was_answered() -> None:

@@ -298,11 +298,12 @@ class _Call:
         return gone is None or self._is_before(step, t[step], gone, (PHONE_LEFT,))
 
     def _left_before(self, t: dict[int, int | None]) -> bool:
-        """Whether somebody left long before the end, of whom no row says who it is, and nobody talked after that."""
+        """Whether somebody left long before the end, or not surely after the agent came, of whom no row says who it
+        is, and nobody talked after that."""
         told, talked, ended, answered = self.times(LEFT), max(self.times(TALKED), default=None), t[12], t[11]
         return any(
             ended is not None
-            and ended - at > self.plan.closes
+            and (ended - at > self.plan.closes or (t[6] is not None and at - t[6] <= self.plan.tolerance))
             and (answered is None or at > answered)
             and not (talked is not None and talked - at > self.plan.tolerance)
             for at in {self.since(LEFT, self.begun), max(told, default=None)}
