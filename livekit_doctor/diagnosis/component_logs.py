@@ -63,6 +63,10 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
         warnings alone."""
         return any(file.log == log and _spans(file, at) and file.name not in self._of_warnings for file in self.given)
 
+    def is_picked(self, line: LogLine) -> bool:
+        """Whether what stood beside it may be left out: by a person, or since its log has warnings alone."""
+        return line.read.excerpt or line.file in self._of_warnings
+
     @cached_property
     def _of_warnings(self) -> frozenset[str]:
         """The logs in which nothing is said that is no warning or error."""

@@ -179,6 +179,15 @@ def test_a_log_of_warnings_has_no_rooms() -> None:
     assert found(judge(900, log_file("server"), requested)) == [("room_created", "LKD501", "possible")]
 
 
+@pytest.mark.parametrize(("beside", "sure"), [("warn", "possible"), ("info", "likely")])
+def test_a_log_of_warnings_shows_no_later_job(beside: str, sure: str) -> None:
+    """The agent may have been dispatched again, and have come: what says so is no warning."""
+    full = server_line(1, "no worker available to handle job", error="no workers with sufficient capacity")
+    other = server_line(40, "error reading data channel", agent_name="")
+    lines = replace(full, level="warn"), replace(other, level=beside)
+    assert found(afterwards(*lines)) == [(JOB, "LKD103", sure)]
+
+
 def test_a_dispatch_that_another_node_logged() -> None:
     lost = request_failed("no response from servers", 2)
     assert ("agent_dispatched", "LKD401", "proven") not in found(undispatched(OPENED, lost))

@@ -71,8 +71,8 @@ def worker_at_capacity(call: Call, proofs: Proofs) -> Finding | None:
         return None
     drained = draining or _drain_of_one(call)
     own = call.component_logs.said(Said.NO_CAPACITY)
-    # Of lines that a person picked, one that says that somebody was asked may just not be among them.
-    known = bool(own) and not own[-1].read.excerpt
+    # Of lines that were picked, one that says that somebody was asked may just not be among them.
+    known = bool(own) and not call.component_logs.is_picked(own[-1])
     sure = (
         PROVEN if own and all_full and not drained else LIKELY if known else POSSIBLE if own else sought.by_name(call)
     )
