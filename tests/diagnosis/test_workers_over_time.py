@@ -252,6 +252,14 @@ def test_an_unnamed_worker_that_was_full(name: str, line: LogLine, code: str) ->
     assert "LKD103" in (code, *diagnosis.broken[0].candidates)
 
 
+@pytest.mark.parametrize(("name", "expected"), [("", [(JOB, "LKD101", "possible")]), (AGENT, [])])
+def test_no_unnamed_worker(name: str, expected: list[tuple[str, str, str]]) -> None:
+    """For an agent with a name the same line says nothing: it is of the automatic dispatch."""
+    settings = replace(HERE, agent=replace(SETTINGS.agent, name=name))
+    none = server_line(1, "not dispatching agent job since no worker is available", agent_name="")
+    assert found(judge(900, log_file("server"), none, settings=settings, subject=Subject(room=ROOM))) == expected
+
+
 # A worker that was killed, and the one that follows it in the same log
 
 

@@ -44,7 +44,7 @@ def no_worker(call: Call) -> tuple[LogLine, ...]:
     return tuple(
         line
         for line in call.component_logs.said(Said.NO_WORKER)
-        if line.fields.get("job_type", wanted) == wanted and name and line.fields.get("agent_name") == name
+        if line.fields.get("job_type", wanted) == wanted and line.fields.get("agent_name", "") == name
         if line.at is None or line.file not in asked or asked[line.file] <= line.at
     )
 
