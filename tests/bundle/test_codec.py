@@ -35,7 +35,9 @@ from livekit_doctor.settings import Agent, CallLogs, ExpectedRule, Flow, LiveKit
 from livekit_doctor.settings import OutboundTrunk as ExpectedTrunk
 from tests.bundle.strategies import any_of
 from tests.diagnosis import factories as f
-from tests.diagnosis.lives import BROKEN, HEALTHY, Life
+from tests.diagnosis.world.cases import watched
+from tests.diagnosis.world.life import Life
+from tests.diagnosis.world.run import life_of
 from tests.thorough import examples
 
 SECRET = "hunter2hunter2"
@@ -135,27 +137,20 @@ def with_numbers(life: Life, evidence: Evidence) -> Evidence:
     return replace(evidence, observations=items)
 
 
-LIVES: dict[str, Callable[[random.Random], Life]] = {
-    **HEALTHY,
-    **{name: lambda pick, make=make: make(pick).life for name, make in BROKEN.items()},  # type: ignore[misc]
-}
-
-
-@pytest.mark.parametrize("name", LIVES)
-def test_the_answer_is_the_same(name: str) -> None:
+@pytest.mark.parametrize("number", range(examples(40, thorough=200)))
+def test_the_answer_is_the_same(number: int) -> None:
     """At any moment of any call, with the numbers masked."""
-    for seed in range(examples(2, thorough=3)):
-        life = LIVES[name](random.Random(f"bundle {name} {seed}"))
-        subject = Subject(call_id=life.call_id, room=life.room)
-        for moment in life.pick.sample(life.moments(), 5):
-            looks = [item for t in (moment / 2, moment) for item in life.api(t)]
-            evidence = with_numbers(life, f.evidence(moment, looks, life.rows(moment)))
-            made = again(bundle(evidence, life.settings, subject=subject))
-            text = encode(made).decode()
-            assert CALLEE not in text
-            assert CALLER[1:] not in text
-            online = answered(evidence, life.settings, subject)
-            assert answered(made.evidence, made.settings, made.subject) == online
+    life = life_of(f"bundle.{number}")
+    pick = random.Random(f"moment {number}")
+    moment = pick.uniform(0, life.closes)
+    case = watched(life, (moment / 2, moment), rows=True)
+    evidence = with_numbers(life, case.evidence)
+    made = again(bundle(evidence, life.settings, subject=case.subject))
+    text = encode(made).decode()
+    assert CALLEE not in text
+    assert CALLER[1:] not in text
+    online = answered(evidence, life.settings, case.subject)
+    assert answered(made.evidence, made.settings, made.subject) == online
 
 
 def test_a_number_leads_to_the_room_as_it_did() -> None:

@@ -1,11 +1,9 @@
-"""What must hold for any evidence, and at every second of any call."""
+"""What must hold for any evidence."""
 
 import random
 import time
-from collections.abc import Iterable
 from datetime import UTC, datetime
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -13,14 +11,12 @@ from msgspec.structs import replace
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.core import diagnose
 from livekit_doctor.diagnosis.correlation import Subject
-from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import (
     Coverage,
     Dispatch,
     Evidence,
     Job,
     LogTable,
-    Observation,
     Participant,
     Problem,
     Read,
@@ -29,177 +25,10 @@ from livekit_doctor.evidence.observations import (
     SipDispatchRule,
     Track,
 )
-from livekit_doctor.flow import DEFAULT_STATES, FLOW, SPEC, Confidence, Leg, Status, Step, Verdict
+from livekit_doctor.flow import DEFAULT_STATES, FLOW, SPEC, Confidence, Status, Step, Verdict
 from livekit_doctor.settings import Agent, Flow, Settings
 from tests.diagnosis import factories as f
-from tests.diagnosis.lives import BROKEN, HEALTHY, Life
 from tests.thorough import examples
-
-# Lives are drawn from seeds that stay the same; `make test` takes the first of them, at each moment of each life, and
-# thirty variants and sources besides: it is the moments and variants that find faults, more than a further seed.
-SOURCES = {"api": (True, False), "rows": (False, True), "both": (True, True)}
-
-
-def told(life: Life, looks: Iterable[float], diagnosis: Diagnosis) -> str:
-    """What to look at when it went wrong."""
-    lines = [f"{life.variant} looked at {[round(t, 2) for t in looks][-8:]}: {diagnosis.verdict} {f.found(diagnosis)}"]
-    lines += [item.text for broken in diagnosis.broken for item in broken.because]
-    for sent in life.dispatched:
-        jobs = [round(work.listed, 2) for work in sent.jobs]
-        lines.append(f"  {sent.created:.2f}-{sent.deleted:.2f} {sent.dispatch.agent_name!r} jobs {jobs}")
-    for s in life.stays:
-        kind = s.participant.kind
-        lines.append(f"  {s.joined:.2f}-{s.left:.2f} {kind} active {s.active} audio {s.audio} {s.states}")
-    lines += [f"  {t:.2f} {source} {state}" for t, source, state in sorted(life.logged)]
-    return "\n".join([*lines, f"  closes {life.closes:.2f} {life.ahead}"])
-
-
-# Healthy lives
-
-
-@pytest.mark.parametrize("sources", SOURCES)
-@pytest.mark.parametrize("variant", HEALTHY)
-def test_a_healthy_call_is_never_broken_at_a_glance(variant: str, sources: str) -> None:
-    api, rows = SOURCES[sources]
-    for seed in range(examples(2, thorough=8)):
-        life = HEALTHY[variant](random.Random(f"{variant} {seed}"))
-        for t in life.moments(15):
-            diagnosis = life.judged([t], api=api, rows=rows)
-            assert diagnosis.verdict is not Verdict.BROKEN, told(life, [t], diagnosis)
-
-
-@pytest.mark.parametrize("sources", SOURCES)
-@pytest.mark.parametrize("variant", HEALTHY)
-def test_a_healthy_call_is_never_broken_while_it_is_watched(variant: str, sources: str) -> None:
-    """About each second, as --wait looks."""
-    api, rows = SOURCES[sources]
-    for seed in range(examples(1, thorough=2)):
-        pick = random.Random(f"watched {variant} {seed}")
-        life = HEALTHY[variant](pick)
-        end = max(t for t in life.moments() if t < 1e5) + 3
-        looks: list[float] = []
-        t = pick.choice([0.0, pick.uniform(0, end)])
-        while t < end:
-            looks.append(t)
-            diagnosis = life.judged(looks, api=api, rows=rows)
-            assert diagnosis.verdict is not Verdict.BROKEN, told(life, looks, diagnosis)
-            t += pick.uniform(1, 1.5)
-
-
-@pytest.mark.parametrize("sources", SOURCES)
-@pytest.mark.parametrize("variant", HEALTHY)
-def test_a_healthy_call_is_never_broken_in_scattered_looks(variant: str, sources: str) -> None:
-    """As when somebody traces now and then, into one bundle."""
-    api, rows = SOURCES[sources]
-    for seed in range(examples(3, thorough=10)):
-        pick = random.Random(f"scattered {variant} {seed}")
-        life = HEALTHY[variant](pick)
-        moments = life.moments()
-        for _ in range(10):
-            looks = sorted(pick.sample(moments, pick.randint(2, 5)))
-            diagnosis = life.judged(looks, api=api, rows=rows)
-            assert diagnosis.verdict is not Verdict.BROKEN, told(life, looks, diagnosis)
-
-
-@pytest.mark.parametrize("variant", HEALTHY)
-def test_a_healthy_call_is_never_broken_whatever_request_fails(variant: str) -> None:
-    for seed in range(examples(3, thorough=6)):
-        pick = random.Random(f"failing {variant} {seed}")
-        life = HEALTHY[variant](pick)
-        moments = life.moments()
-        for _ in range(12):
-            looks = sorted(pick.sample(moments, pick.randint(1, 5)))
-            answered = [item for t in looks for item in life.api(t) if pick.random() < 0.6]
-            items = [*answered, *(life.rows(looks[-1]) if pick.random() < 0.5 else ())]
-            diagnosis = judged(life, looks[-1], items)
-            assert diagnosis.verdict is not Verdict.BROKEN, told(life, looks, diagnosis)
-
-
-def judged(life: Life, now: float, items: Iterable[Observation]) -> Diagnosis:
-    known = Evidence(now=f.at(now) + f.AHEAD, observations=tuple(items), coverage=f.READ)
-    return diagnose(known, life.settings, Subject(call_id=life.call_id, room=life.room))
-
-
-# Broken lives
-
-
-@pytest.mark.parametrize("sources", ["api", "both"])
-@pytest.mark.parametrize("fault", BROKEN)
-def test_a_broken_call_is_broken_at_the_right_step(fault: str, sources: str) -> None:
-    """Once its allowance has passed and until the room closes: watched from its beginning on, broken
-    there; at a glance, that or unknown, and never healthy where the glance alone shows the fault."""
-    api, rows = SOURCES[sources]
-    for seed in range(examples(2, thorough=3)):
-        pick = random.Random(f"{fault} {seed}")
-        case = BROKEN[fault](pick)
-        looks: list[float] = []
-        t = pick.uniform(0, 1)
-        while t < min(case.until, case.due + 30):
-            looks.append(t)
-            t += pick.uniform(1, 1.4)
-        for number, t in enumerate(looks):
-            glance = case.life.judged([t], api=api, rows=rows)
-            never_worse(case.codes, glance, told(case.life, [t], glance))
-            if t >= case.due:
-                assert glance.verdict is not Verdict.HEALTHY, told(case.life, [t], glance)
-            if number % 4 or t < case.due:
-                continue
-            watched = case.life.judged(looks[: number + 1], api=api, rows=rows)
-            why = told(case.life, looks[: number + 1], watched)
-            never_worse(case.codes, watched, why)
-            if case.codes == ("unknown",):
-                assert watched.verdict is Verdict.UNKNOWN, why
-                continue
-            assert watched.verdict is Verdict.BROKEN, why
-            assert watched.broken[0].code in case.codes, why
-            assert case.step in ("either", watched.broken[0].step), why
-
-
-@pytest.mark.parametrize("fault", BROKEN)
-def test_a_broken_call_never_has_another_exact_code_from_its_rows(fault: str) -> None:
-    for seed in range(examples(2, thorough=4)):
-        case = BROKEN[fault](random.Random(f"rows {fault} {seed}"))
-        for t in case.life.moments(10):
-            diagnosis = case.life.judged([t], api=False)
-            never_worse(case.codes, diagnosis, told(case.life, [t], diagnosis))
-
-
-def never_worse(codes: tuple[str, ...], diagnosis: Diagnosis, why: str) -> None:
-    """No exact code above possible, but the right ones."""
-    for item in diagnosis.broken:
-        right = item.code in codes or catalogue.get(item.code).broad
-        assert right or item.confidence is Confidence.POSSIBLE, why
-
-
-# One proven code never becomes another
-
-
-@pytest.mark.parametrize("life", [*BROKEN, *HEALTHY])
-def test_a_further_reading_never_swaps_one_proven_code_for_another(life: str) -> None:
-    """Whatever of a call's evidence is known, more of it at the same "now" refutes or keeps."""
-    for seed in range(examples(2, thorough=4)):
-        pick = random.Random(f"swap {life} {seed}")
-        if life in BROKEN:
-            case = BROKEN[life](pick)
-            call, due, end = case.life, case.due, case.until
-        else:
-            call, due, end = HEALTHY[life](pick), 16.0, 100.0
-        looks = pick.choice(
-            [sorted(pick.uniform(0, end) for _ in range(3)), [min(end, due + n) for n in (0, 1.5, 3.2)]]
-        )
-        everything = [item for t in looks for item in (*call.rows(t), *call.api(t))]
-        for _ in range(8):
-            share = pick.choice([0.3, 0.6, 0.9])
-            more = [item for item in everything if pick.random() < 0.5 + share / 2]
-            less = [item for item in more if pick.random() < share]
-            before, after = proven(judged(call, looks[-1], less)), proven(judged(call, looks[-1], more))
-            for leg in before.keys() & after.keys():
-                assert before[leg] == after[leg], told(call, looks, judged(call, looks[-1], more))
-
-
-def proven(diagnosis: Diagnosis) -> dict[Leg, str]:
-    return {item.leg: item.code for item in diagnosis.broken if item.confidence is Confidence.PROVEN}
-
 
 # Any evidence
 

@@ -1,12 +1,12 @@
 """What is observed of a life: which sources, at which moment, how much of each."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.evidence.observations import Coverage, Evidence, LogRow, Observation, Read
-from tests.diagnosis.factories import AHEAD, at
+from tests.diagnosis.factories import AHEAD, READ, at
 from tests.diagnosis.world.life import Life, Pick
 from tests.diagnosis.world.lines import Node
 from tests.diagnosis.world.logs import Given, read_log
@@ -74,6 +74,21 @@ def case_of(life: Life, number: int) -> Case:
     )
 
 
+def watched(life: Life, looks: Sequence[float], *, rows: bool) -> Case:
+    """Looked at again and again, as --wait does; the last look is now. With the rows, by one clock, or without."""
+    pick = random.Random(f"watched {life.seed}")
+    found = [item for t in looks for item in look(life, t, pick)]
+    found += _written(life, looks[-1], {}, named=True) if rows else []
+    return Case(
+        id=f"{life.seed} at {looks[-1]:.2f}",
+        life=life,
+        now=looks[-1],
+        evidence=Evidence(now=at(looks[-1]) + AHEAD, observations=tuple(found), coverage=READ),
+        subject=Subject(call_id=life.call_id, room=life.room),
+        told=(f"looks from {looks[0]:.2f} on", "rows" if rows else "no rows"),
+    )
+
+
 def _subject(life: Life, wanted: Iterable[str], pick: Pick) -> Subject:
     room_known = set(wanted) & {"api", "server", "worker", "sip", "webhooks"} and pick.random() < 0.95
     room_known = room_known or "rows" not in wanted
@@ -115,12 +130,14 @@ def _rows(life: Life, now: float, pick: Pick) -> tuple[list[Observation], str]:
     ahead = {"edge": 0.0, "agent": 0.0, "crm": 0.0}
     if pick.random() < 0.25:
         ahead = {"edge": pick.uniform(0, 3), "agent": pick.uniform(-4, 8), "crm": 0.0}
-    named = pick.random() < 0.5
-    there = sorted(
-        (row.at + ahead[row.source], row) for row in life.rows if row.at <= now
-    ) if life.rows else []  # fmt: skip
+    rows = _written(life, now, ahead, named=pick.random() < 0.5)
+    return rows, ", ".join(f"{name} {by:+.1f}" for name, by in ahead.items() if by)
+
+
+def _written(life: Life, now: float, ahead: Mapping[str, float], *, named: bool) -> list[Observation]:
+    there = sorted((row.at + ahead.get(row.source, 0.0), row) for row in life.rows if row.at <= now)
     read = Read(source="call_logs", at=at(now) + AHEAD, clock_at=at(now))
-    rows: list[Observation] = [
+    return [
         LogRow(
             read=read,
             call_id=life.call_id,
@@ -133,7 +150,6 @@ def _rows(life: Life, now: float, pick: Pick) -> tuple[list[Observation], str]:
         )
         for order, (when, row) in enumerate(there)
     ]
-    return rows, ", ".join(f"{name} {by:+.1f}" for name, by in ahead.items() if by)
 
 
 def _logs(life: Life, now: float, wanted: Iterable[str], pick: Pick) -> Iterable[Given]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,10 @@ def said(found: Found) -> list[Any]:
     return [structs.replace(line, number=0) for line in found.lines]
 
 
-@pytest.mark.parametrize("envelope", ENVELOPES)
-@pytest.mark.parametrize("wrap", [lambda entry: entry, of_google, lambda entry: {"message": json.dumps(entry)}])
+WRAPS = (lambda entry: entry, of_google, lambda entry: {"message": json.dumps(entry)})
+
+
+@pytest.mark.parametrize(("envelope", "wrap"), list(zip(ENVELOPES, cycle(WRAPS), strict=False)))
 def test_the_same_as_one_a_line(
     tmp_path: Path, envelope: Callable[[list[Any]], Any], wrap: Callable[[Any], Any]
 ) -> None:
