@@ -12,11 +12,10 @@ import typer
 
 from livekit_doctor.cli.exits import Exit
 from livekit_doctor.errors import OutputError, UserError
-from livekit_doctor.render.formats import ENDINGS, FormatName, load, of_file
+from livekit_doctor.render.formats import ENDINGS, Format, FormatName, load, of_file
 
 if TYPE_CHECKING:
     from livekit_doctor.cli.screen import Screen
-    from livekit_doctor.render.interface import Format
     from livekit_doctor.render.report import ErrorReport, Report
     from livekit_doctor.whole_file import WholeFile
 
@@ -116,28 +115,24 @@ class Outputs:
     def begin(self, report: "Report") -> None:
         """Prints on the console what is known of a report so far, for who waits for the rest. The text of the
         whole, which `write` is given, must begin with it."""
-        from livekit_doctor.render.interface import text_of
-
         if self._stdout is FormatName.CONSOLE:
-            self._begun = text_of(report, self._on_stdout)
+            self._begun = self._on_stdout(report)
             _print(self._begun, self._stdout)
             sys.stdout.flush()
 
     def write(self, report: "Report") -> int:
         """Writes all files, then prints; returns the exit status, that for wrong usage where a file could
         not be written. The answer is worth printing all the same."""
-        from livekit_doctor.render.interface import text_of
-
         status = report.exit_status
         for file, form in self._files:
             try:
-                file.write(text_of(report, form).encode(errors="backslashreplace"))
+                file.write(form(report).encode(errors="backslashreplace"))
             except UserError as error:
                 print(f"{error.code} {error.message}\n  fix: {error.fix}", file=sys.stderr)
                 status = Exit.USAGE
         if self._stdout is FormatName.CONSOLE and report.kind == "error":
             return status  # standard error has it
-        _print(text_of(report, self._on_stdout).removeprefix(self._begun), self._stdout)
+        _print(self._on_stdout(report).removeprefix(self._begun), self._stdout)
         if self._stdout is FormatName.GITHUB:
             _append_to_job_summary(report)
         return status
@@ -200,9 +195,7 @@ def _append_to_job_summary(report: "Report") -> None:
     name = os.environ.get("GITHUB_STEP_SUMMARY")
     if not name:
         return
-    from livekit_doctor.render.interface import text_of
-
-    told = (text_of(report, load(FormatName.MARKDOWN)) + "\n").encode(errors="backslashreplace")
+    told = (load(FormatName.MARKDOWN)(report) + "\n").encode(errors="backslashreplace")
     try:
         with open(name, "ab") as file:
             file.write(_fitting(told, SUMMARY - file.tell()))

@@ -13,9 +13,9 @@ from livekit_doctor.checks.judgement import one_line
 from livekit_doctor.cli.exits import Exit
 from livekit_doctor.cli.outputs import STDOUT, STREAMED, Destination, destinations, is_unicode
 from livekit_doctor.errors import UserError
+from livekit_doctor.evidence.reading import utc_now
 from livekit_doctor.operations.watch import WRITING
-from livekit_doctor.render.formats import FormatName, load
-from livekit_doctor.render.interface import Format, text_of
+from livekit_doctor.render.formats import Format, FormatName, load
 from livekit_doctor.render.report import ErrorReport, Report
 from livekit_doctor.whole_file import WholeFile
 
@@ -90,7 +90,7 @@ class ReportFiles:
     def _started(self, file: _File, report: Report) -> "asyncio.Future[str | None]":
         loop = asyncio.get_running_loop()
         try:
-            text = text_of(report, file.form)
+            text = file.form(report)
         except Exception as error:
             failed: asyncio.Future[str | None] = loop.create_future()
             failed.set_result(f"{file.name}: {one_line(error)}")
@@ -118,6 +118,6 @@ def write_error(forms: Sequence[FormatName], names: Sequence[str], report: Error
         chosen, form = (), next(iter(forms), FormatName.CONSOLE)
     asyncio.run(ReportFiles(chosen).write(replace(report, command="check"), ENDING))
     if form is FormatName.JSON:
-        from livekit_doctor.render.json.watch import JsonLines
+        from livekit_doctor.render.json.watch import JsonLines, ended
 
-        sys.stdout.write(JsonLines(ascii_only=not is_unicode()).error(report))
+        sys.stdout.write(JsonLines(ascii_only=not is_unicode()).line(ended(report, utc_now())))

@@ -5,12 +5,13 @@ from enum import StrEnum
 from functools import partial
 from io import StringIO
 from pathlib import PurePath
-from types import ModuleType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from livekit_doctor.render.interface import Format
     from livekit_doctor.render.report import Report
+
+Format = Callable[["Report"], str]
+"""Makes the whole text of a report. What that has is masked already, except what is to be typed."""
 
 
 class FormatName(StrEnum):
@@ -44,17 +45,7 @@ def of_file(name: str) -> FormatName | None:
     return ENDINGS.get(PurePath(name).suffix.lower())
 
 
-class _Quiet:
-    """A format that a person reads, of which only what is wrong and the answer are wanted."""
-
-    def __init__(self, form: ModuleType) -> None:
-        self._form = form
-
-    def __getattr__(self, kind: str) -> "Callable[[Report], str]":
-        return partial(getattr(self._form, kind), quiet=True)
-
-
-def load(name: FormatName, *, quiet: bool = False) -> "Format":
+def load(name: FormatName, *, quiet: bool = False) -> Format:
     """The format, for a file: without colours, and as wide as its lines are. `quiet`: what a person reads has only
     what is wrong and the answer; a document and a page to keep, JSON, JUnit, HTML and Prometheus, are always whole."""
     match name:
@@ -69,27 +60,25 @@ def load(name: FormatName, *, quiet: bool = False) -> "Format":
             return JsonFormat()
         case FormatName.JUNIT:
             from livekit_doctor.render import junit
-            from livekit_doctor.render.outlined import Outlined
 
-            return Outlined(junit.document)
+            return junit.render
         case FormatName.GITHUB:
             from livekit_doctor.render import github
 
-            return cast("Format", _Quiet(github)) if quiet else github
+            return partial(github.render, quiet=quiet)
         case FormatName.MARKDOWN:
             from livekit_doctor.render import markdown
 
-            return cast("Format", _Quiet(markdown)) if quiet else markdown
+            return partial(markdown.render, quiet=quiet)
         case FormatName.HTML:
             from livekit_doctor.render import html
 
-            return html
+            return html.render
         case FormatName.PROMETHEUS:
             from livekit_doctor.render import prometheus
 
-            return prometheus
+            return prometheus.render
         case FormatName.SARIF:
             from livekit_doctor.render import sarif
-            from livekit_doctor.render.outlined import Outlined
 
-            return Outlined(sarif.document)
+            return sarif.render

@@ -10,74 +10,19 @@ from io import StringIO
 from rich.console import Console
 
 from livekit_doctor.redact import printable
-from livekit_doctor.render import lint_outline, outline, triage_outline
 from livekit_doctor.render.console import ConsoleFormat
 from livekit_doctor.render.console.page import Detail
 from livekit_doctor.render.outline import Outline, Point
-from livekit_doctor.render.report import (
-    CheckReport,
-    CleanReport,
-    ErrorReport,
-    ExplainReport,
-    InitReport,
-    LintReport,
-    PlacedCallReport,
-    ProbeReport,
-    RecentReport,
-    TraceReport,
-    TriageReport,
-)
+from livekit_doctor.render.outlined import outline_of
+from livekit_doctor.render.report import Report
 
 _LEVELS = {"failed": "error", "errored": "error", "warned": "warning"}
 
 
-def check(report: CheckReport, *, quiet: bool = False) -> str:
-    return _log(_console(quiet).check(report), outline.of_check(report))
-
-
-def trace(report: TraceReport, *, quiet: bool = False) -> str:
-    return _log(_console(quiet).trace(report), outline.of_trace(report))
-
-
-def probe(report: ProbeReport, *, quiet: bool = False) -> str:
-    return _log(_console(quiet).probe(report), outline.of_probe(report))
-
-
-def test_call(report: PlacedCallReport, *, quiet: bool = False) -> str:  # noqa: PT028 (no test)
-    return _log(_console(quiet).test_call(report), outline.of_test_call(report))
-
-
-def clean(report: CleanReport, *, quiet: bool = False) -> str:
-    return _log(_console(quiet).clean(report), outline.of_clean(report))
-
-
-def recent(report: RecentReport, *, quiet: bool = False) -> str:
-    return _log(_console(quiet).recent(report), outline.of_recent(report))
-
-
-def init(report: InitReport, *, quiet: bool = False) -> str:
-    return _log(_console(quiet).init(report), outline.of_init(report))
-
-
-def explain(report: ExplainReport, *, quiet: bool = False) -> str:
-    return _log(_console(quiet).explain(report), outline.of_explain(report))
-
-
-def triage(report: TriageReport, *, quiet: bool = False) -> str:
-    return _log(_console(quiet).triage(report), triage_outline.of_triage(report))
-
-
-def lint(report: LintReport, *, quiet: bool = False) -> str:
-    return _log(_console(quiet).lint(report), lint_outline.of_lint(report))
-
-
-def error(report: ErrorReport, *, quiet: bool = False) -> str:
-    return _log("", outline.of_error(report))
-
-
-def _console(quiet: bool) -> ConsoleFormat:
+def render(report: Report, *, quiet: bool = False) -> str:
     console = Console(file=StringIO(), highlight=False, markup=False, emoji=False, no_color=True)
-    return ConsoleFormat(console, Detail.QUIET if quiet else Detail.NORMAL)
+    page = ConsoleFormat(console, Detail.QUIET if quiet else Detail.NORMAL)
+    return _log("" if report.kind == "error" else page(report), outline_of(report))
 
 
 def _log(page: str, report: Outline) -> str:

@@ -7,11 +7,14 @@ from collections.abc import Iterable
 from xml.etree import ElementTree as xml
 
 from livekit_doctor.redact import printable
-from livekit_doctor.render.outline import Outline, Point
+from livekit_doctor.render.outline import Point
+from livekit_doctor.render.outlined import outline_of
 from livekit_doctor.render.problems import Problem
+from livekit_doctor.render.report import Report
 
 
-def document(report: Outline) -> str:
+def render(of: Report) -> str:
+    report = outline_of(of)
     name = f"livekit-doctor {report.command}".strip()
     when = {"timestamp": f"{report.at:%Y-%m-%dT%H:%M:%S}"} if report.at else {}
     suite = xml.Element("testsuite", {"name": name, **_counts(report.points), **when})

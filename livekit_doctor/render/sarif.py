@@ -8,14 +8,16 @@ from urllib.parse import quote
 from livekit_doctor import __version__, catalogue
 from livekit_doctor.lint.facts import Place
 from livekit_doctor.redact import printable
-from livekit_doctor.render.outline import Outline, Point
+from livekit_doctor.render.outline import Point
+from livekit_doctor.render.outlined import outline_of
 from livekit_doctor.render.problems import Problem
+from livekit_doctor.render.report import Report
 
 _LEVELS = {"failed": "error", "errored": "error", "warned": "warning"}
 
 
-def document(report: Outline) -> str:
-    """The whole text."""
+def render(of: Report) -> str:
+    report = outline_of(of)
     results = [result for point in report.points for result in _results(point)]
     found = {str(result["ruleId"]) for result in results} & set(catalogue.codes())
     driver = {

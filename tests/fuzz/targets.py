@@ -42,7 +42,6 @@ from livekit_doctor.evidence.observations import (
     SipDispatchRuleList,
 )
 from livekit_doctor.render.formats import FormatName, load
-from livekit_doctor.render.interface import text_of
 from livekit_doctor.render.masking import mask_of, names_in
 from livekit_doctor.render.report import RecentReport, Report, TraceReport
 from livekit_doctor.settings import CallLogs, Settings
@@ -234,7 +233,7 @@ ONE_FORMAT = False
 def _print(report: Report) -> None:
     every = list(FormatName)
     for name in [every[zlib.crc32(repr(report).encode()) % len(every)]] if ONE_FORMAT else every:
-        text = text_of(report, load(name))
+        text = load(name)(report)
         if name is FormatName.JSON:
             json.loads(text)
         elif name is FormatName.JUNIT:

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 from livekit_doctor.evidence.scratch_rooms import FoundRoom
 from livekit_doctor.render.formats import FormatName, load
-from livekit_doctor.render.interface import text_of
 from livekit_doctor.render.report import CleanReport
 
 AT = datetime(2031, 2, 3, 4, 5, 6, tzinfo=UTC)
@@ -35,12 +34,12 @@ REPORTS: dict[str, Callable[[], CleanReport]] = {
 
 def test_console() -> None:
     form = load(FormatName.CONSOLE)
-    assert text_of(report(), form) == f"{SERVER}\n\nok: no scratch room is left over\n"
-    told = text_of(REPORTS["not removed"](), form)
+    assert form(report()) == f"{SERVER}\n\nok: no scratch room is left over\n"
+    told = form(REPORTS["not removed"]())
     assert f"ok  {OLD.room}  removed, 300 s old, 1 inside\n" in told
     assert f"XX  {STUBBORN.room}  not removed, 180 s old: DeleteRoom was not answered" in told
     assert told.endswith("not ok: scratch rooms: 1 removed, 1 not removed, 1 not there\n")
-    assert "without --dry-run, removes them" in text_of(REPORTS["dry run"](), form)
+    assert "without --dry-run, removes them" in form(REPORTS["dry run"]())
 
 
 def test_exit_statuses() -> None:
@@ -49,7 +48,7 @@ def test_exit_statuses() -> None:
 
 
 def test_prometheus_counts_rooms_and_names_none() -> None:
-    text = text_of(REPORTS["not removed"](), load(FormatName.PROMETHEUS))
+    text = load(FormatName.PROMETHEUS)(REPORTS["not removed"]())
     assert 'livekit_doctor_scratch_rooms{outcome="removed"} 1.0' in text
     assert 'livekit_doctor_left_behind{command="clean"} 1.0' in text
     assert "livekit-doctor-" not in text

@@ -49,11 +49,11 @@ def test_colours(snapshot: SnapshotAssertion) -> None:
 
 @pytest.mark.parametrize("word", PAGES)
 def test_markdown(word: str, snapshot: SnapshotAssertion) -> None:
-    assert markdown.explain(report([word])) == snapshot
+    assert markdown.render(report([word])) == snapshot
 
 
 def test_json(snapshot: SnapshotAssertion) -> None:
-    document = JsonFormat().explain(report(PAGES, ["LKD401"]))
+    document = JsonFormat()(report(PAGES, ["LKD401"]))
     assert json.loads(document) == snapshot(extension_class=JSONSnapshotExtension)
 
 
@@ -88,7 +88,7 @@ def test_markdown_has_all_the_words_of_the_page(word: str) -> None:
 @each("word", EVERYTHING)
 def test_junit_has_all_the_words_of_the_page_and_nothing_fails(word: str) -> None:
     page = explained(look_up(word))
-    (case,) = cases(junit.explain(report([word])))
+    (case,) = cases(junit(report([word])))
     assert (case.name, case.result) == (f"{page.label} {page.name}", [])
     assert case.system_out.splitlines() == [page.title, *lines_of(page)]
     text = "\n".join(lines_of(page))
@@ -98,12 +98,12 @@ def test_junit_has_all_the_words_of_the_page_and_nothing_fails(word: str) -> Non
 
 
 def test_junit_of_the_list_has_a_case_a_code() -> None:
-    found = cases(junit.explain(report([], catalogue.codes())))
+    found = cases(junit(report([], catalogue.codes())))
     assert [case.name.split()[0] for case in found] == list(catalogue.codes())
 
 
 def test_github_has_the_consoles_text_and_no_annotation() -> None:
     console = terminal(80)
     explain_console.render(report(PAGES), console)
-    assert printed(console).rstrip() in github.explain(report(PAGES))
-    assert obeyed(github.explain(report(PAGES))) == []
+    assert printed(console).rstrip() in github.render(report(PAGES))
+    assert obeyed(github.render(report(PAGES))) == []

@@ -7,11 +7,11 @@ from syrupy.assertion import SnapshotAssertion
 
 from livekit_doctor.redact import printable
 from livekit_doctor.render import github
-from livekit_doctor.render.interface import Format, text_of
+from livekit_doctor.render.formats import Format
 from tests.each import each
 from tests.render.every_report import HOSTILE, every_report, hostile_reports
 
-FORM: Format = github
+FORM: Format = github.render
 COMMAND = re.compile(r"^\s*::(?P<name>[\w-]+)(?: (?P<properties>[^:]*))?::(?P<data>.*)$")
 
 
@@ -45,13 +45,13 @@ def unescaped(text: str, *further: str) -> str:
 @each("name", every_report())
 def test_an_annotation_for_each_failure(name: str) -> None:
     report = every_report()[name]
-    levels = [level for level, _, _ in obeyed(text_of(report, FORM))]
+    levels = [level for level, _, _ in obeyed(FORM(report))]
     assert set(levels) <= {"error", "warning"}
     assert ("error" in levels) == (report.exit_status != 0)
 
 
 def test_an_annotation_has_code_evidence_and_fix() -> None:
-    found = obeyed(text_of(every_report()["check"], FORM))
+    found = obeyed(FORM(every_report()["check"]))
     level, properties, message = found[0]
     assert (level, properties["title"]) == (
         "error",
@@ -63,7 +63,7 @@ def test_an_annotation_has_code_evidence_and_fix() -> None:
 
 @each("name", hostile_reports())
 def test_no_command_in_what_was_read_is_obeyed(name: str) -> None:
-    text = text_of(hostile_reports()[name], FORM)
+    text = FORM(hostile_reports()[name])
     assert printable(HOSTILE) in text
     assert {level for level, _, _ in obeyed(text)} <= {"error", "warning"}
     assert not any(properties.get("title") == "x" for _, properties, _ in obeyed(text))
@@ -71,4 +71,4 @@ def test_no_command_in_what_was_read_is_obeyed(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["check", "trace both legs", "init", "init unchecked", "error"])
 def test_as_a_whole(name: str, snapshot: SnapshotAssertion) -> None:
-    assert re.sub(r"\b[0-9a-f]{32}\b", "WORD", text_of(every_report()[name], FORM)) == snapshot
+    assert re.sub(r"\b[0-9a-f]{32}\b", "WORD", FORM(every_report()[name])) == snapshot

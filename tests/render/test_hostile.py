@@ -15,7 +15,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from livekit_doctor.catalogue import Entry
 from livekit_doctor.catalogue.lookup import Topic
 from livekit_doctor.render.formats import FormatName, load
-from livekit_doctor.render.interface import text_of
 from livekit_doctor.render.report import ExplainReport, Report
 from tests.documents import validated
 from tests.each import each
@@ -135,4 +134,4 @@ def test_every_format_is_tried() -> None:
 @each("name", every_report())
 def test_whatever_stands_in_a_report_it_is_text(name: str, form: FormatName) -> None:
     if name in hostile():
-        HOLDS[form](text_of(hostile()[name], load(form)))
+        HOLDS[form](load(form)(hostile()[name]))

@@ -9,8 +9,7 @@ import xmlschema
 from junitparser import Error, Failure, JUnitXml, Skipped
 from syrupy.assertion import SnapshotAssertion
 
-from livekit_doctor.render.formats import FormatName, load
-from livekit_doctor.render.interface import Format, text_of
+from livekit_doctor.render.formats import Format, FormatName, load
 from tests.each import each
 from tests.render import junit_xsd
 from tests.render.every_report import every_report, hostile_reports
@@ -29,12 +28,12 @@ def cases(text: str) -> list[Any]:
 
 @each("name", every_report())
 def test_it_is_valid(name: str) -> None:
-    schema().validate(text_of(every_report()[name], FORM))
+    schema().validate(FORM(every_report()[name]))
 
 
 @each("name", hostile_reports())
 def test_whatever_was_read_it_is_valid(name: str) -> None:
-    text = text_of(hostile_reports()[name], FORM)
+    text = FORM(hostile_reports()[name])
     schema().validate(text)
     assert "<script>" not in text
 
@@ -48,7 +47,7 @@ def test_the_schema_refuses_what_is_none() -> None:
 def test_it_fails_exactly_when_the_exit_status_does(name: str) -> None:
     """What decides a build is the exit status for one CI and the failures in this file for another."""
     report = every_report()[name]
-    text = text_of(report, FORM)
+    text = FORM(report)
     bad = [one for case in cases(text) for one in case.result if isinstance(one, Failure | Error)]
     assert bool(bad) == (report.exit_status != 0)
     document = JUnitXml.fromstring(text.encode())
@@ -57,7 +56,7 @@ def test_it_fails_exactly_when_the_exit_status_does(name: str) -> None:
 
 
 def test_each_check_is_a_case_with_its_time_and_what_to_type() -> None:
-    found = {case.name: case for case in cases(text_of(every_report()["check"], FORM))}
+    found = {case.name: case for case in cases(FORM(every_report()["check"]))}
     assert list(found) == [
         "configuration.file",
         "connection.reachable",
@@ -79,13 +78,13 @@ def test_each_check_is_a_case_with_its_time_and_what_to_type() -> None:
 
 
 def test_with_strict_a_warning_is_a_failure() -> None:
-    found = {case.name: case for case in cases(text_of(every_report()["check strict"], FORM))}
+    found = {case.name: case for case in cases(FORM(every_report()["check strict"]))}
     assert isinstance(found["call_logs.readable"].result[0], Failure)
 
 
 @pytest.mark.parametrize("name", ["check", "trace both legs", "probe dropped", "init", "init unchecked", "error"])
 def test_as_a_whole(name: str, snapshot: SnapshotAssertion) -> None:
-    assert text_of(every_report()[name], FORM) == snapshot
+    assert FORM(every_report()[name]) == snapshot
 
 
 def test_the_schema_is_in_the_cache_and_nowhere_in_the_project() -> None:

@@ -83,7 +83,7 @@ def test_exit_statuses() -> None:
 
 
 def test_github_annotates_the_lines() -> None:
-    told = github.lint(REPORTS["found"]()).splitlines()
+    told = github.render(REPORTS["found"]()).splitlines()
     annotations = [line for line in told if line.startswith(("::error", "::warning"))]
     assert annotations[0].startswith(
         "::error file=src/agent.py,line=18,col=93,title=LKD401 agent-not-dispatched (likely)"
@@ -97,15 +97,14 @@ def sarif_errors(text: str) -> list[str]:
 
 
 def test_sarif_keeps_to_its_schema() -> None:
-    from livekit_doctor.render.interface import text_of
     from tests.render.every_report import every_report
 
     for name, one in every_report().items():
-        assert not sarif_errors(text_of(one, sarif)), name
+        assert not sarif_errors(sarif(one)), name
 
 
 def test_sarif_has_the_places() -> None:
-    (run,) = json.loads(sarif.lint(REPORTS["found"]()))["runs"]
+    (run,) = json.loads(sarif(REPORTS["found"]()))["runs"]
     first, second = run["results"]
     assert (first["ruleId"], first["level"], second["level"]) == ("LKD401", "error", "warning")
     physical = first["locations"][0]["physicalLocation"]
@@ -118,5 +117,5 @@ def test_sarif_has_the_places() -> None:
 
 
 def test_junit_fails_where_the_exit_status_is_not_0() -> None:
-    assert "<failure" in junit.lint(REPORTS["found"]())
-    assert "<failure" not in junit.lint(REPORTS["nothing found"]())
+    assert "<failure" in junit(REPORTS["found"]())
+    assert "<failure" not in junit(REPORTS["nothing found"]())

@@ -13,14 +13,14 @@ from syrupy.assertion import SnapshotAssertion
 
 from livekit_doctor.redact import printable
 from livekit_doctor.render import markdown
-from livekit_doctor.render.interface import Format, text_of
+from livekit_doctor.render.formats import Format
 from livekit_doctor.render.markdown import escape
 from livekit_doctor.render.report import ExplainReport
 from tests.each import each
 from tests.render.every_report import HOSTILE, every_report, hostile_reports
 from tests.thorough import examples
 
-FORM: Format = markdown
+FORM: Format = markdown.render
 ALLOWED = {
     "h3",
     "p",
@@ -74,7 +74,7 @@ class Page(HTMLParser):
 @each("name", every_report())
 def test_a_page_has_the_answer_first_and_no_surprise(name: str, html: Callable[[str], str]) -> None:
     report = every_report()[name]
-    text = text_of(report, FORM)
+    text = FORM(report)
     page = Page(text, html)
     if isinstance(report, ExplainReport):
         assert text.startswith(("# ", "| code |"))
@@ -89,7 +89,7 @@ def test_a_page_has_the_answer_first_and_no_surprise(name: str, html: Callable[[
 @each("html", PARSERS)
 @each("name", hostile_reports())
 def test_what_was_read_stays_text(name: str, html: Callable[[str], str]) -> None:
-    page = Page(text_of(hostile_reports()[name], FORM), html)
+    page = Page(FORM(hostile_reports()[name]), html)
     assert page.tags <= ALLOWED, page.tags - ALLOWED
     assert printable(HOSTILE) in page.text
 
@@ -151,7 +151,7 @@ def test_whatever_was_read_reads_as_it_was(text: str, html: Callable[[str], str]
 
 @pytest.mark.parametrize("html", PARSERS)
 def test_code_to_type_is_whole(html: Callable[[str], str]) -> None:
-    page = html(text_of(every_report()["trace broken"], FORM))
+    page = html(FORM(every_report()["trace broken"]))
     assert re.search(
         r"<pre><code>lk dispatch create --room \S+ --agent-name (?:'|&#39;)Front Desk 7(?:'|&#39;)\n</code></pre>", page
     ), page
@@ -180,4 +180,4 @@ def test_code_with_fences_and_addresses_in_it_stays_as_it_is(html: Callable[[str
     ],
 )
 def test_as_a_whole(name: str, snapshot: SnapshotAssertion) -> None:
-    assert text_of(every_report()[name], FORM) == snapshot
+    assert FORM(every_report()[name]) == snapshot

@@ -6,7 +6,6 @@ import shlex
 import pytest
 
 from livekit_doctor.cli.app import built
-from livekit_doctor.render.interface import text_of
 from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.report import ErrorReport
 from tests.each import each
@@ -14,7 +13,7 @@ from tests.render.every_report import every_report
 
 
 def next_of(name: str) -> dict[str, str] | None:
-    found: dict[str, str] | None = json.loads(text_of(every_report()[name], JsonFormat())).get("next")
+    found: dict[str, str] | None = json.loads(JsonFormat()(every_report()[name])).get("next")
     return found
 
 
@@ -31,7 +30,7 @@ def test_it_is_a_command_of_the_tool_with_options_that_there_are(name: str) -> N
 
 def test_what_is_wrong_has_one_and_what_is_well_has_none() -> None:
     reports = every_report()
-    documents = {name: json.loads(text_of(report, JsonFormat())) for name, report in reports.items()}
+    documents = {name: json.loads(JsonFormat()(report)) for name, report in reports.items()}
     for name, document in documents.items():
         if document.get("verdict") == "broken" or (document.get("checks") and document["exit_status"] == 1):
             assert document["next"], name
@@ -50,5 +49,5 @@ def test_what_is_wrong_has_one_and_what_is_well_has_none() -> None:
     ],
 )
 def test_that_of_an_error_is_in_its_fix(fix: str, command: str | None) -> None:
-    document = json.loads(text_of(ErrorReport("check", "LKD001", "wrong", fix, 2), JsonFormat()))
+    document = json.loads(JsonFormat()(ErrorReport("check", "LKD001", "wrong", fix, 2)))
     assert (document["next"] or {}).get("command") == command

@@ -17,7 +17,6 @@ from livekit_doctor.redact import printable
 from livekit_doctor.render.console import page as console_page
 from livekit_doctor.render.console.page import WARNING, Output, Page
 from livekit_doctor.render.formats import FormatName, load
-from livekit_doctor.render.interface import text_of
 from tests.render.reports import because, check_report, checked, finding, printed, terminal
 
 FIX = """\
@@ -192,7 +191,7 @@ def test_the_same_fault_of_many_calls_has_its_fix_once() -> None:
         for room in ("outbound-1", "outbound-2", "outbound-3")
     ]
     report = check_report(checked("room_presence.live", "failed", calls[0].because[0].text, *calls))
-    text = text_of(report, load(FormatName.CONSOLE))
+    text = load(FormatName.CONSOLE)(report)
     assert text.count("from livekit.api import") == 2, "two ways to dispatch, once each"
     assert text.count("as for the first call with LKD401") == 2
     for room in ("outbound-1", "outbound-2", "outbound-3"):

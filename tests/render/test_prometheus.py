@@ -17,7 +17,7 @@ from syrupy.assertion import SnapshotAssertion
 from livekit_doctor import __version__, catalogue
 from livekit_doctor.catalogue.lookup import look_up
 from livekit_doctor.evidence.observations import Coverage
-from livekit_doctor.render import prometheus
+from livekit_doctor.render.prometheus import render
 from livekit_doctor.render.report import ErrorReport, ExplainReport
 from tests.each import each
 from tests.render import test_probe as probes
@@ -59,16 +59,14 @@ FREE = {"agent_name", "call_id", "name", "room", "server", "title", "version"}
 EVERY_CODE = ExplainReport(listed=tuple(map(catalogue.get, catalogue.codes())))
 
 EXPOSITIONS: dict[str, Callable[[], str]] = {
-    "check": lambda: prometheus.check(check_report(), NOW),
-    **{f"trace {name}": lambda made=made: prometheus.trace(trace_report(made()), NOW) for name, made in TRACES.items()},  # type: ignore[misc]
-    **{f"probe {name}": lambda made=made: prometheus.probe(made(), NOW) for name, made in probes.REPORTS.items()},  # type: ignore[misc]
-    "test-call refused": lambda: prometheus.test_call(placed_call("rejected-486-wait"), NOW),
-    "test-call answered": lambda: prometheus.test_call(placed_call("answered-wait"), NOW),
-    "init": lambda: prometheus.init(init_report(), NOW),
-    "explain": lambda: prometheus.explain(ExplainReport((look_up("LKD402"), look_up("486"))), NOW),
-    "error": lambda: prometheus.error(
-        ErrorReport("check", "LKD001", "checks.yaml:3: unknown key", "correct it", 2), NOW
-    ),
+    "check": lambda: render(check_report(), NOW),
+    **{f"trace {name}": lambda made=made: render(trace_report(made()), NOW) for name, made in TRACES.items()},  # type: ignore[misc]
+    **{f"probe {name}": lambda made=made: render(made(), NOW) for name, made in probes.REPORTS.items()},  # type: ignore[misc]
+    "test-call refused": lambda: render(placed_call("rejected-486-wait"), NOW),
+    "test-call answered": lambda: render(placed_call("answered-wait"), NOW),
+    "init": lambda: render(init_report(), NOW),
+    "explain": lambda: render(ExplainReport((look_up("LKD402"), look_up("486"))), NOW),
+    "error": lambda: render(ErrorReport("check", "LKD001", "checks.yaml:3: unknown key", "correct it", 2), NOW),
 }
 
 
@@ -137,7 +135,7 @@ def test_a_state_set_has_one_state(name: str) -> None:
 
 
 def test_check() -> None:
-    text = prometheus.check(check_report(), NOW)
+    text = render(check_report(), NOW)
     trunk = {"check": "sip_trunks.outbound", "category": "sip_trunks"}
     assert value(text, "check_status", **trunk, status="failed") == 1
     assert value(text, "check_status", **trunk, status="passed") == 0
@@ -152,7 +150,7 @@ def test_check() -> None:
 
 
 def test_trace() -> None:
-    text = prometheus.trace(trace_report(broken()), NOW)
+    text = render(trace_report(broken()), NOW)
     assert value(text, "call_verdict", command="trace", verdict="broken") == 1
     assert value(text, "call_verdict", command="trace", verdict="healthy") == 0
     step = {"command": "trace", "leg": "agent", "step": "agent_dispatched"}
@@ -164,12 +162,12 @@ def test_trace() -> None:
 
 
 def test_of_two_breaks_one_is_primary() -> None:
-    samples = parsed(prometheus.trace(trace_report(both_legs()), NOW))["call_broken"].samples
+    samples = parsed(render(trace_report(both_legs()), NOW))["call_broken"].samples
     assert [(s.labels["code"], s.labels["primary"]) for s in samples] == [("LKD401", "true"), ("LKD205", "false")]
 
 
 def test_probe_of_dispatches() -> None:
-    text = prometheus.probe(probes.dropped(), NOW)
+    text = render(probes.dropped(), NOW)
     joined = probes.dropped().judged
     assert value(text, "probe_dispatches", outcome="joined") == 20
     assert value(text, "probe_dispatches", outcome="undecided") == 1
@@ -187,51 +185,49 @@ def test_probe_of_dispatches() -> None:
 
 
 def test_what_was_not_measured_is_not_there() -> None:
-    text = prometheus.probe(probes.down(), NOW)
+    text = render(probes.down(), NOW)
     assert not {"probe_join_ratio", "probe_join_quantiles_seconds"} & parsed(text).keys()
     assert value(text, "probe_join_seconds_count") == 0
 
 
 def test_test_call() -> None:
-    text = prometheus.test_call(placed_call("rejected-486-wait"), NOW)
+    text = render(placed_call("rejected-486-wait"), NOW)
     assert value(text, "test_call_sip_status") == 486
     assert value(text, "test_call_http_status") == 429
     assert value(text, "call_verdict", command="test-call", verdict="broken") == 1
-    assert value(prometheus.test_call(placed_call("answered-wait"), NOW), "test_call_sip_status") is None
+    assert value(render(placed_call("answered-wait"), NOW), "test_call_sip_status") is None
 
 
 def test_init_has_the_checks() -> None:
     report = init_report()
     checked = check_report()
-    text = prometheus.init(replace(report, check=checked), NOW)
-    families = parsed(prometheus.check(checked, NOW))
+    text = render(replace(report, check=checked), NOW)
+    families = parsed(render(checked, NOW))
     assert {name for name in parsed(text) if name.startswith("check_")} == {
         n for n in families if n.startswith("check_")
     }
     assert value(text, "exit_status", command="init") == 1
-    alone = parsed(prometheus.init(report, NOW))
+    alone = parsed(render(report, NOW))
     assert not [name for name in alone if name.startswith("check_")]
-    assert value(prometheus.init(report, NOW), "success", command="init") == 1
+    assert value(render(report, NOW), "success", command="init") == 1
 
 
 def test_explain() -> None:
     """A series a code, to join with those that have a code as a label."""
-    text = prometheus.explain(EVERY_CODE, NOW)
+    text = render(EVERY_CODE, NOW)
     codes = parsed(text)["code_info"].samples
     assert [sample.labels["code"] for sample in codes] == list(catalogue.codes())
     assert {sample.value for sample in codes} == {1}
     (one,) = (sample.labels for sample in codes if sample.labels["code"] == "LKD402")
     assert (one["name"], one["step"], one["severity"]) == ("no-worker-took-job", "job_assigned", "error")
-    told = parsed(prometheus.explain(ExplainReport((look_up("486"),)), NOW))
+    told = parsed(render(ExplainReport((look_up("486"),)), NOW))
     assert "code_info" not in told
     (status,) = told["sip_status_info"].samples
     assert status.labels == {"sip_status": "486", "name": "Busy Here", "code": "LKD204"}
 
 
 def test_error() -> None:
-    text = prometheus.error(
-        ErrorReport("trace", "LKD004", "rejected: api_secret=hunter2hunter2", "set it\nthen again", 2), NOW
-    )
+    text = render(ErrorReport("trace", "LKD004", "rejected: api_secret=hunter2hunter2", "set it\nthen again", 2), NOW)
     assert text.splitlines()[:3] == ["# error: rejected: api_secret=***", "# fix: set it", "# fix: then again"]
     assert value(text, "up", command="trace") == 0
     assert value(text, "success", command="trace") == 0
@@ -240,13 +236,13 @@ def test_error() -> None:
 
 
 def test_an_error_without_a_code() -> None:
-    text = prometheus.error(ErrorReport("check", None, "interrupted", "", 130), NOW)
+    text = render(ErrorReport("check", None, "interrupted", "", 130), NOW)
     assert value(text, "error", command="check", code="none") == 1
     assert value(text, "exit_status", command="check") == 130
 
 
 def test_no_phone_number_and_no_message_gets_in() -> None:
-    for text in (prometheus.check(check_report()), prometheus.test_call(placed_call("rejected-486-wait"))):
+    for text in (render(check_report()), render(placed_call("rejected-486-wait"))):
         assert CALLEE not in text
         assert "Busy" not in text
 
@@ -255,7 +251,7 @@ def test_sources_with_names_of_files_are_only_counted() -> None:
     """A series a file would be without bound."""
     coverage = tuple(Coverage(source=f"worker_log {number}.log", status="read") for number in range(50))
     report = trace_report(structs.replace(broken(), coverage=coverage))
-    text = prometheus.trace(report, NOW)
+    text = render(report, NOW)
     assert value(text, "call_sources", command="trace", status="read") == 50
     assert ".log" not in text
 
@@ -271,19 +267,19 @@ HOSTILE = st.text(
 @given(call_id=HOSTILE, message=HOSTILE)
 def test_hostile_text_stays_in_its_label(call_id: str, message: str) -> None:
     verdict = broken().verdict
-    text = prometheus.trace(trace_report(diagnosis(verdict, broken().steps, call_id=call_id)), NOW)
-    expected = prometheus.trace(trace_report(diagnosis(verdict, broken().steps)), NOW)
+    text = render(trace_report(diagnosis(verdict, broken().steps, call_id=call_id)), NOW)
+    expected = render(trace_report(diagnosis(verdict, broken().steps)), NOW)
     assert [family.name for family in parsed(text).values()] == [family.name for family in parsed(expected).values()]
     assert len(series(parsed(text).values())) == len(series(parsed(expected).values()))
     (info,) = parsed(text)["call_info"].samples
     assert info.labels["call_id"].isprintable()
 
-    failed = parsed(prometheus.error(ErrorReport("check", "LKD001", message, message, 2), NOW))
+    failed = parsed(render(ErrorReport("check", "LKD001", message, message, 2), NOW))
     assert failed.keys() == parsed(EXPOSITIONS["error"]()).keys()
 
 
 def test_hostile_ids_of_checks() -> None:
     """They are ours, but a result's text is escaped wherever it stands."""
     hostile = checked('a"\\.b{c="d"}', "passed", 'x"\n# HELP y z')
-    (sample, *_) = parsed(prometheus.check(check_report(hostile), NOW))["check_status"].samples
+    (sample, *_) = parsed(render(check_report(hostile), NOW))["check_status"].samples
     assert sample.labels["check"] == 'a"\\.b{c="d"}'

@@ -9,7 +9,7 @@ from jsonschema_rs import ValidationError, meta
 
 from livekit_doctor import catalogue
 from livekit_doctor.catalogue.lookup import look_up
-from livekit_doctor.render.interface import Format, text_of
+from livekit_doctor.render.formats import Format
 from livekit_doctor.render.json import JsonFormat, schemas
 from livekit_doctor.render.json.schemas import schema_of
 from livekit_doctor.render.report import ErrorReport, ExplainReport
@@ -30,18 +30,18 @@ def test_each_is_a_schema_that_names_itself(name: str) -> None:
 
 @each("name", every_report())
 def test_each_report_keeps_to_its_schema(name: str) -> None:
-    validated(text_of(every_report()[name], FORM))
+    validated(FORM(every_report()[name]))
 
 
 @each("name", hostile_reports())
 def test_hostile_text_changes_no_document(name: str) -> None:
-    validated(text_of(hostile_reports()[name], FORM))
+    validated(FORM(hostile_reports()[name]))
 
 
 def test_every_page_that_can_be_explained() -> None:
     codes, statuses = catalogue.codes(), [f"sip-{number}" for number in range(300, 700)]
     topics = tuple(look_up(word) for word in (*codes, *statuses))
-    validated(text_of(ExplainReport(topics, tuple(map(catalogue.get, codes))), FORM))
+    validated(FORM(ExplainReport(topics, tuple(map(catalogue.get, codes)))))
 
 
 OWN = ("check", "trace", "probe", "test-call", "explain", "init", "triage", "lint", "clean")
@@ -49,7 +49,7 @@ OWN = ("check", "trace", "probe", "test-call", "explain", "init", "triage", "lin
 
 @pytest.mark.parametrize("command", [*OWN, "watch", "chekc", ""])
 def test_an_error_has_the_document_of_its_command(command: str) -> None:
-    document = validated(text_of(ErrorReport(command, "LKD001", "wrong", "right", 2), FORM))
+    document = validated(FORM(ErrorReport(command, "LKD001", "wrong", "right", 2)))
     named = command if command in OWN else "check"
     assert document["schema"] == f"livekit-doctor/{named}/v1"
 
@@ -64,7 +64,7 @@ def test_a_document_inside_of_another_is_the_one_that_is_published(outer: str, a
 
 
 def test_a_document_with_another_key_or_without_one_is_refused() -> None:
-    document = json.loads(text_of(every_report()["check"], FORM))
+    document = json.loads(FORM(every_report()["check"]))
     more, less = deepcopy(document), deepcopy(document)
     more["checks"][0]["new"] = 1
     del less["checks"][0]["id"]

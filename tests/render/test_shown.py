@@ -18,7 +18,6 @@ from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import OutboundTrunk, RecentCall, SipCallResult
 from livekit_doctor.lint.result import Linted
 from livekit_doctor.render.formats import FormatName, load
-from livekit_doctor.render.interface import text_of
 from livekit_doctor.render.masking import Mask
 from livekit_doctor.render.report import (
     CheckReport,
@@ -124,7 +123,7 @@ def with_everywhere(report: Report, add: str, mask: Mask) -> Report:
 @each("form", FormatName)
 @each("name", REPORTS)
 def test_no_number_is_in_any_format_wherever_it_was(name: str, form: FormatName) -> None:
-    told = text_of(with_everywhere(REPORTS[name], f"called {NUMBER},", Mask()), load(form))
+    told = load(form)(with_everywhere(REPORTS[name], f"called {NUMBER},", Mask()))
     assert NUMBER not in told
     assert "15555550142" not in told
 
@@ -132,7 +131,7 @@ def test_no_number_is_in_any_format_wherever_it_was(name: str, form: FormatName)
 @pytest.mark.parametrize("name", ["trace broken", "check", "test-call answered", "recent"])
 def test_it_is_where_it_was_asked_for(name: str) -> None:
     """The test above would pass where nothing is shown at all."""
-    told = text_of(with_everywhere(REPORTS[name], f"called {NUMBER},", Mask(show=True)), load(FormatName.JSON))
+    told = load(FormatName.JSON)(with_everywhere(REPORTS[name], f"called {NUMBER},", Mask(show=True)))
     assert told.count(NUMBER) > 5 or name == "recent"
     assert NUMBER in told
 
@@ -187,7 +186,7 @@ def _with_number(value: Any) -> Iterator[tuple[str, str]]:
 def test_a_text_without_end_is_cut(name: str) -> None:
     report = with_everywhere(REPORTS[name], "x" * 20_000, Mask())
     for form in FormatName:
-        told = text_of(report, load(form))
+        told = load(form)(report)
         assert "x" * 4200 not in told
         assert "x" * 100 not in told or "more characters)" in told
 
@@ -205,7 +204,7 @@ def test_how_a_text_is_cut() -> None:
 def test_a_secret_in_a_name_is_shown_only_where_it_is_typed(secret: str) -> None:
     """A room can be called anything."""
     name = secret.split("=")[-1]
-    told = [text_of(with_everywhere(REPORTS["check"], secret, Mask()), load(form)) for form in FormatName]
+    told = [load(form)(with_everywhere(REPORTS["check"], secret, Mask())) for form in FormatName]
     assert not any(name in one for one in told)
     item = structs.replace(NOT_DISPATCHED, values={"agent_name": secret})
     report = trace_report(structs.replace(broken_call(), broken=(item,)))

@@ -20,7 +20,6 @@ from livekit_doctor.render.console import check as check_console
 from livekit_doctor.render.console import trace as trace_console
 from livekit_doctor.render.console.page import Page
 from livekit_doctor.render.explained import explained
-from livekit_doctor.render.interface import text_of
 from livekit_doctor.render.json import check as check_json
 from livekit_doctor.render.json import trace as trace_json
 from tests.render.every_report import every_report
@@ -42,7 +41,7 @@ def test_trace(name: str, width: int, snapshot: SnapshotAssertion) -> None:
 
 @pytest.mark.parametrize("name", ["recent", "recent judged", "recent empty", "recent live", "recent no room"])
 def test_recent(name: str, snapshot: SnapshotAssertion) -> None:
-    assert text_of(every_report()[name], ConsoleFormat(terminal(80))) == snapshot
+    assert ConsoleFormat(terminal(80))(every_report()[name]) == snapshot
 
 
 @pytest.mark.parametrize("width", [80, 120])

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from livekit_doctor.catalogue import Entry
 from livekit_doctor.redact import printable
-from livekit_doctor.render.console.page import WARNING
+from livekit_doctor.render.console.page import WARNING, Detail
 from livekit_doctor.render.explained import Explained, Item, explained
 from livekit_doctor.render.report import ExplainReport
 
@@ -15,7 +15,7 @@ WIDEST = 100
 """Text of a page is not wider than this: long lines read badly."""
 
 
-def render(report: ExplainReport, console: Console) -> None:
+def render(report: ExplainReport, console: Console, _: Detail = Detail.NORMAL) -> None:
     """Prints the pages, an empty line between two, or the list. Pages wrap where they are piped, too:
     COLUMNS or 80."""
     for number, topic in enumerate(report.topics):

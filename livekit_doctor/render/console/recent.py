@@ -6,13 +6,13 @@ from rich.console import Console
 
 from livekit_doctor.flow import Verdict
 from livekit_doctor.redact import printable
-from livekit_doctor.render.console.page import Page
+from livekit_doctor.render.console.page import Detail, Page
 from livekit_doctor.render.next_step import after_recent, triage_of_recent
 from livekit_doctor.render.report import LiveRooms, RecentReport
 from livekit_doctor.render.words import NO_CALL_LOGS, TRACE_ROOM, by_its_rows
 
 
-def render(report: RecentReport, console: Console) -> None:
+def render(report: RecentReport, console: Console, _: Detail = Detail.NORMAL) -> None:
     """Prints the list. A call id and a room's name are to be typed, and not masked."""
     page = Page(console)
     if report.live is not None:

@@ -1,5 +1,8 @@
 """One self-contained page a report: no network, both themes, keyboard, screen reader and paper."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from livekit_doctor.render.html import (
     check_page,
     clean_page,
@@ -14,71 +17,22 @@ from livekit_doctor.render.html import (
     triage_page,
 )
 from livekit_doctor.render.html.page import rendered
-from livekit_doctor.render.report import (
-    CheckReport,
-    CleanReport,
-    ErrorReport,
-    ExplainReport,
-    InitReport,
-    LintReport,
-    PlacedCallReport,
-    ProbeReport,
-    RecentReport,
-    TraceReport,
-    TriageReport,
-)
+from livekit_doctor.render.report import Report
+
+_PAGES: Mapping[str, Callable[[Any], object]] = {
+    "check": check_page.of,
+    "trace": trace_page.of,
+    "probe": probe_page.of,
+    "placed_call": placed_call_page.of,
+    "clean": clean_page.of,
+    "recent": recent_page.of,
+    "init": init_page.of,
+    "explain": explain_page.of,
+    "triage": triage_page.of,
+    "lint": lint_page.of,
+    "error": error_page.of,
+}
 
 
-def check(report: CheckReport, /) -> str:
-    """The page of a run of checks."""
-    return rendered("check.html", check_page.of(report))
-
-
-def trace(report: TraceReport, /) -> str:
-    """The page of a diagnosed call."""
-    return rendered("trace.html", trace_page.of(report))
-
-
-def probe(report: ProbeReport, /) -> str:
-    """The page of several probes."""
-    return rendered("probe.html", probe_page.of(report))
-
-
-def test_call(report: PlacedCallReport, /) -> str:
-    """The page of a test call: what was answered, and its diagnosis."""
-    return rendered("placed_call.html", placed_call_page.of(report))
-
-
-def clean(report: CleanReport, /) -> str:
-    """The page of what was removed."""
-    return rendered("clean.html", clean_page.of(report))
-
-
-def recent(report: RecentReport, /) -> str:
-    """The page of the recent calls."""
-    return rendered("recent.html", recent_page.of(report))
-
-
-def init(report: InitReport, /) -> str:
-    """The page of a checks.yaml that was written, and of the check that ran on it."""
-    return rendered("init.html", init_page.of(report))
-
-
-def explain(report: ExplainReport, /) -> str:
-    """Pages of the catalogue, as a manual where there are several; or the list of its codes."""
-    return rendered("explain.html", explain_page.of(report))
-
-
-def triage(report: TriageReport, /) -> str:
-    """The page of many calls."""
-    return rendered("triage.html", triage_page.of(report))
-
-
-def lint(report: LintReport, /) -> str:
-    """The page of what the source says."""
-    return rendered("lint.html", lint_page.of(report))
-
-
-def error(report: ErrorReport, /) -> str:
-    """The page that says why there is no result."""
-    return rendered("error.html", error_page.of(report))
+def render(report: Report) -> str:
+    return rendered(f"{report.kind}.html", _PAGES[report.kind](report))

@@ -78,7 +78,7 @@ def of(report: CheckReport) -> CheckPage:
             for category, results in groupby(report.results, key=lambda result: result.category)
         ),
         exit_status=report.exit_status,
-        document=JsonFormat().check(report),
+        document=JsonFormat()(report),
     )
 
 

@@ -43,5 +43,5 @@ def of(report: CleanReport) -> CleanPage:
             for found in report.rooms
         ),
         exit_status=report.exit_status,
-        document=JsonFormat().clean(report),
+        document=JsonFormat()(report),
     )

@@ -36,7 +36,7 @@ def of(report: ErrorReport) -> ErrorPage:
         meaning=entry.meaning if entry else "",
         fix=_typed(report.fix),
         exit_status=report.exit_status,
-        document=JsonFormat().error(report),
+        document=JsonFormat()(report),
     )
 
 

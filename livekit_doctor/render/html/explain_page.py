@@ -99,7 +99,7 @@ def of(report: ExplainReport) -> ExplainPage:
         contents=_grouped((leaf.group, leaf.row) for leaf in leaves) if several else (),
         listed=_grouped(listed),
         exit_status=report.exit_status,
-        document=JsonFormat().explain(report),
+        document=JsonFormat()(report),
     )
 
 

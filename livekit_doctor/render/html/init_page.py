@@ -56,7 +56,7 @@ def of(report: InitReport) -> InitPage:
         command=then.command,
         after=then.after,
         exit_status=report.exit_status,
-        document=JsonFormat().init(report),
+        document=JsonFormat()(report),
     )
 
 

@@ -48,5 +48,5 @@ def of(report: LintReport) -> LintPage:
         explained=linted.explained,
         notes=report.notes,
         exit_status=report.exit_status,
-        document=JsonFormat().lint(report),
+        document=JsonFormat()(report),
     )

@@ -43,7 +43,7 @@ def of(report: PlacedCallReport) -> TestCallPage:
             trace,
             title=trace.title.replace("livekit-doctor trace", f"test call to {number}"),
             facts=(*_facts(report), *trace.facts),
-            document=JsonFormat().test_call(report),
+            document=JsonFormat()(report),
         ),
         number=number,
         answer=tuple(_answer(report.answer, report)) if report.answer else (),

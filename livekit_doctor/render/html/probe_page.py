@@ -113,7 +113,7 @@ def of(report: ProbeReport) -> ProbePage:
         trials=tuple(map(_trial, judged.trials)),
         left_behind=report.left_behind,
         exit_status=report.exit_status,
-        document=JsonFormat().probe(report),
+        document=JsonFormat()(report),
     )
 
 

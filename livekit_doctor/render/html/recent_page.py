@@ -77,7 +77,7 @@ def of(report: RecentReport) -> RecentPage:
         further=further,
         note=NO_CALL_LOGS if live else "",
         exit_status=report.exit_status,
-        document=JsonFormat().recent(report),
+        document=JsonFormat()(report),
     )
 
 

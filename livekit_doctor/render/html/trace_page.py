@@ -178,7 +178,7 @@ def of(report: TraceReport) -> TracePage:
         timeline=_timeline(report),
         coverage=tuple(_coverage(entry, report) for entry in diagnosis.coverage),
         exit_status=report.exit_status,
-        document=JsonFormat().trace(report),
+        document=JsonFormat()(report),
     )
 
 

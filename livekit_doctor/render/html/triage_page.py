@@ -99,7 +99,7 @@ def of(report: TriageReport) -> TriagePage:
         notes=tuple(told_once(triage)),
         next=advice(next_commands(triage, report.command, report.trace_options)),
         exit_status=report.exit_status,
-        document=JsonFormat().triage(report),
+        document=JsonFormat()(report),
     )
 
 

@@ -6,7 +6,7 @@ that watch has ended, and why.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -26,9 +26,6 @@ class JsonLines(JsonFormat):
     def line(self, document: dict[str, Any]) -> str:
         """The document on its line."""
         return self._text(document)
-
-    def error(self, report: ErrorReport, /) -> str:
-        return self._text(ended(report, datetime.now(UTC)))
 
     def _encoded(self, value: dict[str, Any]) -> bytes:
         return msgspec.json.encode(value)

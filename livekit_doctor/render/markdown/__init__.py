@@ -9,22 +9,19 @@ from collections.abc import Iterable, Iterator
 
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.redact import printable
-from livekit_doctor.render import lint_outline, outline, triage_outline
+from livekit_doctor.render import outline
 from livekit_doctor.render.markdown import explain_page
 from livekit_doctor.render.outline import Outline, Point, Standing
+from livekit_doctor.render.outlined import outline_of
 from livekit_doctor.render.problems import Problem
 from livekit_doctor.render.report import (
-    CheckReport,
-    CleanReport,
     ErrorReport,
     ExplainReport,
     InitReport,
-    LintReport,
     PlacedCallReport,
-    ProbeReport,
     RecentReport,
+    Report,
     TraceReport,
-    TriageReport,
 )
 from livekit_doctor.render.words import moment
 
@@ -44,31 +41,20 @@ _LINKED = re.compile(r"://|www\.|@", re.IGNORECASE)
 _LIST = re.compile(r"^(\s*)(\d+)([.)])|^(\s*)([-+=])")
 
 
-def check(report: CheckReport, *, quiet: bool = False) -> str:
-    return _page(outline.of_check(report), quiet=quiet)
+def render(report: Report, *, quiet: bool = False) -> str:
+    match report:
+        case InitReport():
+            return _init(report, quiet=quiet)
+        case ExplainReport():
+            return explain_page.render(report)
+        case RecentReport() | ErrorReport():
+            quiet = False
+    traced = report.trace if isinstance(report, PlacedCallReport) else report
+    timeline = _timeline(traced) if isinstance(traced, TraceReport) and not quiet else ()
+    return _page(outline_of(report), timeline, quiet=quiet)
 
 
-def trace(report: TraceReport, *, quiet: bool = False) -> str:
-    return _page(outline.of_trace(report), () if quiet else _timeline(report), quiet=quiet)
-
-
-def probe(report: ProbeReport, *, quiet: bool = False) -> str:
-    return _page(outline.of_probe(report), quiet=quiet)
-
-
-def test_call(report: PlacedCallReport, *, quiet: bool = False) -> str:  # noqa: PT028 (no test)
-    return _page(outline.of_test_call(report), () if quiet else _timeline(report.trace), quiet=quiet)
-
-
-def clean(report: CleanReport, *, quiet: bool = False) -> str:
-    return _page(outline.of_clean(report), quiet=quiet)
-
-
-def recent(report: RecentReport, *, quiet: bool = False) -> str:
-    return _page(outline.of_recent(report))
-
-
-def init(report: InitReport, *, quiet: bool = False) -> str:
+def _init(report: InitReport, *, quiet: bool) -> str:
     """What was found, then the check's own page."""
     lines = [f"### livekit-doctor init: {escape(outline.of_init(report).headline)}", "", "**Found**", ""]
     lines += ["| | what | found |", "|---|---|---|"]
@@ -80,22 +66,6 @@ def init(report: InitReport, *, quiet: bool = False) -> str:
         f"**Next**: {escape(str(report.next))}",
     ]
     return _tidied(lines)
-
-
-def explain(report: ExplainReport, *, quiet: bool = False) -> str:
-    return explain_page.render(report)
-
-
-def triage(report: TriageReport, *, quiet: bool = False) -> str:
-    return _page(triage_outline.of_triage(report), quiet=quiet)
-
-
-def lint(report: LintReport, *, quiet: bool = False) -> str:
-    return _page(lint_outline.of_lint(report), quiet=quiet)
-
-
-def error(report: ErrorReport, *, quiet: bool = False) -> str:
-    return _page(outline.of_error(report))
 
 
 def _page(report: Outline, further: Iterable[str] = (), *, quiet: bool = False) -> str:

@@ -11,7 +11,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from prometheus_client.core import Metric
 
@@ -32,39 +33,44 @@ from livekit_doctor.render.report import (
     PlacedCallReport,
     ProbeReport,
     RecentReport,
+    Report,
     TraceReport,
     TriageReport,
 )
 from livekit_doctor.render.words import ROOM_OUTCOMES
 
 
-def check(report: CheckReport, now: float | None = None) -> str:
+def render(report: Report, now: float | None = None) -> str:
     """`now` (seconds since 1970) is when the run ended; without it, the time of the call."""
+    return _TEXTS[report.kind](report, now)
+
+
+def _check(report: CheckReport, now: float | None) -> str:
     ran = run_families("check", report.exit_status, report.server, now, left_behind=len(report.left_behind))
     return text((*ran, *families.check_families(report.results)))
 
 
-def trace(report: TraceReport, now: float | None = None) -> str:
+def _trace(report: TraceReport, now: float | None) -> str:
     return text(
         (*run_families("trace", report.exit_status, report.server, now), *families.call_families("trace", report))
     )
 
 
-def probe(report: ProbeReport, now: float | None = None) -> str:
+def _probe(report: ProbeReport, now: float | None) -> str:
     ran = run_families("probe", report.exit_status, report.server, now, left_behind=len(report.left_behind))
     info = {"agent_name": report.agent_name or "", "canary": str(report.canary).lower()}
     about = gauge("probe_info", "Which agent was dispatched.", [(info, 1)], tuple(info))
     return text((*ran, about, *families.probe_families(report.judged)))
 
 
-def test_call(report: PlacedCallReport, now: float | None = None) -> str:  # noqa: PT028
+def _test_call(report: PlacedCallReport, now: float | None) -> str:
     told = report.trace
     ran = run_families("test-call", told.exit_status, told.server, now, left_behind=len(report.left_behind))
     answer = families.answer_families(report.answer) if report.answer else ()
     return text((*ran, *families.call_families("test-call", told), *answer))
 
 
-def clean(report: CleanReport, now: float | None = None) -> str:
+def _clean(report: CleanReport, now: float | None) -> str:
     """Rooms by what became of them; their names are no labels."""
     left = report.number_of("found", "not_removed")
     outcomes = [({"outcome": name}, report.number_of(name)) for name in ROOM_OUTCOMES]
@@ -72,7 +78,7 @@ def clean(report: CleanReport, now: float | None = None) -> str:
     return text((*run_families("clean", report.exit_status, report.server, now, left_behind=left), counted))
 
 
-def recent(report: RecentReport, now: float | None = None) -> str:
+def _recent(report: RecentReport, now: float | None) -> str:
     """Names of calls and rooms are no labels."""
     server = report.live.server if report.live else None
     if report.live:
@@ -90,7 +96,7 @@ def recent(report: RecentReport, now: float | None = None) -> str:
     return text((*run_families("trace", report.exit_status, server, now), *families_of))
 
 
-def init(report: InitReport, now: float | None = None) -> str:
+def _init(report: InitReport, now: float | None) -> str:
     """The check's, if one has run."""
     checked = report.check
     left_behind = len(checked.left_behind) if checked else None
@@ -98,20 +104,20 @@ def init(report: InitReport, now: float | None = None) -> str:
     return text((*ran, *families.check_families(checked.results if checked else ())))
 
 
-def explain(report: ExplainReport, now: float | None = None) -> str:
+def _explain(report: ExplainReport, now: float | None) -> str:
     """What the codes and SIP statuses in other metrics stand for, to be joined with those."""
     statuses = (topic.page for topic in report.topics if isinstance(topic.page, SipStatus))
     ran = run_families("explain", report.exit_status, None, now)
     return text((*ran, *families.code_families(report.entries), *families.sip_status_families(statuses)))
 
 
-def triage(report: TriageReport, now: float | None = None) -> str:
+def _triage(report: TriageReport, now: float | None) -> str:
     """Calls by verdict and code, and how long the steps took."""
     ran = run_families("triage", report.exit_status, None, now)
     return text((*ran, *triage_families.families_of(report.triage)))
 
 
-def lint(report: LintReport, now: float | None = None) -> str:
+def _lint(report: LintReport, now: float | None) -> str:
     """How many findings there are, by code and how sure they are; files and lines are in none."""
     ran = run_families("lint", report.exit_status, None, now)
     counts = Counter((one.finding.code, one.finding.confidence.value) for one in report.linted.findings)
@@ -119,7 +125,7 @@ def lint(report: LintReport, now: float | None = None) -> str:
     return text((*ran, gauge("lint_findings", "Findings in the source.", found, ("code", "confidence"))))
 
 
-def error(report: ErrorReport, now: float | None = None) -> str:
+def _error(report: ErrorReport, now: float | None) -> str:
     """What is left of a run that came to no result: `livekit_doctor_up` is 0. What went wrong stands in
     comments, for a person: in a label it would be a new series for each message."""
     told = [("error", report.message), *(("fix", line) for line in report.fix.splitlines())]
@@ -131,6 +137,21 @@ def error(report: ErrorReport, now: float | None = None) -> str:
         ("command", "code"),
     )
     return comments + text((*run_families(report.command, report.exit_status, None, now, up=False), failed))
+
+
+_TEXTS: Mapping[str, Callable[[Any, float | None], str]] = {
+    "check": _check,
+    "trace": _trace,
+    "probe": _probe,
+    "placed_call": _test_call,
+    "clean": _clean,
+    "recent": _recent,
+    "init": _init,
+    "explain": _explain,
+    "triage": _triage,
+    "lint": _lint,
+    "error": _error,
+}
 
 
 # What is said of every run

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class PlacedCallReport(Shown, frozen=True):
     """A test call: its diagnosis, what was dialled, and what CreateSIPParticipant answered."""
 
-    kind: ClassVar = "test_call"
+    kind: ClassVar = "placed_call"
     trace: TraceReport
     number: str
     trunk_id: str

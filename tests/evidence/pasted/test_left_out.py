@@ -5,9 +5,9 @@ import json
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.render.console import trace as trace_console
-from livekit_doctor.render.html import trace as html_of
+from livekit_doctor.render.html import render as html_of
 from livekit_doctor.render.json import trace as trace_json
-from livekit_doctor.render.markdown import trace as markdown_of
+from livekit_doctor.render.markdown import render as markdown_of
 from tests.evidence.pasted.samples import pasted
 from tests.render.reports import printed, terminal, trace_report
 

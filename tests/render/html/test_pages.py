@@ -12,7 +12,7 @@ from livekit_doctor.catalogue.lookup import look_up
 from livekit_doctor.cli.bundled import report_of
 from livekit_doctor.redact import printable
 from livekit_doctor.render import html
-from livekit_doctor.render.interface import Format, text_of
+from livekit_doctor.render.formats import Format
 from livekit_doctor.render.report import ExplainReport, Report, TraceReport
 from tests.each import each
 from tests.render.every_report import HOSTILE, every_report, hostile_reports
@@ -21,7 +21,7 @@ from tests.render.reports import CALLEE, trace_report, unknown
 
 pytestmark = pytest.mark.xdist_group("browser")
 
-FORM: Format = html
+FORM: Format = html.render
 BUNDLES = Path(__file__).parents[2] / "bundles"
 INCIDENTS = (
     "incident-1-live",
@@ -117,7 +117,7 @@ def test_everybody_can_read_it(name: str, page: Page, opened: Opener, known: set
     """
     page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
     page.emulate_media(color_scheme="light")
-    opened.show(page, text_of(REPORTS[name], FORM))
+    opened.show(page, FORM(REPORTS[name]))
     expect(page.locator("h1")).to_have_count(1)
     assert page.locator("main").count() == page.locator("header").count() == page.locator("footer").count() == 1
     unfolded(page)
@@ -132,7 +132,7 @@ def test_everybody_can_read_it(name: str, page: Page, opened: Opener, known: set
 
 def test_a_text_that_does_not_stand_out_is_found(opened: Opener) -> None:
     """Also where its colour was seen before, on another background."""
-    page, known = opened(text_of(REPORTS["check"], FORM)), set[str]()
+    page, known = opened(FORM(REPORTS["check"])), set[str]()
     assert bad_contrasts(page, known) == []
     assert bad_contrasts(page, known) == []
     page.evaluate(
@@ -145,14 +145,14 @@ def test_a_text_that_does_not_stand_out_is_found(opened: Opener) -> None:
 def test_axe_has_nothing_to_say_on_a_phone(name: str, page: Page, opened: Opener, known: set[str]) -> None:
     page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
     page.emulate_media(color_scheme="dark")
-    opened.show(page, text_of(REPORTS[name], FORM))
+    opened.show(page, FORM(REPORTS[name]))
     unfolded(page)
     assert violations(page, rules={CONTRAST: {"enabled": False}}) == []
     assert bad_contrasts(page, known) == []
 
 
 def test_themes_differ_and_follow_the_system_until_one_is_chosen(opened: Opener) -> None:
-    page = opened(text_of(REPORTS["trace broken"], FORM), theme="dark")
+    page = opened(FORM(REPORTS["trace broken"]), theme="dark")
     background = "getComputedStyle(document.body).backgroundColor"
     toggle = page.locator("#theme")
     expect(toggle).to_have_text("Light theme")
@@ -175,7 +175,7 @@ def test_themes_differ_and_follow_the_system_until_one_is_chosen(opened: Opener)
 
 def test_the_keyboard_reaches_all_in_order(opened: Opener) -> None:
     """Skip link first; each stop shows that it has the focus."""
-    page = opened(text_of(bundled("incident-1-live"), FORM))
+    page = opened(FORM(bundled("incident-1-live")))
     stops: list[str] = []
     for _ in range(200):
         page.keyboard.press("Tab")
@@ -196,14 +196,14 @@ def test_the_keyboard_reaches_all_in_order(opened: Opener) -> None:
 
 
 def test_the_skip_link_leads_to_the_report(opened: Opener) -> None:
-    page = opened(text_of(REPORTS["check"], FORM))
+    page = opened(FORM(REPORTS["check"]))
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
 
 
 def test_what_broke_is_on_the_first_screen(opened: Opener) -> None:
-    page = opened(text_of(bundled("incident-3-live"), FORM), size=WIDE)
+    page = opened(FORM(bundled("incident-3-live")), size=WIDE)
     for text in ("Broke at: agent dispatched", "LKD401", "ListDispatch"):
         expect(page.locator(".verdict").get_by_text(text).first).to_be_in_viewport()
     broken = page.locator(".strip li.bad")
@@ -212,7 +212,7 @@ def test_what_broke_is_on_the_first_screen(opened: Opener) -> None:
 
 
 def test_the_diagram_says_in_words_what_it_shows(opened: Opener) -> None:
-    page = opened(text_of(bundled("no_worker_and_no_response-logs"), FORM))
+    page = opened(FORM(bundled("no_worker_and_no_response-logs")))
     diagram = page.locator("svg.ladder:visible")
     expect(diagram).to_have_count(1)
     for lane in ("edge function", "LiveKit", "worker", "SIP trunk", "phone"):
@@ -240,7 +240,7 @@ def test_labels_of_the_diagram_stay_in_it(opened: Opener) -> None:
     """Nothing is cut off, and a broken step's label is not under its code."""
     page = opened("")
     for name in INCIDENTS:
-        opened.show(page, text_of(bundled(name), FORM))
+        opened.show(page, FORM(bundled(name)))
         for size in (WIDE, NARROW):
             page.set_viewport_size({"width": size[0], "height": size[1]})
             outside = page.evaluate(
@@ -262,7 +262,7 @@ def test_labels_of_the_diagram_stay_in_it(opened: Opener) -> None:
 
 
 def test_copying_takes_the_fix_as_it_is(opened: Opener) -> None:
-    page = opened(text_of(bundled("incident-1-live"), FORM), permissions=["clipboard-read", "clipboard-write"])
+    page = opened(FORM(bundled("incident-1-live")), permissions=["clipboard-read", "clipboard-write"])
     button = page.locator("section", has=page.locator("#fix")).get_by_role("button", name="Copy fix 3")
     button.focus()
     page.keyboard.press("Enter")
@@ -273,7 +273,7 @@ def test_copying_takes_the_fix_as_it_is(opened: Opener) -> None:
 
 
 def test_copying_works_where_the_clipboard_is_refused(opened: Opener) -> None:
-    page = opened(text_of(REPORTS["trace broken"], FORM))
+    page = opened(FORM(REPORTS["trace broken"]))
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('refused')); }")
     button = page.get_by_role("button", name="Copy").first
     button.click()
@@ -285,7 +285,7 @@ def test_copying_works_where_the_clipboard_is_refused(opened: Opener) -> None:
 def test_hostile_text_stays_text(opened: Opener) -> None:
     """No dialog, no script, no element, no link comes of it; invisible characters are gone."""
     for name, report in hostile_reports().items():
-        page = opened(text_of(report, FORM))
+        page = opened(FORM(report))
         unfolded(page)
         assert page.locator("script").count() == 1
         assert page.locator("a[href^='javascript'], a[href^='http'], img, iframe").count() == 0
@@ -295,7 +295,7 @@ def test_hostile_text_stays_text(opened: Opener) -> None:
 
 
 def test_without_a_script_all_can_be_read(opened: Opener) -> None:
-    page = opened(text_of(bundled("incident-1-live"), FORM), java_script_enabled=False)
+    page = opened(FORM(bundled("incident-1-live")), java_script_enabled=False)
     expect(page.locator("#filter")).to_be_hidden()
     expect(page.locator(".copy").first).to_be_hidden()
     expect(page.get_by_role("button", name="Dark theme")).to_be_hidden()
@@ -304,7 +304,7 @@ def test_without_a_script_all_can_be_read(opened: Opener) -> None:
 
 
 def test_paper_has_what_matters_unfolded(opened: Opener) -> None:
-    page = opened(text_of(bundled("incident-1-live"), FORM), size=NARROW, theme="dark")
+    page = opened(FORM(bundled("incident-1-live")), size=NARROW, theme="dark")
     page.emulate_media(media="print", color_scheme="dark")
     expect(page.get_by_role("table", name="The steps of the call")).to_be_visible()
     expect(page.locator("svg.ladder.wide")).to_be_visible()
@@ -316,7 +316,7 @@ def test_paper_has_what_matters_unfolded(opened: Opener) -> None:
 
 def test_a_manual_of_all_codes_leads_to_each_and_prints(opened: Opener) -> None:
     codes = catalogue.codes()
-    page = opened(text_of(ExplainReport(tuple(map(look_up, codes))), FORM))
+    page = opened(FORM(ExplainReport(tuple(map(look_up, codes)))))
     contents = page.get_by_role("navigation", name="Contents")
     expect(contents.get_by_role("link")).to_have_count(len(codes))
     expect(page.locator("article")).to_have_count(len(codes))
@@ -337,7 +337,7 @@ def test_a_manual_of_all_codes_leads_to_each_and_prints(opened: Opener) -> None:
 
 def test_a_policy_lets_nothing_else_run(opened: Opener) -> None:
     """Were something to get through all the same, it would neither run nor speak to anybody."""
-    page = opened(text_of(REPORTS["check"], FORM))
+    page = opened(FORM(REPORTS["check"]))
     with page.expect_event("requestfailed") as failed:
         page.evaluate(
             """() => { const script = document.createElement("script"); script.textContent = "window.ran = true";
@@ -353,9 +353,9 @@ def test_a_policy_lets_nothing_else_run(opened: Opener) -> None:
 
 
 def test_what_could_not_be_read_and_numbers_are_as_in_other_formats(opened: Opener) -> None:
-    page = opened(text_of(trace_report(unknown()), FORM))
+    page = opened(FORM(trace_report(unknown())))
     expect(page.get_by_role("heading", name="What could not be read")).to_be_visible()
     expect(page.get_by_text('GRANT USAGE ON SCHEMA "calls" TO "doctor";')).to_be_visible()
-    masked = text_of(REPORTS["trace broken"], FORM)
+    masked = FORM(REPORTS["trace broken"])
     assert CALLEE not in masked
     assert "+1********23" in masked

@@ -14,9 +14,9 @@ from msgspec.structs import replace
 
 from livekit_doctor.flow import Status, Step
 from livekit_doctor.render import html
+from livekit_doctor.render.formats import Format
 from livekit_doctor.render.html.ladder import NARROW, WIDE, Geometry, Lane, ladder
 from livekit_doctor.render.html.parts import Move, moves, offset
-from livekit_doctor.render.interface import Format, text_of
 from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.report import ErrorReport
 from tests.cli.command_line import run
@@ -24,7 +24,7 @@ from tests.each import each
 from tests.render.every_report import every_report, hostile_reports
 from tests.render.reports import START, TRACES, both_legs, broken, trace_report
 
-FORM: Format = html
+FORM: Format = html.render
 ROOT = Path(__file__).parents[3]
 REPORTS = {**every_report(), **{f"hostile {name}": report for name, report in hostile_reports().items()}}
 
@@ -32,7 +32,7 @@ REPORTS = {**every_report(), **{f"hostile {name}": report for name, report in ho
 @each("name", REPORTS)
 def test_a_page_is_one_file_with_a_strict_policy(name: str) -> None:
     """Nothing is loaded, no handler or style stands in the markup, and the policy names what does."""
-    page = text_of(REPORTS[name], FORM)
+    page = FORM(REPORTS[name])
     policy = unescape(re.findall(r'http-equiv="Content-Security-Policy" content="([^"]+)"', page)[0])
     assert policy.startswith("default-src 'none'; ")
     assert "unsafe" not in policy
@@ -50,24 +50,24 @@ def test_a_page_is_one_file_with_a_strict_policy(name: str) -> None:
 
 def test_code_in_a_sentence_of_the_catalogue() -> None:
     """It may hold what was read, and stays text."""
-    page = text_of(every_report()["trace broken"], FORM)
+    page = FORM(every_report()["trace broken"])
     assert "<code>agents</code> is silently ignored" in page
     evil = trace_report(replace(broken(), would_settle=("Look at `<b>x</b>` & `y",)))
-    assert "Look at `&lt;b&gt;x&lt;/b&gt;` &amp; `y" in text_of(evil, FORM)
+    assert "Look at `&lt;b&gt;x&lt;/b&gt;` &amp; `y" in FORM(evil)
     evil = trace_report(replace(broken(), would_settle=("Look at `<b>x</b>` & y",)))
-    assert "Look at <code>&lt;b&gt;x&lt;/b&gt;</code> &amp; y" in text_of(evil, FORM)
+    assert "Look at <code>&lt;b&gt;x&lt;/b&gt;</code> &amp; y" in FORM(evil)
 
 
 @each("name", REPORTS)
 def test_the_raw_evidence_is_the_json_document(name: str) -> None:
-    page = text_of(REPORTS[name], FORM)
+    page = FORM(REPORTS[name])
     raw = re.findall(r'aria-label="JSON document"><code>(.*?)</code>', page, re.DOTALL)[0]
-    assert unescape(raw).strip() == text_of(REPORTS[name], JsonFormat()).strip()
+    assert unescape(raw).strip() == JsonFormat()(REPORTS[name]).strip()
 
 
 @each("name", REPORTS)
 def test_ids_are_unique_and_references_lead_somewhere(name: str) -> None:
-    page = text_of(REPORTS[name], FORM)
+    page = FORM(REPORTS[name])
     ids = re.findall(r'\sid="([^"]+)"', page)
     assert len(ids) == len(set(ids))
     used = [*re.findall(r'href="#([^"]+)"', page)]
@@ -137,7 +137,7 @@ def test_each_leg_that_broke_has_its_code() -> None:
 
 
 def test_a_code_that_nobody_knows_is_shown_all_the_same() -> None:
-    page = html.error(ErrorReport("trace", "LKD999", "what was said", "livekit-doctor trace --help", 70))
+    page = html.render(ErrorReport("trace", "LKD999", "what was said", "livekit-doctor trace --help", 70))
     assert "LKD999" in page
     assert "what was said" in page
     assert "<code>livekit-doctor trace --help" in page
@@ -164,7 +164,7 @@ def test_the_wheel_has_the_templates(tmp_path: Path) -> None:
 
 
 def test_a_page_says_the_same_each_time() -> None:
-    assert html.trace(trace_report(broken())) == html.trace(trace_report(broken()))
+    assert html.render(trace_report(broken())) == html.render(trace_report(broken()))
 
 
 def test_the_command_line_writes_it(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def shown(page: Page) -> int:
 
 
 def test_by_text_by_source_and_by_evidence(opened: Opener) -> None:
-    page = opened(html.trace(bundled("entrypoint_raises-logs")))
+    page = opened(html.render(bundled("entrypoint_raises-logs")))
     expect(page.locator("#count")).to_have_text("16 entries")
     page.get_by_label("Text").focus()
     page.keyboard.type("JOB worker")
@@ -44,7 +44,7 @@ def test_by_text_by_source_and_by_evidence(opened: Opener) -> None:
 
 
 def test_nothing_found_is_said(opened: Opener) -> None:
-    page = opened(html.trace(trace_report(broken())))
+    page = opened(html.render(trace_report(broken())))
     page.get_by_label("Text").fill("no such thing")
     expect(page.locator("#count")).to_have_text("0 of 4 entries")
 
@@ -61,7 +61,7 @@ def test_five_thousand_entries_stay_usable(opened: Opener) -> None:
         )
         for number in range(MANY)
     )
-    text = html.trace(trace_report(replace(broken(), timeline=entries)))
+    text = html.render(trace_report(replace(broken(), timeline=entries)))
     assert len(text) < 4_000_000
     page = opened(text)
     expect(page.locator("#count")).to_have_text("5,000 entries")
