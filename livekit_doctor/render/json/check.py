@@ -46,8 +46,8 @@ def render(report: CheckReport) -> dict[str, Any]:
                     {
                         "code": finding.code,
                         "confidence": finding.confidence,
-                        "candidates": list(finding.candidates),
-                        "would_settle": list(finding.would_settle),
+                        "candidates": finding.candidates,
+                        "would_settle": finding.would_settle,
                         "fix": report.fix_of(finding),
                     }
                     for finding in result.findings
@@ -55,6 +55,6 @@ def render(report: CheckReport) -> dict[str, Any]:
             }
             for result in report.results
         ],
-        "left_behind": list(report.left_behind),
+        "left_behind": report.left_behind,
         "next": render_next(after_check(report)),
     }

@@ -18,15 +18,6 @@ def render(report: CleanReport) -> dict[str, Any]:
         "at": report.at,
         "server": report.server,
         "dry_run": report.dry_run,
-        "rooms": [
-            {
-                "room": found.room,
-                "outcome": found.outcome,
-                "created_at": found.created_at,
-                "participants": found.participants,
-                "message": found.message,
-            }
-            for found in report.rooms
-        ],
+        "rooms": report.rooms,
         "next": render_next(after_clean(report)),
     }

@@ -42,7 +42,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "kind": "code",
         **_brief(entry),
         "broad": entry.broad,
-        "candidates": list(entry.candidates),
+        "candidates": entry.candidates,
         "meaning": _line(entry.meaning),
         "concluded": _line(entry.concluded),
         "ruled_out_by": _line(entry.ruled_out_by),
@@ -67,7 +67,7 @@ def _status(status: SipStatus) -> dict[str, Any]:
 
 def _fix(fix: Fix) -> dict[str, Any]:
     say, code = catalogue.fill_fix(fix, {})
-    return {"say": say, "language": fix.language, "code": code, "when": list(fix.when)}
+    return {"say": say, "language": fix.language, "code": code, "when": fix.when}
 
 
 def _line(text: str) -> str:

@@ -21,7 +21,7 @@ def render(report: LintReport) -> dict[str, Any]:
         "ok": report.exit_status == 0,
         "exit_status": report.exit_status,
         "configuration": report.configuration or None,
-        "paths": list(linted.paths),
+        "paths": linted.paths,
         "summary": {
             "failed": failed,
             "warned": len(linted.findings) - failed,
@@ -31,7 +31,7 @@ def render(report: LintReport) -> dict[str, Any]:
             "ignored": linted.ignored,
         },
         "findings": [_finding(one, report) for one in linted.findings],
-        "explained": list(linted.explained),
+        "explained": linted.explained,
         "not_followed": [{**_place(one.place), "what": one.what} for one in linted.unfollowed],
         "passed_over": [{"file": one.path, "why": one.why} for one in linted.skipped],
         "took": linted.took,
@@ -53,7 +53,7 @@ def _finding(one: Located, report: LintReport) -> dict[str, Any]:
         "message": finding.because[0].text,
         "because": [{"source": because.source, "text": because.text} for because in finding.because],
         "related": [_place(place) for place in one.related],
-        "candidates": list(finding.candidates),
+        "candidates": finding.candidates,
         "fix": report.fix_of(finding),
     }
 

@@ -22,15 +22,15 @@ def render(report: PlacedCallReport) -> dict[str, Any]:
         "trunk_id": report.trunk_id,
         "agent_name": report.agent_name,
         "verdict": report.trace.diagnosis.verdict,
-        "answer": _answer(report.answer, report) if report.answer else None,
-        "left_behind": list(report.left_behind),
+        "answer": _answer(report.answer) if report.answer else None,
+        "left_behind": report.left_behind,
         "trace": trace_json.render(report.trace),
         "next": render_next(after_trace(report.trace)),
         "error": None,
     }
 
 
-def _answer(answer: SipCallResult, report: PlacedCallReport) -> dict[str, Any]:
+def _answer(answer: SipCallResult) -> dict[str, Any]:
     return {
         "at": answer.read.now,
         "took": round(answer.took, 3),

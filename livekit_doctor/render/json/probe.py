@@ -30,12 +30,10 @@ def render(report: ProbeReport) -> dict[str, Any]:
         },
         "latency": _latency(report),
         "histogram": [{"from": bar.start, "to": bar.end, "count": bar.count} for bar in judged.histogram],
-        "criteria": [
-            {"name": one.name, "limit": one.limit, "value": one.value, "status": one.status} for one in judged.criteria
-        ],
+        "criteria": judged.criteria,
         "endings": [_ending(ending, report) for ending in judged.endings],
         "dispatches": list(map(_dispatch, judged.trials)),
-        "left_behind": list(report.left_behind),
+        "left_behind": report.left_behind,
         "next": render_next(after_probe(report)),
     }
 
@@ -63,10 +61,10 @@ def _ending(ending: Ending, report: ProbeReport) -> dict[str, Any]:
         "name": catalogue.get(finding.code).name,
         "title": catalogue.get(finding.code).title,
         "confidence": finding.confidence,
-        "candidates": list(finding.candidates),
-        "ruled_out": [{"code": item.code, "because": item.because} for item in finding.ruled_out],
+        "candidates": finding.candidates,
+        "ruled_out": finding.ruled_out,
         "because": [{"source": one.source, "at": one.at, "text": one.text} for one in finding.because],
-        "would_settle": list(finding.would_settle),
+        "would_settle": finding.would_settle,
         "fix": report.fix_of(finding),
     }
 

@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from msgspec import structs
-
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.findings import Because
-from livekit_doctor.diagnosis.result import Broken, Diagnosis, RoomResult
+from livekit_doctor.diagnosis.result import Broken, RoomResult
 from livekit_doctor.evidence.observations import Coverage
 from livekit_doctor.render.json.next_step import render as render_next
 from livekit_doctor.render.next_step import after_trace
@@ -51,12 +49,12 @@ def render(report: TraceReport) -> dict[str, Any]:
             }
             for result in diagnosis.steps
         ],
-        "not_covered": list(diagnosis.not_covered),
-        "ruled_out": [{"code": item.code, "because": item.because} for item in diagnosis.ruled_out],
-        "would_settle": list(diagnosis.would_settle),
-        "timeline": _timeline(diagnosis),
-        **({"undated": [structs.asdict(entry) for entry in diagnosis.undated]} if diagnosis.undated else {}),
-        "warnings": [{"code": item.code, "message": item.message} for item in diagnosis.warnings],
+        "not_covered": diagnosis.not_covered,
+        "ruled_out": diagnosis.ruled_out,
+        "would_settle": diagnosis.would_settle,
+        "timeline": diagnosis.timeline,
+        **({"undated": diagnosis.undated} if diagnosis.undated else {}),
+        "warnings": diagnosis.warnings,
         "coverage": [_coverage(entry, report) for entry in diagnosis.coverage],
         "next": render_next(after_trace(report)),
     }
@@ -75,7 +73,7 @@ def _coverage(entry: Coverage, report: TraceReport) -> dict[str, Any]:
     shown: dict[str, Any] = {"source": entry.source, "status": entry.status, "error": error}
     if entry.not_recognised is not None:
         shown |= {"recognised": entry.recognised, "not_recognised": entry.not_recognised}
-        shown |= {"unknown_lines": list(entry.unknown_lines)}
+        shown |= {"unknown_lines": entry.unknown_lines}
         counts = {"set_aside": entry.set_aside, "unnamed": entry.unnamed}
         shown |= {name: count for name, count in counts.items() if count}
         shown |= {"set_aside_of": list(entry.set_aside_of)} if entry.set_aside_of else {}
@@ -103,25 +101,12 @@ def _broken(item: Broken, report: TraceReport) -> dict[str, Any]:
         "name": catalogue.get(item.code).name,
         "title": catalogue.get(item.code).title,
         "confidence": item.confidence,
-        "candidates": list(item.candidates),
+        "candidates": item.candidates,
         "because": [_because(because) for because in item.because],
         "fix": report.fix(item),
-        "consequences": list(item.consequences),
+        "consequences": item.consequences,
     }
 
 
 def _because(because: Because) -> dict[str, Any]:
     return {"source": because.source, "at": because.at, "text": because.text}
-
-
-def _timeline(diagnosis: Diagnosis) -> list[dict[str, Any]]:
-    return [
-        {
-            "at": entry.at,
-            "source": entry.source,
-            "event": entry.event,
-            "detail": entry.detail,
-            "clock": entry.clock,
-        }
-        for entry in diagnosis.timeline
-    ]

@@ -28,41 +28,24 @@ def render(report: TriageReport) -> dict[str, Any]:
         "calls": {
             "total": triage.calls,
             "before": triage.calls_before,
-            "by_part": list(triage.hours),
+            "by_part": triage.hours,
             "retried": triage.retried,
             "clocks_differ": triage.skewed,
             "stopped_dialing": triage.stopped_dialing,
             "stopped_ringing": triage.stopped_ringing,
         },
         "took": triage.took,
-        "criterion": _criterion(triage),
-        "funnel": [
-            {"step": rung.step, "leg": rung.leg, "calls": rung.calls, "p50": rung.p50, "p95": rung.p95}
-            for rung in triage.ladder
-        ],
+        "criterion": triage.criterion,
+        "funnel": triage.ladder,
         "groups": [_group(group, triage, report) for group in triage.groups],
         "by": [_by(by) for by in triage.by],
-        "traced": [
-            {
-                "call_id": one.call_id,
-                "verdict": one.verdict,
-                "code": one.code,
-                "step": one.step,
-                "because": list(one.because),
-            }
-            for one in triage.traced
-        ],
-        "unmapped_states": list(triage.unmapped),
-        "metadata_keys": list(triage.keys),
-        "notes": list(triage.notes),
+        "traced": triage.traced,
+        "unmapped_states": triage.unmapped,
+        "metadata_keys": triage.keys,
+        "notes": triage.notes,
         "next": render_next(after_triage(report)),
         "error": None,
     }
-
-
-def _criterion(triage: Triage) -> dict[str, Any] | None:
-    one = triage.criterion
-    return {"limit": one.limit, "value": one.value, "status": one.status} if one else None
 
 
 def _group(group: Group, triage: Triage, report: TriageReport) -> dict[str, Any]:
@@ -73,7 +56,7 @@ def _group(group: Group, triage: Triage, report: TriageReport) -> dict[str, Any]
         "name": catalogue.get(group.code).name if group.code else None,
         "step": group.step,
         "confidence": group.confidence,
-        "candidates": list(group.candidates),
+        "candidates": group.candidates,
         "sip_status": group.sip_status,
         "calls": group.calls,
         "share": group.calls / triage.calls if triage.calls else None,
@@ -83,10 +66,10 @@ def _group(group: Group, triage: Triage, report: TriageReport) -> dict[str, Any]
         **_rise(group.rose),
         "share_before_that": group.rose.share_before if group.rose else None,
         "share_since": group.rose.share_since if group.rose else None,
-        "by_part": list(group.hours),
+        "by_part": group.hours,
         "first_at": group.first_at,
         "last_at": group.last_at,
-        "call_ids": list(group.call_ids[:_IDS]),
+        "call_ids": group.call_ids[:_IDS],
         "reasons": [{"reason": reason, "calls": calls} for reason, calls in group.reasons],
         "fix": report.fix_of(group) if group.code else None,
     }
