@@ -17,9 +17,10 @@ from livekit_doctor.render.html import (
     triage_page,
 )
 from livekit_doctor.render.html.page import rendered
+from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.report import Report
 
-_PAGES: Mapping[str, Callable[[Any], object]] = {
+_PAGES: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     "check": check_page.of,
     "trace": trace_page.of,
     "probe": probe_page.of,
@@ -35,4 +36,5 @@ _PAGES: Mapping[str, Callable[[Any], object]] = {
 
 
 def render(report: Report) -> str:
-    return rendered(f"{report.kind}.html", _PAGES[report.kind](report))
+    whole = {"exit_status": report.exit_status, "document": JsonFormat()(report)}
+    return rendered(f"{report.kind}.html", _PAGES[report.kind](report) | whole)

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from itertools import groupby
+from typing import Any
 
 from msgspec import Struct
 
 from livekit_doctor.checks.check import CheckResult
 from livekit_doctor.render.html.parts import MARKS, Evidence, Fault, Shown, evidence, fault_of
-from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.json import check as check_json
 from livekit_doctor.render.report import CheckReport
 from livekit_doctor.render.words import moment
@@ -30,56 +30,30 @@ class Category(Struct, frozen=True):
     rows: tuple[CheckRow, ...]
 
 
-class CheckPage(Struct, frozen=True):
-    """All that is said of the checks, masked as JSON is."""
-
-    title: str
-    tone: Shown
-    kicker: str
-    headline: str
-    counts: tuple[tuple[Shown, int], ...]
-    facts: tuple[tuple[str, str], ...]
-    untested: tuple[str, ...]
-    left_behind: tuple[str, ...]
-    categories: tuple[Category, ...]
-    exit_status: int
-    document: str
-
-    @property
-    def at_fault(self) -> tuple[CheckRow, ...]:
-        """The checks that found something."""
-        return tuple(row for row in self.not_passed if row.faults)
-
-    @property
-    def not_passed(self) -> tuple[CheckRow, ...]:
-        """These, and those that could not be decided."""
-        rows = (row for category in self.categories for row in category.rows)
-        return tuple(row for row in rows if row.faults or row.shown.mark in ("bad", "odd", "warn"))
-
-
-def of(report: CheckReport) -> CheckPage:
+def of(report: CheckReport) -> dict[str, Any]:
     """The page's content."""
     counts = {status: number for status, number in check_json.summary(report.results).items() if number}
     ok = report.exit_status == 0
     said = ", ".join(f"{number} {status}" for status, number in counts.items())
-    return CheckPage(
-        title=f"{'ok' if ok else 'not ok'}: {said or 'no check was run'} · livekit-doctor check",
-        tone=MARKS["ok" if ok else "errored" if report.exit_status == 3 else "failed"],
-        kicker="ok" if ok else "not ok",
-        headline=_headline(report, counts),
-        counts=tuple((MARKS[status], number) for status, number in counts.items()),
-        facts=tuple(_facts(report)),
-        untested=tuple(map(str, report.untested)),
-        left_behind=report.left_behind,
-        categories=tuple(
-            Category(
-                category.replace("_", " ").replace("sip", "SIP"), tuple(_row(result, report) for result in results)
-            )
-            for category, results in groupby(report.results, key=lambda result: result.category)
-        ),
-        exit_status=report.exit_status,
-        document=JsonFormat()(report),
+    categories = tuple(
+        Category(category.replace("_", " ").replace("sip", "SIP"), tuple(_row(result, report) for result in results))
+        for category, results in groupby(report.results, key=lambda result: result.category)
     )
+    rows = (row for category in categories for row in category.rows)
+    not_passed = tuple(row for row in rows if row.faults or row.shown.mark in ("bad", "odd", "warn"))
+    return {
+        "title": f"{'ok' if ok else 'not ok'}: {said or 'no check was run'} · livekit-doctor check",
+        "tone": MARKS["ok" if ok else "errored" if report.exit_status == 3 else "failed"],
+        "kicker": "ok" if ok else "not ok",
+        "headline": _headline(report, counts),
+        "counts": tuple((MARKS[status], number) for status, number in counts.items()),
+        "facts": tuple(_facts(report)),
+        "untested": tuple(map(str, report.untested)),
+        "left_behind": report.left_behind,
+        "categories": categories,
+        "not_passed": not_passed,
+        "at_fault": tuple(row for row in not_passed if row.faults),
+    }
 
 
 def _headline(report: CheckReport, counts: dict[str, int]) -> str:

@@ -1,43 +1,27 @@
 """What the page says where there is no result."""
 
-from msgspec import Struct
+from typing import Any
 
 from livekit_doctor import catalogue
-from livekit_doctor.render.html.parts import MARKS, Move, Named, Shown, moves
-from livekit_doctor.render.json import JsonFormat
+from livekit_doctor.render.html.parts import MARKS, Move, Named, moves
 from livekit_doctor.render.report import ErrorReport
 
 
-class ErrorPage(Struct, frozen=True):
-    title: str
-    tone: Shown
-    command: str
-    headline: str
-    message: str
-    code: Named | None
-    meaning: str
-    fix: tuple[Move, ...]
-    exit_status: int
-    document: str
-
-
-def of(report: ErrorReport) -> ErrorPage:
+def of(report: ErrorReport) -> dict[str, Any]:
     """The page's content. A code that the catalogue does not have is shown by itself."""
     code = report.code
     entry = catalogue.get(code) if code in catalogue.codes() else None
     headline = f"{f'livekit-doctor {report.command}'.strip()} came to no result"
-    return ErrorPage(
-        title=f"{headline}{f', {code}' if code else ''}",
-        tone=MARKS["errored"],
-        command=report.command,
-        headline=headline,
-        message=report.message,
-        code=Named(code, entry.name if entry else "", entry.title if entry else "") if code else None,
-        meaning=entry.meaning if entry else "",
-        fix=_typed(report.fix),
-        exit_status=report.exit_status,
-        document=JsonFormat()(report),
-    )
+    return {
+        "title": f"{headline}{f', {code}' if code else ''}",
+        "tone": MARKS["errored"],
+        "command": report.command,
+        "headline": headline,
+        "message": report.message,
+        "code": Named(code, entry.name if entry else "", entry.title if entry else "") if code else None,
+        "meaning": entry.meaning if entry else "",
+        "fix": _typed(report.fix),
+    }
 
 
 def _typed(fix: str) -> tuple[Move, ...]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -13,7 +13,6 @@ from livekit_doctor.catalogue.lookup import Topic
 from livekit_doctor.flow import FLOW, SPEC, Step
 from livekit_doctor.render.explained import Item, Section, explained
 from livekit_doctor.render.html.parts import MARKS, Shown
-from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.report import ExplainReport
 from livekit_doctor.render.words import LEGS
 
@@ -68,21 +67,7 @@ class Leaf(Struct, frozen=True):
     parts: tuple[Part, ...]
 
 
-class ExplainPage(Struct, frozen=True):
-    """All that is said. `contents` is empty where there is a single page, or none."""
-
-    title: str
-    tone: Shown
-    kicker: str
-    headline: str
-    leaves: tuple[Leaf, ...]
-    contents: tuple[Group, ...]
-    listed: tuple[Group, ...]
-    exit_status: int
-    document: str
-
-
-def of(report: ExplainReport) -> ExplainPage:
+def of(report: ExplainReport) -> dict[str, Any]:
     """The page's content."""
     ids = {_id(topic) for topic in report.topics}
     leaves = tuple(_leaf(topic, ids) for topic in report.topics)
@@ -90,17 +75,15 @@ def of(report: ExplainReport) -> ExplainPage:
     several = len(leaves) > 1
     single = f"{leaves[0].row.label} {leaves[0].row.name}" if len(leaves) == 1 else ""
     headline = single or _headline(report)
-    return ExplainPage(
-        title=f"{headline} · livekit-doctor explain",
-        tone=leaves[0].row.shown if single else MARKS["skipped"],
-        kicker="What they mean, how they are concluded, and what to type" if several else "Each has a page",
-        headline=headline,
-        leaves=leaves,
-        contents=_grouped((leaf.group, leaf.row) for leaf in leaves) if several else (),
-        listed=_grouped(listed),
-        exit_status=report.exit_status,
-        document=JsonFormat()(report),
-    )
+    return {
+        "title": f"{headline} · livekit-doctor explain",
+        "tone": leaves[0].row.shown if single else MARKS["skipped"],
+        "kicker": "What they mean, how they are concluded, and what to type" if several else "Each has a page",
+        "headline": headline,
+        "leaves": leaves,
+        "contents": _grouped((leaf.group, leaf.row) for leaf in leaves) if several else (),
+        "listed": _grouped(listed),
+    }
 
 
 def _headline(report: ExplainReport) -> str:

@@ -1,13 +1,12 @@
 """What the page of `init` says: the file, what was found for it, and the check's report."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from msgspec import Struct
 
 from livekit_doctor.render.html import check_page
-from livekit_doctor.render.html.check_page import CheckPage
 from livekit_doctor.render.html.parts import MARKS, Shown
-from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.report import Found, InitReport, NextStep
 
 _WORDS: Mapping[str, str] = {"ok": "found", "unknown": "not found", "warned": "look at this"}
@@ -20,44 +19,25 @@ class FoundRow(Struct, frozen=True):
     text: str
 
 
-class InitPage(Struct, frozen=True):
-    """All that is said. `check` is None where none has run; then the `facts` are ours."""
-
-    title: str
-    tone: Shown
-    kicker: str
-    headline: str
-    facts: tuple[tuple[str, str], ...]
-    found: tuple[FoundRow, ...]
-    taken: tuple[str, ...]
-    check: CheckPage | None
-    before: str
-    command: str
-    after: str
-    exit_status: int
-    document: str
-
-
-def of(report: InitReport) -> InitPage:
+def of(report: InitReport) -> dict[str, Any]:
     """The page's content."""
     check = check_page.of(report.check) if report.check else None
     wrote = f"{report.file} is written"
+    ended = f", check {check['kicker']}" if check else ""
     then = report.next or NextStep("livekit-doctor check")
-    return InitPage(
-        title=f"{wrote}{f', check {check.kicker}' if check else ''} · livekit-doctor init",
-        tone=check.tone if check else MARKS["ok"],
-        kicker=f"check: {check.kicker}" if check else "ok",
-        headline=wrote,
-        facts=(("server", report.server),),
-        found=tuple(map(_row, report.found)),
-        taken=report.taken,
-        check=check,
-        before=then.before[:1].upper() + then.before[1:],
-        command=then.command,
-        after=then.after,
-        exit_status=report.exit_status,
-        document=JsonFormat()(report),
-    )
+    return {
+        "title": f"{wrote}{ended} · livekit-doctor init",
+        "tone": check["tone"] if check else MARKS["ok"],
+        "kicker": f"check: {check['kicker']}" if check else "ok",
+        "headline": wrote,
+        "facts": (("server", report.server),),
+        "found": tuple(map(_row, report.found)),
+        "taken": report.taken,
+        "check": check,
+        "before": then.before[:1].upper() + then.before[1:],
+        "command": then.command,
+        "after": then.after,
+    }
 
 
 def _row(item: Found) -> FoundRow:

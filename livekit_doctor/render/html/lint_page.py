@@ -1,9 +1,10 @@
 """What the page of the source says."""
 
+from typing import Any
+
 from msgspec import Struct
 
 from livekit_doctor.render.html.parts import MARKS, Fault, Shown, fault_of
-from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.report import LintReport
 
 
@@ -13,31 +14,18 @@ class FindingRow(Struct, frozen=True):
     fault: Fault
 
 
-class LintPage(Struct, frozen=True):
-    title: str
-    tone: Shown
-    kicker: str
-    headline: str
-    facts: tuple[tuple[str, str], ...]
-    rows: tuple[FindingRow, ...]
-    explained: tuple[str, ...]
-    notes: tuple[str, ...]
-    exit_status: int
-    document: str
-
-
-def of(report: LintReport) -> LintPage:
+def of(report: LintReport) -> dict[str, Any]:
     """The page's content."""
     linted, ok = report.linted, report.exit_status == 0
     headline = report.headline.partition(": ")[2] or report.headline
     configuration = [("configuration", report.configuration.partition(": ")[2])] if report.configuration else []
-    return LintPage(
-        title=f"{report.headline} · livekit-doctor lint",
-        tone=MARKS["ok" if ok else "undecided" if report.exit_status == 3 else "failed"],
-        kicker="ok" if ok else "not ok",
-        headline=headline[:1].upper() + headline[1:],
-        facts=(("source", ", ".join(linted.paths)), ("read", report.read), *configuration),
-        rows=tuple(
+    return {
+        "title": f"{report.headline} · livekit-doctor lint",
+        "tone": MARKS["ok" if ok else "undecided" if report.exit_status == 3 else "failed"],
+        "kicker": "ok" if ok else "not ok",
+        "headline": headline[:1].upper() + headline[1:],
+        "facts": (("source", ", ".join(linted.paths)), ("read", report.read), *configuration),
+        "rows": tuple(
             FindingRow(
                 str(one.place),
                 MARKS["failed" if report.fails(one) else "warned"],
@@ -45,8 +33,6 @@ def of(report: LintReport) -> LintPage:
             )
             for one in linted.findings
         ),
-        explained=linted.explained,
-        notes=report.notes,
-        exit_status=report.exit_status,
-        document=JsonFormat()(report),
-    )
+        "explained": linted.explained,
+        "notes": report.notes,
+    }

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 
-def rendered(template: str, view: object) -> str:
-    """The whole page. `view` is what its template calls `page`."""
-    return _environment().get_template(template).render(page=view)
+def rendered(template: str, page: dict[str, Any]) -> str:
+    return _environment().get_template(template).render(page=page)
 
 
 @cache

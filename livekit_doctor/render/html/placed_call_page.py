@@ -1,15 +1,13 @@
 """What the page of a test call says: the number dialled, its answer, and the diagnosis."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from livekit_doctor.catalogue.sip_statuses import sip_status
 from livekit_doctor.evidence.observations import SipCallResult
 from livekit_doctor.render.html import trace_page
-from livekit_doctor.render.html.trace_page import TracePage
-from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.report import PlacedCallReport
 
 
@@ -22,34 +20,17 @@ class SipStatusShown(Struct, frozen=True):
     meanings: tuple[tuple[str, str], ...]
 
 
-class TestCallPage(Struct, frozen=True):
-    """All that is said of a test call. `answer` is empty where nothing was dialled."""
-
-    __test__ = False
-
-    trace: TracePage
-    number: str
-    answer: tuple[tuple[str, str], ...]
-    sip_status: SipStatusShown | None
-    left_behind: tuple[str, ...]
-
-
-def of(report: PlacedCallReport) -> TestCallPage:
-    """The page's content."""
+def of(report: PlacedCallReport) -> dict[str, Any]:
+    """That of its diagnosis, and what was dialled and answered; `answer` is empty where nothing was dialled."""
     trace = trace_page.of(report.trace)
-    number = report.number
-    return TestCallPage(
-        trace=replace(
-            trace,
-            title=trace.title.replace("livekit-doctor trace", f"test call to {number}"),
-            facts=(*_facts(report), *trace.facts),
-            document=JsonFormat()(report),
-        ),
-        number=number,
-        answer=tuple(_answer(report.answer, report)) if report.answer else (),
-        sip_status=_sip_status(report.answer) if report.answer else None,
-        left_behind=report.left_behind,
-    )
+    return {
+        **trace,
+        "title": trace["title"].replace("livekit-doctor trace", f"test call to {report.number}"),
+        "facts": (*_facts(report), *trace["facts"]),
+        "answer": tuple(_answer(report.answer)) if report.answer else (),
+        "sip_status": _sip_status(report.answer) if report.answer else None,
+        "left_behind": report.left_behind,
+    }
 
 
 def _facts(report: PlacedCallReport) -> Iterator[tuple[str, str]]:
@@ -59,7 +40,7 @@ def _facts(report: PlacedCallReport) -> Iterator[tuple[str, str]]:
     yield "agent", report.agent_name or "none dispatched"
 
 
-def _answer(answer: SipCallResult, report: PlacedCallReport) -> Iterator[tuple[str, str]]:
+def _answer(answer: SipCallResult) -> Iterator[tuple[str, str]]:
     yield "answered", f"{answer.read.now:%Y-%m-%d %H:%M:%S} UTC, after {answer.took:.1f} s"
     if answer.status:
         yield "HTTP status", str(answer.status) + (f" {answer.twirp_code}" if answer.twirp_code else "")

@@ -1,12 +1,12 @@
 """What the page of several probes says."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.probing import FEWEST_FOR_P95, Criterion, Outcome, Trial
 from livekit_doctor.render.html.parts import MARKS, Fault, Shown, fault_of
-from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.report import ProbeReport
 from livekit_doctor.render.words import ENDINGS, criterion_sentence, got_their, moment, took
 
@@ -57,28 +57,7 @@ class TrialRow(Struct, frozen=True):
     code: str
 
 
-class ProbePage(Struct, frozen=True):
-    """All that is said of the probes."""
-
-    title: str
-    tone: Shown
-    kicker: str
-    headline: str
-    facts: tuple[tuple[str, str], ...]
-    criteria: tuple[Judgement, ...]
-    counts: tuple[tuple[Shown, str, int], ...]
-    latencies: tuple[tuple[str, str], ...]
-    measured: str
-    too_few: str
-    histogram: Histogram | None
-    endings: tuple[EndingCard, ...]
-    trials: tuple[TrialRow, ...]
-    left_behind: tuple[str, ...]
-    exit_status: int
-    document: str
-
-
-def of(report: ProbeReport) -> ProbePage:
+def of(report: ProbeReport) -> dict[str, Any]:
     """The page's content."""
     judged, latency = report.judged, report.judged.latency
     joined = judged.number_of(Outcome.JOINED)
@@ -87,21 +66,21 @@ def of(report: ProbeReport) -> ProbePage:
     few = latency is not None and latency.count < FEWEST_FOR_P95
     kicker = {0: "ok", 3: "not decided"}.get(report.exit_status, "not ok")
     spread = (("min", latency.min), ("p50", latency.p50), ("p95", latency.p95), ("max", latency.max)) if latency else ()
-    return ProbePage(
-        title=f"{kicker}: {headline} · livekit-doctor probe",
-        tone=MARKS[{0: "ok", 3: "undecided"}.get(report.exit_status, "failed")],
-        kicker=kicker,
-        headline=headline,
-        facts=tuple(_facts(report)),
-        criteria=tuple(_criterion(one, report) for one in judged.criteria),
-        counts=tuple(_counts(report)),
-        latencies=tuple((name, f"{value:.2f} s") for name, value in spread),
-        measured=f"from the dispatch to {until}; percentiles by nearest rank",
-        too_few=f"of {latency.count} the p95 is the slowest one: it means something from --count {FEWEST_FOR_P95} on"
+    return {
+        "title": f"{kicker}: {headline} · livekit-doctor probe",
+        "tone": MARKS[{0: "ok", 3: "undecided"}.get(report.exit_status, "failed")],
+        "kicker": kicker,
+        "headline": headline,
+        "facts": tuple(_facts(report)),
+        "criteria": tuple(_criterion(one, report) for one in judged.criteria),
+        "counts": tuple(_counts(report)),
+        "latencies": tuple((name, f"{value:.2f} s") for name, value in spread),
+        "measured": f"from the dispatch to {until}; percentiles by nearest rank",
+        "too_few": f"of {latency.count} the p95 is the slowest one: it means something from --count {FEWEST_FOR_P95} on"
         if latency and few
         else "",
-        histogram=_histogram(report) if judged.histogram else None,
-        endings=tuple(
+        "histogram": _histogram(report) if judged.histogram else None,
+        "endings": tuple(
             EndingCard(
                 _mark(ending.outcome),
                 ending.count,
@@ -110,11 +89,9 @@ def of(report: ProbeReport) -> ProbePage:
             )
             for ending in judged.endings
         ),
-        trials=tuple(map(_trial, judged.trials)),
-        left_behind=report.left_behind,
-        exit_status=report.exit_status,
-        document=JsonFormat()(report),
-    )
+        "trials": tuple(map(_trial, judged.trials)),
+        "left_behind": report.left_behind,
+    }
 
 
 def _facts(report: ProbeReport) -> Iterator[tuple[str, str]]:

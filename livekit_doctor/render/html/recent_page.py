@@ -2,14 +2,14 @@
 
 import shlex
 from datetime import datetime
+from typing import Any
 
 from msgspec import Struct
 
 from livekit_doctor.flow import Verdict
 from livekit_doctor.render.html.parts import MARKS, Shown
-from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.next_step import triage_of_recent
-from livekit_doctor.render.report import NextStep, RecentReport
+from livekit_doctor.render.report import RecentReport
 from livekit_doctor.render.words import NO_CALL_LOGS, by_its_rows
 from livekit_doctor.triage.result import Traced
 
@@ -32,21 +32,7 @@ class RoomRow(Struct, frozen=True):
     command: str
 
 
-class RecentPage(Struct, frozen=True):
-    title: str
-    tone: Shown
-    headline: str
-    server: str
-    calls: tuple[CallRow, ...]
-    rooms: tuple[RoomRow, ...]
-    judged: bool
-    further: NextStep | None
-    note: str
-    exit_status: int
-    document: str
-
-
-def of(report: RecentReport) -> RecentPage:
+def of(report: RecentReport) -> dict[str, Any]:
     """The page's content. A call id and a room's name are to be typed, and not masked."""
     calls = tuple(
         CallRow(
@@ -66,19 +52,17 @@ def of(report: RecentReport) -> RecentPage:
         RoomRow(room.name, room.created_at, room.who, f"livekit-doctor trace --room {shlex.quote(room.name)}")
         for room in (live.rooms if live else ())
     )
-    return RecentPage(
-        title=f"{'Live rooms' if live else 'Recent calls'} · livekit-doctor trace",
-        tone=MARKS["skipped"],
-        headline=report.headline[:1].upper() + report.headline[1:],
-        server=(live.server or "") if live else "",
-        calls=calls,
-        rooms=rooms,
-        judged=bool(report.verdicts),
-        further=further,
-        note=NO_CALL_LOGS if live else "",
-        exit_status=report.exit_status,
-        document=JsonFormat()(report),
-    )
+    return {
+        "title": f"{'Live rooms' if live else 'Recent calls'} · livekit-doctor trace",
+        "tone": MARKS["skipped"],
+        "headline": report.headline[:1].upper() + report.headline[1:],
+        "server": (live.server or "") if live else "",
+        "calls": calls,
+        "rooms": rooms,
+        "judged": bool(report.verdicts),
+        "further": further,
+        "note": NO_CALL_LOGS if live else "",
+    }
 
 
 def _mark(judged: Traced | None) -> Shown:

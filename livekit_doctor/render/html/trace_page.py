@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from msgspec import Struct
 
@@ -11,7 +12,7 @@ from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.result import Broken, Diagnosis, TimelineEntry, UndatedEntry
 from livekit_doctor.evidence.observations import Coverage
 from livekit_doctor.flow import NOTHING_BROKEN, SPEC
-from livekit_doctor.render.html.ladder import NARROW, WIDE, Ladder, groups, ladder, start_of
+from livekit_doctor.render.html.ladder import NARROW, WIDE, groups, ladder, start_of
 from livekit_doctor.render.html.parts import (
     MARKS,
     Evidence,
@@ -27,7 +28,6 @@ from livekit_doctor.render.html.parts import (
     named,
     offset,
 )
-from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.report import TraceReport
 from livekit_doctor.render.words import (
     REMARKS,
@@ -122,64 +122,34 @@ class CoverageRow(Struct, frozen=True):
     remark: str
 
 
-class TracePage(Struct, frozen=True):
-    """All that is said of a call, masked as JSON is."""
-
-    title: str
-    tone: Shown
-    kicker: str
-    headline: str
-    facts: tuple[tuple[str, str], ...]
-    legs: tuple[LegRows, ...]
-    breaks: tuple[Break, ...]
-    not_covered: str
-    unread: tuple[Unread, ...]
-    settle_by: tuple[Move, ...]
-    ruled_out: tuple[Named, ...]
-    warnings: tuple[Named, ...]
-    attempts: tuple[Attempt, ...]
-    ladders: tuple[Ladder, ...]
-    inbound: bool
-    timeline: Timeline
-    coverage: tuple[CoverageRow, ...]
-    exit_status: int
-    document: str
-
-    @property
-    def doubtful(self) -> bool:
-        """Whether there is anything to say of what else it may be, or is not."""
-        first = self.breaks[0].fault if self.breaks else None
-        return bool(self.ruled_out or self.settle_by or (first and (first.candidates or first.followed_by)))
-
-
-def of(report: TraceReport) -> TracePage:
+def of(report: TraceReport) -> dict[str, Any]:
     """The page's content."""
     diagnosis = report.diagnosis
     primary = diagnosis.broken[0] if diagnosis.broken else None
     headline = catalogue.get(primary.code).title if primary else verdict_sentence(diagnosis)
     kicker = f"Broke at: {SPEC[primary.step].title}" if primary else VERDICTS[diagnosis.verdict]
-    unread = tuple(_unread(report))
-    return TracePage(
-        title=_title(diagnosis, kicker),
-        tone=MARKS[diagnosis.verdict.value],
-        kicker=kicker,
-        headline=headline[:1].upper() + headline[1:],
-        facts=tuple(_facts(report)),
-        legs=_legs(report),
-        breaks=tuple(Break(SPEC[item.step].title, _fault(item, report)) for item in diagnosis.broken),
-        not_covered=not_covered(diagnosis) if diagnosis.verdict in NOTHING_BROKEN else "",
-        unread=unread,
-        settle_by=advice(diagnosis.would_settle),
-        ruled_out=tuple(named(item.code, item.because) for item in diagnosis.ruled_out),
-        warnings=tuple(_warnings(report)),
-        attempts=tuple(_attempts(diagnosis)),
-        ladders=tuple(ladder(diagnosis, geometry) for geometry in (WIDE, NARROW)),
-        inbound=diagnosis.inbound,
-        timeline=_timeline(report),
-        coverage=tuple(_coverage(entry, report) for entry in diagnosis.coverage),
-        exit_status=report.exit_status,
-        document=JsonFormat()(report),
-    )
+    breaks = tuple(Break(SPEC[item.step].title, _fault(item, report)) for item in diagnosis.broken)
+    others = bool(breaks) and (breaks[0].fault.candidates or breaks[0].fault.followed_by)
+    return {
+        "title": _title(diagnosis, kicker),
+        "tone": MARKS[diagnosis.verdict.value],
+        "kicker": kicker,
+        "headline": headline[:1].upper() + headline[1:],
+        "facts": tuple(_facts(report)),
+        "legs": _legs(report),
+        "breaks": breaks,
+        "doubtful": bool(diagnosis.ruled_out or diagnosis.would_settle or others),
+        "not_covered": not_covered(diagnosis) if diagnosis.verdict in NOTHING_BROKEN else "",
+        "unread": tuple(_unread(report)),
+        "settle_by": advice(diagnosis.would_settle),
+        "ruled_out": tuple(named(item.code, item.because) for item in diagnosis.ruled_out),
+        "warnings": tuple(_warnings(report)),
+        "attempts": tuple(_attempts(diagnosis)),
+        "ladders": tuple(ladder(diagnosis, geometry) for geometry in (WIDE, NARROW)),
+        "inbound": diagnosis.inbound,
+        "timeline": _timeline(report),
+        "coverage": tuple(_coverage(entry) for entry in diagnosis.coverage),
+    }
 
 
 def _title(diagnosis: Diagnosis, kicker: str) -> str:
@@ -319,7 +289,7 @@ def _is_from(because: Because, entry: TimelineEntry) -> bool:
     return (because.source, because.at) == (entry.source, entry.at) and entry.event in because.text
 
 
-def _coverage(entry: Coverage, report: TraceReport) -> CoverageRow:
+def _coverage(entry: Coverage) -> CoverageRow:
     remark = ""
     if entry.problem:
         name = catalogue.get(entry.problem.code).name

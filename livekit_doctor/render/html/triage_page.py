@@ -1,12 +1,12 @@
 """What the page of many calls says."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from msgspec import Struct
 
 from livekit_doctor.flow import SPEC, Verdict
 from livekit_doctor.render.html.parts import MARKS, Move, Shown, advice, moves
-from livekit_doctor.render.json import JsonFormat
 from livekit_doctor.render.report import TriageReport
 from livekit_doctor.render.triage_words import (
     bars,
@@ -64,43 +64,25 @@ class ByTable(Struct, frozen=True):
     rows: tuple[ValueRow, ...]
 
 
-class TriagePage(Struct, frozen=True):
-    title: str
-    tone: Shown
-    kicker: str
-    headline: str
-    facts: tuple[tuple[str, str], ...]
-    rungs: tuple[RungRow, ...]
-    groups: tuple[GroupRow, ...]
-    by: tuple[ByTable, ...]
-    traced: tuple[tuple[str, str], ...]
-    notes: tuple[str, ...]
-    next: tuple[Move, ...]
-    exit_status: int
-    document: str
-
-
-def of(report: TriageReport) -> TriagePage:
+def of(report: TriageReport) -> dict[str, Any]:
     """The page's content."""
     triage = report.triage
     shown = (group for group in triage.groups if group.calls and (not triage.where or group.id in triage.where))
     kicker = {0: "counted", 1: "not ok", 3: "not decided"}.get(report.exit_status, "not ok")
     tone = MARKS[{0: "skipped", 1: "failed"}.get(report.exit_status, "undecided")]
-    return TriagePage(
-        title=f"{headline(triage)} · livekit-doctor triage",
-        tone=tone,
-        kicker=kicker,
-        headline=headline(triage),
-        facts=tuple(_facts(report)),
-        rungs=tuple(_rung(rung, triage.calls) for rung in triage.ladder),
-        groups=tuple(_group(group, report) for group in shown),
-        by=tuple(_by(by, report) for by in triage.by),
-        traced=tuple((one.call_id, traced_line(one)) for one in triage.traced),
-        notes=tuple(told_once(triage)),
-        next=advice(next_commands(triage, report.command, report.trace_options)),
-        exit_status=report.exit_status,
-        document=JsonFormat()(report),
-    )
+    return {
+        "title": f"{headline(triage)} · livekit-doctor triage",
+        "tone": tone,
+        "kicker": kicker,
+        "headline": headline(triage),
+        "facts": tuple(_facts(report)),
+        "rungs": tuple(_rung(rung, triage.calls) for rung in triage.ladder),
+        "groups": tuple(_group(group, report) for group in shown),
+        "by": tuple(_by(by, report) for by in triage.by),
+        "traced": tuple((one.call_id, traced_line(one)) for one in triage.traced),
+        "notes": tuple(told_once(triage)),
+        "next": advice(next_commands(triage, report.command, report.trace_options)),
+    }
 
 
 def _facts(report: TriageReport) -> Iterator[tuple[str, str]]:
