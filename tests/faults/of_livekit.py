@@ -2,17 +2,18 @@
 
 import json
 import ssl
+from typing import Any
 
 from tests.faults.declared import IMPATIENT, Fault
-from tests.faults.proxy import Http, Wire
+from tests.faults.proxy import Http, Rule, Wire
 
 HTML = b"<!doctype html><html><head><title>Intranet</title></head><body>Welcome</body></html>"
 _PROTOBUF = {"Content-Type": "application/protobuf"}
 _JSON = {"Content-Type": "application/json"}
 _PAGE = {"Content-Type": "text/html"}
-_SILENT = ("no answer within",)
-_CLOSED = ("the connection was closed before any answer",)
-_CUT = ("the connection broke in the middle of an answer",)
+_SILENT = "no answer within"
+_CLOSED = "the connection was closed before any answer"
+_CUT = "the connection broke in the middle of an answer"
 _RUNS_BEHIND = "see whether livekit-server runs behind"
 _FIREWALL = "Timeout: open the way"
 
@@ -21,82 +22,45 @@ def _twirp(code: str, message: str) -> bytes:
     return json.dumps({"code": code, "msg": message}).encode()
 
 
+def _unread(name: str, rule: Rule | None, *says: str, code: str = "LKD003", **further: Any) -> Fault:
+    return Fault(name=name, rule=rule, code=code, says=says, **further)
+
+
 def _no_connection() -> tuple[Fault, ...]:
     return (
-        Fault(
-            name="connect refused",
-            rule=Wire(listens=False),
-            code="LKD003",
-            says=("connection refused",),
-            fix="start the server",
-            selected=True,
-        ),
-        Fault(
-            name="reset at connect",
-            rule=Wire(then="reset"),
-            code="LKD003",
-            says=_CLOSED,
-            fix=_RUNS_BEHIND,
-            selected=True,
-        ),
-        Fault(name="closed at connect", rule=Wire(then="close"), code="LKD003", says=_CLOSED, fix=_RUNS_BEHIND),
-        Fault(
-            name="reset after the request",
-            rule=Wire(hears=20, then="reset"),
-            code="LKD003",
-            says=_CLOSED,
-            fix=_RUNS_BEHIND,
-        ),
-        Fault(
-            name="closed after the request",
-            rule=Wire(hears=20, then="close"),
-            code="LKD003",
-            says=_CLOSED,
-            fix=_RUNS_BEHIND,
-        ),
-        Fault(
-            name="black hole",
-            rule=Wire(then="hold"),
-            code="LKD003",
-            says=_SILENT,
-            fix=_FIREWALL,
-            timeout=IMPATIENT,
-            selected=True,
-        ),
-        Fault(
-            name="silence after the request",
-            rule=Wire(hears=20, then="hold"),
-            code="LKD003",
-            says=_SILENT,
-            fix=_FIREWALL,
-            timeout=IMPATIENT,
-        ),
-        Fault(
-            name="host name that does not resolve",
+        _unread("connect refused", Wire(listens=False), "connection refused", fix="start the server", selected=True),
+        _unread("reset at connect", Wire(then="reset"), _CLOSED, fix=_RUNS_BEHIND, selected=True),
+        _unread("closed at connect", Wire(then="close"), _CLOSED, fix=_RUNS_BEHIND),
+        _unread("reset after the request", Wire(hears=20, then="reset"), _CLOSED, fix=_RUNS_BEHIND),
+        _unread("closed after the request", Wire(hears=20, then="close"), _CLOSED, fix=_RUNS_BEHIND),
+        _unread("black hole", Wire(then="hold"), _SILENT, fix=_FIREWALL, timeout=IMPATIENT, selected=True),
+        _unread("silence after the request", Wire(hears=20, then="hold"), _SILENT, fix=_FIREWALL, timeout=IMPATIENT),
+        _unread(
+            "host name that does not resolve",
+            None,
+            "does not resolve (DNS)",
             env={"LIVEKIT_URL": "wss://no-such-host.invalid"},
-            code="LKD003",
-            says=("does not resolve (DNS)",),
             fix="DNS: correct the host",
         ),
-        Fault(
-            name="address without a route",
+        _unread(
+            "address without a route",
+            None,
+            "there is no route from this machine",
             env={"LIVEKIT_URL": "ws://[100::1]:7880"},
-            code="LKD003",
-            says=("there is no route from this machine",),
             fix="No route: connect this machine",
         ),
-        Fault(
-            name="URL with a path that is not there",
+        _unread(
+            "URL with a path that is not there",
+            None,
+            "HTTP 404",
+            "not in LiveKit's protocol",
             env={"LIVEKIT_URL": "ws://127.0.0.1:{port}/livekit"},
-            code="LKD003",
-            says=("HTTP 404", "not in LiveKit's protocol"),
             fix="Another protocol",
         ),
-        Fault(
-            name="first connection reset, the next are well",
-            rule=Wire(then="reset", times=1),
-            code="LKD003",
-            says=_CLOSED,
+        _unread(
+            "first connection reset, the next are well",
+            Wire(then="reset", times=1),
+            _CLOSED,
             fix=_RUNS_BEHIND,
             commands=("rooms",),
         ),
@@ -109,14 +73,14 @@ def _other_protocols() -> tuple[Fault, ...]:
         "SSH": b"SSH-2.0-OpenSSH_9.6\r\n",
         "SMTP": b"220 mail.example.com ESMTP\r\n",
         "MySQL": b"J\0\0\0\n8.0.36\0",
+        "HTTP/2": b"\0\0\x12\4\0\0\0\0\0",
         "random bytes": bytes(range(200, 256)) * 3,
     }
     answers = tuple(
-        Fault(
-            name=f"{name} answers",
-            rule=Wire(hears=4, says=said, then="close"),
-            code="LKD003",
-            says=("does not speak HTTP",),
+        _unread(
+            f"{name} answers",
+            Wire(hears=4, says=said, then="close"),
+            "does not speak HTTP",
             fix="Another protocol",
             selected=name == "Redis",
         )
@@ -124,95 +88,60 @@ def _other_protocols() -> tuple[Fault, ...]:
     )
     return (
         *answers,
-        Fault(
-            name="TLS alert in plain text",
-            rule=Wire(hears=4, says=b"\x15\x03\x01\0\x02\x02\x46", then="close"),
-            code="LKD003",
-            says=("does not speak HTTP",),
-            fix="Another protocol",
-        ),
-        Fault(
-            name="HTTP/2 answers",
-            rule=Wire(hears=4, says=b"\0\0\x12\4\0\0\0\0\0", then="close"),
-            code="LKD003",
-            says=("does not speak HTTP",),
+        _unread(
+            "TLS alert in plain text",
+            Wire(hears=4, says=b"\x15\x03\x01\0\x02\x02\x46", then="close"),
+            "does not speak HTTP",
             fix="Another protocol",
         ),
     )
 
 
 def _tls() -> tuple[Fault, ...]:
-    trust = {"SSL_CERT_FILE": "{trusted}"}
+    trusting: dict[str, Any] = {"scheme": "wss", "env": {"SSL_CERT_FILE": "{trusted}"}}
     return (
-        Fault(name="TLS, all well", rule=Wire(tls="good"), scheme="wss", env=trust),
-        Fault(
-            name="TLS to a plain port",
-            rule=Wire(),
-            scheme="wss",
-            code="LKD003",
-            says=("does not speak TLS",),
-            fix="ws:// for this one",
+        Fault(name="TLS, all well", rule=Wire(tls="good"), **trusting),
+        _unread("TLS to a plain port", Wire(), "does not speak TLS", scheme="wss", fix="ws:// for this one"),
+        _unread("plain text to a TLS port", Wire(tls="good"), _CLOSED, fix="for TLS only"),
+        _unread(
+            "certificate expired", Wire(tls="expired"), "it has expired", fix="renew it", selected=True, **trusting
         ),
-        Fault(name="plain text to a TLS port", rule=Wire(tls="good"), code="LKD003", says=_CLOSED, fix="for TLS only"),
-        Fault(
-            name="certificate expired",
-            rule=Wire(tls="expired"),
-            scheme="wss",
-            env=trust,
-            code="LKD003",
-            says=("it has expired",),
-            fix="renew it",
-            selected=True,
-        ),
-        Fault(
-            name="certificate of another host",
-            rule=Wire(tls="other host"),
-            scheme="wss",
-            env=trust,
-            code="LKD003",
-            says=("it is for another address",),
+        _unread(
+            "certificate of another host",
+            Wire(tls="other host"),
+            "it is for another address",
             fix="the host name that the certificate is for",
+            **trusting,
         ),
-        Fault(
-            name="certificate of an unknown issuer",
-            rule=Wire(tls="self-signed"),
-            scheme="wss",
-            env=trust,
-            code="LKD003",
-            says=("it is self-signed",),
+        _unread(
+            "certificate of an unknown issuer",
+            Wire(tls="self-signed"),
+            "it is self-signed",
             fix="SSL_CERT_FILE",
+            **trusting,
         ),
-        Fault(
-            name="TLS too old",
-            rule=Wire(tls="good", newest_tls=ssl.TLSVersion.TLSv1_1),
-            scheme="wss",
-            env=trust,
-            code="LKD003",
-            says=("TLS failed",),
-            fix="TLS 1.2",
+        _unread(
+            "TLS too old", Wire(tls="good", newest_tls=ssl.TLSVersion.TLSv1_1), "TLS failed", fix="TLS 1.2", **trusting
         ),
-        Fault(
-            name="closed in the TLS handshake",
-            rule=Wire(hears=5, then="close"),
+        _unread(
+            "closed in the TLS handshake",
+            Wire(hears=5, then="close"),
+            "closed the connection in the handshake",
             scheme="wss",
-            code="LKD003",
-            says=("closed the connection in the handshake",),
             fix="TLS failed",
         ),
-        Fault(
-            name="reset in the TLS handshake",
-            rule=Wire(hears=5, then="reset"),
+        _unread(
+            "reset in the TLS handshake",
+            Wire(hears=5, then="reset"),
+            "closed the connection in the handshake",
             scheme="wss",
-            code="LKD003",
-            says=("closed the connection in the handshake",),
             fix="TLS failed",
         ),
-        Fault(
-            name="silence in the TLS handshake",
-            rule=Wire(hears=5, then="hold"),
+        _unread(
+            "silence in the TLS handshake",
+            Wire(hears=5, then="hold"),
+            _SILENT,
             scheme="wss",
-            code="LKD003",
-            says=_SILENT,
             fix=_FIREWALL,
             timeout=IMPATIENT,
         ),
@@ -227,36 +156,27 @@ def _redirects() -> tuple[Fault, ...]:
 
     return (
         *(
-            Fault(
-                name=f"redirect {status} to another host",
-                rule=to(status, f"{other}/twirp/livekit.RoomService/ListRooms"),
-                code="LKD003",
-                says=("which leads to https://livekit.example.com/twirp",),
+            _unread(
+                f"redirect {status} to another host",
+                to(status, f"{other}/twirp/livekit.RoomService/ListRooms"),
+                "which leads to https://livekit.example.com/twirp",
                 fix="LIVEKIT_URL=wss://livekit.example.com",
                 selected=status == 301,
                 commands=("check", "trace", "watch", "rooms"),
             )
             for status in (301, 302, 307, 308)
         ),
-        Fault(
-            name="redirect to a login page",
-            rule=to(302, "/login?next=/secret-token"),
-            code="LKD003",
-            says=("/login: a login or another page",),
+        _unread(
+            "redirect to a login page",
+            to(302, "/login?next=/secret-token"),
+            "/login: a login or another page",
             fix="A login in front",
         ),
-        Fault(
-            name="redirect to itself",
-            rule=to(301, ""),
-            code="LKD003",
-            says=("not in LiveKit's protocol",),
-            fix="Another protocol",
-        ),
-        Fault(
-            name="redirect to what is no address",
-            rule=to(302, "javascript:alert(1)"),
-            code="LKD003",
-            says=("not in LiveKit's protocol",),
+        _unread("redirect to itself", to(301, ""), "not in LiveKit's protocol", fix="Another protocol"),
+        _unread(
+            "redirect to what is no address",
+            to(302, "javascript:alert(1)"),
+            "not in LiveKit's protocol",
             fix="Another protocol",
         ),
     )
@@ -278,54 +198,48 @@ def _statuses() -> tuple[Fault, ...]:
     said = {"protocol": "not in LiveKit's protocol", "login": "asks for a login of its own"}
     return (
         *(
-            Fault(
-                name=f"HTTP {status} with a page",
-                rule=Http(status=status, headers=_PAGE, body=HTML),
-                code="LKD003",
-                says=(f"HTTP {status}", said[kind]),
+            _unread(
+                f"HTTP {status} with a page",
+                Http(status=status, headers=_PAGE, body=HTML),
+                f"HTTP {status}",
+                said[kind],
                 fix=fixes[kind],
             )
             for status, kind in foreign.items()
         ),
         *(
-            Fault(
-                name=f"HTTP {status} of a proxy",
-                rule=Http(status=status, headers=_PAGE, body=b"<h1>Bad Gateway</h1>"),
-                code="LKD003",
-                says=(f"HTTP {status}", "gets no answer from livekit-server"),
+            _unread(
+                f"HTTP {status} of a proxy",
+                Http(status=status, headers=_PAGE, body=b"<h1>Bad Gateway</h1>"),
+                f"HTTP {status}",
+                "gets no answer from livekit-server",
                 fix="The server behind a proxy",
                 selected=status == 502,
             )
             for status in (500, 501, 502, 503, 504, 520, 522, 599)
         ),
-        Fault(
-            name="HTTP 502 without a body",
-            rule=Http(status=502),
-            code="LKD003",
-            says=("HTTP 502", "gets no answer"),
-            fix="The server behind a proxy",
+        _unread(
+            "HTTP 502 without a body", Http(status=502), "HTTP 502", "gets no answer", fix="The server behind a proxy"
         ),
-        Fault(
-            name="HTTP 401 of a proxy's login",
-            rule=Http(status=401, headers={"WWW-Authenticate": 'Basic realm="staff"'}),
-            code="LKD003",
-            says=('Basic realm="staff"',),
+        _unread(
+            "HTTP 401 of a proxy's login",
+            Http(status=401, headers={"WWW-Authenticate": 'Basic realm="staff"'}),
+            'Basic realm="staff"',
             fix="A login in front",
             selected=True,
         ),
-        Fault(
-            name="HTTP 407",
-            rule=Http(status=407, headers={"Proxy-Authenticate": "Basic"}),
-            code="LKD003",
-            says=("asks for a login",),
+        _unread(
+            "HTTP 407",
+            Http(status=407, headers={"Proxy-Authenticate": "Basic"}),
+            "asks for a login",
             fix="A login in front",
         ),
         *(
-            Fault(
-                name=f"LiveKit's own {status} {code}",
-                rule=Http(status=status, headers=_JSON, body=_twirp(code, "so it is")),
-                code="LKD003",
-                says=(f"HTTP {status}", f"{code}, so it is"),
+            _unread(
+                f"LiveKit's own {status} {code}",
+                Http(status=status, headers=_JSON, body=_twirp(code, "so it is")),
+                f"HTTP {status}",
+                f"{code}, so it is",
                 fix="The server's own error",
             )
             for status, code in (
@@ -338,40 +252,39 @@ def _statuses() -> tuple[Fault, ...]:
                 (503, "unavailable"),
             )
         ),
-        Fault(
-            name="LiveKit's own 401",
-            rule=Http(status=401, headers={"Content-Type": "text/plain"}, body=b"invalid API key: x"),
+        _unread(
+            "LiveKit's own 401",
+            Http(status=401, headers={"Content-Type": "text/plain"}, body=b"invalid API key: x"),
+            "invalid API key",
             code="LKD004",
             usage=True,
-            says=("invalid API key",),
             fix="Unknown key",
         ),
-        Fault(
-            name="LiveKit's own 403",
-            rule=Http(status=403, headers=_JSON, body=_twirp("permission_denied", "no grant")),
+        _unread(
+            "LiveKit's own 403",
+            Http(status=403, headers=_JSON, body=_twirp("permission_denied", "no grant")),
+            "no grant",
             code="LKD004",
             usage=True,
-            says=("no grant",),
         ),
-        Fault(
-            name="HTTP 429",
-            rule=Http(status=429, headers=_JSON, body=_twirp("resource_exhausted", "over the quota")),
+        _unread(
+            "HTTP 429",
+            Http(status=429, headers=_JSON, body=_twirp("resource_exhausted", "over the quota")),
+            "over the quota",
             code="LKD006",
-            says=("over the quota",),
             fix="Raise the limit",
         ),
-        Fault(
-            name="HTTP 429 of a proxy, Retry-After 600",
-            rule=Http(status=429, headers={**_PAGE, "Retry-After": "600"}, body=HTML),
+        _unread(
+            "HTTP 429 of a proxy, Retry-After 600",
+            Http(status=429, headers={**_PAGE, "Retry-After": "600"}, body=HTML),
+            "it asks to wait 600 s",
             code="LKD006",
-            says=("it asks to wait 600 s",),
             fix="Raise the limit",
         ),
-        Fault(
-            name="HTTP 503, Retry-After 600",
-            rule=Http(status=503, headers={"Retry-After": "600"}),
-            code="LKD003",
-            says=("it asks to wait 600 s",),
+        _unread(
+            "HTTP 503, Retry-After 600",
+            Http(status=503, headers={"Retry-After": "600"}),
+            "it asks to wait 600 s",
             fix="The server behind a proxy",
         ),
         Fault(
@@ -396,11 +309,10 @@ def _bodies() -> tuple[Fault, ...]:
         "a deep JSON": (_JSON, b"[" * 60_000),
     }
     wrong = tuple(
-        Fault(
-            name=name,
-            rule=Http(status=200, headers=headers, body=body),
-            code="LKD003",
-            says=() if "Twirp" in name else protocol,
+        _unread(
+            name,
+            Http(status=200, headers=headers, body=body),
+            *(() if "Twirp" in name else protocol),
             fix="" if "Twirp" in name else fix,
         )
         for name, (headers, body) in bodies.items()
@@ -408,87 +320,59 @@ def _bodies() -> tuple[Fault, ...]:
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: application/protobuf\r\n\r\nff\r\nabc"
     return (
         *wrong,
-        Fault(name="half a header", rule=Http(cut=30), code="LKD003", says=(*_CUT, "in its headers"), fix="Broke off"),
-        Fault(
-            name="half a body, closed",
-            rule=Http(cut_body=3),
-            code="LKD003",
-            says=_CUT,
-            fix="Broke off",
-            commands=("trace", "rooms"),
-            selected=True,
+        _unread("half a header", Http(cut=30), _CUT, "in its headers", fix="Broke off"),
+        _unread(
+            "half a body, closed", Http(cut_body=3), _CUT, fix="Broke off", commands=("trace", "rooms"), selected=True
         ),
-        Fault(
-            name="half a body, reset",
-            rule=Http(cut_body=3, end="reset"),
-            code="LKD003",
-            says=_CUT,
-            fix="Broke off",
-            commands=("trace", "rooms"),
+        _unread(
+            "half a body, reset", Http(cut_body=3, end="reset"), _CUT, fix="Broke off", commands=("trace", "rooms")
         ),
-        Fault(
-            name="half a body, silence",
-            rule=Http(cut_body=3, end="hold"),
-            code="LKD003",
-            says=_SILENT,
+        _unread(
+            "half a body, silence",
+            Http(cut_body=3, end="hold"),
+            _SILENT,
             timeout=IMPATIENT,
             commands=("trace", "rooms"),
         ),
-        Fault(name="half a chunk", rule=Http(raw=chunked), code="LKD003", says=_CUT, fix="Broke off"),
-        Fault(
-            name="no end of the headers",
-            rule=Http(raw=b"HTTP/1.1 200 OK\r\n" + b"X-Odd: odd\r\n" * 20_000),
-            code="LKD003",
-            says=("does not speak HTTP",),
+        _unread("half a chunk", Http(raw=chunked), _CUT, fix="Broke off"),
+        _unread(
+            "no end of the headers",
+            Http(raw=b"HTTP/1.1 200 OK\r\n" + b"X-Odd: odd\r\n" * 20_000),
+            "does not speak HTTP",
         ),
-        Fault(
-            name="an endless body",
-            rule=Http(status=200, headers=_PROTOBUF, endless=True),
-            code="LKD003",
-            says=("more than",),
+        _unread(
+            "an endless body",
+            Http(status=200, headers=_PROTOBUF, endless=True),
+            "more than",
             fix="Another protocol",
             commands=("rooms", "trace"),
         ),
-        Fault(
-            name="an endless error",
-            rule=Http(status=500, endless=True),
-            code="LKD003",
-            says=("HTTP 500",),
-            fix="The server behind a proxy",
-        ),
+        _unread("an endless error", Http(status=500, endless=True), "HTTP 500", fix="The server behind a proxy"),
         Fault(name="a slow body", rule=Http(where="/ListRooms", pace=0.001)),
-        Fault(
-            name="too slow a body", rule=Http(pace=0.5), code="LKD003", says=_SILENT, fix=_FIREWALL, timeout=IMPATIENT
-        ),
+        _unread("too slow a body", Http(pace=0.5), _SILENT, fix=_FIREWALL, timeout=IMPATIENT),
         Fault(name="a late answer", rule=Http(pause=0.3)),
-        Fault(
-            name="too late an answer", rule=Http(pause=8), code="LKD003", says=_SILENT, fix=_FIREWALL, timeout=IMPATIENT
-        ),
-        Fault(
-            name="answers lost, requests done",
-            rule=Http(passes_on=True, raw=b""),
-            code="LKD003",
-            says=_CLOSED,
-            fix=_RUNS_BEHIND,
-        ),
+        _unread("too late an answer", Http(pause=8), _SILENT, fix=_FIREWALL, timeout=IMPATIENT),
+        _unread("answers lost, requests done", Http(passes_on=True, raw=b""), _CLOSED, fix=_RUNS_BEHIND),
     )
 
 
 def _clocks() -> tuple[Fault, ...]:
     return (
-        Fault(
-            name="clock 15 min ahead",
+        _unread(
+            "clock 15 min ahead",
+            None,
+            "ahead of the server's",
             skew=900,
             code="LKD005",
-            says=("ahead of the server's",),
             fix="set-ntp true",
             commands=("check", "trace", "rooms", "watch"),
         ),
-        Fault(
-            name="clock 15 min behind",
+        _unread(
+            "clock 15 min behind",
+            None,
+            "behind the server's",
             skew=-900,
             code="LKD005",
-            says=("behind the server's",),
             fix="set-ntp true",
             commands=("check", "trace", "rooms", "watch"),
         ),
@@ -498,20 +382,22 @@ def _clocks() -> tuple[Fault, ...]:
             rule=Http(headers={"Date": "Fri, 31 Dec 9999 23:59:59 GMT"}),
             commands=("check", "trace", "rooms"),
         ),
-        Fault(
-            name="wrong key",
+        _unread(
+            "wrong key",
+            None,
+            "invalid API key",
             env={"LIVEKIT_API_KEY": "APIunknown0123"},
             code="LKD004",
             usage=True,
-            says=("invalid API key",),
             fix="Unknown key",
         ),
-        Fault(
-            name="wrong secret",
+        _unread(
+            "wrong secret",
+            None,
+            "signature is invalid",
             env={"LIVEKIT_API_SECRET": "a-secret-that-is-not-the-key's"},
             code="LKD004",
             usage=True,
-            says=("signature is invalid",),
             fix="Wrong secret",
         ),
     )
@@ -519,89 +405,69 @@ def _clocks() -> tuple[Fault, ...]:
 
 def _of_one_method() -> tuple[Fault, ...]:
     """Faults of what creates something: the connection is well, and nothing may be left behind."""
-    making = ("check", "watch", "probe", "check --probe", "test-call")
-    with_worker = ("check", "watch", "probe", "check --probe")
 
     def lost(where: str) -> Http:
         return Http(where=where, passes_on=True, raw=b"", times=1)
 
     broken = Http(where="/CreateRoom", status=503, headers=_JSON, body=_twirp("unavailable", "so it is"))
     status = {"check": 1, "watch": 1, "probe": 3, "check --probe": 1, "test-call": 3}
+    making: dict[str, Any] = {"commands": tuple(status), "status": status}
+    with_worker = making | {"commands": ("check", "watch", "probe", "check --probe")}
     return (
-        Fault(
-            name="CreateRoom's answer lost",
-            rule=lost("/CreateRoom"),
-            code="LKD003",
-            says=_CLOSED,
-            commands=making,
-            status=status,
-            selected=True,
-        ),
-        Fault(
-            name="CreateRoom refused", rule=broken, code="LKD003", says=("unavailable",), commands=making, status=status
-        ),
-        Fault(
-            name="CreateRoom never answered",
-            rule=Http(where="/CreateRoom", passes_on=True, pause=60),
-            code="LKD003",
-            says=_SILENT,
+        _unread("CreateRoom's answer lost", lost("/CreateRoom"), _CLOSED, **making, selected=True),
+        _unread("CreateRoom refused", broken, "unavailable", **making),
+        _unread(
+            "CreateRoom never answered",
+            Http(where="/CreateRoom", passes_on=True, pause=60),
+            _SILENT,
             timeout=IMPATIENT,
-            commands=making,
-            status=status,
+            **making,
         ),
-        Fault(
-            name="CreateDispatch's answer lost",
-            rule=lost("/CreateDispatch"),
-            code="LKD003",
-            says=_CLOSED,
+        _unread(
+            "CreateDispatch's answer lost",
+            lost("/CreateDispatch"),
+            _CLOSED,
             commands=("check", "watch", "check --probe"),
             status=status,
         ),
-        Fault(name="DeleteRoom's answer lost once", rule=lost("/DeleteRoom"), commands=making),
+        Fault(name="DeleteRoom's answer lost once", rule=lost("/DeleteRoom"), commands=tuple(status)),
         Fault(
             name="DeleteRoom refused once",
             rule=Http(where="/DeleteRoom", status=503, headers=_JSON, body=_twirp("unavailable", "x"), times=1),
-            commands=making,
+            commands=tuple(status),
         ),
-        Fault(
-            name="WebSocket refused by a proxy",
-            rule=Http(where="/agent", status=400),
-            code="LKD003",
-            says=("instead of a WebSocket",),
+        _unread(
+            "WebSocket refused by a proxy",
+            Http(where="/agent", status=400),
+            "instead of a WebSocket",
             fix="WebSocket: let the proxy",
-            commands=with_worker,
-            status=status,
+            **with_worker,
         ),
-        Fault(
-            name="WebSocket closed",
-            rule=Http(where="/agent", raw=b""),
-            code="LKD003",
-            says=("does not pass on WebSockets",),
+        _unread(
+            "WebSocket closed",
+            Http(where="/agent", raw=b""),
+            "does not pass on WebSockets",
             fix="WebSocket: let the proxy",
-            commands=with_worker,
-            status=status,
+            **with_worker,
         ),
-        Fault(
-            name="WebSocket redirected",
-            rule=Http(where="/agent", status=302, headers={"Location": "/login"}),
-            code="LKD003",
-            says=("which leads to", "/login"),
-            commands=with_worker,
-            status=status,
+        _unread(
+            "WebSocket redirected",
+            Http(where="/agent", status=302, headers={"Location": "/login"}),
+            "which leads to",
+            "/login",
+            **with_worker,
         ),
-        Fault(
-            name="ListParticipants fails",
-            rule=Http(where="/ListParticipants", status=502),
-            code="LKD003",
-            says=("HTTP 502",),
+        _unread(
+            "ListParticipants fails",
+            Http(where="/ListParticipants", status=502),
+            "HTTP 502",
             commands=("trace", "rooms", "test-call"),
             rings=True,
         ),
-        Fault(
-            name="ListDispatch fails",
-            rule=Http(where="/ListDispatch", status=502),
-            code="LKD003",
-            says=("HTTP 502",),
+        _unread(
+            "ListDispatch fails",
+            Http(where="/ListDispatch", status=502),
+            "HTTP 502",
             commands=("trace", "test-call"),
             rings=True,
         ),
@@ -610,78 +476,67 @@ def _of_one_method() -> tuple[Fault, ...]:
 
 def _of_a_dial() -> tuple[Fault, ...]:
     """The room is there, and its agent; whether the phone rings is not always known."""
-    where, calling = "/CreateSIPParticipant", ("test-call",)
+    where = "/CreateSIPParticipant"
+
+    def dialled(name: str, rule: Http, *says: str, **further: Any) -> Fault:
+        return _unread(name, rule, *says, commands=("test-call",), **further)
+
     return (
-        Fault(
-            name="CreateSIPParticipant's answer lost",
-            rule=Http(where=where, passes_on=True, raw=b""),
-            code="LKD003",
-            says=_CLOSED,
+        dialled(
+            "CreateSIPParticipant's answer lost",
+            Http(where=where, passes_on=True, raw=b""),
+            _CLOSED,
             fix=_RUNS_BEHIND,
             status={"test-call": 0},  # the room tells that both legs are well
-            commands=calling,
             rings=True,
             selected=True,
         ),
-        Fault(
-            name="closed as soon as CreateSIPParticipant was sent",
-            rule=Http(where=where, passes_on=True, at_once=True, raw=b""),
-            code="LKD003",
-            says=_CLOSED,
+        dialled(
+            "closed as soon as CreateSIPParticipant was sent",
+            Http(where=where, passes_on=True, at_once=True, raw=b""),
+            _CLOSED,
             fix=_RUNS_BEHIND,
             status={"test-call": 0},
-            commands=calling,
             rings=True,
         ),
-        Fault(
-            name="CreateSIPParticipant never answered",
-            rule=Http(where=where, passes_on=True, pause=60),
-            code="LKD003",
-            says=("no answer within 12 s",),  # of ringing, and of an answer
+        dialled(
+            "CreateSIPParticipant never answered",
+            Http(where=where, passes_on=True, pause=60),
+            "no answer within 12 s",  # of ringing, and of an answer
             status={"test-call": 0},
-            commands=calling,
             rings=True,
         ),
-        Fault(
-            name="CreateSIPParticipant refused by a proxy",
-            rule=Http(where=where, status=502, headers=_PAGE, body=HTML),
-            code="LKD003",
-            says=("HTTP 502",),
+        dialled(
+            "CreateSIPParticipant refused by a proxy",
+            Http(where=where, status=502, headers=_PAGE, body=HTML),
+            "HTTP 502",
             fix="The server behind a proxy",
-            commands=calling,
         ),
-        Fault(
-            name="CreateSIPParticipant answered with a page",
-            rule=Http(where=where, status=200, headers=_PAGE, body=HTML),
-            code="LKD003",
-            says=("not in LiveKit's protocol",),
+        dialled(
+            "CreateSIPParticipant answered with a page",
+            Http(where=where, status=200, headers=_PAGE, body=HTML),
+            "not in LiveKit's protocol",
             fix="Another protocol",
-            commands=calling,
         ),
-        Fault(
-            name="half of CreateSIPParticipant's answer",
-            rule=Http(where=where, passes_on=True, cut_body=3),
-            code="LKD003",
-            says=_CUT,
+        dialled(
+            "half of CreateSIPParticipant's answer",
+            Http(where=where, passes_on=True, cut_body=3),
+            _CUT,
             fix="Broke off",
             status={"test-call": 0},
-            commands=calling,
             rings=True,
         ),
-        Fault(
-            name="CreateSIPParticipant's grant refused",
-            rule=Http(where=where, status=403, headers=_JSON, body=_twirp("permission_denied", "no grant")),
+        dialled(
+            "CreateSIPParticipant's grant refused",
+            Http(where=where, status=403, headers=_JSON, body=_twirp("permission_denied", "no grant")),
+            "no grant",
             code="LKD004",
             usage=True,
-            says=("no grant",),
-            commands=calling,
         ),
-        Fault(
-            name="RemoveParticipant fails, no answer to the dial",
-            rule=Http(where="Participant", passes_on=True, status=502, pause=4, headers=_PAGE, body=HTML),
-            code="LKD003",
-            says=("HTTP 502",),
-            commands=calling,
+        dialled(
+            "RemoveParticipant fails, no answer to the dial",
+            Http(where="Participant", passes_on=True, status=502, pause=4, headers=_PAGE, body=HTML),
+            "HTTP 502",
             rings=True,
         ),
     )
