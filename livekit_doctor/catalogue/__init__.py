@@ -169,15 +169,8 @@ class UnknownCodeError(LookupError):
     """No page has this code or name; `nearest` has the codes that were probably meant."""
 
     def __init__(self, text: str, nearest: tuple[str, ...] = ()) -> None:
-        """Keep what was asked for, and the codes that come nearest to it, best first."""
-        super().__init__(text, nearest)
-        self.text = text
+        super().__init__(text)
         self.nearest = nearest
-
-    def __str__(self) -> str:
-        """Name what was asked for and what was probably meant, in one line."""
-        meant = ", ".join(f"{code} {_names()[code]}" for code in self.nearest)
-        return f"no diagnosis code {self.text!r}" + (f"; did you mean {meant}?" if meant else "")
 
 
 @cache

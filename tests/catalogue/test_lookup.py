@@ -13,7 +13,15 @@ from tests.each import each
 @each("code", catalogue.codes())
 def test_each_code_by_code_number_and_name(code: str) -> None:
     entry = catalogue.get(code)
-    for text in (code, code.lower(), code[3:], entry.name, entry.name.upper().replace("-", " ")):
+    for text in (
+        code,
+        f" {code.lower()} ",
+        f"Lkd-{code[3:]}",
+        f"lkd {code[3:]}",
+        code[3:],
+        entry.name,
+        entry.name.upper().replace("-", "_"),
+    ):
         assert look_up(text).page is entry
 
 

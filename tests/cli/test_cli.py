@@ -14,9 +14,8 @@ from typing import Any
 import pytest
 
 from livekit_doctor import __version__
-from livekit_doctor.checks import CATEGORIES, CHECK_IDS
+from livekit_doctor.checks import CHECK_IDS
 from tests.cli.command_line import CLEAN, PATIENCE, run, run_and_list, run_in_terminal, start, wait_for
-from tests.cli.schemas import PROBE_KEYS
 
 HEAVY = {
     "livekit",
@@ -29,42 +28,6 @@ HEAVY = {
     "asyncio",
     "prometheus_client",
 }
-CHECK_KEYS = {
-    "schema",
-    "ok",
-    "exit_status",
-    "at",
-    "server",
-    "configuration",
-    "summary",
-    "not_tested",
-    "checks",
-    "left_behind",
-    "next",
-}
-TRACE_KEYS = {
-    "schema",
-    "call_id",
-    "room",
-    "room_details",
-    "at",
-    "server",
-    "bundle",
-    "direction",
-    "attempts",
-    "verdict",
-    "exit_status",
-    "broken",
-    "steps",
-    "not_covered",
-    "ruled_out",
-    "would_settle",
-    "timeline",
-    "warnings",
-    "coverage",
-    "next",
-}
-KEYS = {"check": CHECK_KEYS, "trace": TRACE_KEYS, "probe": PROBE_KEYS}
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -169,12 +132,6 @@ def test_the_installed_script_is_the_module(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["chek"], ['no command "chek"; did you mean "check"?', "fix: livekit-doctor check\n"]),
-        (["check", "--formt", "json"], ["no option --formt; did you mean --format?", "check --format json"]),
-        (["trace", "--rom", "x"], ["no option --rom; did you mean --room?", "trace --room x"]),
-        (["check", "--format", "jsno"], ["'--format'", "'jsno' is not one of", "Did you mean 'json'?"]),
-        (["check", "--only", "conection"], ['"conection"', 'did you mean "connection"?', *CATEGORIES]),
-        (["check", "--skip", "worker.canery"], ['"worker.canery"', 'did you mean "worker.canary"?']),
         (["check", "--only", "zzz"], ['no check or category "zzz"', "one of the categories configuration, connection"]),
         (["check", "--only", "worker", "--skip", "worker"], ["leave no check to run"]),
         (["check", "extra"], ["unexpected extra argument", "extra"]),
@@ -214,7 +171,6 @@ def test_wrong_usage_as_json(folder: Path, command: str, form: list[str]) -> Non
     assert ran.status == 2
     document = ran.json
     assert document["schema"] == f"livekit-doctor/{command}/v1"
-    assert document.keys() == {*KEYS[command], "error"}
     assert document["exit_status"] == 2
     assert document["error"]["code"] == "LKD001"
     assert "missing.yaml" in document["error"]["message"]
@@ -232,18 +188,6 @@ def test_every_error_is_valid_json(folder: Path, arguments: list[str]) -> None:
     ran = run(*arguments, "--format", "json", cwd=folder)
     assert ran.status == 2
     assert ran.json["error"]["message"] in ran.stderr
-
-
-def test_every_mistake_of_the_file_is_named(folder: Path) -> None:
-    (folder / "checks.yaml").write_text(
-        "agent:\n  nmae: x\ncall_logs:\n  timeout: soon\nchecks:\n  worker.canry: off\n"
-    )
-    ran = run("check", cwd=folder)
-    assert ran.status == 2
-    for words in ("checks.yaml:2: agent.nmae", "did you mean `name`?", "checks.yaml:4: call_logs.timeout"):
-        assert words in ran.stderr
-    (folder / "checks.yaml").write_text('checks:\n  worker.canry: "off"\n')
-    assert "did you mean `worker.canary`?" in run("check", cwd=folder).stderr
 
 
 # Tracebacks
@@ -295,33 +239,10 @@ def test_traceback_of_a_users_error_only_with_debug(folder: Path, debug: bool) -
 # What is printed
 
 
-def test_broken_call_from_an_export(folder: Path, export: str) -> None:
-    ran = run("trace", "call-1", "--call-logs", export, cwd=folder)
-    assert ran.status == 1
-    assert "Broke at: job assigned" in ran.stdout
-    assert ran.stderr == ""
-
-
-def test_json_has_the_keys_of_the_schema(folder: Path, export: str) -> None:
-    trace = run("trace", "call-1", "--call-logs", export, "--format", "json", cwd=folder)
-    assert trace.json.keys() == TRACE_KEYS
-    assert trace.json["broken"][0].keys() >= {
-        "step",
-        "leg",
-        "code",
-        "name",
-        "confidence",
-        "candidates",
-        "because",
-        "fix",
-        "consequences",
-    }
+def test_json_has_every_check(folder: Path, export: str) -> None:
     check = run("check", "--call-logs", export, "--format", "json", cwd=folder)
-    assert check.json.keys() == CHECK_KEYS
     assert [item["id"] for item in check.json["checks"]] == list(CHECK_IDS)
-    for item in check.json["checks"]:
-        assert item.keys() >= {"id", "category", "status", "code", "message", "fix", "duration_ms", "evidence"}
-        assert item["category"] == item["id"].partition(".")[0]
+    assert all(item["category"] == item["id"].partition(".")[0] for item in check.json["checks"])
 
 
 @pytest.mark.parametrize("columns", [80, 120])

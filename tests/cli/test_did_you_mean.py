@@ -54,11 +54,6 @@ def test_checks_and_categories(tmp_path: Path) -> None:
         assert f'"{typed}"; did you mean "{meant}"?' in run("check", "--only", typed, cwd=tmp_path).stderr
 
 
-def test_keys_of_the_configuration(tmp_path: Path) -> None:
-    (tmp_path / "checks.yaml").write_text("agent:\n  nmae: x\n")
-    assert "checks.yaml:2: agent.nmae: unknown key; did you mean `name`?" in run("check", cwd=tmp_path).stderr
-
-
 def test_call_ids(tmp_path: Path) -> None:
     row = '{"call_id": "call-0001", "created_at": "2026-11-24T08:00:00Z", "source": "agent", "state": "room_created"}\n'
     (tmp_path / "calls.jsonl").write_text(row)

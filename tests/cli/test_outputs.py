@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from junitparser import JUnitXml
 
-from livekit_doctor.cli.outputs import Destination, asked_for, destinations
+from livekit_doctor.cli.outputs import asked_for, destinations
 from livekit_doctor.errors import UserError
 from livekit_doctor.render.formats import FormatName
-from tests.cli.command_line import run, run_in_terminal, run_process
+from tests.cli.command_line import run, run_process
 from tests.evidence.odd_server import OddServer, refusal
 
 C, J, X, G, M = FormatName.CONSOLE, FormatName.JSON, FormatName.JUNIT, FormatName.GITHUB, FormatName.MARKDOWN
@@ -233,23 +233,6 @@ def test_quiet_and_verbose(folder: Path) -> None:
     assert normal.stderr == quiet.stderr == ""
     assert verbose.stderr.splitlines() == ["… reading the call logs"], "LiveKit is not configured, and not asked"
     assert run(*TRACE, "-q", "-v", cwd=folder).status == 2
-
-
-@pytest.mark.parametrize("more", [(), ("-v",), ("-q",)])
-def test_no_escape_codes_when_piped(folder: Path, more: tuple[str, ...]) -> None:
-    ran = run(*TRACE, *more, cwd=folder, env={"TERM": "xterm-256color"})
-    assert "\x1b" not in ran.stdout + ran.stderr
-
-
-def test_no_color_on_a_terminal(folder: Path) -> None:
-    _, coloured = run_in_terminal(*TRACE, cwd=folder)
-    _, plain = run_in_terminal(*TRACE, "-q", cwd=folder, env={"NO_COLOR": "1"})
-    assert "\x1b[1;3" in coloured
-    assert "\x1b[3" not in plain
-
-
-def test_destinations_are_data() -> None:
-    assert Destination(J) == Destination(J, "-")
 
 
 def test_no_line_of_standard_error_is_a_command_to_github(tmp_path: Path) -> None:
