@@ -41,14 +41,7 @@ def _bodies(
     scope: Scope,
     follower: Follower,
 ) -> Iterator[Body]:
-    body = Body(function, defined, owner, scope, [], [], [])
-    for expression in within(statements):
-        if isinstance(expression, s.Call):
-            body.calls.append(expression)
-        elif isinstance(expression, s.Fields):
-            body.objects.append(expression)
-        elif isinstance(expression, s.Function):
-            body.functions.append(expression)
+    body = _body(function, statements, defined, owner, scope)
     yield body
     for inner in body.functions:
         yield from _bodies(inner, inner.body, scope, None, follower.inside(inner, scope), follower)
@@ -58,15 +51,26 @@ def _bodies(
 
 def _of_class(class_: s.Class, scope: Scope, follower: Follower) -> Iterator[Body]:
     owner = follower.class_of(Bound(s.Name(class_.line, class_.column, class_.name), scope))
-    body = Body(None, scope, owner, scope, [], [], [])
-    for expression in within(class_.body):
-        if isinstance(expression, s.Call):
-            body.calls.append(expression)
-        elif isinstance(expression, s.Fields):
-            body.objects.append(expression)
-        elif isinstance(expression, s.Function):
-            body.functions.append(expression)
+    body = _body(None, class_.body, scope, owner, scope)
     yield body
     for method in body.functions:
-        inside = follower.inside(method, scope, owner)
-        yield from _bodies(method, method.body, scope, owner, inside, follower)
+        yield from _bodies(method, method.body, scope, owner, follower.inside(method, scope, owner), follower)
+
+
+def _body(
+    function: s.Function | None,
+    statements: tuple[s.Statement, ...],
+    defined: Scope,
+    owner: Instance | None,
+    scope: Scope,
+) -> Body:
+    body = Body(function, defined, owner, scope, [], [], [])
+    for expression in within(statements):
+        match expression:
+            case s.Call():
+                body.calls.append(expression)
+            case s.Fields():
+                body.objects.append(expression)
+            case s.Function():
+                body.functions.append(expression)
+    return body

@@ -95,23 +95,17 @@ class Swapped(Struct, frozen=True):
     call: str
     expected: str
     told: str
-    certain: bool
-
-
-class Way(Struct, frozen=True):
-    """A way through a function that ends without what it must do."""
-
-    place: Place
 
 
 class Handler(Struct, frozen=True):
-    """An entrypoint, or what answers job requests. `never`: none of its ways does what it must."""
+    """An entrypoint, or what answers job requests. `never`: none of its ways does what it must; `ends` are those of the
+    ways without it."""
 
     kind: Literal["entrypoint", "request"]
     name: str
     place: Place
     never: bool
-    ways: tuple[Way, ...]
+    ends: tuple[Place, ...]
 
 
 class Blocking(Struct, frozen=True):

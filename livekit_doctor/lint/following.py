@@ -95,18 +95,14 @@ class Follower(Resolver):
         if not isinstance(call, s.Call):
             return None
         match s.name_of(call.function), name:
-            case ("create_room", "name"):
-                found, _ = self.field(Bound(call.arguments[0], scope), "name") if call.arguments else (None, False)
-            case ("createRoom", "name"):
-                found, _ = self.field(Bound(call.arguments[0], scope), "name") if call.arguments else (None, False)
+            case ("create_room" | "createRoom", "name") | ("create_dispatch", "room") if call.arguments:
+                found, _ = self.field(Bound(call.arguments[0], scope), name)
+            case ("create_sip_participant", "room_name") if call.arguments:
+                found, _ = self.field(Bound(call.arguments[0], scope), name)
             case ("createDispatch", "room") if call.arguments:
                 found = Bound(call.arguments[0], scope)
-            case ("create_dispatch", "room") if call.arguments:
-                found, _ = self.field(Bound(call.arguments[0], scope), "room")
             case ("createSipParticipant", "roomName") if len(call.arguments) > 2:
                 found = Bound(call.arguments[2], scope)
-            case ("create_sip_participant", "room_name") if call.arguments:
-                found, _ = self.field(Bound(call.arguments[0], scope), "room_name")
             case _:
                 return None
         return self.text(found, depth + 1) if found is not None else None

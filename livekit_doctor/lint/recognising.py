@@ -10,7 +10,6 @@ from livekit_doctor.lint import syntax as s
 from livekit_doctor.lint.facts import (
     AgentDispatch,
     Event,
-    LogRow,
     Mention,
     Place,
     RoomCreation,
@@ -67,14 +66,8 @@ class Recogniser:
                 return self._sip_participant(call, scope, place)
         if name in _SPEAKS and isinstance(call.function, s.Member):
             return Speech(place=place, shown=s.dotted(call.function))
-        return self._over_http(call, scope, place) or self._row(call, scope, place) or self._wait(call, place)
-
-    def _row(self, call: s.Call, scope: Scope, place: Place) -> LogRow | None:
-        return self._rows.row(call, scope, place)
-
-    def _wait(self, call: s.Call, place: Place) -> Wait | None:
-        name = s.name_of(call.function)
-        return Wait(place=place, shown=name) if _WAITS.search(name) else None
+        wait = Wait(place=place, shown=name) if _WAITS.search(name) else None
+        return self._over_http(call, scope, place) or self._rows.row(call, scope, place) or wait
 
     # CreateDispatch
 
@@ -195,8 +188,7 @@ class Recogniser:
                 wrong.append((expected, f"{_quoted(bound, value)} ({kind})", certain))
         if any(certain for *_, certain in wrong) or len(wrong) > 1:
             told = " and ".join(f"{kind} where {expected} belongs" for expected, kind, _ in wrong)
-            certain = any(certain for *_, certain in wrong) or len(wrong) > 1
-            self.swapped[place] = Swapped(place, call, ", ".join(what for what, _ in given), told, certain)
+            self.swapped[place] = Swapped(place, call, ", ".join(what for what, _ in given), told)
 
     # The HTTP API
 

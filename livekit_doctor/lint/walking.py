@@ -126,7 +126,7 @@ class _Walk:
     """One flow in the making."""
 
     def __init__(
-        self, follower: Follower, recogniser: Recogniser, interest: "Interest", stack: list[s.Function], most: int
+        self, follower: Follower, recogniser: Recogniser, interest: Interest, stack: list[s.Function], most: int
     ) -> None:
         self._follower, self._recogniser, self._interest = follower, recogniser, interest
         self._stack = stack
@@ -243,7 +243,7 @@ class _Walk:
             self.events.append(replace(event, arms=self._arms, awaited=used, by_agent=job))
         if s.name_of(call.function) not in _REGISTERS:
             for argument in (*call.arguments, *(value for _, value in call.named)):
-                self._callback(argument, call, scope)
+                self._callback(argument, scope)
 
     def _into(self, call: s.Call, callee: Bound, owner: Instance | None, scope: Scope) -> None:
         function = callee.expression
@@ -256,20 +256,15 @@ class _Walk:
                 place_of(call, scope), f"{s.dotted(call.function)}(): more than {DEEPEST} calls in each other"
             )
             return
+        self._inlined(function, self._follower.calling(call, callee, scope, owner))
+
+    def _callback(self, argument: s.Expression, scope: Scope) -> None:
+        """A function that is given to something unknown, such as a retry, is done within it."""
+        if isinstance(argument, s.Function) and argument not in self._stack:
+            self._inlined(argument, self._follower.inside(argument, scope))
+
+    def _inlined(self, function: s.Function, inside: Scope) -> None:
         self.inlined.add(id(function))
         self._stack.append(function)
-        before = self._arms
-        self.block(function.body, self._follower.calling(call, callee, scope, owner))
-        self._arms = before
-        self._stack.pop()
-
-    def _callback(self, argument: s.Expression, call: s.Call, scope: Scope) -> None:
-        """A function that is given to something unknown, such as a retry, is done within it."""
-        if not isinstance(argument, s.Function) or argument in self._stack:
-            return
-        self.inlined.add(id(argument))
-        self._stack.append(argument)
-        before = self._arms
-        self.block(argument.body, self._follower.inside(argument, scope))
-        self._arms = before
+        self.block(function.body, inside)
         self._stack.pop()

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from livekit_doctor.lint import syntax as s
-from livekit_doctor.lint.facts import Way
+from livekit_doctor.lint.facts import Place
 from livekit_doctor.lint.following import Follower
 from livekit_doctor.lint.recognising import place_of
 from livekit_doctor.lint.scopes import Bound, Instance, Scope
@@ -43,7 +43,7 @@ class Ways:
         self._follower, self._does, self._context = follower, does, context
         self._depth = 0
         self._known: dict[int, bool] = {}
-        self.without: list[Way] = []
+        self.without: list[Place] = []
         self.any_done = False
 
     def through(self, function: s.Function, scope: Scope) -> None:
@@ -52,7 +52,7 @@ class Ways:
         end = self._block(function.body, inside, _State(True, False))
         if end.open:
             last = function.body[-1] if function.body else function
-            self.without.append(Way(place_of(last, scope)))
+            self.without.append(place_of(last, scope))
 
     def _block(self, body: Iterable[s.Statement], scope: Scope, state: _State) -> _State:
         for statement in body:
@@ -69,7 +69,7 @@ class Ways:
                 if value is not None:
                     state = self._after(value, scope, state)
                 if state.open and not self._depth:
-                    self.without.append(Way(place_of(statement, scope)))
+                    self.without.append(place_of(statement, scope))
                 return _NOWHERE
             case s.Raise():
                 return _NOWHERE
@@ -92,11 +92,7 @@ class Ways:
         """One that does it is taken to do it: a retry."""
         if head is not None:
             state = self._after(head, scope, state)
-        before = self.any_done
-        self.any_done = False
-        self._block(body, scope, state)
-        did = self.any_done
-        self.any_done |= before
+        _, did = self._tried(body, scope, state)
         return _State(False, True) if did or endless else state
 
     def _attempt(
@@ -108,14 +104,18 @@ class Ways:
         state: _State,
     ) -> _State:
         """A handler of what does it has not forgotten it: it failed."""
-        before = self.any_done
-        self.any_done = False
-        after = self._block(body, scope, state)
-        did = self.any_done
-        self.any_done |= before
+        after, did = self._tried(body, scope, state)
         caught = _State(False, True) if did else state
         ended = _either([after, *(self._block(handler, scope, caught) for handler in handlers)])
         return self._block(finally_, scope, ended) if finally_ else ended
+
+    def _tried(self, body: tuple[s.Statement, ...], scope: Scope, state: _State) -> tuple[_State, bool]:
+        """The state after it, and whether any of its ways does it."""
+        before, self.any_done = self.any_done, False
+        after = self._block(body, scope, state)
+        did = self.any_done
+        self.any_done |= before
+        return after, did
 
     def _after(self, expression: s.Expression, scope: Scope, state: _State) -> _State:
         if state.open and self._is_done_by(expression, scope):
@@ -178,11 +178,3 @@ def _has_itself(expression: s.Expression, name: str) -> bool:
 def _either(states: Iterable[_State]) -> _State:
     told = list(states)
     return _State(any(state.open for state in told), any(state.done for state in told))
-
-
-def bound_function(follower: Follower, bound: Bound) -> tuple[s.Function, Scope] | None:
-    """The function of the project that an expression is."""
-    found = follower.resolve(bound)
-    if isinstance(found.expression, s.Function):
-        return found.expression, found.scope
-    return None

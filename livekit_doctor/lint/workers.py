@@ -12,7 +12,7 @@ from livekit_doctor.lint.following import Follower
 from livekit_doctor.lint.recognising import place_of
 from livekit_doctor.lint.scopes import Bound, Scope, statements_in
 from livekit_doctor.lint.values import Value
-from livekit_doctor.lint.ways import ACCEPTS, ANSWERS, CONNECTS, STARTS, Ways, bound_function
+from livekit_doctor.lint.ways import ACCEPTS, ANSWERS, CONNECTS, STARTS, Ways
 
 _OPTIONS = ("WorkerOptions", "ServerOptions")
 _NAME = ("agent_name", "agentName")
@@ -54,35 +54,30 @@ class WorkerReader:
             if call.arguments:
                 self._session(call.function, Bound(call.arguments[0], scope), scope)
         elif name == "AgentServer":
-            self._setup(call, scope)
-        elif name == "defineAgent":
-            self._defined(call, scope)
+            self._prewarm(self._field(Bound(call, scope), "setup_fnc"))
+        elif name == "defineAgent":  # { entry, prewarm }: its prewarm is awaited
+            self._entrypoint(self._field(Bound(call, scope), "entry"))
 
     # The three ways to make a worker
 
     def _options(self, call: s.Call, scope: Scope) -> None:
         """WorkerOptions(entrypoint_fnc=..., agent_name=...); new ServerOptions({ agent, agentName })."""
-        request = Bound(call, scope)
+        request, python = Bound(call, scope), self._scope.module.language == "python"
         entrypoint = self._field(request, "entrypoint_fnc")
-        if entrypoint is None and call.arguments and self._scope.module.language == "python":
+        if entrypoint is None and call.arguments and python:
             entrypoint = Bound(call.arguments[0], scope)
-        if entrypoint is not None:
-            self._entrypoint(entrypoint)
-        asked = self._field(request, "request_fnc", "requestFunc", "requestFnc")
-        if asked is not None:
-            self._handler("request", asked)
-        prewarm = self._field(request, "prewarm_fnc", "setup_fnc")
-        if prewarm is not None and self._scope.module.language == "python":
-            self._prewarm(prewarm)
+        self._entrypoint(entrypoint)
+        self._handler("request", self._field(request, "request_fnc", "requestFunc", "requestFnc"))
+        if python:
+            self._prewarm(self._field(request, "prewarm_fnc", "setup_fnc"))
         self._worker(call, request, scope)
 
     def _session(self, call: s.Call, function: Bound, scope: Scope) -> None:
         """server.rtc_session(entrypoint, agent_name=...)"""
         self._entrypoint(function)
-        asked = self._field(Bound(_without_arguments(call), scope), "on_request")
-        if asked is not None:
-            self._handler("request", asked)
-        self._worker(call, Bound(_without_arguments(call), scope), scope)
+        request = Bound(s.Call(call.line, call.column, call.function, (), call.named, call.complete), scope)
+        self._handler("request", self._field(request, "on_request"))
+        self._worker(call, request, scope)
 
     def _decorated(self, function: s.Function, scope: Scope) -> None:
         """@server.rtc_session(agent_name=...)"""
@@ -92,35 +87,16 @@ class WorkerReader:
             if isinstance(decorator, s.Call) and s.name_of(decorator.function) == "rtc_session":
                 self._session(decorator, Bound(function, scope), scope)
 
-    def _setup(self, call: s.Call, scope: Scope) -> None:
-        prewarm = self._field(Bound(call, scope), "setup_fnc")
-        if prewarm is not None:
-            self._prewarm(prewarm)
-
-    def _defined(self, call: s.Call, scope: Scope) -> None:
-        """defineAgent({ entry, prewarm }): its prewarm is awaited."""
-        entry = self._field(Bound(call, scope), "entry")
-        if entry is not None:
-            self._entrypoint(entry)
-
     def _worker(self, call: s.Call, request: Bound, scope: Scope) -> None:
         found, known = self._follower.field(request, *_NAME)
-        name: Value | None = None
-        place = place_of(call, scope)
-        if found is not None:
-            name = self._follower.text(found)
-            place_of_name = place_of(*found)
-        else:
-            place_of_name = place
-            if not known:
-                name = Value(())
+        name = None if known else Value(())
         drain, _ = self._follower.field(request, "drain_timeout", "drainTimeout")
         seconds = self._follower.text(drain).text if drain is not None else None
         self.workers.append(
             Worker(
-                place=place,
-                agent_name=name,
-                name_place=place_of_name,
+                place=place_of(call, scope),
+                agent_name=self._follower.text(found) if found is not None else name,
+                name_place=place_of(*(found or (call, scope))),
                 drain_seconds=float(seconds) if seconds and re.fullmatch(r"\d+(\.\d+)?", seconds) else None,
             )
         )
@@ -130,19 +106,24 @@ class WorkerReader:
 
     # Functions that a worker is given
 
-    def _prewarm(self, bound: Bound) -> None:
-        found = bound_function(self._follower, bound)
+    def _function(self, bound: Bound | None) -> tuple[s.Function, Scope] | None:
+        """The function of the project that an expression is."""
+        found = self._follower.resolve(bound) if bound is not None else None
+        return (found.expression, found.scope) if found and isinstance(found.expression, s.Function) else None
+
+    def _prewarm(self, bound: Bound | None) -> None:
+        found = self._function(bound)
         if found is not None and found[0].is_async:
             self.prewarms.append(Prewarm(place_of(*found), found[0].name))
 
-    def _entrypoint(self, bound: Bound) -> None:
-        found = bound_function(self._follower, bound)
+    def _entrypoint(self, bound: Bound | None) -> None:
+        found = self._function(bound)
         if found is not None and found not in self._entrypoints:
             self._entrypoints.append(found)
             self._handler("entrypoint", bound)
 
-    def _handler(self, kind: Literal["entrypoint", "request"], bound: Bound) -> None:
-        found = bound_function(self._follower, bound)
+    def _handler(self, kind: Literal["entrypoint", "request"], bound: Bound | None) -> None:
+        found = self._function(bound)
         if found is None or not found[0].parameters:
             return
         function, scope = found
@@ -162,7 +143,7 @@ class WorkerReader:
                     name=function.name or kind,
                     place=place_of(function, scope),
                     never=not does_it,
-                    ways=tuple(ways.without),
+                    ends=tuple(ways.without),
                 )
             )
 
@@ -179,7 +160,3 @@ class WorkerReader:
     def _has_agent(self) -> bool:
         classes = (one for one in statements_in(self._scope.module.body) if isinstance(one, s.Class))
         return any(s.name_of(base) in ("Agent", "VoicePipelineAgent") for one in classes for base in one.bases)
-
-
-def _without_arguments(call: s.Call) -> s.Call:
-    return s.Call(call.line, call.column, call.function, (), call.named, call.complete)

@@ -1,6 +1,7 @@
 """The smallest source that raises each code of the code's own, and the nearest that must not."""
 
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -33,14 +34,8 @@ Files = dict[str, str]
 
 def codes(files: Files, folder: Path, settings: Settings | None = None) -> set[str]:
     for name, text in files.items():
-        (folder / name).write_text(text if name.endswith(("yaml", "file")) else _dedented(text))
+        (folder / name).write_text(text if name.endswith(("yaml", "file")) else dedent(text))
     return {one.finding.code for one in lint([folder], settings or Settings()).findings}
-
-
-def _dedented(text: str) -> str:
-    from textwrap import dedent
-
-    return dedent(text)
 
 
 CASES = {

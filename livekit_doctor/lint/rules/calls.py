@@ -15,12 +15,8 @@ _PHONE = re.compile(r"\+?[\d\s().-]{7,}")
 def arguments_swapped(judged: Judged) -> Iterator[Located]:
     """LKD705: an argument stands where another one belongs."""
     for one in judged.facts.swapped:
-        yield located(
-            "LKD705",
-            Confidence.LIKELY if one.certain else Confidence.POSSIBLE,
-            one.place,
-            f"{one.call} takes {one.expected}; here is {one.told}",
-        )
+        text = f"{one.call} takes {one.expected}; here is {one.told}"
+        yield located("LKD705", Confidence.LIKELY, one.place, text)
 
 
 def call_not_awaited(judged: Judged) -> Iterator[Located]:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from livekit_doctor.flow import Confidence
-from livekit_doctor.lint.facts import Handler
 from livekit_doctor.lint.result import Located, located
 from livekit_doctor.lint.rules.judged import Judged
 
@@ -41,12 +40,8 @@ def _forgotten(judged: Judged, kind: str, code: str, never: str, ends: str) -> I
             text = f"{handler.name} {never}"
             yield located(code, Confidence.LIKELY, handler.place, text, agent_name=agent or "")
             continue
-        yield from _on_some_way(handler, code, ends)
-
-
-def _on_some_way(handler: Handler, code: str, ends: str) -> Iterator[Located]:
-    for way in handler.ways:
-        yield located(code, Confidence.POSSIBLE, way.place, f"{handler.name} {ends}")
+        for place in handler.ends:
+            yield located(code, Confidence.POSSIBLE, place, f"{handler.name} {ends}")
 
 
 def blocking_call(judged: Judged) -> Iterator[Located]:

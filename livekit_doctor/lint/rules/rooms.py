@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import product
 
 from livekit_doctor.flow import Confidence
-from livekit_doctor.lint.facts import AgentDispatch, Event, Flow, RoomCreation, SipParticipant
+from livekit_doctor.lint.facts import AgentDispatch, Flow, RoomCreation, SipParticipant
 from livekit_doctor.lint.result import Located, located
 from livekit_doctor.lint.rules.judged import Judged, exclusive
 from livekit_doctor.lint.values import compared
@@ -21,8 +21,8 @@ def agents_ignored_room_existed(judged: Judged) -> Iterator[Located]:
             phone = next((one for one in before if isinstance(one, SipParticipant) and _together(one, room)), None)
             if phone is None or any(not exclusive(one.arms, room.arms) for one in rooms):
                 continue
-            if any(_is_dispatch_for(one, room) for one in flow.events):
-                continue
+            if any(isinstance(one, AgentDispatch) and _together(room, one) for one in flow.events):
+                continue  # a dispatch into the same room gets the agent there after all
             sure = compared(phone.room, room.room) == "same"
             yield located(
                 "LKD412",
@@ -83,11 +83,6 @@ def dispatched_to_other_room(judged: Judged) -> Iterator[Located]:
 
 def _together(one: SipParticipant | RoomCreation, other: RoomCreation | AgentDispatch) -> bool:
     return not exclusive(one.arms, other.arms) and compared(one.room, other.room) != "different"
-
-
-def _is_dispatch_for(event: Event, room: RoomCreation) -> bool:
-    """A dispatch into the same room gets the agent there after all."""
-    return isinstance(event, AgentDispatch) and _together(room, event)
 
 
 def _phone_first(flow: Flow, room: RoomCreation) -> bool:
