@@ -5,7 +5,7 @@ first. Nothing here raises: what goes wrong is coverage `unread` with an LKD602 
 `values["kind"]` is one of `problems.Kind`.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -20,53 +20,40 @@ _NOT_CONFIGURED = Reading(coverage=(Coverage(source=sources.CALL_LOGS, status="n
 async def read_call(settings: CallLogs, call_id: str, now: datetime) -> Reading:
     """The log rows of a call in the order of time, and facts about the table or file. Where the
     call has no row: RecentCalls of the ids most like it, likeliest first."""
-    store = _store(settings)
-    return await _unbroken(settings, store.read_call(settings, call_id, now)) if store else _NOT_CONFIGURED
+    return await _asked(settings, lambda store: store.read_call(settings, call_id, now))
 
 
 async def read_by_room(settings: CallLogs, room: str, now: datetime) -> Reading:
     """The log rows whose room is this one: as configured, else as the metadata of recent rows show it; nothing
     where neither tells."""
-    store = _store(settings)
-    if store is None:
-        return _NOT_CONFIGURED
-    reading = await _unbroken(settings, store.read_by_room(settings, room, now))
+    reading = await _asked(settings, lambda store: store.read_by_room(settings, room, now))
     tells = settings.columns.room or any(isinstance(item, LogRow) for item in reading.observations)
-    return reading if tells else Reading()
+    return reading if tells or reading is _NOT_CONFIGURED else Reading()
 
 
 async def read_recent(settings: CallLogs, limit: int) -> Reading:
     """The `limit` calls with the latest rows."""
-    store = _store(settings)
-    return (
-        await _unbroken(settings, store.read_recent(settings, limit, datetime.now(UTC))) if store else _NOT_CONFIGURED
-    )
+    return await _asked(settings, lambda store: store.read_recent(settings, limit, datetime.now(UTC)))
 
 
 async def read_calls(settings: CallLogs, call_ids: tuple[str, ...]) -> Reading:
     """The log rows of these calls; none where not all rows of them can be read without reading all there are."""
-    store = _store(settings)
-    if store is None:
-        return _NOT_CONFIGURED
-    return await _unbroken(settings, store.read_calls(settings, call_ids, datetime.now(UTC)))
+    return await _asked(settings, lambda store: store.read_calls(settings, call_ids, datetime.now(UTC)))
 
 
 async def nearest(settings: CallLogs, call_id: str) -> Reading:
     """RecentCalls of the ids most like this one, likeliest first; it may be none."""
-    store = _store(settings)
-    return await _unbroken(settings, store.nearest(settings, call_id, datetime.now(UTC))) if store else _NOT_CONFIGURED
+    return await _asked(settings, lambda store: store.nearest(settings, call_id, datetime.now(UTC)))
 
 
 async def beginning(settings: CallLogs, text: str) -> Reading:
     """RecentCalls of the recent calls whose ids begin with the text."""
-    store = _store(settings)
-    return await _unbroken(settings, store.beginning(settings, text, datetime.now(UTC))) if store else _NOT_CONFIGURED
+    return await _asked(settings, lambda store: store.beginning(settings, text, datetime.now(UTC)))
 
 
 async def inspect(settings: CallLogs) -> Reading:
     """Facts about the table or file and the states in use, for `check`."""
-    store = _store(settings)
-    return await _unbroken(settings, store.inspect(settings, datetime.now(UTC))) if store else _NOT_CONFIGURED
+    return await _asked(settings, lambda store: store.inspect(settings, datetime.now(UTC)))
 
 
 class _Store(Protocol):
@@ -81,14 +68,16 @@ class _Store(Protocol):
     async def inspect(self, settings: CallLogs, now: datetime) -> Reading: ...
 
 
-async def _unbroken(settings: CallLogs, reading: Awaitable[Reading]) -> Reading:
-    """The reading; an error that the store did not foresee is the rows' alone."""
+async def _asked(settings: CallLogs, ask: Callable[[_Store], Awaitable[Reading]]) -> Reading:
+    """What the store reads; an error that it did not foresee is the rows' alone."""
+    store = _store(settings)
+    if store is None:
+        return _NOT_CONFIGURED
     try:
-        return await reading
+        return await ask(store)
     except Exception as error:
-        return unread(
-            settings, LogsUnreadable("other", f"the call logs can't be read: {type(error).__name__}: {error}")
-        )
+        message = f"the call logs can't be read: {type(error).__name__}: {error}"
+        return unread(settings, LogsUnreadable("other", message))
 
 
 def _store(settings: CallLogs) -> _Store | None:

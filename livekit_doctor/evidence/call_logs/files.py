@@ -45,18 +45,21 @@ LONGEST_LINE = 32 << 20
 
 async def read_call(settings: CallLogs, call_id: str, now: datetime) -> Reading:
     def found(scan: Scan, read: Read) -> list[Observation]:
-        rows = log_rows(scan.rows_of_call(call_id), read)
+        rows = log_rows(scan.rows(call_id), read)
         return [*rows] or _nearest(scan, call_id, read)
 
     return await _read(settings, now, found, call_id=call_id)
 
 
 async def read_by_room(settings: CallLogs, room: str, now: datetime) -> Reading:
-    return await _read(settings, now, lambda scan, read: [*log_rows(scan.rows_of_room(), read)], room=room)
+    return await _read(settings, now, lambda scan, read: [*log_rows(scan.rows(), read)], room=room)
 
 
 async def read_recent(settings: CallLogs, limit: int, now: datetime) -> Reading:
-    return await _read(settings, now, lambda scan, read: [_recent(scan, read, limit)])
+    def found(scan: Scan, read: Read) -> list[Observation]:
+        return [RecentCalls(read=read, calls=recent_calls(scan.last_rows())[:limit])]
+
+    return await _read(settings, now, found)
 
 
 async def read_calls(settings: CallLogs, call_ids: tuple[str, ...], now: datetime) -> Reading:
@@ -65,7 +68,7 @@ async def read_calls(settings: CallLogs, call_ids: tuple[str, ...], now: datetim
         return Reading()
 
     def found(scan: Scan, read: Read) -> list[Observation]:
-        return [] if scan.is_cut else [*log_rows(scan.rows_of_calls(), read)]
+        return [] if scan.is_cut else [*log_rows(scan.rows(), read)]
 
     return await _read(settings, now, found, calls=frozenset(call_ids))
 
@@ -87,10 +90,6 @@ async def inspect(settings: CallLogs, now: datetime) -> Reading:
         return [LogStates(read=read, states=scan.states())]
 
     return await _read(settings, now, found)
-
-
-def _recent(scan: Scan, read: Read, limit: int) -> RecentCalls:
-    return RecentCalls(read=read, calls=recent_calls(scan.last_rows())[:limit])
 
 
 def _nearest(scan: Scan, call_id: str, read: Read) -> list[Observation]:

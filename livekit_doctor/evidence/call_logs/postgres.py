@@ -114,8 +114,7 @@ async def beginning(settings: CallLogs, text: str, now: datetime) -> Reading:
 
 async def inspect(settings: CallLogs, now: datetime) -> Reading:
     async def read(session: Session) -> Reading:
-        query = queries.latest(session.table, session.columns, STATES_FROM_ROWS)
-        rows, notes = _dated(await session.rows(query), session)
+        rows, notes = await _latest(session)
         has_rows = bool(rows) or await _has_rows(session)
         states = LogStates(read=session.read, states=states_of(row.raw for row in rows))
         return _reading((states,), _table(session, has_rows, notes), "read" if has_rows else "empty")
@@ -127,11 +126,14 @@ async def read_latest(settings: CallLogs, now: datetime) -> Reading:
     """The latest rows of any call, as many as `inspect` takes the states from."""
 
     async def read(session: Session) -> Reading:
-        query = queries.latest(session.table, session.columns, STATES_FROM_ROWS)
-        rows, notes = _dated(await session.rows(query), session)
-        return _rows_reading(rows, notes, session)
+        return _rows_reading(*await _latest(session), session)
 
     return await _read(settings, now, read)
+
+
+async def _latest(session: Session) -> tuple[list[DatedRow], list[str]]:
+    query = queries.latest(session.table, session.columns, STATES_FROM_ROWS)
+    return _dated(await session.rows(query), session)
 
 
 async def _read(settings: CallLogs, now: datetime, work: Callable[[Session], Awaitable[Reading]]) -> Reading:

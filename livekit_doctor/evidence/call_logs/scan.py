@@ -101,24 +101,22 @@ class Scan:
             most = f"{MOST >> 20} MB" if self._kept.is_too_big else str(MAX_ROWS)
             self.notes.append(f"older rows: only the newest {most} are read")
 
-    def rows_of_call(self, call_id: str) -> list[DatedRow]:
-        return self._found() if "call_id" in self._seen else self._named(call_id)
+    def rows(self, call_id: str | None = None) -> list[DatedRow]:
+        """What was asked for. A file without call ids is one call: the one asked for, else under the file's name."""
+        rows = self._kept.in_order_of_insertion(self._order)
+        if "call_id" in self._seen:
+            return [row for row in rows if row.raw.call_id is not None]
+        name = self._name if call_id is None else call_id
+        return [DatedRow(row.at, structs.replace(row.raw, call_id=name)) for row in rows]
 
     @property
     def is_cut(self) -> bool:
         """More rows are of what was asked for than are kept."""
         return self._kept.is_too_many
 
-    def rows_of_calls(self) -> list[DatedRow]:
-        """A file without call ids is one call, under the file's name."""
-        return self.rows_of_call(self._name)
-
-    def rows_of_room(self) -> list[DatedRow]:
-        return self.rows_of_call(self._name)
-
     def last_rows(self) -> list[DatedRow]:
-        """The last row of each call; a file without call ids is one call, under the file's name."""
-        return list(self._last.values()) if "call_id" in self._seen else self._named(self._name)
+        """The last row of each call."""
+        return list(self._last.values()) if "call_id" in self._seen else self.rows()
 
     def states(self) -> tuple[str, ...]:
         """The distinct states, most frequent first."""
@@ -202,15 +200,6 @@ class Scan:
         if len(self._last) >= 2 * _MAX_CALLS:
             newest = sorted(self._last.items(), key=lambda item: item[1].at)[-_MAX_CALLS:]
             self._last = dict(newest)
-
-    def _found(self) -> list[DatedRow]:
-        return [row for row in self._kept.in_order_of_insertion(self._order) if row.raw.call_id is not None]
-
-    def _named(self, call_id: str) -> list[DatedRow]:
-        return [
-            DatedRow(row.at, structs.replace(row.raw, call_id=call_id))
-            for row in self._kept.in_order_of_insertion(self._order)
-        ]
 
 
 class _Order:
