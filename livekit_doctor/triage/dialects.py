@@ -39,7 +39,7 @@ class Dialect(Struct, frozen=True):
         """A literal of this moment."""
         text = f"{EPOCH + timedelta(microseconds=microseconds):%Y-%m-%d %H:%M:%S.%f}{self.zone}"
         if self.name == "clickhouse":
-            return _call("toDateTime64", exp.Literal.string(text), _number(6), exp.Literal.string("UTC"))
+            return call("toDateTime64", exp.Literal.string(text), _number(6), exp.Literal.string("UTC"))
         return exp.cast(exp.Literal.string(text), self.time, dialect=self.name)
 
     def written(self, canonical: exp.Expression) -> str:
@@ -60,7 +60,7 @@ FENCED = ("opened", "attempts", "cut", "steps", "reached", "verdicts", "broken",
 """The subqueries whose values are named more than once."""
 
 
-def _call(name: str, *arguments: exp.Expression) -> exp.Expression:
+def call(name: str, *arguments: exp.Expression) -> exp.Expression:
     return exp.Anonymous(this=name, expressions=list(arguments))
 
 
@@ -110,17 +110,12 @@ def _path(arguments: Arguments) -> list[str]:
 def _json_path(arguments: Arguments, function: str) -> exp.Expression:
     """Keys as $."a"."b", quoted, so that no character in them is read as a step of the path."""
     path = "$" + "".join('."' + key.replace("\\", "\\\\").replace('"', '\\"') + '"' for key in _path(arguments))
-    return _call(function, arguments[0], exp.Literal.string(path))
-
-
-def _postgres_path(arguments: Arguments) -> exp.Expression:
-    keys = exp.Array(expressions=list(arguments[1:]))
-    return _call("jsonb_extract_path_text", arguments[0], *keys.expressions)
+    return call(function, arguments[0], exp.Literal.string(path))
 
 
 def _postgres_us(arguments: Arguments) -> exp.Expression:
     # As a double it is exact to a microsecond, and many times faster than EXTRACT, which is numeric.
-    return _big(exp.Mul(this=_call("DATE_PART", exp.Literal.string("epoch"), arguments[0]), expression=_number(10**6)))
+    return _big(exp.Mul(this=call("DATE_PART", exp.Literal.string("epoch"), arguments[0]), expression=_number(10**6)))
 
 
 def _spark_path(arguments: Arguments) -> str:
@@ -129,7 +124,7 @@ def _spark_path(arguments: Arguments) -> str:
 
 
 def _clickhouse_path(arguments: Arguments) -> exp.Expression:
-    return _call("nullIf", _call("JSONExtractString", arguments[0], *arguments[1:]), exp.Literal.string(""))
+    return call("nullIf", call("JSONExtractString", arguments[0], *arguments[1:]), exp.Literal.string(""))
 
 
 POSTGRES = Dialect(
@@ -137,7 +132,7 @@ POSTGRES = Dialect(
     {
         **_functions("postgres", status="CAST(SUBSTRING(arg_0 FROM arg_1) AS BIGINT)", matches="arg_0 ~ arg_1"),
         "X_US": _postgres_us,
-        "X_PATH": _postgres_path,
+        "X_PATH": lambda given: call("jsonb_extract_path_text", *given),
     },
     time="TIMESTAMPTZ",
     zone="+00",
@@ -166,9 +161,9 @@ SPARK = Dialect(
     {
         **_functions("spark", us="UNIX_MICROS(arg_0)", matches="arg_0 RLIKE arg_1"),
         "X_STATUS": lambda given: _big(
-            exp.Nullif(this=_call("REGEXP_EXTRACT", given[0], given[1], _number(1)), expression=exp.Literal.string(""))
+            exp.Nullif(this=call("REGEXP_EXTRACT", given[0], given[1], _number(1)), expression=exp.Literal.string(""))
         ),
-        "X_PATH": lambda given: _call("GET_JSON_OBJECT", given[0], exp.Literal.string(_spark_path(given))),
+        "X_PATH": lambda given: call("GET_JSON_OBJECT", given[0], exp.Literal.string(_spark_path(given))),
     },
     verified=True,
 )
@@ -177,11 +172,11 @@ CLICKHOUSE = Dialect(
     "clickhouse",
     {
         **_functions("clickhouse"),
-        "X_US": lambda given: _call("toUnixTimestamp64Micro", given[0]),
-        "X_STATUS": lambda given: _call("toInt64OrNull", _call("extract", _or_empty(given[0]), given[1])),
-        "X_MATCHES": lambda given: _call("match", given[0], given[1]),
+        "X_US": lambda given: call("toUnixTimestamp64Micro", given[0]),
+        "X_STATUS": lambda given: call("toInt64OrNull", call("extract", _or_empty(given[0]), given[1])),
+        "X_MATCHES": lambda given: call("match", given[0], given[1]),
         "X_PATH": _clickhouse_path,
-        "X_TEXT": lambda given: _call("toString", given[0]),
+        "X_TEXT": lambda given: call("toString", given[0]),
     },
     verified=True,
 )
@@ -190,11 +185,11 @@ BIGQUERY = Dialect(
     "bigquery",
     {
         **_functions("bigquery"),
-        "X_US": lambda given: _call("UNIX_MICROS", given[0]),
-        "X_STATUS": lambda given: exp.cast(_call("REGEXP_EXTRACT", given[0], given[1]), "BIGINT"),
-        "X_MATCHES": lambda given: _call("REGEXP_CONTAINS", given[0], given[1]),
+        "X_US": lambda given: call("UNIX_MICROS", given[0]),
+        "X_STATUS": lambda given: exp.cast(call("REGEXP_EXTRACT", given[0], given[1]), "BIGINT"),
+        "X_MATCHES": lambda given: call("REGEXP_CONTAINS", given[0], given[1]),
         "X_PATH": partial(_json_path, function="JSON_VALUE"),
-        "X_TEXT": lambda given: _call("TO_JSON_STRING", given[0]),
+        "X_TEXT": lambda given: call("TO_JSON_STRING", given[0]),
     },
     zone="+00",
     time="TIMESTAMPTZ",
@@ -204,12 +199,12 @@ SNOWFLAKE = Dialect(
     "snowflake",
     {
         **_functions("snowflake"),
-        "X_US": lambda given: _call("DATE_PART", exp.Var(this="EPOCH_MICROSECOND"), given[0]),
-        "X_STATUS": lambda given: _call("TRY_TO_NUMBER", _snowflake_match("REGEXP_SUBSTR", given, "ie", 1)),
+        "X_US": lambda given: call("DATE_PART", exp.Var(this="EPOCH_MICROSECOND"), given[0]),
+        "X_STATUS": lambda given: call("TRY_TO_NUMBER", _snowflake_match("REGEXP_SUBSTR", given, "ie", 1)),
         "X_MATCHES": lambda given: exp.GT(
             this=_snowflake_match("REGEXP_INSTR", given, "i", None), expression=_number(0)
         ),
-        "X_PATH": lambda given: exp.cast(_call("GET_PATH", given[0], _dotted(given)), "TEXT"),
+        "X_PATH": lambda given: exp.cast(call("GET_PATH", given[0], _dotted(given)), "TEXT"),
     },
     zone=" +00:00",
     time="TIMESTAMPTZ",
@@ -219,11 +214,11 @@ TRINO = Dialect(
     "trino",
     {
         **_functions("trino"),
-        "X_US": lambda given: _big(exp.Mul(this=_call("TO_UNIXTIME", given[0]), expression=_number(10**6))),
+        "X_US": lambda given: _big(exp.Mul(this=call("TO_UNIXTIME", given[0]), expression=_number(10**6))),
         "X_STATUS": lambda given: exp.TryCast(
-            this=_call("REGEXP_EXTRACT", given[0], given[1], _number(1)), to=exp.DataType.build("BIGINT"), safe=True
+            this=call("REGEXP_EXTRACT", given[0], given[1], _number(1)), to=exp.DataType.build("BIGINT"), safe=True
         ),
-        "X_MATCHES": lambda given: _call("REGEXP_LIKE", given[0], given[1]),
+        "X_MATCHES": lambda given: call("REGEXP_LIKE", given[0], given[1]),
         "X_PATH": partial(_json_path, function="JSON_EXTRACT_SCALAR"),
     },
     zone=" UTC",
@@ -232,14 +227,14 @@ TRINO = Dialect(
 
 
 def _or_empty(text: exp.Expression) -> exp.Expression:
-    return _call("ifNull", text, exp.Literal.string(""))
+    return call("ifNull", text, exp.Literal.string(""))
 
 
 def _snowflake_match(function: str, given: Arguments, flags: str, group: int | None) -> exp.Expression:
     """From the first character on, the first match; what it is of, by the number of its group."""
     where = [_number(1), _number(1), *([] if group else [_number(0)])]
     last = [_number(group)] if group else []
-    return _call(function, given[0], _without_flag(given[1]), *where, exp.Literal.string(flags), *last)
+    return call(function, given[0], _without_flag(given[1]), *where, exp.Literal.string(flags), *last)
 
 
 def _without_flag(pattern: exp.Expression) -> exp.Expression:

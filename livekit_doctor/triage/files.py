@@ -16,6 +16,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from livekit_doctor.errors import UserError
+from livekit_doctor.evidence.call_logs.catalog import quoted
 from livekit_doctor.evidence.call_logs.problems import LogsUnreadable
 from livekit_doctor.progress import Progress
 from livekit_doctor.settings import CallLogs
@@ -207,12 +208,12 @@ class Files:
 
     def _typed(self, source: str) -> str:
         """Times without a zone are UTC; the others are brought to it."""
-        at = _quoted(self.columns.at)
+        at = quoted(self.columns.at)
         # In the session's zone, which is UTC; AT TIME ZONE takes four times as long.
         replaced = f"make_timestamp(epoch_us(CAST({at} AS TIMESTAMPTZ))) AS {at}"
         if self.columns.metadata is not None and source.startswith("read_json"):
             # JSON that is written as a string in JSON is what the string says.
-            name = _quoted(self.columns.metadata)
+            name = quoted(self.columns.metadata)
             text = f"CASE WHEN json_type({name}) = 'VARCHAR' THEN {name} ->> '$' ELSE CAST({name} AS VARCHAR) END"
             replaced += f", {text} AS {name}"
         return f"SELECT * REPLACE ({replaced}) FROM {source}"
@@ -233,7 +234,7 @@ class Files:
     async def metadata_keys(self, window: Window) -> list[str]:
         if self.columns.metadata is None:
             return []
-        column = _quoted(self.columns.metadata)
+        column = quoted(self.columns.metadata)
         said = f"SELECT left(CAST({column} AS VARCHAR), 4000) AS said FROM logs"
         some = f"{said} WHERE {column} IS NOT NULL LIMIT {SAMPLED}"
         pattern = _quoted_text('"([A-Za-z_][A-Za-z0-9_]*)" *:')
@@ -306,10 +307,6 @@ def _first_of(said: str) -> str:
 def _dicts(cursor: Any) -> list[Result]:
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _quoted_text(text: str) -> str:

@@ -8,7 +8,6 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from functools import partial
 
 import psycopg
 from msgspec.structs import replace
@@ -19,8 +18,9 @@ from livekit_doctor.evidence.call_logs.catalog import Column, quoted
 from livekit_doctor.evidence.call_logs.problems import LogsUnreadable
 from livekit_doctor.evidence.call_logs.session import Session, open_session
 from livekit_doctor.settings import CallLogs
-from livekit_doctor.triage.dialects import POSTGRES, Arguments, Dialect
+from livekit_doctor.triage.dialects import POSTGRES, Arguments, Dialect, call
 from livekit_doctor.triage.engine import BATCH, SAMPLED, Limits, Result
+from livekit_doctor.triage.exports import no_time
 from livekit_doctor.triage.terms import Columns, Window
 
 WORK_MEM = "256MB"
@@ -32,7 +32,9 @@ _KEYS_FROM = 4_000
 async def opened(settings: CallLogs, limits: Limits, now: datetime) -> AsyncIterator["Postgres"]:
     """Raises LogsUnreadable where the table can't be read as configured."""
     async with open_session(settings, now) as session:
-        _require_time(session.columns.at, session.table.plain_name)
+        at = session.columns.at
+        if not at.is_time:
+            raise no_time(at.name, session.table.plain_name, at.type)
         await session.fetch(
             sql.SQL(
                 "SET LOCAL statement_timeout = {timeout}; SET LOCAL TimeZone = 'UTC'; SET LOCAL work_mem = {memory};"
@@ -88,7 +90,12 @@ class Postgres:
         except (psycopg.errors.QueryCanceled, TimeoutError) as error:
             if "user request" in str(error):
                 raise  # somebody ended it: the session has words for that
-            raise self._too_slow() from None
+            seconds = self._limits.timeout
+            raise LogsUnreadable(
+                "timeout",
+                f"reading {self._session.table.plain_name} took longer than {seconds:g} s; give a shorter --since,"
+                f" --no-before, or --timeout {seconds * 5:g}",
+            ) from None
 
     async def batches(self, statement: str) -> AsyncIterator[list[Result]]:
         await self.fetch(f"DECLARE triage NO SCROLL CURSOR FOR {statement}; SELECT 1 AS one")
@@ -110,32 +117,17 @@ class Postgres:
         )
         return [str(row["key"]) for row in await self.fetch(text)]
 
-    def _too_slow(self) -> LogsUnreadable:
-        seconds = self._limits.timeout
-        return LogsUnreadable(
-            "timeout",
-            f"reading {self._session.table.plain_name} took longer than {seconds:g} s; give a shorter --since,"
-            f" --no-before, or --timeout {seconds * 5:g}",
-        )
-
 
 def _as_it_is(statement: str) -> sql.SQL:
     """psycopg looks for placeholders, and there are none."""
     return sql.SQL(statement.replace("%", "%%"))
 
 
-def _require_time(at: Column, table: str) -> None:
-    if at.is_time:
-        return
-    text = f'column "{at.name}" of {table} is of type {at.type}, and triage needs a timestamp'
-    raise LogsUnreadable("no_column", f"{text}: set call_logs.columns.at to one", column=at.name, key="at")
-
-
 def _dialect(at: Column, metadata: Column | None) -> Dialect:
     """Postgres' SQL for columns of these types. Text that may be no JSON is searched, since a cast would fail."""
     functions = dict(POSTGRES.functions)
     if metadata is not None and metadata.type == "json":
-        functions["X_PATH"] = partial(_extracted, function="json_extract_path_text")
+        functions["X_PATH"] = lambda given: call("json_extract_path_text", *given)
     elif metadata is not None and metadata.type != "jsonb":
         functions["X_PATH"] = _searched
     if at.type == "timestamptz":
@@ -143,11 +135,7 @@ def _dialect(at: Column, metadata: Column | None) -> Dialect:
     return replace(POSTGRES, functions=functions, time="TIMESTAMP", zone="")
 
 
-def _extracted(arguments: Arguments, function: str) -> exp.Expression:
-    return exp.Anonymous(this=function, expressions=list(arguments))
-
-
 def _searched(arguments: Arguments) -> exp.Expression:
     key = re.escape(arguments[-1].name)
     pattern = exp.Literal.string(f'"{key}" *: *"?([^",}}]*)')
-    return exp.Anonymous(this="SUBSTRING", expressions=[exp.cast(arguments[0], "TEXT", dialect="postgres"), pattern])
+    return call("SUBSTRING", exp.cast(arguments[0], "TEXT", dialect="postgres"), pattern)

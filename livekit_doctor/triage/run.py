@@ -26,7 +26,7 @@ from livekit_doctor.triage.plan import SECOND, plan_of
 from livekit_doctor.triage.result import By, Criterion, Group, Traced, Triage
 from livekit_doctor.triage.statement import Statement, pairs_query, rows_query
 from livekit_doctor.triage.summary import Bucket, Outcomes, bucket_of, by_of, groups_of, hours_of, ladder_of, moment
-from livekit_doctor.triage.terms import Key, Window, unmapped_names
+from livekit_doctor.triage.terms import Key, Window
 from livekit_doctor.triage.watching import watched
 from livekit_doctor.whole_file import WholeFile
 
@@ -107,7 +107,7 @@ async def triage(settings: Settings, asked: Asked, progress: Progress) -> Triage
             found,
             by=tuple(by),
             traced=await _traced(engine, settings, statement, found.groups, found.where, asked.detail, progress),
-            unmapped=tuple(unmapped_names(statement.mapping)),
+            unmapped=tuple(dict.fromkeys(pair.state for pair in statement.mapping.unmapped)),
             keys=tuple(await engine.metadata_keys(window)) if found.calls and not asked.by else (),
             notes=(*engine.notes, *read.notes),
             took=monotonic() - began,
@@ -278,13 +278,10 @@ async def _by(
     ways = {step: way for way, step in enumerate(statement.plan.breaks) if step}
     found = by_of(name, rows[:VALUES], statement.window, outcomes, ways, where)
     if rows and not found.values:
-        raise UserError("LKD001", f"--by {name}: no row has it", await _keys_told(engine, statement.window))
+        keys = await engine.metadata_keys(statement.window)
+        fix = f"one of source, {', '.join(keys)}" if keys else "--by source"
+        raise UserError("LKD001", f"--by {name}: no row has it", fix)
     return replace(found, cut=len(rows) > VALUES)
-
-
-async def _keys_told(engine: Engine, window: Window) -> str:
-    keys = await engine.metadata_keys(window)
-    return f"one of source, {', '.join(keys)}" if keys else "--by source"
 
 
 async def _traced(

@@ -1,10 +1,9 @@
 """What the statement is made of: where the rows are, which calls are looked at, numbers that stand for words."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 
-from livekit_doctor.triage.mapping import Mapping
 from livekit_doctor.triage.plan import SECOND
 
 STEPS = range(1, 13)
@@ -86,11 +85,6 @@ def names_of_groups() -> Sequence[str]:
     gaps = [f"{name}_{place}" for name in GAPS for place in (*range(len(EDGES)), "timed")]
     keys = ("win", "verdict", "agent_step", "status", "phone_step", "way", "phone_way", "why", "hour")
     return (*keys, "calls", "retried", "skewed", "first_seen", "last_seen", "sample", *gaps)
-
-
-def unmapped_names(mapping: Mapping) -> Iterable[str]:
-    """The states that no step stands for, most frequent first."""
-    return dict.fromkeys(pair.state for pair in mapping.unmapped)
 
 
 ORDER = (
