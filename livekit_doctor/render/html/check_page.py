@@ -4,30 +4,11 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from msgspec import Struct
-
 from livekit_doctor.checks.check import CheckResult
-from livekit_doctor.render.html.parts import MARKS, Evidence, Fault, Shown, evidence, fault_of
+from livekit_doctor.render.html.parts import MARKS, fault
 from livekit_doctor.render.json import check as check_json
 from livekit_doctor.render.report import CheckReport
 from livekit_doctor.render.words import moment
-
-
-class CheckRow(Struct, frozen=True):
-    id: str
-    title: str
-    shown: Shown
-    code: str
-    message: str
-    took: str
-    evidence: tuple[Evidence, ...]
-    """Of a check without a fault; a fault has its own."""
-    faults: tuple[Fault, ...]
-
-
-class Category(Struct, frozen=True):
-    title: str
-    rows: tuple[CheckRow, ...]
 
 
 def of(report: CheckReport) -> dict[str, Any]:
@@ -36,11 +17,14 @@ def of(report: CheckReport) -> dict[str, Any]:
     ok = report.exit_status == 0
     said = ", ".join(f"{number} {status}" for status, number in counts.items())
     categories = tuple(
-        Category(category.replace("_", " ").replace("sip", "SIP"), tuple(_row(result, report) for result in results))
+        {
+            "title": category.replace("_", " ").replace("sip", "SIP"),
+            "rows": tuple(_row(result, report) for result in results),
+        }
         for category, results in groupby(report.results, key=lambda result: result.category)
     )
-    rows = (row for category in categories for row in category.rows)
-    not_passed = tuple(row for row in rows if row.faults or row.shown.mark in ("bad", "odd", "warn"))
+    rows = (row for category in categories for row in category["rows"])
+    not_passed = tuple(row for row in rows if row["faults"] or row["shown"].mark in ("bad", "odd", "warn"))
     return {
         "title": f"{'ok' if ok else 'not ok'}: {said or 'no check was run'} · livekit-doctor check",
         "tone": MARKS["ok" if ok else "errored" if report.exit_status == 3 else "failed"],
@@ -52,7 +36,7 @@ def of(report: CheckReport) -> dict[str, Any]:
         "left_behind": report.left_behind,
         "categories": categories,
         "not_passed": not_passed,
-        "at_fault": tuple(row for row in not_passed if row.faults),
+        "at_fault": tuple(row for row in not_passed if row["faults"]),
     }
 
 
@@ -81,17 +65,17 @@ def _facts(report: CheckReport) -> Iterator[tuple[str, str]]:
         yield "when", moment(report.at)
 
 
-def _row(result: CheckResult, report: CheckReport) -> CheckRow:
-    return CheckRow(
-        id=result.id,
-        title=result.title,
-        shown=MARKS[result.status],
-        code=result.code or "",
-        message=result.message,
-        took=_took(result.duration),
-        evidence=() if result.findings else evidence(result.evidence),
-        faults=tuple(fault_of(finding, report.fix_of(finding)) for finding in result.findings),
-    )
+def _row(result: CheckResult, report: CheckReport) -> dict[str, Any]:
+    return {
+        "id": result.id,
+        "title": result.title,
+        "shown": MARKS[result.status],
+        "code": result.code or "",
+        "message": result.message,
+        "took": _took(result.duration),
+        "evidence": () if result.findings else result.evidence,  # a fault has its own
+        "faults": tuple(fault(finding, report.fix_of(finding)) for finding in result.findings),
+    }
 
 
 def _took(seconds: float) -> str:

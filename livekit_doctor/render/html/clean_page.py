@@ -2,18 +2,9 @@
 
 from typing import Any
 
-from msgspec import Struct
-
-from livekit_doctor.render.html.parts import MARKS, Shown
+from livekit_doctor.render.html.parts import MARKS
 from livekit_doctor.render.report import CleanReport
 from livekit_doctor.render.words import about_room, moment
-
-
-class RoomRow(Struct, frozen=True):
-    shown: Shown
-    name: str
-    message: str
-
 
 _MARKS = {"removed": "ok", "found": "failed", "not_removed": "failed"}
 
@@ -29,7 +20,7 @@ def of(report: CleanReport) -> dict[str, Any]:
         "headline": report.headline[:1].upper() + report.headline[1:],
         "facts": tuple((name, text) for name, text in facts if text),
         "rooms": tuple(
-            RoomRow(MARKS[_MARKS.get(found.outcome, "skipped")], found.room, about_room(found, report.at))
+            (MARKS[_MARKS.get(found.outcome, "skipped")], found.room, about_room(found, report.at))
             for found in report.rooms
         ),
     }

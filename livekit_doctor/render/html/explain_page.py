@@ -11,7 +11,7 @@ from livekit_doctor import catalogue
 from livekit_doctor.catalogue import Entry
 from livekit_doctor.catalogue.lookup import Topic
 from livekit_doctor.flow import FLOW, SPEC, Step
-from livekit_doctor.render.explained import Item, Section, explained
+from livekit_doctor.render.explained import Section, explained
 from livekit_doctor.render.html.parts import MARKS, Shown
 from livekit_doctor.render.report import ExplainReport
 from livekit_doctor.render.words import LEGS
@@ -26,19 +26,6 @@ class Span(Struct, frozen=True):
     kind: Literal["text", "code", "link"] = "text"
 
 
-class Told(Struct, frozen=True):
-    """A sentence, and what to type or a picture for it."""
-
-    spans: tuple[Span, ...]
-    code: str
-    marked: bool
-
-
-class Part(Struct, frozen=True):
-    title: str
-    items: tuple[Told, ...]
-
-
 class Row(Struct, frozen=True):
     """A code or a SIP status in a table of contents or a list; `id` is that of its page on this one."""
 
@@ -50,38 +37,22 @@ class Row(Struct, frozen=True):
     severity: str
 
 
-class Group(Struct, frozen=True):
-    title: str
-    rows: tuple[Row, ...]
-
-
-class Leaf(Struct, frozen=True):
-    """A page of the catalogue. `steps` are those of the leg that it breaks, each as it is then."""
-
-    row: Row
-    group: str
-    facts: str
-    note: str
-    leg: str
-    steps: tuple[tuple[str, Shown], ...]
-    parts: tuple[Part, ...]
-
-
 def of(report: ExplainReport) -> dict[str, Any]:
     """The page's content."""
     ids = {_id(topic) for topic in report.topics}
     leaves = tuple(_leaf(topic, ids) for topic in report.topics)
     listed = tuple((entry.group, _row(entry)) for entry in report.listed)
     several = len(leaves) > 1
-    single = f"{leaves[0].row.label} {leaves[0].row.name}" if len(leaves) == 1 else ""
+    first = leaves[0]["row"] if leaves else None
+    single = f"{first.label} {first.name}" if first and not several else ""
     headline = single or _headline(report)
     return {
         "title": f"{headline} · livekit-doctor explain",
-        "tone": leaves[0].row.shown if single else MARKS["skipped"],
+        "tone": first.shown if first and single else MARKS["skipped"],
         "kicker": "What they mean, how they are concluded, and what to type" if several else "Each has a page",
         "headline": headline,
         "leaves": leaves,
-        "contents": _grouped((leaf.group, leaf.row) for leaf in leaves) if several else (),
+        "contents": _grouped((leaf["group"], leaf["row"]) for leaf in leaves) if several else (),
         "listed": _grouped(listed),
     }
 
@@ -101,14 +72,13 @@ def _row(entry: Entry) -> Row:
     return Row(entry.code, entry.code, entry.name, entry.title, shown, entry.severity)
 
 
-def _grouped(rows: Iterable[tuple[str, Row]]) -> tuple[Group, ...]:
-    """In the order in which they come."""
-    return tuple(
-        Group(title, tuple(row for _, row in found)) for title, found in groupby(rows, key=lambda pair: pair[0])
-    )
+def _grouped(rows: Iterable[tuple[str, Row]]) -> tuple[tuple[str, tuple[Row, ...]], ...]:
+    """By their titles, in the order in which they come."""
+    return tuple((title, tuple(row for _, row in found)) for title, found in groupby(rows, key=lambda pair: pair[0]))
 
 
-def _leaf(topic: Topic, ids: Collection[str]) -> Leaf:
+def _leaf(topic: Topic, ids: Collection[str]) -> dict[str, Any]:
+    """A page of the catalogue. `steps` are those of the leg that it breaks, each as it is then."""
     page, told = topic.page, explained(topic)
     if isinstance(page, Entry):
         row, group, step = _row(page), page.group, page.step
@@ -116,15 +86,15 @@ def _leaf(topic: Topic, ids: Collection[str]) -> Leaf:
         row = Row(_id(topic), told.label, told.name, told.title, MARKS["failed"], "refused")
         group, step = SIP, None
     others = {one for one in ids if one != row.id}
-    return Leaf(
-        row=row,
-        group=group,
-        facts=told.facts,
-        note=told.note,
-        leg=LEGS[SPEC[Step(step)].leg] if step else "",
-        steps=tuple(_steps(Step(step))) if step else (),
-        parts=tuple(_part(section, others) for section in told.sections),
-    )
+    return {
+        "row": row,
+        "group": group,
+        "facts": told.facts,
+        "note": told.note,
+        "leg": LEGS[SPEC[Step(step)].leg] if step else "",
+        "steps": tuple(_steps(Step(step))) if step else (),
+        "parts": tuple((section.title, tuple(_told(section, others))) for section in told.sections),
+    }
 
 
 def _steps(broken: Step) -> Iterator[tuple[str, Shown]]:
@@ -136,12 +106,10 @@ def _steps(broken: Step) -> Iterator[tuple[str, Shown]]:
             yield spec.title, MARKS[status]
 
 
-def _part(section: Section, others: Collection[str]) -> Part:
-    return Part(section.title, tuple(_told(item, others) for item in section.items))
-
-
-def _told(item: Item, others: Collection[str]) -> Told:
-    return Told(tuple(_spans(item.text, others)), item.code or "", item.marked)
+def _told(section: Section, others: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Each sentence, and what to type or a picture for it."""
+    for item in section.items:
+        yield {"spans": tuple(_spans(item.text, others)), "code": item.code or "", "marked": item.marked}
 
 
 def _spans(text: str, others: Collection[str]) -> Iterator[Span]:

@@ -3,20 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Struct
-
 from livekit_doctor.render.html import check_page
-from livekit_doctor.render.html.parts import MARKS, Shown
-from livekit_doctor.render.report import Found, InitReport, NextStep
+from livekit_doctor.render.html.parts import MARKS
+from livekit_doctor.render.report import InitReport, NextStep
 
 _WORDS: Mapping[str, str] = {"ok": "found", "unknown": "not found", "warned": "look at this"}
-
-
-class FoundRow(Struct, frozen=True):
-    label: str
-    shown: Shown
-    word: str
-    text: str
 
 
 def of(report: InitReport) -> dict[str, Any]:
@@ -31,14 +22,10 @@ def of(report: InitReport) -> dict[str, Any]:
         "kicker": f"check: {check['kicker']}" if check else "ok",
         "headline": wrote,
         "facts": (("server", report.server),),
-        "found": tuple(map(_row, report.found)),
+        "found": tuple((item.label, MARKS[item.status], _WORDS[item.status], item.text) for item in report.found),
         "taken": report.taken,
         "check": check,
         "before": then.before[:1].upper() + then.before[1:],
         "command": then.command,
         "after": then.after,
     }
-
-
-def _row(item: Found) -> FoundRow:
-    return FoundRow(item.label, MARKS[item.status], _WORDS[item.status], item.text)

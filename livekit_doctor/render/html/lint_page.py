@@ -2,16 +2,8 @@
 
 from typing import Any
 
-from msgspec import Struct
-
-from livekit_doctor.render.html.parts import MARKS, Fault, Shown, fault_of
+from livekit_doctor.render.html.parts import MARKS, fault
 from livekit_doctor.render.report import LintReport
-
-
-class FindingRow(Struct, frozen=True):
-    place: str
-    shown: Shown
-    fault: Fault
 
 
 def of(report: LintReport) -> dict[str, Any]:
@@ -26,11 +18,11 @@ def of(report: LintReport) -> dict[str, Any]:
         "headline": headline[:1].upper() + headline[1:],
         "facts": (("source", ", ".join(linted.paths)), ("read", report.read), *configuration),
         "rows": tuple(
-            FindingRow(
-                str(one.place),
-                MARKS["failed" if report.fails(one) else "warned"],
-                fault_of(one.finding, report.fix_of(one.finding)),
-            )
+            {
+                "place": str(one.place),
+                "shown": MARKS["failed" if report.fails(one) else "warned"],
+                "fault": fault(one.finding, report.fix_of(one.finding)),
+            }
             for one in linted.findings
         ),
         "explained": linted.explained,

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from livekit_doctor import catalogue
-from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
+from livekit_doctor.diagnosis.findings import Because, Finding
+from livekit_doctor.diagnosis.result import Broken
 from livekit_doctor.flow import Confidence
 from livekit_doctor.render.commands import split_command
 
@@ -48,17 +49,6 @@ class Move(Struct, frozen=True):
     code: str = ""
 
 
-class Evidence(Struct, frozen=True):
-    source: str
-    at: datetime | None
-    text: str
-
-    @property
-    def long(self) -> bool:
-        """Whether it has lines of its own, as a traceback has."""
-        return "\n" in self.text
-
-
 class Named(Struct, frozen=True):
     """A code by its name; `text` is what is to be said of it."""
 
@@ -76,7 +66,7 @@ class Fault(Struct, frozen=True):
     meaning: str
     confidence: Confidence
     sureness: str
-    because: tuple[Evidence, ...]
+    because: tuple[Because, ...]
     candidates: tuple[Named, ...]
     ruled_out: tuple[Named, ...]
     settle_by: tuple[Move, ...]
@@ -84,48 +74,24 @@ class Fault(Struct, frozen=True):
     fix: tuple[Move, ...]
 
 
-def fault(
-    code: str,
-    confidence: Confidence,
-    because: Iterable[Because],
-    fix: str,
-    *,
-    candidates: Iterable[str] = (),
-    ruled_out: Iterable[RuledOut] = (),
-    settle_by: Iterable[str] = (),
-    followed_by: Iterable[str] = (),
-) -> Fault:
-    entry = catalogue.get(code)
+def fault(found: Finding | Broken, fix: str) -> Fault:
+    """What a trace has ruled out, and what would settle it, it says of the call and not of each break."""
+    entry = catalogue.get(found.code)
+    finding = found if isinstance(found, Finding) else None
     return Fault(
-        code=code,
+        code=found.code,
         name=entry.name,
         title=entry.title,
         meaning=entry.meaning,
-        confidence=confidence,
-        sureness=SURENESS[confidence],
-        because=evidence(because),
-        candidates=tuple(named(other) for other in candidates),
-        ruled_out=tuple(named(item.code, item.because) for item in ruled_out),
-        settle_by=advice(settle_by),
-        followed_by=tuple(named(other) for other in followed_by),
+        confidence=found.confidence,
+        sureness=SURENESS[found.confidence],
+        because=found.because,
+        candidates=tuple(named(other) for other in found.candidates),
+        ruled_out=tuple(named(item.code, item.because) for item in finding.ruled_out) if finding else (),
+        settle_by=advice(finding.would_settle) if finding else (),
+        followed_by=tuple(named(other) for other in found.consequences) if isinstance(found, Broken) else (),
         fix=moves(fix),
     )
-
-
-def fault_of(finding: Finding, fix: str) -> Fault:
-    return fault(
-        finding.code,
-        finding.confidence,
-        finding.because,
-        fix,
-        candidates=finding.candidates,
-        ruled_out=finding.ruled_out,
-        settle_by=finding.would_settle,
-    )
-
-
-def evidence(because: Iterable[Because]) -> tuple[Evidence, ...]:
-    return tuple(Evidence(one.source, one.at, one.text) for one in because)
 
 
 def named(code: str, text: str = "") -> Named:

@@ -3,32 +3,23 @@
 from collections.abc import Iterator
 from typing import Any
 
-from msgspec import Struct
-
 from livekit_doctor.catalogue.sip_statuses import sip_status
 from livekit_doctor.evidence.observations import SipCallResult
 from livekit_doctor.render.html import trace_page
 from livekit_doctor.render.report import PlacedCallReport
 
 
-class SipStatusShown(Struct, frozen=True):
-    """The carrier's answer; each meaning is who says no, and what it means."""
-
-    code: int
-    name: str
-    text: str
-    meanings: tuple[tuple[str, str], ...]
-
-
 def of(report: PlacedCallReport) -> dict[str, Any]:
     """That of its diagnosis, and what was dialled and answered; `answer` is empty where nothing was dialled."""
     trace = trace_page.of(report.trace)
+    code = report.answer.sip_status_code if report.answer else None
     return {
         **trace,
         "title": trace["title"].replace("livekit-doctor trace", f"test call to {report.number}"),
         "facts": (*_facts(report), *trace["facts"]),
         "answer": tuple(_answer(report.answer)) if report.answer else (),
-        "sip_status": _sip_status(report.answer) if report.answer else None,
+        "sip_status": sip_status(code) if code is not None and 300 <= code <= 699 else None,
+        "in_words": report.answer.sip_status if report.answer else "",
         "left_behind": report.left_behind,
     }
 
@@ -50,12 +41,3 @@ def _answer(answer: SipCallResult) -> Iterator[tuple[str, str]]:
         yield "SIP participant", answer.participant_id
     if answer.sip_call_id:
         yield "SIP call", answer.sip_call_id
-
-
-def _sip_status(answer: SipCallResult) -> SipStatusShown | None:
-    code = answer.sip_status_code
-    if code is None or not 300 <= code <= 699:
-        return None
-    status = sip_status(code)
-    meanings = tuple((meaning.who, meaning.means) for meaning in status.meanings)
-    return SipStatusShown(code, status.name, answer.sip_status, meanings)

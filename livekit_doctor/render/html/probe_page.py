@@ -3,58 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from msgspec import Struct
-
-from livekit_doctor.diagnosis.probing import FEWEST_FOR_P95, Criterion, Outcome, Trial
-from livekit_doctor.render.html.parts import MARKS, Fault, Shown, fault_of
+from livekit_doctor.diagnosis.probing import FEWEST_FOR_P95, Outcome, Trial
+from livekit_doctor.render.html.parts import MARKS, Shown, fault
 from livekit_doctor.render.report import ProbeReport
 from livekit_doctor.render.words import ENDINGS, criterion_sentence, got_their, moment, took
 
 COLUMN, GAP, TALLEST, HEAD, FOOT, LEFT = 64, 10, 150, 26, 44, 12
 """Lengths in the histogram, in its own units."""
-
-
-class Column(Struct, frozen=True):
-    """One bar of the histogram, and where it is drawn. `x` is its left edge, `y` its top."""
-
-    label: str
-    count: int
-    x: int
-    y: int
-    height: int
-
-
-class Histogram(Struct, frozen=True):
-    width: int
-    height: int
-    base: int
-    columns: tuple[Column, ...]
-
-    @property
-    def description(self) -> str:
-        return ", ".join(f"{column.label} s: {column.count}" for column in self.columns)
-
-
-class Judgement(Struct, frozen=True):
-    shown: Shown
-    text: str
-
-
-class EndingCard(Struct, frozen=True):
-    shown: Shown
-    count: int
-    name: str
-    fault: Fault
-
-
-class TrialRow(Struct, frozen=True):
-    number: int
-    shown: Shown
-    outcome: str
-    seconds: str
-    room: str
-    dispatch_id: str
-    code: str
 
 
 def of(report: ProbeReport) -> dict[str, Any]:
@@ -72,7 +27,7 @@ def of(report: ProbeReport) -> dict[str, Any]:
         "kicker": kicker,
         "headline": headline,
         "facts": tuple(_facts(report)),
-        "criteria": tuple(_criterion(one, report) for one in judged.criteria),
+        "criteria": tuple((MARKS[one.status], criterion_sentence(one, report)) for one in judged.criteria),
         "counts": tuple(_counts(report)),
         "latencies": tuple((name, f"{value:.2f} s") for name, value in spread),
         "measured": f"from the dispatch to {until}; percentiles by nearest rank",
@@ -81,12 +36,12 @@ def of(report: ProbeReport) -> dict[str, Any]:
         else "",
         "histogram": _histogram(report) if judged.histogram else None,
         "endings": tuple(
-            EndingCard(
-                _mark(ending.outcome),
-                ending.count,
-                ENDINGS.get(ending.outcome, ending.outcome.value),
-                fault_of(ending.finding, report.fix_of(ending.finding)),
-            )
+            {
+                "shown": _mark(ending.outcome),
+                "count": ending.count,
+                "name": ENDINGS.get(ending.outcome, ending.outcome.value),
+                "fault": fault(ending.finding, report.fix_of(ending.finding)),
+            }
             for ending in judged.endings
         ),
         "trials": tuple(map(_trial, judged.trials)),
@@ -118,34 +73,37 @@ def _counts(report: ProbeReport) -> Iterator[tuple[Shown, str, int]]:
             yield _mark(outcome), name, number
 
 
-def _criterion(criterion: Criterion, report: ProbeReport) -> Judgement:
-    return Judgement(MARKS[criterion.status], criterion_sentence(criterion, report))
-
-
-def _histogram(report: ProbeReport) -> Histogram:
+def _histogram(report: ProbeReport) -> dict[str, Any]:
+    """Its columns, and where each is drawn: `x` is the left edge, `y` the top."""
     bars = report.judged.histogram
     most = max(bar.count for bar in bars)
     base = HEAD + TALLEST
     columns = tuple(
-        Column(
-            label=f"{bar.start:g} to {bar.end:g}",
-            count=bar.count,
-            x=LEFT + place * (COLUMN + GAP),
-            y=base - (height := round(bar.count * TALLEST / most)),
-            height=height,
-        )
+        {
+            "label": f"{bar.start:g} to {bar.end:g}",
+            "count": bar.count,
+            "x": LEFT + place * (COLUMN + GAP),
+            "y": base - (height := round(bar.count * TALLEST / most)),
+            "height": height,
+        }
         for place, bar in enumerate(bars)
     )
-    return Histogram(2 * LEFT - GAP + len(bars) * (COLUMN + GAP), base + FOOT, base, columns)
+    return {
+        "width": 2 * LEFT - GAP + len(bars) * (COLUMN + GAP),
+        "height": base + FOOT,
+        "base": base,
+        "columns": columns,
+        "description": ", ".join(f"{column['label']} s: {column['count']}" for column in columns),
+    }
 
 
-def _trial(trial: Trial) -> TrialRow:
-    return TrialRow(
-        number=trial.number,
-        shown=_mark(trial.outcome),
-        outcome="joined" if trial.outcome is Outcome.JOINED else ENDINGS[trial.outcome],
-        seconds=took(trial),
-        room=trial.room,
-        dispatch_id=trial.dispatch_id,
-        code=trial.finding.code if trial.finding else "",
-    )
+def _trial(trial: Trial) -> dict[str, Any]:
+    return {
+        "number": trial.number,
+        "shown": _mark(trial.outcome),
+        "outcome": "joined" if trial.outcome is Outcome.JOINED else ENDINGS[trial.outcome],
+        "seconds": took(trial),
+        "room": trial.room,
+        "dispatch_id": trial.dispatch_id,
+        "code": trial.finding.code if trial.finding else "",
+    }

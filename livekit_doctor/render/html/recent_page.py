@@ -1,10 +1,7 @@
 """What the page of the recent calls, or of the live rooms, says."""
 
 import shlex
-from datetime import datetime
 from typing import Any
-
-from msgspec import Struct
 
 from livekit_doctor.flow import Verdict
 from livekit_doctor.render.html.parts import MARKS, Shown
@@ -14,42 +11,24 @@ from livekit_doctor.render.words import NO_CALL_LOGS, by_its_rows
 from livekit_doctor.triage.result import Traced
 
 
-class CallRow(Struct, frozen=True):
-    call_id: str
-    at: datetime
-    mark: Shown
-    verdict: str
-    source: str
-    state: str
-    command: str
-    """What to type to diagnose it."""
-
-
-class RoomRow(Struct, frozen=True):
-    name: str
-    at: datetime
-    participants: str
-    command: str
-
-
 def of(report: RecentReport) -> dict[str, Any]:
     """The page's content. A call id and a room's name are to be typed, and not masked."""
     calls = tuple(
-        CallRow(
-            call_id=call.call_id,
-            at=call.at,
-            mark=_mark(judged := report.verdict_of(call)),
-            verdict=by_its_rows(judged),
-            source=call.source,
-            state=call.state,
-            command=f"livekit-doctor trace {shlex.quote(call.call_id)}{report.options}",
-        )
+        {
+            "call_id": call.call_id,
+            "at": call.at,
+            "mark": _mark(judged := report.verdict_of(call)),
+            "verdict": by_its_rows(judged),
+            "source": call.source,
+            "state": call.state,
+            "command": f"livekit-doctor trace {shlex.quote(call.call_id)}{report.options}",
+        }
         for call in report.calls
     )
     further = triage_of_recent(report)
     live = report.live
     rooms = tuple(
-        RoomRow(room.name, room.created_at, room.who, f"livekit-doctor trace --room {shlex.quote(room.name)}")
+        {"room": room, "command": f"livekit-doctor trace --room {shlex.quote(room.name)}"}
         for room in (live.rooms if live else ())
     )
     return {

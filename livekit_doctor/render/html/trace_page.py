@@ -5,29 +5,13 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from msgspec import Struct
-
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.findings import Because
-from livekit_doctor.diagnosis.result import Broken, Diagnosis, TimelineEntry, UndatedEntry
+from livekit_doctor.diagnosis.result import Diagnosis, StepResult, TimelineEntry
 from livekit_doctor.evidence.observations import Coverage
 from livekit_doctor.flow import NOTHING_BROKEN, SPEC
 from livekit_doctor.render.html.ladder import NARROW, WIDE, groups, ladder, start_of
-from livekit_doctor.render.html.parts import (
-    MARKS,
-    Evidence,
-    Fault,
-    Move,
-    Named,
-    Shown,
-    advice,
-    clock,
-    evidence,
-    fault,
-    moves,
-    named,
-    offset,
-)
+from livekit_doctor.render.html.parts import MARKS, Named, Shown, advice, clock, fault, moves, named, offset
 from livekit_doctor.render.report import TraceReport
 from livekit_doctor.render.words import (
     REMARKS,
@@ -54,89 +38,21 @@ _READ: Mapping[str, Shown] = {
 }
 
 
-class StepRow(Struct, frozen=True):
-    title: str
-    shown: Shown
-    time: str
-    after: str
-    evidence: tuple[Evidence, ...]
-    remark: str
-
-
-class LegRows(Struct, frozen=True):
-    title: str
-    steps: tuple[StepRow, ...]
-
-
-class Break(Struct, frozen=True):
-    """A fault at a step of the flow."""
-
-    step: str
-    fault: Fault
-
-
-class Unread(Struct, frozen=True):
-    """Sources that could not be read for one reason, and what to type so that they can."""
-
-    sources: str
-    problem: Named
-    fix: tuple[Move, ...]
-
-
-class Attempt(Struct, frozen=True):
-    number: int
-    latest: bool
-    shown: Shown
-    started: datetime | None
-    room: str
-    came_of_it: str
-
-
-class Entry(Struct, frozen=True):
-    """`source_number` is the box of the filter that it belongs to."""
-
-    at: datetime
-    time: str
-    after: str
-    source: str
-    source_number: int
-    event: str
-    detail: str
-    is_evidence: bool
-
-
-class Timeline(Struct, frozen=True):
-    entries: tuple[Entry, ...]
-    boxes: tuple[tuple[str, int], ...]
-    """The sources, most frequent first, and how many entries each has."""
-    evidence: int
-    day: str
-    clocks: str
-    long: bool
-    undated: tuple[UndatedEntry, ...]
-
-
-class CoverageRow(Struct, frozen=True):
-    source: str
-    shown: Shown
-    remark: str
-
-
 def of(report: TraceReport) -> dict[str, Any]:
     """The page's content."""
     diagnosis = report.diagnosis
     primary = diagnosis.broken[0] if diagnosis.broken else None
     headline = catalogue.get(primary.code).title if primary else verdict_sentence(diagnosis)
     kicker = f"Broke at: {SPEC[primary.step].title}" if primary else VERDICTS[diagnosis.verdict]
-    breaks = tuple(Break(SPEC[item.step].title, _fault(item, report)) for item in diagnosis.broken)
-    others = bool(breaks) and (breaks[0].fault.candidates or breaks[0].fault.followed_by)
+    breaks = [{"step": SPEC[item.step].title, "fault": fault(item, report.fix(item))} for item in diagnosis.broken]
+    others = bool(primary and (primary.candidates or primary.consequences))
     return {
         "title": _title(diagnosis, kicker),
         "tone": MARKS[diagnosis.verdict.value],
         "kicker": kicker,
         "headline": headline[:1].upper() + headline[1:],
         "facts": tuple(_facts(report)),
-        "legs": _legs(report),
+        "legs": tuple(_legs(report)),
         "breaks": breaks,
         "doubtful": bool(diagnosis.ruled_out or diagnosis.would_settle or others),
         "not_covered": not_covered(diagnosis) if diagnosis.verdict in NOTHING_BROKEN else "",
@@ -148,7 +64,7 @@ def of(report: TraceReport) -> dict[str, Any]:
         "ladders": tuple(ladder(diagnosis, geometry) for geometry in (WIDE, NARROW)),
         "inbound": diagnosis.inbound,
         "timeline": _timeline(report),
-        "coverage": tuple(_coverage(entry) for entry in diagnosis.coverage),
+        "coverage": tuple((entry.source, _READ[entry.status], _remark(entry)) for entry in diagnosis.coverage),
     }
 
 
@@ -156,17 +72,6 @@ def _title(diagnosis: Diagnosis, kicker: str) -> str:
     what = diagnosis.call_id or (diagnosis.room.name if diagnosis.room else "")
     code = f", {diagnosis.broken[0].code}" if diagnosis.broken else ""
     return " · ".join(filter(None, (f"{kicker}{code}", what, "livekit-doctor trace")))
-
-
-def _fault(item: Broken, report: TraceReport) -> Fault:
-    return fault(
-        item.code,
-        item.confidence,
-        item.because,
-        report.fix(item),
-        candidates=item.candidates,
-        followed_by=item.consequences,
-    )
 
 
 def _facts(report: TraceReport) -> Iterator[tuple[str, str]]:
@@ -185,36 +90,33 @@ def _facts(report: TraceReport) -> Iterator[tuple[str, str]]:
         yield "when", moment(report.at)
 
 
-def _legs(report: TraceReport) -> tuple[LegRows, ...]:
+def _legs(report: TraceReport) -> Iterator[dict[str, Any]]:
     start = start_of(report.diagnosis)
-    return tuple(
-        LegRows(
-            title,
-            tuple(
-                StepRow(
-                    title=SPEC[step.step].title,
-                    shown=MARKS[step.status.value],
-                    time=clock(step.at),
-                    after=offset(step.at, start),
-                    evidence=evidence(step.evidence),
-                    remark="" if step.evidence else REMARKS.get(step.status, ""),
-                )
-                for step in steps
-            ),
-        )
-        for title, steps in groups(report.diagnosis)
-    )
+    for title, steps in groups(report.diagnosis):
+        yield {"title": title, "steps": tuple(_step(step, start) for step in steps)}
 
 
-def _unread(report: TraceReport) -> Iterator[Unread]:
+def _step(step: StepResult, start: datetime | None) -> dict[str, Any]:
+    return {
+        "title": SPEC[step.step].title,
+        "shown": MARKS[step.status.value],
+        "time": clock(step.at),
+        "after": offset(step.at, start),
+        "evidence": step.evidence,
+        "remark": "" if step.evidence else REMARKS.get(step.status, ""),
+    }
+
+
+def _unread(report: TraceReport) -> Iterator[dict[str, Any]]:
+    """Sources that could not be read for one reason, and what to type so that they can."""
     if report.diagnosis.verdict not in UNDECIDED:
         return
     for (code, message), entries in _problems(report.diagnosis).items():
-        yield Unread(
-            sources=", ".join(entry.source for entry in entries),
-            problem=named(code, message),
-            fix=moves(report.fix_of_unread(entries[0])),
-        )
+        yield {
+            "sources": ", ".join(entry.source for entry in entries),
+            "problem": named(code, message),
+            "fix": moves(report.fix_of_unread(entries[0])),
+        }
 
 
 def _problems(diagnosis: Diagnosis) -> dict[tuple[str, str], list[Coverage]]:
@@ -233,22 +135,24 @@ def _warnings(report: TraceReport) -> Iterator[Named]:
             yield named(item.code, item.message)
 
 
-def _attempts(diagnosis: Diagnosis) -> Iterator[Attempt]:
+def _attempts(diagnosis: Diagnosis) -> Iterator[dict[str, Any]]:
     if len(diagnosis.attempts) < 2:
         return
     for attempt in diagnosis.attempts:
         at = f" at {SPEC[attempt.step].title}, {attempt.code}" if attempt.step else ""
-        yield Attempt(
-            number=attempt.number,
-            latest=attempt is diagnosis.attempts[-1],
-            shown=MARKS[attempt.verdict.value],
-            started=attempt.started_at,
-            room=attempt.room or "room unknown",
-            came_of_it=f"{VERDICTS[attempt.verdict].lower()}{at}",
-        )
+        yield {
+            "number": attempt.number,
+            "latest": attempt is diagnosis.attempts[-1],
+            "shown": MARKS[attempt.verdict.value],
+            "started": attempt.started_at,
+            "room": attempt.room or "room unknown",
+            "came_of_it": f"{VERDICTS[attempt.verdict].lower()}{at}",
+        }
 
 
-def _timeline(report: TraceReport) -> Timeline:
+def _timeline(report: TraceReport) -> dict[str, Any]:
+    """`boxes` are those of the filter: the sources, most frequent first, and how many entries each has. An entry's
+    `source_number` is the box that it belongs to."""
     told = report.diagnosis.timeline
     proving = [one for item in report.diagnosis.broken for one in item.because if one.at]
     counts = Counter(entry.source for entry in told).most_common()
@@ -260,28 +164,28 @@ def _timeline(report: TraceReport) -> Timeline:
     days = sorted({f"{entry.at:%Y-%m-%d}" for entry in told})
     start = told[0].at if told else None
     entries = tuple(
-        Entry(
-            at=entry.at,
-            time=clock(entry.at) if len(days) == 1 else f"{entry.at:%m-%d} {clock(entry.at)}",
-            after=offset(entry.at, start),
-            source=entry.source,
-            source_number=number[entry.source],
-            event=entry.event,
-            detail=entry.detail,
-            is_evidence=any(_is_from(one, entry) for one in proving),
-        )
+        {
+            "at": entry.at,
+            "time": clock(entry.at) if len(days) == 1 else f"{entry.at:%m-%d} {clock(entry.at)}",
+            "after": offset(entry.at, start),
+            "source": entry.source,
+            "source_number": number[entry.source],
+            "event": entry.event,
+            "detail": entry.detail,
+            "is_evidence": any(_is_from(one, entry) for one in proving),
+        }
         for entry in told
     )
     clocks = sorted({entry.clock.replace("_", " ") for entry in told if entry.clock})
-    return Timeline(
-        entries=entries,
-        boxes=boxes,
-        evidence=sum(entry.is_evidence for entry in entries),
-        day=" to ".join(dict.fromkeys((days[0], days[-1]))) if days else "",
-        clocks=", ".join(clocks) if len(clocks) > 1 else "",
-        long=len(entries) > LONG,
-        undated=report.diagnosis.undated,
-    )
+    return {
+        "entries": entries,
+        "boxes": boxes,
+        "evidence": sum(entry["is_evidence"] for entry in entries),
+        "day": " to ".join(dict.fromkeys((days[0], days[-1]))) if days else "",
+        "clocks": ", ".join(clocks) if len(clocks) > 1 else "",
+        "long": len(entries) > LONG,
+        "undated": report.diagnosis.undated,
+    }
 
 
 def _is_from(because: Because, entry: TimelineEntry) -> bool:
@@ -289,14 +193,14 @@ def _is_from(because: Because, entry: TimelineEntry) -> bool:
     return (because.source, because.at) == (entry.source, entry.at) and entry.event in because.text
 
 
-def _coverage(entry: Coverage) -> CoverageRow:
+def _remark(entry: Coverage) -> str:
     remark = ""
     if entry.problem:
         name = catalogue.get(entry.problem.code).name
         remark = f"{entry.problem.code} {name}: {entry.problem.message}"
     if entry.not_recognised is not None:
         remark = "; ".join(filter(None, (remark, _recognised(entry))))
-    return CoverageRow(entry.source, _READ[entry.status], remark)
+    return remark
 
 
 def _recognised(entry: Coverage) -> str:

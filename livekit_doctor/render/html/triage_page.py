@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from msgspec import Struct
-
 from livekit_doctor.flow import SPEC, Verdict
-from livekit_doctor.render.html.parts import MARKS, Move, Shown, advice, moves
+from livekit_doctor.render.html.parts import MARKS, advice
 from livekit_doctor.render.report import TriageReport
 from livekit_doctor.render.triage_words import (
     bars,
@@ -25,43 +23,7 @@ from livekit_doctor.render.triage_words import (
     window_of,
 )
 from livekit_doctor.render.words import LEGS, moment
-from livekit_doctor.triage.result import By, Group, Rung
-
-
-class RungRow(Struct, frozen=True):
-    leg: str
-    title: str
-    calls: str
-    share: str
-    p50: str
-    p95: str
-
-
-class GroupRow(Struct, frozen=True):
-    shown: Shown
-    title: str
-    said: str
-    rose: str
-    calls: str
-    share: str
-    change: str
-    bars: str
-    span: str
-    call_ids: tuple[str, ...]
-    fix: tuple[Move, ...]
-
-
-class ValueRow(Struct, frozen=True):
-    value: str
-    calls: str
-    broken: str
-    share: str
-    said: str
-
-
-class ByTable(Struct, frozen=True):
-    key: str
-    rows: tuple[ValueRow, ...]
+from livekit_doctor.triage.result import By, Group, Rung, Triage
 
 
 def of(report: TriageReport) -> dict[str, Any]:
@@ -77,7 +39,7 @@ def of(report: TriageReport) -> dict[str, Any]:
         "headline": headline(triage),
         "facts": tuple(_facts(report)),
         "rungs": tuple(_rung(rung, triage.calls) for rung in triage.ladder),
-        "groups": tuple(_group(group, report) for group in shown),
+        "groups": tuple(_group(group, triage) for group in shown),
         "by": tuple(_by(by, report) for by in triage.by),
         "traced": tuple((one.call_id, traced_line(one)) for one in triage.traced),
         "notes": tuple(told_once(triage)),
@@ -96,38 +58,40 @@ def _facts(report: TriageReport) -> Iterator[tuple[str, str]]:
     yield "when", moment(triage.at)
 
 
-def _rung(rung: Rung, calls: int) -> RungRow:
-    p50, p95 = ("" if value is None else f"~{value:.1f} s" for value in (rung.p50, rung.p95))
-    return RungRow(LEGS[rung.leg], SPEC[rung.step].title, f"{rung.calls:,}", share(rung.calls, calls), p50, p95)
+def _rung(rung: Rung, calls: int) -> dict[str, Any]:
+    return {
+        "leg": LEGS[rung.leg],
+        "title": SPEC[rung.step].title,
+        "calls": f"{rung.calls:,}",
+        "share": share(rung.calls, calls),
+        "took": ("" if value is None else f"~{value:.1f} s" for value in (rung.p50, rung.p95)),
+    }
 
 
-def _group(group: Group, report: TriageReport) -> GroupRow:
-    triage = report.triage
+def _group(group: Group, triage: Triage) -> dict[str, Any]:
     mark = "failed" if group.verdict is Verdict.BROKEN else {"in_progress": "pending"}.get(group.verdict, group.verdict)
-    return GroupRow(
-        shown=MARKS[mark],
-        title=title_of(group),
-        said=explained(group),
-        rose=rose(group, triage),
-        calls=f"{group.calls:,}",
-        share=share(group.calls, triage.calls),
-        change=change_of(group, triage),
-        bars=bars(group.hours, triage.hours),
-        span=span(group, triage),
-        call_ids=group.call_ids[:3],
-        fix=moves(report.fix_of(group)) if group.code else (),
-    )
+    return {
+        "shown": MARKS[mark],
+        "title": title_of(group),
+        "said": explained(group),
+        "rose": rose(group, triage),
+        "calls": f"{group.calls:,}",
+        "share": share(group.calls, triage.calls),
+        "change": change_of(group, triage),
+        "bars": bars(group.hours, triage.hours),
+        "span": span(group, triage),
+    }
 
 
-def _by(by: By, report: TriageReport) -> ByTable:
+def _by(by: By, report: TriageReport) -> dict[str, Any]:
     rows = (
-        ValueRow(
-            value.value,
-            f"{value.calls:,}",
-            f"{value.broken:,}",
-            share(value.broken, value.calls),
-            value_sentence(by, value, report.triage) if value.stands_out else "",
-        )
+        {
+            "value": value.value,
+            "calls": f"{value.calls:,}",
+            "broken": f"{value.broken:,}",
+            "share": share(value.broken, value.calls),
+            "said": value_sentence(by, value, report.triage) if value.stands_out else "",
+        }
         for value in by.values[: report.shown]
     )
-    return ByTable(by.key, tuple(rows))
+    return {"key": by.key, "rows": tuple(rows)}
