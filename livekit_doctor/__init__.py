@@ -4,6 +4,7 @@ The public API is what `__all__` names; docs/api.md describes it. It is loaded o
 package costs next to nothing.
 """
 
+# ruff: noqa: F403 F405 (of the names in __all__ a test says that they are those of the module)
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
@@ -45,40 +46,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from livekit_doctor.api import (
-        AttemptResult,
-        Because,
-        Broken,
-        Bundle,
-        CheckResult,
-        CheckRun,
-        Confidence,
-        ConfigError,
-        Coverage,
-        Diagnosis,
-        Evidence,
-        Finding,
-        Leg,
-        Problem,
-        RoomResult,
-        RuledOut,
-        Settings,
-        Status,
-        Step,
-        StepResult,
-        Subject,
-        TimelineEntry,
-        TraceRun,
-        UndatedEntry,
-        UserError,
-        Verdict,
-        WarningResult,
-        check,
-        diagnose,
-        load_bundle,
-        load_settings,
-        trace,
-    )
+    from livekit_doctor.api import *
 
 
 def __getattr__(name: str) -> object:

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from math import ceil
 from typing import TYPE_CHECKING
 
-from livekit_doctor.cli import options
 from livekit_doctor.cli.exits import Exit
 from livekit_doctor.errors import UserError
 from livekit_doctor.redact import printable
@@ -44,7 +43,7 @@ def report_of(name: str, *, show_numbers: bool) -> "TraceReport":
     from livekit_doctor.cli.exits import exit_status_of_trace
     from livekit_doctor.diagnosis.core import diagnose
     from livekit_doctor.render.masking import mask_of, names_in
-    from livekit_doctor.render.report import BundleNote, TraceReport
+    from livekit_doctor.render.report import BundleNote, TraceReport, fix_values_of
     from livekit_doctor.whole_file import STDIN
 
     bundle = read(name)
@@ -53,7 +52,7 @@ def report_of(name: str, *, show_numbers: bool) -> "TraceReport":
     return TraceReport(
         diagnosis=diagnosis,
         mask=mask_of(bundle.evidence, show=show_numbers and not masked, names=names_in(diagnosis)),
-        values=options.fix_values_of(bundle.settings, bundle.config_file),
+        values=fix_values_of(bundle.settings, bundle.config_file),
         server=bundle.settings.livekit.url,
         exit_status=exit_status_of_trace(diagnosis),
         bundle=BundleNote("standard input" if name == STDIN else name, bundle.created_at, bundle.version, masked),

@@ -50,7 +50,6 @@ def clean(
     configuration or credentials, 3 LiveKit could not be asked.
     """
     from livekit_doctor.errors import UserError
-    from livekit_doctor.evidence.reading import missing_credentials
     from livekit_doctor.operations import clean as operation
     from livekit_doctor.render.report import CleanReport
 
@@ -60,8 +59,7 @@ def clean(
     operation.require_own(rooms or ())
     age = None if older_than is None else _duration(older_than)
     loaded = options.load(config, url=url, agent_name=None)
-    if problem := missing_credentials(loaded.settings.livekit):
-        raise UserError(problem.code, problem.message, "livekit-doctor check --only configuration", Exit.USAGE)
+    options.require_credentials(loaded.settings.livekit)
     named = tuple(dict.fromkeys(rooms or ()))
     how = operation.Options(named, age, dry_run or read_only, max(0.1, timeout - started.gone()))
     with outputs.opened(output_format, output, screen) as printed:

@@ -15,7 +15,7 @@ from livekit_doctor.errors import UserError
 if TYPE_CHECKING:
     from livekit_doctor.config import Loaded
     from livekit_doctor.evidence.observations import Problem
-    from livekit_doctor.settings import Settings
+    from livekit_doctor.settings import LiveKit
 
 T = TypeVar("T")
 
@@ -121,13 +121,17 @@ def typed(values: "Mapping[str, object]") -> str:
 
 def fix_values(loaded: "Loaded") -> dict[str, str]:
     """What the configuration has to fill into a fix."""
+    from livekit_doctor.render.report import fix_values_of
+
     return fix_values_of(loaded.settings, config_file(loaded))
 
 
-def fix_values_of(settings: "Settings", config_file: str) -> dict[str, str]:
-    from livekit_doctor.render.report import fix_values_of
+def require_credentials(settings: "LiveKit") -> None:
+    """Raises UserError where they are not set."""
+    from livekit_doctor.evidence.reading import missing_credentials
 
-    return fix_values_of(settings, config_file)
+    if problem := missing_credentials(settings):
+        raise UserError(problem.code, problem.message, "livekit-doctor check --only configuration", Exit.USAGE)
 
 
 def unreached(problem: "Problem", loaded: "Loaded", so: str = "") -> UserError:

@@ -99,14 +99,12 @@ def place_call(
     loaded = options.load(config, url=url, agent_name=agent_name)
     settings = loaded.settings
 
-    from livekit_doctor.evidence.reading import missing_credentials
     from livekit_doctor.experiments.placed_call import Order
     from livekit_doctor.operations import placed_call as operation
     from livekit_doctor.render.masking import mask_of
     from livekit_doctor.render.report import PlacedCallReport, TraceReport
 
-    if problem := missing_credentials(settings.livekit):
-        raise UserError(problem.code, problem.message, "livekit-doctor check --only configuration", Exit.USAGE)
+    options.require_credentials(settings.livekit)
     agent = None if no_agent else operation.agent_to_dispatch(settings)
     within = timeout if timeout is not None else BESIDES + ringing_timeout + hold
     within = max(0.1, within - started.gone())

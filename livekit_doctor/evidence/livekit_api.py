@@ -85,36 +85,21 @@ async def list_dispatches(client: LiveKitClient, room: Room) -> DispatchList:
 
 async def list_outbound_trunks(client: LiveKitClient) -> OutboundTrunkList:
     reply = await client.call(
-        "SIP/ListSIPOutboundTrunk",
-        sip.ListSIPOutboundTrunkRequest(),
-        sip.ListSIPOutboundTrunkResponse,
-        sip=True,
+        "SIP/ListSIPOutboundTrunk", sip.ListSIPOutboundTrunkRequest(), sip.ListSIPOutboundTrunkResponse, sip=True
     )
-    return OutboundTrunkList(
-        read=reply.read,
-        trunks=tuple(map(outbound_trunk_of, reply.message.items)),
-    )
+    return OutboundTrunkList(read=reply.read, trunks=tuple(map(outbound_trunk_of, reply.message.items)))
 
 
 async def list_inbound_trunks(client: LiveKitClient) -> InboundTrunkList:
     reply = await client.call(
-        "SIP/ListSIPInboundTrunk",
-        sip.ListSIPInboundTrunkRequest(),
-        sip.ListSIPInboundTrunkResponse,
-        sip=True,
+        "SIP/ListSIPInboundTrunk", sip.ListSIPInboundTrunkRequest(), sip.ListSIPInboundTrunkResponse, sip=True
     )
-    return InboundTrunkList(
-        read=reply.read,
-        trunks=tuple(map(inbound_trunk_of, reply.message.items)),
-    )
+    return InboundTrunkList(read=reply.read, trunks=tuple(map(inbound_trunk_of, reply.message.items)))
 
 
 async def list_sip_dispatch_rules(client: LiveKitClient) -> SipDispatchRuleList:
     reply = await client.call(
-        "SIP/ListSIPDispatchRule",
-        sip.ListSIPDispatchRuleRequest(),
-        sip.ListSIPDispatchRuleResponse,
-        sip=True,
+        "SIP/ListSIPDispatchRule", sip.ListSIPDispatchRuleRequest(), sip.ListSIPDispatchRuleResponse, sip=True
     )
     return SipDispatchRuleList(read=reply.read, rules=tuple(map(rule_of, reply.message.items)))
 
@@ -151,11 +136,8 @@ def rule_of(rule: sip.SIPDispatchRuleInfo) -> SipDispatchRule:
     which = rule.rule.WhichOneof("rule")
     pin, room = "", ""
     if which == "dispatch_rule_direct":
-        kind, room, pin = (
-            "direct",
-            rule.rule.dispatch_rule_direct.room_name,
-            rule.rule.dispatch_rule_direct.pin,
-        )
+        direct = rule.rule.dispatch_rule_direct
+        kind, room, pin = "direct", direct.room_name, direct.pin
     elif which == "dispatch_rule_individual":
         individual = rule.rule.dispatch_rule_individual
         kind, room, pin = "individual", individual.room_prefix, individual.pin

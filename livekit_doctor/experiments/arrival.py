@@ -144,10 +144,9 @@ class Arrival:
         if self.dispatch is None:
             return
         with suppress(ApiError):
-            await self.client.call(
-                "AgentDispatchService/DeleteDispatch",
-                DeleteAgentDispatchRequest(dispatch_id=self.dispatch.id, room=self.room.name),
-                AgentDispatch,
-                room_admin=True,
-                room=self.room.name,
-            )
+            await delete_dispatch(self.client, self.dispatch.id, self.room.name)
+
+
+async def delete_dispatch(client: LiveKitClient, dispatch_id: str, room: str) -> None:
+    request = DeleteAgentDispatchRequest(dispatch_id=dispatch_id, room=room)
+    await client.call("AgentDispatchService/DeleteDispatch", request, AgentDispatch, room_admin=True, room=room)

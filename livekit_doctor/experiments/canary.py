@@ -40,6 +40,7 @@ from livekit_doctor.evidence.observations import (
     ScratchDispatch,
 )
 from livekit_doctor.evidence.reading import utc_now
+from livekit_doctor.experiments.arrival import delete_dispatch
 from livekit_doctor.experiments.in_time import OutOfTime
 from livekit_doctor.experiments.scratch import ScratchRoom
 from livekit_doctor.progress import Progress
@@ -145,7 +146,7 @@ class _Trial:
         try:
             dispatch_id = await self.room.settle(self._create_dispatch())
             listed = await self._listed(dispatch_id, wanted=True)
-            await self.room.settle(self._delete_dispatch(dispatch_id))
+            await self.room.settle(delete_dispatch(self.client, dispatch_id, self.room.name))
             gone = not await self._listed(dispatch_id, wanted=False)
         except ApiError as error:
             self.coverage += (Coverage(source=sources.SCRATCH_DISPATCH, status="unread", problem=error.problem),)
@@ -171,15 +172,6 @@ class _Trial:
             room=self.room.name,
         )
         return reply.message.id
-
-    async def _delete_dispatch(self, dispatch_id: str) -> None:
-        await self.client.call(
-            "AgentDispatchService/DeleteDispatch",
-            agent_dispatch.DeleteAgentDispatchRequest(dispatch_id=dispatch_id, room=self.room.name),
-            agent_dispatch.AgentDispatch,
-            room_admin=True,
-            room=self.room.name,
-        )
 
     async def _listed(self, dispatch_id: str, *, wanted: bool) -> bool:
         """Whether ListDispatch shows it, once that is as `wanted` or LISTED seconds have passed."""

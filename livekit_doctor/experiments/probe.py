@@ -59,7 +59,8 @@ async def run(
     dispatch = RoomAgentDispatch(agent_name=agent_name, attributes=MARK)
     lifetime = max(settings.probe.timeout, NO_JOB_AFTER) + ON_ITS_WAY
     room = ScratchRoom(client, [dispatch], lifetime=lifetime, team=True, ends=ends)
-    dispatch.metadata = fill_in(settings.probe.metadata or "", call_id=_call_id(), room=room.name)
+    call_id = f"{SCRATCH_PREFIX}probe-{secrets.token_hex(6)}"
+    dispatch.metadata = fill_in(settings.probe.metadata or "", call_id=call_id, room=room.name)
     probe = _Probe(room, agent_name, settings.probe.timeout, progress or Progress())
     try:
         async with room, room.in_time():
@@ -76,10 +77,6 @@ def fill_in(template: str, *, call_id: str, room: str) -> str:
     """The template with {call_id} and {room} filled in; all other braces are left as they are."""
     values = {"call_id": call_id, "room": room}
     return _PLACEHOLDER.sub(lambda match: values[match[1]], template)
-
-
-def _call_id() -> str:
-    return f"{SCRATCH_PREFIX}probe-{secrets.token_hex(6)}"
 
 
 def agent_to_probe(settings: Settings) -> str:

@@ -19,6 +19,11 @@ Pasted = Annotated[str, Meta(max_length=MOST_PASTED)]
 Texts = Annotated[list[Text], Meta(max_length=50)]
 
 
+AgentName = Annotated[Text | None, Meta(description="The name that calls dispatch, if no file says it.")]
+CallLogs = Annotated[Text | None, Meta(description="A file of exported call logs, in place of the database.")]
+ReadOnly = Annotated[bool, Meta(description="Create nothing: no canary's scratch room.")]
+
+
 class Arguments(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a tool can be given."""
 
@@ -27,15 +32,13 @@ class Check(Arguments, frozen=True):
     only: Annotated[Texts, Meta(description="Categories or ids of checks, such as worker; none: all.")] = []
     skip: Annotated[Texts, Meta(description="Categories or ids of checks to leave out.")] = []
     strict: Annotated[bool, Meta(description="Whether a warning is a failure.")] = False
-    agent_name: Annotated[Text | None, Meta(description="The name that calls dispatch, if no file says it.")] = None
-    call_logs: Annotated[Text | None, Meta(description="A file of exported call logs, in place of the database.")] = (
-        None
-    )
+    agent_name: AgentName = None
+    call_logs: CallLogs = None
     wait: Annotated[float, Meta(ge=0, le=600, description="Seconds to repeat it, until it passes: after a deploy.")] = 0
 
 
 class CheckWithExperiments(Check, frozen=True):
-    read_only: Annotated[bool, Meta(description="Create nothing: no canary's scratch room.")] = True
+    read_only: ReadOnly = True
     probe: Annotated[bool, Meta(description="Dispatch the team's agent into a scratch room: it runs its code.")] = False
 
 
@@ -55,22 +58,18 @@ class Trace(Arguments, frozen=True):
     worker_log: Annotated[Texts, Meta(description="Log files of agent workers.")] = []
     server_log: Annotated[Texts, Meta(description="Log files of livekit-server.")] = []
     sip_log: Annotated[Texts, Meta(description="Log files of livekit-sip.")] = []
-    call_logs: Annotated[Text | None, Meta(description="A file of exported call logs, in place of the database.")] = (
-        None
-    )
+    call_logs: CallLogs = None
     bundle: Annotated[Text | None, Meta(description="A file that trace --save wrote, and nothing else.")] = None
-    agent_name: Annotated[Text | None, Meta(description="The name that calls dispatch, if no file says it.")] = None
+    agent_name: AgentName = None
     wait: Annotated[float, Meta(ge=0, le=600, description="Seconds to follow a call that is on its way.")] = 0
 
 
 class TraceWithExperiments(Trace, frozen=True):
-    read_only: Annotated[bool, Meta(description="Create nothing: no canary's scratch room.")] = True
+    read_only: ReadOnly = True
 
 
 class Recent(Arguments, frozen=True):
-    call_logs: Annotated[Text | None, Meta(description="A file of exported call logs, in place of the database.")] = (
-        None
-    )
+    call_logs: CallLogs = None
 
 
 class Triage(Arguments, frozen=True):
@@ -96,7 +95,7 @@ class Probe(Arguments, frozen=True):
     count: Annotated[int, Meta(ge=1, le=100, description="How many dispatches.")] = 5
     concurrency: Annotated[int, Meta(ge=1, le=20, description="How many at a time.")] = 3
     canary: Annotated[bool, Meta(description="A worker of the tool's own in place of the team's agent.")] = False
-    agent_name: Annotated[Text | None, Meta(description="The name that calls dispatch, if no file says it.")] = None
+    agent_name: AgentName = None
 
 
 class PlaceCall(Arguments, frozen=True):
