@@ -37,6 +37,19 @@ def livekit(lab_folder: Path, redis: Redis) -> Iterator[LiveKitServer]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def own_redis(lab_folder: Path) -> Iterator[Redis]:
+    with Redis(lab_folder) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def own_livekit(lab_folder: Path, own_redis: Redis) -> Iterator[LiveKitServer]:
+    """For a module that stops its servers, or has a call on them that lives through all of its tests."""
+    with LiveKitServer(lab_folder, own_redis) as server:
+        yield server
+
+
 @pytest.fixture(scope="session")
 def livekit_without_redis(lab_folder: Path) -> Iterator[LiveKitServer]:
     with LiveKitServer(lab_folder) as server:

@@ -188,12 +188,12 @@ class LiveKitServer(Server):
         }
         if self._redis:
             settings["redis"] = {"address": f"127.0.0.1:{self._redis.port}"}
-        return _merged(settings, self._config)
+        return merged(settings, self._config)
 
     def _answers(self) -> bool:
         """Registers a worker with the server's own key, so that no other server can answer."""
         try:
-            self.version = asyncio.run(_registered_version(self))
+            self.version = asyncio.run(registered_version(self))
         except aiohttp.ClientError:
             return False
         if self.version != LIVEKIT_SERVER_VERSION:
@@ -201,15 +201,16 @@ class LiveKitServer(Server):
         return True
 
 
-def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """As a person puts a snippet in: keys that are there are opened up, others are added."""
     result = dict(base)
     for key, value in over.items():
         nested = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
-        result[key] = _merged(result[key], value) if nested else value
+        result[key] = merged(result[key], value) if nested else value
     return result
 
 
-async def _registered_version(server: LiveKitServer) -> str:
+async def registered_version(server: LiveKitServer) -> str:
     """The version that the server tells a worker which registers; the worker leaves at once."""
     token = access_token(server, api.VideoGrants(agent=True))
     register = agent.WorkerMessage(

@@ -81,19 +81,6 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def own_redis(lab_folder: Path) -> Iterator[Redis]:
-    with Redis(lab_folder) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def own_livekit(lab_folder: Path, own_redis: Redis) -> Iterator[LiveKitServer]:
-    """A server of this module's own: the call on it lives through all tests."""
-    with LiveKitServer(lab_folder, own_redis) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def live_room(own_livekit: LiveKitServer) -> Iterator[str]:
     """The phone is there and no agent was ever dispatched."""
     edge, name = Edge(own_livekit), "outbound-of-errors"

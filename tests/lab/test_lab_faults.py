@@ -42,11 +42,13 @@ class Fault:
 
     `truth` is what it really is: wherever a look says that the call is broken, that is the code, or
     one of its candidates. A look's answer is a verdict, or the breaks in order, each as step, code and
-    the least confidence.
+    the least confidence. What the logs say while the room is open and after it is `logged`, where it is the same.
     """
 
     def __init__(self, name: str, truth: str, **looks: str) -> None:
         self.name, self.truth, self.looks = name, set(truth.split()), looks
+        if "logged" in looks:
+            looks["logs"] = looks["after"] = looks.pop("logged")
         if "closed" in looks:
             looks["database"] = looks["closed"]
 
@@ -63,24 +65,12 @@ NO_AGENT = {
 }
 FAULTS = (
     Fault("no_worker", "LKD101", logs="job_assigned LKD402 likely", after="job_assigned LKD101 possible", **NO_JOB),
-    Fault(
-        "dispatched_before_worker",
-        "LKD109",
-        logs="job_assigned LKD109 proven",
-        after="job_assigned LKD109 proven",
-        **NO_JOB,
-    ),
-    Fault("at_capacity", "LKD103", logs="job_assigned LKD103 likely", after="job_assigned LKD103 likely", **NO_JOB),
+    Fault("dispatched_before_worker", "LKD109", logged="job_assigned LKD109 proven", **NO_JOB),
+    Fault("at_capacity", "LKD103", logged="job_assigned LKD103 likely", **NO_JOB),
     # Proven, unless another call for the same agent is refused a moment later: by the name it may be this one, again.
-    Fault("request_hangs", "LKD403", logs="job_assigned LKD403 likely", after="job_assigned LKD403 likely", **NO_JOB),
-    Fault("request_raises", "LKD404", logs="job_assigned LKD404 proven", after="job_assigned LKD404 proven", **NO_JOB),
-    Fault(
-        "request_rejects_no_terminate",
-        "LKD404",
-        logs="job_assigned LKD404 proven",
-        after="job_assigned LKD404 proven",
-        **NO_JOB,
-    ),
+    Fault("request_hangs", "LKD403", logged="job_assigned LKD403 likely", **NO_JOB),
+    Fault("request_raises", "LKD404", logged="job_assigned LKD404 proven", **NO_JOB),
+    Fault("request_rejects_no_terminate", "LKD404", logged="job_assigned LKD404 proven", **NO_JOB),
     Fault(
         "request_rejects",
         "LKD404",
@@ -93,28 +83,15 @@ FAULTS = (
     Fault(
         "near_miss_name",
         "LKD102",
-        logs="job_assigned LKD102 proven",
-        after="job_assigned LKD102 proven",
+        logged="job_assigned LKD102 proven",
         api="job_assigned LKD102 likely",
         rows="job_assigned LKD102 likely",
         closed="job_assigned LKD402 possible",
     ),
-    Fault("worker_gone", "LKD101", logs="job_assigned LKD101 likely", after="job_assigned LKD101 likely", **NO_JOB),
-    Fault(
-        "name_with_a_space",
-        "LKD102",
-        logs="job_assigned LKD102 proven",
-        after="job_assigned LKD102 proven",
-        api="job_assigned LKD102 likely",
-    ),
-    Fault(
-        "look_alike_name",
-        "LKD102",
-        logs="job_assigned LKD102 proven",
-        after="job_assigned LKD102 proven",
-        api="job_assigned LKD102 likely",
-    ),
-    Fault("request_slow", "LKD403", logs="job_assigned LKD403 likely", after="job_assigned LKD403 likely", **NO_JOB),
+    Fault("worker_gone", "LKD101", logged="job_assigned LKD101 likely", **NO_JOB),
+    Fault("name_with_a_space", "LKD102", logged="job_assigned LKD102 proven", api="job_assigned LKD102 likely"),
+    Fault("look_alike_name", "LKD102", logged="job_assigned LKD102 proven", api="job_assigned LKD102 likely"),
+    Fault("request_slow", "LKD403", logged="job_assigned LKD403 likely", **NO_JOB),
     Fault(
         "room_closed_by_its_empty_timeout",
         "LKD502",
@@ -128,54 +105,18 @@ FAULTS = (
         after="job_assigned LKD101 possible",  # nobody says which server the call was placed on
         **NO_JOB,
     ),
+    Fault("worker_never_connected", "LKD105", logged="job_assigned LKD105 proven", **NO_JOB),
+    Fault("worker_drains", "LKD108", logged="job_assigned LKD108 proven", **NO_JOB),
+    Fault("other_deployment", "LKD110", logged="job_assigned LKD110 likely", **NO_JOB),
+    Fault("other_job_type", "LKD110", logged="job_assigned LKD110 likely", **NO_JOB),
+    Fault("worker_frozen", "LKD403", logged="job_assigned LKD403 likely", **NO_JOB),
     Fault(
-        "worker_never_connected",
-        "LKD105",
-        logs="job_assigned LKD105 proven",
-        after="job_assigned LKD105 proven",
-        **NO_JOB,
+        "stray_worker", "LKD111 LKD415", api="entrypoint_called LKD406 likely", logged="entrypoint_called LKD111 likely"
     ),
-    Fault("worker_drains", "LKD108", logs="job_assigned LKD108 proven", after="job_assigned LKD108 proven", **NO_JOB),
-    Fault(
-        "other_deployment", "LKD110", logs="job_assigned LKD110 likely", after="job_assigned LKD110 likely", **NO_JOB
-    ),
-    Fault("other_job_type", "LKD110", logs="job_assigned LKD110 likely", after="job_assigned LKD110 likely", **NO_JOB),
-    Fault("worker_frozen", "LKD403", logs="job_assigned LKD403 likely", after="job_assigned LKD403 likely", **NO_JOB),
-    Fault(
-        "stray_worker",
-        "LKD111 LKD415",
-        api="entrypoint_called LKD406 likely",
-        logs="entrypoint_called LKD111 likely",
-        after="entrypoint_called LKD111 likely",
-    ),
-    Fault(
-        "entrypoint_raises",
-        "LKD405",
-        logs="entrypoint_called LKD405 proven",
-        after="entrypoint_called LKD405 proven",
-        **NO_AGENT,
-    ),
-    Fault(
-        "entrypoint_crashes",
-        "LKD405",
-        logs="entrypoint_called LKD405 proven",
-        after="entrypoint_called LKD405 proven",
-        **NO_AGENT,
-    ),
-    Fault(
-        "entrypoint_returns",
-        "LKD405 LKD415",
-        logs="agent_connected LKD415 proven",
-        after="agent_connected LKD415 proven",
-        **NO_AGENT,
-    ),
-    Fault(
-        "never_connects",
-        "LKD415",
-        logs="agent_connected LKD415 proven",
-        after="agent_connected LKD415 proven",
-        **NO_AGENT,
-    ),
+    Fault("entrypoint_raises", "LKD405", logged="entrypoint_called LKD405 proven", **NO_AGENT),
+    Fault("entrypoint_crashes", "LKD405", logged="entrypoint_called LKD405 proven", **NO_AGENT),
+    Fault("entrypoint_returns", "LKD405 LKD415", logged="agent_connected LKD415 proven", **NO_AGENT),
+    Fault("never_connects", "LKD415", logged="agent_connected LKD415 proven", **NO_AGENT),
     Fault(
         "no_media",
         "LKD416",
@@ -189,8 +130,7 @@ FAULTS = (
     Fault(
         "no_process",
         "LKD417",
-        logs="entrypoint_called LKD417 proven",
-        after="entrypoint_called LKD417 proven",
+        logged="entrypoint_called LKD417 proven",
         api="entrypoint_called LKD406 likely",
         rows="entrypoint_called LKD406 likely",
         closed="job_assigned LKD402 possible",

@@ -33,7 +33,7 @@ from tests.lab.edge import Edge, log_row
 from tests.lab.modes import Mode, job_metadata
 from tests.lab.names import Names
 from tests.lab.phone import JoinPhone
-from tests.lab.servers import Database, LiveKitServer, Redis
+from tests.lab.servers import Database, LiveKitServer, Redis, merged
 from tests.lab.support import free_port, until
 from tests.lab.worker import StartWorker, Worker
 
@@ -140,7 +140,7 @@ class Reader:
             case "sql":
                 self._sql(code)
             case "yaml":
-                self.configure(_merged(self.settings, yaml.safe_load(code)))
+                self.configure(merged(self.settings, yaml.safe_load(code)))
             case "shell":
                 return self._shell(code, typed)
         return ""
@@ -197,15 +197,6 @@ class Reader:
             key: value for key, value in after.items() if key.startswith(("LIVEKIT_", "CALL_LOGS_", "SSL_"))
         }
         return ran.stdout
-
-
-def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """What a person does with a snippet: keys that are there are opened up, others are added."""
-    result = dict(base)
-    for key, value in over.items():
-        nested = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
-        result[key] = _merged(result[key], value) if nested else value
-    return result
 
 
 @pytest.fixture

@@ -20,10 +20,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import aiohttp
 import pytest
 from livekit import api
-from livekit.protocol import agent
 
 from tests.lab import twirp
 from tests.lab.doctor import Doctor, Ran
@@ -31,7 +29,7 @@ from tests.lab.edge import Edge, log_row
 from tests.lab.modes import JobKind, Mode, WorkerSettings, job_metadata
 from tests.lab.names import Names
 from tests.lab.phone import Call, Phone
-from tests.lab.servers import Database, LiveKitServer, Postgres
+from tests.lab.servers import Database, LiveKitServer, Postgres, registered_version
 from tests.lab.support import PATIENCE
 from tests.lab.together import every, random_names
 from tests.lab.tokens import access_token
@@ -185,8 +183,8 @@ class Life:
         self._after_dispatch()
 
     def _before_dispatch(self) -> None:
-        if not self.stage.cached:
-            asyncio.run(register_in_passing(self.stage.server))
+        if not self.stage.cached:  # a worker that registers makes the server forget its list of agent names
+            asyncio.run(registered_version(self.stage.server))
 
     def _after_dispatch(self) -> None:
         self.mark("dispatched")
@@ -293,20 +291,6 @@ class Life:
         """When a look was made, and what it said."""
         times = ", ".join(f"{name} {at - look.begun:+.1f} s" for name, at in self.moments.items())
         return f"look {look.kind} of {look.ended - look.begun:.1f} s; {times}\n{look.ran.stdout}"
-
-
-async def register_in_passing(server: LiveKitServer) -> None:
-    """A worker that registers and leaves: the server forgets its list of agent names."""
-    token = access_token(server, api.VideoGrants(agent=True))
-    name = f"passing {secrets.token_hex(4)}"
-    register = agent.RegisterWorkerRequest(type=agent.JobType.JT_ROOM, agent_name=name)
-    async with (
-        aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session,
-        session.ws_connect(f"{server.url}/agent") as socket,
-    ):
-        await socket.send_bytes(agent.WorkerMessage(register=register).SerializeToString())
-        answer = agent.ServerMessage.FromString(await socket.receive_bytes(timeout=PATIENCE))
-        assert answer.register.worker_id
 
 
 # The styles

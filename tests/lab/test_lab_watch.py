@@ -13,7 +13,7 @@ from tests.cli.watching import Watching, lines_of, metric_in, parsed, watching
 from tests.experiments.proxy import Proxy
 from tests.lab.doctor import Doctor
 from tests.lab.edge import Edge
-from tests.lab.servers import Database, LiveKitServer, Postgres, Redis
+from tests.lab.servers import Database, LiveKitServer, Postgres
 from tests.lab.support import until
 
 pytestmark = pytest.mark.xdist_group("lab_watch")
@@ -22,19 +22,6 @@ PREFIX = "livekit-doctor-"
 ONLY = ("--only", "connection", "--only", "worker.canary", "--only", "call_logs.readable")
 QUICK = ("--interval", "1", "--timeout", "20", *ONLY)
 ALL = ("connection.reachable", "worker.canary", "call_logs.readable")
-
-
-@pytest.fixture(scope="module")
-def own_redis(lab_folder: Path) -> Iterator[Redis]:
-    with Redis(lab_folder) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def own_livekit(lab_folder: Path, own_redis: Redis) -> Iterator[LiveKitServer]:
-    """Servers of this module's own: it stops them."""
-    with LiveKitServer(lab_folder, own_redis) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
