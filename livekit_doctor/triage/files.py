@@ -9,7 +9,6 @@ import tempfile
 import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from livekit_doctor.evidence.call_logs.problems import LogsUnreadable
 from livekit_doctor.progress import Progress
 from livekit_doctor.settings import CallLogs
 from livekit_doctor.triage.dialects import DUCKDB
-from livekit_doctor.triage.engine import BATCH, SAMPLED, Limits, Result
+from livekit_doctor.triage.engine import BATCH, SAMPLED, Engine, Limits, Result
 from livekit_doctor.triage.exports import (
     broken_line,
     columns_of,
@@ -73,7 +72,7 @@ async def opened(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class Files:
+class Files(Engine):
     """DuckDB with its limits: what does not fit into memory goes to a private folder, which is removed."""
 
     def __init__(self, connection: Any, files: Sequence[str], settings: CallLogs, limits: Limits, folder: Path) -> None:
@@ -87,10 +86,10 @@ class Files:
         self._longest_line: int | None = None
         """Of a CSV, in bytes; None for DuckDB's own limit."""
         self.dialect = DUCKDB
-        self.now: datetime | None = None
+        self.now = None
         self.name = f"files {', '.join(files)}"
-        self.notes: list[str] = []
-        self.column_names: Sequence[str] = ()
+        self.notes = []
+        self.column_names = ()
         self.columns = Columns(("logs",), "", "", "", None, None)
 
     @property
@@ -218,9 +217,6 @@ class Files:
             replaced += f", {text} AS {name}"
         return f"SELECT * REPLACE ({replaced}) FROM {source}"
 
-    async def expected_rows(self, window: Window) -> int | None:
-        return None
-
     async def fetch(self, statement: str) -> list[Result]:
         found: list[Result] = await self._run(lambda: _dicts(self._connection.execute(statement)))
         return found
@@ -231,16 +227,13 @@ class Files:
         while rows := await self._run(lambda: cursor.fetchmany(BATCH)):
             yield [dict(zip(names, row, strict=True)) for row in rows]
 
-    async def metadata_keys(self, window: Window) -> list[str]:
-        if self.columns.metadata is None:
-            return []
-        column = quoted(self.columns.metadata)
+    def _keys(self, metadata: str, window: Window) -> str:
+        column = quoted(metadata)
         said = f"SELECT left(CAST({column} AS VARCHAR), 4000) AS said FROM logs"
         some = f"{said} WHERE {column} IS NOT NULL LIMIT {SAMPLED}"
         pattern = _quoted_text('"([A-Za-z_][A-Za-z0-9_]*)" *:')
         keys = f"SELECT unnest(regexp_extract_all(said, {pattern}, 1)) AS key FROM ({some})"
-        rows = await self.fetch(f"SELECT key, count(*) FROM ({keys}) GROUP BY 1 ORDER BY 2 DESC, 1")
-        return [str(row["key"]) for row in rows]
+        return f"SELECT key, count(*) FROM ({keys}) GROUP BY 1 ORDER BY 2 DESC, 1"
 
     async def _run(self, work: Any) -> Any:
         """In a thread; where the task is cancelled, so is the query."""

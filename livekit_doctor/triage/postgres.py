@@ -5,7 +5,7 @@ mode needs it. A statement that is interrupted is cancelled in the server, which
 """
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -19,7 +19,7 @@ from livekit_doctor.evidence.call_logs.problems import LogsUnreadable
 from livekit_doctor.evidence.call_logs.session import Session, open_session
 from livekit_doctor.settings import CallLogs
 from livekit_doctor.triage.dialects import POSTGRES, Arguments, Dialect, call
-from livekit_doctor.triage.engine import BATCH, SAMPLED, Limits, Result
+from livekit_doctor.triage.engine import BATCH, SAMPLED, Engine, Limits, Result
 from livekit_doctor.triage.exports import no_time
 from livekit_doctor.triage.terms import Columns, Window
 
@@ -46,7 +46,7 @@ async def opened(settings: CallLogs, limits: Limits, now: datetime) -> AsyncIter
         yield Postgres(session, limits)
 
 
-class Postgres:
+class Postgres(Engine):
     def __init__(self, session: Session, limits: Limits) -> None:
         self._session, self._limits = session, limits
         table, chosen = session.table, session.columns
@@ -60,8 +60,8 @@ class Postgres:
             source=chosen.source.name if chosen.source else None,
             metadata=chosen.metadata.name if chosen.metadata else None,
         )
-        self.column_names: Sequence[str] = tuple(table.columns)
-        self.now: datetime | None = session.read.now
+        self.column_names = tuple(table.columns)
+        self.now = session.read.now
         self.notes = [
             *(f"LKD602 not read: {note}" for note in chosen.notes),
             f"set for this transaction alone: work_mem {limits.memory or WORK_MEM}, time zone UTC,"
@@ -81,9 +81,6 @@ class Postgres:
         plan = (await self.fetch(text))[0]["QUERY PLAN"]
         return int(plan[0]["Plan"]["Plan Rows"])
 
-    def share_done(self) -> float | None:
-        return None
-
     async def fetch(self, statement: str) -> list[Result]:
         try:
             return [*await self._session.fetch(_as_it_is(statement), seconds=self._limits.timeout)]
@@ -102,20 +99,17 @@ class Postgres:
         while batch := await self.fetch(f"FETCH {BATCH} FROM triage"):
             yield batch
 
-    async def metadata_keys(self, window: Window) -> list[str]:
-        if self.columns.metadata is None:
-            return []
-        column, at = quoted(self.columns.metadata), quoted(self.columns.at)
+    def _keys(self, metadata: str, window: Window) -> str:
+        column, at = quoted(metadata), quoted(self.columns.at)
         since = self.dialect.moment(window.since).sql("postgres")
         some = (
             f"SELECT left({column}::text, {_KEYS_FROM}) AS said FROM {self._session.table.sql_name}"
             f" WHERE {at} >= {since} AND {column} IS NOT NULL LIMIT {SAMPLED}"
         )
-        text = (
+        return (
             f"SELECT match[1] AS key, count(*) AS n FROM ({some}) AS picked,"
             """ regexp_matches(said, '"([A-Za-z_][A-Za-z0-9_]*)" *:', 'g') AS match GROUP BY 1 ORDER BY 2 DESC, 1"""
         )
-        return [str(row["key"]) for row in await self.fetch(text)]
 
 
 def _as_it_is(statement: str) -> sql.SQL:

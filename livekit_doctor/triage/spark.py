@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import reduce
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,7 @@ from livekit_doctor.evidence.call_logs.near_names import nearest_names
 from livekit_doctor.evidence.call_logs.problems import LogsUnreadable, did_you_mean
 from livekit_doctor.settings import CallLogs
 from livekit_doctor.triage.dialects import EPOCH, SPARK
-from livekit_doctor.triage.engine import BATCH, SAMPLED, Limits, Result
+from livekit_doctor.triage.engine import BATCH, SAMPLED, Engine, Limits, Result
 from livekit_doctor.triage.exports import (
     broken_line,
     columns_of,
@@ -64,7 +64,7 @@ def _readable(url: str, files: Sequence[str]) -> list[str]:
     return [name if ":" in name else str(Path(name).expanduser().absolute()) for name in files]
 
 
-class Spark:
+class Spark(Engine):
     def __init__(
         self, session: Any, url: str, files: Sequence[str], table: str | None, settings: CallLogs, limits: Limits
     ) -> None:
@@ -74,9 +74,9 @@ class Spark:
         self._place = table or ", ".join(Path(name).name if is_local(url) else name for name in files)
         self.dialect = SPARK
         self.name = f"spark {shown(url)} {self._place}"
-        self.now: datetime | None = None
-        self.notes: list[str] = []
-        self.column_names: Sequence[str] = ()
+        self.now = None
+        self.notes = []
+        self.column_names = ()
         self.columns = Columns((VIEW,), "", "", "", None, None)
 
     def require_unchanged(self) -> None:
@@ -125,9 +125,6 @@ class Spark:
         schema = ", ".join(f"{_quoted(column)} STRING" for column in names)
         return reader.options(multiLine=kind == "json", mode="FAILFAST").schema(schema).json(name)
 
-    async def expected_rows(self, window: Window) -> int | None:
-        return None
-
     def share_done(self) -> float | None:
         """Of the tasks of what runs now."""
         if is_connect(self._url):
@@ -147,17 +144,14 @@ class Spark:
         while batch := await self._run(lambda: list(islice(rows, BATCH))):
             yield [row.asDict() for row in batch]
 
-    async def metadata_keys(self, window: Window) -> list[str]:
-        if self.columns.metadata is None:
-            return []
-        column = _quoted(self.columns.metadata)
+    def _keys(self, metadata: str, window: Window) -> str:
+        column = _quoted(metadata)
         some = f"SELECT left(CAST({column} AS STRING), 4000) AS said FROM {VIEW} WHERE {column} IS NOT NULL"
         keys = """explode(regexp_extract_all(said, '"([A-Za-z_][A-Za-z0-9_]*)" *:', 1))"""
-        rows = await self.fetch(
+        return (
             f"SELECT key, count(*) AS n FROM (SELECT {keys} AS key FROM ({some} LIMIT {SAMPLED}))"
             " GROUP BY 1 ORDER BY 2 DESC, 1"
         )
-        return [str(row["key"]) for row in rows]
 
     async def _run(self, work: Any) -> Any:
         """In a thread; where the task is cancelled, so is what Spark does."""

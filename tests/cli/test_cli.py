@@ -32,13 +32,6 @@ ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Its own checks.yaml, so that none is found upwards."""
-    (tmp_path / "checks.yaml").write_text("agent: {name: Front Desk}\n")
-    return tmp_path
-
-
-@pytest.fixture
 def export(folder: Path) -> str:
     """A broken call in an exported log: the agent was dispatched and never came."""
     at = "2021-02-03T04:05:0{}Z"

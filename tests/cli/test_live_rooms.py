@@ -1,7 +1,6 @@
 """`trace` without anything, where no call logs are configured: the live rooms stand in for the recent calls."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,13 +9,6 @@ from livekit.protocol.room import ListParticipantsResponse, ListRoomsResponse
 
 from tests.cli.command_line import run
 from tests.evidence.odd_server import OddServer, refusal
-
-
-@pytest.fixture
-def server() -> Iterator[OddServer]:
-    """A LiveKit API; no call logs are configured."""
-    with OddServer() as server:
-        yield server
 
 
 def rooms_of(*names: str) -> ListRoomsResponse:

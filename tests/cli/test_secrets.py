@@ -3,7 +3,7 @@
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -43,12 +43,6 @@ def said(server: OddServer | None = None) -> str:
     told = " ".join(form for canary in CANARIES.values() for form in forms(canary))
     login = b64encode(f"doctor:{CANARIES['worker_password']}".encode()).decode()
     return f"{told} Basic {login} {server.authorization if server else ''}"
-
-
-@pytest.fixture
-def server() -> Iterator[OddServer]:
-    with OddServer() as server:
-        yield server
 
 
 def fill(server: OddServer) -> None:

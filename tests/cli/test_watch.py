@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
@@ -18,29 +17,13 @@ from livekit_doctor.errors import UserError
 from livekit_doctor.operations.watch import Watched
 from tests.cli.command_line import CLEAN, PATIENCE, run, run_in_terminal
 from tests.cli.watching import watching
-from tests.evidence.odd_server import OddServer, refusal
+from tests.evidence.odd_server import OddServer, down, refusal
 from tests.lab.support import free_port, until
 
 ONLY = ("--read-only", "--only", "connection.reachable")
 QUICK = ("--interval", "1", *ONLY)
 REACHABLE = {"check": "connection.reachable", "category": "connection"}
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "checks.yaml").write_text("livekit: {timeout: 1}\nagent: {name: Front Desk}\n")
-    return tmp_path
-
-
-@pytest.fixture
-def server() -> Iterator[OddServer]:
-    with OddServer() as server:
-        yield server
-
-
-def down(server: OddServer) -> None:
-    server.answers["ListRooms"] = lambda: refusal(500, "internal", "no")
 
 
 # What it serves

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections import UserDict
-from collections.abc import Iterator, KeysView
+from collections.abc import KeysView
 from pathlib import Path
 from typing import Any
 
@@ -19,29 +19,13 @@ from livekit_doctor.render.formats import FormatName
 from livekit_doctor.whole_file import umask
 from tests.cli.command_line import run, run_in_terminal
 from tests.cli.watching import lines_of, metric_in, parsed, watching
-from tests.evidence.odd_server import OddServer, refusal
+from tests.evidence.odd_server import OddServer, down, refusal
 from tests.lab.support import until
 from tests.render.reports import check_report
 
 C, J, H, P = FormatName.CONSOLE, FormatName.JSON, FormatName.HTML, FormatName.PROMETHEUS
 ONLY = ("--read-only", "--only", "connection.reachable")
 QUICK = ("--interval", "1", "--listen", "off", *ONLY)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "checks.yaml").write_text("livekit: {timeout: 1}\nagent: {name: Front Desk}\n")
-    return tmp_path
-
-
-@pytest.fixture
-def server() -> Iterator[OddServer]:
-    with OddServer() as server:
-        yield server
-
-
-def down(server: OddServer) -> None:
-    server.answers["ListRooms"] = lambda: refusal(500, "internal", "no")
 
 
 def steady(value: Any) -> Any:

@@ -78,6 +78,10 @@ def refusal(status: int, code: str, message: str) -> web.Response:
     return web.json_response({"code": code, "msg": message}, status=status)
 
 
+def down(server: OddServer) -> None:
+    server.answers["ListRooms"] = lambda: refusal(500, "internal", "no")
+
+
 _EMPTY: dict[str, Message] = {
     "ListParticipants": room_service.ListParticipantsResponse(),
     "ListDispatch": agent_dispatch.ListAgentDispatchResponse(),
