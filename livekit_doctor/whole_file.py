@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from livekit_doctor.errors import UserError
@@ -54,9 +53,7 @@ class WholeFile:
             os.close(number)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._unfinished is not None:
             with suppress(OSError):
                 self._unfinished.unlink(missing_ok=True)

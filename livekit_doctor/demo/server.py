@@ -17,7 +17,6 @@ import threading
 import time
 from collections.abc import Coroutine
 from concurrent.futures import Future
-from types import TracebackType
 from typing import Self
 
 from aiohttp import web
@@ -70,9 +69,7 @@ class RecordedServer:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._close()
 
     async def _start(self) -> None:

@@ -7,7 +7,6 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from livekit_doctor.config import CONFIG_VARIABLE, FALLBACKS, FILE_NAME, VARIABLES
@@ -42,9 +41,7 @@ class Stage:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def start(self, *arguments: str, width: int | None = None) -> "subprocess.Popen[str]":

@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from time import monotonic
-from types import TracebackType
 from typing import Self
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
@@ -86,9 +85,7 @@ class HttpClient:
         self._is_open = True
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._is_open = False
         for connections in self._idle.values():
             for connection in connections:

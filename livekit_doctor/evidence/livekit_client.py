@@ -13,7 +13,6 @@ import hmac
 import json
 import time
 from base64 import urlsafe_b64encode
-from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -83,15 +82,17 @@ class Reply(Struct, Generic[M], frozen=True):
 
 def http_url(url: str) -> str:
     """The http(s) form of a ws(s) URL, without a trailing slash."""
-    parts = urlsplit(url)
-    scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
-    return urlunsplit((scheme, parts.netloc, parts.path, "", "")).rstrip("/")
+    return _of_scheme(url, {"ws": "http", "wss": "https"})
 
 
 def websocket_url(url: str) -> str:
     """The ws(s) form of an http(s) URL, without a trailing slash."""
+    return _of_scheme(url, {"http": "ws", "https": "wss"})
+
+
+def _of_scheme(url: str, schemes: "Mapping[str, str]") -> str:
     parts = urlsplit(url)
-    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
+    scheme = schemes.get(parts.scheme, parts.scheme)
     return urlunsplit((scheme, parts.netloc, parts.path, "", "")).rstrip("/")
 
 
@@ -115,10 +116,8 @@ class LiveKitClient:
         await self._http.__aenter__()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._http.__aexit__(kind, error, trace)
+    async def __aexit__(self, *error: object) -> None:
+        await self._http.__aexit__(*error)
 
     def token(self, *, sip: bool = False, sip_call: bool = False, **grants: bool | str) -> str:
         """A token of minutes with these grants, such as room_list=True, and no right to publish or subscribe.

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from math import ceil
 from time import monotonic
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from livekit.protocol import models
@@ -124,9 +123,7 @@ class ScratchRoom:
             raise
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         await self._leave(error)
 
     async def _create(self) -> None:
