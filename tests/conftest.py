@@ -1,7 +1,8 @@
 """What holds for all tests."""
 
+import socket
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import settings
@@ -23,6 +24,13 @@ settings.load_profile("unhurried")
 def _no_known_secrets() -> None:
     """A run of the command is a process of its own, and a test is as good as one."""
     known_secrets.forget()
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """Accepts connections, and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
 
 
 @pytest.hookimpl(wrapper=True)

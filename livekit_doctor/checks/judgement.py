@@ -1,6 +1,6 @@
 """What comes of each check, given the evidence."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, field
 
@@ -68,7 +68,8 @@ def _verdict(item: Check, setup: Setup, gathered: Gathered, before: Mapping[str,
     if left_out := _first(item.needs, gathered.left_out) or item.inapplicable(setup):
         return _Verdict("skipped", left_out)
     try:
-        findings = tuple(sorted((f for rule in item.rules for f in rule(setup)), key=_worst_first(item)))
+        found = (finding for rule in item.rules for finding in rule(setup))
+        findings = tuple(sorted(found, key=lambda finding: (not _fails(finding, item), finding.confidence.rank)))
         without = _first(item.needs, gathered.without)
         passed = "" if findings or without else item.passed(setup)
     except Exception as error:
@@ -114,10 +115,6 @@ def _fails(finding: Finding, item: Check) -> bool:
     if finding.confidence is Confidence.POSSIBLE and not item.strict:
         return False
     return catalogue.get(finding.code).severity == "error"
-
-
-def _worst_first(item: Check) -> Callable[[Finding], tuple[bool, int]]:
-    return lambda finding: (not _fails(finding, item), finding.confidence.rank)
 
 
 def _first(needs: Iterable[Need], reasons: Mapping[Need, str]) -> str:

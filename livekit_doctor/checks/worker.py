@@ -11,10 +11,6 @@ from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence.observations import Canary, WorkerEndpoint
 
 
-def _no_endpoint(setup: Setup) -> str | None:
-    return None if setup.settings.workers else "none configured (workers: in checks.yaml)"
-
-
 def _endpoints(setup: Setup) -> str:
     seen = [f'{e.url} runs as "{e.agent_name or ""}"' for e in setup.all(WorkerEndpoint)]
     return f"{', '.join(seen)} (which does not prove that it is registered)"
@@ -32,7 +28,7 @@ CHECKS = (
         id="worker.endpoint",
         title="worker endpoint",
         needs=(Need.ENDPOINTS,),
-        inapplicable=_no_endpoint,
+        inapplicable=lambda setup: None if setup.settings.workers else "none configured (workers: in checks.yaml)",
         rules=(worker_unreachable, worker_not_connected, worker_runs_under_other_name),
         passed=_endpoints,
     ),

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence import reading, worker_endpoint
 from livekit_doctor.evidence.livekit_source import LiveKitSource
-from livekit_doctor.evidence.observations import Evidence, LogRow, Problem, Reading, Room, RoomList, is_scratch
+from livekit_doctor.evidence.observations import Evidence, LogRow, Problem, Reading, RoomList, is_scratch
 from livekit_doctor.evidence.reading import utc_now
 from livekit_doctor.init.logs import mapped_states
 from livekit_doctor.init.tables import TableSeen, clear_choice, likely_tables
@@ -93,12 +93,9 @@ async def _rooms(settings: Settings) -> Reading:
     async with LiveKitSource(settings.livekit) as client:
         listing = await client.rooms()
         found = [room for item in listing.observations if isinstance(item, RoomList) for room in item.rooms]
-        newest = sorted(filter(_is_teams, found), key=lambda room: room.created_at, reverse=True)
+        teams = (room for room in found if not is_scratch(room.name))
+        newest = sorted(teams, key=lambda room: room.created_at, reverse=True)
         return reading.combine((listing, await client.inside(newest[:ROOMS_LOOKED_INTO])))
-
-
-def _is_teams(room: Room) -> bool:
-    return not is_scratch(room.name)
 
 
 async def _sip(settings: Settings) -> Reading:

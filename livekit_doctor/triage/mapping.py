@@ -132,12 +132,13 @@ def mapping_of(pairs: Iterable[Pair], flow: Flow) -> Mapping:
         code = codes[pair]
         opens = code in (1, 2) and openings < MOST_OPENINGS
         openings += opens
+        has_bit = _is_step(code) or may_be_of_agent(pair.source or "", pair.state)
         entries.append(
             Entry(
                 state=pair.state,
                 source=pair.source,
                 code=code,
-                bit=_bit(bits.get(pair.source), code, by_state) if _is_step(code) or _may_be_of_agent(pair) else 0,
+                bit=_bit(bits.get(pair.source), code, by_state) if has_bit else 0,
                 opening=openings if opens else 0,
                 component=0 if by_state else components[pair.source],
             )
@@ -158,10 +159,6 @@ def code_of(state: str, flow: Flow) -> int:
         return of_phone if says_phone_failed(state) else FAILED
     who = who_left(state)
     return _GONE[who] if who else TALKED if says_talked(state) else OTHER
-
-
-def _may_be_of_agent(pair: Pair) -> bool:
-    return may_be_of_agent(pair.source or "", pair.state)
 
 
 def _is_step(code: int) -> bool:

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -152,13 +151,6 @@ def test_a_file_in_the_folder_of_completions(folder: Path) -> None:
 def test_recent_calls_come_newest_first_and_only_those_that_can_be_typed(folder: Path) -> None:
     assert ask("trace", "", cwd=folder) == ["=ls", HOSTILE, "run:7", "call-0001"]
     assert "2026-11-24 08:00:00 edge_function: room_created" in answer("trace", "call-0", cwd=folder).stdout
-
-
-@pytest.fixture
-def silent_port() -> Iterator[int]:
-    """Accepts connections, and never says a word."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
 
 
 @pytest.mark.parametrize("words", [("trace", ""), ("test-call", "--trunk", ""), ("check", "--only", "nothing")])

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct
 
@@ -17,13 +17,6 @@ from livekit_doctor.render.report import ExplainReport
 from livekit_doctor.render.words import LEGS
 
 SIP = "SIP statuses"
-
-
-class Span(Struct, frozen=True):
-    """A piece of a sentence: text, code between backticks, or a code whose page is on this one."""
-
-    text: str
-    kind: Literal["text", "code", "link"] = "text"
 
 
 class Row(Struct, frozen=True):
@@ -112,11 +105,12 @@ def _told(section: Section, others: Collection[str]) -> Iterator[dict[str, Any]]
         yield {"spans": tuple(_spans(item.text, others)), "code": item.code or "", "marked": item.marked}
 
 
-def _spans(text: str, others: Collection[str]) -> Iterator[Span]:
+def _spans(text: str, others: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The pieces of a sentence: text, code between backticks, or a code whose page is on this one."""
     parts = text.split("`")
     for number, part in enumerate(parts):
         if number % 2 and len(parts) % 2:
-            yield Span(part, "code")
+            yield part, "code"
         else:
             for word in filter(None, re.split(r"\b(LKD\d{3})\b", part)):
-                yield Span(word, "link" if word in others else "text")
+                yield word, "link" if word in others else "text"

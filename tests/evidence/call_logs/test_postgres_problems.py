@@ -2,11 +2,9 @@
 
 import asyncio
 import secrets
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from random import Random
 from typing import Any
 from urllib.parse import quote
@@ -43,18 +41,23 @@ def word(names: Names) -> str:
     return names.call_id().replace("-", "_")
 
 
-def test_not_configured() -> None:
-    async def readings() -> list[Reading]:
-        empty = CallLogs(dsn="", file=None)
+def readings(logs: CallLogs) -> list[Reading]:
+    """Each way of reading."""
+
+    async def read() -> list[Reading]:
         return [
-            await call_logs.read_call(empty, "x", NOW),
-            await call_logs.read_by_room(empty, "x", NOW),
-            await call_logs.read_recent(empty, 1),
-            await call_logs.nearest(empty, "x"),
-            await call_logs.inspect(empty),
+            await call_logs.read_call(logs, "x", NOW),
+            await call_logs.read_by_room(logs, "x", NOW),
+            await call_logs.read_recent(logs, 1),
+            await call_logs.nearest(logs, "x"),
+            await call_logs.inspect(logs),
         ]
 
-    for reading in asyncio.run(readings()):
+    return asyncio.run(read())
+
+
+def test_not_configured() -> None:
+    for reading in readings(CallLogs(dsn="", file=None)):
         assert (status_of(reading), reading.observations) == ("not_configured", ())
 
 
@@ -71,16 +74,7 @@ def test_psycopg_is_imported_when_it_is_needed() -> None:
 def test_each_way_of_reading_tells_the_problem(database: Database, names: Names) -> None:
     logs = settings(database.dsn, Columns(room="metadata.room"), table=word(names))
 
-    async def readings() -> list[Reading]:
-        return [
-            await call_logs.read_call(logs, "x", NOW),
-            await call_logs.read_by_room(logs, "x", NOW),
-            await call_logs.read_recent(logs, 1),
-            await call_logs.nearest(logs, "x"),
-            await call_logs.inspect(logs),
-        ]
-
-    for reading in asyncio.run(readings()):
+    for reading in readings(logs):
         problem_of(reading, "no_table")
 
 
@@ -304,13 +298,6 @@ def test_no_socket() -> None:
 def test_tls_is_asked_for_and_not_there(database: Database) -> None:
     dsn = make_conninfo(database.dsn, sslmode="require")
     problem_of(inspect(settings(dsn)), "unreachable", "TLS", "sslmode")
-
-
-@pytest.fixture
-def silent_port() -> Iterator[int]:
-    """Accepts connections, and never says a word."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
 
 
 def test_a_server_that_does_not_answer(silent_port: int) -> None:
