@@ -4,34 +4,21 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tests import forked
-from tests.documents import validated
+from tests.cli import command_line
 from tests.lab.servers import Database, LiveKitServer
 
 OWN_VARIABLES = ("LIVEKIT_", "CALL_LOGS_", "DATABASE_URL", "FORCE_COLOR", "COLUMNS")
 """Variables of the developer's own shell that must not reach the tool."""
 
 
-@dataclass(frozen=True)
-class Ran:
+class Ran(command_line.Ran):
     """What one command printed, and its exit status."""
-
-    status: int
-    stdout: str
-    stderr: str
-
-    @cached_property
-    def json(self) -> dict[str, Any]:
-        """What was printed, which keeps to the schema that it names."""
-        parsed: dict[str, Any] = validated(self.stdout)
-        return parsed
 
     @property
     def primary(self) -> tuple[str, str, str] | None:

@@ -4,6 +4,7 @@ import asyncio
 import random
 import re
 import signal
+import subprocess
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -249,14 +250,20 @@ def running(postgres: Postgres, database: Database) -> int:
         return int(row[0])
 
 
+def start_slow(postgres: Postgres, database: Database, folder: Path) -> "subprocess.Popen[str]":
+    """A triage whose statement runs, and does not end."""
+    slow(database)
+    (folder / "checks.yaml").write_text("call_logs:\n  schema: own\n  table: slow\n")
+    (folder / ".env").write_text(f"CALL_LOGS_DATABASE_URL={_quoted(database.dsn)}\n")
+    process = start("triage", cwd=folder)
+    wait_for(lambda: running(postgres, database) == 1)
+    return process
+
+
 def test_an_interrupt_cancels_the_statement_in_the_server(
     postgres: Postgres, database: Database, tmp_path: Path
 ) -> None:
-    slow(database)
-    (tmp_path / "checks.yaml").write_text("call_logs:\n  schema: own\n  table: slow\n")
-    (tmp_path / ".env").write_text(f"CALL_LOGS_DATABASE_URL={_quoted(database.dsn)}\n")
-    process = start("triage", cwd=tmp_path)
-    wait_for(lambda: running(postgres, database) == 1)
+    process = start_slow(postgres, database, tmp_path)
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 130
     wait_for(lambda: running(postgres, database) == 0)
@@ -265,11 +272,7 @@ def test_an_interrupt_cancels_the_statement_in_the_server(
 def test_a_database_that_dies_in_the_middle_is_one_clear_line(
     postgres: Postgres, database: Database, tmp_path: Path
 ) -> None:
-    slow(database)
-    (tmp_path / "checks.yaml").write_text("call_logs:\n  schema: own\n  table: slow\n")
-    (tmp_path / ".env").write_text(f"CALL_LOGS_DATABASE_URL={_quoted(database.dsn)}\n")
-    process = start("triage", cwd=tmp_path)
-    wait_for(lambda: running(postgres, database) == 1)
+    process = start_slow(postgres, database, tmp_path)
     with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
         name = psycopg.conninfo.conninfo_to_dict(database.dsn)["dbname"]
         connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))

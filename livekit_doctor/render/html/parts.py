@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from msgspec import Struct
 
 from livekit_doctor import catalogue
-from livekit_doctor.diagnosis.findings import Because, Finding
+from livekit_doctor.diagnosis.findings import Finding
 from livekit_doctor.diagnosis.result import Broken
 from livekit_doctor.flow import Confidence
 from livekit_doctor.render.commands import split_command
@@ -57,41 +58,27 @@ class Named(Struct, frozen=True):
     text: str = ""
 
 
-class Fault(Struct, frozen=True):
-    """A code that was found, how that is known, and what to do."""
+def fault(found: Finding | Broken, fix: str) -> dict[str, Any]:
+    """A code that was found, how that is known, and what to do.
 
-    code: str
-    name: str
-    title: str
-    meaning: str
-    confidence: Confidence
-    sureness: str
-    because: tuple[Because, ...]
-    candidates: tuple[Named, ...]
-    ruled_out: tuple[Named, ...]
-    settle_by: tuple[Move, ...]
-    followed_by: tuple[Named, ...]
-    fix: tuple[Move, ...]
-
-
-def fault(found: Finding | Broken, fix: str) -> Fault:
-    """What a trace has ruled out, and what would settle it, it says of the call and not of each break."""
+    What a trace has ruled out, and what would settle it, it says of the call and not of each break.
+    """
     entry = catalogue.get(found.code)
     finding = found if isinstance(found, Finding) else None
-    return Fault(
-        code=found.code,
-        name=entry.name,
-        title=entry.title,
-        meaning=entry.meaning,
-        confidence=found.confidence,
-        sureness=SURENESS[found.confidence],
-        because=found.because,
-        candidates=tuple(named(other) for other in found.candidates),
-        ruled_out=tuple(named(item.code, item.because) for item in finding.ruled_out) if finding else (),
-        settle_by=advice(finding.would_settle) if finding else (),
-        followed_by=tuple(named(other) for other in found.consequences) if isinstance(found, Broken) else (),
-        fix=moves(fix),
-    )
+    return {
+        "code": found.code,
+        "name": entry.name,
+        "title": entry.title,
+        "meaning": entry.meaning,
+        "confidence": found.confidence,
+        "sureness": SURENESS[found.confidence],
+        "because": found.because,
+        "candidates": tuple(named(other) for other in found.candidates),
+        "ruled_out": tuple(named(item.code, item.because) for item in finding.ruled_out) if finding else (),
+        "settle_by": advice(finding.would_settle) if finding else (),
+        "followed_by": tuple(named(other) for other in found.consequences) if isinstance(found, Broken) else (),
+        "fix": moves(fix),
+    }
 
 
 def named(code: str, text: str = "") -> Named:
