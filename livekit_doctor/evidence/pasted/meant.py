@@ -13,7 +13,7 @@ from livekit_doctor.evidence.observations import (
     Sighting,
     SipCallResult,
 )
-from livekit_doctor.evidence.pasted.interface import Context
+from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.evidence.records.excerpt import Excerpt
 
 _WORD = re.compile(r"[A-Za-z0-9][\w.:@-]{1,100}[A-Za-z0-9]")
@@ -28,16 +28,23 @@ _CLOUD = re.compile(r"\burl[\"']?\s?[=:]\s?[\"']?(?P<url>(?:ws|http)s?://[\w-]+\
 _OF_WORKER = re.compile(r"\b(?:worker|agent)s?\b", re.IGNORECASE)
 
 
-def servers(excerpt: Excerpt, observations: Sequence[Observation], context: Context) -> Iterator[Observation]:
-    """Not those that a line names of a worker, or of an agent."""
-    own = [(item.message, _CLOUD) for item in observations if isinstance(item, LogLine) and item.log == "app"]
-    named = [
-        (line, found)
-        for line, pattern in (*((line, _SERVER) for line in excerpt.lines), *own)
-        if "://" in line and (found := pattern.search(line[:_READ]))
-    ]
-    for url in dict.fromkeys(found["url"] for line, found in named if not _OF_WORKER.search(line[: found.start()])):
+def server_lines(excerpt: Excerpt, context: Context) -> Iterator[Found]:
+    """The lines that name one, but of a worker or an agent."""
+    for number, line in enumerate(excerpt.lines):
+        if url := _url(_SERVER, line):
+            yield Found("LIVEKIT_URL", number, number, (NamedServer(read=context.read, url=url),))
+
+
+def servers(observations: Sequence[Observation], context: Context) -> Iterator[Observation]:
+    """Those that the team's own lines name in any words, if they are LiveKit Cloud's."""
+    own = (item.message for item in observations if isinstance(item, LogLine) and item.log == "app")
+    for url in dict.fromkeys(filter(None, (_url(_CLOUD, line) for line in own))):
         yield NamedServer(read=context.read, url=url)
+
+
+def _url(pattern: re.Pattern[str], line: str) -> str:
+    found = pattern.search(line[:_READ]) if "://" in line else None
+    return "" if found is None or _OF_WORKER.search(line[: found.start()]) else found["url"]
 
 
 def meant(excerpt: Excerpt, observations: Sequence[Observation], context: Context) -> Iterator[Observation]:

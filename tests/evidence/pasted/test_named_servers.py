@@ -6,7 +6,7 @@ import pytest
 
 from livekit_doctor.settings import LiveKit, Settings
 from tests.diagnosis.factories import codes
-from tests.evidence.pasted.samples import pasted
+from tests.evidence.pasted.samples import pasted, reading
 
 CALLED = "wss://acme-prod-q8d3mf.livekit.cloud"
 STAGING = "wss://acme-staging-7h2k1x.livekit.cloud"
@@ -70,3 +70,10 @@ def test_what_was_pasted_may_be_of_another_server_than_the_configured_one() -> N
     settings = Settings(livekit=LiveKit(url=STAGING))
     assert judged(settings=settings) == ["LKD402"]
     assert judged(NAMED, settings=settings) == ["LKD104"]
+
+
+def test_the_line_counts_as_recognised() -> None:
+    (coverage,) = reading(f"{NAMED}\n{CALL[0]}").coverage
+    assert (coverage.recognised["LIVEKIT_URL"], coverage.not_recognised) == (1, 0)
+    (alone,) = reading(NAMED).coverage
+    assert (alone.status, alone.recognised) == ("empty", {})
