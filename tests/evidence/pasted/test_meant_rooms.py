@@ -79,3 +79,10 @@ def test_what_is_left_out_is_named() -> None:
 )
 def test_room_names_that_are_near(a: str, b: str, near: str | None) -> None:
     assert near_room(a, b) == near_room(b, a) == near
+
+
+def test_a_list_without_any_dispatch() -> None:
+    """Of a room with somebody in it; of one that nobody is known to be in it may be over."""
+    assert judged(listed(OWN, there=PHONE)) == (OWN, [("LKD401", "possible")])
+    assert judged(listed(OWN)) == (OWN, [])
+    assert judged(listed(OWN, there=AGENT)) == (OWN, [])
