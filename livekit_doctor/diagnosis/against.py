@@ -59,12 +59,13 @@ def _of_cut_off(call: Call) -> Iterator[Against]:
 
 
 def _of_rows(call: Call) -> Iterator[Against]:
-    for row in call.logged_failures:
+    failures = call.logged_failures
+    for row in (*failures, *(row for row in call.troubles if row not in failures)):
         who = row.source or "a component"
         yield Against(
             Because(source=row.read.source, at=row.at, text=f"{who} logged {row.state}"),
             asks=f"what {who} meant by {row.state}: its metadata, or its own log of that time",
-            sure=True,
+            sure=row in failures,
         )
 
     if call.dialled_again and Step.SIP_ANSWERED in call.logged:

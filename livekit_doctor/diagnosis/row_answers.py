@@ -13,7 +13,15 @@ from typing import Any
 
 from msgspec import Struct
 
-from livekit_doctor.diagnosis.states import LOST, Who, is_of_other_phone, says_failed, says_phone_failed, who_left
+from livekit_doctor.diagnosis.states import (
+    LOST,
+    Who,
+    is_of_other_phone,
+    says_failed,
+    says_phone_failed,
+    who_left,
+)
+from livekit_doctor.diagnosis.trouble import says_trouble
 from livekit_doctor.evidence.observations import LogRow
 from livekit_doctor.flow import LEGS, Leg, Step
 
@@ -114,6 +122,25 @@ def ended_badly(row: LogRow) -> bool:
     return failed or error_in(row).strip().lower() not in ("", "none", "null") or any(map(_says_badly, told))
 
 
+def tells_trouble(row: LogRow, *, ended: bool) -> bool:
+    """Whether the row of the end (`ended`), or one of no step, says that the call was in trouble: by its state, or by
+    what its metadata gives at its top as the reason, or as whose it was."""
+    top = _top(row)
+    told = [item for key, item in top.items() if isinstance(item, str) and (key in _BY or _REASONS.search(key))]
+    if ended:
+        told += [item for key, item in top.items() if isinstance(item, str) and key in _OUTCOMES]
+        codes = [str(item).lower() for key, item in top.items() if key in _CODES]
+        return any(map(says_trouble, told)) or "network" in told or any(code not in _NO_ERROR for code in codes)
+    who = [f"{row.state} {item}" for key, item in top.items() if key == "who"]
+    states = [row.state] if who_left(row.state) is None else []
+    return any(map(says_trouble, (*states, *told, *who)))
+
+
+_BY = ("by", "endedby", "end", "cause", "endcause")
+_CODES = ("exitcode", "returncode", "errorcode", "errcode")
+_NO_ERROR = ("0", "", "none", "null", "ok", "success", "false")
+
+
 def _ended_well(row: LogRow) -> bool:
     """Whether the metadata of an end says at its top that it was none of a failure: an error is that of an attempt
     before."""
@@ -175,6 +202,7 @@ def _says_badly(words: object) -> bool:
     """Not of an offer that was declined."""
     if not isinstance(words, str) or words.lower() in ("declined", "rejected"):
         return False
+    words = re.sub(r"^[A-Za-z]+\.(?=[A-Z_]+$)", "", words)  # the name of an enum's member
     lost = words.upper() in LOST or who_left(words) is Who.AGENT
     return lost or says_failed(words) or _BADLY.match(words[:200]) is not None
 

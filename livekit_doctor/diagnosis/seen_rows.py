@@ -7,7 +7,7 @@ from functools import cached_property
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.correlation import OPENING, RoomRef, Subject, steps_of
-from livekit_doctor.diagnosis.row_answers import ended_badly, gone_in, lasted_in
+from livekit_doctor.diagnosis.row_answers import ended_badly, gone_in, lasted_in, tells_trouble
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.states import Who, receives_webhooks, says_failed, says_talked, says_what_failed
 from livekit_doctor.diagnosis.times import MOMENT, PLACING, ZONES_APART
@@ -191,10 +191,32 @@ class RowsSeen(Struct, frozen=True, dict=True):
         """Until when rows show the agent: by any row of the one component that logged that it was called or connected,
         the end of the call included, or by one that it spoke."""
         told = [(row, self.step_of_state[row.state]) for row in self.rows]
-        came = {row.source for row, step in told if step in (Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED)}
-        agents = {source for source in came if not receives_webhooks(source)}
-        only = agents if len(agents) == 1 else set()
+        only = self._agents_component
         return max((row.at for row, step in told if row.source in only or step is Step.AGENT_AUDIO), default=None)
+
+    @cached_property
+    def _agents_component(self) -> frozenset[str]:
+        """The one component that logged that the agent was called or connected; none where there are several."""
+        own = (Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED)
+        came = {row.source for row in self.rows if self.step_of_state[row.state] in own}
+        agents = frozenset(source for source in came if not receives_webhooks(source))
+        return agents if len(agents) == 1 else frozenset()
+
+    @cached_property
+    def troubles(self) -> tuple[LogRow, ...]:
+        """The rows which say that the call was in trouble and after which none shows that it went on: by a further
+        step, by somebody who talked, or by anything that the agent logged but the end. Of several that are of no step
+        the first and the last count; what came when the call was over does not."""
+        ended, steps = self.logged.get(Step.CALL_ENDED), self.step_of_state
+        other = [row for row in self.rows if steps[row.state] is None and tells_trouble(row, ended=False)]
+        other.sort(key=lambda row: row.at)
+        own = self._agents_component
+        not_ended = (row for row in self.rows if steps[row.state] is not Step.CALL_ENDED)
+        went_on = (row.at for row in not_ended if steps[row.state] or row.source in own)
+        last = max((*went_on, *self.talked), default=None)
+        left = [row for row in (*other[:1], *other[-1:]) if not (last and last - row.at > MOMENT)]
+        told = [row for row in dict.fromkeys(left) if not (ended and ended.at - row.at <= MOMENT)]
+        return (*told, *([ended] if ended and tells_trouble(ended, ended=True) else []))
 
     @cached_property
     def called_again(self) -> bool:

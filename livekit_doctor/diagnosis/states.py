@@ -153,17 +153,17 @@ LOST = frozenset(
 
 def may_be_of_agent(source: str, state: str) -> bool:
     """Whether a row may be the agent's, by the words of its component and its state: crm/lead_locked is not."""
-    return any(_OF_AGENT.search(_plain(text)) for text in (source, state)) or not source
+    return any(_OF_AGENT.search(plain_words(text)) for text in (source, state)) or not source
 
 
 def receives_webhooks(source: str) -> bool:
     """Whether a component writes down what LiveKit tells it: who came, which the agent logs of itself, too."""
-    return re.search(r"web_?hook", _plain(source)) is not None
+    return re.search(r"web_?hook", plain_words(source)) is not None
 
 
 def says_failed(state: str) -> bool:
     """Whether it says in plain words that a step of the call failed: call_failed, sip_error, no_answer."""
-    plain = _plain(state)
+    plain = plain_words(state)
     told = _FAILED.search(plain) is not None or _OF_THE_PIPELINE.fullmatch(plain) is not None
     return told and not is_of_other_phone(state)
 
@@ -171,61 +171,61 @@ def says_failed(state: str) -> bool:
 def says_phone_failed(state: str) -> bool:
     """Whether it says that, and of nothing but the phone's leg: sip_participant_failed, busy; not agent_error, and
     not supervisor_call_failed."""
-    return says_failed(state) and _OF_THE_PHONE.fullmatch(_plain(state)) is not None
+    return says_failed(state) and _OF_THE_PHONE.fullmatch(plain_words(state)) is not None
 
 
 def says_what_failed(state: str) -> bool:
     """Whether it names what failed: call_failed, and not error, or livekit_error."""
-    return _OF_ANYTHING.fullmatch(_plain(state)) is None
+    return _OF_ANYTHING.fullmatch(plain_words(state)) is None
 
 
 def says_talked(state: str) -> bool:
     """Whether it says that somebody on the phone spoke, or pressed a key: user_speech, caller_said."""
-    plain = _plain(state)
+    plain = plain_words(state)
     return _TALKED.search(plain) is not None and _DID_NOT.search(plain) is None
 
 
 def says_agent_spoke(state: str) -> bool:
     """Whether it says that the agent spoke: agent_said, assistant_speaking."""
-    return _AGENT_SPOKE.match(_plain(state)) is not None
+    return _AGENT_SPOKE.match(plain_words(state)) is not None
 
 
 def who_left(state: str) -> Who | None:
     """Of whom it says that they are not in the call any more: agent_left, user_disconnected, participant_left."""
-    plain = _plain(state)
+    plain = plain_words(state)
     return next((who for who, words in _GONE if words.fullmatch(plain)), None)
 
 
 def says_ended(state: str) -> bool:
     """Whether it says that somebody ended the call, or gave it up: call_cancelled, cancelled_by_user, hung_up."""
-    return _ENDED.match(_plain(state)) is not None and who_left(state) is not Who.AGENT
+    return _ENDED.match(plain_words(state)) is not None and who_left(state) is not Who.AGENT
 
 
 def says_transferred(state: str) -> bool:
     """Whether it says that the phone was handed to somebody else: transfer_completed, call_transferred."""
-    plain = _plain(state)
+    plain = plain_words(state)
     return _TRANSFERRED.match(plain) is not None and _DID_NOT.search(plain) is None
 
 
 def says_done(state: str) -> bool:
     """Whether it says that the agent hands the phone over, or has spoken to a mailbox: then it may leave, and the
     phone stays on for as long as another rings, or as the mailbox records."""
-    plain = _plain(state)
+    plain = plain_words(state)
     return _HANDS_OVER.search(plain) is not None and _DID_NOT.search(plain) is None
 
 
 def says_not_transferred(state: str) -> bool:
     """Whether it says that a transfer came to nothing: transfer_failed."""
-    return is_of_other_phone(state) and _DID_NOT.search(_plain(state)) is not None
+    return is_of_other_phone(state) and _DID_NOT.search(plain_words(state)) is not None
 
 
 def is_of_other_phone(state: str) -> bool:
     """Whether it is about a further phone, that of a transfer, whatever became of it."""
-    return _OTHER_PHONE.search(_plain(state)) is not None
+    return _OTHER_PHONE.search(plain_words(state)) is not None
 
 
 @lru_cache(maxsize=1024)
-def _plain(state: str) -> str:
+def plain_words(state: str) -> str:
     """In lower case, its words apart with one underscore, without the number at its end. A name is not longer than
     this."""
     words = re.sub(r"(?<=[a-z])(?=[A-Z])|[\W_]+", "_", state.strip()[:200]).strip("_").lower()

@@ -23,6 +23,7 @@ from livekit_doctor.triage.mapping import (
     PHONE_FAILED,
     PHONE_LEFT,
     TALKED,
+    TROUBLE,
     Mapping,
     number_of,
 )
@@ -38,6 +39,7 @@ FAILURES: Codes = frozenset({FAILED, PHONE_FAILED, LOOSELY_FAILED, ENDED_BADLY})
 ANSWERS: Codes = frozenset({ENDED_BADLY, PHONE_FAILED})
 REFUSALS: Codes = frozenset({PHONE_FAILED, LOOSELY_FAILED})
 SPOKE: Codes = frozenset({number_of(Step.AGENT_AUDIO)})
+WENT_ON: Codes = frozenset({*STEPS, TALKED}) - ENDED
 
 
 def _codes_of(step: int) -> Codes:
@@ -79,7 +81,7 @@ def conditions_of(parts: Parts) -> Sequence[Codes]:
         return ()
     codes = parts.mapping.codes
     found = [frozenset({code}) for code in codes if code != OTHER]
-    found += [each & codes for each in (ENDED, FAILURES, ANSWERS, REFUSALS, OPENINGS, MAPPED)]
+    found += [each & codes for each in (ENDED, FAILURES, ANSWERS, REFUSALS, OPENINGS, MAPPED, WENT_ON)]
     return sorted(dict.fromkeys(each for each in found if each), key=sorted)
 
 
@@ -146,6 +148,13 @@ def calls(parts: Parts) -> str:
         told = [when(spoke)] if spoke else []
         return " OR ".join([*told, *([f"component = {agent}"] if agent else [])])
 
+    def shows_call() -> str:
+        """That it went on: a step, somebody who talked, or anything by that component but the end."""
+        told, agent = [when(WENT_ON)] if WENT_ON & codes else [], mapping.agent
+        over = f"NOT {when(ENDED)} IS TRUE" if dialect.filters else f"NOT COALESCE({when(ENDED)}, FALSE)"
+        own = f"component = {agent}" + (f" AND {over}" if ENDED & codes else "")
+        return " OR ".join([*told, *([f"({own})"] if agent else [])])
+
     def last_answer(said_by: Codes, name: str) -> str:
         """The last one, with its time. The rows are searched for one only here, and each only once."""
         value = f"{us('happened')} * 1000 + answer"
@@ -176,6 +185,9 @@ def calls(parts: Parts) -> str:
         yield time("MAX", frozenset({PHONE_LEFT}), "gone_at")
         yield time("MIN", frozenset({LEFT}), "f20")
         yield time("MAX", frozenset({LEFT}), "l20")
+        yield time("MIN", frozenset({TROUBLE}), "f21")
+        yield time("MAX", frozenset({TROUBLE}), "l21")
+        yield f"{us(pick('MAX', 'happened', on)) if (on := shows_call()) else NULL} AS went_on_at"
         yield f"{us(pick('MAX', 'happened', shown)) if (shown := shows_agent()) else NULL} AS shown_at"
         yield last_answer(ANSWERS, "named_answer")
         yield last_answer(frozenset({12}), "end_answer")
@@ -259,7 +271,8 @@ def _steps(dim: str) -> str:
         f" {came} AS came_before, left_at, cut_at <> open_at AS twice, known, seen, talked_at, failed_at, named_answer,"
         f" end_answer, loose_answer, {phones}, GREATEST({phone_last}) AS phone_last,"
         f" COALESCE(GREATEST({dialled}) - l11 > :tolerance, FALSE) AS redialled, gone_at,"
-        f" {_first_since(20, 'f20', 'open_at')} AS f20, l20, shown_at, refused_first,"
+        f" {_first_since(20, 'f20', 'open_at')} AS f20, l20, {_first_since(21, 'f21', 'open_at')} AS f21, l21,"
+        " went_on_at, shown_at, refused_first,"
         " l5, c6, d6, c7, d7, c11, d11, c12, d12, c18, d18 FROM cut)"
     )
 
@@ -289,7 +302,7 @@ def _reached(plan: Plan, dim: str) -> str:
         " COALESCE(t12 - shown_at <= :closes, FALSE) AND NOT COALESCE(l5 - t6 > :tolerance, FALSE) AS stayed,"
         " COALESCE(talked_at >= GREATEST(open_at, COALESCE(t3, open_at) - :tolerance), FALSE) AS talked,"
         " COALESCE(left_at >= open_at AND t12 - left_at > :tolerance, FALSE)"
-        f" OR {_left_before('f20')} OR {_left_before('l20')} AS alone,"
+        f" OR {_left_before('f20')} OR {_left_before('l20')} OR {_in_trouble('f21')} OR {_in_trouble('l21')} AS alone,"
         f" CASE WHEN t11 IS NULL THEN GREATEST({named}, {ended}, {loose_answer()}) % 1000 ELSE {ZERO} END AS status"
         " FROM steps)"
     )
@@ -301,6 +314,12 @@ def _left_before(at: str) -> str:
     talked = f"COALESCE(talked_at - {at} > :tolerance, FALSE)"
     before = f"(t12 - {at} > :closes OR COALESCE({at} - t6 <= :tolerance, FALSE))"
     return f"COALESCE({at} >= open_at AND COALESCE({at} > t11, TRUE) AND {before} AND NOT {talked}, FALSE)"
+
+
+def _in_trouble(at: str) -> str:
+    """Whether a row says that the call was in trouble, before its end, and none after it shows that it went on."""
+    told = f"COALESCE({at} >= open_at AND t12 - {at} > :moment, FALSE)"
+    return f"{told} AND NOT COALESCE(went_on_at - {at} > :moment, FALSE)"
 
 
 def _verdicts(plan: Plan) -> str:

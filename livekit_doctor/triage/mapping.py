@@ -19,6 +19,7 @@ from livekit_doctor.diagnosis.states import (
     says_what_failed,
     who_left,
 )
+from livekit_doctor.diagnosis.trouble import says_trouble
 from livekit_doctor.flow import Step, order
 from livekit_doctor.redact import redact_text
 from livekit_doctor.settings import Flow
@@ -27,7 +28,7 @@ OTHER = 0
 """Of a state that says nothing of these. A step has the number of its place in the flow, 1 to 12."""
 ENDED_BADLY = 13
 """The call ended, and the state says by itself that it failed."""
-TALKED, FAILED, PHONE_FAILED, AGENT_LEFT, PHONE_LEFT, LOOSELY_FAILED, LEFT = 14, 15, 16, 17, 18, 19, 20
+TALKED, FAILED, PHONE_FAILED, AGENT_LEFT, PHONE_LEFT, LOOSELY_FAILED, LEFT, TROUBLE = 14, 15, 16, 17, 18, 19, 20, 21
 """LOOSELY_FAILED: the state does not say what failed. LEFT: nor who left."""
 _GONE = {Who.AGENT: AGENT_LEFT, Who.PHONE: PHONE_LEFT, Who.SOMEBODY: LEFT}
 
@@ -158,7 +159,7 @@ def code_of(state: str, flow: Flow) -> int:
         of_phone = PHONE_FAILED if says_what_failed(state) else LOOSELY_FAILED
         return of_phone if says_phone_failed(state) else FAILED
     who = who_left(state)
-    return _GONE[who] if who else TALKED if says_talked(state) else OTHER
+    return _GONE[who] if who else TALKED if says_talked(state) else TROUBLE if says_trouble(state) else OTHER
 
 
 def _is_step(code: int) -> bool:

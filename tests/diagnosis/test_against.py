@@ -64,8 +64,58 @@ def test_a_row_of_something_else(state: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("state", "metadata"),
+    [
+        *((state, "") for state in ("agent_kicked", "agent_evicted", "agentLost", "room_closed_unexpectedly")),
+        *((state, "") for state in ("no_audio_from_agent", "pod_terminated", "llm_unavailable", "stt_disconnected")),
+        *((state, "") for state in ("callee_complained", "escalated_technical_problem", "agent_restarted")),
+        ("silence_timeout", '{"who": "agent"}'),
+        ("fallback_message_played", '{"reason": "agent failed"}'),
+    ],
+)
+def test_a_row_of_trouble_after_which_nothing_shows_that_the_call_went_on(state: str, metadata: str) -> None:
+    """By whichever component. It says no more than that health is not shown, so what follows it outweighs it."""
+
+    def told(*after: LogRow, by: str = "watchdog") -> Verdict:
+        return rows_only(900, *WELL, row(60, state, by, metadata=metadata), *after, ENDED).verdict
+
+    assert told() is told(by="agent") is NO_FAULT_SEEN
+    assert told(row(62, "payment_declined", "agent")) is HEALTHY
+    assert told(row(62, "user_speech", "webhook")) is HEALTHY
+    assert told(row(62, "crm_updated", "crm")) is NO_FAULT_SEEN, "which does not need the call"
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        *("payment_declined", "supervisor_busy", "identity_verification_failed", "appointment_rejected", "sms_failed"),
+        *("tool_error", "egress_failed", "amd_timeout", "recording_aborted", "crm_timeout", "user_away", "lead_lost"),
+        *("stt_reconnected", "agent_paused", "warm_transfer_failed", "agent_handoff", "customer_busy", "balance_low"),
+        *("agent_interrupted", "call_summary_saved", "voice_recording_lost", "livekit_egress_error", "not_interested"),
+    ],
+)
+def test_a_row_of_trouble_that_is_not_the_calls(state: str) -> None:
+    assert rows_only(900, *WELL, row(60, state, "agent"), ENDED).verdict is HEALTHY
+
+
+@pytest.mark.parametrize(
     ("metadata", "verdict"),
     [
+        ('{"exit_code": 1}', NO_FAULT_SEEN),
+        ('{"exit_code": 0, "error_code": null}', HEALTHY),
+        ('{"error_code": "TTS_TIMEOUT"}', NO_FAULT_SEEN),
+        ('{"outcome": "dropped"}', NO_FAULT_SEEN),
+        ('{"end": "abnormal"}', NO_FAULT_SEEN),
+        ('{"disposition": "system_error"}', NO_FAULT_SEEN),
+        ('{"reason": "worker shutdown"}', NO_FAULT_SEEN),
+        ('{"reason": "job_shutdown"}', HEALTHY),
+        ('{"disconnect_reason": "JOB_SHUTDOWN", "by": "agent crash handler"}', NO_FAULT_SEEN),
+        ('{"reason": "livekit room disconnected: STATE_MISMATCH"}', NO_FAULT_SEEN),
+        ('{"reason": "CloseReason.ERROR"}', UNKNOWN),
+        ('{"reason": "CloseReason.USER_INITIATED"}', HEALTHY),
+        ('{"end_reason": "silence_timeout", "who": "callee"}', HEALTHY),
+        ('{"outcome": "unreachable_decision_maker"}', HEALTHY),
+        ('{"reason": "max_duration_reached", "by": "agent"}', HEALTHY),
         ('{"status": "failed"}', UNKNOWN),
         ('{"error": "agent crashed"}', UNKNOWN),
         ('{"reason": "JOB_FAILED"}', UNKNOWN),

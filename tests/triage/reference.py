@@ -23,6 +23,7 @@ from livekit_doctor.triage.mapping import (
     PHONE_FAILED,
     PHONE_LEFT,
     TALKED,
+    TROUBLE,
     code_of,
     number_of,
     step_of,
@@ -187,7 +188,7 @@ class _Call:
             alone = left is not None and t[12] is not None and t[12] - left > plan.tolerance
             dialled, answered_last = max(self.times(8, 9, 10), default=0), max(self.times(11), default=None)
             redialled = answered_last is not None and dialled - answered_last > plan.tolerance
-            doubt = again or alone or redialled or another or self._left_before(t)
+            doubt = again or alone or redialled or another or self._left_before(t) or self._in_trouble(t)
             verdict = "healthy" if together and heard and stayed and not doubt else "no_fault_seen"
         reasons = (failed, not logged, future, not heard, too_soon, lasted or talked, self.came_before, True)
         why = (1, 7, 6, 2, 3, 4, 5, 8)[reasons.index(True)] if verdict == "unknown" else 0
@@ -309,6 +310,27 @@ class _Call:
             for at in {self.since(LEFT, self.begun), max(told, default=None)}
             if at is not None and at >= self.begun
         )
+
+    def _in_trouble(self, t: dict[int, int | None]) -> bool:
+        """Whether a row says so before the end, and none after it shows that the call went on."""
+        went_on = max(
+            (
+                at
+                for at, code, row in self.every
+                if 0 < code < 12 or code == TALKED or (code not in (12, ENDED_BADLY) and self._is_agents(row))
+            ),
+            default=None,
+        )
+        return any(
+            (ended := t[12]) is not None
+            and ended - at > self.plan.moment
+            and not (went_on is not None and went_on - at > self.plan.moment)
+            for at in {self.since(TROUBLE, self.begun), max(self.times(TROUBLE), default=None)}
+            if at is not None and at >= self.begun
+        )
+
+    def _is_agents(self, row: Row) -> bool:
+        return (row.source or "") == self.agent
 
     def _is_before(self, step: int, at: int | None, end: int | None, codes: Sequence[int]) -> bool:
         if at is None or end is None:

@@ -110,6 +110,8 @@ TALKED = (*PLACED, (5, "edge", "sip_answered"), (6, "agent", "agent_audio"))
         ((*((at, "backend", *what) for at, _, *what in TALKED), (60, "backend", "call_ended")), "healthy"),
         ((*TALKED, (40, "agent", "agent_said"), (60, "edge", "call_ended")), "healthy"),
         ((*TALKED, (40, "agent", "crm_updated"), (60, "edge", "call_ended")), "healthy"),
+        ((*TALKED, (40, "watchdog", "agent_kicked"), (60, "agent", "call_ended")), "no_fault_seen"),
+        ((*TALKED, (40, "watchdog", "agent_kicked"), (45, "agent", "booked"), (60, "edge", "call_ended")), "healthy"),
         ((*TALKED[:4], (40, "agent", "user_speech"), (60, "edge", "call_ended")), "no_fault_seen"),
         ((*PLACED, (4, "edge", "sip_call_failed", BUSY), (60, "edge", "call_ended")), "broken"),
         ((*PLACED, (4, "edge", "sip_call_failed", BUSY), (29, "agent", "call_ended")), "broken"),
