@@ -17,7 +17,9 @@ from livekit_doctor.diagnosis.states import (
     LOST,
     Who,
     is_of_other_phone,
+    plain_words,
     says_failed,
+    says_machine,
     says_phone_failed,
     who_left,
 )
@@ -134,6 +136,16 @@ def tells_trouble(row: LogRow, *, ended: bool) -> bool:
     who = [f"{row.state} {item}" for key, item in top.items() if key == "who"]
     states = [row.state] if who_left(row.state) is None else []
     return any(map(says_trouble, (*states, *told, *who)))
+
+
+def met_machine(row: LogRow) -> bool | None:
+    """Whether a machine answered the phone, as the row says by its state or by what its metadata gives at its top as
+    the result, or the reason; None where it says nothing of that."""
+    state, top = row.state, _top(row)
+    told = [item for key, item in top.items() if isinstance(item, str) and (key in _OUTCOMES or _REASONS.search(key))]
+    if any(map(says_machine, (state, *told))):
+        return True
+    return False if re.search(r"(?:^|_)(?:human|person)(?:_|$)", plain_words(" ".join((state, *told)))) else None
 
 
 _BY = ("by", "endedby", "end", "cause", "endcause")

@@ -7,7 +7,7 @@ from functools import cached_property
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.correlation import OPENING, RoomRef, Subject, steps_of
-from livekit_doctor.diagnosis.row_answers import ended_badly, gone_in, lasted_in, tells_trouble
+from livekit_doctor.diagnosis.row_answers import ended_badly, gone_in, lasted_in, met_machine, tells_trouble
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.states import Who, receives_webhooks, says_failed, says_talked, says_what_failed
 from livekit_doctor.diagnosis.times import MOMENT, PLACING, ZONES_APART
@@ -201,6 +201,13 @@ class RowsSeen(Struct, frozen=True, dict=True):
         came = {row.source for row in self.rows if self.step_of_state[row.state] in own}
         agents = frozenset(source for source in came if not receives_webhooks(source))
         return agents if len(agents) == 1 else frozenset()
+
+    @cached_property
+    def met_machine(self) -> bool:
+        """Whether the last row that tells of it says that a machine answered: an agent may hang up on that, silent."""
+        steps = self.step_of_state
+        told = [row for row in self.rows if steps[row.state] in (None, Step.CALL_ENDED)]
+        return next((met for row in reversed(told) if (met := met_machine(row)) is not None), False)
 
     @cached_property
     def troubles(self) -> tuple[LogRow, ...]:

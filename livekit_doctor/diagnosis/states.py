@@ -26,6 +26,11 @@ _HANDS_OVER = re.compile(
 )
 """What an agent says before it leaves, having nothing more to do."""
 
+_MACHINE = re.compile(
+    r"(?:(?:amd|result|call|outbound|phone|reached|hit|is|was)_)*(?:voice_?mail|(?:answering_)?machine|mailbox|fax)"
+    r"(?:_(?:detected|answered|reached|found|hit|start(?:ed)?|greeting|beep|end|other|silence|hang(?:ing)?_up|hung_up))*"
+)
+
 _DID_NOT = re.compile(
     r"(?:^|_)(?:fail(?:ed|ure|s)?|errors?|not|never|no|without|rejected|declined|cancell?ed|timed?_?out)(?:$|_)"
 )
@@ -212,6 +217,12 @@ def says_done(state: str) -> bool:
     phone stays on for as long as another rings, or as the mailbox records."""
     plain = plain_words(state)
     return _HANDS_OVER.search(plain) is not None and _DID_NOT.search(plain) is None
+
+
+def says_machine(words: str) -> bool:
+    """Whether it says that no human answered the phone: voicemail_detected, machine, answering_machine."""
+    plain = plain_words(words)
+    return _MACHINE.fullmatch(plain) is not None and _DID_NOT.search(plain) is None
 
 
 def says_not_transferred(state: str) -> bool:

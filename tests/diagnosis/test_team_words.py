@@ -7,11 +7,13 @@ from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.diagnosis.states import says_done, says_ended
 from livekit_doctor.evidence.observations import SipCallResult
+from livekit_doctor.evidence.observations.gathered import Observation
 from livekit_doctor.flow import Status, Step, Verdict
 from tests.diagnosis.factories import (
     CALL,
     ROOM,
     SETTINGS,
+    SID,
     agent,
     at,
     audio,
@@ -86,6 +88,46 @@ def test_an_agent_that_is_not_done_has_left(states: tuple[str, ...], left: float
 @pytest.mark.parametrize("state", ["data_transfer", "transfer_enabled", "transfer_requested", "transfer_failed"])
 def test_what_does_not_hand_the_phone_over(state: str) -> None:
     assert not says_done(state)
+
+
+@pytest.mark.parametrize(
+    "met",
+    [
+        (row(35, "amd_result", "agent", metadata='{"result": "machine"}'),),
+        (row(35, "voicemail_detected", "webhook"),),
+        (row(35, "answering_machine", "webhook"),),
+        (row(40, "call_ended", "agent", metadata='{"reason": "voicemail"}'),),
+        (worker_line(35, "amd result: machine, hanging up"),),
+    ],
+)
+def test_an_agent_that_met_a_machine_had_nothing_to_say(met: tuple[Observation, ...]) -> None:
+    """It never opened its session, and hung up. Where a human answered, it was silent."""
+    assert (met_after_silence(*met).verdict, codes(met_after_silence(*met))) == (Verdict.NO_FAULT_SEEN, [])
+
+
+@pytest.mark.parametrize("states", [(), ("amd_started",), ("voicemail_detected", "human_detected")])
+def test_an_agent_that_met_no_machine_was_silent(states: tuple[str, ...]) -> None:
+    rows = [row(30 + n, state, "agent") for n, state in enumerate(states)]
+    assert found(met_after_silence(*rows)) == [("agent_audio", "LKD408", "likely")]
+
+
+def met_after_silence(*told: Observation) -> Diagnosis:
+    """Whole logs of a call whose agent published nothing for 34 s."""
+    agent_id, own = "agent-AJ_1", {"room": ROOM, "room_id": SID}
+    lines = [
+        line("server", 0, "selected node for room", room=ROOM),
+        server_line(0.9, "starting RTC session", participant=agent_id, kind="AGENT"),
+        server_line(0.9, "participant active", participant=agent_id, kind="AGENT"),
+        server_line(1.2, "participant active", participant="callee", kind="SIP"),
+        server_line(1.2, "mediaTrack published", participant="callee", kind="audio"),
+        line("sip", 6, "Outbound SIP call established", participant="callee", **own),
+        server_line(40, "participant closing", participant="callee", kind="SIP", reason="CLIENT_REQUEST_LEAVE"),
+        server_line(40.3, "participant closing", participant=agent_id, reason="SERVICE_REQUEST_DELETE_ROOM"),
+        server_line(40.3, "room closed"),
+    ]
+    rows = [row(0.3, "agent_dispatched"), row(0.9, "agent_connected", "agent"), row(6, "sip_answered")]
+    logs = [log_file(name) for name in ("server", "sip", "worker")]
+    return judge(900, *rows, *told, *logs, *lines, subject=Subject(call_id=CALL, room=ROOM))
 
 
 # An agent that dials, and logs in its own words how that went

@@ -13,6 +13,7 @@ from livekit_doctor.diagnosis.own_lines import is_above
 from livekit_doctor.diagnosis.proofs import Proofs, first_by_livekit
 from livekit_doctor.diagnosis.rules.looks import finding
 from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.states import says_machine
 from livekit_doctor.diagnosis.stays import SIP_LOG
 from livekit_doctor.diagnosis.times import SILENT_FOR
 from livekit_doctor.evidence.observations import LogLine
@@ -47,12 +48,14 @@ def _had_sound(call: Call, answered: LogLine, ended: LogLine) -> bool:
 def agent_silent(call: Call, proofs: Proofs) -> Finding | None:
     """LKD408: the server's log has the track of the phone, and none of an agent that was there for long with it.
 
-    Not where anybody else published: an avatar speaks for its agent, and a human may have taken over.
+    Not where anybody else published: an avatar speaks for its agent, and a human may have taken over. Nor where a
+    machine answered, to which it had nothing to say.
     """
     logs = call.component_logs
     active, left = logs.said(Said.PARTICIPANT_ACTIVE), logs.said(Said.PARTICIPANT_LEFT)
     joined, gone = ([line for line in lines if logs.is_agent(line)] for lines in (active, left))
-    if call.api_covers or Step.AGENT_AUDIO in proofs or not joined or Step.AGENT_AUDIO in call.settings.flow.not_used:
+    speaks = Step.AGENT_AUDIO not in (*proofs, *call.settings.flow.not_used) and not _met_machine(call)
+    if call.api_covers or not joined or not speaks:
         return None
     phones = [line for line in left if line.fields.get("kind") == "SIP"]
     tracks = logs.said(Said.TRACK_PUBLISHED)
@@ -68,6 +71,11 @@ def agent_silent(call: Call, proofs: Proofs) -> Finding | None:
     text = f"no track of the agent is in the log until {end:%H:%M:%S}, and that of the phone is"
     shown = [because(joined[-1], "the agent was there"), Because(source="server log", at=end, text=text)]
     return finding(call, "LKD408", Step.AGENT_AUDIO, Confidence.LIKELY, shown, list(catalogue.get("LKD408").candidates))
+
+
+def _met_machine(call: Call) -> bool:
+    own = (line for line in call.component_logs.own if line.log == "worker")
+    return call.met_machine or any(says_machine(line.message) for line in own)
 
 
 def _answered_at(call: Call, proofs: Proofs) -> datetime | None:
