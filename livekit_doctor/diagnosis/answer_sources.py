@@ -22,8 +22,9 @@ from livekit_doctor.diagnosis.dial_errors import (
     sip_text_in,
     sip_text_of,
 )
-from livekit_doctor.diagnosis.dials import Dials, took
+from livekit_doctor.diagnosis.dials import Dials
 from livekit_doctor.diagnosis.findings import Because
+from livekit_doctor.diagnosis.own_lines import took
 from livekit_doctor.diagnosis.row_answers import Refusal, error_in
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen

@@ -104,6 +104,19 @@ def _unless_another_was_last(dials: Dials, placed: list[CarrierAnswer]) -> list[
     return [replace(answer, doubt=_WHICH_WAS_LAST) if is_doubtful(answer) else answer for answer in placed]
 
 
+def _is_of_somebody_else(dials: Dials, answer: CarrierAnswer) -> bool:
+    """Whether a phone of another identity and number had been answered, and had left before this one was dialled."""
+    names = {answer.identity, answer.number} - {""}
+    lines = dials.logs.answered_before
+    before = {line.fields.get(key, "") for line in lines for key in ("participant", "to_user")}
+    return bool(names and lines) and not names & before
+
+
+_OF_SOMEBODY_ELSE = (
+    "somebody else had been on the phone, and had left before this one was dialled: it may be a further one"
+)
+
+
 def _begun(dials: Dials, answer: CarrierAnswer) -> datetime | None:
     """When this one was dialled, as far as that is known: what fails before a phone is created, fails at once."""
     if answer.started_at or answer.kind not in DIALED:
@@ -171,6 +184,8 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
         return replace(answer, earlier=True)
     if answer.by_agent and (seen.made_by_another is not None or dials.agent_went_on(when)):
         return replace(answer, doubt=answer.doubt or (_BY_ANOTHER if seen.made_by_another else _WENT_ON))
+    if _is_of_somebody_else(dials, answer):
+        return replace(answer, doubt=answer.doubt or _OF_SOMEBODY_ELSE)
     began = None if answer.by_livekits_clock else _begun(dials, answer)
     if dials.made_before(began, {answer.dial, answer.identity}):
         return replace(answer, doubt=answer.doubt or ANOTHER_BEFORE)

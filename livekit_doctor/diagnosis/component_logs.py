@@ -6,6 +6,7 @@ from functools import cached_property
 
 from msgspec.structs import replace
 
+from livekit_doctor.diagnosis.answered_before import Phones
 from livekit_doctor.diagnosis.episodes import Latest, latest_of
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.names import requested_agents
@@ -146,22 +147,8 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
     def answered_before(self) -> tuple[LogLine, ...]:
         """livekit-sip's lines of a phone that was answered, and had left before another was dialled: that failed, and
         the agent was there to wait for it, which it does not for a survey."""
-        told: dict[str, list[LogLine]] = {}
-        over, began, failed = set[str](), dict[str, LogLine](), set[str]()
-        before: dict[str, set[str]] = {}
-        for said, line in self._own:
-            dial = line.fields.get("call_id", "")
-            if said in (Said.SIP_ESTABLISHED, Said.SIP_HEARD, Said.SIP_OVER):
-                told.setdefault(dial, []).append(line)
-                over |= {dial} if said is Said.SIP_OVER else set()
-            elif said is Said.SIP_CREATING and dial not in began:
-                began[dial], before[dial] = line, set(over)
-            elif said is Said.SIP_FAILED:
-                failed.add(dial)
-        last = next(reversed(began), "")
-        if not last or last not in failed or last in told or not self._agent_left_after(began[last]):
-            return ()
-        return tuple(line for dial in before[last] for line in told[dial])
+        phones = Phones(self._own)
+        return phones.answered_before if phones.last and self._agent_left_after(phones.last) else ()
 
     def _agent_left_after(self, line: LogLine) -> bool:
         left = [one.at for one in self.ever_said(Said.PARTICIPANT_LEFT) if one.at and self.is_agent(one)]

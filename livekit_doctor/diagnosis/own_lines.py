@@ -258,3 +258,11 @@ def is_above(one: LogLine, line: LogLine) -> bool:
     if one.at and line.at and one.at != line.at:
         return one.at < line.at
     return one.order < line.order
+
+
+def took(line: LogLine) -> timedelta:
+    """How long a request of the API took, by the server's log; nothing where that does not say so."""
+    try:
+        return timedelta(seconds=float(line.fields.get("duration", "")))
+    except (ValueError, OverflowError):
+        return timedelta(0)
