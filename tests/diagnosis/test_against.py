@@ -340,6 +340,19 @@ def test_a_call_that_livekit_sip_cut_off() -> None:
 
     assert told(result="success", reason="hangup") is HEALTHY
     assert told(result="server_error", reason="shutdown") is NO_FAULT_SEEN
+    assert told(result="client_error", reason="duplicate-identity") is NO_FAULT_SEEN
+
+
+@pytest.mark.parametrize(
+    ("second", "verdict"),
+    [((), NO_FAULT_SEEN), ((replace(PHONE, at=at(30.1)), gone(74, "sip_1")), HEALTHY)],
+    ids=["nothing more", "the second was answered"],
+)
+def test_a_phone_that_had_to_leave_for_another_of_its_identity(second: tuple[LogLine, ...], verdict: Verdict) -> None:
+    """A job that was run twice dials twice."""
+    logs = (log_file("server"), OPENED, JOB, AGENT, HEARD, PHONE, gone(30, "sip_1", "DUPLICATE_IDENTITY"), *second)
+    rows = (*WELL, row(40, "agent_audio", "agent"), ENDED)
+    assert judge(900, *rows, *logs, gone(74.1, "agent-AJ_uN4vB8sK1rTy"), settings=HERE).verdict is verdict
 
 
 def test_an_agent_that_spoke_when_the_call_had_ended() -> None:
