@@ -8,6 +8,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from livekit_doctor.diagnosis import sessions
 from livekit_doctor.diagnosis.beside import OF_A_PARTICIPANT
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.dial_errors import DIALED, Kind
@@ -115,6 +116,8 @@ def _from_component_logs(call: Call) -> Iterator[Proof]:
     by_team = next(filter(_is_by_team, logs.own), None) or next(filter(_may_be_by_team, logs.own), None)
     if by_team is not None:
         yield _by_line(Step.ENTRYPOINT_CALLED, by_team)
+    for step, shown in ((Step.ENTRYPOINT_CALLED, sessions.ran(call)), (Step.AGENT_CONNECTED, sessions.connected(call))):
+        yield from (_by_line(step, line, Said.IN_SESSION) for line in shown[:1])
 
 
 def _ends_the_call(call: Call, line: LogLine) -> bool:
@@ -187,7 +190,7 @@ _STEP_OF_LINE = (
 
 _HAD_HAPPENED = (
     *(Said.PROCESS_EXITS, Said.RAISED, Said.SLOW_TO_CONNECT, Said.RETURNED, Said.UNRESPONSIVE, Said.MEDIA_TIMED_OUT),
-    *(Said.SESSION_CLOSED, Said.SIP_RANG, Said.ROOM_ASKED_FOR),
+    *(Said.SESSION_CLOSED, Said.SIP_RANG, Said.ROOM_ASKED_FOR, Said.IN_SESSION),
 )
 """What is said of a step that had happened before: of a job, how it went on or ended; that the phone rang, which
 livekit-sip writes when the call ends; that the room is there, which it may have been before."""

@@ -110,6 +110,14 @@ class Said(StrEnum):
     """The agent's session ends by an error of its models' providers."""
     SPEECH_FAILED = auto()
     """What the agent should have said came to nothing, by its LLM or its TTS; it may go on."""
+    SPEECH_RETRIED = auto()
+    """The same, and it is tried again."""
+    SPOKE = auto()
+    """The agent's TTS made sound."""
+    HEARD = auto()
+    """The agent heard somebody speak."""
+    IN_SESSION = auto()
+    """Anything else that is said as the agent's session runs."""
     RETURNED = auto()
     """The entrypoint returned without connecting."""
     ASYNC_PREWARM = auto()
@@ -292,11 +300,21 @@ MEANINGS = (
     _Meaning("worker", "process is unresponsive, killing", Said.UNRESPONSIVE, _of_job),
     _Meaning("worker", "job is unresponsive", Said.UNRESPONSIVE, _did_not_answer),
     _Meaning("worker", "closing agent session due to participant disconnect", Said.SESSION_CLOSED),
+    _Meaning("worker", "session closed", Said.SESSION_CLOSED, _because("participant_disconnected")),
     _Meaning("worker", "AgentSession is closing due to unrecoverable error", Said.SESSION_BROKE),
     _Meaning("worker", "Error in _tts_inference_task", Said.SPEECH_FAILED),
     _Meaning("worker", "Error in _llm_inference_task", Said.SPEECH_FAILED),
     _Meaning("worker", "failed to synthesize speech", Said.SPEECH_FAILED, _is_error),
+    _Meaning("worker", "failed to synthesize speech", Said.SPEECH_RETRIED),
     _Meaning("worker", "failed to generate LLM completion", Said.SPEECH_FAILED, _is_error),
+    _Meaning("worker", "failed to generate LLM completion", Said.SPEECH_RETRIED),
+    _Meaning("worker", "failed to recognize speech", Said.IN_SESSION),
+    _Meaning("worker", "TTS metrics", Said.SPOKE),
+    _Meaning("worker", "received user transcript", Said.HEARD),
+    _Meaning("worker", "EOU metrics", Said.HEARD),
+    _Meaning("worker", "LLM metrics", Said.IN_SESSION),
+    _Meaning("worker", "STT metrics", Said.IN_SESSION),
+    _Meaning("worker", "RealtimeModel metrics", Said.IN_SESSION),
     _Meaning("worker", "all TTSs are unavailable", Said.SPEECH_FAILED),
     _Meaning("worker", "all LLMs are unavailable", Said.SPEECH_FAILED),
     _Meaning("sip", "creating sip participant", Said.SIP_CREATING),
