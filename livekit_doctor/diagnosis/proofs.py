@@ -103,6 +103,8 @@ def _from_component_logs(call: Call) -> Iterator[Proof]:
                 continue
             if said in OF_A_PARTICIPANT and not _is_whose_step(call, step, line):
                 continue
+            if said is Said.PARTICIPANT_LEFT and not logs.is_picked(line):
+                continue  # a whole log has its coming; of which dispatch an agent was that had come before, none tells
             if said is Said.SIP_OVER and not _ends_the_call(call, line):
                 continue
             yield _by_line(step, line, said)
@@ -172,6 +174,7 @@ _STEP_OF_LINE = (
     (Step.ENTRYPOINT_CALLED, Said.UNRESPONSIVE),
     (Step.ENTRYPOINT_CALLED, Said.MEDIA_TIMED_OUT),
     (Step.ENTRYPOINT_CALLED, Said.SESSION_STARTED),
+    (Step.ENTRYPOINT_CALLED, Said.PARTICIPANT_LEFT),
     (Step.AGENT_CONNECTED, Said.PARTICIPANT_ACTIVE),
     (Step.AGENT_CONNECTED, Said.SESSION_CLOSED),
     (Step.AGENT_CONNECTED, Said.CONNECTED),
@@ -182,6 +185,7 @@ _STEP_OF_LINE = (
     (Step.SIP_PARTICIPANT_CREATED, Said.SESSION_STARTED),
     (Step.SIP_PARTICIPANT_CREATED, Said.PARTICIPANT_ACTIVE),
     (Step.SIP_PARTICIPANT_CREATED, Said.TRACK_PUBLISHED),
+    (Step.SIP_PARTICIPANT_CREATED, Said.PARTICIPANT_LEFT),
     (Step.SIP_RINGING, Said.SIP_RANG),
     (Step.SIP_ANSWERED, Said.SIP_ESTABLISHED),
     (Step.CALL_ENDED, Said.SIP_OVER),
@@ -191,6 +195,7 @@ _STEP_OF_LINE = (
 _HAD_HAPPENED = (
     *(Said.PROCESS_EXITS, Said.RAISED, Said.SLOW_TO_CONNECT, Said.RETURNED, Said.UNRESPONSIVE, Said.MEDIA_TIMED_OUT),
     *(Said.SESSION_CLOSED, Said.SIP_RANG, Said.ROOM_ASKED_FOR, Said.IN_SESSION),
+    Said.PARTICIPANT_LEFT,
 )
 """What is said of a step that had happened before: of a job, how it went on or ended; that the phone rang, which
 livekit-sip writes when the call ends; that the room is there, which it may have been before."""
