@@ -312,6 +312,7 @@ MEANINGS = (
     _Meaning("worker", "TTS metrics", Said.SPOKE),
     _Meaning("worker", "received user transcript", Said.HEARD),
     _Meaning("worker", "EOU metrics", Said.HEARD),
+    _Meaning("worker", "agent session started", Said.IN_SESSION),
     _Meaning("worker", "LLM metrics", Said.IN_SESSION),
     _Meaning("worker", "STT metrics", Said.IN_SESSION),
     _Meaning("worker", "RealtimeModel metrics", Said.IN_SESSION),
