@@ -293,12 +293,19 @@ MEANINGS = (
     _Meaning("worker", "job is unresponsive", Said.UNRESPONSIVE, _did_not_answer),
     _Meaning("worker", "closing agent session due to participant disconnect", Said.SESSION_CLOSED),
     _Meaning("worker", "AgentSession is closing due to unrecoverable error", Said.SESSION_BROKE),
-    _Meaning("worker", "Error in _tts_inference_task", Said.SPEECH_FAILED),
-    _Meaning("worker", "Error in _llm_inference_task", Said.SPEECH_FAILED),
+    # A task of the session's (livekit-agents' log_exceptions names the function), or a turn of the conversation.
+    _Meaning("worker", "Error in _", Said.SPEECH_FAILED, _of_job),
+    _Meaning("worker", "error in on_enter task", Said.SPEECH_FAILED, _of_job),
+    _Meaning("worker", "error occurred during on_user_turn_completed", Said.SPEECH_FAILED, _of_job),
+    _Meaning("worker", "failed to generate a reply", Said.SPEECH_FAILED, _is_error),
+    _Meaning("worker", "failed to say text", Said.SPEECH_FAILED, _is_error),
     _Meaning("worker", "failed to synthesize speech", Said.SPEECH_FAILED, _is_error),
+    _Meaning("worker", "failed to recognize speech", Said.SPEECH_FAILED, _is_error),
     _Meaning("worker", "failed to generate LLM completion", Said.SPEECH_FAILED, _is_error),
     _Meaning("worker", "all TTSs are unavailable", Said.SPEECH_FAILED),
     _Meaning("worker", "all LLMs are unavailable", Said.SPEECH_FAILED),
+    _Meaning("worker", "all STTs are unavailable", Said.SPEECH_FAILED),
+    _Meaning("worker", "audio output is enabled but", Said.SPEECH_FAILED, _of_job),
     _Meaning("sip", "creating sip participant", Said.SIP_CREATING),
     _Meaning(
         "sip", "sip participant joined room", Said.SIP_CREATING, lambda line: line.fields.get("direction") != "inbound"
