@@ -44,8 +44,14 @@ PRELOADED: Mapping[str, Sequence[str]] = {
         "tests.lab.modes",
     ),
 }
-"""What is imported before a program is forked; of the tool each of its modules."""
+"""What is imported before a program is forked; of the tool each of its modules, but for these."""
+_SELDOM_RUN = ("livekit_doctor.mcp.server",)
+"""It imports more than all others together, and who tests it starts it as a process."""
 
+_OF_SERVERS = {
+    "OPENBLAS_NUM_THREADS": "1",  # threads do not survive a fork
+    "LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE": "0",  # models of 250 MB, whose pages each fork would have to list
+}
 _OF_STARTING = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONUNBUFFERED")
 
 
@@ -169,7 +175,7 @@ def _server(program: str) -> str:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parents[1],
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # threads do not survive a fork
+        env={**os.environ, **_OF_SERVERS},
     )
     assert process.stdout
     assert process.stdout.readline(), f"{program} cannot be imported"
@@ -182,16 +188,20 @@ _kept: list[subprocess.Popen[bytes]] = []
 
 def serve(program: str, path: str) -> None:
     """Forks a run for each connection, until standard input ends."""
+    gc.disable()  # what is imported stays
     package = import_module(program)
     modules = [module.name for module in pkgutil.walk_packages(package.__path__, f"{program}.")]
     for name in modules if program == TOOL else PRELOADED[program]:
-        if not name.endswith("__main__"):
+        if not name.endswith("__main__") and name not in _SELDOM_RUN:
             import_module(name)
     if program == TOOL:
         from livekit_doctor.cli.app import built
 
         built()
+    else:
+        resource_tracker.ensure_running()  # one for all workers, each of which would else start its own
     gc.freeze()  # what a run collects must not touch, and so copy, what it shares with this process
+    gc.enable()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen(64)
@@ -297,7 +307,6 @@ def _fork_jobs() -> None:
     listener.bind(address)
     listener.listen()
     alive_read, alive_write = os.pipe()
-    resource_tracker.ensure_running()
     pid = os.fork()
     if pid == 0:
         os.close(alive_write)
