@@ -506,7 +506,9 @@ def place_at_capacity(call: PlacedCall) -> None:
 
 def start_worker(call: PlacedCall, mode: Mode, **settings: Any) -> Worker:
     """A worker of the call's own, the only one whose log the team then has."""
-    worker = Worker(call.doctor.folder, call.stage.server, WorkerSettings(call.agent_name, mode, **settings))
+    worker = Worker(
+        call.doctor.folder, call.stage.server, WorkerSettings(call.agent_name, mode, sdk_log=True, **settings)
+    )
     call.workers = [worker]
     return call.stack.enter_context(worker)
 
@@ -824,7 +826,7 @@ def stages(
     with ExitStack() as stack:
         stages = {}
         for server, other in ((livekit, livekit_without_redis), (livekit_without_redis, livekit)):
-            settings = WorkerSettings(names.agent(), call_logs_dsn=database.dsn)
+            settings = WorkerSettings(names.agent(), call_logs_dsn=database.dsn, sdk_log=True)
             agent = Worker(lab_folder, server, settings).start()
             stack.callback(agent.stop)
             stages[server is livekit_without_redis] = Stage(server, Edge(server), agent, other)
