@@ -127,7 +127,7 @@ def live_scene(folder: Path) -> Iterator[Scene]:
             phone.answer()
 
         _dispatch_without_worker(scene, dial)
-        stack.enter_context(Worker(folder, server, WorkerSettings(AGENT, sdk_log=True)))
+        stack.enter_context(Worker(folder, server, WorkerSettings(AGENT)))
         _wait_for_the_agent_to_join_by_itself(scene, dial)
         _use_the_prefix_of_the_rule(scene, dial)
         stack.enter_context(_answer_an_inbound_call(scene))

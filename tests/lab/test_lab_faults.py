@@ -506,9 +506,7 @@ def place_at_capacity(call: PlacedCall) -> None:
 
 def start_worker(call: PlacedCall, mode: Mode, **settings: Any) -> Worker:
     """A worker of the call's own, the only one whose log the team then has."""
-    worker = Worker(
-        call.doctor.folder, call.stage.server, WorkerSettings(call.agent_name, mode, sdk_log=True, **settings)
-    )
+    worker = Worker(call.doctor.folder, call.stage.server, WorkerSettings(call.agent_name, mode, **settings))
     call.workers = [worker]
     return call.stack.enter_context(worker)
 
@@ -826,7 +824,7 @@ def stages(
     with ExitStack() as stack:
         stages = {}
         for server, other in ((livekit, livekit_without_redis), (livekit_without_redis, livekit)):
-            settings = WorkerSettings(names.agent(), call_logs_dsn=database.dsn, sdk_log=True)
+            settings = WorkerSettings(names.agent(), call_logs_dsn=database.dsn)
             agent = Worker(lab_folder, server, settings).start()
             stack.callback(agent.stop)
             stages[server is livekit_without_redis] = Stage(server, Edge(server), agent, other)

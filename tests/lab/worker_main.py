@@ -32,6 +32,9 @@ NEVER_RUN_A_JOB = {
 }
 """Modes that need no warm process, or cannot have one: such a worker registers in half the time."""
 
+READ_SDK_LOG = {Mode.NO_MEDIA, Mode.LEAVES_EARLY, Mode.SILENT}
+"""Modes of whose agents, which have joined, the tool reads the worker's log."""
+
 _asked = itertools.count()
 
 
@@ -57,7 +60,7 @@ async def on_request(request: JobRequest) -> None:
 
 async def entrypoint(job: JobContext) -> None:
     settings = SETTINGS.for_job(job.job.metadata)
-    if not (settings.sdk_log or settings.mode is Mode.NO_MEDIA):
+    if not (settings.sdk_log or settings.mode in READ_SDK_LOG):
         sdk_log.leave_out()
     await log_row(job, "agent_entrypoint_called")
     match settings.mode:
