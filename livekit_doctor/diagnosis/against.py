@@ -196,7 +196,7 @@ def _of_the_agents_process(call: Call) -> Iterator[Against]:
 
 def _of_its_speech(call: Call) -> Iterator[Against]:
     """Of several failures the first: whether the callee heard anything before it, or after, no line says."""
-    failed = call.component_logs.said(Said.SPEECH_FAILED)
+    failed = call.component_logs.said(Said.SPEECH_FAILED, Said.TASK_FAILED)
     for line in islice((line for line in failed if line.at and not was_over_before(call, line)), 1):
         words = ", ".join((because(line).text, *map(what_was_raised, tracebacks([line]))))
         asks = f"whether the callee heard the agent: {line.log} log, {line.at:%H:%M:%S}: {words}"

@@ -21,7 +21,8 @@ from livekit_doctor.evidence.observations import Component, LogLine
 
 _OF_A_JOB = (
     *(Said.RAISED, Said.EXITED, Said.UNRESPONSIVE, Said.NO_PROCESS),
-    *(Said.SPEECH_RETRIED, Said.SPEECH_FAILED, Said.SPOKE, Said.HEARD, Said.IN_SESSION, Said.SESSION_BROKE),
+    *(Said.SPEECH_RETRIED, Said.SPEECH_FAILED, Said.TASK_FAILED, Said.SPOKE, Said.HEARD, Said.IN_SESSION),
+    Said.SESSION_BROKE,
 )
 """What a worker says of a job, whose id not every program's format prints."""
 

@@ -110,6 +110,8 @@ class Said(StrEnum):
     """The agent's session ends by an error of its models' providers."""
     SPEECH_FAILED = auto()
     """What the agent should have said came to nothing, by its LLM or its TTS; it may go on."""
+    TASK_FAILED = auto()
+    """Another task of the agent's session failed, or its STT: it may speak all the same."""
     SPEECH_RETRIED = auto()
     """The same, and it is tried again."""
     SPOKE = auto()
@@ -302,10 +304,17 @@ MEANINGS = (
     _Meaning("worker", "closing agent session due to participant disconnect", Said.SESSION_CLOSED),
     _Meaning("worker", "session closed", Said.SESSION_CLOSED, _because("participant_disconnected")),
     _Meaning("worker", "AgentSession is closing due to unrecoverable error", Said.SESSION_BROKE),
+    # A task of the session's (livekit-agents' log_exceptions names the function), or a turn of the conversation.
     _Meaning("worker", "Error in _tts_inference_task", Said.SPEECH_FAILED),
     _Meaning("worker", "Error in _llm_inference_task", Said.SPEECH_FAILED),
+    _Meaning("worker", "Error in _", Said.TASK_FAILED, _of_job),
+    _Meaning("worker", "error in on_enter task", Said.SPEECH_FAILED, _of_job),
+    _Meaning("worker", "error occurred during on_user_turn_completed", Said.SPEECH_FAILED, _of_job),
+    _Meaning("worker", "failed to generate a reply", Said.SPEECH_FAILED, _is_error),
+    _Meaning("worker", "failed to say text", Said.SPEECH_FAILED, _is_error),
     _Meaning("worker", "failed to synthesize speech", Said.SPEECH_FAILED, _is_error),
     _Meaning("worker", "failed to synthesize speech", Said.SPEECH_RETRIED),
+    _Meaning("worker", "failed to recognize speech", Said.TASK_FAILED, _is_error),
     _Meaning("worker", "failed to generate LLM completion", Said.SPEECH_FAILED, _is_error),
     _Meaning("worker", "failed to generate LLM completion", Said.SPEECH_RETRIED),
     _Meaning("worker", "failed to recognize speech", Said.IN_SESSION),
@@ -318,6 +327,8 @@ MEANINGS = (
     _Meaning("worker", "RealtimeModel metrics", Said.IN_SESSION),
     _Meaning("worker", "all TTSs are unavailable", Said.SPEECH_FAILED),
     _Meaning("worker", "all LLMs are unavailable", Said.SPEECH_FAILED),
+    _Meaning("worker", "all STTs are unavailable", Said.TASK_FAILED),
+    _Meaning("worker", "audio output is enabled but", Said.SPEECH_FAILED, _of_job),
     _Meaning("sip", "creating sip participant", Said.SIP_CREATING),
     _Meaning(
         "sip", "sip participant joined room", Said.SIP_CREATING, lambda line: line.fields.get("direction") != "inbound"

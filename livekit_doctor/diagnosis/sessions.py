@@ -6,6 +6,7 @@ from livekit_doctor.diagnosis.said import Said, job_of
 from livekit_doctor.evidence.observations import LogLine
 
 _SPEECH = (Said.SPEECH_RETRIED, Said.SPEECH_FAILED)
+_RUNS = (Said.IN_SESSION, Said.HEARD, Said.SPOKE, Said.TASK_FAILED, Said.SESSION_BROKE)
 _MAY_NOT_HAVE_CONNECTED = (
     *(Said.SLOW_TO_CONNECT, Said.MEDIA_TIMED_OUT, Said.NEVER_HAD_MEDIA, Said.RETURNED),
     *(Said.RAISED, Said.EXITED, Said.UNRESPONSIVE),
@@ -16,7 +17,7 @@ _SEVERAL = 2
 
 def ran(call: Call) -> tuple[LogLine, ...]:
     """The lines of a session, which runs inside the entrypoint."""
-    return _of_its_job(call, Said.IN_SESSION, Said.HEARD, Said.SPOKE, Said.SESSION_BROKE, *_SPEECH)
+    return _of_its_job(call, *_RUNS, *_SPEECH)
 
 
 def connected(call: Call) -> tuple[LogLine, ...]:

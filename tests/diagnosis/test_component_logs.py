@@ -673,6 +673,21 @@ def test_no_dispatch_in_the_room(lines: list[LogLine], code: str, confidence: st
     assert found(undispatched(*lines)) == [(DISPATCHED, code, confidence)]
 
 
+def test_a_dispatch_that_failed_in_the_server() -> None:
+    """As without Redis; not one after which another was made, and no refusal of the request itself."""
+
+    def made(seconds: float, status: str) -> LogLine:
+        line = created(seconds)
+        return replace(line, fields={**line.fields, "status": status, "error": "dial tcp 10.0.0.8:6379: refused"})
+
+    def of(*lines: LogLine) -> list[tuple[str, str, str]]:
+        return found(judge(300, log_file("server", last=290), *lines, settings=HERE))
+
+    assert of(made(1, "500")) == [(DISPATCHED, "LKD401", "likely")]
+    for lines in ((made(1, "500"), created(2)), (made(1, "400"),)):
+        assert "LKD401" not in [code for _, code, _ in of(*lines)]
+
+
 @each(
     "kept, confidence",
     [

@@ -199,6 +199,13 @@ def test_an_error_of_another_day_is_another_calls() -> None:
     assert "LKD004" not in codes(judge(900, CREATED, refused(-3 * 86400), settings=HERE))
 
 
+def test_an_error_after_the_calls_end_is_not_its_cause() -> None:
+    """As of what cleans up after it."""
+    ended = row(40, "call_ended")
+    assert "LKD004" in codes(judge(900, ended, refused(30), settings=HERE))
+    assert "LKD004" not in codes(judge(900, ended, refused(60), settings=HERE))
+
+
 def test_an_error_of_a_request_that_does_not_place_the_call() -> None:
     """A recording's; and in the worker's log, whose agent asks for anything, one that is not named."""
     agents = "worker_log agent.log"

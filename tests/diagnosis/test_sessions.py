@@ -77,6 +77,8 @@ def test_what_the_agent_was_to_say_came_to_nothing_later() -> None:
     """By then it may have said much: a worker's log need not have a line of it."""
     for failed in ((of_job(40, "Error in _tts_inference_task"),), (retried(9),)):
         assert found(judge(900, *CALL, *failed, settings=HERE)) == []
+    for other in ("failed to recognize speech", "Error in _forward_audio_task"):
+        assert found(judge(900, *CALL, of_job(9, other), settings=HERE)) == [], "it may speak all the same"
     closed = worker_line(8.5, "closing agent session due to participant disconnect")
     assert found(judge(900, *CALL, closed, of_job(9, "Error in _tts_inference_task"), settings=HERE)) == []
 

@@ -46,6 +46,7 @@ CALL_RULES: tuple[CallRule, ...] = (
     agents.agent_media_failed,
     agents.agent_left,
     agents.agent_silent,
+    agents.agent_shown_without_track,
     carrier_answers.no_sip_service,
     carrier_answers.trunk_does_not_exist,
     carrier_answers.credentials_rejected,

@@ -222,6 +222,21 @@ def agent_silent(call: Call, proofs: Proofs) -> Finding | None:
     return finding(call, "LKD408", Step.AGENT_AUDIO, Confidence.PROVEN, [seen_in_room(call, text)], [])
 
 
+def agent_shown_without_track(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD408: answers of the API that were pasted, of whatever age, have the phone's track and none of the agent's."""
+    if call.api_covers or Step.AGENT_AUDIO in proofs or Step.AGENT_AUDIO in call.settings.flow.not_used:
+        return None
+    seen = [(item, p) for item in call.sightings if not (item.event or item.left_because) for p in item.participants]
+    agents = [(item, p) for item, p in seen if p.kind == "AGENT" and p.state == "ACTIVE"]
+    phones = [p for _, p in seen if p.kind == "SIP" and p.tracks]
+    if not agents or not phones or any(p.tracks for _, p in agents):
+        return None
+    item, agent = agents[-1]
+    text = f"agent {agent.identity} is ACTIVE and has no track, {phones[-1].identity} has one, at some moment"
+    because = Because(source=item.told_by, at=item.at, text=text)
+    return finding(call, "LKD408", Step.AGENT_AUDIO, Confidence.POSSIBLE, [because], [])
+
+
 def _looks_without_agent(call: Call) -> list[ParticipantList]:
     """The looks since the agent was last seen."""
     looks: list[ParticipantList] = []

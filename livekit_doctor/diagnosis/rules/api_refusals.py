@@ -127,6 +127,12 @@ def _is_of_another_day(call: Call, refusal: ApiRefusal) -> bool:
     return not min(times) - OF_ANOTHER_DAY <= refusal.at <= max(times) + OF_ANOTHER_DAY
 
 
+def _is_after_the_end(call: Call, proofs: Proofs, refusal: ApiRefusal) -> bool:
+    """Whether the call had ended before it: then it is the cleaning up's, or somebody's who tried again by hand."""
+    ends = [proof.at for proof in proofs.get(Step.CALL_ENDED, ()) if proof.at is not None]
+    return refusal.at is not None and bool(ends) and refusal.at - min(ends) > call.tolerance
+
+
 def _times(call: Call) -> list[datetime]:
     """When the call is known to have been."""
     times = [row.at for row in call.rows] + ([call.room_info.created_at] if call.room_info else [])
@@ -153,7 +159,7 @@ def _finding(
     **values: str,
 ) -> Finding | None:
     step = step or _STEPS.get(refusal.method) or next((one for one in _STEPS.values() if one not in proofs), None)
-    if step is None or step in proofs or _is_of_another_day(call, refusal):
+    if step is None or step in proofs or _is_of_another_day(call, refusal) or _is_after_the_end(call, proofs, refusal):
         return None
     http = f"HTTP {refusal.status}" if refusal.status else ""
     words = " ".join(filter(None, (http, refusal.twirp_code.removeprefix("unknown"))))

@@ -96,6 +96,20 @@ def dispatched_to_other_room(call: Call, proofs: Proofs) -> Finding | None:
     return _finding(call, "LKD409", LIKELY if alike else POSSIBLE, [because(line, text)], other_room=other)
 
 
+def dispatch_failed(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD401: each CreateDispatch for this room that the server's log has failed in the server itself (HTTP 5xx)."""
+    made = call.component_logs.said(Said.DISPATCH_CREATED)
+    failed = [line for line in made if line.fields.get("status", "").startswith("5")]
+    if not failed or len(failed) < len(made) or not _not_dispatched(call, proofs) or _dispatched_besides(call, failed):
+        return None
+    if any(call.component_logs.names_agent(line) for line in call.component_logs.said(Said.ROOM_ASKED_FOR)):
+        return None
+    line = failed[-1]
+    text = f"the server failed with HTTP {line.fields['status']}: {line.fields.get('error') or 'no reason given'}"
+    shown = [Because(source="CreateDispatch", at=line.at, text=text)]
+    return finding(call, "LKD401", Step.AGENT_DISPATCHED, LIKELY, shown, [])
+
+
 def agent_not_dispatched(call: Call, proofs: Proofs) -> Finding | None:
     """LKD401: the server's log has the room's opening and no dispatch of the agent into it since."""
     if not _not_dispatched(call, proofs) or not call.agent_name or call.inbound:
@@ -196,6 +210,7 @@ RULES = (
     dispatch_deleted,
     agents_ignored,
     dispatched_to_other_room,
+    dispatch_failed,
     agent_not_dispatched,
     room_closed_early,
     room_never_created,

@@ -25,9 +25,11 @@ def only_the_automatic_dispatch(call: Call, proofs: Proofs) -> Finding | None:
     listed = _last_list(call)
     if listed is None or _reached(call, proofs) or Step.AGENT_DISPATCHED in proofs or call.agent_name == "":
         return None
-    if any(dispatch.agent_name for dispatch in listed.dispatches):
-        return None
-    text = "the list that was pasted has the automatic dispatch only (no agent name); how old the room was is not known"
+    there = [item for item in call.sightings if item.participants and not item.left_because]
+    if any(dispatch.agent_name for dispatch in listed.dispatches) or not (listed.dispatches or there):
+        return None  # a list without any may be of a room that is gone
+    what = "has the automatic dispatch only (no agent name)" if listed.dispatches else "is empty"
+    text = f"the list that was pasted {what}; how old the room was is not known"
     only = _possible("LKD401", Step.AGENT_DISPATCHED, text, listed)
     return _in_a_room_of_almost_the_name(call, only) or only
 

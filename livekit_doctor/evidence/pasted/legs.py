@@ -54,7 +54,8 @@ def _outlived(leg: Leg, other: Leg, in_order: bool) -> bool:
 # Attempts in the words of the team's own program
 
 _LOGGED = re.compile(
-    r"\s*\{|\W*(?:\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|(?:DEBUG|INFO|NOTICE|WARN|WARNING|ERROR)\b|(?i:attempt)\b)"
+    r"\s*\{|(?:\s*\[[\w.:/ -]{1,60}\])?"
+    r"\W*(?:\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|(?:DEBUG|INFO|NOTICE|WARN|WARNING|ERROR)\b|(?i:attempt)\b)"
 )
 _WENT_WELL = re.compile(
     r"\b(?:answered|picked up)\b|\bsip[ _-]?participant\b.{0,60}\bcreated\b|\bcreated\b.{0,20}\bsip[ _-]?participant\b"

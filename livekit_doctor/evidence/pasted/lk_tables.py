@@ -10,7 +10,7 @@ from itertools import takewhile
 
 from msgspec import Struct
 
-from livekit_doctor.evidence.observations import Dispatch, Observation, Participant, Sighting
+from livekit_doctor.evidence.observations import Dispatch, Observation, Participant, Sighting, Track
 from livekit_doctor.evidence.pasted.deployed_agents import AGENT, deployed, named
 from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.evidence.pasted.lk_output import DISPATCH, INBOUND, OUTBOUND, PARTICIPANT, ROOM, RULE, read_answer
@@ -19,8 +19,11 @@ from livekit_doctor.redact import redact_json, redact_text
 
 _BORDER = re.compile(r"[\s┌┬┐├┼┤└┴┘─+=|│-]+$")
 _EDGE = re.compile(r"\s*[│|]")
-_PARTICIPANT = re.compile(r"(?P<identity>\S.*?) \((?P<state>JOINING|JOINED|ACTIVE|DISCONNECTED)\)\s+tracks: \d+\s*$")
+_PARTICIPANT = re.compile(
+    r"(?P<identity>\S.*?) \((?P<state>JOINING|JOINED|ACTIVE|DISCONNECTED)\)\s+tracks: (?P<tracks>\d{1,3})\s*$"
+)
 _OF_ROOM = re.compile(r"\blk (?:room )?participants list (?:--room )?[\"']?(?P<room>[^\s\"']+)")
+_DISPATCHES_OF = re.compile(r"\blk (?:agent )?dispatch list (?:--room )?[\"']?(?P<room>[^\s\"']+)")
 _GIVEN = {"AGENT": re.compile(r"agent-AJ_"), "SIP": re.compile(r"sip_\+?[\d*]+$")}
 """The identities that livekit-agents and livekit-sip give where nobody else does."""
 _AROUND = re.compile(
@@ -47,13 +50,24 @@ def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
         for kind, columns, read in _TABLES:
             if columns <= table.names:
                 whole = [row for row in table.rows if columns <= set(row)]  # a row that is cut off does not tell
-                if whole or not table.rows:
-                    yield Found(kind, table.first, table.last, tuple(read(whole, context)), max(len(whole), 1))
+                if whole:
+                    yield Found(kind, table.first, table.last, tuple(read(whole, context)), len(whole))
+                elif not table.rows:
+                    empty = _empty(excerpt, table.first, context) if kind == DISPATCH else ()
+                    yield Found("empty list", table.first, table.last, empty)
                 break
     yield from _participants(excerpt, context)
     for number, line in enumerate(excerpt.lines if excerpt.taken else ()):
         if _AROUND.match(line[:200]):
             excerpt.take(number, number)
+
+
+def _empty(excerpt: Excerpt, table: int, context: Context) -> tuple[Observation, ...]:
+    """That a room has no dispatch, not even the automatic one: the command above the table names the room."""
+    for line in excerpt.lines[max(0, table - 3) : table]:
+        if command := _DISPATCHES_OF.search(line):
+            return (Sighting(read=context.read, room=command["room"], lists="dispatches", shows_jobs=False),)
+    return ()
 
 
 def _tables(excerpt: Excerpt) -> Iterator[_Table]:
@@ -214,6 +228,8 @@ def _participants(excerpt: Excerpt, context: Context) -> Iterator[Found]:
         elif found := _PARTICIPANT.match(line.strip()):
             identity = redact_text(found["identity"])
             kind = next((kind for kind, given in _GIVEN.items() if given.match(identity)), "")
-            participant = Participant(sid="", identity=identity, kind=kind, state=found["state"])
+            # Of what kind they are it does not say: a phone has no other than its voice.
+            tracks = (Track(sid="", kind="audio" if kind == "SIP" else "data"),) * int(found["tracks"])
+            participant = Participant(sid="", identity=identity, kind=kind, state=found["state"], tracks=tracks)
             sighting = Sighting(read=context.read, room=room, participants=(participant,))
             yield Found(PARTICIPANT, number, number, (sighting,))

@@ -139,7 +139,8 @@ def test_what_went_well_and_names_nothing() -> None:
 
 def test_attempts_without_times() -> None:
     first, second = "attempt 1: SIP call failed: 503 Service Unavailable\n", "attempt 2: {}\n"
-    assert codes(first + second.format("answered")) == []
+    for prefix in ("", "[dialer] "):
+        assert codes(prefix + first + prefix + second.format("answered")) == []
     last = pasted(first + second.format("SIP call failed: 486 Busy Here")).broken
     assert [item.code for item in last] == ["LKD204"]
 

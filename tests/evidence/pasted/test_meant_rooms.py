@@ -79,3 +79,22 @@ def test_what_is_left_out_is_named() -> None:
 )
 def test_room_names_that_are_near(a: str, b: str, near: str | None) -> None:
     assert near_room(a, b) == near_room(b, a) == near
+
+
+def test_a_list_without_any_dispatch() -> None:
+    """Of a room with somebody in it; of one that nobody is known to be in it may be over."""
+    assert judged(listed(OWN, there=PHONE)) == (OWN, [("LKD401", "possible")])
+    assert judged(listed(OWN)) == (OWN, [])
+    assert judged(listed(OWN, there=AGENT)) == (OWN, [])
+
+
+def lines_of_lk(*there: tuple[str, int]) -> str:
+    lines = [f"{identity} (ACTIVE)\t tracks: {tracks}" for identity, tracks in there]
+    return "\n".join((f"$ lk room participants list {OWN}", *lines))
+
+
+def test_an_agent_without_a_track() -> None:
+    """Beside a phone with one, so that the list shows tracks; another agent may publish for it, as avatars do."""
+    assert judged(lines_of_lk((AGENT, 0), (PHONE, 1)))[1] == [("LKD408", "possible")]
+    for there in (((AGENT, 1), (PHONE, 1)), ((AGENT, 0), (PHONE, 0)), ((AGENT, 0), ("agent-AJ_2", 1), (PHONE, 1))):
+        assert judged(lines_of_lk(*there))[1] == []
