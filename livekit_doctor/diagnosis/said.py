@@ -340,7 +340,8 @@ def meaning(line: LogLine) -> Said | None:
     """What the line says; None where that is nothing that a diagnosis knows."""
     if line.log == "worker" and _has_no_media(line):
         return Said.MEDIA_TIMED_OUT
-    return next((entry.said for entry in _may_mean(line.log, line.message) if entry.where(line)), None)
+    said = next((entry.said for entry in _may_mean(line.log, line.message) if entry.where(line)), None)
+    return Said.RAISED if said is None and line.ends_entrypoint else said
 
 
 @lru_cache(maxsize=2_000)  # most lines of a log have one of a few messages

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from livekit_doctor.evidence.observations import Component
+from livekit_doctor.evidence.records import tracebacks
 from livekit_doctor.evidence.records.fields import normalised, room_in
 from livekit_doctor.evidence.records.record import Record
 from livekit_doctor.evidence.records.shapes import json_object, pino_pretty
@@ -121,6 +122,13 @@ def says_any(message: str) -> bool:
 
 def _is_of_agents(traceback: str) -> bool:
     return "@livekit/agents" in traceback or "/livekit/agents/" in traceback
+
+
+def is_uncaught(record: Record, traceback: str) -> bool:
+    """Whether nobody caught what was raised, as far as that can be told: a Node program's own line shows all frames of
+    what it caught."""
+    python = tracebacks.PYTHON in traceback
+    return python or record.by == "raised" or record.message.startswith("Unhandled promise rejection")
 
 
 def _says(log: Component, message: str) -> bool:

@@ -594,3 +594,47 @@ def test_almost_the_name_and_who_is_in_the_room(people: list[Any], sure: str, ca
     listed = json.dumps({"participants": people}) if people else ""
     (broken,) = pasted(TABLE + DEPLOYED + listed).broken
     assert (broken.code, str(broken.confidence), broken.candidates) == ("LKD102", sure, candidates)
+
+
+OF_AGENTS = "file:///app/node_modules/@livekit/agents/dist/ipc/job_proc_lazy_main.js"
+NODE_STACK = f"""TypeError: Cannot read properties of undefined (reading 'phone')
+    at Object.entry (file:///app/dist/agent.js:38:31)
+    at {OF_AGENTS}:97:14"""
+AWAITED = f"""AxiosError: Request failed with status code 401
+    at settle (file:///app/node_modules/axios/lib/core/settle.js:19:12)
+    at async loadTenant (file:///app/dist/tenants.js:14:15)
+    at async Object.entry (file:///app/dist/agent.js:41:20)
+    at async {OF_AGENTS}:132:7"""
+NOT_AWAITED = NODE_STACK.replace("    at O", "    at report (file:///app/dist/report.js:3:9)\n    at O", 1)
+PYTHON_STACK = """Traceback (most recent call last):
+  File "/app/.venv/lib/python3.11/site-packages/livekit/agents/ipc/job_proc_lazy_main.py", line 353, in {}
+    await self._job_entrypoint_fnc(job_ctx)
+  File "/app/agent.py", line 41, in entrypoint
+    phone = json.loads(ctx.job.metadata)["phone"]
+KeyError: 'phone'"""
+
+
+def rejected(stack: str, message: str = "Unhandled promise rejection") -> str:
+    error = {"type": "Error", "message": "no", "stack": stack}
+    return json.dumps({"level": 20, "time": 1795797609997, "pid": 88, "error": error, "msg": message})
+
+
+@pytest.mark.parametrize(
+    "text", [NODE_STACK, AWAITED, rejected(NODE_STACK), rejected(AWAITED), PYTHON_STACK.format("_traceable_entrypoint")]
+)
+def test_what_ended_the_entrypoint_without_a_line_that_says_so(text: str) -> None:
+    assert found(pasted(text)) == [(ENTRYPOINT, "LKD405", "possible")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        NOT_AWAITED,
+        rejected(NOT_AWAITED),
+        rejected(AWAITED, "no CRM, going on without"),
+        rejected(AWAITED.replace("Object.entry", "Object.prewarm")),
+        PYTHON_STACK.format("_on_shutdown"),
+    ],
+)
+def test_what_the_entrypoint_began_or_caught_did_not_end_it(text: str) -> None:
+    assert found(pasted(text)) == []
