@@ -17,10 +17,12 @@ from livekit_doctor.diagnosis.dial_errors import (
     in_words,
     kind_in,
     kind_of,
+    kind_of_end,
     own_words,
     sip_status_in,
     sip_text_in,
     sip_text_of,
+    status_of_end,
 )
 from livekit_doctor.diagnosis.dials import Dials, took
 from livekit_doctor.diagnosis.findings import Because
@@ -248,8 +250,10 @@ def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
             found = [replace(answer, earlier=True) for answer in found]
             continue
         error = line.fields.get("error") or line.fields.get("reason") or line.message  # older ones have it there
-        one = str(sip_status_in(error) or error)
-        if line.at is None or one in seen:
+        ended = kind_of_end(line.fields) if kind_of(line.fields.get("error", "")) is Kind.UNEXPLAINED else None
+        sip_status = status_of_end(line.fields) if ended else sip_status_in(error)
+        one = str(sip_status or error)
+        if line.at is None or one in seen or (ended and seen):
             continue
         if ends_calls_too(error) and not line.read.excerpt and not attempts.dials.logs.said(Said.SIP_CREATING):
             continue  # the log begins in the middle of the call, which may have been answered
@@ -257,7 +261,7 @@ def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
         began = attempts.dials.began(line.fields.get("call_id", ""))
         found.append(
             CarrierAnswer(
-                kind=kind_of(error),
+                kind=ended or kind_of(error),
                 because=Because(
                     source=SIP_LOG,
                     at=line.at,
@@ -269,7 +273,7 @@ def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
                 at=line.at,
                 took=(line.at - began).total_seconds() if began and line.zoned else None,
                 earlier=attempts.dials.is_of_earlier_call(line),
-                sip_status=sip_status_in(error),
+                sip_status=sip_status,
                 sip_text=sip_text_in(error),
                 words=error,
                 number=line.fields.get("to_user", ""),

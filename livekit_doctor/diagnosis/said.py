@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from livekit_doctor.diagnosis.dial_errors import kind_of_end
 from livekit_doctor.evidence.observations import NOBODY_ANSWERED, Component, LogLine
 from livekit_doctor.evidence.records.component import folded
 
@@ -320,6 +321,7 @@ MEANINGS = (
     _Meaning("sip", NOBODY_ANSWERED, Said.SIP_RANG),
     _Meaning("sip", "signaling timestamps", Said.SIP_RANG, lambda line: "invite_to_ringing_ms" in line.fields),
     _Meaning("sip", "outbound sip call established", Said.SIP_ESTABLISHED),
+    _Meaning("sip", "closing outbound call", Said.SIP_FAILED, lambda line: kind_of_end(line.fields) is not None),
     _Meaning("sip", "closing outbound call", Said.SIP_OVER),
     _Meaning("sip", "bye from remote", Said.SIP_OVER),
     _Meaning("sip", "sip call ended", Said.SIP_MEDIA_TIMEOUT, _since_media_failed),

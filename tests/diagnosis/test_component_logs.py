@@ -617,6 +617,32 @@ def test_how_long_livekit_sip_waited_for_a_refusal(seconds: float, others: tuple
     assert broken(afterwards(CREATING, failed, log_file("sip")), "LKD204").candidates == others
 
 
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"reason": "busy", "status": "rejected"}, "LKD204"),
+        ({"reason": "unavailable"}, "LKD204"),
+        ({"reason": "global-decline-603"}, "LKD204"),
+        ({"status": "486"}, "LKD204"),
+        ({"reason": "auth-required"}, "LKD208"),
+        ({"reason": "network-error"}, "LKD209"),
+        ({"reason": "no-answer", "status": "480", "error": "context deadline exceeded"}, "LKD205"),
+        ({"reason": "invite-failed"}, "LKD205"),
+    ],
+)
+def test_why_livekit_sip_ended_a_dial_by_the_line_of_its_end_alone(fields: dict[str, str], code: str) -> None:
+    over = sip_line(30, "Closing outbound call", **fields)
+    assert code in codes(afterwards(CREATING, over, log_file("sip")))
+    refused = sip_line(29.9, "SIP call failed", error="INVITE failed: sip status: 503: Service Unavailable")
+    assert broken(afterwards(CREATING, refused, over, log_file("sip")), "LKD204").values["sip_status"] == "503"
+
+
+@pytest.mark.parametrize("reason", ["hangup", "removed", "bye", "rpc"])
+def test_the_end_of_a_call_is_no_refusal(reason: str) -> None:
+    over = sip_line(30, "Closing outbound call", reason=reason)
+    assert codes(afterwards(CREATING, over, log_file("sip"))) == codes(afterwards(CREATING, log_file("sip")))
+
+
 def test_a_call_that_livekit_sip_established() -> None:
     diagnosis = afterwards(CREATING, sip_line(9, "Outbound SIP call established"), log_file("sip"))
     assert not diagnosis.broken
