@@ -284,13 +284,17 @@ def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
 
 
 def _from_server_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
-    """What livekit-server logged of CreateSIPParticipant where that failed."""
-    for line in attempts.dials.logs.said(Said.SIP_REFUSED):
+    """What livekit-server logged of CreateSIPParticipant where that failed: of the request, or, where that line is not
+    there, of the error."""
+    lines = attempts.dials.logs.said(Said.SIP_REFUSED)
+    requests = {own_words(line.fields.get("error", "")) for line in lines if "status" in line.fields}
+    for line in lines:
         error, status = line.fields.get("error", ""), line.fields.get("status", "")
-        if line.at is None or not error:
+        if line.at is None or not error or (not status and own_words(error) in requests):
             continue
         http = int(status) if status.isdecimal() else 0
-        text = ": ".join(filter(None, (f"CreateSIPParticipant failed with HTTP {status}", own_words(error))))
+        failed = f"CreateSIPParticipant failed with HTTP {status}" if status else line.message
+        text = ": ".join(filter(None, (failed, own_words(error))))
         yield CarrierAnswer(
             kind=kind_of(error, status=http),
             because=Because(source=SERVER_LOG, at=line.at, text=text),

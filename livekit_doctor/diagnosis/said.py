@@ -243,6 +243,7 @@ MEANINGS = (
     _Meaning("server", "participant closing", Said.PARTICIPANT_LEFT),
     _Meaning("server", "API SIP.CreateSIPParticipant", Said.SIP_ACCEPTED, _succeeded),
     _Meaning("server", "API SIP.CreateSIPParticipant", Said.SIP_REFUSED, _error("")),
+    _Meaning("server", "cannot create sip participant", Said.SIP_REFUSED, _error("")),
     _Meaning("server", "API SIP.TransferSIPParticipant", Said.TRANSFERRED, _succeeded),
     _Meaning("server", "error handling request", Said.REQUEST_REFUSED, _refused),
     _Meaning("worker", "received job request", Said.ASKED),
