@@ -153,7 +153,7 @@ def status_of_end(fields: Mapping[str, str]) -> int | None:
 
 
 def kind_of_end(fields: Mapping[str, str]) -> Kind | None:
-    """What ended a dial, by the fields of livekit-sip's line of its end; None for a call that may have been answered."""
+    """What ended a dial, by the fields of livekit-sip's line of its end; None for one that may have been answered."""
     status = status_of_end(fields)
     return kind_of("", sip_status=status) if status else _KINDS.get(fields.get("reason", ""))
 

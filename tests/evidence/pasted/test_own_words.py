@@ -97,7 +97,9 @@ CODE = [
 
 @pytest.mark.parametrize("code", CODE)
 def test_no_name_is_taken_from_code(code: str) -> None:
-    raised = f"unhandled exception while running the job task\nTraceback (most recent call last):\n{code}\nValueError: x"
+    raised = (
+        f"unhandled exception while running the job task\nTraceback (most recent call last):\n{code}\nValueError: x"
+    )
     line = json.dumps({**ASKED, "message": raised, "level": "ERROR"})
     for text in (f"{json.dumps({**ASKED, 'room': ROOM})}\n{line}", f"in room {ROOM}\n{line}", f"{code}\n{ERROR}"):
         diagnosis = pasted(text)

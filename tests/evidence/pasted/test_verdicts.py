@@ -638,3 +638,39 @@ def test_what_ended_the_entrypoint_without_a_line_that_says_so(text: str) -> Non
 )
 def test_what_the_entrypoint_began_or_caught_did_not_end_it(text: str) -> None:
     assert found(pasted(text)) == []
+
+
+DIALS = '2026-11-28 14:20:01,300 - ERROR dentist - dial failed: {} {{"pid": 36, "job_id": "AJ_kT4xWq9ZvNrc"}}'
+IN_JSON = '{{"message": "dial failed: {}", "level": "ERROR", "name": "dentist", "job_id": "AJ_kT4xWq9ZvNrc"}}'
+UNREACHED = "INVITE failed: dial tcp 203.0.113.80:5061: connect: connection refused"
+
+
+@pytest.mark.parametrize("line", [DIALS, IN_JSON])
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("SIP 486 Busy Here", "SIP 486 Busy Here, shutting down", "SIP status 486", "sip_status_code=486, giving up"),
+        *("got 486 Busy Here from carrier", "SIP response 486"),
+    ],
+)
+def test_a_status_in_the_words_of_the_teams_program(words: str, line: str) -> None:
+    diagnosis = pasted(line.format(words))
+    assert found(diagnosis) == [(RINGING, "LKD204", "likely")]
+    assert diagnosis.broken[0].values["sip_status"] == "486"
+
+
+def test_an_invite_that_got_to_nobody_behind_the_teams_own_words() -> None:
+    assert found(pasted(f"error from createSipParticipant: {UNREACHED}")) == [(RINGING, "LKD209", "likely")]
+    assert found(pasted(f'if "{UNREACHED}" in str(e):')) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2026-11-28 14:20:01,300 - ERROR dentist - CRM lookup failed: 404 Not Found, giving up",
+        "2026-11-28 14:20:01,300 - ERROR dentist - dial failed: HTTP status 486",
+        '2026-11-28 14:20:01,300 - ERROR dentist - sync failed: 500 {"job_id": "AJ_kT4xWq9ZvNrc"}',
+    ],
+)
+def test_a_number_that_is_no_sip_status(line: str) -> None:
+    assert found(pasted(line)) == []
