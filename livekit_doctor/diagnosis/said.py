@@ -89,6 +89,8 @@ class Said(StrEnum):
     """The RTC library lost its connection to the room: the agent had one."""
     MEDIA_TIMED_OUT = auto()
     """The RTC library gave up a media connection, after 15 s, and may try again."""
+    JOIN_REFUSED = auto()
+    """The RTC library gave up joining a room, since the server refused its token."""
     ENTRYPOINT_STARTED = auto()
     """As a span of livekit-agents tells it."""
     CONNECTED = auto()
@@ -203,6 +205,11 @@ def _is_channels_end(line: LogLine) -> bool:
     return "publisher data channel" in line.message and "closed unexpectedly" in line.message
 
 
+def _is_refused_join(line: LogLine) -> bool:
+    return _REFUSED_JOIN.search(line.message) is not None
+
+
+_REFUSED_JOIN = re.compile(r"error while connecting to a room: .*\bclient error: 40[13]\b")
 _NO_MEDIA = ("wait_pc_connection timed out", "could not establish pc connection")
 """The RTC libraries' own words: of the one in Rust, below Python and Node, and of the one in JavaScript."""
 
@@ -331,6 +338,7 @@ MEANINGS = (
     _Meaning("sip", "track unsubscribed", Said.SIP_UNHEARD),
     _Meaning("sip", "outbound call transferred", Said.TRANSFERRED),
     _Meaning("sip", "inbound call transferred", Said.TRANSFERRED),
+    _Meaning("worker", "livekit_ffi::server::room", Said.JOIN_REFUSED, _is_refused_join),
     _Meaning("worker", "livekit::rtc_engine", Said.CHANNEL_CLOSED, _is_channels_end),
     _Meaning("worker", "publisher data channel", Said.CHANNEL_CLOSED, _is_channels_end),
     _Meaning("worker", "the room connection was not established", Said.SLOW_TO_CONNECT),

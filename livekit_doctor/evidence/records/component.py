@@ -16,6 +16,9 @@ KINDS: dict[Component, str] = {
     "app": "other program's line",
 }
 
+RUST = ("livekit::", "livekit_ffi::")
+"""How the RTC library's own lines begin, the one in Rust: the worker prints them."""
+
 _SAYS: dict[Component, tuple[str, ...]] = {
     "worker": (
         *("received job request", "registered worker", "draining worker", "process exited", "job crashed"),
@@ -25,7 +28,7 @@ _SAYS: dict[Component, tuple[str, ...]] = {
         *("initializing process", "process initialized", "initialization timed out", "failed to acquire process"),
         *("failed to launch job", "unhandled exception while running the job", "process is unresponsive"),
         *("process exiting", "the room connection was not established", "the job task completed without"),
-        *("no warmed process available", "error in entry function", "worker connection closed", "livekit::rtc_engine"),
+        *("no warmed process available", "error in entry function", "worker connection closed", *RUST),
         *("job exiting", "shutting down job task", "runner initialization timed out", "error launching job"),
         *("supervised process run failed", "job process exited", "job is unresponsive", "job executor is unresponsive"),
         *("job process orphaned", "job shutdown is taking too much time", "closing agent session due to participant"),

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from livekit_doctor.evidence.observations import Component, LogLine, Read
 from livekit_doctor.evidence.records import exports, shapes, tracebacks
-from livekit_doctor.evidence.records.component import from_known_words, has_id, is_uncaught, says_worker, with_ids
+from livekit_doctor.evidence.records.component import RUST, from_known_words, has_id, is_uncaught, says_worker, with_ids
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.fields import normalised, shortened
 from livekit_doctor.evidence.records.lines import GONE, Line
@@ -207,9 +207,12 @@ def _to_its_end(excerpt: Excerpt, number: int) -> Iterator[str]:
 
 
 def _plain(line: Line, number: int) -> Placed | None:
-    """A line of a program's own, that says an id of LiveKit's, or what a component says with its fields."""
+    """A line of a program's own, that says an id of LiveKit's, or what a component says with its fields; one of the RTC
+    library's."""
     text = line.text.strip()
     record = Record("", text, line.at)
+    if text.startswith(RUST):
+        return Placed(Record("", text, line.at, by="raised"), number, number)
     if has_id(text):
         found = shapes.read_fields(text)
         if found is not None:
