@@ -674,3 +674,29 @@ def test_an_invite_that_got_to_nobody_behind_the_teams_own_words() -> None:
 )
 def test_a_number_that_is_no_sip_status(line: str) -> None:
     assert found(pasted(line)) == []
+
+
+FROM_TO = "From: <sip:+15555550100@lk.example>;tag=SCL_n\nTo: <sip:+15555550134@c.example>\nCall-ID: 4c2b6a1e"
+
+
+def trace(answer: str) -> str:
+    """A login that the carrier asked for, and how it answered it."""
+    sent = f"INVITE sip:+15555550134@c.example SIP/2.0\n{FROM_TO}\nCSeq: {{}} INVITE\nUser-Agent: LiveKit\n"
+    asked = f"SIP/2.0 407 Proxy Authentication Required\n{FROM_TO}\nCSeq: 1 INVITE\n"
+    return "\n".join((sent.format(1), asked, sent.format(2), f"SIP/2.0 {answer}\n{FROM_TO}\nCSeq: 2 INVITE\n"))
+
+
+def test_the_trace_and_the_error_of_one_dial_whose_login_failed() -> None:
+    error = "TwirpError(code=unknown, message=INVITE failed: {} for SIP invite, status=500)"
+    failed, other = error.format("max auth retry attempts reached"), error.format("no such host")
+    again = trace("407 Proxy Authentication Required")
+    assert found(pasted(f"{again}\n{failed}")) == [(RINGING, "LKD208", "likely")]
+    assert [sure for *_, sure in found(pasted(f"{again}\n{other}"))] == ["possible"], "that was another dial"
+
+
+@pytest.mark.parametrize(
+    ("answer", "others"), [("403 Authentication failure", ("LKD208",)), ("403 Forbidden", ()), ("486 Busy Here", ())]
+)
+def test_a_403_that_may_be_of_the_login(answer: str, others: tuple[str, ...]) -> None:
+    (broken,) = pasted(trace(answer)).broken
+    assert (broken.code, broken.candidates) == ("LKD204", others)
