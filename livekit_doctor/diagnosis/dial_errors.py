@@ -64,7 +64,8 @@ TEXTS: tuple[tuple[Kind, str], ...] = (
     ),
     (
         Kind.MEDIA_FAILED,
-        r"common audio codec not found|no common encryption profiles|media[- ]timeout|media failed|\btwilio 3220[78]\b",
+        r"common audio codec not found|no common (?:encryption|crypto)|media[- ]timeout|media failed"
+        r"|\btwilio 3220[78]\b",
     ),
     (Kind.REJECTED, r"\btwilio \d{5}\b"),
     (Kind.TIMED_OUT, r"sip request timed out|transaction failed to complete"),
@@ -145,10 +146,13 @@ def kind_of(text: str, *, status: int = 0, twirp_code: str = "", sip_status: int
 
 
 def status_of_end(fields: Mapping[str, str]) -> int | None:
-    """The SIP status for which livekit-sip ended a dial; None where the line of its end names none."""
+    """The SIP status for which livekit-sip ended a dial; None where the line of its end names none, or 487, which is
+    the answer to our own CANCEL."""
     status, reason = fields.get("status", ""), fields.get("reason", "")
     found = _STATUS_IN_REASON.match(reason)
-    known = int(status) if re.fullmatch(r"[3-6]\d\d", status) else int(found[1]) if found else _REASONS.get(reason)
+    known = (
+        int(status) if re.fullmatch(r"(?!487)[3-6]\d\d", status) else int(found[1]) if found else _REASONS.get(reason)
+    )
     return None if reason == "no-answer" else known
 
 

@@ -628,6 +628,7 @@ def test_how_long_livekit_sip_waited_for_a_refusal(seconds: float, others: tuple
         ({"reason": "network-error"}, "LKD209"),
         ({"reason": "no-answer", "status": "480", "error": "context deadline exceeded"}, "LKD205"),
         ({"reason": "invite-failed"}, "LKD205"),
+        ({"status": "488", "reason": "media-failed", "error": "no common crypto: encryption required"}, "LKD210"),
     ],
 )
 def test_why_livekit_sip_ended_a_dial_by_the_line_of_its_end_alone(fields: dict[str, str], code: str) -> None:
@@ -637,9 +638,9 @@ def test_why_livekit_sip_ended_a_dial_by_the_line_of_its_end_alone(fields: dict[
     assert broken(afterwards(CREATING, refused, over, log_file("sip")), "LKD204").values["sip_status"] == "503"
 
 
-@pytest.mark.parametrize("reason", ["hangup", "removed", "bye", "rpc"])
-def test_the_end_of_a_call_is_no_refusal(reason: str) -> None:
-    over = sip_line(30, "Closing outbound call", reason=reason)
+@pytest.mark.parametrize(("reason", "status"), [("hangup", "0"), ("removed", "487"), ("bye", ""), ("rpc", "active")])
+def test_the_end_of_a_call_is_no_refusal(reason: str, status: str) -> None:
+    over = sip_line(30, "Closing outbound call", reason=reason, status=status)
     assert codes(afterwards(CREATING, over, log_file("sip"))) == codes(afterwards(CREATING, log_file("sip")))
 
 
