@@ -599,6 +599,7 @@ RANG = sip_line(31, "signaling timestamps", invite_to_ringing_ms="812")
         ("INVITE failed: sip status: 486: Busy Here", False, "sip_ringing", "LKD204"),
         ("sip server required auth, but no username or password was provided", False, "sip_ringing", "LKD208"),
         ("dial tcp 192.0.2.1:5060: connect: connection refused", False, "sip_ringing", "LKD209"),
+        ("no common crypto: encryption required", False, "sip_answered", "LKD210"),
         ("sip request timed out", False, "sip_ringing", "LKD205"),
         ("sip request timed out", True, "sip_answered", "LKD206"),
     ],
@@ -628,7 +629,6 @@ def test_how_long_livekit_sip_waited_for_a_refusal(seconds: float, others: tuple
         ({"reason": "network-error"}, "LKD209"),
         ({"reason": "no-answer", "status": "480", "error": "context deadline exceeded"}, "LKD205"),
         ({"reason": "invite-failed"}, "LKD205"),
-        ({"status": "488", "reason": "media-failed", "error": "no common crypto: encryption required"}, "LKD210"),
     ],
 )
 def test_why_livekit_sip_ended_a_dial_by_the_line_of_its_end_alone(fields: dict[str, str], code: str) -> None:
