@@ -252,8 +252,7 @@ def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
         error = line.fields.get("error") or line.fields.get("reason") or line.message  # older ones have it there
         ended = kind_of_end(line.fields) if kind_of(line.fields.get("error", "")) is Kind.UNEXPLAINED else None
         sip_status = status_of_end(line.fields) if ended else sip_status_in(error)
-        one = str(sip_status or error)
-        if line.at is None or one in seen or (ended and seen):
+        if line.at is None or (one := str(sip_status or error)) in seen or (ended and seen):
             continue
         if ends_calls_too(error) and not line.read.excerpt and not attempts.dials.logs.said(Said.SIP_CREATING):
             continue  # the log begins in the middle of the call, which may have been answered
