@@ -211,14 +211,14 @@ def _of_the_agents_process(call: Call) -> Iterator[Against]:
     for line in broke_down(call):
         if later := outlived(call, line):
             yield _either(because(line), f"the phone was on the line until {later[0]:%H:%M:%S} at least", sure=True)
-        elif not _was_over_before(call, line):
+        elif not was_over_before(call, line):
             yield _either(because(line), "it may have been before the end of the call", sure=False)
 
 
 def _of_its_speech(call: Call) -> Iterator[Against]:
     """Of several failures the first: whether the callee heard anything before it, or after, no line says."""
-    failed = call.component_logs.said(Said.SPEECH_FAILED)
-    for line in islice((line for line in failed if line.at and not _was_over_before(call, line)), 1):
+    failed = call.component_logs.said(Said.SPEECH_FAILED, Said.TASK_FAILED)
+    for line in islice((line for line in failed if line.at and not was_over_before(call, line)), 1):
         words = ", ".join((because(line).text, *map(what_was_raised, tracebacks([line]))))
         asks = f"whether the callee heard the agent: {line.log} log, {line.at:%H:%M:%S}: {words}"
         yield Against(because(line), asks, sure=False)
@@ -244,7 +244,7 @@ def _last_track(call: Call) -> LogLine | None:
     return None if tracks else last
 
 
-def _was_over_before(call: Call, line: LogLine) -> bool:
+def was_over_before(call: Call, line: LogLine) -> bool:
     """Whether the call was surely over when it broke down: an agent may not bear that its callee hangs up."""
     if line.at is None or not line.zoned:
         return False

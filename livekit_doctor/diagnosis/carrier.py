@@ -22,7 +22,7 @@ def answers(attempts: Attempts) -> tuple[CarrierAnswer, ...]:
     # What has no time says again what another source has with it.
     once = [one for one in own if one.when is not None or not any(_says_the_same(one, other) for other in dated)]
     once = _without_further_phones(attempts.dials, once)
-    if len({(one.kind, one.sip_status) for one in once if one.is_failure and not one.earlier}) > 1:
+    if len({_what(one) for one in once if one.is_failure and not one.earlier}) > 1:
         once = [one if one.when is not None else replace(one, doubt=_DIALLED_SEVERAL_TIMES) for one in once]
     placed = _told_once([_placed(attempts, answer) for answer in once], attempts.dials.seen.tolerance)
     doubted = _unless_another_was_last(attempts.dials, placed)
@@ -67,7 +67,12 @@ def _is_further(dials: Dials, answer: CarrierAnswer) -> bool:
 
 def _says_the_same(answer: CarrierAnswer, other: CarrierAnswer) -> bool:
     same_words = answer.words and own_words(answer.words) == own_words(other.words)
-    return bool(same_words) or (answer.kind, answer.sip_status) == (other.kind, other.sip_status)
+    return bool(same_words) or _what(answer) == _what(other)
+
+
+def _what(answer: CarrierAnswer) -> tuple[Kind, int | None]:
+    """What became of the attempt. That a login failed, livekit-sip says without the carrier's 401 or 407, too."""
+    return answer.kind, None if answer.kind is Kind.AUTH_FAILED else answer.sip_status
 
 
 _OF_ANOTHER_PHONE = "a phone is known by another source, and when this was is not: it may be about another attempt"

@@ -212,8 +212,8 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
     def may_be_phone(self, line: LogLine) -> bool:
         """Whether nothing shows that a line about a participant is not about one that was dialled."""
         unknown = self._kinds.get(line.fields.get("participant", "")) is None
-        agents = line.fields.get("participant", "").startswith("agent-")  # so the server names them
-        return self.is_phone(line) or (unknown and not agents and not self.is_agent(line))
+        others = line.fields.get("participant", "").startswith(("agent-", "EG_"))  # LiveKit names agents, recorders
+        return self.is_phone(line) or (unknown and not others and not self.is_agent(line))
 
     @cached_property
     def _dialled(self) -> frozenset[str]:

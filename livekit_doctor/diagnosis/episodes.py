@@ -30,6 +30,7 @@ OF_A_JOB = frozenset(
         *(Said.ASSIGNMENT_LATE, Said.NO_PROCESS, Said.MEDIA_TIMED_OUT, Said.RAISED, Said.EXITED),
         *(Said.UNRESPONSIVE, Said.SLOW_TO_CONNECT, Said.RETURNED, Said.PROCESS_EXITS, Said.SESSION_BROKE),
         *(Said.SPEECH_FAILED, Said.CHANNEL_CLOSED, Said.CONNECTED),
+        *(Said.TASK_FAILED, Said.SPEECH_RETRIED, Said.SPOKE, Said.HEARD, Said.IN_SESSION),
     }
 )
 """What lines say of one dispatch's job."""

@@ -19,7 +19,11 @@ from livekit_doctor.diagnosis.said import Said, job_of, job_of_identity, meaning
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.evidence.observations import Component, LogLine
 
-_OF_A_JOB = (Said.RAISED, Said.EXITED, Said.UNRESPONSIVE, Said.NO_PROCESS)
+_OF_A_JOB = (
+    *(Said.RAISED, Said.EXITED, Said.UNRESPONSIVE, Said.NO_PROCESS),
+    *(Said.SPEECH_RETRIED, Said.SPEECH_FAILED, Said.TASK_FAILED, Said.SPOKE, Said.HEARD, Said.IN_SESSION),
+    Said.SESSION_BROKE,
+)
 """What a worker says of a job, whose id not every program's format prints."""
 
 _BEGINS = (Said.ROOM_OPENED, Said.ROOM_ASKED_FOR, Said.DISPATCH_CREATED, Said.ASKED, Said.SIP_CREATING)
