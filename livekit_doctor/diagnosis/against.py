@@ -16,9 +16,10 @@ from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.findings import Because
+from livekit_doctor.diagnosis.job_ids import job_of, job_of_identity
 from livekit_doctor.diagnosis.lasting import Dated, came_too_late, hung_up, left
 from livekit_doctor.diagnosis.proofs import Clock, Proofs, waited_for_answer
-from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, job_of, job_of_identity, meaning
+from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, meaning
 from livekit_doctor.diagnosis.seen import ANSWERED
 from livekit_doctor.diagnosis.states import LOST
 from livekit_doctor.diagnosis.stays import WEBHOOKS, names_of

@@ -10,9 +10,10 @@ from datetime import datetime
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.beside import OF_A_PARTICIPANT, job_of_agent
+from livekit_doctor.diagnosis.job_ids import job_of, job_of_identity
 from livekit_doctor.diagnosis.job_order import DONE, ENDS, Jobs
 from livekit_doctor.diagnosis.names import requested_agents
-from livekit_doctor.diagnosis.said import Said, job_of, job_of_identity
+from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.times import (
     CREATED_AT_ONCE,

@@ -393,17 +393,3 @@ _MEANINGS_OF: dict[tuple[Component, str], list[tuple[str, _Meaning]]] = {}
 for _entry in MEANINGS:
     _text = _entry.text.lower()
     _MEANINGS_OF.setdefault((_entry.log, _text[:_BEGINNING]), []).append((_text, _entry))
-
-
-def job_of(line: LogLine) -> str:
-    """The job that a line is about; some lines of workers name it in their text alone."""
-    found = _JOB.search(line.message) if line.log == "worker" and "job_id" not in line.fields else None
-    return found[0] if found else line.fields.get("job_id", "")
-
-
-_JOB = re.compile(r"\bAJ_\w+")
-
-
-def job_of_identity(identity: str) -> str:
-    """The job of an agent under the identity that the server gives it; empty for one that chose another."""
-    return identity.removeprefix("agent-") if identity.startswith("agent-AJ_") else ""
