@@ -1,16 +1,18 @@
 """Python programs without Python's start-up, for tests whose subject is what they do and not how they start.
 
 A process that has imported a program forks one a run: with the arguments, folder, environment and streams that a shell
-would give it, in a tenth of the time. Each process of the tests has one such server a program: the tool, and
+would give it, in a tenth of the time. A run of the tests has one such server a program: the tool, and
 livekit-agents, whose import takes two seconds. tests/cli/test_forked.py compares runs of the tool with real ones.
 """
 
 import atexit
+import fcntl
 import gc
 import json
 import os
 import pkgutil
 import runpy
+import secrets
 import select
 import signal
 import socket
@@ -20,7 +22,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import import_module
 from multiprocessing import forkserver, resource_tracker
@@ -44,8 +46,14 @@ PRELOADED: Mapping[str, Sequence[str]] = {
         "tests.lab.modes",
     ),
 }
-"""What is imported before a program is forked; of the tool each of its modules."""
+"""What is imported before a program is forked; of the tool each of its modules, but for these."""
+_SELDOM_RUN = ("livekit_doctor.mcp.server",)
+"""It imports more than all others together, and who tests it starts it as a process."""
 
+_OF_SERVERS = {
+    "OPENBLAS_NUM_THREADS": "1",  # threads do not survive a fork
+    "LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE": "0",  # models of 250 MB, whose pages each fork would have to list
+}
 _OF_STARTING = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONUNBUFFERED")
 
 
@@ -162,40 +170,72 @@ def _type(descriptor: int, text: bytes) -> None:
 
 @cache
 def _server(program: str) -> str:
-    """The socket of this process's server, which is started for its first run and ends with this process."""
-    path = str(Path(tempfile.mkdtemp(prefix="livekit-doctor-forks-")) / "socket")
+    """The socket of this run's server. Whoever needs it first starts it, and it ends with the last that uses it: the
+    processes of a run with pytest-xdist share one."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or secrets.token_hex(8)
+    path = Path(tempfile.gettempdir()) / f"lkd-forks-{run[:12]}-{program}"
+    with _starting():
+        if _users(path).exists():
+            _kept.append(os.open(_users(path), os.O_WRONLY))
+        else:
+            _start(program, path)
+    return str(path)
+
+
+_kept: list[int | subprocess.Popen[bytes]] = []
+
+
+def _users(path: Path) -> Path:
+    """What each user of a server holds open for as long as it lives."""
+    return path.with_name(f"{path.name}.users")
+
+
+@contextmanager
+def _starting() -> Iterator[None]:
+    """While a server is started, or ends."""
+    with (Path(tempfile.gettempdir()) / f"lkd-forks-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _start(program: str, path: Path) -> None:
+    os.mkfifo(_users(path), 0o600)
+    users = os.open(_users(path), os.O_RDONLY | os.O_NONBLOCK)
+    _kept.append(os.open(_users(path), os.O_WRONLY))
+    os.set_blocking(users, True)
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.forked", program, path],
-        stdin=subprocess.PIPE,
+        [sys.executable, "-m", "tests.forked", program, str(path)],
+        stdin=users,
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parents[1],
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # threads do not survive a fork
+        env={**os.environ, **_OF_SERVERS},
     )
+    os.close(users)
     assert process.stdout
     assert process.stdout.readline(), f"{program} cannot be imported"
     _kept.append(process)
-    return path
-
-
-_kept: list[subprocess.Popen[bytes]] = []
 
 
 def serve(program: str, path: str) -> None:
-    """Forks a run for each connection, until standard input ends."""
+    """Forks a run for each connection, until nobody holds the other end of standard input."""
+    gc.disable()  # what is imported stays
     package = import_module(program)
     modules = [module.name for module in pkgutil.walk_packages(package.__path__, f"{program}.")]
     for name in modules if program == TOOL else PRELOADED[program]:
-        if not name.endswith("__main__"):
+        if not name.endswith("__main__") and name not in _SELDOM_RUN:
             import_module(name)
     if program == TOOL:
         from livekit_doctor.cli.app import built
 
         built()
+    else:
+        resource_tracker.ensure_running()  # one for all workers, each of which would else start its own
     gc.freeze()  # what a run collects must not touch, and so copy, what it shares with this process
+    gc.enable()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen(64)
-        threading.Thread(target=_end_with_input, args=(path,), daemon=True).start()
+        threading.Thread(target=_end_with_users, args=(Path(path),), daemon=True).start()
         print("ready", flush=True)
         _serve_all(listener)
 
@@ -235,11 +275,17 @@ def _ended() -> Iterator[tuple[int, int]]:
             yield found
 
 
-def _end_with_input(path: str) -> None:
-    sys.stdin.read()
-    Path(path).unlink()
-    Path(path).parent.rmdir()
-    os._exit(0)
+def _end_with_users(path: Path) -> None:
+    """Whoever came between the last and the lock is a user again."""
+    users = select.poll()
+    users.register(0)
+    while True:
+        os.read(0, 1)  # until the last is gone
+        with _starting():
+            if any(happened & select.POLLHUP for _, happened in users.poll(0)):
+                path.unlink()
+                _users(path).unlink()
+                os._exit(0)
 
 
 def _run_and_end(
@@ -297,7 +343,6 @@ def _fork_jobs() -> None:
     listener.bind(address)
     listener.listen()
     alive_read, alive_write = os.pipe()
-    resource_tracker.ensure_running()
     pid = os.fork()
     if pid == 0:
         os.close(alive_write)

@@ -16,15 +16,16 @@ from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.findings import Because
+from livekit_doctor.diagnosis.job_ids import job_of, job_of_identity
 from livekit_doctor.diagnosis.lasting import Dated, came_too_late, hung_up, left
 from livekit_doctor.diagnosis.proofs import Clock, Proofs, waited_for_answer
-from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, job_of, job_of_identity, meaning
+from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, meaning
 from livekit_doctor.diagnosis.seen import ANSWERED
 from livekit_doctor.diagnosis.states import LOST
 from livekit_doctor.diagnosis.stays import WEBHOOKS, names_of
 from livekit_doctor.diagnosis.times import LEFT_ALONE, LOSS_SHOWS_WITHIN, MOMENT, ROOM_CLOSES_AFTER
 from livekit_doctor.diagnosis.transfers import may_leave, transferred
-from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.evidence.observations import LogLine, Sighting
 from livekit_doctor.evidence.records.tracebacks import raised as what_was_raised
 from livekit_doctor.flow import Step
 
@@ -56,6 +57,27 @@ def _of_cut_off(call: Call) -> Iterator[Against]:
         if line.fields.get("result") == "server_error":
             asks = f"why livekit-sip ended the call at {line.at:%H:%M:%S}: its own log, and when it was deployed"
             yield Against(because(line), asks if line.at else asks.split(" at ")[0], sure=False)
+    if told := _replaced_in_the_room(call):
+        when = f" at {told.at:%H:%M:%S}" if told.at else ""
+        asks = f"who joined the room under the phone's identity{when}, which put it out: see in the log of what dials"
+        yield Against(told, f"{asks} whether it dialled twice, as for a job that was run twice", sure=False)
+
+
+def _replaced_in_the_room(call: Call) -> Because | None:
+    """That the phone had to leave for another of its identity, of which no source tells more."""
+    logs, gone = call.component_logs, _last_gone(call, "SIP")
+    for line in logs.said(Said.SIP_ESTABLISHED, Said.SIP_OVER)[-1:]:
+        if line.fields.get("reason") == "duplicate-identity":
+            return because(line)
+    if gone is None or gone[1] != "DUPLICATE_IDENTITY":
+        return None
+    came = [line.at for line in logs.said(Said.PARTICIPANT_ACTIVE) if line.at and logs.is_phone(line)]
+    came += [item.at for item in call.sightings if item.at and item.event == "participant_joined" and _has_phone(item)]
+    return None if any(at > gone[0] for at in came) else gone[2]
+
+
+def _has_phone(item: Sighting) -> bool:
+    return any(p.kind == "SIP" for p in item.participants)
 
 
 def _of_rows(call: Call) -> Iterator[Against]:
@@ -191,14 +213,14 @@ def _of_the_agents_process(call: Call) -> Iterator[Against]:
     for line in broke_down(call):
         if later := outlived(call, line):
             yield _either(because(line), f"the phone was on the line until {later[0]:%H:%M:%S} at least", sure=True)
-        elif not _was_over_before(call, line):
+        elif not was_over_before(call, line):
             yield _either(because(line), "it may have been before the end of the call", sure=False)
 
 
 def _of_its_speech(call: Call) -> Iterator[Against]:
     """Of several failures the first: whether the callee heard anything before it, or after, no line says."""
-    failed = call.component_logs.said(Said.SPEECH_FAILED)
-    for line in islice((line for line in failed if line.at and not _was_over_before(call, line)), 1):
+    failed = call.component_logs.said(Said.SPEECH_FAILED, Said.TASK_FAILED)
+    for line in islice((line for line in failed if line.at and not was_over_before(call, line)), 1):
         words = ", ".join((because(line).text, *map(what_was_raised, tracebacks([line]))))
         asks = f"whether the callee heard the agent: {line.log} log, {line.at:%H:%M:%S}: {words}"
         yield Against(because(line), asks, sure=False)
@@ -224,7 +246,7 @@ def _last_track(call: Call) -> LogLine | None:
     return None if tracks else last
 
 
-def _was_over_before(call: Call, line: LogLine) -> bool:
+def was_over_before(call: Call, line: LogLine) -> bool:
     """Whether the call was surely over when it broke down: an agent may not bear that its callee hangs up."""
     if line.at is None or not line.zoned:
         return False
@@ -255,8 +277,13 @@ def _of_lost_connections(call: Call) -> Iterator[Against]:
 
 
 def _lost(call: Call, kind: str) -> Because | None:
-    """How the last participant of this kind left, where its connection was lost; not a further phone, beside one that
-    stayed."""
+    """How the last participant of this kind left, where its connection was lost."""
+    last = _last_gone(call, kind)
+    return last[2] if last and last[1] in LOST else None
+
+
+def _last_gone(call: Call, kind: str) -> tuple[datetime, str, Because] | None:
+    """When and why the last participant of this kind left; not a further phone, beside one that stayed."""
     logs = call.component_logs
     told: list[tuple[datetime, str, Because]] = []
 
@@ -273,5 +300,4 @@ def _lost(call: Call, kind: str) -> Because | None:
             who = ", ".join(p.identity for p in item.participants)
             text = f"{who} left: {item.left_because}"
             told.append((item.at, item.left_because, Because(source=f"webhook {item.event}", at=item.at, text=text)))
-    last = max(told, key=lambda each: each[0], default=None)
-    return last[2] if last and last[1] in LOST else None
+    return max(told, key=lambda each: each[0], default=None)

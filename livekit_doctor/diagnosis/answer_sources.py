@@ -17,13 +17,16 @@ from livekit_doctor.diagnosis.dial_errors import (
     in_words,
     kind_in,
     kind_of,
+    kind_of_end,
     own_words,
     sip_status_in,
     sip_text_in,
     sip_text_of,
+    status_of_end,
 )
-from livekit_doctor.diagnosis.dials import Dials, took
+from livekit_doctor.diagnosis.dials import Dials
 from livekit_doctor.diagnosis.findings import Because
+from livekit_doctor.diagnosis.own_lines import took
 from livekit_doctor.diagnosis.row_answers import Refusal, error_in
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
@@ -248,8 +251,9 @@ def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
             found = [replace(answer, earlier=True) for answer in found]
             continue
         error = line.fields.get("error") or line.fields.get("reason") or line.message  # older ones have it there
-        one = str(sip_status_in(error) or error)
-        if line.at is None or one in seen:
+        ended = kind_of_end(line.fields) if kind_of(line.fields.get("error", "")) is Kind.UNEXPLAINED else None
+        sip_status = status_of_end(line.fields) if ended else sip_status_in(error)
+        if line.at is None or (one := str(sip_status or error)) in seen or (ended and seen):
             continue
         if ends_calls_too(error) and not line.read.excerpt and not attempts.dials.logs.said(Said.SIP_CREATING):
             continue  # the log begins in the middle of the call, which may have been answered
@@ -257,7 +261,7 @@ def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
         began = attempts.dials.began(line.fields.get("call_id", ""))
         found.append(
             CarrierAnswer(
-                kind=kind_of(error),
+                kind=ended or kind_of(error),
                 because=Because(
                     source=SIP_LOG,
                     at=line.at,
@@ -269,7 +273,7 @@ def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
                 at=line.at,
                 took=(line.at - began).total_seconds() if began and line.zoned else None,
                 earlier=attempts.dials.is_of_earlier_call(line),
-                sip_status=sip_status_in(error),
+                sip_status=sip_status,
                 sip_text=sip_text_in(error),
                 words=error,
                 number=line.fields.get("to_user", ""),
@@ -280,13 +284,17 @@ def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
 
 
 def _from_server_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
-    """What livekit-server logged of CreateSIPParticipant where that failed."""
-    for line in attempts.dials.logs.said(Said.SIP_REFUSED):
+    """What livekit-server logged of CreateSIPParticipant where that failed: of the request, or, where that line is not
+    there, of the error."""
+    lines = attempts.dials.logs.said(Said.SIP_REFUSED)
+    requests = {own_words(line.fields.get("error", "")) for line in lines if "status" in line.fields}
+    for line in lines:
         error, status = line.fields.get("error", ""), line.fields.get("status", "")
-        if line.at is None or not error:
+        if line.at is None or not error or (not status and own_words(error) in requests):
             continue
         http = int(status) if status.isdecimal() else 0
-        text = ": ".join(filter(None, (f"CreateSIPParticipant failed with HTTP {status}", own_words(error))))
+        failed = f"CreateSIPParticipant failed with HTTP {status}" if status else line.message
+        text = ": ".join(filter(None, (failed, own_words(error))))
         yield CarrierAnswer(
             kind=kind_of(error, status=http),
             because=Because(source=SERVER_LOG, at=line.at, text=text),

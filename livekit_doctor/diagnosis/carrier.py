@@ -22,7 +22,7 @@ def answers(attempts: Attempts) -> tuple[CarrierAnswer, ...]:
     # What has no time says again what another source has with it.
     once = [one for one in own if one.when is not None or not any(_says_the_same(one, other) for other in dated)]
     once = _without_further_phones(attempts.dials, once)
-    if len({(one.kind, one.sip_status) for one in once if one.is_failure and not one.earlier}) > 1:
+    if len({_what(one) for one in once if one.is_failure and not one.earlier}) > 1:
         once = [one if one.when is not None else replace(one, doubt=_DIALLED_SEVERAL_TIMES) for one in once]
     placed = _told_once([_placed(attempts, answer) for answer in once], attempts.dials.seen.tolerance)
     doubted = _unless_another_was_last(attempts.dials, placed)
@@ -67,7 +67,12 @@ def _is_further(dials: Dials, answer: CarrierAnswer) -> bool:
 
 def _says_the_same(answer: CarrierAnswer, other: CarrierAnswer) -> bool:
     same_words = answer.words and own_words(answer.words) == own_words(other.words)
-    return bool(same_words) or (answer.kind, answer.sip_status) == (other.kind, other.sip_status)
+    return bool(same_words) or _what(answer) == _what(other)
+
+
+def _what(answer: CarrierAnswer) -> tuple[Kind, int | None]:
+    """What became of the attempt. That a login failed, livekit-sip says without the carrier's 401 or 407, too."""
+    return answer.kind, None if answer.kind is Kind.AUTH_FAILED else answer.sip_status
 
 
 _OF_ANOTHER_PHONE = "a phone is known by another source, and when this was is not: it may be about another attempt"
@@ -102,6 +107,19 @@ def _unless_another_was_last(dials: Dials, placed: list[CarrierAnswer]) -> list[
         return any(bisect_left(times, first) < bisect_right(times, last) for times in others)
 
     return [replace(answer, doubt=_WHICH_WAS_LAST) if is_doubtful(answer) else answer for answer in placed]
+
+
+def _is_of_somebody_else(dials: Dials, answer: CarrierAnswer) -> bool:
+    """Whether a phone of another identity and number had been answered, and had left before this one was dialled."""
+    names = {answer.identity, answer.number} - {""}
+    lines = dials.logs.answered_before
+    before = {line.fields.get(key, "") for line in lines for key in ("participant", "to_user")}
+    return bool(names and lines) and not names & before
+
+
+_OF_SOMEBODY_ELSE = (
+    "somebody else had been on the phone, and had left before this one was dialled: it may be a further one"
+)
 
 
 def _begun(dials: Dials, answer: CarrierAnswer) -> datetime | None:
@@ -171,6 +189,8 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
         return replace(answer, earlier=True)
     if answer.by_agent and (seen.made_by_another is not None or dials.agent_went_on(when)):
         return replace(answer, doubt=answer.doubt or (_BY_ANOTHER if seen.made_by_another else _WENT_ON))
+    if _is_of_somebody_else(dials, answer):
+        return replace(answer, doubt=answer.doubt or _OF_SOMEBODY_ELSE)
     began = None if answer.by_livekits_clock else _begun(dials, answer)
     if dials.made_before(began, {answer.dial, answer.identity}):
         return replace(answer, doubt=answer.doubt or ANOTHER_BEFORE)

@@ -6,11 +6,13 @@ from functools import cached_property
 
 from msgspec.structs import replace
 
+from livekit_doctor.diagnosis.answered_before import Phones
 from livekit_doctor.diagnosis.episodes import Latest, latest_of
 from livekit_doctor.diagnosis.findings import Because
+from livekit_doctor.diagnosis.job_ids import job_of_identity
 from livekit_doctor.diagnosis.names import requested_agents
 from livekit_doctor.diagnosis.own_lines import Index, OwnLines
-from livekit_doctor.diagnosis.said import Said, job_of_identity, meaning
+from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, EMPTY_TIMEOUT, STILL_WRITTEN
 from livekit_doctor.evidence.observations import Component, LogFile, LogLine
 
@@ -146,22 +148,8 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
     def answered_before(self) -> tuple[LogLine, ...]:
         """livekit-sip's lines of a phone that was answered, and had left before another was dialled: that failed, and
         the agent was there to wait for it, which it does not for a survey."""
-        told: dict[str, list[LogLine]] = {}
-        over, began, failed = set[str](), dict[str, LogLine](), set[str]()
-        before: dict[str, set[str]] = {}
-        for said, line in self._own:
-            dial = line.fields.get("call_id", "")
-            if said in (Said.SIP_ESTABLISHED, Said.SIP_HEARD, Said.SIP_OVER):
-                told.setdefault(dial, []).append(line)
-                over |= {dial} if said is Said.SIP_OVER else set()
-            elif said is Said.SIP_CREATING and dial not in began:
-                began[dial], before[dial] = line, set(over)
-            elif said is Said.SIP_FAILED:
-                failed.add(dial)
-        last = next(reversed(began), "")
-        if not last or last not in failed or last in told or not self._agent_left_after(began[last]):
-            return ()
-        return tuple(line for dial in before[last] for line in told[dial])
+        phones = Phones(self._own)
+        return phones.answered_before if phones.last and self._agent_left_after(phones.last) else ()
 
     def _agent_left_after(self, line: LogLine) -> bool:
         left = [one.at for one in self.ever_said(Said.PARTICIPANT_LEFT) if one.at and self.is_agent(one)]
@@ -225,8 +213,8 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
     def may_be_phone(self, line: LogLine) -> bool:
         """Whether nothing shows that a line about a participant is not about one that was dialled."""
         unknown = self._kinds.get(line.fields.get("participant", "")) is None
-        agents = line.fields.get("participant", "").startswith("agent-")  # so the server names them
-        return self.is_phone(line) or (unknown and not agents and not self.is_agent(line))
+        others = line.fields.get("participant", "").startswith(("agent-", "EG_"))  # LiveKit names agents, recorders
+        return self.is_phone(line) or (unknown and not others and not self.is_agent(line))
 
     @cached_property
     def _dialled(self) -> frozenset[str]:

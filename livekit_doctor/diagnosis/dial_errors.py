@@ -6,6 +6,7 @@ unknown: " before most of them.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 
@@ -63,7 +64,8 @@ TEXTS: tuple[tuple[Kind, str], ...] = (
     ),
     (
         Kind.MEDIA_FAILED,
-        r"common audio codec not found|no common encryption profiles|media[- ]timeout|media failed|\btwilio 3220[78]\b",
+        r"common audio codec not found|no common (?:encryption|crypto)|media[- ]timeout|media failed"
+        r"|\btwilio 3220[78]\b",
     ),
     (Kind.REJECTED, r"\btwilio \d{5}\b"),
     (Kind.TIMED_OUT, r"sip request timed out|transaction failed to complete"),
@@ -78,6 +80,28 @@ TEXTS: tuple[tuple[Kind, str], ...] = (
         r"|no route to host|i/o timeout|\btls: |\bx509: |\bdial (?:tcp|udp)\b|\blookup \S+ on ",
     ),
 )
+
+_REASONS = {
+    "auth-required": 407,
+    "forbidden": 403,
+    "not-found": 404,
+    "request-timeout": 408,
+    "unavailable": 480,
+    "busy": 486,
+    "not-acceptable": 488,
+}
+_STATUS_IN_REASON = re.compile(r"(?:client-error|upstream-server-error|global-decline)-(\d{3})$")
+_KINDS = {
+    "auth-failed": Kind.AUTH_FAILED,
+    "no-answer": Kind.TIMED_OUT,
+    "dns-resolution": Kind.UNREACHABLE,
+    "network-error": Kind.UNREACHABLE,
+    "no-common-codec": Kind.MEDIA_FAILED,
+    "encryption-required": Kind.MEDIA_FAILED,
+    "invite-failed": Kind.UNEXPLAINED,
+}
+"""livekit-sip's reasons in its line of the end of a dial (pkg/sip/errors.go, classifyInviteError): each of one SIP
+status, or of what went wrong without one. A call that was answered ends for others."""
 
 _BY_OWN_SIDE = {
     OWN_CANCEL: Kind.TIMED_OUT,
@@ -119,6 +143,23 @@ def kind_of(text: str, *, status: int = 0, twirp_code: str = "", sip_status: int
     if status == 408 or twirp_code == "canceled":
         return Kind.TIMED_OUT
     return Kind.UNEXPLAINED
+
+
+def status_of_end(fields: Mapping[str, str]) -> int | None:
+    """The SIP status for which livekit-sip ended a dial; None where the line of its end names none, or 487, which is
+    the answer to our own CANCEL."""
+    status, reason = fields.get("status", ""), fields.get("reason", "")
+    found = _STATUS_IN_REASON.match(reason)
+    known = (
+        int(status) if re.fullmatch(r"(?!487)[3-6]\d\d", status) else int(found[1]) if found else _REASONS.get(reason)
+    )
+    return None if reason == "no-answer" else known
+
+
+def kind_of_end(fields: Mapping[str, str]) -> Kind | None:
+    """What ended a dial, by the fields of livekit-sip's line of its end; None for one that may have been answered."""
+    status = status_of_end(fields)
+    return kind_of("", sip_status=status) if status else _KINDS.get(fields.get("reason", ""))
 
 
 def sip_status_in(text: str) -> int | None:

@@ -382,11 +382,3 @@ class Dials(Struct, frozen=True, dict=True):
     @cached_property
     def stays(self) -> tuple[Stay, ...]:
         return stays_of(self.seen, self.logs)
-
-
-def took(line: LogLine) -> timedelta:
-    """How long a request of the API took, by the server's log; nothing where that does not say so."""
-    try:
-        return timedelta(seconds=float(line.fields.get("duration", "")))
-    except (ValueError, OverflowError):
-        return timedelta(0)

@@ -10,9 +10,10 @@ from datetime import datetime
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.beside import OF_A_PARTICIPANT, job_of_agent
+from livekit_doctor.diagnosis.job_ids import job_of, job_of_identity
 from livekit_doctor.diagnosis.job_order import DONE, ENDS, Jobs
 from livekit_doctor.diagnosis.names import requested_agents
-from livekit_doctor.diagnosis.said import Said, job_of, job_of_identity
+from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.times import (
     CREATED_AT_ONCE,
@@ -30,6 +31,7 @@ OF_A_JOB = frozenset(
         *(Said.ASSIGNMENT_LATE, Said.NO_PROCESS, Said.MEDIA_TIMED_OUT, Said.RAISED, Said.EXITED),
         *(Said.UNRESPONSIVE, Said.SLOW_TO_CONNECT, Said.RETURNED, Said.PROCESS_EXITS, Said.SESSION_BROKE),
         *(Said.SPEECH_FAILED, Said.CHANNEL_CLOSED, Said.CONNECTED),
+        *(Said.TASK_FAILED, Said.SPEECH_RETRIED, Said.SPOKE, Said.HEARD, Said.IN_SESSION),
     }
 )
 """What lines say of one dispatch's job."""

@@ -6,8 +6,9 @@ A job is known by its id. LiveKit Cloud restarts one that failed in the same dis
 from datetime import datetime, timedelta
 
 from livekit_doctor.diagnosis.beside import beside_another, job_of_agent
+from livekit_doctor.diagnosis.job_ids import job_of
 from livekit_doctor.diagnosis.own_lines import is_above
-from livekit_doctor.diagnosis.said import Said, job_of, meaning
+from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.times import (
     CREATED_AT_ONCE,

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.job_ids import job_of_identity
 from livekit_doctor.diagnosis.own_lines import is_above
 from livekit_doctor.diagnosis.proofs import Clock, Proofs
-from livekit_doctor.diagnosis.said import Said, job_of_identity
+from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import ANSWERED
 from livekit_doctor.diagnosis.states import Who
 from livekit_doctor.diagnosis.stays import SIP_LOG

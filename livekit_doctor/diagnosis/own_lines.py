@@ -14,12 +14,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from livekit_doctor.diagnosis import clocks
+from livekit_doctor.diagnosis.job_ids import job_of, job_of_identity
 from livekit_doctor.diagnosis.names import requested_agents
-from livekit_doctor.diagnosis.said import Said, job_of, job_of_identity, meaning
+from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.evidence.observations import Component, LogLine
 
-_OF_A_JOB = (Said.RAISED, Said.EXITED, Said.UNRESPONSIVE, Said.NO_PROCESS)
+_OF_A_JOB = (
+    *(Said.RAISED, Said.EXITED, Said.UNRESPONSIVE, Said.NO_PROCESS),
+    *(Said.SPEECH_RETRIED, Said.SPEECH_FAILED, Said.TASK_FAILED, Said.SPOKE, Said.HEARD, Said.IN_SESSION),
+    Said.SESSION_BROKE,
+)
 """What a worker says of a job, whose id not every program's format prints."""
 
 _BEGINS = (Said.ROOM_OPENED, Said.ROOM_ASKED_FOR, Said.DISPATCH_CREATED, Said.ASKED, Said.SIP_CREATING)
@@ -258,3 +263,11 @@ def is_above(one: LogLine, line: LogLine) -> bool:
     if one.at and line.at and one.at != line.at:
         return one.at < line.at
     return one.order < line.order
+
+
+def took(line: LogLine) -> timedelta:
+    """How long a request of the API took, by the server's log; nothing where that does not say so."""
+    try:
+        return timedelta(seconds=float(line.fields.get("duration", "")))
+    except (ValueError, OverflowError):
+        return timedelta(0)

@@ -8,10 +8,11 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from livekit_doctor.diagnosis import sessions
 from livekit_doctor.diagnosis.beside import OF_A_PARTICIPANT
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.dial_errors import DIALED, Kind
-from livekit_doctor.diagnosis.dials import took
+from livekit_doctor.diagnosis.own_lines import took
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import ANSWERED, RANG, agent_name_of
 from livekit_doctor.diagnosis.seen_room import declined, taken
@@ -102,6 +103,8 @@ def _from_component_logs(call: Call) -> Iterator[Proof]:
                 continue
             if said in OF_A_PARTICIPANT and not _is_whose_step(call, step, line):
                 continue
+            if said is Said.PARTICIPANT_LEFT and not logs.is_picked(line):
+                continue  # a whole log has its coming; of which dispatch an agent was that had come before, none tells
             if said is Said.SIP_OVER and not _ends_the_call(call, line):
                 continue
             yield _by_line(step, line, said)
@@ -115,6 +118,8 @@ def _from_component_logs(call: Call) -> Iterator[Proof]:
     by_team = next(filter(_is_by_team, logs.own), None) or next(filter(_may_be_by_team, logs.own), None)
     if by_team is not None:
         yield _by_line(Step.ENTRYPOINT_CALLED, by_team)
+    for step, shown in ((Step.ENTRYPOINT_CALLED, sessions.ran(call)), (Step.AGENT_CONNECTED, sessions.connected(call))):
+        yield from (_by_line(step, line, Said.IN_SESSION) for line in shown[:1])
 
 
 def _ends_the_call(call: Call, line: LogLine) -> bool:
@@ -169,6 +174,7 @@ _STEP_OF_LINE = (
     (Step.ENTRYPOINT_CALLED, Said.UNRESPONSIVE),
     (Step.ENTRYPOINT_CALLED, Said.MEDIA_TIMED_OUT),
     (Step.ENTRYPOINT_CALLED, Said.SESSION_STARTED),
+    (Step.ENTRYPOINT_CALLED, Said.PARTICIPANT_LEFT),
     (Step.AGENT_CONNECTED, Said.PARTICIPANT_ACTIVE),
     (Step.AGENT_CONNECTED, Said.SESSION_CLOSED),
     (Step.AGENT_CONNECTED, Said.CONNECTED),
@@ -179,6 +185,7 @@ _STEP_OF_LINE = (
     (Step.SIP_PARTICIPANT_CREATED, Said.SESSION_STARTED),
     (Step.SIP_PARTICIPANT_CREATED, Said.PARTICIPANT_ACTIVE),
     (Step.SIP_PARTICIPANT_CREATED, Said.TRACK_PUBLISHED),
+    (Step.SIP_PARTICIPANT_CREATED, Said.PARTICIPANT_LEFT),
     (Step.SIP_RINGING, Said.SIP_RANG),
     (Step.SIP_ANSWERED, Said.SIP_ESTABLISHED),
     (Step.CALL_ENDED, Said.SIP_OVER),
@@ -187,7 +194,8 @@ _STEP_OF_LINE = (
 
 _HAD_HAPPENED = (
     *(Said.PROCESS_EXITS, Said.RAISED, Said.SLOW_TO_CONNECT, Said.RETURNED, Said.UNRESPONSIVE, Said.MEDIA_TIMED_OUT),
-    *(Said.SESSION_CLOSED, Said.SIP_RANG, Said.ROOM_ASKED_FOR),
+    *(Said.SESSION_CLOSED, Said.SIP_RANG, Said.ROOM_ASKED_FOR, Said.IN_SESSION),
+    Said.PARTICIPANT_LEFT,
 )
 """What is said of a step that had happened before: of a job, how it went on or ended; that the phone rang, which
 livekit-sip writes when the call ends; that the room is there, which it may have been before."""

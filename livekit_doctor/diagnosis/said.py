@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from livekit_doctor.diagnosis.dial_errors import kind_of_end
 from livekit_doctor.evidence.observations import NOBODY_ANSWERED, Component, LogLine
 from livekit_doctor.evidence.records.component import folded
 
@@ -88,6 +89,8 @@ class Said(StrEnum):
     """The RTC library lost its connection to the room: the agent had one."""
     MEDIA_TIMED_OUT = auto()
     """The RTC library gave up a media connection, after 15 s, and may try again."""
+    JOIN_REFUSED = auto()
+    """The RTC library gave up joining a room, since the server refused its token."""
     ENTRYPOINT_STARTED = auto()
     """As a span of livekit-agents tells it."""
     CONNECTED = auto()
@@ -110,6 +113,16 @@ class Said(StrEnum):
     """The agent's session ends by an error of its models' providers."""
     SPEECH_FAILED = auto()
     """What the agent should have said came to nothing, by its LLM or its TTS; it may go on."""
+    TASK_FAILED = auto()
+    """Another task of the agent's session failed, or its STT: it may speak all the same."""
+    SPEECH_RETRIED = auto()
+    """The same, and it is tried again."""
+    SPOKE = auto()
+    """The agent's TTS made sound."""
+    HEARD = auto()
+    """The agent heard somebody speak."""
+    IN_SESSION = auto()
+    """Anything else that is said as the agent's session runs."""
     RETURNED = auto()
     """The entrypoint returned without connecting."""
     ASYNC_PREWARM = auto()
@@ -202,6 +215,11 @@ def _is_channels_end(line: LogLine) -> bool:
     return "publisher data channel" in line.message and "closed unexpectedly" in line.message
 
 
+def _is_refused_join(line: LogLine) -> bool:
+    return _REFUSED_JOIN.search(line.message) is not None
+
+
+_REFUSED_JOIN = re.compile(r"error while connecting to a room: .*\bclient error: 40[13]\b")
 _NO_MEDIA = ("wait_pc_connection timed out", "could not establish pc connection")
 """The RTC libraries' own words: of the one in Rust, below Python and Node, and of the one in JavaScript."""
 
@@ -242,6 +260,7 @@ MEANINGS = (
     _Meaning("server", "participant closing", Said.PARTICIPANT_LEFT),
     _Meaning("server", "API SIP.CreateSIPParticipant", Said.SIP_ACCEPTED, _succeeded),
     _Meaning("server", "API SIP.CreateSIPParticipant", Said.SIP_REFUSED, _error("")),
+    _Meaning("server", "cannot create sip participant", Said.SIP_REFUSED, _error("")),
     _Meaning("server", "API SIP.TransferSIPParticipant", Said.TRANSFERRED, _succeeded),
     _Meaning("server", "error handling request", Said.REQUEST_REFUSED, _refused),
     _Meaning("worker", "received job request", Said.ASKED),
@@ -292,13 +311,33 @@ MEANINGS = (
     _Meaning("worker", "process is unresponsive, killing", Said.UNRESPONSIVE, _of_job),
     _Meaning("worker", "job is unresponsive", Said.UNRESPONSIVE, _did_not_answer),
     _Meaning("worker", "closing agent session due to participant disconnect", Said.SESSION_CLOSED),
+    _Meaning("worker", "session closed", Said.SESSION_CLOSED, _because("participant_disconnected")),
     _Meaning("worker", "AgentSession is closing due to unrecoverable error", Said.SESSION_BROKE),
+    # A task of the session's (livekit-agents' log_exceptions names the function), or a turn of the conversation.
     _Meaning("worker", "Error in _tts_inference_task", Said.SPEECH_FAILED),
     _Meaning("worker", "Error in _llm_inference_task", Said.SPEECH_FAILED),
+    _Meaning("worker", "Error in _", Said.TASK_FAILED, _of_job),
+    _Meaning("worker", "error in on_enter task", Said.SPEECH_FAILED, _of_job),
+    _Meaning("worker", "error occurred during on_user_turn_completed", Said.SPEECH_FAILED, _of_job),
+    _Meaning("worker", "failed to generate a reply", Said.SPEECH_FAILED, _is_error),
+    _Meaning("worker", "failed to say text", Said.SPEECH_FAILED, _is_error),
     _Meaning("worker", "failed to synthesize speech", Said.SPEECH_FAILED, _is_error),
+    _Meaning("worker", "failed to synthesize speech", Said.SPEECH_RETRIED),
+    _Meaning("worker", "failed to recognize speech", Said.TASK_FAILED, _is_error),
     _Meaning("worker", "failed to generate LLM completion", Said.SPEECH_FAILED, _is_error),
+    _Meaning("worker", "failed to generate LLM completion", Said.SPEECH_RETRIED),
+    _Meaning("worker", "failed to recognize speech", Said.IN_SESSION),
+    _Meaning("worker", "TTS metrics", Said.SPOKE),
+    _Meaning("worker", "received user transcript", Said.HEARD),
+    _Meaning("worker", "EOU metrics", Said.HEARD),
+    _Meaning("worker", "agent session started", Said.IN_SESSION),
+    _Meaning("worker", "LLM metrics", Said.IN_SESSION),
+    _Meaning("worker", "STT metrics", Said.IN_SESSION),
+    _Meaning("worker", "RealtimeModel metrics", Said.IN_SESSION),
     _Meaning("worker", "all TTSs are unavailable", Said.SPEECH_FAILED),
     _Meaning("worker", "all LLMs are unavailable", Said.SPEECH_FAILED),
+    _Meaning("worker", "all STTs are unavailable", Said.TASK_FAILED),
+    _Meaning("worker", "audio output is enabled but", Said.SPEECH_FAILED, _of_job),
     _Meaning("sip", "creating sip participant", Said.SIP_CREATING),
     _Meaning(
         "sip", "sip participant joined room", Said.SIP_CREATING, lambda line: line.fields.get("direction") != "inbound"
@@ -313,6 +352,7 @@ MEANINGS = (
     _Meaning("sip", NOBODY_ANSWERED, Said.SIP_RANG),
     _Meaning("sip", "signaling timestamps", Said.SIP_RANG, lambda line: "invite_to_ringing_ms" in line.fields),
     _Meaning("sip", "outbound sip call established", Said.SIP_ESTABLISHED),
+    _Meaning("sip", "closing outbound call", Said.SIP_FAILED, lambda line: kind_of_end(line.fields) is not None),
     _Meaning("sip", "closing outbound call", Said.SIP_OVER),
     _Meaning("sip", "bye from remote", Said.SIP_OVER),
     _Meaning("sip", "sip call ended", Said.SIP_MEDIA_TIMEOUT, _since_media_failed),
@@ -321,6 +361,7 @@ MEANINGS = (
     _Meaning("sip", "track unsubscribed", Said.SIP_UNHEARD),
     _Meaning("sip", "outbound call transferred", Said.TRANSFERRED),
     _Meaning("sip", "inbound call transferred", Said.TRANSFERRED),
+    _Meaning("worker", "livekit_ffi::server::room", Said.JOIN_REFUSED, _is_refused_join),
     _Meaning("worker", "livekit::rtc_engine", Said.CHANNEL_CLOSED, _is_channels_end),
     _Meaning("worker", "publisher data channel", Said.CHANNEL_CLOSED, _is_channels_end),
     _Meaning("worker", "the room connection was not established", Said.SLOW_TO_CONNECT),
@@ -333,7 +374,8 @@ def meaning(line: LogLine) -> Said | None:
     """What the line says; None where that is nothing that a diagnosis knows."""
     if line.log == "worker" and _has_no_media(line):
         return Said.MEDIA_TIMED_OUT
-    return next((entry.said for entry in _may_mean(line.log, line.message) if entry.where(line)), None)
+    said = next((entry.said for entry in _may_mean(line.log, line.message) if entry.where(line)), None)
+    return Said.RAISED if said is None and line.ends_entrypoint else said
 
 
 @lru_cache(maxsize=2_000)  # most lines of a log have one of a few messages
@@ -351,17 +393,3 @@ _MEANINGS_OF: dict[tuple[Component, str], list[tuple[str, _Meaning]]] = {}
 for _entry in MEANINGS:
     _text = _entry.text.lower()
     _MEANINGS_OF.setdefault((_entry.log, _text[:_BEGINNING]), []).append((_text, _entry))
-
-
-def job_of(line: LogLine) -> str:
-    """The job that a line is about; some lines of workers name it in their text alone."""
-    found = _JOB.search(line.message) if line.log == "worker" and "job_id" not in line.fields else None
-    return found[0] if found else line.fields.get("job_id", "")
-
-
-_JOB = re.compile(r"\bAJ_\w+")
-
-
-def job_of_identity(identity: str) -> str:
-    """The job of an agent under the identity that the server gives it; empty for one that chose another."""
-    return identity.removeprefix("agent-") if identity.startswith("agent-AJ_") else ""

@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.correlation import step_of_state
+from livekit_doctor.diagnosis.job_ids import job_of
 from livekit_doctor.diagnosis.names import written_alike
 from livekit_doctor.diagnosis.proofs import Proof, Proofs, age, waited
 from livekit_doctor.diagnosis.result import StepResult, WarningResult
 from livekit_doctor.diagnosis.rules import rows
 from livekit_doctor.diagnosis.rules.stray_workers import stray_worker
-from livekit_doctor.diagnosis.said import Said, job_of
+from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import agent_name_of
 from livekit_doctor.diagnosis.times import LEFT_ALONE, ROW_WRITTEN_AFTER, SAID_TO_BE_SLOW
 from livekit_doctor.evidence import sources

@@ -319,12 +319,21 @@ def test_an_agent_whose_track_did_not_get_to_the_phone() -> None:
 
 def test_what_the_agent_should_have_said_came_to_nothing() -> None:
     """By its own job at the level of an error: its track was published, and may have been silent."""
-    for words in ("Error in _tts_inference_task", "Error in _llm_inference_task", "failed to synthesize speech"):
+    for words in (
+        "Error in _tts_inference_task",
+        "Error in _pipeline_reply_task",
+        "failed to synthesize speech",
+        "failed to generate a reply: generate_reply timed out.",
+        "error occurred during on_user_turn_completed",
+        "all STTs are unavailable, retrying..",
+    ):
         failed = replace(broke(9, words), level="error")
         diagnosis = judge(900, *TOGETHER, ASKED, HUNG_UP, *LEFT, failed, settings=HERE)
         assert diagnosis.verdict is NO_FAULT_SEEN
         assert any(words in hint for hint in diagnosis.would_settle)
         assert by_the_logs(HUNG_UP, *LEFT, replace(failed, at=at(90))) is HEALTHY
+    workers = line("worker", 9, "Error in _connection_task")
+    assert by_the_logs(HUNG_UP, *LEFT, replace(workers, level="error")) is HEALTHY, "of no job"
     again = broke(9, "failed to synthesize speech: timed out, retrying in 0.1s")
     assert by_the_logs(HUNG_UP, *LEFT, replace(again, level="warning")) is HEALTHY
 
@@ -390,6 +399,19 @@ def test_a_call_that_livekit_sip_cut_off() -> None:
 
     assert told(result="success", reason="hangup") is HEALTHY
     assert told(result="server_error", reason="shutdown") is NO_FAULT_SEEN
+    assert told(result="client_error", reason="duplicate-identity") is NO_FAULT_SEEN
+
+
+@pytest.mark.parametrize(
+    ("second", "verdict"),
+    [((), NO_FAULT_SEEN), ((replace(PHONE, at=at(30.1)), gone(74, "sip_1")), HEALTHY)],
+    ids=["nothing more", "the second was answered"],
+)
+def test_a_phone_that_had_to_leave_for_another_of_its_identity(second: tuple[LogLine, ...], verdict: Verdict) -> None:
+    """A job that was run twice dials twice."""
+    logs = (log_file("server"), OPENED, JOB, AGENT, HEARD, PHONE, gone(30, "sip_1", "DUPLICATE_IDENTITY"), *second)
+    rows = (*WELL, row(40, "agent_audio", "agent"), ENDED)
+    assert judge(900, *rows, *logs, gone(74.1, "agent-AJ_uN4vB8sK1rTy"), settings=HERE).verdict is verdict
 
 
 def test_an_agent_that_spoke_when_the_call_had_ended() -> None:

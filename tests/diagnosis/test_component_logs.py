@@ -599,6 +599,7 @@ RANG = sip_line(31, "signaling timestamps", invite_to_ringing_ms="812")
         ("INVITE failed: sip status: 486: Busy Here", False, "sip_ringing", "LKD204"),
         ("sip server required auth, but no username or password was provided", False, "sip_ringing", "LKD208"),
         ("dial tcp 192.0.2.1:5060: connect: connection refused", False, "sip_ringing", "LKD209"),
+        ("no common crypto: encryption required", False, "sip_answered", "LKD210"),
         ("sip request timed out", False, "sip_ringing", "LKD205"),
         ("sip request timed out", True, "sip_answered", "LKD206"),
     ],
@@ -615,6 +616,32 @@ def test_how_long_livekit_sip_waited_for_a_refusal(seconds: float, others: tuple
     """By which nobody picked up, or the phone is off."""
     failed = sip_line(seconds, "SIP call failed", error="INVITE failed: sip status: 480: Temporarily Unavailable")
     assert broken(afterwards(CREATING, failed, log_file("sip")), "LKD204").candidates == others
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"reason": "busy", "status": "rejected"}, "LKD204"),
+        ({"reason": "unavailable"}, "LKD204"),
+        ({"reason": "global-decline-603"}, "LKD204"),
+        ({"status": "486"}, "LKD204"),
+        ({"reason": "auth-required"}, "LKD208"),
+        ({"reason": "network-error"}, "LKD209"),
+        ({"reason": "no-answer", "status": "480", "error": "context deadline exceeded"}, "LKD205"),
+        ({"reason": "invite-failed"}, "LKD205"),
+    ],
+)
+def test_why_livekit_sip_ended_a_dial_by_the_line_of_its_end_alone(fields: dict[str, str], code: str) -> None:
+    over = sip_line(30, "Closing outbound call", **fields)
+    assert code in codes(afterwards(CREATING, over, log_file("sip")))
+    refused = sip_line(29.9, "SIP call failed", error="INVITE failed: sip status: 503: Service Unavailable")
+    assert broken(afterwards(CREATING, refused, over, log_file("sip")), "LKD204").values["sip_status"] == "503"
+
+
+@pytest.mark.parametrize(("reason", "status"), [("hangup", "0"), ("removed", "487"), ("bye", ""), ("rpc", "active")])
+def test_the_end_of_a_call_is_no_refusal(reason: str, status: str) -> None:
+    over = sip_line(30, "Closing outbound call", reason=reason, status=status)
+    assert codes(afterwards(CREATING, over, log_file("sip"))) == codes(afterwards(CREATING, log_file("sip")))
 
 
 def test_a_call_that_livekit_sip_established() -> None:

@@ -334,24 +334,62 @@ def failed(seconds: float, dial: str = "SCL_2") -> LogLine:
     return sip(seconds, "SIP call failed", dial, error="INVITE failed: sip status: 486: Busy here")
 
 
-@pytest.mark.parametrize(
-    ("over", "agent_left", "expected"),
-    [
-        (20, 29, [("sip_ringing", "LKD204", "likely")]),
-        (20, 21, []),
-        (60, 61, []),
-    ],
-    ids=["it broke off", "for a survey", "a further phone"],
-)
-def test_a_dial_that_failed_after_another_was_answered(
-    over: float, agent_left: float, expected: list[tuple[str, str, str]]
-) -> None:
-    again = [sip(25, "Creating SIP participant", "SCL_2"), failed(28)]
+def second(who: str = "SCL_callee") -> list[LogLine]:
+    """livekit-sip closes a dial that failed, as one that was answered."""
+    closed = sip(28.1, "Closing outbound call", "SCL_2", status="486", result="client_error")
+    lines = [sip(25, "Creating SIP participant", "SCL_2"), failed(28), closed]
+    return [replace(line, fields=line.fields | {"participant": who}) for line in lines]
+
+
+def after_an_answer(*lines: LogLine, agent_left: float = 29) -> Diagnosis:
     came = [of_server(0.5, "participant active", "agent-AJ_1"), hung_up(agent_left, "agent-AJ_1", kind="AGENT")]
     heard = sip(8.1, "track subscribed", participant="agent-AJ_1")
-    lines = [heard, sip(over, "Closing outbound call"), *again]
-    diagnosis = by_sip(*lines, log_file("server", last=900), *came, of_server(100, "room closed", ""))
-    assert found(diagnosis) == expected
+    files = log_file("server", last=900), *came, of_server(100, "room closed", "")
+    return by_sip(heard, *lines, *files)
+
+
+def over(seconds: float) -> LogLine:
+    return sip(seconds, "Closing outbound call")
+
+
+@pytest.mark.parametrize(
+    ("lines", "agent_left", "expected"),
+    [
+        ([over(20), *second()], 29, ["likely"]),
+        ([over(25.1), *second()], 29, ["likely"]),
+        ([over(20), *second("other")], 29, ["possible"]),
+        ([over(20), *second("other")], 21, []),
+        ([over(25.1), *second("other")], 29, []),
+        ([over(60), *second("other")], 61, []),
+    ],
+    ids=["it broke off", "it had to leave for it", "of somebody else", "for a survey", "was there", "a further phone"],
+)
+def test_a_dial_that_failed_after_another_was_answered(
+    lines: list[LogLine], agent_left: float, expected: list[str]
+) -> None:
+    diagnosis = after_an_answer(*lines, agent_left=agent_left)
+    assert found(diagnosis) == [("sip_ringing", "LKD204", each) for each in expected]
+    assert (
+        not expected
+        or diagnosis.broken[0].because[1].text == "an earlier dial was answered, and had ended before this one"
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "who", "expected"),
+    [
+        ([hung_up(20, "SCL_callee")], "SCL_callee", ["likely"]),
+        ([hung_up(20, "SCL_callee")], "other", ["possible"]),
+        ([hung_up(60, "SCL_callee")], "other", []),
+        ([hung_up(6, "SCL_callee"), of_server(7, "participant active", "SCL_callee")], "other", []),
+    ],
+    ids=["again", "of somebody else", "a further phone", "a further phone, and the callee's was dialled twice before"],
+)
+def test_a_request_that_failed_after_a_phone_was_answered(lines: list[LogLine], who: str, expected: list[str]) -> None:
+    """livekit-sip, of which every node was full, never heard of it."""
+    came = of_server(1, "participant active", "SCL_callee")
+    told = after_an_answer(came, *lines, refused(25, who, "cpu exhausted"), agent_left=61)
+    assert found(told) == [("sip_participant_created", "LKD203", each) for each in expected]
 
 
 # What failed, a row does not say

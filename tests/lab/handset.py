@@ -87,23 +87,12 @@ def _prepare() -> None:
     """Before the first handset: two that came first together would each make the SDK's only client,
     one would never hear that it has joined, and 15 s later the SDK would end the process.
     """
-    from livekit.rtc import _ffi_client
+    from livekit.rtc._ffi_client import FfiClient
 
-    load = _ffi_client.get_ffi_lib
+    from tests.lab import sdk_log
 
-    def without_its_log() -> Any:
-        """Nobody reads it here: thousands of lines a room, each parsed to be left out, half of what a phone costs."""
-        library = load()
-        initialize = library.livekit_ffi_initialize
-
-        def quiet(callback: Any, _capture_logs: bool, *about: Any) -> None:
-            initialize(callback, False, *about)
-
-        library.livekit_ffi_initialize = quiet
-        return library
-
-    _ffi_client.get_ffi_lib = without_its_log
-    assert _ffi_client.FfiClient.instance
+    sdk_log.leave_out()
+    assert FfiClient.instance
     assert _loop()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -85,6 +85,8 @@ class WorkerSettings:
     """A file: as long as it is there a worker AT_CAPACITY is full. Without one it is for ever."""
     load_threshold: float = math.inf
     """Load from which it is full: livekit-agents' own is 0.7, which AT_CAPACITY uses too."""
+    sdk_log: bool = False
+    """Whether the RTC SDK's own lines are in its log, as they are outside the lab; in some modes they always are."""
     call_logs_dsn: str = ""
     """Where to write its rows of `call_state_logs`; nowhere if empty."""
 

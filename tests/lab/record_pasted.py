@@ -80,7 +80,7 @@ def record(work: Path, target: Path, log_format: Literal["json", "console"]) -> 
         stack.enter_context(server.notify(webhooks.url))
         edge = Edge(server)
         stack.callback(edge.close)
-        worker = stack.enter_context(Worker(work, server, WorkerSettings(AGENT, log_format=of_worker)))
+        worker = stack.enter_context(Worker(work, server, WorkerSettings(AGENT, log_format=of_worker, sdk_log=True)))
         rooms = {mode.value.replace("_", "-"): mode for mode in FAULTS}
         names = {key: f"outbound-{key}-{secrets.token_hex(2)}" for key in (*rooms, "nobody", "healthy")}
         for key, mode in rooms.items():

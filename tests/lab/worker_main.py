@@ -14,6 +14,7 @@ from livekit.agents import AgentServer, JobContext, JobProcess, JobRequest
 from livekit.protocol import agent
 from livekit.rtc import IceTransportType, Room, RtcConfiguration
 
+from tests.lab import sdk_log
 from tests.lab.audio import publish_silence
 from tests.lab.modes import SETTINGS_VARIABLE, Mode, WorkerSettings, call_id_of
 from tests.lab.spans import export_where_asked
@@ -30,6 +31,9 @@ NEVER_RUN_A_JOB = {
     Mode.REQUEST_REJECTS_NO_TERMINATE,
 }
 """Modes that need no warm process, or cannot have one: such a worker registers in half the time."""
+
+READ_SDK_LOG = {Mode.NO_MEDIA, Mode.LEAVES_EARLY, Mode.SILENT}
+"""Modes of whose agents, which have joined, the tool reads the worker's log."""
 
 _asked = itertools.count()
 
@@ -56,6 +60,8 @@ async def on_request(request: JobRequest) -> None:
 
 async def entrypoint(job: JobContext) -> None:
     settings = SETTINGS.for_job(job.job.metadata)
+    if not (settings.sdk_log or settings.mode in READ_SDK_LOG):
+        sdk_log.leave_out()
     await log_row(job, "agent_entrypoint_called")
     match settings.mode:
         case Mode.ENTRYPOINT_RAISES:

@@ -14,6 +14,7 @@ from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.deletions import Deletion, deletion_of_latest
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs, had_no_time_to_talk
+from livekit_doctor.diagnosis.rules.agent_logs import died_with_it
 from livekit_doctor.diagnosis.rules.looks import finding
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.times import (
@@ -39,6 +40,10 @@ class _Leaving(Struct, frozen=True):
     """When phones left."""
     others: list[LogLine]
     """Who else had become active."""
+    alone: list[LogLine]
+    """When the only other participant left, of whom nothing says that it is no phone."""
+    begins_later: bool
+    """Whether lines that a person picked have nobody come, and nobody take the agent's place."""
 
 
 def _leaving(call: Call) -> _Leaving:
@@ -49,6 +54,8 @@ def _leaving(call: Call) -> _Leaving:
         gone=[line for line in left if logs.is_agent(line)],
         phones=[line for line in left if logs.is_phone(line)],
         others=[line for line in active if not logs.is_agent(line)],
+        alone=[line for line in left if not logs.is_agent(line) and logs.may_be_phone(line)],
+        begins_later=all(map(logs.is_picked, left)) and not active and not logs.said(Said.SESSION_STARTED),
     )
 
 
@@ -80,11 +87,12 @@ def left_the_phone_alone(call: Call, proofs: Proofs) -> Finding | None:
     """LKD407: by the server's log the agent left, and the phone stayed in the room, with nobody else: until the server
     says that it left, or livekit-sip that it hung up.
 
-    Likely where the phone is known to have answered: an agent may as well leave a phone that only rings.
+    Likely where the phone is known to have answered: an agent may as well leave a phone that only rings. Where the
+    lines begin after it came, its media may never have been there.
     """
     seen = _leaving(call)
-    joined, gone, phones = seen.joined, seen.gone, seen.phones or _hung_up(call)
-    if call.agents or call.inbound or not joined or not gone or len(phones) != 1:
+    joined, gone, phones = seen.joined, seen.gone, seen.phones or _hung_up(call) or seen.alone
+    if call.agents or call.inbound or not gone or not (joined or seen.begins_later) or len(phones) != 1:
         return None
     agent, phone, when = gone[-1], phones[0], gone[-1].at
     ended = call.logged.get(Step.CALL_ENDED)
@@ -93,19 +101,21 @@ def left_the_phone_alone(call: Call, proofs: Proofs) -> Finding | None:
     if when is None or phone.at is None or phone.at - when <= alone or (ended and ended.at <= phone.at - alone):
         return None
     others = [line for line in seen.others if line.fields.get("participant") != phone.fields.get("participant")]
-    if others or any(line.at and line.at > when for line in joined):
+    if others or any(line.at and line.at > when for line in joined) or agent.fields.get("reason") == _REPLACED:
         return None
     if may_leave(call, when, phone.fields.get("participant", "")) or _deletion_before(call, agent):
         return None
     seconds = (phone.at - when).total_seconds()
     shown = [
-        because(joined[-1], "the agent was there"),
+        *(because(line, "the agent was there") for line in joined[-1:]),
         because(agent, "it left"),
         because(phone, f"the phone stayed for {seconds:.0f} s more"),
+        *(because(line) for line in died_with_it(call, agent)),
     ]
-    if Step.SIP_ANSWERED in proofs:
+    if Step.SIP_ANSWERED in proofs and joined:
         return finding(call, "LKD407", Step.AGENT_CONNECTED, LIKELY, shown, [])
-    return finding(call, "LKD407", Step.AGENT_CONNECTED, POSSIBLE, shown, ["LKD206"])
+    never_there = [] if joined or Step.AGENT_CONNECTED in proofs else ["LKD405", "LKD416"]
+    return finding(call, "LKD407", Step.AGENT_CONNECTED, POSSIBLE, shown, [*never_there, "LKD206"])
 
 
 def _hung_up(call: Call) -> list[LogLine]:
@@ -171,6 +181,8 @@ def _is_removed(line: LogLine) -> bool:
     return line.fields.get("reason") == _REMOVED
 
 
+_REPLACED = "DUPLICATE_IDENTITY"
+"""Somebody joined under its identity."""
 _REMOVED = "SERVICE_REQUEST_REMOVE_PARTICIPANT"
 
 

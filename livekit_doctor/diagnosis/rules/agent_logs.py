@@ -39,7 +39,7 @@ def entrypoint_failed(call: Call, proofs: Proofs) -> Finding | None:
     lines = (*raised, *exited)
     if lines and (sure := _sure(call, lines[0])):
         texts = list(tracebacks(lines))[-1:]
-        shown = [because(line) for line in (*lines[:2], *_died_with_it(call, lines[0]))]
+        shown = [because(line) for line in (*lines[:2], *died_with_it(call, lines[0]))]
         shown += [Because(source="worker log", at=lines[0].at, text=text) for text in texts]
         detail = what_was_raised(texts[0]) if texts else None
         kind = "raised" if raised else "killed" if _killed(exited) else "exited"
@@ -63,7 +63,7 @@ def _after_it_was_asked(call: Call, what: Said) -> list[LogLine]:
     return [line for line in logs.anywhere(what) if asked and logs.request_above(line) is asked[0]]
 
 
-def _died_with_it(call: Call, line: LogLine) -> list[LogLine]:
+def died_with_it(call: Call, line: LogLine) -> list[LogLine]:
     """What breaks down at about the time of this line: the container that a job's process was in."""
     died = call.component_logs.anywhere(Said.PROCESS_DIED)
     return [one for one in died if one.at and line.at and abs(one.at - line.at) <= timedelta(minutes=1)][:1]

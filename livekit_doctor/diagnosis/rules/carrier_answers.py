@@ -80,13 +80,22 @@ def sip_call_rejected(call: Call, proofs: Proofs) -> Finding | None:
         proofs,
         answer,
         _after_ringing(proofs),
-        others={"LKD206"} if not said and _may_have_rung_out(answer, status) else set(),
+        others=set() if said else _what_else_it_may_say(answer, status),
         because=meanings,
         ruled_out=[RuledOut(code=own, because=text)] if own else [],
         detail=f"{status.code} {answer.sip_text or status.name}",
         sip_status=str(status.code),
         carrier_words=said.name if said else "",
     )
+
+
+_OF_LOGIN = re.compile(r"\bauth(?:entication)?\b|\bcredentials?\b|\bpassword\b", re.IGNORECASE)
+"""In the text of a 403, by which some carriers refuse a login that they do not take."""
+
+
+def _what_else_it_may_say(answer: CarrierAnswer, status: SipStatus) -> set[str]:
+    of_login = status.code == 403 and _OF_LOGIN.search(answer.sip_text) is not None
+    return ({"LKD208"} if of_login else set()) | ({"LKD206"} if _may_have_rung_out(answer, status) else set())
 
 
 def _may_have_rung_out(answer: CarrierAnswer, status: SipStatus) -> bool:

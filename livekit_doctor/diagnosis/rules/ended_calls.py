@@ -6,8 +6,10 @@ All that is concluded here from what is missing needs the log of the room's node
 from datetime import datetime
 
 from livekit_doctor import catalogue
+from livekit_doctor.diagnosis import sessions
+from livekit_doctor.diagnosis.against import was_over_before
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.component_logs import because
+from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.own_lines import is_above
 from livekit_doctor.diagnosis.proofs import Proofs, first_by_livekit
@@ -84,4 +86,21 @@ def _answered_at(call: Call, proofs: Proofs) -> datetime | None:
     return first_by_livekit(proofs, Step.SIP_ANSWERED) or max(told, default=None)
 
 
-RULES = (media_timed_out, agent_silent)
+def speech_failed(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD408: what the agent was to say came to nothing, soon after the answer, or before it heard somebody. No more
+    than possible: of what succeeds a worker's log need not have a line."""
+    lines = sessions.never_spoke(call)
+    if call.api_covers or Step.AGENT_AUDIO in {*proofs, *call.settings.flow.not_used}:
+        return None
+    if not lines or Step.AGENT_CONNECTED not in proofs or was_over_before(call, lines[0]):
+        return None
+    answered, failed = _answered_at(call, proofs), lines[0].at
+    soon = answered is not None and failed is not None and failed - answered <= SILENT_FOR
+    if not soon and not call.component_logs.said(Said.HEARD):
+        return None
+    shown = [because(line) for line in lines[:1] + lines[1:][-1:]]
+    shown += [Because(source="worker log", at=failed, text=text) for text in list(tracebacks(lines))[-1:]]
+    return finding(call, "LKD408", Step.AGENT_AUDIO, Confidence.POSSIBLE, shown, ["LKD407"])
+
+
+RULES = (media_timed_out, agent_silent, speech_failed)

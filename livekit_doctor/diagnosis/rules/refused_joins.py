@@ -1,4 +1,4 @@
-"""agent_connected, by the server's log: it refused the agent's own request to join. LKD415."""
+"""agent_connected, by the server's log or the worker's: the agent's own request to join was refused. LKD415."""
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because
@@ -15,7 +15,15 @@ def agent_refused(call: Call, proofs: Proofs) -> Finding | None:
     logs = call.component_logs
     joins = [line for line in logs.said(Said.REQUEST_REFUSED) if requester_of(line) is Requester.PARTICIPANT]
     own = [line for line in joins if logs.is_agent(line)]
-    if not own or Step.AGENT_CONNECTED in proofs or call.agents_seen:
+    if Step.AGENT_CONNECTED in proofs or call.agents_seen:
+        return None
+    told = logs.said(Said.JOIN_REFUSED)
+    if told and not own and not logs.said(Said.RAISED):  # what the entrypoint raised of it is its own failure
+        others = ["LKD004", "LKD005", "LKD405"]
+        return finding(
+            call, "LKD415", Step.AGENT_CONNECTED, Confidence.POSSIBLE, [because(told[-1])], others, kind="refused"
+        )
+    if not own:
         return None
     shown = [because(line, "the server refused the agent's request to join") for line in own[-2:]]
     return finding(call, "LKD415", Step.AGENT_CONNECTED, Confidence.LIKELY, shown, ["LKD004"], kind="refused")

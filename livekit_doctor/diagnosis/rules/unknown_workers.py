@@ -76,9 +76,11 @@ def _refused_login(call: Call, proofs: Proofs, logins: tuple[LogLine, ...], show
         return None  # nothing says that the agent was to come; it may be any worker's
     text = f"the server refused a worker's registration ({logins[-1].fields.get('path', '')})"
     shown = [*shown, *(because(line, text) for line in logins[-2:]), *map(because, lost)]
-    kinds = f"{connection_words.CREDENTIALS} {kind_of_refusal(logins[-1].fields.get('error', ''))}"
+    refused = kind_of_refusal(logins[-1].fields.get("error", ""))
+    others = ["LKD004", "LKD005"] if refused == "time" else ["LKD004"]
     sure = LIKELY if lost or logins[-1].read.excerpt else POSSIBLE
-    return finding(call, "LKD105", Step.JOB_ASSIGNED, sure, shown, ["LKD004"], kind=kinds.strip())
+    kinds = f"{connection_words.CREDENTIALS} {refused}".strip()
+    return finding(call, "LKD105", Step.JOB_ASSIGNED, sure, shown, others, kind=kinds)
 
 
 def _unreached(call: Call, proofs: Proofs, failing: LogLine, kind: str, words: str) -> Finding:

@@ -37,6 +37,8 @@ class LogLine(Observed, frozen=True):
     fields: dict[str, str] = field(default_factory=dict)
     traceback: str = ""
     """The team's own frames and the exception; frames of libraries are counted, not shown."""
+    ends_entrypoint: bool = False
+    """Whether nobody but livekit-agents, or nobody at all, caught what the agent's entrypoint raised."""
     by_id: bool = True
     """Whether it has one of the call's own ids or names. False: found by its message alone."""
     rank: int | None = None

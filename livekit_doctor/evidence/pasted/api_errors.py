@@ -77,15 +77,19 @@ _PLAIN = re.compile(
     r"requested sip trunk does not exist|\bobject cannot be found\b|no permissions to access the room|"
     r"(?:INVITE failed|status from INVITE response): sip status:? [3-6]\d\d(?:(?!, status=)[^\n\"]){0,60}|"
     r"[Uu]nexpected [Ss]tatus ?[Cc]ode from INVITE response:? [3-6]\d\d\b|"
+    r"INVITE failed: (?:dial (?:tcp|udp)|lookup|tls:|x509:|sip request timed out|max auth retry)[^\n\"]{0,160}|"
     r"INVITE blocked by carrier: [^\n\"]{1,120}",
 )
 _SIP_STATUS = re.compile(
     r"^[^\n]{0,120}?(?:"
     r"(?<![\w])sip[ _]status(?:[ _]code)?[\"']?(?::| is| ?=|(?= [3-6]\d\d (?-i:[A-Z]))) ?[\"']?"
-    r"|\b(?:ended|failed|rejected|refused|declined|left|answered|response|with):? "
-    r"(?=480 Temporarily|486 Busy|487 Request T|488 Not A|60[037] [BDU]|606 Not A)"
+    r"|\b(?:ended|failed|rejected|refused|declined|left|answered|response|with|got|error):? "
+    r"(?:SIP (?:status |response |code )?(?=\d{3}(?! (?-i:[a-z])))"
+    r"|(?=480 Temporarily|486 Busy|487 Request T|488 Not A|60[037] [BDU]|606 Not A))"
     r")(?P<sip>[3-6]\d\d)\b"
-    r"[ :(]{0,3}(?P<text>(?:[A-Za-z][A-Za-z_]*(?!=)\b ?){1,5})?\)?[\"']?[.;,]?(?:[ ,]\w{1,30}=\S{1,80}){0,9}\s*$",
+    r"[ :(]{0,3}(?P<text>(?:(?!from\b)[A-Za-z][A-Za-z_]*(?!=)\b ?){1,5})?\)?[\"']?"
+    r"(?:from (?:the )?(?:carrier|provider|trunk|callee))?(?:[,;] (?-i:[a-z]+)(?: (?-i:[a-z]+)){0,2})?"
+    r"[.;,]?(?:[ ,]\w{1,30}=\S{1,80}){0,9}(?:\s+\{\"[^\n]{0,600}\})?\s*$",
     re.MULTILINE | re.IGNORECASE,
 )
 """As a program prints it of an error, at the end of a line: SIP Status: 403 (FORBIDDEN); call ended: 603 Decline."""
@@ -184,10 +188,11 @@ def _in_json(excerpt: Excerpt) -> Iterator[_Error]:
 
 
 def _in_strings(excerpt: Excerpt) -> Iterator[_Error]:
-    """Errors of several lines that a log's entry holds in one string."""
+    """Errors of several lines that a log's entry holds in one string, and the end of its message."""
     for document in excerpt.documents:
+        message = document.value.get("message", document.value.get("msg")) if isinstance(document.value, dict) else ""
         for text in strings_in(document.value):
-            if "\n" in text:
+            if "\n" in text or (text is message and _SIP_STATUS.search(text)):
                 for error in _in_text(text):
                     error.first, error.last = document.first, document.last
                     yield error

@@ -15,10 +15,11 @@ from livekit_doctor.evidence.records.component import KINDS, is_log
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.fields import room_in, shortened
 from livekit_doctor.evidence.records.reader import Placed, observed, records
+from livekit_doctor.evidence.records.values import is_expression
 from livekit_doctor.redact import redact_text
 
 _NAMED = re.compile(
-    r"\broom(?:[ _-]?name)?[\"']?(?:\s?[=:]\s?| (?:is |was |named |called |name )?)[\"'`«“]{0,2}"
+    r"(?<!::)\broom(?:[ _-]?name)?[\"']?(?:\s?[=:]\s?| (?:is |was |named |called |name )?)[\"'`«“]{0,2}"
     r"(?P<room>[A-Za-z0-9][\w.:@-]{1,100}[A-Za-z0-9])(?=[\s\"'`»”,;:.!?)\]}]|$)",
     re.IGNORECASE,
 )
@@ -109,8 +110,13 @@ def _in_words(text: str, rooms: frozenset[str] = frozenset()) -> str:
     """The room that a sentence names, be it one of these without the word."""
     names: Set[str] = set()
     if "room" in text or "Room" in text or "ROOM" in text:
-        names = {found["room"] for found in _NAMED.finditer(text[:2_000])}
+        names = {found["room"] for found in _NAMED.finditer(text[:2_000]) if not _is_code(found)}
     if not names and any(room in text for room in rooms):
         names = rooms.intersection(_WORD.findall(text[:2_000]))
     names = {name for name in names if _IS_NAME.search(name) and not _OF_LIVEKIT.match(name)}
     return names.pop() if len(names) == 1 else ""
+
+
+def _is_code(found: re.Match[str]) -> bool:
+    quoted = found.string[found.start("room") - 1] in "\"'`"
+    return not quoted and is_expression(found["room"], found.string, found.start())

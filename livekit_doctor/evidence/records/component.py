@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from livekit_doctor.evidence.observations import Component
+from livekit_doctor.evidence.records import tracebacks
 from livekit_doctor.evidence.records.fields import normalised, room_in
 from livekit_doctor.evidence.records.record import Record
 from livekit_doctor.evidence.records.shapes import json_object, pino_pretty
@@ -15,6 +16,9 @@ KINDS: dict[Component, str] = {
     "app": "other program's line",
 }
 
+RUST = ("livekit::", "livekit_ffi::")
+"""How the RTC library's own lines begin, the one in Rust: the worker prints them."""
+
 _SAYS: dict[Component, tuple[str, ...]] = {
     "worker": (
         *("received job request", "registered worker", "draining worker", "process exited", "job crashed"),
@@ -24,7 +28,7 @@ _SAYS: dict[Component, tuple[str, ...]] = {
         *("initializing process", "process initialized", "initialization timed out", "failed to acquire process"),
         *("failed to launch job", "unhandled exception while running the job", "process is unresponsive"),
         *("process exiting", "the room connection was not established", "the job task completed without"),
-        *("no warmed process available", "error in entry function", "worker connection closed", "livekit::rtc_engine"),
+        *("no warmed process available", "error in entry function", "worker connection closed", *RUST),
         *("job exiting", "shutting down job task", "runner initialization timed out", "error launching job"),
         *("supervised process run failed", "job process exited", "job is unresponsive", "job executor is unresponsive"),
         *("job process orphaned", "job shutdown is taking too much time", "closing agent session due to participant"),
@@ -121,6 +125,13 @@ def says_any(message: str) -> bool:
 
 def _is_of_agents(traceback: str) -> bool:
     return "@livekit/agents" in traceback or "/livekit/agents/" in traceback
+
+
+def is_uncaught(record: Record, traceback: str) -> bool:
+    """Whether nobody caught what was raised, as far as that can be told: a Node program's own line shows all frames of
+    what it caught."""
+    python = tracebacks.PYTHON in traceback
+    return python or record.by == "raised" or record.message.startswith("Unhandled promise rejection")
 
 
 def _says(log: Component, message: str) -> bool:

@@ -59,6 +59,8 @@ _PREFIXES = tuple(
         rf"(?P<at>{_ISO}) [\w.-]+/[\w./$\[\]-]*[0-9a-f]{{16,}} ",
         # aws logs --output text: EVENTS, id, time, text, stream, time
         r"EVENTS\t\d+\t(?P<ms>1\d{12})\t(?P<message>[^\n]*)\t[^\t\n]+\t1\d{12}\s*$",
+        # logcli: TIME {label="value", ...} text
+        rf"(?P<at>{_ISO}) \{{\w+=\"[^\"]*\"(?:, ?\w+=\"[^\"]*\"){{0,40}}\}}\s+",
         # kubectl logs --timestamps, docker logs --timestamps, render logs
         rf"(?P<at>{_ISO})(?: {{1,4}}|\t)(?!- |(?:DEBUG|INFO|WARN|ERROR|DPANIC|PANIC|FATAL)\s)",
         # Docker Desktop, and others that print local time: TIME text, where the text has a time of its own or goes on

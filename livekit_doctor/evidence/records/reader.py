@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from livekit_doctor.evidence.observations import Component, LogLine, Read
 from livekit_doctor.evidence.records import exports, shapes, tracebacks
-from livekit_doctor.evidence.records.component import from_known_words, has_id, says_worker, with_ids
+from livekit_doctor.evidence.records.component import RUST, from_known_words, has_id, is_uncaught, says_worker, with_ids
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.fields import normalised, shortened
 from livekit_doctor.evidence.records.lines import GONE, Line
@@ -207,9 +207,12 @@ def _to_its_end(excerpt: Excerpt, number: int) -> Iterator[str]:
 
 
 def _plain(line: Line, number: int) -> Placed | None:
-    """A line of a program's own, that says an id of LiveKit's, or what a component says with its fields."""
+    """A line of a program's own, that says an id of LiveKit's, or what a component says with its fields; one of the RTC
+    library's."""
     text = line.text.strip()
     record = Record("", text, line.at)
+    if text.startswith(RUST):
+        return Placed(Record("", text, line.at, by="raised"), number, number)
     if has_id(text):
         found = shapes.read_fields(text)
         if found is not None:
@@ -221,6 +224,7 @@ def _plain(line: Line, number: int) -> Placed | None:
 def observed(record: Record, log: Component, name: str, number: int, read: Read, *, by_id: bool = True) -> LogLine:
     """The record as evidence: without secrets, its fields under one name for all shapes."""
     message, mark, rest = record.message.partition(tracebacks.PYTHON)
+    traceback = record.traceback or mark + rest
     fields = with_ids(normalised(record.fields), message)
     if record.time_of_day:
         fields["time_of_day"] = record.time_of_day
@@ -235,7 +239,8 @@ def observed(record: Record, log: Component, name: str, number: int, read: Read,
         logger=redact_text(record.logger) or (_AGENTS if log == "worker" and says_worker(message) else ""),
         message=shortened(redact_text(message), LONGEST_MESSAGE).strip(),
         fields=fields,
-        traceback=tracebacks.trimmed(record.traceback or mark + rest),
+        traceback=tracebacks.trimmed(traceback),
+        ends_entrypoint=log == "worker" and is_uncaught(record, traceback) and tracebacks.ends_entrypoint(traceback),
         by_id=by_id,
     )
 

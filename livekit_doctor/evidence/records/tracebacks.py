@@ -30,6 +30,22 @@ NODE_ERROR = re.compile(
 )
 
 
+_PYTHON_ENTRY = "in _traceable_entrypoint"
+"""livekit-agents' frame that calls the entrypoint: what the entrypoint catches itself has no frames above it."""
+_NODE_ENTRY = re.compile(r"\s+at (?P<awaits>async )?(?:Object\.)?entry \(")
+_NODE_CALL = re.compile(r"\s+at (?!new )")
+
+
+def ends_entrypoint(traceback: str) -> bool:
+    """Whether the agent's entrypoint raised this, or awaited what did. A promise that Node's entrypoint only began has
+    a function of its own above it, and does not await."""
+    if _PYTHON_ENTRY in traceback:
+        return True
+    frames = [line for line in traceback.splitlines() if _NODE_CALL.match(line)]
+    found = [(number, entry["awaits"]) for number, line in enumerate(frames) if (entry := _NODE_ENTRY.match(line))]
+    return any(awaits or number == 0 for number, awaits in found)
+
+
 def begins_in(text: str) -> int:
     """Where in the lines of a record a traceback begins; -1 where there is none."""
     place = text.find(PYTHON)

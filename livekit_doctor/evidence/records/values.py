@@ -10,6 +10,11 @@ _EQUALS = re.compile(
     r"(?P<value>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s,\"')}]*)"
 )
 
+_EXPRESSION = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*$")
+_OF_OBJECT = re.compile(r"(?:self|this|ctx|context|job|args)\.|[\w$.]+\.(?:room_?)?(?:name|room)$", re.IGNORECASE)
+_NAMED = re.compile(r"room|agent|identity", re.IGNORECASE)
+_IN_CALL = re.compile(r"\w\([^()]*$")
+
 _LONGEST = 60_000
 """Characters of an object that are read."""
 
@@ -66,8 +71,18 @@ def equals_in(text: str) -> dict[str, object]:
         value = found["value"]
         if value[:1] in ('"', "'"):
             value = value[1:-1]
+        elif _NAMED.search(found["key"]) and is_expression(value, text, found.start()):
+            continue
         values.setdefault(found["key"], value)
     return values
+
+
+def is_expression(value: str, text: str, place: int) -> bool:
+    """Whether a value without quotes, whose key stands there in the text, is code and no name: room=ctx.room, or an
+    argument of a call."""
+    if not _EXPRESSION.match(value):
+        return False
+    return _OF_OBJECT.match(value) is not None or _IN_CALL.search(text[max(place - 300, 0) : place]) is not None
 
 
 def objects_in(value: object) -> list[dict[str, object]]:

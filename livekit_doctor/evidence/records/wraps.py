@@ -32,7 +32,7 @@ def unwrapped(raw: Sequence[str]) -> list[str]:
     if len(raw) == 1:
         return [cleaned(raw[0])]
     depths = [quote_depth(line) for line in raw]
-    lines = _with_whole_tables([cleaned(line) for line in raw])
+    lines = _with_whole_tables(_without_common_indent([cleaned(line) for line in raw]))
     runs = list(_runs(lines))
     if not runs:
         return _unfolded(lines, depths)
@@ -42,10 +42,25 @@ def unwrapped(raw: Sequence[str]) -> list[str]:
     for first, last in runs:
         width = len(lines[first])
         surely = last - first > 1 or _HALF_FRAME.match(lines[first])
-        if surely or (width == longest and (width in _USUAL or often.count(width) > 1)):
+        usual = width == longest and (width in _USUAL or often.count(width) > 1)
+        if (surely or usual) and not _is_left_open(lines, first, last):
             put[first] = "".join(lines[first : last + 1])
             put[first + 1 : last + 1] = [GONE] * (last - first)
     return _unfolded(put, depths)
+
+
+def _without_common_indent(lines: Sequence[str]) -> Sequence[str]:
+    """Without the blanks before all of them, as where a ticket shows a log as code."""
+    indent = min((len(line) - len(line.lstrip(" ")) for line in lines if line.strip()), default=0)
+    return [line[indent:] for line in lines] if indent else lines
+
+
+def _is_left_open(lines: Sequence[str], first: int, last: int) -> bool:
+    """Whether the fields that begin in these lines go on below: what was cut at a width has its end in the first line
+    that is shorter."""
+    after = lines[last + 1] if last + 1 < len(lines) else ""
+    opened = any('{"' in line for line in lines[first : last + 1]) and not _closes(lines[last])
+    return opened and bool(after.strip()) and not begins(strip(after).text)
 
 
 def _with_whole_tables(lines: Sequence[str]) -> Sequence[str]:

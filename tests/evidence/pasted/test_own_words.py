@@ -84,3 +84,30 @@ def test_a_frame_of_a_traceback_that_was_cut() -> None:
         f"{ERROR}\n"
     )
     assert recognised(text)["lines"] == 0
+
+
+CODE = [
+    "    await session.start(agent=a, room=ctx.room)",
+    "    room=self.room_name,",
+    "  await dial(phone, room=room_name)",
+    "  const dispatch = { room: ctx.job.room.name }",
+    "livekit_ffi::server::room:301:livekit_ffi::server::room - error while connecting to a room",
+]
+
+
+@pytest.mark.parametrize("code", CODE)
+def test_no_name_is_taken_from_code(code: str) -> None:
+    raised = (
+        f"unhandled exception while running the job task\nTraceback (most recent call last):\n{code}\nValueError: x"
+    )
+    line = json.dumps({**ASKED, "message": raised, "level": "ERROR"})
+    for text in (f"{json.dumps({**ASKED, 'room': ROOM})}\n{line}", f"in room {ROOM}\n{line}", f"{code}\n{ERROR}"):
+        diagnosis = pasted(text)
+        assert (diagnosis.room.name if diagnosis.room else "") == (ROOM if ROOM in text else "")
+
+
+@pytest.mark.parametrize("words", ["joined (room=lobby7)", "dial('+15555550100', room='call-17')", "Job(room=call-17)"])
+def test_a_room_as_a_log_prints_it_is_no_code(words: str) -> None:
+    diagnosis = pasted(f"{words}\n{ERROR}")
+    assert diagnosis.room is not None
+    assert diagnosis.room.name in ("lobby7", "call-17")

@@ -34,6 +34,8 @@ def test_console_lines_without_tabs_wrapped_and_with_a_stack() -> None:
     assert {line.fields["room"] for line in lines} == {"r-9"}
     assert recognised(PADDED)["lines"] == 0
     assert [item.code for item in pasted(PADDED).broken] == ["LKD203"]
+    error = PADDED[PADDED.index("2025-08-25T11:10:41") :]
+    assert [item.code for item in pasted(error).broken] == ["LKD203"], "that the request was answered is left out"
 
 
 @pytest.mark.parametrize(

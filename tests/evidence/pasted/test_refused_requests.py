@@ -34,6 +34,14 @@ def test_a_workers_registration(error: str, more: str) -> None:
     assert any("path /agent" in entry.detail for entry in diagnosis.timeline)
 
 
+NOT_YET = "invalid token: ey..., error: go-jose/go-jose/jwt: validation failed, token not valid yet (nbf)"
+
+
+@pytest.mark.parametrize(("error", "others"), [(NOT_YET, ("LKD004", "LKD005")), (SECRET, ("LKD004",))])
+def test_a_workers_token_that_is_not_of_this_time(error: str, others: tuple[str, ...]) -> None:
+    assert pasted(refused("/agent", error)).broken[0].candidates == others
+
+
 def test_a_worker_that_says_nothing_of_why() -> None:
     diagnosis = pasted(
         f"WARNING:livekit.agents:failed to connect to livekit, retrying in 2s\n{refused('/agent', SECRET)}"

@@ -594,3 +594,109 @@ def test_almost_the_name_and_who_is_in_the_room(people: list[Any], sure: str, ca
     listed = json.dumps({"participants": people}) if people else ""
     (broken,) = pasted(TABLE + DEPLOYED + listed).broken
     assert (broken.code, str(broken.confidence), broken.candidates) == ("LKD102", sure, candidates)
+
+
+OF_AGENTS = "file:///app/node_modules/@livekit/agents/dist/ipc/job_proc_lazy_main.js"
+NODE_STACK = f"""TypeError: Cannot read properties of undefined (reading 'phone')
+    at Object.entry (file:///app/dist/agent.js:38:31)
+    at {OF_AGENTS}:97:14"""
+AWAITED = f"""AxiosError: Request failed with status code 401
+    at settle (file:///app/node_modules/axios/lib/core/settle.js:19:12)
+    at async loadTenant (file:///app/dist/tenants.js:14:15)
+    at async Object.entry (file:///app/dist/agent.js:41:20)
+    at async {OF_AGENTS}:132:7"""
+NOT_AWAITED = NODE_STACK.replace("    at O", "    at report (file:///app/dist/report.js:3:9)\n    at O", 1)
+PYTHON_STACK = """Traceback (most recent call last):
+  File "/app/.venv/lib/python3.11/site-packages/livekit/agents/ipc/job_proc_lazy_main.py", line 353, in {}
+    await self._job_entrypoint_fnc(job_ctx)
+  File "/app/agent.py", line 41, in entrypoint
+    phone = json.loads(ctx.job.metadata)["phone"]
+KeyError: 'phone'"""
+
+
+def rejected(stack: str, message: str = "Unhandled promise rejection") -> str:
+    error = {"type": "Error", "message": "no", "stack": stack}
+    return json.dumps({"level": 20, "time": 1795797609997, "pid": 88, "error": error, "msg": message})
+
+
+@pytest.mark.parametrize(
+    "text", [NODE_STACK, AWAITED, rejected(NODE_STACK), rejected(AWAITED), PYTHON_STACK.format("_traceable_entrypoint")]
+)
+def test_what_ended_the_entrypoint_without_a_line_that_says_so(text: str) -> None:
+    assert found(pasted(text)) == [(ENTRYPOINT, "LKD405", "possible")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        NOT_AWAITED,
+        rejected(NOT_AWAITED),
+        rejected(AWAITED, "no CRM, going on without"),
+        rejected(AWAITED.replace("Object.entry", "Object.prewarm")),
+        PYTHON_STACK.format("_on_shutdown"),
+    ],
+)
+def test_what_the_entrypoint_began_or_caught_did_not_end_it(text: str) -> None:
+    assert found(pasted(text)) == []
+
+
+DIALS = '2026-11-28 14:20:01,300 - ERROR dentist - dial failed: {} {{"pid": 36, "job_id": "AJ_kT4xWq9ZvNrc"}}'
+IN_JSON = '{{"message": "dial failed: {}", "level": "ERROR", "name": "dentist", "job_id": "AJ_kT4xWq9ZvNrc"}}'
+UNREACHED = "INVITE failed: dial tcp 203.0.113.80:5061: connect: connection refused"
+
+
+@pytest.mark.parametrize("line", [DIALS, IN_JSON])
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("SIP 486 Busy Here", "SIP 486 Busy Here, shutting down", "SIP status 486", "sip_status_code=486, giving up"),
+        *("got 486 Busy Here from carrier", "SIP response 486"),
+    ],
+)
+def test_a_status_in_the_words_of_the_teams_program(words: str, line: str) -> None:
+    diagnosis = pasted(line.format(words))
+    assert found(diagnosis) == [(RINGING, "LKD204", "likely")]
+    assert diagnosis.broken[0].values["sip_status"] == "486"
+
+
+def test_an_invite_that_got_to_nobody_behind_the_teams_own_words() -> None:
+    assert found(pasted(f"error from createSipParticipant: {UNREACHED}")) == [(RINGING, "LKD209", "likely")]
+    assert found(pasted(f'if "{UNREACHED}" in str(e):')) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2026-11-28 14:20:01,300 - ERROR dentist - CRM lookup failed: 404 Not Found, giving up",
+        "2026-11-28 14:20:01,300 - ERROR dentist - dial failed: HTTP status 486",
+        '2026-11-28 14:20:01,300 - ERROR dentist - sync failed: 500 {"job_id": "AJ_kT4xWq9ZvNrc"}',
+    ],
+)
+def test_a_number_that_is_no_sip_status(line: str) -> None:
+    assert found(pasted(line)) == []
+
+
+FROM_TO = "From: <sip:+15555550100@lk.example>;tag=SCL_n\nTo: <sip:+15555550134@c.example>\nCall-ID: 4c2b6a1e"
+
+
+def trace(answer: str) -> str:
+    """A login that the carrier asked for, and how it answered it."""
+    sent = f"INVITE sip:+15555550134@c.example SIP/2.0\n{FROM_TO}\nCSeq: {{}} INVITE\nUser-Agent: LiveKit\n"
+    asked = f"SIP/2.0 407 Proxy Authentication Required\n{FROM_TO}\nCSeq: 1 INVITE\n"
+    return "\n".join((sent.format(1), asked, sent.format(2), f"SIP/2.0 {answer}\n{FROM_TO}\nCSeq: 2 INVITE\n"))
+
+
+def test_the_trace_and_the_error_of_one_dial_whose_login_failed() -> None:
+    error = "TwirpError(code=unknown, message=INVITE failed: {} for SIP invite, status=500)"
+    failed, other = error.format("max auth retry attempts reached"), error.format("no such host")
+    again = trace("407 Proxy Authentication Required")
+    assert found(pasted(f"{again}\n{failed}")) == [(RINGING, "LKD208", "likely")]
+    assert [sure for *_, sure in found(pasted(f"{again}\n{other}"))] == ["possible"], "that was another dial"
+
+
+@pytest.mark.parametrize(
+    ("answer", "others"), [("403 Authentication failure", ("LKD208",)), ("403 Forbidden", ()), ("486 Busy Here", ())]
+)
+def test_a_403_that_may_be_of_the_login(answer: str, others: tuple[str, ...]) -> None:
+    (broken,) = pasted(trace(answer)).broken
+    assert (broken.code, broken.candidates) == ("LKD204", others)

@@ -334,6 +334,36 @@ def test_media_that_never_connected(text: str) -> None:
     assert found(pasted(ASKED + "\n" + text), "LKD416").step == "agent_connected"
 
 
+RTC = "livekit_ffi::server::room:301:livekit_ffi::server::room - error while connecting to a room: engine: "
+NO_MEDIA = f"{RTC}connection error: wait_pc_connection timed out"
+NESTED = {"message": NO_MEDIA, "service": "agent", "timestamp": "2026-11-28T09:07:54.009Z"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"the worker on the new VM prints this for each call:\n{NO_MEDIA}",
+        f"Date,Host,Service,Message\n2026-11-28T09:07:54.009Z,ip-10-0-4-8,voice-agent,{NO_MEDIA}",
+        f'2026-11-28T09:07:54Z {{app="voice-agent", pod="a-1"}} {NO_MEDIA}',
+        json.dumps([{"id": "AwA1", "attributes": {**NESTED, "attributes": {"name": "livekit"}}}]),
+    ],
+)
+def test_what_the_rtc_library_says_without_a_head(text: str) -> None:
+    diagnosis = pasted(text)
+    assert found(diagnosis, "LKD416").step == "agent_connected"
+    assert diagnosis.room is None, "room:301:livekit_ffi names none"
+    assert not pasted(text.replace("wait_pc_connection timed out", "signal closed")).broken
+
+
+@pytest.mark.parametrize("status", ["401", "403"])
+def test_the_agents_joining_that_was_refused_by_the_workers_log(status: str) -> None:
+    line = f"2026-11-28 09:07:54,009 - ERROR livekit - {RTC}signal failure: client error: {status} - invalid token"
+    refused = found(pasted(f"{ASKED}\n{line}"), "LKD415")
+    assert (str(refused.confidence), refused.values["kind"]) == ("possible", "refused")
+    assert "LKD005" in refused.candidates
+    assert not pasted(f"{ASKED}\n{line.replace(status, '503')}").broken
+
+
 def test_another_timeout_is_not_the_medias() -> None:
     other = '2026-01-06 13:55:18,728 - ERROR livekit - failed to connect: Signal("signal connection timed out")'
     assert "LKD416" not in [item.code for item in pasted(ASKED + "\n" + other).broken]

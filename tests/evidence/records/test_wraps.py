@@ -44,3 +44,27 @@ def test_a_short_record_and_what_a_person_says_below_it_stay_two() -> None:
     short = "2026-09-14 07:10:40,022 - INFO livekit.agents - draining worker"
     found = reading(f"{short}\nthat was it\n\n{folded(WORKER, '')}\n")
     assert next(line.message for line in found.observations if isinstance(line, LogLine)) == "draining worker"
+
+
+CREATING = (
+    "2026-11-28T12:45:03.310Z    INFO    sip sip/client.go:233   Creating SIP participant    "
+    '{"nodeID": "NE_ZmV6rXq2Lt8p", "callID": "SCL_gH5jKm7nPq9r", "room": "dent-90124", "participant": "callee", '
+    '"fromUser": "+15555550100", "toHost": "acme.pstn.twilio.com", "toUser": "+15555550126"}'
+)
+REFUSED = (
+    '2026-11-28T12:45:10.005Z    WARN    sip sip/outbound.go:644 Closing outbound call with error    {"nodeID": '
+    '"NE_ZmV6rXq2Lt8p", "callID": "SCL_gH5jKm7nPq9r", "room": "dent-90124", "participant": "callee", "status": 486, '
+    '"reason": "busy", "error": "INVITE failed: sip status: 486: Busy Here"}'
+)
+
+
+@pytest.mark.parametrize("width", [60, 80])
+@pytest.mark.parametrize("mark", ["", "    ", "> "])
+def test_a_journal_whose_lines_were_folded(width: int, mark: str) -> None:
+    """Of which several may happen to have the same length, as what a terminal cut."""
+    journal = "Nov 28 12:45:10 sip-fra1 livekit-sip[1873]: "
+    folded = [textwrap.fill(journal + line, width, break_on_hyphens=False) for line in (CREATING, REFUSED)]
+    found = reading(textwrap.indent("\n".join(folded), mark))
+    lines = [(line.message, line.fields) for line in found.observations if isinstance(line, LogLine)]
+    alone = reading(f"{CREATING}\n{REFUSED}").observations
+    assert lines == [(line.message, line.fields) for line in alone if isinstance(line, LogLine)]

@@ -10,6 +10,7 @@ from datetime import datetime
 from livekit_doctor.evidence.records.fields import of_call
 from livekit_doctor.evidence.records.record import Record, level
 from livekit_doctor.evidence.records.times import moment
+from livekit_doctor.evidence.records.tracebacks import begins_in
 from livekit_doctor.evidence.records.tracebacks import raised as raised_in
 from livekit_doctor.evidence.records.values import equals_in, json_in
 
@@ -86,7 +87,9 @@ def _said(message: str) -> tuple[str, dict[str, object]]:
         value = json_in(message[place:])
         if place and isinstance(value, dict):
             return message[:place].rstrip(), value
-    return message, of_call(equals_in(message)) if "=" in message else {}
+    begins = begins_in(message)  # below it stands code
+    said = message[:begins] if begins >= 0 else message
+    return message, of_call(equals_in(said)) if "=" in said else {}
 
 
 def _format(values: dict[str, object], message: str) -> tuple[str, str]:

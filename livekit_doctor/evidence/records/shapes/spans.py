@@ -1,5 +1,5 @@
 """OpenTelemetry: the span `job_entrypoint` of livekit-agents 1.8, with the dispatch's timeline in its events, and
-`room_connect` below it.
+`room_connect` and those of the agent's session below it.
 
 As the collector's file exporter and OTLP's JSON have it ({"resourceSpans": [...]}), as Tempo ("batches") and Jaeger
 export a trace, and as the SDK's ConsoleSpanExporter prints a span. The span begins when the entrypoint does, and tells
@@ -29,8 +29,17 @@ _EVENTS: dict[str, tuple[str, str]] = {
 }
 """What each event says in the worker's log, or would, and the logger: what is not livekit-agents' own is said from
 inside the entrypoint."""
+_BEGUN = ("entrypoint_started", "entrypoint_returned", "entrypoint_cancelled")
 _CONNECT = "room_connect"
 """It has the participant's id once the agent is in the room and its media is connected (livekit-agents 1.8.9)."""
+_OF_A_SESSION: dict[tuple[str, bool], tuple[str, str]] = {
+    ("agent_session", False): ("agent session started", "info"),
+    ("user_turn", False): ("received user transcript", "info"),
+    ("tts_request", False): ("TTS metrics", "info"),
+    ("tts_request", True): ("failed to synthesize speech", "error"),
+    ("llm_request", True): ("failed to generate LLM completion", "error"),
+}
+"""What these say in the worker's log, each in order and failed, and the level."""
 _TRUNK = re.compile(r"ST_[A-Za-z0-9]{6,24}")
 _FIELDS = {
     "lk.job_id": "job_id",
@@ -45,7 +54,18 @@ _FIELDS = {
 
 def read(value: object) -> list[Record]:
     """The records that the spans in a JSON value tell, oldest first within a span; none for other JSON."""
-    return [record for span in _spans(value) for record in _of_span(span)]
+    found = list(_spans(value))
+    jobs = {_trace(span): own for span in found if "job_id" in (own := _ids(attributes(span.get("attributes"))))}
+    return [record for span in found for record in _of_span(span, jobs.get(_trace(span), {}))]
+
+
+def _trace(span: Mapping[str, object]) -> object:
+    context = span.get("context")
+    return span.get("traceId", span.get("trace_id", context.get("trace_id") if isinstance(context, dict) else None))
+
+
+def _ids(own: Mapping[str, object]) -> dict[str, object]:
+    return {name: own[key] for key, name in _FIELDS.items() if key in own}
 
 
 def is_export(value: object) -> bool:
@@ -78,6 +98,7 @@ def _of_jaeger(span: Mapping[str, object]) -> Mapping[str, object]:
         events.append({"name": name, "timestamp": log.get("timestamp"), "attributes": fields})
     began, took = span.get("startTime"), span.get("duration")
     return {
+        "traceId": span.get("traceID"),
         "name": span.get("operationName"),
         "start_time": began,
         "end_time": began + took if isinstance(began, int) and isinstance(took, int) else None,
@@ -86,31 +107,53 @@ def _of_jaeger(span: Mapping[str, object]) -> Mapping[str, object]:
     }
 
 
-def _of_span(span: Mapping[str, object]) -> Iterator[Record]:
+def _of_span(span: Mapping[str, object], job: Mapping[str, object]) -> Iterator[Record]:
+    """`job` is what another span of the trace names of its job: those below it do not."""
     own = attributes(span.get("attributes"))
-    fields: dict[str, object] = {name: own[key] for key, name in _FIELDS.items() if key in own}
+    fields = _ids(own)
     # Fixes have a place for the trunk, which the team may have put onto a span under a name of its own.
     trunks = [value for value in own.values() if isinstance(value, str) and _TRUNK.fullmatch(value)]
     if trunks:
         fields["sip_trunk"] = trunks[0]
-    if span.get("name") == _CONNECT and "lk.participant_id" in own:
+    name, raised = str(span.get("name", "")), _raised(span)
+    began = moment(span.get("startTimeUnixNano", span.get("start_time_unix_nano", span.get("start_time"))))[0]
+    ended = moment(span.get("endTimeUnixNano", span.get("end_time_unix_nano", span.get("end_time"))))[0]
+    if name == _CONNECT and "lk.participant_id" in own:
         fields |= _of_agent(str(own.get("lk.pii.participant_identity", "")))
-        at = moment(span.get("endTimeUnixNano", span.get("end_time_unix_nano", span.get("end_time"))))[0]
-        yield _record("room_connect returned", at, "info", _AGENTS, fields)
-        return
-    if span.get("name") != _SPAN:
-        at = moment(span.get("startTimeUnixNano", span.get("start_time_unix_nano", span.get("start_time"))))[0]
-        yield _record(f"span {span.get('name', '')}", at, "debug", _AGENTS, fields)
-        return
-    for event in objects_in(span.get("events")):
-        known = _EVENTS.get(str(event.get("name", "")))
-        if known is None:
-            continue
-        about = attributes(event.get("attributes"))
-        raised = str(about.get("exception.stacktrace", about.get("exception.message", "")))
-        record = _record(known[0], moment(_time(event))[0], "error" if raised else "info", known[1], dict(fields))
+        yield _record("room_connect returned", ended, "info", _AGENTS, fields)
+    elif name == _SPAN:
+        yield from _of_entrypoint(span, began, fields)
+    elif (name, bool(raised)) in _OF_A_SESSION and (name != "user_turn" or own.get("lk.user_transcript")):
+        message, level = _OF_A_SESSION[name, bool(raised)]
+        at = began if name == "agent_session" else ended
+        record = _record(message, at, level, _AGENTS, {**job, **fields})
         record.traceback = raised
         yield record
+    else:
+        yield _record(f"span {name}", began, "debug", _AGENTS, fields)
+
+
+def _of_entrypoint(span: Mapping[str, object], began: datetime | None, fields: dict[str, object]) -> Iterator[Record]:
+    """A collector, or who picked it, may have left out the events."""
+    events = [event for event in objects_in(span.get("events")) if str(event.get("name", "")) in _EVENTS]
+    if not any(event.get("name") in _BEGUN for event in events):
+        yield _record("entrypoint started", began, "info", _SPAN, dict(fields))
+    for event in events:
+        message, logger = _EVENTS[str(event["name"])]
+        about = attributes(event.get("attributes"))
+        raised = str(about.get("exception.stacktrace", about.get("exception.message", "")))
+        record = _record(message, moment(_time(event))[0], "error" if raised else "info", logger, dict(fields))
+        record.traceback = raised
+        yield record
+
+
+def _raised(span: Mapping[str, object]) -> str:
+    """The exception that a span ended with; empty for none."""
+    for event in objects_in(span.get("events")):
+        if event.get("name") == "exception":
+            about = attributes(event.get("attributes"))
+            return str(about.get("exception.stacktrace", about.get("exception.message", "exception")))
+    return ""
 
 
 def _of_agent(identity: str) -> dict[str, object]:
