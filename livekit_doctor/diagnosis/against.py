@@ -81,13 +81,13 @@ def _has_phone(item: Sighting) -> bool:
 
 
 def _of_rows(call: Call) -> Iterator[Against]:
-    failures = call.logged_failures
-    for row in (*failures, *(row for row in call.troubles if row not in failures)):
+    failures = set(map(id, call.logged_failures))
+    for row in (*call.logged_failures, *(row for row in call.troubles if id(row) not in failures)):
         who = row.source or "a component"
         yield Against(
             Because(source=row.read.source, at=row.at, text=f"{who} logged {row.state}"),
             asks=f"what {who} meant by {row.state}: its metadata, or its own log of that time",
-            sure=row in failures,
+            sure=id(row) in failures,
         )
 
     if call.dialled_again and Step.SIP_ANSWERED in call.logged:

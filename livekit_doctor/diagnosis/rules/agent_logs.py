@@ -94,7 +94,7 @@ def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
         return None
     if _never_seen(call) and (only_slow or _leaves_no_gap(call, lines[0])):
         # One that was slow may have come after that, and gone in order; or its media failed, which would not show.
-        sure = POSSIBLE if only_slow and (lines[0].read.excerpt or logs.said(Said.PROCESS_EXITS)) else PROVEN
+        sure = POSSIBLE if only_slow and (logs.is_picked(lines[0]) or logs.said(Said.PROCESS_EXITS)) else PROVEN
         if only_slow and not _failing_media_would_show(call, lines[0]):
             sure = min(sure, LIKELY, key=lambda one: -one.rank)
     elif only_slow and not (call.api_covers and call.phone_present):
