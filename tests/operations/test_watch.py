@@ -231,9 +231,10 @@ def test_runs_keep_their_rate_and_never_overlap() -> None:
     told = watch_to_end(once, 4, interval=0.2)
     assert most == 1
     ticks = [(time - began[0]) / 0.2 for time in began]
-    assert ticks[1] >= 0.99
-    assert ticks[2] >= 3.99
-    assert ticks[3] >= 4.99
+    # The first may have begun late.
+    assert ticks[1] >= 0.9
+    assert ticks[2] >= 3.9
+    assert ticks[3] >= 4.9
     assert told[-1].overruns >= 1
     assert INTERVAL in standings(told[3])
 
