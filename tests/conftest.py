@@ -33,6 +33,11 @@ def silent_port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """A text of a megabyte is no name: xdist hands the names of all tests around, and each report has one."""
+    return f"{val[:100]}... ({len(val)} characters)" if isinstance(val, str) and len(val) > 120 else None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol() -> Generator[None, object, object]:
     with interrupted():
