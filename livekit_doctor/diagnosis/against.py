@@ -16,7 +16,6 @@ from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.findings import Because
-from livekit_doctor.diagnosis.job_ids import job_of, job_of_identity
 from livekit_doctor.diagnosis.lasting import Dated, came_too_late, hung_up, left
 from livekit_doctor.diagnosis.proofs import Clock, Proofs, waited_for_answer
 from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, meaning
@@ -25,7 +24,8 @@ from livekit_doctor.diagnosis.states import LOST
 from livekit_doctor.diagnosis.stays import WEBHOOKS, names_of
 from livekit_doctor.diagnosis.times import LEFT_ALONE, LOSS_SHOWS_WITHIN, MOMENT, ROOM_CLOSES_AFTER
 from livekit_doctor.diagnosis.transfers import may_leave, transferred
-from livekit_doctor.evidence.observations import LogLine, Sighting
+from livekit_doctor.evidence.job_ids import job_of, job_of_identity
+from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.evidence.records.tracebacks import raised as what_was_raised
 from livekit_doctor.flow import Step
 
@@ -63,21 +63,21 @@ def _of_cut_off(call: Call) -> Iterator[Against]:
         yield Against(told, f"{asks} whether it dialled twice, as for a job that was run twice", sure=False)
 
 
+REPLACED = "DUPLICATE_IDENTITY"
+"""Why somebody left whose identity another one joined under, by the server's word."""
+
+
 def _replaced_in_the_room(call: Call) -> Because | None:
     """That the phone had to leave for another of its identity, of which no source tells more."""
     logs, gone = call.component_logs, _last_gone(call, "SIP")
     for line in logs.said(Said.SIP_ESTABLISHED, Said.SIP_OVER)[-1:]:
         if line.fields.get("reason") == "duplicate-identity":
             return because(line)
-    if gone is None or gone[1] != "DUPLICATE_IDENTITY":
+    if gone is None or gone[1] != REPLACED:
         return None
     came = [line.at for line in logs.said(Said.PARTICIPANT_ACTIVE) if line.at and logs.is_phone(line)]
-    came += [item.at for item in call.sightings if item.at and item.event == "participant_joined" and _has_phone(item)]
+    came += [item.at for item in call.sightings if item.at and item.event == "participant_joined" and item.has_phone]
     return None if any(at > gone[0] for at in came) else gone[2]
-
-
-def _has_phone(item: Sighting) -> bool:
-    return any(p.kind == "SIP" for p in item.participants)
 
 
 def _of_rows(call: Call) -> Iterator[Against]:

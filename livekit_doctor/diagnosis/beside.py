@@ -6,10 +6,10 @@ So a room that was dispatched into twice has two jobs, of which the second may r
 from collections.abc import Iterator
 from datetime import timedelta
 
-from livekit_doctor.diagnosis.job_ids import job_of, job_of_identity
 from livekit_doctor.diagnosis.own_lines import is_above
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import LEFT_ALONE
+from livekit_doctor.evidence.job_ids import job_of, job_of_identity
 from livekit_doctor.evidence.observations import LogLine
 
 Lines = list[tuple[Said | None, LogLine]]

@@ -8,7 +8,6 @@ from livekit_doctor.diagnosis.answer_sources import NEVER_ANSWERED, Attempts, Ca
 from livekit_doctor.diagnosis.component_logs import ComponentLogs
 from livekit_doctor.diagnosis.dials import Dials
 from livekit_doctor.diagnosis.episodes import is_sought
-from livekit_doctor.diagnosis.job_ids import job_of_identity
 from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.diagnosis.row_answers import Refusal, refusal_in
 from livekit_doctor.diagnosis.said import Said
@@ -16,6 +15,7 @@ from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.stays import SIP_LOG
 from livekit_doctor.diagnosis.times import AROUND_DISPATCH, CREATED_AT_ONCE
 from livekit_doctor.diagnosis.workers_over_time import Worker, workers_of
+from livekit_doctor.evidence.job_ids import job_of_identity
 from livekit_doctor.evidence.observations import DeployedAgent, Dispatch, LogLine, LogRow, NamedServer, Participant
 from livekit_doctor.flow import Step
 from livekit_doctor.settings import is_cloud

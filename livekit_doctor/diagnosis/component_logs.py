@@ -9,11 +9,11 @@ from msgspec.structs import replace
 from livekit_doctor.diagnosis.answered_before import Phones
 from livekit_doctor.diagnosis.episodes import Latest, latest_of
 from livekit_doctor.diagnosis.findings import Because
-from livekit_doctor.diagnosis.job_ids import job_of_identity
 from livekit_doctor.diagnosis.names import requested_agents
 from livekit_doctor.diagnosis.own_lines import Index, OwnLines
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, EMPTY_TIMEOUT, STILL_WRITTEN
+from livekit_doctor.evidence.job_ids import job_of_identity
 from livekit_doctor.evidence.observations import Component, LogFile, LogLine
 
 _BY_THE_ROOMS_NODE = (

@@ -21,7 +21,7 @@ from livekit_doctor.evidence.observations import (
     Room,
     RoomList,
     Sighting,
-    SipCallResult,
+    room_named,
 )
 from livekit_doctor.flow import DEFAULT_STATES, LEGS, Leg, Step, order
 from livekit_doctor.settings import Flow, Settings
@@ -246,7 +246,7 @@ def pasted_rooms(subject: Subject, observations: Iterable[Observation]) -> tuple
         return (subject.room,)
     asked = subject.call_id or subject.livekit_id
     with_id = [item for item in picked if asked and mentions(_texts_of(item), asked)]
-    rooms = tuple(dict.fromkeys(filter(None, map(_room_of_item, with_id))))
+    rooms = tuple(dict.fromkeys(filter(None, map(room_named, with_id))))
     rooms = rooms or _named_by(picked)
     said = {item.room for item in picked if isinstance(item, MeantRoom)} & {*rooms}
     return tuple(said) if len(said) == 1 else _without_mistyped(rooms, picked)
@@ -265,15 +265,15 @@ def _named_by(picked: Iterable[Observation]) -> tuple[str, ...]:
     others: list[Observation] = []
     for item in picked:
         (listed if isinstance(item, Sighting) and item.lists == "rooms" else others).append(item)
-    rooms = tuple(dict.fromkeys(filter(None, map(_room_of_item, others))))
+    rooms = tuple(dict.fromkeys(filter(None, map(room_named, others))))
     if rooms or any(isinstance(item, LogLine) for item in others):
         return rooms
-    return tuple(dict.fromkeys(map(_room_of_item, listed)))
+    return tuple(dict.fromkeys(map(room_named, listed)))
 
 
 def _without_mistyped(rooms: tuple[str, ...], picked: Iterable[Observation]) -> tuple[str, ...]:
     """Of rooms with almost one name the one that has the phone: into the others something was sent by mistake."""
-    with_phone = {_room_of_item(item) for item in picked if _is_of_phone(item)} & {*rooms}
+    with_phone = {room_named(item) for item in picked if _is_of_phone(item)} & {*rooms}
     own = next(iter(with_phone), "")
     mistyped = len(with_phone) == 1 and all(room == own or near_room(room, own) for room in rooms)
     return (own,) if mistyped else rooms
@@ -282,13 +282,7 @@ def _without_mistyped(rooms: tuple[str, ...], picked: Iterable[Observation]) -> 
 def _is_of_phone(item: Observation) -> bool:
     if isinstance(item, LogLine):
         return item.log == "sip" or item.message.startswith("API SIP.CreateSIPParticipant")
-    return isinstance(item, Sighting) and any(participant.kind == "SIP" for participant in item.participants)
-
-
-def _room_of_item(item: Observation) -> str:
-    if isinstance(item, LogLine):
-        return item.fields.get("room", "")
-    return item.room if isinstance(item, Sighting | SipCallResult | LogRow) else ""
+    return isinstance(item, Sighting) and item.has_phone
 
 
 def _texts_of(item: Observation) -> str:
@@ -298,7 +292,7 @@ def _texts_of(item: Observation) -> str:
     if isinstance(item, LogRow):
         return f"{item.call_id} {item.room} {item.metadata}"
     if not isinstance(item, Sighting):
-        return _room_of_item(item)
+        return room_named(item)
     words = [item.room, item.room_sid, item.info.metadata if item.info else ""]
     for dispatch in item.dispatches:
         words += (dispatch.id, dispatch.metadata, *(job.id for job in dispatch.jobs))

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.component_logs import ComponentLogs
-from livekit_doctor.diagnosis.job_ids import job_of
 from livekit_doctor.diagnosis.names import deleted_dispatch
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, WORKER_ANSWERS_WITHIN
+from livekit_doctor.evidence.job_ids import job_of
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Step
 

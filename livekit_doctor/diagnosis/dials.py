@@ -206,9 +206,7 @@ class Dials(Struct, frozen=True, dict=True):
         of_phone = (line for line in lines if line.log == "sip" or line.fields.get("kind") == "SIP")
         left = [line.at for line in of_phone if line.at and line.zoned]
         left += [
-            item.at
-            for item in self.seen.sightings
-            if item.event == "participant_left" and item.at and any(p.kind == "SIP" for p in item.participants)
+            item.at for item in self.seen.sightings if item.event == "participant_left" and item.at and item.has_phone
         ]
         return tuple(left)
 

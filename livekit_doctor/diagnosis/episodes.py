@@ -10,7 +10,6 @@ from datetime import datetime
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.beside import OF_A_PARTICIPANT, job_of_agent
-from livekit_doctor.diagnosis.job_ids import job_of, job_of_identity
 from livekit_doctor.diagnosis.job_order import DONE, ENDS, Jobs
 from livekit_doctor.diagnosis.names import requested_agents
 from livekit_doctor.diagnosis.said import Said
@@ -20,6 +19,7 @@ from livekit_doctor.diagnosis.times import (
     DATE_RESOLUTION,
     MOMENT,
 )
+from livekit_doctor.evidence.job_ids import job_of, job_of_identity
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Step
 

@@ -6,7 +6,6 @@ A job is known by its id. LiveKit Cloud restarts one that failed in the same dis
 from datetime import datetime, timedelta
 
 from livekit_doctor.diagnosis.beside import beside_another, job_of_agent
-from livekit_doctor.diagnosis.job_ids import job_of
 from livekit_doctor.diagnosis.own_lines import is_above
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
@@ -18,6 +17,7 @@ from livekit_doctor.diagnosis.times import (
     MEDIA_GIVEN_UP,
     SAID_TO_BE_SLOW,
 )
+from livekit_doctor.evidence.job_ids import job_of
 from livekit_doctor.evidence.observations import LogLine
 
 DONE = (Said.JOB_ENDED, Said.NO_CAPACITY, Said.TIMED_OUT, Said.DECLINED)

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.job_ids import job_of_identity
 from livekit_doctor.diagnosis.own_lines import is_above
 from livekit_doctor.diagnosis.proofs import Clock, Proofs
 from livekit_doctor.diagnosis.said import Said
@@ -17,6 +16,7 @@ from livekit_doctor.diagnosis.seen import ANSWERED
 from livekit_doctor.diagnosis.states import Who
 from livekit_doctor.diagnosis.stays import SIP_LOG
 from livekit_doctor.diagnosis.times import LEFT_ALONE, MEDIA_FAILS_WITHIN, ROOM_CLOSES_AFTER, SAID_TO_BE_SLOW
+from livekit_doctor.evidence.job_ids import job_of_identity
 from livekit_doctor.evidence.observations import LogLine, ParticipantList, Sighting
 from livekit_doctor.flow import Step
 

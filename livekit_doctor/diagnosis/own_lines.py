@@ -14,10 +14,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from livekit_doctor.diagnosis import clocks
-from livekit_doctor.diagnosis.job_ids import job_of, job_of_identity
 from livekit_doctor.diagnosis.names import requested_agents
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
+from livekit_doctor.evidence.job_ids import job_of, job_of_identity
 from livekit_doctor.evidence.observations import Component, LogLine
 
 _OF_A_JOB = (

@@ -1,9 +1,9 @@
 """What a worker's log says of the agent's session as it runs: it heard somebody, it spoke, its models failed."""
 
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.job_ids import job_of
 from livekit_doctor.diagnosis.own_lines import is_above
 from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.evidence.job_ids import job_of
 from livekit_doctor.evidence.observations import LogLine
 
 _SPEECH = (Said.SPEECH_RETRIED, Said.SPEECH_FAILED)

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.correlation import step_of_state
-from livekit_doctor.diagnosis.job_ids import job_of
 from livekit_doctor.diagnosis.names import written_alike
 from livekit_doctor.diagnosis.proofs import Proof, Proofs, age, waited
 from livekit_doctor.diagnosis.result import StepResult, WarningResult
@@ -15,6 +14,7 @@ from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import agent_name_of
 from livekit_doctor.diagnosis.times import LEFT_ALONE, ROW_WRITTEN_AFTER, SAID_TO_BE_SLOW
 from livekit_doctor.evidence import sources
+from livekit_doctor.evidence.job_ids import job_of
 from livekit_doctor.evidence.observations import LeftBehind, LogTable, RecentCalls
 from livekit_doctor.evidence.observations.told import NOT_OF_CALLS, webhook_named
 from livekit_doctor.flow import SPEC, Status, Step, implied_by

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from livekit_doctor import catalogue
-from livekit_doctor.diagnosis.against import BY_ITSELF, broke_down, outlived
+from livekit_doctor.diagnosis.against import BY_ITSELF, REPLACED, broke_down, outlived
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.deletions import Deletion, deletion_of_latest
@@ -101,7 +101,7 @@ def left_the_phone_alone(call: Call, proofs: Proofs) -> Finding | None:
     if when is None or phone.at is None or phone.at - when <= alone or (ended and ended.at <= phone.at - alone):
         return None
     others = [line for line in seen.others if line.fields.get("participant") != phone.fields.get("participant")]
-    if others or any(line.at and line.at > when for line in joined) or agent.fields.get("reason") == _REPLACED:
+    if others or any(line.at and line.at > when for line in joined) or agent.fields.get("reason") == REPLACED:
         return None
     if may_leave(call, when, phone.fields.get("participant", "")) or _deletion_before(call, agent):
         return None
@@ -181,8 +181,6 @@ def _is_removed(line: LogLine) -> bool:
     return line.fields.get("reason") == _REMOVED
 
 
-_REPLACED = "DUPLICATE_IDENTITY"
-"""Somebody joined under its identity."""
 _REMOVED = "SERVICE_REQUEST_REMOVE_PARTICIPANT"
 
 

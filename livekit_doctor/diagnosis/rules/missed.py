@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.job_ids import job_of
 from livekit_doctor.diagnosis.proofs import Proofs, waited
 from livekit_doctor.diagnosis.rules import sought
 from livekit_doctor.diagnosis.rules.rows import first_absent
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import JOB_LISTED_AFTER
+from livekit_doctor.evidence.job_ids import job_of
 from livekit_doctor.evidence.observations import LogLine, WorkerEndpoint
 from livekit_doctor.flow import Confidence, Step
 

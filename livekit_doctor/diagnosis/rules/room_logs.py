@@ -102,7 +102,7 @@ def dispatch_failed(call: Call, proofs: Proofs) -> Finding | None:
     failed = [line for line in made if line.fields.get("status", "").startswith("5")]
     if not failed or len(failed) < len(made) or not _not_dispatched(call, proofs) or _dispatched_besides(call, failed):
         return None
-    if any(call.component_logs.names_agent(line) for line in call.component_logs.said(Said.ROOM_ASKED_FOR)):
+    if _named_with_the_room(call):
         return None
     line = failed[-1]
     text = f"the server failed with HTTP {line.fields['status']}: {line.fields.get('error') or 'no reason given'}"
@@ -134,7 +134,7 @@ def agent_not_dispatched(call: Call, proofs: Proofs) -> Finding | None:
         for line in logs.anywhere(*BY_NAME)
     ):
         return None  # it may be about this room, and then the agent was dispatched, by another node
-    if any(call.component_logs.names_agent(line) for line in logs.said(Said.ROOM_ASKED_FOR)):
+    if _named_with_the_room(call):
         return None
     elsewhere = [
         line
@@ -244,6 +244,12 @@ def _had_its_time(call: Call, made: list[LogLine], deleted: LogLine) -> bool:
 def _reached(proofs: Proofs) -> bool:
     """A worker had the job, or the agent was there."""
     return any(step in proofs for step in (Step.JOB_ASSIGNED, Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED))
+
+
+def _named_with_the_room(call: Call) -> bool:
+    """Whether a CreateRoom named the agent, be it in time or not."""
+    logs = call.component_logs
+    return any(map(logs.names_agent, logs.said(Said.ROOM_ASKED_FOR)))
 
 
 def _not_dispatched(call: Call, proofs: Proofs) -> bool:

@@ -312,8 +312,7 @@ def _phone_had_left(call: Call, item: Sighting) -> bool:
     ends = [
         other
         for other in call.sightings
-        if other.event == "room_finished"
-        or (other.event == "participant_left" and any(p.kind == "SIP" for p in other.participants))
+        if other.event == "room_finished" or (other.event == "participant_left" and other.has_phone)
     ]
     return any(other.at is None or item.at is None or other.at <= item.at for other in ends)
 

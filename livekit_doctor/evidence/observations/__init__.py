@@ -11,7 +11,7 @@ from livekit_doctor.evidence.observations.experiments import (
     ScratchDispatch,
     WorkerEndpoint,
 )
-from livekit_doctor.evidence.observations.gathered import Coverage, Evidence, Observation, Problem, Reading
+from livekit_doctor.evidence.observations.gathered import Coverage, Evidence, Observation, Problem, Reading, room_named
 from livekit_doctor.evidence.observations.logs import Component, LogFile, LogLine
 from livekit_doctor.evidence.observations.read import Read
 from livekit_doctor.evidence.observations.rooms import (
@@ -92,4 +92,5 @@ __all__ = [
     "Track",
     "WorkerEndpoint",
     "is_scratch",
+    "room_named",
 ]

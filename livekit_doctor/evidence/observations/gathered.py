@@ -85,6 +85,13 @@ Observation = (
 )
 
 
+def room_named(item: Observation) -> str:
+    """The room that an observation names, of the kinds that tell of a call; empty for none."""
+    if isinstance(item, LogLine):
+        return item.fields.get("room", "")
+    return item.room if isinstance(item, Sighting | SipCallResult | LogRow) else ""
+
+
 class Reading(Value, frozen=True):
     """What one source or experiment yields."""
 

@@ -114,6 +114,10 @@ class Sighting(Observed, frozen=True):
     """Why the room ended, such as ROOM_END_IDLE_TIMEOUT."""
 
     @property
+    def has_phone(self) -> bool:
+        return any(participant.kind == "SIP" for participant in self.participants)
+
+    @property
     def told_by(self) -> str:
         return f"webhook {self.event}" if self.event else "what was pasted"
 

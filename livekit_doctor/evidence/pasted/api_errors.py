@@ -146,13 +146,14 @@ def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
     """Each error once: one form may hold another, as a traceback does that ends with Twirp's words."""
     text = "\n".join(unprefixed(excerpt.lines))
     bare = "\n".join("" if line.text == GONE else line.text for line in excerpt.stripped)
-    kept, raised = list[_Error](), list(of_spans(excerpt))
+    kept: list[_Error] = []
     # What a container puts before each line stands between the lines of one error.
     for error in chain(_in_json(excerpt), _in_strings(excerpt), _in_text(text), _in_text(bare) if bare != text else ()):
         if not any(_is_same(error, other) for other in kept):
             kept.append(error)
         if len(kept) == _MOST:
             break
+    raised = list(of_spans(excerpt)) if kept else []
     for error in sorted(kept, key=lambda error: error.first):
         if any(map(_OF_SERVER.search, excerpt.lines[error.first : error.last + 1])):
             continue

@@ -8,12 +8,11 @@ from msgspec import Struct
 
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.shapes import spans
-from livekit_doctor.evidence.records.times import moment
+from livekit_doctor.evidence.records.times import IN_TEXT, moment
 
 NEAR = 25
 """Lines around an error in which its method and its time are looked for."""
 _ROOM = re.compile(r"[\"']?room(?:_name|Name)?[\"']?\s?[:=]\s?[\"']([^\"'\n]{1,200})[\"']")
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
 
 
 class Origin(Struct, frozen=True):
@@ -44,7 +43,7 @@ def origin(first: int, last: int, message: str, excerpt: Excerpt, raised: list[O
 def _logged_at(first: int, excerpt: Excerpt) -> datetime | None:
     """When it was logged, where the line itself or the head of its traceback says so."""
     for line in excerpt.lines[max(0, first - NEAR) : first + 1][::-1]:
-        found = _TIME.search(line)
+        found = IN_TEXT.search(line)
         if found:
             at = moment(found[0])[0]
             return at if at is not None and 1990 < at.year < 2200 else None

@@ -15,7 +15,7 @@ from msgspec import Struct, structs
 from livekit_doctor.evidence.observations import Observation, SipCallResult
 from livekit_doctor.evidence.pasted.interface import Found
 from livekit_doctor.evidence.records.excerpt import Excerpt
-from livekit_doctor.evidence.records.times import moment
+from livekit_doctor.evidence.records.times import IN_TEXT, moment
 
 
 class Leg(Struct, frozen=True):
@@ -67,7 +67,6 @@ _OR_NOT = re.compile(
     r"\b(?:not?|never|nobody|fail\w*|error\w*|unable|could|can|should|if|when|until|before|wait\w*|false)\b|n't\b|\?",
     re.IGNORECASE,
 )
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
 _NAME = re.compile(r"[A-Za-z0-9]+(?:[-_.:@][A-Za-z0-9]+)*")
 _IS_NAME = re.compile(r"(?=.*[A-Za-z])(?=.*\d).{5,}")
 _NO_NAME = re.compile(r"(?:RM|AJ|AD|PA|SCL|ST|CA|AW)_|\d{1,4}[-:.]\d\d")
@@ -87,7 +86,7 @@ class _Line(Struct, frozen=True, dict=True):
 
     @cached_property
     def at(self) -> datetime | None:
-        found = _TIME.search(self.text)
+        found = IN_TEXT.search(self.text)
         return moment(found[0])[0] if found else None
 
     @cached_property

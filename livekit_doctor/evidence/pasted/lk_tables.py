@@ -22,8 +22,9 @@ _EDGE = re.compile(r"\s*[│|]")
 _PARTICIPANT = re.compile(
     r"(?P<identity>\S.*?) \((?P<state>JOINING|JOINED|ACTIVE|DISCONNECTED)\)\s+tracks: (?P<tracks>\d{1,3})\s*$"
 )
-_OF_ROOM = re.compile(r"\blk (?:room )?participants list (?:--room )?[\"']?(?P<room>[^\s\"']+)")
-_DISPATCHES_OF = re.compile(r"\blk (?:agent )?dispatch list (?:--room )?[\"']?(?P<room>[^\s\"']+)")
+_LIST_OF = r" list (?:--room )?[\"']?(?P<room>[^\s\"']+)"
+_OF_ROOM = re.compile(rf"\blk (?:room )?participants{_LIST_OF}")
+_DISPATCHES_OF = re.compile(rf"\blk (?:agent )?dispatch{_LIST_OF}")
 _GIVEN = {"AGENT": re.compile(r"agent-AJ_"), "SIP": re.compile(r"sip_\+?[\d*]+$")}
 """The identities that livekit-agents and livekit-sip give where nobody else does."""
 _AROUND = re.compile(

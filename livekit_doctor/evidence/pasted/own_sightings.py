@@ -9,6 +9,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
+from livekit.protocol import models
+
+from livekit_doctor.evidence.livekit_api import name_of
 from livekit_doctor.evidence.observations import Dispatch, LogLine, Observation, Participant, Sighting
 from livekit_doctor.evidence.records.component import says_any
 
@@ -40,8 +43,7 @@ _NO_JOB = re.compile(r"\bjobs?[\"']?\s?[=:]\s?(?:0\b|\[\]|\(\)|none\b)|\b(?:no|0
 _STATUS = re.compile(r"\bcall_?status\b.{0,60}?\b(?P<status>dialing|ringing|active|automation)\b", re.IGNORECASE)
 _REASON = re.compile(r"\b(USER_UNAVAILABLE|USER_REJECTED|SIP_TRUNK_FAILURE|MEDIA_FAILURE)\b")
 _REASON_NUMBER = re.compile(r"\bdisconnect[ _]?reason\W{1,4}(11|12|13|15)\b", re.IGNORECASE)
-_NUMBERS = {"11": "USER_UNAVAILABLE", "12": "USER_REJECTED", "13": "SIP_TRUNK_FAILURE", "15": "MEDIA_FAILURE"}
-"""The disconnect reasons that livekit-sip alone gives (livekit-protocol, DisconnectReason)."""
+"""The disconnect reasons that livekit-sip alone gives, by their names and their numbers."""
 _IDS = ("dispatch_id", "participant_id", "call_id")
 
 _Told = tuple[str, str, Observation]
@@ -131,7 +133,7 @@ def _reason(line: LogLine) -> str:
     text = line.message[:_READ]
     number = _REASON_NUMBER.search(text)
     name = _REASON.search(text)
-    return name[1] if name else _NUMBERS[number[1]] if number else ""
+    return name[1] if name else name_of(models.DisconnectReason, int(number[1])) if number else ""
 
 
 def _says(pattern: re.Pattern[str], line: LogLine) -> bool:

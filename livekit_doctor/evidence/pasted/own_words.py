@@ -112,9 +112,14 @@ def _in_words(text: str, rooms: frozenset[str] = frozenset()) -> str:
     if "room" in text or "Room" in text or "ROOM" in text:
         names = {found["room"] for found in _NAMED.finditer(text[:2_000]) if not _is_code(found)}
     if not names and any(room in text for room in rooms):
-        names = rooms.intersection(_WORD.findall(text[:2_000]))
+        names = rooms.intersection(may_be_names(text))
     names = {name for name in names if _IS_NAME.search(name) and not _OF_LIVEKIT.match(name)}
     return names.pop() if len(names) == 1 else ""
+
+
+def may_be_names(text: str) -> list[str]:
+    """The words of a line of which one may be the name of a room."""
+    return _WORD.findall(text[:2_000])
 
 
 def _is_code(found: re.Match[str]) -> bool:

@@ -17,6 +17,8 @@ _WRITTEN = re.compile(
 )
 """As consoles of log hosts write it for people: Nov 24, 2026 @ 15:07:06.527 (Kibana), 11/24/2026, 3:07:06.527 PM
 (Azure), 24.11.2026 15:07:06."""
+IN_TEXT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
+"""A moment anywhere in a line, with its date."""
 _ZONE = re.compile(r"(?:Z|[+-]\d\d:?\d\d|UTC|GMT)$", re.IGNORECASE)
 
 

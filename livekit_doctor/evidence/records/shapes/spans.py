@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from livekit_doctor.evidence.job_ids import job_of_identity
 from livekit_doctor.evidence.records.record import Record
 from livekit_doctor.evidence.records.times import moment
 from livekit_doctor.evidence.records.values import objects_in
@@ -158,8 +159,8 @@ def _raised(span: Mapping[str, object]) -> str:
 
 def _of_agent(identity: str) -> dict[str, object]:
     """The job is in the identity that the server gives an agent; the span does not name it."""
-    job = {"job_id": identity.removeprefix("agent-")} if identity.startswith("agent-AJ_") else {}
-    return {"participant": identity, **job}
+    job = job_of_identity(identity)
+    return {"participant": identity, **({"job_id": job} if job else {})}
 
 
 def _record(message: str, at: datetime | None, level: str, logger: str, fields: dict[str, object]) -> Record:
