@@ -46,7 +46,7 @@ def _either(because: Because, but: str, *, sure: bool) -> Against:
 
 def told_against(call: Call, proofs: Proofs) -> tuple[Against, ...]:
     of_agent = (*_of_the_agents_process(call), *_of_its_speech(call), *_of_its_track(call))
-    of_phone = (*_of_the_answer(call, proofs), *_of_the_cancel(call))
+    of_phone = (*_of_the_answer(call, proofs), *_of_the_cancel(call), *_of_later_dials(call))
     return (*_of_rows(call), *of_phone, *of_agent, *_of_lost_connections(call), *_of_cut_off(call))
 
 
@@ -116,6 +116,27 @@ def _of_the_cancel(call: Call) -> Iterator[Against]:
             asks = f"who gave the call up {answer.took:.1f} s after it was dialled: what your own program logged then, "
             asks += "or a ringing_timeout as short as that"
             yield Against(answer.because, asks=asks, sure=True)
+
+
+def _of_later_dials(call: Call) -> Iterator[Against]:
+    """A phone that was dialled beside the one that answered, and is not answered for longer than that may take: which of
+    them is the callee's nothing in the room says."""
+    joined = call.phone.joined_at if call.phone and call.room_live else None
+    for phone in call.participant_list.participants if call.participant_list and joined else ():
+        waits_for = _WAITS_FOR.get(phone.attributes.get("sip.callStatus", "")) if phone.kind == "SIP" else None
+        allowance = call.allowance(waits_for) if waits_for else None
+        if allowance is None or phone.joined_at is None or joined is None or phone.joined_at <= joined:
+            continue
+        since = (call.livekit_now - phone.joined_at).total_seconds()
+        if since > allowance.broken_after:
+            status = phone.attributes["sip.callStatus"]
+            text = f"SIP participant {phone.identity}, dialled after it, is at {status} after {since:.0f} s"
+            asks = f"whose phone {phone.identity} is: the callee's, or one that was called beside it"
+            yield Against(Because(source="ListParticipants", at=call.livekit_now, text=text), asks, sure=False)
+
+
+_WAITS_FOR = {"dialing": Step.SIP_RINGING, "ringing": Step.SIP_ANSWERED}
+"""The step that a phone with this sip.callStatus has not reached."""
 
 
 # The agent's process
