@@ -119,8 +119,8 @@ def _of_the_cancel(call: Call) -> Iterator[Against]:
 
 
 def _of_later_dials(call: Call) -> Iterator[Against]:
-    """A phone that was dialled beside the one that answered, and is not answered for longer than that may take: which of
-    them is the callee's nothing in the room says."""
+    """A phone that was dialled beside the one that answered, and is not answered for longer than that may take: which
+    of them is the callee's nothing in the room says."""
     joined = call.phone.joined_at if call.phone and call.room_live else None
     for phone in call.participant_list.participants if call.participant_list and joined else ():
         waits_for = _WAITS_FOR.get(phone.attributes.get("sip.callStatus", "")) if phone.kind == "SIP" else None
