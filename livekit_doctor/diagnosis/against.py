@@ -45,7 +45,7 @@ def _either(because: Because, but: str, *, sure: bool) -> Against:
 
 
 def told_against(call: Call, proofs: Proofs) -> tuple[Against, ...]:
-    of_agent = (*_of_the_agents_process(call), *_of_its_speech(call), *_of_its_track(call))
+    of_agent = (*_of_the_agents_process(call), *_of_its_speech(call), *_of_its_session(call), *_of_its_track(call))
     of_phone = (*_of_the_answer(call, proofs), *_of_the_cancel(call), *_of_later_dials(call))
     return (*_of_rows(call), *of_phone, *of_agent, *_of_lost_connections(call), *_of_cut_off(call))
 
@@ -245,6 +245,22 @@ def _of_its_speech(call: Call) -> Iterator[Against]:
         words = ", ".join((because(line).text, *map(what_was_raised, tracebacks([line]))))
         asks = f"whether the callee heard the agent: {line.log} log, {line.at:%H:%M:%S}: {words}"
         yield Against(because(line), asks, sure=False)
+
+
+def _of_its_session(call: Call) -> Iterator[Against]:
+    """The agent's session closes with the participant that it listens to, the first that came unless set otherwise
+    (livekit-agents, RoomIO): another phone that was there has nobody to talk to from then on."""
+    for line in call.component_logs.said(Said.SESSION_CLOSED)[-1:]:
+        who, at = line.fields.get("participant"), line.at
+        if not who or not at or lived_on(call, at) or transferred(call, at, ""):
+            continue
+        there = [stay for stay in call.dials.stays if stay.came < at and not (stay.left and stay.left <= at)]
+        others = {name for stay in there if who not in stay.names for name in stay.names if not name.startswith("SCL_")}
+        if others:
+            asks = f"who talked with {', '.join(sorted(others))} after {at:%H:%M:%S}, when the agent's session closed "
+            asks += f"since {who} had left: which of them is the callee, and whom the session listens to "
+            asks += "(participant_identity in the room options of livekit-agents)"
+            yield Against(because(line), asks, sure=False)
 
 
 def _of_its_track(call: Call) -> Iterator[Against]:
