@@ -26,6 +26,7 @@ _ANSWERS = {
     Said.TIMED_OUT: ANSWERED_WITHIN,
 }
 """How long after a worker was asked for a job the server says what came of it, at most."""
+_DATING = frozenset({Said.SESSION_STARTED, Said.SIP_CREATING, Said.REGISTERED, Said.ASKED, *_ANSWERS})
 
 
 class Off(Struct, frozen=True):
@@ -39,7 +40,7 @@ def ahead(setup: Setup, lines: Lines) -> dict[Log, timedelta]:
     """The logs whose clocks are known against LiveKit's, and how far each is ahead (or behind, if negative): no less
     than this. What a second may be, counts as none."""
     found: dict[Log, list[Off]] = {}
-    for log, off in (*_by_ids(setup, list(lines)), *_by_reading(setup)):
+    for log, off in (*_by_ids(setup, lines), *_by_reading(setup)):
         found.setdefault(log, []).append(off)
     known = {log: _nearest(offs) for log, offs in found.items()}
     return {log: by if abs(by) > DATE_RESOLUTION else NONE for log, by in known.items() if by or _is_known(found[log])}
@@ -56,15 +57,19 @@ def _nearest(offs: list[Off]) -> timedelta:
     return min(max(NONE, least), most) if least - most <= DATE_RESOLUTION else NONE
 
 
-def _by_ids(setup: Setup, lines: list[tuple[Said | None, LogLine]]) -> Iterator[tuple[Log, Off]]:
-    by_server = [(said, line) for said, line in lines if line.log == "server" and line.at and line.zoned]
+def _by_ids(setup: Setup, lines: Lines) -> Iterator[tuple[Log, Off]]:
+    dating = [(said, line) for said, line in lines if said in _DATING and line.zoned]
+    by_server = [(said, line) for said, line in dating if line.log == "server"]
+    others = [(said, line) for said, line in dating if line.log != "server"]
+    if not others:
+        return
     came = dict(_joined(setup)) | dict(_dated(by_server, "participant_id", Said.SESSION_STARTED))
     registered = dict(_dated(by_server, "worker_id", Said.REGISTERED))
     answers = [dict(_dated(by_server, "job_id", said)) for said in _ANSWERS]
-    for said, line in lines:
-        log, fields = (line.log, line.file), line.fields
-        if line.log == "server" or line.at is None or not line.zoned:
+    for said, line in others:
+        if line.at is None:
             continue
+        log, fields = (line.log, line.file), line.fields
         same = _when(came, fields, "participant_id") if said is Said.SIP_CREATING else None
         same = _when(registered, fields, "worker_id") if said is Said.REGISTERED else same
         if same is not None:
@@ -74,7 +79,7 @@ def _by_ids(setup: Setup, lines: list[tuple[Said | None, LogLine]]) -> Iterator[
                 yield log, Off(line.at - told, line.at - told + within)
 
 
-def _dated(lines: list[tuple[Said | None, LogLine]], key: str, what: Said) -> Iterator[tuple[str, datetime]]:
+def _dated(lines: Lines, key: str, what: Said) -> Iterator[tuple[str, datetime]]:
     return ((line.fields[key], line.at) for said, line in lines if said is what and line.at and line.fields.get(key))
 
 

@@ -72,8 +72,8 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
     @cached_property
     def _of_warnings(self) -> frozenset[str]:
         """The logs in which nothing is said that is no warning or error."""
-        told = {line.file for _, line in self._lines if line.level not in _WARNINGS}
-        return frozenset(line.file for _, line in self._lines if line.file not in told)
+        told = {line.file for line in self.every if line.level not in _WARNINGS}
+        return frozenset(line.file for line in self.every if line.file not in told)
 
     def covers_room(self, at: datetime) -> bool:
         """Whether the log of the node that had the room spans this moment. Each node of a cluster writes a log
@@ -119,20 +119,19 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
 
     def said(self, *what: Said) -> tuple[LogLine, ...]:
         """The call's own lines that say this; of jobs and agents those of the latest dispatch."""
-        return self._current_that.say(what)
+        return self._current.say(*what)
 
     @cached_property
-    def _current(self) -> tuple[tuple[Said | None, LogLine], ...]:
+    def _current(self) -> Index:
         earlier = self.latest.earlier_lines | self._ringing_before | {id(line) for line in self.answered_before}
-        if not earlier:
-            return self._own
-        return tuple((said, line) for said, line in self._own if id(line) not in earlier)
+        return Index([told for told in self._own.told if id(told.line) not in earlier]) if earlier else self._own
 
     @cached_property
     def _ringing_before(self) -> frozenset[int]:
         """livekit-sip's lines of the ringing of a phone that was not answered, and was dialled again."""
         before, rang, dials = set[int](), set[int](), set[str]()
-        for said, line in self._own:
+        for told in self._own.told if self.ever_said(Said.SIP_RANG) else ():
+            said, line = told.said, told.line
             dial = line.fields.get("call_id", "") if line.log == "sip" else ""
             if said is Said.SIP_CREATING or (dials and dial and dial not in dials):
                 before |= rang
@@ -162,12 +161,10 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
         opened = next((line.at for line in self.ever_said(Said.ROOM_OPENED)), None)
         complete = opened is not None and self.covers_api(opened) and self.api_to_the_end
         others = {f"agent-{job}" for job in self.other_jobs}  # another agent beside it is no later job of the call's
-        own = [(said, line) for said, line in self._own if line.fields.get("participant") not in others]
+        own = self._own
+        if others:
+            own = Index([told for told in own.told if told.line.fields.get("participant") not in others])
         return latest_of(self.call, own, frozenset(agents), complete)
-
-    @cached_property
-    def _current_that(self) -> Index:
-        return self._own_that if self._current is self._own else Index(self._current)
 
     def is_agent(self, line: LogLine) -> bool:
         """Whether a line about a participant is about the call's agent."""
@@ -281,12 +278,12 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
     @cached_property
     def of_workers(self) -> tuple[LogLine, ...]:
         """All lines of workers' logs, about whichever call."""
-        return tuple(line for _, line in self._lines if line.log == "worker")
+        return tuple(line for line in self.every if line.log == "worker")
 
     @cached_property
     def naming_workers(self) -> tuple[LogLine, ...]:
         """All lines with the id of a worker."""
-        return tuple(line for _, line in self._lines if line.fields.get("worker_id"))
+        return tuple(line for line in self.every if line.fields.get("worker_id"))
 
 
 def _spans(file: LogFile, at: datetime | None) -> bool:
