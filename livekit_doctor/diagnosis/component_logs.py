@@ -1,12 +1,15 @@
 """What the components' logs say of one call: which node's they are, until when they go, and of which participants."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import cached_property
+from operator import attrgetter
 
 from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.answered_before import Phones
+from livekit_doctor.diagnosis.beside import OF_A_PARTICIPANT
 from livekit_doctor.diagnosis.episodes import Latest, latest_of
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.names import requested_agents
@@ -90,7 +93,7 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
         longer than a room stays open that nobody is in."""
         now = self.call.setup.evidence.now - STILL_WRITTEN
         closed = next((line.at for line in self.ever_said(Said.ROOM_CLOSED) if line.at), now)
-        last = max((line.at for line in self.own if line.log == "server" and line.at), default=now)
+        last = max((line.at for line in self.own_by_log["server"] if line.at), default=now)
         end = min(closed, now, last + EMPTY_TIMEOUT)
         return any(
             file.last_at is not None and file.zoned and file.last_at >= end
@@ -112,7 +115,7 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
     @cached_property
     def agent_names(self) -> frozenset[str]:
         """The agents that pasted lines name: those of the call's room, else those of lines without a room."""
-        named = [line for line in self.own if line.read.excerpt and line.fields.get("agent_name")]
+        named = [line for line in self.own if line.fields.get("agent_name") and line.read.excerpt]
         of_room = [line for line in named if self._in_room(line)]
         others = [line for line in named if meaning(line) is not Said.REGISTERED]
         return frozenset(line.fields["agent_name"] for line in of_room or others or named)
@@ -165,6 +168,22 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
         if others:
             own = Index([told for told in own.told if told.line.fields.get("participant") not in others])
         return latest_of(self.call, own, frozenset(agents), complete)
+
+    def of_agent(self, *what: Said) -> tuple[LogLine, ...]:
+        """Those of `said` that are about a participant who is the call's agent."""
+        return self._of_agent.say(*what)
+
+    def of_phone(self, *what: Said) -> tuple[LogLine, ...]:
+        """The same of a phone."""
+        return self._of_phone.say(*what)
+
+    @cached_property
+    def _of_agent(self) -> Index:
+        return Index([told for told in self._current.that(*OF_A_PARTICIPANT) if self.is_agent(told.line)])
+
+    @cached_property
+    def _of_phone(self) -> Index:
+        return Index([told for told in self._current.that(*OF_A_PARTICIPANT) if self.is_phone(told.line)])
 
     def is_agent(self, line: LogLine) -> bool:
         """Whether a line about a participant is about the call's agent."""
@@ -272,8 +291,21 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
         """The lines that were found for the call, as they stand in their logs; those with `by_id` False are of the same
         time, or say in which state a worker was. Of pasted lines those of other calls are left out."""
         own = {id(line) for line in self.own}
-        found = (line for line in self.every if not line.read.excerpt or id(line) in own)
-        return tuple(sorted(found, key=lambda line: (line.log, line.file, line.order)))
+        found = (line for line in self.every if id(line) in own or not line.read.excerpt)
+        return tuple(sorted(found, key=attrgetter("log", "file", "order")))
+
+    @cached_property
+    def own_by_log(self) -> dict[Component, list[LogLine]]:
+        """The call's own lines of each kind of log."""
+        found: dict[Component, list[LogLine]] = defaultdict(list)
+        for line in self.own:
+            found[line.log].append(line)
+        return found
+
+    @cached_property
+    def requests(self) -> tuple[LogLine, ...]:
+        """The call's own lines of requests to the API."""
+        return tuple(line for line in self.own if line.message.startswith("API "))
 
     @cached_property
     def of_workers(self) -> tuple[LogLine, ...]:
@@ -303,8 +335,12 @@ def because(line: LogLine, text: str | None = None) -> Because:
 
 def shown_fields(line: LogLine, names: Iterable[str]) -> list[str]:
     """Those that the line has, each with its name; blanks at the ends of a value are between quotation marks."""
-    found = ((name, line.fields[name]) for name in names if line.fields.get(name))
-    return [f"{name} {value}" if value == value.strip() else f'{name} "{value}"' for name, value in found]
+    fields = line.fields
+    return [
+        f"{name} {value}" if value == value.strip() else f'{name} "{value}"'
+        for name in names
+        if (value := fields.get(name))
+    ]
 
 
 def tracebacks(lines: Iterable[LogLine]) -> Iterator[str]:

@@ -68,8 +68,9 @@ def lines_of(call: Call) -> tuple[LogLine, ...]:
 
 def coverage(call: Call) -> tuple[Coverage, ...]:
     """What each source could be read of, with what of other calls was recognised in pasted texts."""
-    own = set(map(_place, call.component_logs.own))
-    picked = [line for line in call.setup.all(LogLine) if line.read.excerpt and _place(line) not in own]
+    picked = [line for line in call.setup.all(LogLine) if line.read.excerpt]
+    own = set(map(_place, call.component_logs.own)) if picked else set()
+    picked = [line for line in picked if _place(line) not in own]
     name = call.room.name if call.room else ""
     others = [(line.read.source, line.fields.get("room", "")) for line in picked]
     seen = [item for item in call.setup.all(Sighting) if item.read.excerpt and name]

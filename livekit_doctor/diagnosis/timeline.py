@@ -208,8 +208,8 @@ def _log_lines(call: Call, beside: tuple[LogLine, ...]) -> Iterator[TimelineEntr
 
 def _logins_taken(call: Call) -> list[LogLine]:
     """livekit-sip's lines of a carrier's 401 or 407, of calls that rang or were answered after it."""
-    own = [line for line in call.component_logs.own if line.log == "sip"]
     went_on = call.component_logs.ever_said(Said.SIP_RANG, Said.SIP_ESTABLISHED)
     through = {line.fields.get("call_id") for line in went_on}
+    own = call.component_logs.own_by_log["sip"]
     asked = (line for line in own if line.message.lower().startswith("auth requested"))
     return [line for line in asked if line.fields.get("call_id") in through]

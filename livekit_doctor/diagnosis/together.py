@@ -141,8 +141,8 @@ def _published_nothing(call: Call, proofs: Proofs) -> bool:
     """The server's log has the agent come and the tracks of others, and none of the agent's."""
     logs = call.component_logs
     tracks = logs.said(Said.TRACK_PUBLISHED)
-    came = any(logs.is_agent(line) for line in logs.said(Said.PARTICIPANT_ACTIVE))
-    return came and bool(tracks) and not any(map(logs.is_agent, tracks)) and Step.AGENT_AUDIO not in proofs
+    came, published = logs.of_agent(Said.PARTICIPANT_ACTIVE), logs.of_agent(Said.TRACK_PUBLISHED)
+    return bool(came) and bool(tracks) and not published and Step.AGENT_AUDIO not in proofs
 
 
 def _was_deleted_before(call: Call) -> bool:

@@ -2,6 +2,7 @@
 dispatch was deleted. LKD407, 413.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from msgspec import Struct
@@ -33,10 +34,10 @@ LIKELY, POSSIBLE = Confidence.LIKELY, Confidence.POSSIBLE
 class _Leaving(Struct, frozen=True):
     """What the server's log tells of the agent's leaving."""
 
-    joined: list[LogLine]
+    joined: Sequence[LogLine]
     """When it had become active, each time."""
-    gone: list[LogLine]
-    phones: list[LogLine]
+    gone: Sequence[LogLine]
+    phones: Sequence[LogLine]
     """When phones left."""
     others: list[LogLine]
     """Who else had become active."""
@@ -50,9 +51,9 @@ def _leaving(call: Call) -> _Leaving:
     logs = call.component_logs
     active, left = logs.said(Said.PARTICIPANT_ACTIVE), logs.said(Said.PARTICIPANT_LEFT)
     return _Leaving(
-        joined=[line for line in active if logs.is_agent(line)],
-        gone=[line for line in left if logs.is_agent(line)],
-        phones=[line for line in left if logs.is_phone(line)],
+        joined=logs.of_agent(Said.PARTICIPANT_ACTIVE),
+        gone=logs.of_agent(Said.PARTICIPANT_LEFT),
+        phones=logs.of_phone(Said.PARTICIPANT_LEFT),
         others=[line for line in active if not logs.is_agent(line)],
         alone=[line for line in left if not logs.is_agent(line) and logs.may_be_phone(line)],
         begins_later=all(map(logs.is_picked, left)) and not active and not logs.said(Said.SESSION_STARTED),
@@ -206,7 +207,7 @@ def _another_came(call: Call, gone: LogLine) -> bool:
     ]
     later = (line for line in logs.said(Said.PARTICIPANT_ACTIVE) if line.at and gone.at and line.at > gone.at)
     left = {line.fields.get("participant"): line.at for line in logs.said(Said.PARTICIPANT_LEFT)}
-    agents = {line.fields.get("participant") for line in logs.said(Said.PARTICIPANT_ACTIVE) if logs.is_agent(line)}
+    agents = {line.fields.get("participant") for line in logs.of_agent(Said.PARTICIPANT_ACTIVE)}
     stayed = (left.get(agent) for agent in agents - {gone.fields.get("participant")})
     return bool(others) or any(later) or any(at is None or (gone.at and at > gone.at) for at in stayed)
 

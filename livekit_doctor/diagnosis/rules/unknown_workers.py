@@ -208,10 +208,9 @@ def worker_under_longer_name(call: Call, proofs: Proofs) -> Finding | None:
     """LKD102: the same with a name of which one is the beginning of the other. They may be two agents, too, one of
     which has no worker."""
     refused, name = sought.no_worker(call), call.wanted_agent
-    others = _of_other_names(call)
     if sought.has_job(call, proofs) or not refused or not name or _asked_before(call, refused):
         return None
-    for line, other in others:
+    for line, other in _of_other_names(call):
         if rest := goes_on(name, other):
             text = f'the dispatch is for "{name}", a worker runs as "{other}": one goes on with "{rest}"'
             shown = [because(line, text), *map(because, refused)]
