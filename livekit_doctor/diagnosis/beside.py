@@ -6,18 +6,10 @@ So a room that was dispatched into twice has two jobs, of which the second may r
 from collections.abc import Iterator
 from datetime import timedelta
 
-from livekit_doctor.diagnosis.own_lines import Index, Told, is_above
+from livekit_doctor.diagnosis.own_lines import Index, is_above
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import LEFT_ALONE
-from livekit_doctor.evidence.job_ids import job_of_identity
 from livekit_doctor.evidence.observations import LogLine
-
-OF_A_PARTICIPANT = frozenset(
-    {
-        *(Said.SESSION_STARTED, Said.TRACK_PUBLISHED, Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT),
-        *(Said.NEVER_HAD_MEDIA, Said.SIP_HEARD, Said.SIP_UNHEARD),
-    }
-)
 
 _ENDS = (
     Said.RAISED,
@@ -30,17 +22,11 @@ _ENDS = (
 )
 
 
-def job_of_agent(told: Told) -> str:
-    """Of an agent under the identity that the server gives it."""
-    by_server = told.said in OF_A_PARTICIPANT and told.line.log == "server"
-    return job_of_identity(told.line.fields.get("participant", "")) if by_server else ""
-
-
 def beside_another(own: Index, tolerance: timedelta) -> dict[str, str]:
     """Each with the job whose agent stayed. `own` are the call's own lines, oldest first."""
     stayed, first, ended = dict(_stayed(own)), dict[tuple[str, str], LogLine](), dict[str, LogLine]()
     for told in own.told if stayed else ():
-        if job := told.job or job_of_agent(told):
+        if job := told.job or told.of_agent:
             first.setdefault((told.line.file, job), told.line)
             if told.said in _ENDS:
                 ended.setdefault(job, told.line)
@@ -61,7 +47,7 @@ def _stayed(own: Index) -> Iterator[tuple[str, LogLine | None]]:
     """The jobs whose agents were in the room until it was gone, or the phone was, and the line of their end."""
     there, phones = dict[str, LogLine | None](), list[LogLine]()
     for told in own.that(Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT, Said.PROCESS_EXITS):
-        said, line, job = told.said, told.line, job_of_agent(told)
+        said, line, job = told.said, told.line, told.of_agent
         if said is Said.PARTICIPANT_ACTIVE and job:
             there[job] = None
         elif said is Said.PARTICIPANT_LEFT and job in there:

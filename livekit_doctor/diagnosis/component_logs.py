@@ -1,7 +1,7 @@
 """What the components' logs say of one call: which node's they are, until when they go, and of which participants."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 from operator import attrgetter
@@ -9,11 +9,10 @@ from operator import attrgetter
 from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.answered_before import Phones
-from livekit_doctor.diagnosis.beside import OF_A_PARTICIPANT
 from livekit_doctor.diagnosis.episodes import Latest, latest_of
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.names import requested_agents
-from livekit_doctor.diagnosis.own_lines import Index, OwnLines
+from livekit_doctor.diagnosis.own_lines import OF_A_PARTICIPANT, Index, OwnLines
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, EMPTY_TIMEOUT, STILL_WRITTEN
 from livekit_doctor.evidence.job_ids import job_of_identity
@@ -76,7 +75,7 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
     def _of_warnings(self) -> frozenset[str]:
         """The logs in which nothing is said that is no warning or error."""
         told = {line.file for line in self.every if line.level not in _WARNINGS}
-        return frozenset(line.file for line in self.every if line.file not in told)
+        return frozenset({line.file for line in self.every} - told)
 
     def covers_room(self, at: datetime) -> bool:
         """Whether the log of the node that had the room spans this moment. Each node of a cluster writes a log
@@ -281,17 +280,24 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
         """Whether how long it was from one line to the other can be said."""
         return (line.log, line.file) == (other.log, other.file) or (line.zoned and other.zoned)
 
-    def registrations(self, name: str | None = None) -> tuple[LogLine, ...]:
+    def registrations(self, name: str | None = None) -> Sequence[LogLine]:
         """When workers registered, under this name or any."""
-        lines = self.anywhere(Said.REGISTERED)
-        return tuple(line for line in lines if name is None or line.fields.get("agent_name", "") == name)
+        return self.anywhere(Said.REGISTERED) if name is None else self._registered.get(name, ())
+
+    @cached_property
+    def _registered(self) -> dict[str, list[LogLine]]:
+        """By name."""
+        found: dict[str, list[LogLine]] = defaultdict(list)
+        for line in self.anywhere(Said.REGISTERED):
+            found[line.fields.get("agent_name", "")].append(line)
+        return found
 
     @cached_property
     def as_they_stand(self) -> tuple[LogLine, ...]:
         """The lines that were found for the call, as they stand in their logs; those with `by_id` False are of the same
         time, or say in which state a worker was. Of pasted lines those of other calls are left out."""
         own = {id(line) for line in self.own}
-        found = (line for line in self.every if id(line) in own or not line.read.excerpt)
+        found = [line for line in self.every if id(line) in own or not line.read.excerpt]
         return tuple(sorted(found, key=attrgetter("log", "file", "order")))
 
     @cached_property

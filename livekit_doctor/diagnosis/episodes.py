@@ -9,10 +9,9 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from livekit_doctor.diagnosis.beside import OF_A_PARTICIPANT, job_of_agent
 from livekit_doctor.diagnosis.job_order import DONE, ENDS, Jobs
 from livekit_doctor.diagnosis.names import requested_agents
-from livekit_doctor.diagnosis.own_lines import Index, Told
+from livekit_doctor.diagnosis.own_lines import OF_A_PARTICIPANT, Index, Told
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.times import (
@@ -73,7 +72,7 @@ def latest_of(seen: Seen, own: Index, agents: frozenset[str], complete: bool) ->
             earlier = _is_of_earlier_agent(told_of, jobs, agents) and line.fields.get("participant") not in stayed
         if earlier:
             earlier_lines.add(id(line))
-            beside = (told_of.job or job_of_agent(told_of)) in jobs.beside
+            beside = (told_of.job or told_of.of_agent) in jobs.beside
             if said in ENDS and not beside and line.fields.get("job_type", "JT_ROOM") == "JT_ROOM":
                 became.setdefault(ENDS[said])
     by_rows, more = _later_by_rows(seen, own, known)
@@ -104,7 +103,7 @@ def _later_by_rows(seen: Seen, own: Index, known: datetime | None) -> tuple[str,
     by_job = {line.fields.get("job_id"): line.at + written for line in begun if line.at and line.zoned}
     by_job |= {line.fields.get("job_id"): line.at + CREATED_AT_ONCE for line in told if line.at and line.zoned}
     for of_agent in own.that(*OF_A_PARTICIPANT):
-        if (job := job_of_agent(of_agent)) and of_agent.line.at and of_agent.line.zoned:
+        if (job := of_agent.of_agent) and of_agent.line.at and of_agent.line.zoned:
             by_job.setdefault(job, of_agent.line.at + written)  # its agent joined some time after it
     seen_last = [*by_job.values(), *(at + CREATED_AT_ONCE for at in without), *([known + written] if known else ())]
     if rows and seen_last and max(rows) > max(seen_last):

@@ -5,7 +5,7 @@ A job is known by its id. LiveKit Cloud restarts one that failed in the same dis
 
 from datetime import datetime, timedelta
 
-from livekit_doctor.diagnosis.beside import beside_another, job_of_agent
+from livekit_doctor.diagnosis.beside import beside_another
 from livekit_doctor.diagnosis.own_lines import Index, Told, is_above
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
@@ -65,10 +65,10 @@ class Jobs:
         self.came: set[str] = set()
         """Those whose agents were in the room, by the server's log."""
         for each in own.told:
-            said, line, agents = each.said, each.line, job_of_agent(each)
-            if not (job := each.job or agents):
+            said, line = each.said, each.line
+            if not (job := each.job or each.of_agent):
                 continue
-            self.came.add(agents)
+            self.came.add(each.of_agent)
             if line.log == "server" and line.zoned and line.at and said is not None:
                 self.started[job] = min(line.at, self.started.get(job, line.at))
                 if said in (*DONE, Said.PARTICIPANT_LEFT):

@@ -26,17 +26,27 @@ _OF_A_JOB = (
 )
 """What a worker says of a job, whose id not every program's format prints."""
 
+OF_A_PARTICIPANT = frozenset(
+    {
+        *(Said.SESSION_STARTED, Said.TRACK_PUBLISHED, Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT),
+        *(Said.NEVER_HAD_MEDIA, Said.SIP_HEARD, Said.SIP_UNHEARD),
+    }
+)
+
 _BEGINS = (Said.ROOM_OPENED, Said.ROOM_ASKED_FOR, Said.DISPATCH_CREATED, Said.ASKED, Said.SIP_CREATING)
 """What is said as a call begins."""
 
 
 class Told(Struct, frozen=True):
-    """A line, its place among all of them, what it says, and the job that it names."""
+    """A line, its place among all of them, and what it says."""
 
     number: int
     said: Said | None
     line: LogLine
     job: str
+    """The job that it names."""
+    of_agent: str
+    """The job of the agent whom the server's line is about, by the identity that the server gives it."""
 
 
 class Index:
@@ -68,15 +78,22 @@ class OwnLines(Struct, frozen=True, dict=True):
     call: Seen
 
     @cached_property
-    def _lines(self) -> Index:
-        told = [(said, self._by_livekits_clock(line)) for said, line in self._as_written]
+    def lines(self) -> Index:
+        told = [*self._as_written]
+        if self.clocks_ahead:
+            told = [(said, self._by_livekits_clock(line)) for said, line in told]
         told.sort(key=lambda each: (each[1].at is None, each[1].at or each[1].read.at, each[1].order))
-        return Index([Told(number, said, line, job_of(line)) for number, (said, line) in enumerate(told)])
+        return Index(
+            [
+                Told(number, said, line, job_of(line), _job_of_agent(line) if said in OF_A_PARTICIPANT else "")
+                for number, (said, line) in enumerate(told)
+            ]
+        )
 
     @cached_property
     def _as_written(self) -> tuple[tuple[Said | None, LogLine], ...]:
         lines = {line.place: line for line in self.call.setup.all(LogLine)}
-        return tuple((meaning(line), line) for line in lines.values())
+        return tuple([(meaning(line), line) for line in lines.values()])
 
     @cached_property
     def clocks_ahead(self) -> dict[clocks.Log, timedelta]:
@@ -89,13 +106,13 @@ class OwnLines(Struct, frozen=True, dict=True):
         return files <= self.clocks_ahead.keys()
 
     def _by_livekits_clock(self, line: LogLine) -> LogLine:
-        by = self.clocks_ahead.get((line.log, line.file)) if self.clocks_ahead and line.zoned else None
+        by = self.clocks_ahead.get((line.log, line.file)) if line.zoned else None
         return replace(line, at=line.at - by) if by is not None and line.at else line
 
     @cached_property
     def every(self) -> tuple[LogLine, ...]:
         """All lines, of whichever call, dated by LiveKit's clock as far as that is known."""
-        return tuple(told.line for told in self._lines.told)
+        return tuple(told.line for told in self.lines.told)
 
     @cached_property
     def own(self) -> tuple[LogLine, ...]:
@@ -104,12 +121,12 @@ class OwnLines(Struct, frozen=True, dict=True):
 
     @cached_property
     def _own(self) -> Index:
-        own, lines, others = [], self._lines.told, self.other_jobs
+        own, lines, others, here = [], self.lines.told, self.other_jobs, self._of_room
         for told in lines:
             named = told.job or told.said not in _OF_A_JOB or not self._several_jobs
-            if named and told.job not in others and (self._in_room(told.line) or self._is_own(told)):
+            if named and told.job not in others and (id(told.line) in here or self._is_own(told)):
                 own.append(told)
-        return self._lines if len(own) == len(lines) else Index(own)
+        return self.lines if len(own) == len(lines) else Index(own)
 
     @cached_property
     def other_jobs(self) -> frozenset[str]:
@@ -118,7 +135,7 @@ class OwnLines(Struct, frozen=True, dict=True):
         said of the others' is not said of its own."""
         own, others = self.call.agent_name, self.call.settings.agent.others
         names: dict[str, set[str]] = {}
-        for told in self._lines.told:
+        for told in self.lines.told:
             if told.job and (name := told.line.fields.get("agent_name")):
                 names.setdefault(told.job, set()).add(name)
         if own and self._is_sought_here(own):
@@ -129,15 +146,14 @@ class OwnLines(Struct, frozen=True, dict=True):
         return any(
             agent_name == line.fields.get("agent_name")
             or ("request" in line.fields and agent_name in requested_agents(line.fields["request"]))
-            for line in self.every
-            if self._in_room(line)
+            for line in self._here
         )
 
     @cached_property
     def _several_jobs(self) -> bool:
         """Whether a line that names no job may be about another call's. Of lines in the call's room, or that a person
         picked, nothing is told by what stands above: the request may not have been picked, or is in another log."""
-        named = {told.job for told in self._lines.told} - {""}
+        named = {told.job for told in self.lines.told} - {""}
         return max(len(named), len(self.anywhere(Said.ASKED))) > 1
 
     @cached_property
@@ -149,13 +165,13 @@ class OwnLines(Struct, frozen=True, dict=True):
     @cached_property
     def _logged_jobs(self) -> set[str]:
         """The jobs that lines put into the call's room; not those of another agent beside its own."""
-        here = {line.fields["job_id"] for line in self.every if "job_id" in line.fields and self._in_room(line)}
+        here = {line.fields["job_id"] for line in self._here if "job_id" in line.fields}
         return here.union(self._jobs_of_identities) - self.other_jobs
 
     @cached_property
     def _jobs_of_identities(self) -> frozenset[str]:
         """The jobs of the agents that were in the room: an agent's identity names its job, unless it chose another."""
-        there = {line.fields.get("participant", "") for line in self.every if self._in_room(line)}
+        there = {line.fields.get("participant", "") for line in self._here}
         return frozenset(map(job_of_identity, there)) - {""}
 
     def ever_said(self, *what: Said) -> tuple[LogLine, ...]:
@@ -171,7 +187,7 @@ class OwnLines(Struct, frozen=True, dict=True):
 
     def anywhere(self, *what: Said) -> tuple[LogLine, ...]:
         """All lines that say this, about whichever call."""
-        return self._lines.say(*what)
+        return self.lines.say(*what)
 
     def _is_own(self, told: Told) -> bool:
         """Of a line that is not known to be in the call's room."""
@@ -196,12 +212,17 @@ class OwnLines(Struct, frozen=True, dict=True):
     @cached_property
     def _of_room(self) -> frozenset[int]:
         """The ids (as Python has them) of the lines in the call's room."""
-        own_name, own, found = self._own_name, self._own_sid, set[int]()
+        return frozenset(map(id, self._here))
+
+    @cached_property
+    def _here(self) -> list[LogLine]:
+        """The lines in the call's room."""
+        own_name, own, found = self._own_name, self._own_sid, list[LogLine]()
         for line in self.every if own_name else ():
             name, sid = line.fields.get("room", ""), line.fields.get("room_id", "")
             if name in ("", own_name) and (sid == own if sid and own else name and self._is_of_its_time(line)):
-                found.add(id(line))
-        return frozenset(found)
+                found.append(line)
+        return found
 
     def _is_of_its_time(self, line: LogLine) -> bool:
         """Whether a line that has the room's name may be of the call, by its time."""
@@ -266,6 +287,10 @@ class OwnLines(Struct, frozen=True, dict=True):
             return ""
         begun = [sid for opened, sid in self._openings if opened - self.call.tolerance <= at]
         return begun[-1] if begun else ""
+
+
+def _job_of_agent(line: LogLine) -> str:
+    return job_of_identity(line.fields.get("participant", "")) if line.log == "server" else ""
 
 
 def is_above(one: LogLine, line: LogLine) -> bool:

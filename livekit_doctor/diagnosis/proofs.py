@@ -9,10 +9,9 @@ from typing import Protocol
 from msgspec import Struct
 
 from livekit_doctor.diagnosis import sessions
-from livekit_doctor.diagnosis.beside import OF_A_PARTICIPANT
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.dial_errors import DIALED, Kind
-from livekit_doctor.diagnosis.own_lines import took
+from livekit_doctor.diagnosis.own_lines import OF_A_PARTICIPANT, took
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import ANSWERED, RANG, agent_name_of
 from livekit_doctor.diagnosis.seen_room import declined, taken

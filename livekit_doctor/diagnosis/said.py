@@ -371,8 +371,8 @@ MEANINGS = (
 
 def meaning(line: LogLine) -> Said | None:
     """What the line says; None where that is nothing that a diagnosis knows."""
-    told = (line.traceback, line.fields.get("error", ""))
-    if line.log == "worker" and any(told) and any(map(_has_no_media, told)):
+    failed = line.log == "worker" and (line.traceback or "error" in line.fields)
+    if failed and any(map(_has_no_media, (line.traceback, line.fields.get("error", "")))):
         return Said.MEDIA_TIMED_OUT
     for entry in _may_mean(line.log, line.message):
         if entry.where(line):

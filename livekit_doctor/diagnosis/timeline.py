@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from operator import attrgetter
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import shown_fields
@@ -29,7 +30,7 @@ def timeline(call: Call, proofs: Proofs) -> tuple[TimelineEntry, ...]:
         *_told(call),
         *lines,
     ]
-    return tuple(sorted(dict.fromkeys(entries), key=lambda entry: entry.at))
+    return tuple(sorted(dict.fromkeys(entries), key=attrgetter("at")))
 
 
 def _rows(call: Call) -> Iterator[TimelineEntry]:
@@ -71,7 +72,7 @@ def _phone(call: Call, lines: Iterable[TimelineEntry]) -> Iterator[TimelineEntry
     """What was seen of the phone, and what the carrier answered: not what a line of a log says itself, which is of its
     time and source, or of its time and ends with the same words."""
     told: dict[datetime, list[TimelineEntry]] = {}
-    for line in lines:
+    for line in lines if call.answers else ():
         told.setdefault(line.at, []).append(line)
     for at, status in call.phone_states:
         yield TimelineEntry(

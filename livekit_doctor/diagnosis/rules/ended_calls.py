@@ -55,8 +55,8 @@ def agent_silent(call: Call, proofs: Proofs) -> Finding | None:
     """
     logs = call.component_logs
     joined, gone = logs.of_agent(Said.PARTICIPANT_ACTIVE), logs.of_agent(Said.PARTICIPANT_LEFT)
-    speaks = Step.AGENT_AUDIO not in (*proofs, *call.settings.flow.not_used) and not _met_machine(call)
-    if call.api_covers or not joined or not speaks:
+    speaks = Step.AGENT_AUDIO not in (*proofs, *call.settings.flow.not_used)
+    if call.api_covers or not joined or not speaks or _met_machine(call):
         return None
     phones = [line for line in logs.said(Said.PARTICIPANT_LEFT) if line.fields.get("kind") == "SIP"]
     tracks = logs.said(Said.TRACK_PUBLISHED)
