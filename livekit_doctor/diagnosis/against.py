@@ -45,8 +45,8 @@ def _either(because: Because, but: str, *, sure: bool) -> Against:
 
 
 def told_against(call: Call, proofs: Proofs) -> tuple[Against, ...]:
-    of_agent = (*_of_the_agents_process(call), *_of_its_speech(call), *_of_its_track(call))
-    of_phone = (*_of_the_answer(call, proofs), *_of_the_cancel(call))
+    of_agent = (*_of_the_agents_process(call), *_of_its_speech(call), *_of_its_session(call), *_of_its_track(call))
+    of_phone = (*_of_the_answer(call, proofs), *_of_the_cancel(call), *_of_later_dials(call))
     return (*_of_rows(call), *of_phone, *of_agent, *_of_lost_connections(call), *_of_cut_off(call))
 
 
@@ -116,6 +116,27 @@ def _of_the_cancel(call: Call) -> Iterator[Against]:
             asks = f"who gave the call up {answer.took:.1f} s after it was dialled: what your own program logged then, "
             asks += "or a ringing_timeout as short as that"
             yield Against(answer.because, asks=asks, sure=True)
+
+
+def _of_later_dials(call: Call) -> Iterator[Against]:
+    """A phone that was dialled beside the one that answered, and is not answered for longer than that may take: which
+    of them is the callee's nothing in the room says."""
+    joined = call.phone.joined_at if call.phone and call.room_live else None
+    for phone in call.participant_list.participants if call.participant_list and joined else ():
+        waits_for = _WAITS_FOR.get(phone.attributes.get("sip.callStatus", "")) if phone.kind == "SIP" else None
+        allowance = call.allowance(waits_for) if waits_for else None
+        if allowance is None or phone.joined_at is None or joined is None or phone.joined_at <= joined:
+            continue
+        since = (call.livekit_now - phone.joined_at).total_seconds()
+        if since > allowance.broken_after:
+            status = phone.attributes["sip.callStatus"]
+            text = f"SIP participant {phone.identity}, dialled after it, is at {status} after {since:.0f} s"
+            asks = f"whose phone {phone.identity} is: the callee's, or one that was called beside it"
+            yield Against(Because(source="ListParticipants", at=call.livekit_now, text=text), asks, sure=False)
+
+
+_WAITS_FOR = {"dialing": Step.SIP_RINGING, "ringing": Step.SIP_ANSWERED}
+"""The step that a phone with this sip.callStatus has not reached."""
 
 
 # The agent's process
@@ -222,6 +243,22 @@ def _of_its_speech(call: Call) -> Iterator[Against]:
         words = ", ".join((because(line).text, *map(what_was_raised, tracebacks([line]))))
         asks = f"whether the callee heard the agent: {line.log} log, {line.at:%H:%M:%S}: {words}"
         yield Against(because(line), asks, sure=False)
+
+
+def _of_its_session(call: Call) -> Iterator[Against]:
+    """The agent's session closes with the participant that it listens to, the first that came unless set otherwise
+    (livekit-agents, RoomIO): another phone that was there has nobody to talk to from then on."""
+    for line in call.component_logs.said(Said.SESSION_CLOSED)[-1:]:
+        who, at = line.fields.get("participant"), line.at
+        if not who or not at or lived_on(call, at) or transferred(call, at, ""):
+            continue
+        there = [stay for stay in call.dials.stays if stay.came < at and not (stay.left and stay.left <= at)]
+        others = {name for stay in there if who not in stay.names for name in stay.names if not name.startswith("SCL_")}
+        if others:
+            asks = f"who talked with {', '.join(sorted(others))} after {at:%H:%M:%S}, when the agent's session closed "
+            asks += f"since {who} had left: which of them is the callee, and whom the session listens to "
+            asks += "(participant_identity in the room options of livekit-agents)"
+            yield Against(because(line), asks, sure=False)
 
 
 def _of_its_track(call: Call) -> Iterator[Against]:

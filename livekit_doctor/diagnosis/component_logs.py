@@ -295,9 +295,14 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
     @cached_property
     def as_they_stand(self) -> tuple[LogLine, ...]:
         """The lines that were found for the call, as they stand in their logs; those with `by_id` False are of the same
-        time, or say in which state a worker was. Of pasted lines those of other calls are left out."""
-        own = {id(line) for line in self.own}
-        found = [line for line in self.every if id(line) in own or not line.read.excerpt]
+        time, or say in which state a worker was. Those of another call that had a room of this name are left out, of
+        pasted lines those of any other."""
+        own, name = {id(line) for line in self.own}, self._own_name
+        found = [
+            line
+            for line in self.every
+            if id(line) in own or not (line.read.excerpt or (name and line.fields.get("room") == name))
+        ]
         return tuple(sorted(found, key=attrgetter("log", "file", "order")))
 
     @cached_property

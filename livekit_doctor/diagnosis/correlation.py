@@ -8,9 +8,11 @@ from operator import attrgetter
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.names import near_room
 from livekit_doctor.diagnosis.states import says_agent_spoke, says_ended
+from livekit_doctor.evidence.job_ids import job_of_identity
 from livekit_doctor.evidence.observations import (
     DispatchList,
     Evidence,
@@ -222,7 +224,8 @@ def find_room(subject: Subject, rows: Iterable[LogRow], evidence: Evidence, sett
         return RoomRef(name=subject.room, how="the name that was given")
     if subject.livekit_id:
         pasted = _pasted_room(subject, evidence)
-        return _room_of_id(subject.livekit_id, evidence) or pasted or _room_in_logs(evidence)
+        ref = _room_of_id(subject.livekit_id, evidence) or pasted or _room_in_logs(evidence)
+        return replace(ref, sid=_sid_of(subject.livekit_id, ref.name, evidence)) if ref and not ref.sid else ref
     named = [row.room for row in rows if row.room]
     if named:
         return RoomRef(name=named[-1], how="the call's log rows")
@@ -312,6 +315,18 @@ def _room_in_logs(evidence: Evidence) -> RoomRef | None:
         return None
     ((name, line),) = named.items()
     return RoomRef(name=name, how=f"the {line.log} log, line {line.number}")
+
+
+def _sid_of(livekit_id: str, room: str, evidence: Evidence) -> str:
+    """The sid of the room that lines tell of together with the id: another call may have had a room of the name. Empty
+    where none does, or several, as for a worker."""
+    lines = (item for item in evidence.observations if isinstance(item, LogLine) and item.fields.get("room") == room)
+    told = {line.fields["room_id"] for line in lines if line.fields.get("room_id") and _tells_of(line, livekit_id)}
+    return told.pop() if len(told) == 1 else ""
+
+
+def _tells_of(line: LogLine, livekit_id: str) -> bool:
+    return any(livekit_id in (value, job_of_identity(value)) for value in line.fields.values())
 
 
 def _room_of_id(livekit_id: str, evidence: Evidence) -> RoomRef | None:

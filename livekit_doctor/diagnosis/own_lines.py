@@ -226,10 +226,10 @@ class OwnLines(Struct, frozen=True, dict=True):
 
     def _is_of_its_time(self, line: LogLine) -> bool:
         """Whether a line that has the room's name may be of the call, by its time."""
-        room, info = self.call.room, self.call.room_info
-        if room is None or self._is_of_another_time(line):
+        info = self.call.room_info
+        if self._is_of_another_time(line):
             return False
-        if info is None and not room.sid and line.zoned and line.at is not None:
+        if info is None and line.zoned and line.at is not None:
             return self._sid_at(line.at) in ("", self._own_sid)
         return info is None or line.at is None or line.at >= info.created_at - self.call.tolerance
 
@@ -272,6 +272,12 @@ class OwnLines(Struct, frozen=True, dict=True):
             if not self._is_of_another_time(line):
                 first[sid] = line.at
         return tuple(sorted((at, sid) for sid, at in first.items()))
+
+    @property
+    def next_opening(self) -> datetime | None:
+        """When the next room of the call's name was first heard of, where its own is known."""
+        own = next((at for at, sid in self._openings if sid == self._own_sid), None)
+        return min((at for at, _ in self._openings if own and at > own), default=None)
 
     @cached_property
     def _sid_of_lines(self) -> str:

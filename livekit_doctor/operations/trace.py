@@ -7,11 +7,12 @@ and only where the diagnosis leaves it open the other live rooms, a canary, a se
 import asyncio
 from collections.abc import Awaitable, Sequence
 from contextlib import AsyncExitStack, nullcontext
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.core import calls_of, diagnose
@@ -161,13 +162,17 @@ class _Tracer:
             return await self._in_time(asked, sources.CALL_LOGS)
         return await self._rows_of_room(self.subject.room) if self.subject.room is not None else Reading()
 
-    async def _rows_of_room(self, room: str) -> Reading:
-        """The rows that name the room, and of the last call among them those that do not."""
-        return await self._in_time(self._rows_naming(room), sources.CALL_LOGS)
+    async def _rows_of_room(self, room: str, before: datetime | None = None) -> Reading:
+        """The rows that name the room, and of the last call among them those that do not: of the last that logged
+        anything before the room's name was used again."""
+        return await self._in_time(self._rows_naming(room, before), sources.CALL_LOGS)
 
-    async def _rows_naming(self, room: str) -> Reading:
+    async def _rows_naming(self, room: str, before: datetime | None) -> Reading:
         named = await call_logs.read_by_room(self.settings.call_logs, room, utc_now())
         rows = [item for item in named.observations if isinstance(item, LogRow)]
+        if before is not None:
+            rows = [row for row in rows if row.at < before]
+            named = replace(named, observations=tuple(rows))
         if not rows:
             return named
         last = max(rows, key=lambda row: (row.at, row.order)).call_id
@@ -247,7 +252,9 @@ class _Tracer:
         if call_id is not None:
             return evidence.plus(await self._rows(call_id), now=utc_now())
         if self.subject.room is None:
-            return evidence.plus(await self._rows_of_room(call.room.name), now=utc_now())
+            before = call.component_logs.next_opening
+            before = before - call.setup.tolerance if before else None
+            return evidence.plus(await self._rows_of_room(call.room.name, before), now=utc_now())
         return evidence
 
     async def _logs(self, evidence: Evidence, *, again: bool = False) -> Evidence:
@@ -287,7 +294,7 @@ class _Tracer:
     async def _search_for_dispatch(self, evidence: Evidence) -> Evidence:
         """A dispatch that is not in the call's room may be in another one of the same time."""
         diagnosis = self.diagnosis_of(evidence)
-        missing = any(item.step is Step.AGENT_DISPATCHED for item in diagnosis.broken)
+        missing = any(item.step is Step.AGENT_DISPATCHED or "LKD409" in item.candidates for item in diagnosis.broken)
         if self.client is None or not missing:
             return evidence
         read = {listing.room_sid for listing in Setup(evidence, self.settings).all(DispatchList)}

@@ -4,12 +4,13 @@ import os
 import re
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.cli.command_line import CLEAN, run, run_in_terminal
-from tests.evidence.logs.support import Ids, python_json, zap_json
+from tests.evidence.logs.support import AT, Ids, python_json, zap_json
 
 CALL = Ids(23)
 WORKER = python_json("received job request", **CALL.fields) + "\n"
@@ -155,3 +156,21 @@ def test_where_it_is_not_one_room_it_says_what_to_type(text: str, says: str, tmp
     assert ran.status == 2
     assert says in ran.stderr
     assert "livekit-doctor trace --room" in ran.stderr
+
+
+def test_an_id_of_a_call_whose_room_s_name_was_used_again(folder: Path) -> None:
+    """The rows are those of the call that was in the room then."""
+    later = Ids(24)
+    again = python_json("received job request", AT + timedelta(hours=2), **later.fields | {"room": CALL.room})
+    (folder / "worker.log").write_text(WORKER + again + "\n")
+    rows = [
+        f"{AT + timedelta(hours=hours, seconds=seconds)},call-{hours},{state},{CALL.room}\n"
+        for hours in (0, 2)
+        for seconds, state in enumerate(("call_requested", "agent_dispatched"), -2)
+    ]
+    (folder / "rows.csv").write_text("created_at,call_id,state,room_name\n" + "".join(rows))
+    (folder / "checks.yaml").write_text("call_logs: {columns: {room: room_name}}\n")
+    for job, id in ((CALL.job_id, "call-0"), (later.job_id, "call-2")):
+        ran = run("trace", job, "--worker-log", "worker.log", "--call-logs", "rows.csv", "-f", "json", cwd=folder)
+        assert ran.json["call_id"] == id
+        assert [source for source, _ in events(ran.json)].count("worker log") == 1

@@ -10,6 +10,7 @@ from livekit_doctor.evidence.observations import LogLine, Sighting, SipCallResul
 from tests.diagnosis.factories import (
     CALL,
     ROOM,
+    SID,
     agent,
     at,
     codes,
@@ -102,3 +103,29 @@ def test_the_webhooks_of_the_next_call_are_not_this_ones() -> None:
     hooks = [webhook(HOUR, "room_started"), webhook(HOUR + 2, "participant_joined", agent(HOUR + 2), phone("active"))]
     assert codes(asked_for_the_first(*hooks)) == ["LKD402"]
     assert not codes(asked_for_the_first(*hooks, ended=HOUR + 30))
+
+
+TWO_CALLS = [
+    log_file("worker", last=9000),
+    log_file("sip", last=9000),
+    worker_line(0.7, "received job request", dispatch_id="AD_ofTheFirstCall"),
+    line("sip", 1, "Creating SIP participant", room=ROOM, call_id="SCL_ofTheFirstCall"),
+    line("sip", 1.1, "SIP participant joined room", room=ROOM, room_id=SID, call_id="SCL_ofTheFirstCall"),
+    line("sip", 4, "SIP call failed", room=ROOM, call_id="SCL_ofTheFirstCall", error=BUSY[1].fields["error"]),
+    next_calls(HOUR, "received job request", dispatch_id="AD_ofTheNextCall"),
+    next_calls(HOUR + 1, "unhandled exception while running the job task"),
+    sip(HOUR, "Creating SIP participant"),
+    sip(HOUR + 1, "SIP participant joined room", room_id=LATER["room_id"]),
+    sip(HOUR + 4, "Outbound SIP call established"),
+]
+
+
+@pytest.mark.parametrize("id", [SID, "AJ_uN4vB8sK1rTy", "AD_ofTheFirstCall", "SCL_ofTheFirstCall"])
+@pytest.mark.parametrize("lines", [TWO_CALLS, TWO_CALLS[::-1]], ids=["in order", "newest first"])
+def test_an_id_of_the_first_call(id: str, lines: list[LogLine]) -> None:
+    assert codes(judge(90_000, *lines, subject=Subject(livekit_id=id))) == ["LKD204"]
+
+
+@pytest.mark.parametrize("id", [LATER["room_id"], LATER["job_id"], "AD_ofTheNextCall", "SCL_ofTheNextCall"])
+def test_an_id_of_the_next_call(id: str) -> None:
+    assert codes(judge(90_000, *TWO_CALLS, subject=Subject(livekit_id=id))) == ["LKD405"]
