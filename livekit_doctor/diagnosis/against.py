@@ -75,7 +75,7 @@ def _replaced_in_the_room(call: Call) -> Because | None:
             return because(line)
     if gone is None or gone[1] != REPLACED:
         return None
-    came = [line.at for line in logs.said(Said.PARTICIPANT_ACTIVE) if line.at and logs.is_phone(line)]
+    came = [line.at for line in logs.of_phone(Said.PARTICIPANT_ACTIVE) if line.at]
     came += [item.at for item in call.sightings if item.at and item.event == "participant_joined" and item.has_phone]
     return None if any(at > gone[0] for at in came) else gone[2]
 
@@ -154,9 +154,8 @@ def broke_down(call: Call) -> tuple[LogLine, ...]:
 
 def _phone(call: Call) -> str:
     """The identity of the last phone that left, else of the one that was seen."""
-    logs = call.component_logs
-    phones = [line.fields.get("participant", "") for line in logs.said(Said.PARTICIPANT_LEFT) if logs.is_phone(line)]
-    return phones[-1] if phones else call.phone.identity if call.phone else ""
+    phones = call.component_logs.of_phone(Said.PARTICIPANT_LEFT)
+    return phones[-1].fields.get("participant", "") if phones else call.phone.identity if call.phone else ""
 
 
 def _is_failure(line: LogLine) -> bool:
@@ -219,8 +218,7 @@ def lived_on(call: Call, at: datetime) -> bool:
 def _stayed_in_the_room(call: Call, line: LogLine) -> bool:
     """Whether the server says that the agent left in order so long after this line that a process which had died by
     then would have been taken for lost. One that raised may go on, and be silent."""
-    logs, stays = call.component_logs, call.tolerance + LOSS_SHOWS_WITHIN
-    gone = [one for one in logs.said(Said.PARTICIPANT_LEFT) if logs.is_agent(one)]
+    gone, stays = call.component_logs.of_agent(Said.PARTICIPANT_LEFT), call.tolerance + LOSS_SHOWS_WITHIN
     in_order = [one.at for one in gone if one.at and one.fields.get("reason") in _IN_ORDER]
     died = meaning(line) not in (Said.RAISED, Said.SESSION_BROKE)
     return died and line.at is not None and any(at - line.at > stays for at in in_order)
@@ -329,9 +327,8 @@ def _last_gone(call: Call, kind: str) -> tuple[datetime, str, Because] | None:
     def stayed(at: datetime, names: Iterable[str] = ()) -> bool:
         return kind == "SIP" and call.dials.phone_stayed(at, names, WEBHOOKS)
 
-    for line in logs.said(Said.PARTICIPANT_LEFT):
-        is_one = logs.is_agent(line) if kind == "AGENT" else logs.is_phone(line)
-        if line.at and line.zoned and is_one and not stayed(line.at):
+    for line in (logs.of_agent if kind == "AGENT" else logs.of_phone)(Said.PARTICIPANT_LEFT):
+        if line.at and line.zoned and not stayed(line.at):
             told.append((line.at, line.fields.get("reason", ""), because(line)))
     for item in call.sightings:
         names = [name for p in item.participants if p.kind == kind for name in names_of(p)]

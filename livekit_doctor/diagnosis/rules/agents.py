@@ -271,8 +271,8 @@ def _left(call: Call) -> list[LogLine]:
     unconnected = {line.fields.get("participant_id") for line in logs.said(Said.NEVER_HAD_MEDIA)}
     return [
         line
-        for line in logs.said(Said.PARTICIPANT_LEFT)
-        if logs.is_agent(line) and line.fields.get("participant_id", "") not in unconnected
+        for line in logs.of_agent(Said.PARTICIPANT_LEFT)
+        if line.fields.get("participant_id", "") not in unconnected
     ]
 
 
