@@ -171,7 +171,7 @@ def _told_of(seen: Seen, own: Index) -> datetime | None:
 
 
 def _dispatched_by_rows(seen: Seen) -> list[datetime]:
-    return [row.at for row in seen.rows if seen.step_of_state[row.state] is Step.AGENT_DISPATCHED]
+    return [row.at for row in seen.rows_of(Step.AGENT_DISPATCHED)]
 
 
 def _made(seen: Seen, own: Index) -> list[LogLine]:

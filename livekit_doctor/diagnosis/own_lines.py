@@ -4,10 +4,13 @@ A line is a call's own by its room, its job, its dispatch or its agent's identit
 counts by the agent's name and the time of the dispatch, for no more than `likely` (Call.lines_by_name).
 """
 
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import chain
 from operator import attrgetter
+from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,6 +21,8 @@ from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.evidence.job_ids import job_of, job_of_identity
 from livekit_doctor.evidence.observations import Component, LogLine
+
+K = TypeVar("K")
 
 _OF_A_JOB = (
     *(Said.RAISED, Said.EXITED, Said.UNRESPONSIVE, Said.NO_PROCESS),
@@ -35,6 +40,14 @@ OF_A_PARTICIPANT = frozenset(
 
 _BEGINS = (Said.ROOM_OPENED, Said.ROOM_ASKED_FOR, Said.DISPATCH_CREATED, Said.ASKED, Said.SIP_CREATING)
 """What is said as a call begins."""
+
+
+def grouped(lines: Iterable[LogLine], key: Callable[[LogLine], K]) -> dict[K, list[LogLine]]:
+    """In their order, by what they have in common."""
+    found: dict[K, list[LogLine]] = defaultdict(list)
+    for line in lines:
+        found[key(line)].append(line)
+    return found
 
 
 class Told(Struct, frozen=True):
@@ -66,8 +79,10 @@ class Index:
         return found[0] if len(found) == 1 else sorted(chain(*found), key=attrgetter("number"))
 
     def say(self, *what: Said) -> tuple[LogLine, ...]:
-        """The lines of those."""
-        if (lines := self._asked.get(what)) is None:  # asked a hundred times a diagnosis
+        """The lines of those: asked a hundred times a diagnosis, mostly of no log at all."""
+        if not self._by_said:
+            return ()
+        if (lines := self._asked.get(what)) is None:
             lines = self._asked[what] = tuple(each.line for each in self.that(*what))
         return lines
 

@@ -140,10 +140,11 @@ def tells_trouble(state: str, metadata: str, *, ended: bool) -> bool:
     return any(map(says_trouble, (*states, *told, *who)))
 
 
-def met_machine(row: LogRow) -> bool | None:
-    """Whether a machine answered the phone, as the row says by its state or by what its metadata gives at its top as
+@lru_cache(maxsize=1024)
+def met_machine(state: str, metadata: str) -> bool | None:
+    """Whether a machine answered the phone, as a row says by its state or by what its metadata gives at its top as
     the result, or the reason; None where it says nothing of that."""
-    state, top = row.state, _top(row.metadata)
+    top = _top(metadata)
     told = [item for key, item in top.items() if isinstance(item, str) and (key in _OUTCOMES or _REASONS.search(key))]
     if any(map(says_machine, (state, *told))):
         return True
