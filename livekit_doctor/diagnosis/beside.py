@@ -25,11 +25,11 @@ _ENDS = (
 def beside_another(own: Index, tolerance: timedelta) -> dict[str, str]:
     """Each with the job whose agent stayed. `own` are the call's own lines, oldest first."""
     stayed, first, ended = dict(_stayed(own)), dict[tuple[str, str], LogLine](), dict[str, LogLine]()
-    for told in own.told if stayed else ():
-        if job := told.job or told.of_agent:
-            first.setdefault((told.line.file, job), told.line)
-            if told.said in _ENDS:
-                ended.setdefault(job, told.line)
+    for told in own.of_jobs if stayed else ():
+        job = told.job or told.of_agent
+        first.setdefault((told.line.file, job), told.line)
+        if told.said in _ENDS:
+            ended.setdefault(job, told.line)
 
     def is_beside(job: str, other: str) -> bool:
         """Whether the other's agent was dispatched before this one's, and was there when this one's job was over."""

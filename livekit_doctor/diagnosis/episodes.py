@@ -92,6 +92,8 @@ def _later_by_rows(seen: Seen, own: Index, known: datetime | None) -> tuple[str,
     tell of more than those do. Where the worker alone does, by a clock of its own, it may have been asked for any that
     was made at about that time; and where its clock is not known, for any at all."""
     rows, without = _dispatched_by_rows(seen), _without_worker(seen, own)
+    if not rows:
+        return "", False
     begun = own.say(Said.ASKED, Said.ASSIGNED)
     asked = [line for line in begun if line.log == "worker"]
     told = [line for line in own.say(*DONE[1:]) if line.log == "server"]
@@ -106,7 +108,7 @@ def _later_by_rows(seen: Seen, own: Index, known: datetime | None) -> tuple[str,
         if (job := of_agent.of_agent) and of_agent.line.at and of_agent.line.zoned:
             by_job.setdefault(job, of_agent.line.at + written)  # its agent joined some time after it
     seen_last = [*by_job.values(), *(at + CREATED_AT_ONCE for at in without), *([known + written] if known else ())]
-    if rows and seen_last and max(rows) > max(seen_last):
+    if seen_last and max(rows) > max(seen_last):
         return _BY_A_ROW, more
     if known is not None or not asked:
         return "", False
@@ -160,7 +162,7 @@ def _known_since(seen: Seen, own: Index) -> datetime | None:
 def _told_of(seen: Seen, own: Index) -> datetime | None:
     """The same by the clocks of others: of what logs rows, and of workers, where the server says nothing of the job."""
     known = {one.id for one in seen.dispatches_ever}
-    by_server = {told.job for told in own.told if told.job and told.line.log == "server"}
+    by_server = {told.job for told in own.of_jobs if told.job and told.line.log == "server"}
     asked = (
         line.at
         for line in own.say(Said.ASKED)

@@ -64,10 +64,8 @@ class Jobs:
         """The worker's line of its end."""
         self.came: set[str] = set()
         """Those whose agents were in the room, by the server's log."""
-        for each in own.told:
-            said, line = each.said, each.line
-            if not (job := each.job or each.of_agent):
-                continue
+        for each in own.of_jobs:
+            said, line, job = each.said, each.line, each.job or each.of_agent
             self.came.add(each.of_agent)
             if line.log == "server" and line.zoned and line.at and said is not None:
                 self.started[job] = min(line.at, self.started.get(job, line.at))

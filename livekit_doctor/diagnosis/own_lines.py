@@ -73,6 +73,11 @@ class Index:
                 self._by_said.setdefault(each.said, []).append(each)
         self._asked: dict[tuple[Said, ...], tuple[LogLine, ...]] = {}
 
+    @cached_property
+    def of_jobs(self) -> list[Told]:
+        """Those that name a job, or are about its agent."""
+        return [each for each in self.told if each.job or each.of_agent]
+
     def that(self, *what: Said) -> list[Told]:
         """Those that say one of these, in their order."""
         found = [self._by_said[said] for said in {*what} if said in self._by_said]
