@@ -65,8 +65,8 @@ class Jobs:
         self.came: set[str] = set()
         """Those whose agents were in the room, by the server's log."""
         for each in own.of_jobs:
-            said, line, job = each.said, each.line, each.job or each.of_agent
-            self.came.add(each.of_agent)
+            said, line, job = each.said, each.line, each.job or each.agents_job
+            self.came.add(each.agents_job)
             if line.log == "server" and line.zoned and line.at and said is not None:
                 self.started[job] = min(line.at, self.started.get(job, line.at))
                 if said in (*DONE, Said.PARTICIPANT_LEFT):

@@ -58,7 +58,7 @@ class Told(Struct, frozen=True):
     line: LogLine
     job: str
     """The job that it names."""
-    of_agent: str
+    agents_job: str
     """The job of the agent whom the server's line is about, by the identity that the server gives it."""
 
 
@@ -76,7 +76,7 @@ class Index:
     @cached_property
     def of_jobs(self) -> list[Told]:
         """Those that name a job, or are about its agent."""
-        return [each for each in self.told if each.job or each.of_agent]
+        return [each for each in self.told if each.job or each.agents_job]
 
     def that(self, *what: Said) -> list[Told]:
         """Those that say one of these, in their order."""
@@ -155,7 +155,7 @@ class OwnLines(Struct, frozen=True, dict=True):
         said of the others' is not said of its own."""
         own, others = self.call.agent_name, self.call.settings.agent.others
         names: dict[str, set[str]] = {}
-        for told in self.lines.told:
+        for told in self.lines.of_jobs:
             if told.job and (name := told.line.fields.get("agent_name")):
                 names.setdefault(told.job, set()).add(name)
         if own and self._is_sought_here(own):
@@ -173,7 +173,7 @@ class OwnLines(Struct, frozen=True, dict=True):
     def _several_jobs(self) -> bool:
         """Whether a line that names no job may be about another call's. Of lines in the call's room, or that a person
         picked, nothing is told by what stands above: the request may not have been picked, or is in another log."""
-        named = {told.job for told in self.lines.told} - {""}
+        named = {told.job for told in self.lines.of_jobs} - {""}
         return max(len(named), len(self.anywhere(Said.ASKED))) > 1
 
     @cached_property
