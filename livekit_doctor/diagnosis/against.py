@@ -247,17 +247,19 @@ def _of_its_speech(call: Call) -> Iterator[Against]:
 
 def _of_its_session(call: Call) -> Iterator[Against]:
     """The agent's session closes with the participant that it listens to, the first that came unless set otherwise
-    (livekit-agents, RoomIO): another phone that was there has nobody to talk to from then on."""
-    for line in call.component_logs.said(Said.SESSION_CLOSED)[-1:]:
+    (livekit-agents, RoomIO), or by a failure: a phone that is still there has nobody to talk to from then on."""
+    for line in call.component_logs.said(Said.SESSION_CLOSED, Said.SESSION_ENDED)[-1:]:
         who, at = line.fields.get("participant"), line.at
-        if not who or not at or lived_on(call, at) or transferred(call, at, ""):
+        if not at or not line.zoned or lived_on(call, at) or transferred(call, at, ""):
             continue
-        there = [stay for stay in call.dials.stays if stay.came < at and not (stay.left and stay.left <= at)]
+        margin = timedelta() if who else call.tolerance + LEFT_ALONE  # of who left it is known that it was another
+        there = [stay for stay in call.dials.stays if stay.came < at and stay.left and stay.left - at > margin]
         others = {name for stay in there if who not in stay.names for name in stay.names if not name.startswith("SCL_")}
         if others:
-            asks = f"who talked with {', '.join(sorted(others))} after {at:%H:%M:%S}, when the agent's session closed "
-            asks += f"since {who} had left: which of them is the callee, and whom the session listens to "
-            asks += "(participant_identity in the room options of livekit-agents)"
+            asks = f"who talked with {', '.join(sorted(others))} after {at:%H:%M:%S}, when the agent's session ended"
+            asks += (
+                f" since {who} had left: which of them is the callee, and whom the session listens to" if who else ""
+            )
             yield Against(because(line), asks, sure=False)
 
 

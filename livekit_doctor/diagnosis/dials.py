@@ -149,7 +149,7 @@ class Dials(Struct, frozen=True, dict=True):
         refused (`by_program`), none of LiveKit's own when phones left, and the call went on for longer than its room
         would have been open."""
         seen = self.seen
-        if seen.talked_last is not None and seen.talked_last - at > seen.tolerance:
+        if any(talked - at > seen.tolerance for talked in (*self._heard[-1:], *seen.talked[-1:])):
             return True
         if not by_program or self._left or not seen.rows:
             return False
@@ -157,6 +157,16 @@ class Dials(Struct, frozen=True, dict=True):
         further = self.made_before(self.last_made(at), ())
         by_duration = since is not None and seen.rows[-1].at - max(since, at) > LEAVES_WITHIN
         return by_duration or (shown is not None and shown > closed) or (further and seen.rows[-1].at > closed)
+
+    @cached_property
+    def _heard(self) -> tuple[datetime, ...]:
+        """When the agent heard somebody speak, by its worker's log, oldest first."""
+        return tuple(sorted(line.at for line in self.logs.said(Said.HEARD) if line.at and line.zoned))
+
+    def heard_before(self, at: datetime | None) -> bool:
+        """Whether the agent had heard somebody speak before this moment, by its worker's clock: what is dialled or
+        asked for then is something further, as a transfer. None: at an unknown one, which may be later than that."""
+        return bool(self._heard) and (at is None or self._heard[0] < at)
 
     def last_made(self, before: datetime) -> datetime | None:
         """When a phone was last created before this moment."""

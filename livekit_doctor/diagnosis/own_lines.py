@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from livekit_doctor.diagnosis import clocks
 from livekit_doctor.diagnosis.names import requested_agents
+from livekit_doctor.diagnosis.next_call import next_call
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.evidence.job_ids import job_of, job_of_identity
@@ -37,9 +38,6 @@ OF_A_PARTICIPANT = frozenset(
         *(Said.NEVER_HAD_MEDIA, Said.SIP_HEARD, Said.SIP_UNHEARD),
     }
 )
-
-_BEGINS = (Said.ROOM_OPENED, Said.ROOM_ASKED_FOR, Said.DISPATCH_CREATED, Said.ASKED, Said.SIP_CREATING)
-"""What is said as a call begins."""
 
 
 def grouped(lines: Iterable[LogLine], key: Callable[[LogLine], K]) -> dict[K, list[LogLine]]:
@@ -159,8 +157,8 @@ class OwnLines(Struct, frozen=True, dict=True):
             if told.job and (name := told.line.fields.get("agent_name")):
                 names.setdefault(told.job, set()).add(name)
         if own and self._is_sought_here(own):
-            return frozenset(job for job, found in names.items() if own not in found)
-        return frozenset(job for job, found in names.items() if not found.isdisjoint(others))
+            return self._later_jobs.union(job for job, found in names.items() if own not in found)
+        return self._later_jobs.union(job for job, found in names.items() if not found.isdisjoint(others))
 
     def _is_sought_here(self, agent_name: str) -> bool:
         return any(
@@ -173,8 +171,8 @@ class OwnLines(Struct, frozen=True, dict=True):
     def _several_jobs(self) -> bool:
         """Whether a line that names no job may be about another call's. Of lines in the call's room, or that a person
         picked, nothing is told by what stands above: the request may not have been picked, or is in another log."""
-        named = {told.job for told in self.lines.of_jobs} - {""}
-        return max(len(named), len(self.anywhere(Said.ASKED))) > 1
+        jobs = {told.job for told in self.lines.of_jobs} - {""}
+        return len(jobs) + sum(not told.job for told in self.lines.that(Said.ASKED)) > 1
 
     @cached_property
     def job_ids(self) -> frozenset[str]:
@@ -240,7 +238,8 @@ class OwnLines(Struct, frozen=True, dict=True):
         own_name, own, found = self._own_name, self._own_sid, list[LogLine]()
         for line in self.every if own_name else ():
             name, sid = line.fields.get("room", ""), line.fields.get("room_id", "")
-            if name in ("", own_name) and (sid == own if sid and own else name and self._is_of_its_time(line)):
+            of_sid = sid == own and not self._is_of_next_call(line)
+            if name in ("", own_name) and (of_sid if sid and own else name and self._is_of_its_time(line)):
                 found.append(line)
         return found
 
@@ -258,17 +257,25 @@ class OwnLines(Struct, frozen=True, dict=True):
         or since another one did after it was over. A person may have picked it for this one all the same."""
         if line.at is None or not line.zoned or line.read.excerpt:
             return False
-        first, after = self.call.not_before, self._next_call
-        return (first is not None and line.at < first) or (after is not None and line.at >= after)
+        first = self.call.not_before
+        return (first is not None and line.at < first) or self._is_of_next_call(line)
+
+    def _is_of_next_call(self, line: LogLine) -> bool:
+        after = self._next_call
+        return bool(after and line.at and line.zoned and line.at >= after and not line.read.excerpt)
 
     @cached_property
     def _next_call(self) -> datetime | None:
-        """When another call began in a room of this name, after this one was over."""
-        over, name = self.call.over_since, self._own_name
-        if over is None:
-            return None
-        begins = (line for line in self.anywhere(*_BEGINS) if line.fields.get("room") == name)
-        return min((line.at for line in begins if line.at and line.zoned and line.at > over), default=None)
+        return next_call(self.call, self.anywhere, self._own_name)
+
+    @cached_property
+    def _later_jobs(self) -> frozenset[str]:
+        """Those of the call that came after this one into its room, by the server's log."""
+        if self._next_call is None:
+            return frozenset()
+        lines = [told for told in self.lines.told if told.line.log == "server" and told.job]
+        began = {told.job for told in lines if not self._is_of_next_call(told.line)}
+        return frozenset(told.job for told in lines if told.line.fields.get("room") == self._own_name) - began
 
     @property
     def _own_name(self) -> str:

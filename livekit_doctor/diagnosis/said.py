@@ -109,6 +109,8 @@ class Said(StrEnum):
     SLOW_TO_CONNECT = auto()
     SESSION_CLOSED = auto()
     """The agent's session ends, since the participant that it was for left the room that both were in."""
+    SESSION_ENDED = auto()
+    """The same, for whichever reason, as a span tells it."""
     SESSION_BROKE = auto()
     """The agent's session ends by an error of its models' providers."""
     SPEECH_FAILED = auto()
@@ -311,6 +313,7 @@ MEANINGS = (
     _Meaning("worker", "job is unresponsive", Said.UNRESPONSIVE, _did_not_answer),
     _Meaning("worker", "closing agent session due to participant disconnect", Said.SESSION_CLOSED),
     _Meaning("worker", "session closed", Said.SESSION_CLOSED, _because("participant_disconnected")),
+    _Meaning("worker", "agent session ended", Said.SESSION_ENDED),
     _Meaning("worker", "AgentSession is closing due to unrecoverable error", Said.SESSION_BROKE),
     # A task of the session's (livekit-agents' log_exceptions names the function), or a turn of the conversation.
     _Meaning("worker", "Error in _tts_inference_task", Said.SPEECH_FAILED),
