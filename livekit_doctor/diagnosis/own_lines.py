@@ -238,10 +238,9 @@ class OwnLines(Struct, frozen=True, dict=True):
         own_name, own, found = self._own_name, self._own_sid, list[LogLine]()
         for line in self.every if own_name else ():
             name, sid = line.fields.get("room", ""), line.fields.get("room_id", "")
-            of_sid = sid == own and not self._is_of_next_call(line)
-            if name in ("", own_name) and (of_sid if sid and own else name and self._is_of_its_time(line)):
+            if name in ("", own_name) and (sid == own if sid and own else name and self._is_of_its_time(line)):
                 found.append(line)
-        return found
+        return [line for line in found if not self._is_of_next_call(line)] if self._next_call else found
 
     def _is_of_its_time(self, line: LogLine) -> bool:
         """Whether a line that has the room's name may be of the call, by its time."""

@@ -58,6 +58,8 @@ _STATUS_IN_TEXT = re.compile(
     r"|sip_?status_?code[^\w\[\]{}]{1,6}([1-6][0-9]{2})\b",
     re.IGNORECASE,
 )
+_MAY_BE_STATUS = re.compile(r"(?<![0-9])[3-6][0-9]{2}(?![0-9])|\\u|[:\[,\s][0-9.]+[eE]")
+"""Without any of this a text has no final status in it, in JSON neither."""
 _OF_ERROR = re.compile(r"fail|error|invite|reject|refus", re.IGNORECASE)
 _OF_REQUEST = re.compile(r"twirp|INVITE failed|SIP call failed", re.IGNORECASE)
 _SEVERAL = re.compile(
@@ -87,7 +89,9 @@ def refusal_in(row: LogRow, step: Step | None, *, by_dialler: bool = True) -> Re
     """The refusal that the row tells of; `step` is the one that its state stands for. None also where it has
     several statuses: which was the call's it does not say. What one logs that does not dial (`by_dialler`) may be
     about a phone that it wanted to add, unless its state says otherwise."""
-    if step in _SAYS_NOTHING or (step is None and is_of_other_phone(row.state)):
+    if step in _SAYS_NOTHING or not _MAY_BE_STATUS.search(row.metadata):
+        return None
+    if step is None and is_of_other_phone(row.state):
         return None
     named = step in (None, Step.CALL_ENDED) and says_phone_failed(row.state)
     found = list(_Walk(anywhere=named).text(row.metadata, in_error=False, depth=0))
