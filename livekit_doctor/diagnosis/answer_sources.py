@@ -193,10 +193,8 @@ def _from_words_of_rows(attempts: Attempts) -> Iterator[CarrierAnswer]:
     """What rows that say that the phone's leg failed quote of LiveKit's own words, without a SIP status."""
     seen = attempts.dials.seen
     told = {id(row) for row, _ in attempts.refusals}
-    for row in seen.rows:
-        if seen.step_of_state[row.state] is not None or not says_phone_failed(row.state) or id(row) in told:
-            continue
-        words = own_words(error_in(row))
+    for row in seen.rows_of_no_step(says_phone_failed):
+        words = own_words(error_in(row)) if id(row) not in told else ""
         if not words:
             continue
         kind = kind_of(words)

@@ -25,11 +25,11 @@ _ENDS = (
 def beside_another(own: Index, tolerance: timedelta) -> dict[str, str]:
     """Each with the job whose agent stayed. `own` are the call's own lines, oldest first."""
     stayed, first, ended = dict(_stayed(own)), dict[tuple[str, str], LogLine](), dict[str, LogLine]()
-    for told in own.told if stayed else ():
-        if job := told.job or told.of_agent:
-            first.setdefault((told.line.file, job), told.line)
-            if told.said in _ENDS:
-                ended.setdefault(job, told.line)
+    for told in own.of_jobs if stayed else ():
+        job = told.job or told.agents_job
+        first.setdefault((told.line.file, job), told.line)
+        if told.said in _ENDS:
+            ended.setdefault(job, told.line)
 
     def is_beside(job: str, other: str) -> bool:
         """Whether the other's agent was dispatched before this one's, and was there when this one's job was over."""
@@ -47,7 +47,7 @@ def _stayed(own: Index) -> Iterator[tuple[str, LogLine | None]]:
     """The jobs whose agents were in the room until it was gone, or the phone was, and the line of their end."""
     there, phones = dict[str, LogLine | None](), list[LogLine]()
     for told in own.that(Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT, Said.PROCESS_EXITS):
-        said, line, job = told.said, told.line, told.of_agent
+        said, line, job = told.said, told.line, told.agents_job
         if said is Said.PARTICIPANT_ACTIVE and job:
             there[job] = None
         elif said is Said.PARTICIPANT_LEFT and job in there:

@@ -38,7 +38,6 @@ class Call(Seen, frozen=True, dict=True):
         told = (
             (row, refusal_in(row, self.step_of_state[row.state], by_dialler=self._may_dial(row.source)))
             for row in self.rows
-            if row.metadata
         )
         return tuple(
             (row, refusal)
@@ -94,9 +93,7 @@ class Call(Seen, frozen=True, dict=True):
     @cached_property
     def _last_begun(self) -> dict[str, datetime]:
         """When each component last logged that the entrypoint was called, by its own clock, of several jobs."""
-        steps = self.step_of_state
-        begun = (row for row in self.rows if steps[row.state] is Step.ENTRYPOINT_CALLED)
-        return {row.source: row.at for row in begun} if self._has_earlier_jobs else {}
+        return {row.source: row.at for row in self.rows_of(Step.ENTRYPOINT_CALLED)} if self._has_earlier_jobs else {}
 
     def _earlier_agent_was_there(self, at: datetime) -> bool:
         """Whether the server's log has an agent of an earlier dispatch there at about that time, and nothing of one of

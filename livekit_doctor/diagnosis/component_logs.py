@@ -1,7 +1,6 @@
 """What the components' logs say of one call: which node's they are, until when they go, and of which participants."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from operator import attrgetter
@@ -12,7 +11,7 @@ from livekit_doctor.diagnosis.answered_before import Phones
 from livekit_doctor.diagnosis.episodes import Latest, latest_of
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.names import requested_agents
-from livekit_doctor.diagnosis.own_lines import OF_A_PARTICIPANT, Index, OwnLines
+from livekit_doctor.diagnosis.own_lines import OF_A_PARTICIPANT, Index, OwnLines, grouped
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, EMPTY_TIMEOUT, STILL_WRITTEN
 from livekit_doctor.evidence.job_ids import job_of_identity
@@ -61,6 +60,10 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
     def has(self, log: Component) -> bool:
         """Whether a log of this kind was read."""
         return any(file.log == log for file in self.given)
+
+    def was_pasted(self, log: Component) -> bool:
+        """Whether a person picked lines of the call's out of such a log."""
+        return any(line.read.excerpt for line in self.own_by_log[log])
 
     def covers(self, log: Component, at: datetime | None) -> bool:
         """Whether a log of this kind spans this moment, so that a line that is not there was not written: not one of
@@ -285,12 +288,8 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
         return self.anywhere(Said.REGISTERED) if name is None else self._registered.get(name, ())
 
     @cached_property
-    def _registered(self) -> dict[str, list[LogLine]]:
-        """By name."""
-        found: dict[str, list[LogLine]] = defaultdict(list)
-        for line in self.anywhere(Said.REGISTERED):
-            found[line.fields.get("agent_name", "")].append(line)
-        return found
+    def _registered(self) -> Mapping[str, list[LogLine]]:
+        return grouped(self.anywhere(Said.REGISTERED), lambda line: line.fields.get("agent_name", ""))
 
     @cached_property
     def as_they_stand(self) -> tuple[LogLine, ...]:
@@ -303,15 +302,13 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
             for line in self.every
             if id(line) in own or not (line.read.excerpt or (name and line.fields.get("room") == name))
         ]
-        return tuple(sorted(found, key=attrgetter("log", "file", "order")))
+        by_file = sorted(grouped(found, attrgetter("log", "file")).items())
+        return tuple(line for _, lines in by_file for line in sorted(lines, key=attrgetter("order")))
 
     @cached_property
-    def own_by_log(self) -> dict[Component, list[LogLine]]:
+    def own_by_log(self) -> Mapping[Component, list[LogLine]]:
         """The call's own lines of each kind of log."""
-        found: dict[Component, list[LogLine]] = defaultdict(list)
-        for line in self.own:
-            found[line.log].append(line)
-        return found
+        return grouped(self.own, attrgetter("log"))
 
     @cached_property
     def requests(self) -> tuple[LogLine, ...]:
@@ -346,12 +343,11 @@ def because(line: LogLine, text: str | None = None) -> Because:
 
 def shown_fields(line: LogLine, names: Iterable[str]) -> list[str]:
     """Those that the line has, each with its name; blanks at the ends of a value are between quotation marks."""
-    fields = line.fields
-    return [
-        f"{name} {value}" if value == value.strip() else f'{name} "{value}"'
-        for name in names
-        if (value := fields.get(name))
-    ]
+    fields, shown = line.fields, []
+    for name in names:
+        if name in fields and (value := fields[name]):
+            shown.append(f"{name} {value}" if value == value.strip() else f'{name} "{value}"')
+    return shown
 
 
 def tracebacks(lines: Iterable[LogLine]) -> Iterator[str]:

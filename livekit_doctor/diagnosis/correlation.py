@@ -90,7 +90,6 @@ class _Attempt(Struct):
     moved_on: datetime | None = None
     """When it first went beyond its opening."""
     answered: bool = False
-    sources: set[str] = field(default_factory=set)
     before_end: set[str] = field(default_factory=set)
     ended: dict[str, datetime] = field(default_factory=dict)
     """When each component said that the call had ended."""
@@ -124,17 +123,18 @@ class _Attempt(Struct):
 
     def add(self, row: LogRow, step: Step | None) -> None:
         self.rows.append(row)
-        self.sources.add(row.source)
         if row.room:
             self.rooms.add(row.room)
         self.told.setdefault((row.source, row.state), row.at)
         if step not in OPENING:
             self.moved_on = self.moved_on or row.at
+        if step is None:
+            return
         self.answered = self.answered or step is Step.SIP_ANSWERED
         self.aside = self.aside and step not in ASKED
         if step is Step.CALL_ENDED:
             self.ended[row.source] = row.at
-            self.before_end = set(self.sources)
+            self.before_end = {one.source for one in self.rows}
 
 
 OPENING = (Step.CALL_REQUESTED, Step.ROOM_CREATED)

@@ -54,9 +54,7 @@ def _known_ids(logs: ComponentLogs) -> tuple[set[str], set[str]]:
 
 def _made(logs: ComponentLogs) -> int:
     """How many dispatches of the agent into the room are known, by the log or by rows."""
-    seen = logs.call
-    rows = sum(seen.step_of_state[row.state] is Step.AGENT_DISPATCHED for row in seen.rows)
-    return max(rows, sum(map(logs.names_agent, logs.dispatched)))
+    return max(len(logs.call.rows_of(Step.AGENT_DISPATCHED)), sum(map(logs.names_agent, logs.dispatched)))
 
 
 def _is_before_latest(logs: ComponentLogs, deleted: LogLine) -> bool:

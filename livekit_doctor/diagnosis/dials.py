@@ -82,9 +82,7 @@ class Dials(Struct, frozen=True, dict=True):
 
     @cached_property
     def _failed_by_rows(self) -> tuple[datetime, ...]:
-        steps = self.seen.step_of_state
-        rows = (row for row in self.seen.rows if steps[row.state] is None and says_phone_failed(row.state))
-        return tuple(row.at for row in rows)
+        return tuple(row.at for row in self.seen.rows_of_no_step(says_phone_failed))
 
     def again(self, at: datetime, by: str | None = None) -> bool:
         """Whether a row tells of the phone after this moment, or livekit-sip's log of another dial; `by` the clock of
@@ -197,8 +195,7 @@ class Dials(Struct, frozen=True, dict=True):
     @cached_property
     def _made_by_rows(self) -> int:
         """How many phones rows tell of."""
-        steps = self.seen.step_of_state
-        return sum(steps[row.state] is Step.SIP_PARTICIPANT_CREATED for row in self.seen.rows)
+        return len(self.seen.rows_of(Step.SIP_PARTICIPANT_CREATED))
 
     def may_be_told_later(self, at: datetime, by: str | None) -> bool:
         """Whether anybody joined who may be a phone, after this moment by the clock of a component, or of what was
@@ -331,8 +328,8 @@ class Dials(Struct, frozen=True, dict=True):
     def _made(self) -> list[tuple[datetime, str]]:
         """When phones were created, or somebody joined who may be one, oldest first, with the identity where the
         server's log has it."""
-        seen, steps = self.seen, self.seen.step_of_state
-        found = [(row.at, "") for row in seen.rows if steps[row.state] is Step.SIP_PARTICIPANT_CREATED]
+        seen = self.seen
+        found = [(row.at, "") for row in seen.rows_of(Step.SIP_PARTICIPANT_CREATED)]
         found += [(phone.joined_at, phone.identity) for phone in seen.phones_seen if phone.joined_at]
         told = self.logs.said(Said.SIP_ACCEPTED, Said.SESSION_STARTED)
         lines = (one for one in told if one.at and one.zoned and self.logs.may_be_phone(one))

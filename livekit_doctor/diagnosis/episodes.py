@@ -56,7 +56,7 @@ class Latest(Struct, frozen=True):
 def latest_of(seen: Seen, own: Index, agents: frozenset[str], complete: bool) -> Latest:
     """`own` are the call's lines; `agents` the identities that are known to be its agents'; `complete`: the server's
     log has each dispatch into the room."""
-    known, told = _known_since(seen, own), _told_of(seen, own)
+    known, told = _known_since(seen, own), _each(seen, own)
     began = _began(seen, known, told)
     made = [*_made(seen, own), *filter(_names_agents, own.say(Said.ROOM_ASKED_FOR))]
     last = max(filter(None, (known, told)), default=None)
@@ -64,15 +64,15 @@ def latest_of(seen: Seen, own: Index, agents: frozenset[str], complete: bool) ->
     stayed = _stayed(own, jobs.heard_of_latest or began) if began else set()
     earlier_lines: set[int] = set()
     became: dict[str, None] = {}
-    for told_of in own.that(*OF_A_JOB, *OF_A_PARTICIPANT):
-        said, line = told_of.said, told_of.line
+    for each in own.that(*OF_A_JOB, *OF_A_PARTICIPANT):
+        said, line = each.said, each.line
         if said in OF_A_JOB:
-            earlier = jobs.is_earlier(told_of)
+            earlier = jobs.is_earlier(each)
         else:
-            earlier = _is_of_earlier_agent(told_of, jobs, agents) and line.fields.get("participant") not in stayed
+            earlier = _is_of_earlier_agent(each, jobs, agents) and line.fields.get("participant") not in stayed
         if earlier:
             earlier_lines.add(id(line))
-            beside = (told_of.job or told_of.of_agent) in jobs.beside
+            beside = (each.job or each.agents_job) in jobs.beside
             if said in ENDS and not beside and line.fields.get("job_type", "JT_ROOM") == "JT_ROOM":
                 became.setdefault(ENDS[said])
     by_rows, more = _later_by_rows(seen, own, known)
@@ -92,6 +92,8 @@ def _later_by_rows(seen: Seen, own: Index, known: datetime | None) -> tuple[str,
     tell of more than those do. Where the worker alone does, by a clock of its own, it may have been asked for any that
     was made at about that time; and where its clock is not known, for any at all."""
     rows, without = _dispatched_by_rows(seen), _without_worker(seen, own)
+    if not rows:
+        return "", False
     begun = own.say(Said.ASKED, Said.ASSIGNED)
     asked = [line for line in begun if line.log == "worker"]
     told = [line for line in own.say(*DONE[1:]) if line.log == "server"]
@@ -102,11 +104,11 @@ def _later_by_rows(seen: Seen, own: Index, known: datetime | None) -> tuple[str,
     written = CREATED_AT_ONCE if more else DATE_RESOLUTION
     by_job = {line.fields.get("job_id"): line.at + written for line in begun if line.at and line.zoned}
     by_job |= {line.fields.get("job_id"): line.at + CREATED_AT_ONCE for line in told if line.at and line.zoned}
-    for of_agent in own.that(*OF_A_PARTICIPANT):
-        if (job := of_agent.of_agent) and of_agent.line.at and of_agent.line.zoned:
-            by_job.setdefault(job, of_agent.line.at + written)  # its agent joined some time after it
+    for each in own.that(*OF_A_PARTICIPANT):
+        if each.agents_job and each.line.at and each.line.zoned:
+            by_job.setdefault(each.agents_job, each.line.at + written)  # its agent joined some time after it
     seen_last = [*by_job.values(), *(at + CREATED_AT_ONCE for at in without), *([known + written] if known else ())]
-    if rows and seen_last and max(rows) > max(seen_last):
+    if seen_last and max(rows) > max(seen_last):
         return _BY_A_ROW, more
     if known is not None or not asked:
         return "", False
@@ -157,10 +159,10 @@ def _known_since(seen: Seen, own: Index) -> datetime | None:
     return max(by_livekit, default=None)
 
 
-def _told_of(seen: Seen, own: Index) -> datetime | None:
+def _each(seen: Seen, own: Index) -> datetime | None:
     """The same by the clocks of others: of what logs rows, and of workers, where the server says nothing of the job."""
     known = {one.id for one in seen.dispatches_ever}
-    by_server = {told.job for told in own.told if told.job and told.line.log == "server"}
+    by_server = {told.job for told in own.of_jobs if told.job and told.line.log == "server"}
     asked = (
         line.at
         for line in own.say(Said.ASKED)
@@ -171,7 +173,7 @@ def _told_of(seen: Seen, own: Index) -> datetime | None:
 
 
 def _dispatched_by_rows(seen: Seen) -> list[datetime]:
-    return [row.at for row in seen.rows if seen.step_of_state[row.state] is Step.AGENT_DISPATCHED]
+    return [row.at for row in seen.rows_of(Step.AGENT_DISPATCHED)]
 
 
 def _made(seen: Seen, own: Index) -> list[LogLine]:

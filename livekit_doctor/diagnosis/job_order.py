@@ -64,11 +64,9 @@ class Jobs:
         """The worker's line of its end."""
         self.came: set[str] = set()
         """Those whose agents were in the room, by the server's log."""
-        for each in own.told:
-            said, line = each.said, each.line
-            if not (job := each.job or each.of_agent):
-                continue
-            self.came.add(each.of_agent)
+        for each in own.of_jobs:
+            said, line, job = each.said, each.line, each.job or each.agents_job
+            self.came.add(each.agents_job)
             if line.log == "server" and line.zoned and line.at and said is not None:
                 self.started[job] = min(line.at, self.started.get(job, line.at))
                 if said in (*DONE, Said.PARTICIPANT_LEFT):

@@ -69,7 +69,7 @@ def lines_of(call: Call) -> tuple[LogLine, ...]:
 def coverage(call: Call) -> tuple[Coverage, ...]:
     """What each source could be read of, with what of other calls was recognised in pasted texts."""
     picked = [line for line in call.setup.all(LogLine) if line.read.excerpt]
-    own = set(map(_place, call.component_logs.own)) if picked else set()
+    own = set(map(_place, call.component_logs.own if picked else ()))
     picked = [line for line in picked if _place(line) not in own]
     name = call.room.name if call.room else ""
     others = [(line.read.source, line.fields.get("room", "")) for line in picked]
@@ -95,31 +95,19 @@ def is_noise(line: LogLine) -> bool:
     """Whether a line is one of those that healthy calls have too, and that look like faults (design
     fact 12)."""
     fields = line.fields
-    if not line.message.startswith(_NOISY):
-        return False
     if line.message.startswith("failed to send job request"):
         return not fields.get("agent_name") or "job_id" in fields
     if line.message.startswith("not dispatching agent job"):
         return fields.get("job_type") not in (None, "JT_ROOM")
     if line.message.startswith("job ended"):
         return "agent worker left the room" in fields.get("error", "") + fields.get("reason", "")
-    return "job_id" not in fields
-
-
-_NOISY = (
-    "failed to send job request",
-    "not dispatching agent job",
-    "job ended",
-    "process exited with non-zero exit code 255",
-)
+    return line.message.startswith("process exited with non-zero exit code 255") and "job_id" not in fields
 
 
 def tells(line: LogLine) -> bool:
     """Whether a line has a place in the story of the call."""
-    if not line.by_id or line.level == "debug" or is_noise(line):
+    if not line.by_id or line.level == "debug" or (line.log == "worker" and line.logger in _LIBRARY_LOGGERS):
         return False
-    if line.log == "worker":
-        return line.logger not in _LIBRARY_LOGGERS
-    if line.log == "server" and line.level not in ("error", "fatal"):
-        return line.message.startswith(_SERVER_TELLS)
-    return True
+    if line.log == "server" and line.level not in ("error", "fatal") and not line.message.startswith(_SERVER_TELLS):
+        return False
+    return not is_noise(line)

@@ -25,16 +25,11 @@ def next_call(call: Seen, say: Say, room: str) -> datetime | None:
         lines = (line for line in say(*what) if line.fields.get("room") == room)
         return [line for line in lines if line.at and line.zoned and not line.read.excerpt]
 
-    begins = here(*_BEGINS)
-    over, phones = call.over_since, _Phones(call, here) if begins else None
-    return min(
-        (
-            line.at
-            for line in begins
-            if line.at and ((over and line.at > over) or (line.log == "server" and phones and phones.over_at(line.at)))
-        ),
-        default=None,
-    )
+    over, begins = call.over_since, [(line.log, line.at) for line in here(*_BEGINS) if line.at]
+    by_server = [at for log, at in begins if log == "server"]
+    phones = _Phones(call, here) if by_server else None
+    later = [at for _, at in begins if over and at > over] + [at for at in by_server if phones and phones.over_at(at)]
+    return min(later, default=None)
 
 
 class _Phones:

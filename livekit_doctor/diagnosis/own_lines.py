@@ -4,10 +4,13 @@ A line is a call's own by its room, its job, its dispatch or its agent's identit
 counts by the agent's name and the time of the dispatch, for no more than `likely` (Call.lines_by_name).
 """
 
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import chain
 from operator import attrgetter
+from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,6 +22,8 @@ from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.evidence.job_ids import job_of, job_of_identity
 from livekit_doctor.evidence.observations import Component, LogLine
+
+K = TypeVar("K")
 
 _OF_A_JOB = (
     *(Said.RAISED, Said.EXITED, Said.UNRESPONSIVE, Said.NO_PROCESS),
@@ -35,6 +40,14 @@ OF_A_PARTICIPANT = frozenset(
 )
 
 
+def grouped(lines: Iterable[LogLine], key: Callable[[LogLine], K]) -> dict[K, list[LogLine]]:
+    """In their order, by what they have in common."""
+    found: dict[K, list[LogLine]] = defaultdict(list)
+    for line in lines:
+        found[key(line)].append(line)
+    return found
+
+
 class Told(Struct, frozen=True):
     """A line, its place among all of them, and what it says."""
 
@@ -43,7 +56,7 @@ class Told(Struct, frozen=True):
     line: LogLine
     job: str
     """The job that it names."""
-    of_agent: str
+    agents_job: str
     """The job of the agent whom the server's line is about, by the identity that the server gives it."""
 
 
@@ -58,14 +71,21 @@ class Index:
                 self._by_said.setdefault(each.said, []).append(each)
         self._asked: dict[tuple[Said, ...], tuple[LogLine, ...]] = {}
 
+    @cached_property
+    def of_jobs(self) -> list[Told]:
+        """Those that name a job, or are about its agent."""
+        return [each for each in self.told if each.job or each.agents_job]
+
     def that(self, *what: Said) -> list[Told]:
         """Those that say one of these, in their order."""
         found = [self._by_said[said] for said in {*what} if said in self._by_said]
         return found[0] if len(found) == 1 else sorted(chain(*found), key=attrgetter("number"))
 
     def say(self, *what: Said) -> tuple[LogLine, ...]:
-        """The lines of those."""
-        if (lines := self._asked.get(what)) is None:  # asked a hundred times a diagnosis
+        """The lines of those: asked a hundred times a diagnosis, mostly of no log at all."""
+        if not self._by_said:
+            return ()
+        if (lines := self._asked.get(what)) is None:
             lines = self._asked[what] = tuple(each.line for each in self.that(*what))
         return lines
 
@@ -133,7 +153,7 @@ class OwnLines(Struct, frozen=True, dict=True):
         said of the others' is not said of its own."""
         own, others = self.call.agent_name, self.call.settings.agent.others
         names: dict[str, set[str]] = {}
-        for told in self.lines.told:
+        for told in self.lines.of_jobs:
             if told.job and (name := told.line.fields.get("agent_name")):
                 names.setdefault(told.job, set()).add(name)
         if own and self._is_sought_here(own):
@@ -151,7 +171,7 @@ class OwnLines(Struct, frozen=True, dict=True):
     def _several_jobs(self) -> bool:
         """Whether a line that names no job may be about another call's. Of lines in the call's room, or that a person
         picked, nothing is told by what stands above: the request may not have been picked, or is in another log."""
-        jobs = {told.job for told in self.lines.told if told.job}
+        jobs = {told.job for told in self.lines.of_jobs} - {""}
         return len(jobs) + sum(not told.job for told in self.lines.that(Said.ASKED)) > 1
 
     @cached_property
@@ -218,10 +238,9 @@ class OwnLines(Struct, frozen=True, dict=True):
         own_name, own, found = self._own_name, self._own_sid, list[LogLine]()
         for line in self.every if own_name else ():
             name, sid = line.fields.get("room", ""), line.fields.get("room_id", "")
-            of_sid = sid == own and not self._is_of_next_call(line)
-            if name in ("", own_name) and (of_sid if sid and own else name and self._is_of_its_time(line)):
+            if name in ("", own_name) and (sid == own if sid and own else name and self._is_of_its_time(line)):
                 found.append(line)
-        return found
+        return [line for line in found if not self._is_of_next_call(line)] if self._next_call else found
 
     def _is_of_its_time(self, line: LogLine) -> bool:
         """Whether a line that has the room's name may be of the call, by its time."""

@@ -87,7 +87,7 @@ def _from_rows(call: Call) -> Iterator[Proof]:
 
 
 def _since_the_latest_dispatch(call: Call, step: Step) -> LogRow | None:
-    told = (row for row in call.rows if call.step_of_state[row.state] is step and row not in call.outdated)
+    told = (row for row in call.rows_of(step) if row not in call.outdated)
     return next((row for row in told if not call.is_of_earlier_dispatch(row)), None)
 
 

@@ -58,6 +58,8 @@ _STATUS_IN_TEXT = re.compile(
     r"|sip_?status_?code[^\w\[\]{}]{1,6}([1-6][0-9]{2})\b",
     re.IGNORECASE,
 )
+_MAY_BE_STATUS = re.compile(r"(?<![0-9])[3-6][0-9]{2}(?![0-9])|\\u|[:\[,\s][0-9.]+[eE]")
+"""Without any of this a text has no final status in it, in JSON neither."""
 _OF_ERROR = re.compile(r"fail|error|invite|reject|refus", re.IGNORECASE)
 _OF_REQUEST = re.compile(r"twirp|INVITE failed|SIP call failed", re.IGNORECASE)
 _SEVERAL = re.compile(
@@ -87,7 +89,9 @@ def refusal_in(row: LogRow, step: Step | None, *, by_dialler: bool = True) -> Re
     """The refusal that the row tells of; `step` is the one that its state stands for. None also where it has
     several statuses: which was the call's it does not say. What one logs that does not dial (`by_dialler`) may be
     about a phone that it wanted to add, unless its state says otherwise."""
-    if step in _SAYS_NOTHING or (step is None and is_of_other_phone(row.state)):
+    if step in _SAYS_NOTHING or not _MAY_BE_STATUS.search(row.metadata):
+        return None
+    if step is None and is_of_other_phone(row.state):
         return None
     named = step in (None, Step.CALL_ENDED) and says_phone_failed(row.state)
     found = list(_Walk(anywhere=named).text(row.metadata, in_error=False, depth=0))
@@ -140,10 +144,11 @@ def tells_trouble(state: str, metadata: str, *, ended: bool) -> bool:
     return any(map(says_trouble, (*states, *told, *who)))
 
 
-def met_machine(row: LogRow) -> bool | None:
-    """Whether a machine answered the phone, as the row says by its state or by what its metadata gives at its top as
+@lru_cache(maxsize=1024)
+def met_machine(state: str, metadata: str) -> bool | None:
+    """Whether a machine answered the phone, as a row says by its state or by what its metadata gives at its top as
     the result, or the reason; None where it says nothing of that."""
-    state, top = row.state, _top(row.metadata)
+    top = _top(metadata)
     told = [item for key, item in top.items() if isinstance(item, str) and (key in _OUTCOMES or _REASONS.search(key))]
     if any(map(says_machine, (state, *told))):
         return True

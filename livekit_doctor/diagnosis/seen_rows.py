@@ -1,6 +1,7 @@
 """One attempt of one call, as the log rows show it."""
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -9,7 +10,7 @@ from msgspec import Struct
 from livekit_doctor.diagnosis.correlation import OPENING, RoomRef, Subject, steps_of
 from livekit_doctor.diagnosis.row_answers import ended_badly, gone_in, lasted_in, met_machine, tells_trouble
 from livekit_doctor.diagnosis.setup import Setup
-from livekit_doctor.diagnosis.states import Who, receives_webhooks, says_failed, says_talked, says_what_failed
+from livekit_doctor.diagnosis.states import Who, receives_webhooks, says_failed, says_talked, says_what_failed, who_left
 from livekit_doctor.diagnosis.times import MOMENT, PLACING, ZONES_APART
 from livekit_doctor.evidence.observations import LogRow, Sighting
 from livekit_doctor.evidence.observations.told import webhook_named
@@ -77,18 +78,16 @@ class RowsSeen(Struct, frozen=True, dict=True):
     def logged(self) -> dict[Step, LogRow]:
         """The first row of each step that the rows report; of the agent's, since it was last dispatched."""
         first: dict[Step, LogRow] = {}
-        for row in self.rows:
-            step = self.step_of_state[row.state]
-            if step is not None and row not in self.outdated:
-                first.setdefault(step, row)
+        for row, step in self._mapped:
+            if step not in first and row not in self.outdated:
+                first[step] = row
         return first
 
     @cached_property
     def over_since(self) -> datetime | None:
         """When the last row said that the call had ended, by any clock: what begins after that in a room of its name is
         another call's. A name may be used again, one for each customer."""
-        ended = (row.at for row in self.rows if self.step_of_state[row.state] is Step.CALL_ENDED)
-        last = max(ended, default=None)
+        last = max((row.at for row in self.rows_of(Step.CALL_ENDED)), default=None)
         return last + self.tolerance if last else None
 
     def is_past(self, at: datetime | None) -> bool:
@@ -112,11 +111,10 @@ class RowsSeen(Struct, frozen=True, dict=True):
     @cached_property
     def outdated(self) -> tuple[LogRow, ...]:
         """The rows of the agent's leg that are about an earlier dispatch than the last one that a row tells of."""
-        of_agent = [row for row in self.rows if self.step_of_state[row.state] in LEGS[Leg.AGENT]]
-        made = [row for row in of_agent if self.step_of_state[row.state] is Step.AGENT_DISPATCHED]
+        made = self.rows_of(Step.AGENT_DISPATCHED)
         if len(made) < 2:
             return ()
-        last = made[-1]
+        last, of_agent = made[-1], self.rows_of(*LEGS[Leg.AGENT])
         return tuple(
             row for row in of_agent if (row in made and row is not last) or (last.at - row.at > self.tolerance)
         )
@@ -125,6 +123,21 @@ class RowsSeen(Struct, frozen=True, dict=True):
     def step_of_state(self) -> dict[str, Step | None]:
         """The step of each state that the rows have."""
         return steps_of(self.rows, self.settings.flow)
+
+    @cached_property
+    def _mapped(self) -> tuple[tuple[LogRow, Step], ...]:
+        """The rows that a step stands for, and that."""
+        steps = self.step_of_state
+        return tuple((row, step) for row in self.rows if (step := steps[row.state]) is not None)
+
+    def rows_of(self, *steps: Step) -> list[LogRow]:
+        """The rows of one of these steps."""
+        return [row for row, step in self._mapped if step in steps]
+
+    def rows_of_no_step(self, says: Callable[[str], object]) -> list[LogRow]:
+        """The rows of no step whose states say this."""
+        states = {*filter(says, self.unmapped)}
+        return [row for row in self.rows if row.state in states] if states else []
 
     @cached_property
     def unmapped(self) -> tuple[str, ...]:
@@ -138,9 +151,8 @@ class RowsSeen(Struct, frozen=True, dict=True):
     @cached_property
     def _only_agents(self) -> frozenset[str]:
         """The components that log the agent's own steps, and none of placing the call."""
-        steps = [(row.source, self.step_of_state[row.state]) for row in self.rows]
-        placing = {source for source, step in steps if step not in (None, Step.CALL_ENDED, *_OWN_STEPS)}
-        return frozenset({source for source, step in steps if step in _OWN_STEPS} - placing)
+        placing = {row.source for row, step in self._mapped if step not in (Step.CALL_ENDED, *_OWN_STEPS)}
+        return frozenset({row.source for row in self.rows_of(*_OWN_STEPS)} - placing)
 
     def is_of_dial(self, row: LogRow, *, made_phone: bool) -> bool:
         """Whether a row that says that something failed is about the dial of the call's phone. Where its state does not
@@ -158,7 +170,7 @@ class RowsSeen(Struct, frozen=True, dict=True):
     def _times_of(self, *steps: Step) -> list[datetime]:
         """When rows told of one of these steps, in order."""
         if (times := self._known_times.get(steps)) is None:
-            times = sorted(row.at for row in self.rows if self.step_of_state[row.state] in steps)
+            times = sorted(row.at for row in self.rows_of(*steps))
             self._known_times[steps] = times
         return times
 
@@ -175,10 +187,9 @@ class RowsSeen(Struct, frozen=True, dict=True):
     @cached_property
     def made_by_another(self) -> datetime | None:
         """When a component that logs none of the agent's own steps last logged that the phone was dialled."""
-        steps = [(row, self.step_of_state[row.state]) for row in self.rows]
-        agents = {row.source for row, step in steps if step in _OWN_STEPS}
-        made = (row.at for row, step in steps if step is Step.SIP_PARTICIPANT_CREATED and row.source not in agents)
-        return max(made, default=None)
+        agents = {row.source for row in self.rows_of(*_OWN_STEPS)}
+        made = self.rows_of(Step.SIP_PARTICIPANT_CREATED)
+        return max((row.at for row in made if row.source not in agents), default=None)
 
     @cached_property
     def agent_logged_last(self) -> datetime | None:
@@ -190,15 +201,14 @@ class RowsSeen(Struct, frozen=True, dict=True):
     def agent_shown_until(self) -> datetime | None:
         """Until when rows show the agent: by any row of the one component that logged that it was called or connected,
         the end of the call included, or by one that it spoke."""
-        told = [(row, self.step_of_state[row.state]) for row in self.rows]
         only = self._agents_component
-        return max((row.at for row, step in told if row.source in only or step is Step.AGENT_AUDIO), default=None)
+        own = [row for row in self.rows if row.source in only] if only else []
+        return max((row.at for row in (*own, *self.rows_of(Step.AGENT_AUDIO))), default=None)
 
     @cached_property
     def _agents_component(self) -> frozenset[str]:
         """The one component that logged that the agent was called or connected; none where there are several."""
-        own = (Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED)
-        came = {row.source for row in self.rows if self.step_of_state[row.state] in own}
+        came = {row.source for row in self.rows_of(Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED)}
         agents = frozenset(source for source in came if not receives_webhooks(source))
         return agents if len(agents) == 1 else frozenset()
 
@@ -206,8 +216,8 @@ class RowsSeen(Struct, frozen=True, dict=True):
     def met_machine(self) -> bool:
         """Whether the last row that tells of it says that a machine answered: an agent may hang up on that, silent."""
         steps = self.step_of_state
-        told = [row for row in self.rows if steps[row.state] in (None, Step.CALL_ENDED)]
-        return next((met for row in reversed(told) if (met := met_machine(row)) is not None), False)
+        told = (row for row in reversed(self.rows) if steps[row.state] in (None, Step.CALL_ENDED))
+        return next((met for row in told if (met := met_machine(row.state, row.metadata)) is not None), False)
 
     @cached_property
     def troubles(self) -> tuple[LogRow, ...]:
@@ -237,8 +247,7 @@ class RowsSeen(Struct, frozen=True, dict=True):
     @cached_property
     def talked(self) -> tuple[datetime, ...]:
         """When rows told that somebody on the phone talked, oldest first."""
-        talks = {state for state, step in self.step_of_state.items() if step is None and says_talked(state)}
-        return tuple(sorted(row.at for row in self.rows if row.state in talks))
+        return tuple(sorted(row.at for row in self.rows_of_no_step(says_talked)))
 
     @property
     def talked_last(self) -> datetime | None:
@@ -263,16 +272,15 @@ class RowsSeen(Struct, frozen=True, dict=True):
 
     def dial_succeeded(self, before: datetime) -> bool:
         """Whether a component that asks for it had logged before this moment that a request to dial had succeeded."""
-        made = (row for row in self.rows if self.step_of_state[row.state] is Step.SIP_PARTICIPANT_CREATED)
+        made = self.rows_of(Step.SIP_PARTICIPANT_CREATED)
         return any(row.at < before and not receives_webhooks(row.source) for row in made)
 
     @cached_property
     def last_of_phone(self) -> dict[str, datetime]:
         """When each component last logged a row that tells of the phone."""
         last: dict[str, datetime] = {}
-        for row in self.rows:
-            if self.step_of_state[row.state] in LEGS[Leg.PHONE]:
-                last[row.source] = max(row.at, last.get(row.source, row.at))
+        for row in self.rows_of(*LEGS[Leg.PHONE]):
+            last[row.source] = max(row.at, last.get(row.source, row.at))
         return last
 
     def left_by_rows(self, who: Who) -> tuple[LogRow, ...]:
@@ -282,7 +290,7 @@ class RowsSeen(Struct, frozen=True, dict=True):
     @cached_property
     def _gone(self) -> tuple[tuple[LogRow, Who], ...]:
         webhooks = {id(row) for row, _ in self.webhooks}
-        told = [row for row in self.rows if self.step_of_state[row.state] is None and id(row) not in webhooks]
+        told = [row for row in self.rows_of_no_step(who_left) if id(row) not in webhooks]
         return tuple((row, gone) for row in sorted(told, key=lambda row: row.at) if (gone := gone_in(row)))
 
     @property
@@ -293,9 +301,8 @@ class RowsSeen(Struct, frozen=True, dict=True):
     @cached_property
     def dialled_again(self) -> LogRow | None:
         """The last row that tells of a phone which is dialled, or rings, after the last that tells of an answer."""
-        steps = [(self.step_of_state[row.state], row) for row in self.rows]
-        answered = max((row.at for step, row in steps if step is Step.SIP_ANSWERED), default=None)
-        dialled = [row for step, row in steps if step in LEGS[Leg.PHONE] and step is not Step.SIP_ANSWERED]
+        answered = max((row.at for row in self.rows_of(Step.SIP_ANSWERED)), default=None)
+        dialled = self.rows_of(*(step for step in LEGS[Leg.PHONE] if step is not Step.SIP_ANSWERED))
         last = max(dialled, key=lambda row: row.at, default=None)
         return last if last and answered and last.at - answered > self.tolerance else None
 
@@ -315,5 +322,6 @@ class RowsSeen(Struct, frozen=True, dict=True):
         the call ended, or by what the metadata says of an end, the call's or that of whoever left it."""
         ends = [self.logged.get(Step.CALL_ENDED), *(row for row, _ in self._gone)]
         badly = {id(row) for row in ends if row and ended_badly(row)}
-        may_say = (row for row in self.rows if self.step_of_state[row.state] in (None, Step.CALL_ENDED))
-        return tuple(row for row in may_say if says_failed(row.state) or id(row) in badly)
+        may_say = (state for state, step in self.step_of_state.items() if step in (None, Step.CALL_ENDED))
+        failed = {*filter(says_failed, may_say)}
+        return tuple(row for row in self.rows if row.state in failed or id(row) in badly) if failed or badly else ()

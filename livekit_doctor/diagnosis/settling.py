@@ -10,14 +10,13 @@ from livekit_doctor.diagnosis import correlation
 from livekit_doctor.diagnosis.against import Against
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.dial_errors import Kind
-from livekit_doctor.diagnosis.log_lines import lines_of
 from livekit_doctor.diagnosis.names import nearest
 from livekit_doctor.diagnosis.result import Broken, StepResult
 from livekit_doctor.diagnosis.rules import rows
 from livekit_doctor.diagnosis.values import values_of
 from livekit_doctor.diagnosis.verdict import would_show
 from livekit_doctor.evidence import sources
-from livekit_doctor.evidence.observations import Canary, ProbeResult, RecentCalls
+from livekit_doctor.evidence.observations import Canary, Component, ProbeResult, RecentCalls
 from livekit_doctor.flow import BY_THE_AGENT, LEGS, Confidence, Leg, Status, Step, Verdict
 
 
@@ -96,12 +95,12 @@ def would_settle(
 def _the_whole(call: Call, line: str) -> str:
     """Of a component whose lines were pasted, all of the log is asked for, and not those lines again."""
     asked = _GIVE.match(line)
-    if asked is None or not any(own.read.excerpt and own.log == _LOGS[asked["whose"]] for own in lines_of(call)):
+    if asked is None or not call.component_logs.was_pasted(_LOGS[asked["whose"]]):
         return line
     return f"What was pasted is a part: give all of {asked['whose']} log of that time:{line[asked.end() :]}"
 
 
-_LOGS = {"the worker's": "worker", "the server's": "server", "livekit-sip's": "sip"}
+_LOGS: dict[str, Component] = {"the worker's": "worker", "the server's": "server", "livekit-sip's": "sip"}
 _GIVE = re.compile(rf"Give (?P<whose>{'|'.join(_LOGS)}) log\b[^:]*:")
 
 

@@ -20,6 +20,7 @@ from operator import attrgetter
 from msgspec import Struct, field
 
 from livekit_doctor.diagnosis.component_logs import ComponentLogs
+from livekit_doctor.diagnosis.own_lines import grouped
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import STARTED_TOGETHER
 from livekit_doctor.evidence.observations import LogLine
@@ -125,12 +126,8 @@ class Worker(Struct, frozen=True, eq=False, dict=True):
 
 def workers_of(logs: ComponentLogs) -> tuple[Worker, ...]:
     """Every registration that a line tells of, under whichever name, oldest first."""
-    named: dict[str, list[LogLine]] = defaultdict(list)
-    for line in logs.naming_workers:
-        named[line.fields["worker_id"]].append(line)
-    lines: dict[str, list[LogLine]] = defaultdict(list)
-    for line in logs.registrations():
-        lines[line.fields.get("worker_id") or f"{line.file}:{line.order}"].append(line)
+    named = grouped(logs.naming_workers, lambda line: line.fields["worker_id"])
+    lines = grouped(logs.registrations(), lambda line: line.fields.get("worker_id") or f"{line.file}:{line.order}")
     index = _Index(tuple(Worker(_first(own), own, named.get(key, [])) for key, own in lines.items()))
     for told in logs.lines.that(*_STATES, *([Said.REGISTERED] if index.replaced else [])):
         index.read(told.said, told.line)

@@ -94,7 +94,7 @@ def was_dispatched(call: Call, proofs: Proofs) -> bool:
 def was_never_here(call: Call, proofs: Proofs) -> bool:
     """Whether nothing but rows that name no room tells of the agent: it may be in another room than this one, which was
     looked into."""
-    rows = [row for row in call.rows if call.step_of_state[row.state] in LEGS[Leg.AGENT]]
+    rows = call.rows_of(*LEGS[Leg.AGENT])
     return call.api_covers and not any(row.room for row in rows) and not _seen_here(call, proofs, *LEGS[Leg.AGENT])
 
 

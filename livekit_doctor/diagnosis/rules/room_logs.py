@@ -294,7 +294,7 @@ def _dispatches(call: Call, lines: tuple[LogLine, ...]) -> list[LogLine]:
 
 def _dispatched_besides(call: Call, known: list[LogLine]) -> bool:
     """Whether rows tell of more dispatches than these, or of a later one: one of them the log does not have."""
-    rows = [row.at for row in call.rows if call.step_of_state[row.state] is Step.AGENT_DISPATCHED]
+    rows = [row.at for row in call.rows_of(Step.AGENT_DISPATCHED)]
     last = max((line.at for line in known if line.at), default=None)
     later = bool(rows) and last is not None and max(rows) - last > call.tolerance
     return later or len(rows) > len(known)

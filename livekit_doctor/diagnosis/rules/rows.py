@@ -81,7 +81,7 @@ def _came_before(call: Call) -> bool:
     a further dispatch: by its own clock, which may be another, so that nobody knows of which dispatch it is, and its
     state was logged."""
     came = (Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTED, Step.AGENT_AUDIO)
-    rows = (row for row in call.rows if call.step_of_state[row.state] in came)
+    rows = call.rows_of(*came)
     return call.may_be_repeated or any(row in call.outdated or call.is_of_earlier_dispatch(row) for row in rows)
 
 

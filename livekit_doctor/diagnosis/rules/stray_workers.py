@@ -94,8 +94,8 @@ def _taken(call: Call) -> _Taken | None:
 
 def _registered_workers(call: Call) -> list[LogLine]:
     lines = call.component_logs.registrations(call.wanted_agent)
-    here = (line for line in lines if sought.is_here(call, line))
-    return [line for line in here if line.log == "worker" and line.fields.get("worker_id")]
+    own = (line for line in lines if line.log == "worker" and line.fields.get("worker_id"))
+    return [line for line in own if sought.is_here(call, line)]
 
 
 RULES = (job_taken_by_stray_worker,)
