@@ -9,7 +9,7 @@ from livekit_doctor.diagnosis.names import written_alike
 from livekit_doctor.diagnosis.proofs import Proof, Proofs, age, waited
 from livekit_doctor.diagnosis.result import StepResult, WarningResult
 from livekit_doctor.diagnosis.rules import rows
-from livekit_doctor.diagnosis.rules.stray_workers import stray_worker
+from livekit_doctor.diagnosis.rules.stray_workers import stray_worker, unknown_worker
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import agent_name_of
 from livekit_doctor.diagnosis.times import LEFT_ALONE, ROW_WRITTEN_AFTER, SAID_TO_BE_SLOW
@@ -33,7 +33,7 @@ def warnings(call: Call, proofs: Proofs, steps: tuple[StepResult, ...]) -> tuple
         *_no_row_of_agent(call, proofs),
         *_clocks(call),
         *_left_behind(call),
-        *_worker_logs(call),
+        *_worker_logs(call, steps),
     ]
     return tuple(dict.fromkeys(found))
 
@@ -240,12 +240,15 @@ def _clocks(call: Call) -> Iterator[WarningResult]:
                 )
 
 
-def _worker_logs(call: Call) -> Iterator[WarningResult]:
-    """LKD701: prewarm never ran. LKD111: a healthy call's job is with a worker that is not the team's."""
+def _worker_logs(call: Call, steps: tuple[StepResult, ...]) -> Iterator[WarningResult]:
+    """LKD701: prewarm never ran. LKD111: the job of a healthy call, or of one of which too little was pasted to tell,
+    is with a worker that is not the team's."""
     for line in call.component_logs.anywhere(Said.ASYNC_PREWARM):
         yield WarningResult(code="LKD701", message=f"{line.message.splitlines()[0]} (not why an agent does not join)")
-    worker_id = stray_worker(call)
-    if worker_id is not None and call.agents_seen:
+    worker_id = stray_worker(call) if call.agents_seen else None
+    if call.only_excerpts and not any(step.status is Status.BROKEN for step in steps):
+        worker_id = unknown_worker(call)
+    if worker_id is not None:
         message = f"the job is with worker {worker_id}, which is in none of the worker logs that were given"
         yield WarningResult(code="LKD111", message=message)
 
