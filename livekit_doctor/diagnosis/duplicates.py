@@ -95,8 +95,8 @@ class _Job(Struct):
 
 def _begun_at_once(call: Call) -> Iterator[str]:
     """By lines of the jobs, or the list of the dispatches: agents that came at about one time, or jobs of two
-    dispatches within a moment, so that the second was not made because the first had failed. The log of the room's node would
-    show both agents."""
+    dispatches within a moment, so that the second was not made because the first had failed. The log of the room's
+    node would show both agents."""
     for one, other in combinations(_jobs(call)[-_LAST:], 2):
         name, both = one.name or _dispatched_twice(call) or "", one.is_there and other.is_there
         several = one.dispatch_id != other.dispatch_id if one.dispatch_id and other.dispatch_id else None
