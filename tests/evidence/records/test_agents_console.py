@@ -24,10 +24,8 @@ CUT = """\
 
 
 def told(text: str) -> list[tuple[str, str, str]]:
-    lines = [item for item in reading(text).observations if hasattr(item, "logger")]
-    return [
-        (line.logger, line.message, line.fields.get("job_id", "")) for line in sorted(lines, key=lambda o: o.number)
-    ]
+    lines = sorted((item for item in reading(text).observations if isinstance(item, LogLine)), key=lambda o: o.number)
+    return [(line.logger, line.message, line.fields.get("job_id", "")) for line in lines]
 
 
 @pytest.mark.parametrize(
