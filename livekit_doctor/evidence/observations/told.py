@@ -103,6 +103,8 @@ class Sighting(Observed, frozen=True):
     lists: Literal["", "rooms", "dispatches", "participants"] = ""
     shows_jobs: bool = True
     """Whether the jobs of its dispatches would be shown: lk's table has none."""
+    shows_deployments: bool = False
+    """Whether the deployment would be shown that a dispatch is for: older tables of lk have none."""
     info: Room | None = None
     participants: tuple[Participant, ...] = ()
     dispatches: tuple[Dispatch, ...] = ()

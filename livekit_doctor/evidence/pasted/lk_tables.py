@@ -132,7 +132,14 @@ def _dispatches(rows: Sequence[Row], context: Context) -> Iterator[Observation]:
     ]
     for room in dict.fromkeys(dispatch.room for dispatch in found):
         of_room = tuple(dispatch for dispatch in found if dispatch.room == room)
-        yield Sighting(read=context.read, room=room, lists="dispatches", shows_jobs=False, dispatches=of_room)
+        yield Sighting(
+            read=context.read,
+            room=room,
+            lists="dispatches",
+            shows_jobs=False,
+            shows_deployments="Deployment" in rows[0],
+            dispatches=of_room,
+        )
 
 
 def _rooms(rows: Sequence[Row], context: Context) -> Iterator[Observation]:
