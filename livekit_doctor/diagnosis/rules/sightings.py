@@ -12,7 +12,7 @@ from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.names import few, near_room
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.stray_workers import unknown_worker
-from livekit_doctor.diagnosis.rules.told_jobs import agent_not_listed, last_jobs
+from livekit_doctor.diagnosis.rules.told_jobs import Story, agent_not_listed, last_jobs
 from livekit_doctor.diagnosis.said import LEFT_ROOM, Said
 from livekit_doctor.diagnosis.seen_room import declined, taken
 from livekit_doctor.diagnosis.times import MEDIA_TAKES, PHONE_ALONE
@@ -166,10 +166,15 @@ def job_without_worker(call: Call, proofs: Proofs) -> Finding | None:
     if story.states[-1][0].event and not last.reason and not over:
         return None  # as every job begins; what came next was not pasted
     item, job = story.waited or story.states[-1]
-    code, step, candidates = _WAITS.get(job.reason, ("LKD402", Step.JOB_ASSIGNED, ()))
+    gone = _deleted(call, story)
+    why = "JSR_DISPATCH_DELETED" if gone and not job.reason else job.reason
+    code, step, candidates = _WAITS.get(why, ("LKD402", Step.JOB_ASSIGNED, ()))
+    if why != job.reason:  # it may have been deleted since no worker came
+        candidates = (*candidates, *catalogue.get("LKD402").candidates)
     values = {"dispatch_id": story.dispatch.id, "agent_name": story.dispatch.agent_name}
     shown = [_no_worker_has(item, job)]
     shown += [_no_worker_has(*story.states[-1])] if job is not last else []
+    shown += [gone] if gone else []
     return Finding(
         code=code,
         step=step,
@@ -178,6 +183,16 @@ def job_without_worker(call: Call, proofs: Proofs) -> Finding | None:
         candidates=candidates or catalogue.get(code).candidates,
         values={key: value for key, value in values.items() if value},
     )
+
+
+def _deleted(call: Call, story: Story) -> Because | None:
+    """That the dispatch of a job that was given up was deleted, which older releases do not give as the reason."""
+    for item in call.sightings:
+        for one in item.dispatches:
+            if one.id == story.dispatch.id and one.deleted_at and story.last.status == "JS_CANCELLED":
+                text = f"dispatch {one.id} was deleted"
+                return Because(source=item.told_by, at=one.deleted_at, text=text)
+    return None
 
 
 def _no_worker_has(item: Sighting, job: Job) -> Because:

@@ -71,6 +71,24 @@ def test_a_job_in_a_list(state: dict[str, Any], expected: tuple[str, str, str]) 
 
 
 @pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        ({"status": CANCELLED}, "LKD413"),
+        ({"status": CANCELLED, "reason": "JSR_ROOM_CLOSED"}, "LKD402"),
+        ({"status": PENDING}, "LKD402"),
+    ],
+)
+def test_a_job_of_a_dispatch_that_was_deleted(state: dict[str, Any], code: str) -> None:
+    """Which need not be why, where the server does not say so."""
+    deleted = {"created_at": str(MADE * 10**9), "deleted_at": str((MADE + 1) * 10**9)}
+    dispatch = json.loads(listed(state))
+    dispatch["agent_dispatches"][0]["state"] |= deleted
+    (broken,) = judged(json.dumps(dispatch)).broken
+    assert (broken.code, broken.confidence) == (code, "possible")
+    assert {"LKD402", "LKD101"} <= {broken.code, *broken.candidates}
+
+
+@pytest.mark.parametrize(
     "state",
     [
         {"status": "JS_RUNNING", "worker_id": "AW_aaaaaaaaaaaa"},
