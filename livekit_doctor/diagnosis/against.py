@@ -45,8 +45,8 @@ def _either(because: Because, but: str, *, sure: bool) -> Against:
 
 
 def told_against(call: Call, proofs: Proofs) -> tuple[Against, ...]:
-    of_agent = (*_of_the_agents_process(call), *_of_its_speech(call), *_of_its_track(call))
-    of_phone = (*_of_the_answer(call, proofs), *_of_the_cancel(call))
+    of_agent = (*_of_the_agents_process(call), *_of_its_speech(call), *_of_its_session(call), *_of_its_track(call))
+    of_phone = (*_of_the_answer(call, proofs), *_of_the_cancel(call), *_of_later_dials(call))
     return (*_of_rows(call), *of_phone, *of_agent, *_of_lost_connections(call), *_of_cut_off(call))
 
 
@@ -75,7 +75,7 @@ def _replaced_in_the_room(call: Call) -> Because | None:
             return because(line)
     if gone is None or gone[1] != REPLACED:
         return None
-    came = [line.at for line in logs.said(Said.PARTICIPANT_ACTIVE) if line.at and logs.is_phone(line)]
+    came = [line.at for line in logs.of_phone(Said.PARTICIPANT_ACTIVE) if line.at]
     came += [item.at for item in call.sightings if item.at and item.event == "participant_joined" and item.has_phone]
     return None if any(at > gone[0] for at in came) else gone[2]
 
@@ -118,6 +118,27 @@ def _of_the_cancel(call: Call) -> Iterator[Against]:
             yield Against(answer.because, asks=asks, sure=True)
 
 
+def _of_later_dials(call: Call) -> Iterator[Against]:
+    """A phone that was dialled beside the one that answered, and is not answered for longer than that may take: which
+    of them is the callee's nothing in the room says."""
+    joined = call.phone.joined_at if call.phone and call.room_live else None
+    for phone in call.participant_list.participants if call.participant_list and joined else ():
+        waits_for = _WAITS_FOR.get(phone.attributes.get("sip.callStatus", "")) if phone.kind == "SIP" else None
+        allowance = call.allowance(waits_for) if waits_for else None
+        if allowance is None or phone.joined_at is None or joined is None or phone.joined_at <= joined:
+            continue
+        since = (call.livekit_now - phone.joined_at).total_seconds()
+        if since > allowance.broken_after:
+            status = phone.attributes["sip.callStatus"]
+            text = f"SIP participant {phone.identity}, dialled after it, is at {status} after {since:.0f} s"
+            asks = f"whose phone {phone.identity} is: the callee's, or one that was called beside it"
+            yield Against(Because(source="ListParticipants", at=call.livekit_now, text=text), asks, sure=False)
+
+
+_WAITS_FOR = {"dialing": Step.SIP_RINGING, "ringing": Step.SIP_ANSWERED}
+"""The step that a phone with this sip.callStatus has not reached."""
+
+
 # The agent's process
 
 
@@ -133,9 +154,8 @@ def broke_down(call: Call) -> tuple[LogLine, ...]:
 
 def _phone(call: Call) -> str:
     """The identity of the last phone that left, else of the one that was seen."""
-    logs = call.component_logs
-    phones = [line.fields.get("participant", "") for line in logs.said(Said.PARTICIPANT_LEFT) if logs.is_phone(line)]
-    return phones[-1] if phones else call.phone.identity if call.phone else ""
+    phones = call.component_logs.of_phone(Said.PARTICIPANT_LEFT)
+    return phones[-1].fields.get("participant", "") if phones else call.phone.identity if call.phone else ""
 
 
 def _is_failure(line: LogLine) -> bool:
@@ -198,8 +218,7 @@ def lived_on(call: Call, at: datetime) -> bool:
 def _stayed_in_the_room(call: Call, line: LogLine) -> bool:
     """Whether the server says that the agent left in order so long after this line that a process which had died by
     then would have been taken for lost. One that raised may go on, and be silent."""
-    logs, stays = call.component_logs, call.tolerance + LOSS_SHOWS_WITHIN
-    gone = [one for one in logs.said(Said.PARTICIPANT_LEFT) if logs.is_agent(one)]
+    gone, stays = call.component_logs.of_agent(Said.PARTICIPANT_LEFT), call.tolerance + LOSS_SHOWS_WITHIN
     in_order = [one.at for one in gone if one.at and one.fields.get("reason") in _IN_ORDER]
     died = meaning(line) not in (Said.RAISED, Said.SESSION_BROKE)
     return died and line.at is not None and any(at - line.at > stays for at in in_order)
@@ -224,6 +243,24 @@ def _of_its_speech(call: Call) -> Iterator[Against]:
         words = ", ".join((because(line).text, *map(what_was_raised, tracebacks([line]))))
         asks = f"whether the callee heard the agent: {line.log} log, {line.at:%H:%M:%S}: {words}"
         yield Against(because(line), asks, sure=False)
+
+
+def _of_its_session(call: Call) -> Iterator[Against]:
+    """The agent's session closes with the participant that it listens to, the first that came unless set otherwise
+    (livekit-agents, RoomIO), or by a failure: a phone that is still there has nobody to talk to from then on."""
+    for line in call.component_logs.said(Said.SESSION_CLOSED, Said.SESSION_ENDED)[-1:]:
+        who, at = line.fields.get("participant"), line.at
+        if not at or not line.zoned or lived_on(call, at) or transferred(call, at, ""):
+            continue
+        margin = timedelta() if who else call.tolerance + LEFT_ALONE  # of who left it is known that it was another
+        there = [stay for stay in call.dials.stays if stay.came < at and stay.left and stay.left - at > margin]
+        others = {name for stay in there if who not in stay.names for name in stay.names if not name.startswith("SCL_")}
+        if others:
+            asks = f"who talked with {', '.join(sorted(others))} after {at:%H:%M:%S}, when the agent's session ended"
+            asks += (
+                f" since {who} had left: which of them is the callee, and whom the session listens to" if who else ""
+            )
+            yield Against(because(line), asks, sure=False)
 
 
 def _of_its_track(call: Call) -> Iterator[Against]:
@@ -290,9 +327,8 @@ def _last_gone(call: Call, kind: str) -> tuple[datetime, str, Because] | None:
     def stayed(at: datetime, names: Iterable[str] = ()) -> bool:
         return kind == "SIP" and call.dials.phone_stayed(at, names, WEBHOOKS)
 
-    for line in logs.said(Said.PARTICIPANT_LEFT):
-        is_one = logs.is_agent(line) if kind == "AGENT" else logs.is_phone(line)
-        if line.at and line.zoned and is_one and not stayed(line.at):
+    for line in (logs.of_agent if kind == "AGENT" else logs.of_phone)(Said.PARTICIPANT_LEFT):
+        if line.at and line.zoned and not stayed(line.at):
             told.append((line.at, line.fields.get("reason", ""), because(line)))
     for item in call.sightings:
         names = [name for p in item.participants if p.kind == kind for name in names_of(p)]

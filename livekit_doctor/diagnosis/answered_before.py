@@ -1,14 +1,16 @@
 """Phones that were answered, and had left before the last one was dialled, which failed: what they were answered says
 nothing of that one, which decides."""
 
-from collections.abc import Iterable
 from datetime import datetime
 
-from livekit_doctor.diagnosis.own_lines import took
+from livekit_doctor.diagnosis.own_lines import Index, Told, took
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.evidence.observations import LogLine
 
-Told = tuple[Said | None, LogLine]
+_OF_PHONES = (
+    *(Said.SIP_CREATING, Said.SIP_ESTABLISHED, Said.SIP_HEARD, Said.SIP_OVER, Said.SIP_FAILED, Said.SIP_REFUSED),
+    *(Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT),
+)
 
 
 class Phones:
@@ -16,7 +18,7 @@ class Phones:
     server, so that livekit-sip never heard of it. `_gone`: those that had left when it began, by the log that tells of
     it."""
 
-    def __init__(self, lines: Iterable[Told]) -> None:
+    def __init__(self, own: Index) -> None:
         self._answers: dict[str, list[LogLine]] = {}
         self.last: LogLine | None = None
         self._gone: set[str] = set()
@@ -24,12 +26,14 @@ class Phones:
         self._failed: set[str] = set()
         self._identities: dict[str, str] = {}
         self._left: dict[str, datetime] = {}
-        for said, line in lines:
-            self._read(said, line)
+        if own.say(Said.SIP_CREATING, Said.SIP_REFUSED):
+            for told in own.that(*_OF_PHONES):
+                self._read(told)
 
-    def _read(self, said: Said | None, line: LogLine) -> None:
+    def _read(self, told: Told) -> None:
+        line = told.line
         dial, identity = line.fields.get("call_id", ""), line.fields.get("participant", "")
-        match said:
+        match told.said:
             case Said.SIP_ESTABLISHED | Said.SIP_HEARD:
                 self._answers.setdefault(dial, []).append(line)
             case Said.SIP_OVER:

@@ -6,20 +6,10 @@ So a room that was dispatched into twice has two jobs, of which the second may r
 from collections.abc import Iterator
 from datetime import timedelta
 
-from livekit_doctor.diagnosis.own_lines import is_above
+from livekit_doctor.diagnosis.own_lines import Index, is_above
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import LEFT_ALONE
-from livekit_doctor.evidence.job_ids import job_of, job_of_identity
 from livekit_doctor.evidence.observations import LogLine
-
-Lines = list[tuple[Said | None, LogLine]]
-
-OF_A_PARTICIPANT = frozenset(
-    {
-        *(Said.SESSION_STARTED, Said.TRACK_PUBLISHED, Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT),
-        *(Said.NEVER_HAD_MEDIA, Said.SIP_HEARD, Said.SIP_UNHEARD),
-    }
-)
 
 _ENDS = (
     Said.RAISED,
@@ -32,20 +22,14 @@ _ENDS = (
 )
 
 
-def job_of_agent(said: Said | None, line: LogLine) -> str:
-    """Of an agent under the identity that the server gives it."""
-    told = said in OF_A_PARTICIPANT and line.log == "server"
-    return job_of_identity(line.fields.get("participant", "")) if told else ""
-
-
-def beside_another(own: Lines, tolerance: timedelta) -> dict[str, str]:
+def beside_another(own: Index, tolerance: timedelta) -> dict[str, str]:
     """Each with the job whose agent stayed. `own` are the call's own lines, oldest first."""
     stayed, first, ended = dict(_stayed(own)), dict[tuple[str, str], LogLine](), dict[str, LogLine]()
-    for said, line in own:
-        if job := job_of(line) or job_of_agent(said, line):
-            first.setdefault((line.file, job), line)
-            if said in _ENDS:
-                ended.setdefault(job, line)
+    for told in own.told if stayed else ():
+        if job := told.job or told.of_agent:
+            first.setdefault((told.line.file, job), told.line)
+            if told.said in _ENDS:
+                ended.setdefault(job, told.line)
 
     def is_beside(job: str, other: str) -> bool:
         """Whether the other's agent was dispatched before this one's, and was there when this one's job was over."""
@@ -59,11 +43,11 @@ def beside_another(own: Lines, tolerance: timedelta) -> dict[str, str]:
     return {job: other for job in jobs for other in stayed if is_beside(job, other)}
 
 
-def _stayed(own: Lines) -> Iterator[tuple[str, LogLine | None]]:
+def _stayed(own: Index) -> Iterator[tuple[str, LogLine | None]]:
     """The jobs whose agents were in the room until it was gone, or the phone was, and the line of their end."""
     there, phones = dict[str, LogLine | None](), list[LogLine]()
-    for said, line in own:
-        job = job_of_agent(said, line)
+    for told in own.that(Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT, Said.PROCESS_EXITS):
+        said, line, job = told.said, told.line, told.of_agent
         if said is Said.PARTICIPANT_ACTIVE and job:
             there[job] = None
         elif said is Said.PARTICIPANT_LEFT and job in there:
@@ -71,7 +55,7 @@ def _stayed(own: Lines) -> Iterator[tuple[str, LogLine | None]]:
         elif said is Said.PARTICIPANT_LEFT and line.fields.get("kind") == "SIP":
             phones.append(line)
         elif said is Said.PROCESS_EXITS and line.fields.get("reason") == "room disconnected":
-            there.setdefault(job_of(line), line)
+            there.setdefault(told.job, line)
     for job, end in there.items():
         alone = (phone.at - end.at > LEFT_ALONE for phone in phones if end and phone.at and end.at)
         if not any(alone):

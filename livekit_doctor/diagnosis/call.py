@@ -38,6 +38,7 @@ class Call(Seen, frozen=True, dict=True):
         told = (
             (row, refusal_in(row, self.step_of_state[row.state], by_dialler=self._may_dial(row.source)))
             for row in self.rows
+            if row.metadata
         )
         return tuple(
             (row, refusal)

@@ -117,9 +117,7 @@ def _is_of_somebody_else(dials: Dials, answer: CarrierAnswer) -> bool:
     return bool(names and lines) and not names & before
 
 
-_OF_SOMEBODY_ELSE = (
-    "somebody else had been on the phone, and had left before this one was dialled: it may be a further one"
-)
+_OF_SOMEBODY_ELSE = "somebody had been on the phone before this one was dialled, or failed: it may be a further one"
 
 
 def _begun(dials: Dials, answer: CarrierAnswer) -> datetime | None:
@@ -180,7 +178,8 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
     if dials.got_further(when, own_clock, made_phone=answer.kind in DIALED, by=answer.component):
         return replace(answer, earlier=True)
     if when is None:
-        doubt = _DIALLED_SEVERAL_TIMES if dials.several else _OF_ANOTHER_PHONE if dials.tell_of_phone else ""
+        of_another = dials.tell_of_phone or dials.heard_before(None)
+        doubt = _DIALLED_SEVERAL_TIMES if dials.several else _OF_ANOTHER_PHONE if of_another else ""
         return replace(answer, doubt=doubt or answer.doubt)
     if seen.is_past(when):
         return replace(answer, doubt=answer.doubt or _AFTER_THE_END)
@@ -189,7 +188,7 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
         return replace(answer, earlier=True)
     if answer.by_agent and (seen.made_by_another is not None or dials.agent_went_on(when)):
         return replace(answer, doubt=answer.doubt or (_BY_ANOTHER if seen.made_by_another else _WENT_ON))
-    if _is_of_somebody_else(dials, answer):
+    if dials.heard_before(when) or _is_of_somebody_else(dials, answer):
         return replace(answer, doubt=answer.doubt or _OF_SOMEBODY_ELSE)
     began = None if answer.by_livekits_clock else _begun(dials, answer)
     if dials.made_before(began, {answer.dial, answer.identity}):

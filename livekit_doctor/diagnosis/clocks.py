@@ -5,7 +5,7 @@ clock is known, and its lines are dated by LiveKit's: a worker that registered, 
 that joined. And no line is later than the moment at which it was read.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -26,6 +26,12 @@ _ANSWERS = {
     Said.TIMED_OUT: ANSWERED_WITHIN,
 }
 """How long after a worker was asked for a job the server says what came of it, at most."""
+_TELLS_OF = {
+    **dict.fromkeys((Said.SESSION_STARTED, Said.SIP_CREATING), "participant_id"),
+    Said.REGISTERED: "worker_id",
+    **dict.fromkeys((Said.ASKED, *_ANSWERS), "job_id"),
+}
+"""What LiveKit and others tell of, and the id by which it is the same."""
 
 
 class Off(Struct, frozen=True):
@@ -39,7 +45,7 @@ def ahead(setup: Setup, lines: Lines) -> dict[Log, timedelta]:
     """The logs whose clocks are known against LiveKit's, and how far each is ahead (or behind, if negative): no less
     than this. What a second may be, counts as none."""
     found: dict[Log, list[Off]] = {}
-    for log, off in (*_by_ids(setup, list(lines)), *_by_reading(setup)):
+    for log, off in (*_by_ids(setup, lines), *_by_reading(setup)):
         found.setdefault(log, []).append(off)
     known = {log: _nearest(offs) for log, offs in found.items()}
     return {log: by if abs(by) > DATE_RESOLUTION else NONE for log, by in known.items() if by or _is_known(found[log])}
@@ -56,30 +62,27 @@ def _nearest(offs: list[Off]) -> timedelta:
     return min(max(NONE, least), most) if least - most <= DATE_RESOLUTION else NONE
 
 
-def _by_ids(setup: Setup, lines: list[tuple[Said | None, LogLine]]) -> Iterator[tuple[Log, Off]]:
-    by_server = [(said, line) for said, line in lines if line.log == "server" and line.at and line.zoned]
-    came = dict(_joined(setup)) | dict(_dated(by_server, "participant_id", Said.SESSION_STARTED))
-    registered = dict(_dated(by_server, "worker_id", Said.REGISTERED))
-    answers = [dict(_dated(by_server, "job_id", said)) for said in _ANSWERS]
+def _by_ids(setup: Setup, lines: Lines) -> Iterator[tuple[Log, Off]]:
+    told: dict[tuple[Said, str], datetime] = {}
+    others: list[tuple[Said, datetime, LogLine]] = []
     for said, line in lines:
-        log, fields = (line.log, line.file), line.fields
-        if line.log == "server" or line.at is None or not line.zoned:
+        if said not in _TELLS_OF or not line.zoned or line.at is None:
             continue
-        same = _when(came, fields, "participant_id") if said is Said.SIP_CREATING else None
-        same = _when(registered, fields, "worker_id") if said is Said.REGISTERED else same
+        if line.log != "server":
+            others.append((said, line.at, line))
+        elif name := line.fields.get(_TELLS_OF[said]):
+            told[said, name] = line.at
+    joined = dict(_joined(setup)) if others else {}
+    for said, at, line in others:
+        log, name = (line.log, line.file), line.fields.get(_TELLS_OF[said], "")
+        same = told.get((said, name)) if said is Said.REGISTERED else None
+        if said is Said.SIP_CREATING:
+            same = told.get((Said.SESSION_STARTED, name), joined.get(name))
         if same is not None:
-            yield log, Off(line.at - same, line.at - same)
-        for answered, within in zip(answers, _ANSWERS.values(), strict=True):
-            if said is Said.ASKED and (told := _when(answered, fields, "job_id")):
-                yield log, Off(line.at - told, line.at - told + within)
-
-
-def _dated(lines: list[tuple[Said | None, LogLine]], key: str, what: Said) -> Iterator[tuple[str, datetime]]:
-    return ((line.fields[key], line.at) for said, line in lines if said is what and line.at and line.fields.get(key))
-
-
-def _when(dated: Mapping[str, datetime], fields: Mapping[str, str], key: str) -> datetime | None:
-    return dated.get(fields.get(key, ""))
+            yield log, Off(at - same, at - same)
+        for answer, within in _ANSWERS.items() if said is Said.ASKED else ():
+            if answered := told.get((answer, name)):
+                yield log, Off(at - answered, at - answered + within)
 
 
 def _joined(setup: Setup) -> Iterator[tuple[str, datetime]]:

@@ -1,8 +1,10 @@
 """What the components' logs say of one call: which node's they are, until when they go, and of which participants."""
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
+from operator import attrgetter
 
 from msgspec.structs import replace
 
@@ -10,7 +12,7 @@ from livekit_doctor.diagnosis.answered_before import Phones
 from livekit_doctor.diagnosis.episodes import Latest, latest_of
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.names import requested_agents
-from livekit_doctor.diagnosis.own_lines import Index, OwnLines
+from livekit_doctor.diagnosis.own_lines import OF_A_PARTICIPANT, Index, OwnLines
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, EMPTY_TIMEOUT, STILL_WRITTEN
 from livekit_doctor.evidence.job_ids import job_of_identity
@@ -72,8 +74,8 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
     @cached_property
     def _of_warnings(self) -> frozenset[str]:
         """The logs in which nothing is said that is no warning or error."""
-        told = {line.file for _, line in self._lines if line.level not in _WARNINGS}
-        return frozenset(line.file for _, line in self._lines if line.file not in told)
+        told = {line.file for line in self.every if line.level not in _WARNINGS}
+        return frozenset({line.file for line in self.every} - told)
 
     def covers_room(self, at: datetime) -> bool:
         """Whether the log of the node that had the room spans this moment. Each node of a cluster writes a log
@@ -90,7 +92,7 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
         longer than a room stays open that nobody is in."""
         now = self.call.setup.evidence.now - STILL_WRITTEN
         closed = next((line.at for line in self.ever_said(Said.ROOM_CLOSED) if line.at), now)
-        last = max((line.at for line in self.own if line.log == "server" and line.at), default=now)
+        last = max((line.at for line in self.own_by_log["server"] if line.at), default=now)
         end = min(closed, now, last + EMPTY_TIMEOUT)
         return any(
             file.last_at is not None and file.zoned and file.last_at >= end
@@ -112,27 +114,26 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
     @cached_property
     def agent_names(self) -> frozenset[str]:
         """The agents that pasted lines name: those of the call's room, else those of lines without a room."""
-        named = [line for line in self.own if line.read.excerpt and line.fields.get("agent_name")]
+        named = [line for line in self.own if line.fields.get("agent_name") and line.read.excerpt]
         of_room = [line for line in named if self._in_room(line)]
         others = [line for line in named if meaning(line) is not Said.REGISTERED]
         return frozenset(line.fields["agent_name"] for line in of_room or others or named)
 
     def said(self, *what: Said) -> tuple[LogLine, ...]:
         """The call's own lines that say this; of jobs and agents those of the latest dispatch."""
-        return self._current_that.say(what)
+        return self._current.say(*what)
 
     @cached_property
-    def _current(self) -> tuple[tuple[Said | None, LogLine], ...]:
+    def _current(self) -> Index:
         earlier = self.latest.earlier_lines | self._ringing_before | {id(line) for line in self.answered_before}
-        if not earlier:
-            return self._own
-        return tuple((said, line) for said, line in self._own if id(line) not in earlier)
+        return Index([told for told in self._own.told if id(told.line) not in earlier]) if earlier else self._own
 
     @cached_property
     def _ringing_before(self) -> frozenset[int]:
         """livekit-sip's lines of the ringing of a phone that was not answered, and was dialled again."""
         before, rang, dials = set[int](), set[int](), set[str]()
-        for said, line in self._own:
+        for told in self._own.told if self.ever_said(Said.SIP_RANG) else ():
+            said, line = told.said, told.line
             dial = line.fields.get("call_id", "") if line.log == "sip" else ""
             if said is Said.SIP_CREATING or (dials and dial and dial not in dials):
                 before |= rang
@@ -162,12 +163,26 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
         opened = next((line.at for line in self.ever_said(Said.ROOM_OPENED)), None)
         complete = opened is not None and self.covers_api(opened) and self.api_to_the_end
         others = {f"agent-{job}" for job in self.other_jobs}  # another agent beside it is no later job of the call's
-        own = [(said, line) for said, line in self._own if line.fields.get("participant") not in others]
+        own = self._own
+        if others:
+            own = Index([told for told in own.told if told.line.fields.get("participant") not in others])
         return latest_of(self.call, own, frozenset(agents), complete)
 
+    def of_agent(self, *what: Said) -> tuple[LogLine, ...]:
+        """Those of `said` that are about a participant who is the call's agent."""
+        return self._of_agent.say(*what)
+
+    def of_phone(self, *what: Said) -> tuple[LogLine, ...]:
+        """The same of a phone."""
+        return self._of_phone.say(*what)
+
     @cached_property
-    def _current_that(self) -> Index:
-        return self._own_that if self._current is self._own else Index(self._current)
+    def _of_agent(self) -> Index:
+        return Index([told for told in self._current.that(*OF_A_PARTICIPANT) if self.is_agent(told.line)])
+
+    @cached_property
+    def _of_phone(self) -> Index:
+        return Index([told for told in self._current.that(*OF_A_PARTICIPANT) if self.is_phone(told.line)])
 
     def is_agent(self, line: LogLine) -> bool:
         """Whether a line about a participant is about the call's agent."""
@@ -265,33 +280,53 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
         """Whether how long it was from one line to the other can be said."""
         return (line.log, line.file) == (other.log, other.file) or (line.zoned and other.zoned)
 
-    def registrations(self, name: str | None = None) -> tuple[LogLine, ...]:
+    def registrations(self, name: str | None = None) -> Sequence[LogLine]:
         """When workers registered, under this name or any."""
-        lines = self.anywhere(Said.REGISTERED)
-        return tuple(line for line in lines if name is None or line.fields.get("agent_name", "") == name)
+        return self.anywhere(Said.REGISTERED) if name is None else self._registered.get(name, ())
+
+    @cached_property
+    def _registered(self) -> dict[str, list[LogLine]]:
+        """By name."""
+        found: dict[str, list[LogLine]] = defaultdict(list)
+        for line in self.anywhere(Said.REGISTERED):
+            found[line.fields.get("agent_name", "")].append(line)
+        return found
 
     @cached_property
     def as_they_stand(self) -> tuple[LogLine, ...]:
         """The lines that were found for the call, as they stand in their logs; those with `by_id` False are of the same
         time, or say in which state a worker was. Those of another call that had a room of this name are left out, of
         pasted lines those of any other."""
-        own, name = {id(line) for line in self.own}, self.call.room.name if self.call.room else ""
-        found = (
+        own, name = {id(line) for line in self.own}, self._own_name
+        found = [
             line
             for line in self.every
             if id(line) in own or not (line.read.excerpt or (name and line.fields.get("room") == name))
-        )
-        return tuple(sorted(found, key=lambda line: (line.log, line.file, line.order)))
+        ]
+        return tuple(sorted(found, key=attrgetter("log", "file", "order")))
+
+    @cached_property
+    def own_by_log(self) -> dict[Component, list[LogLine]]:
+        """The call's own lines of each kind of log."""
+        found: dict[Component, list[LogLine]] = defaultdict(list)
+        for line in self.own:
+            found[line.log].append(line)
+        return found
+
+    @cached_property
+    def requests(self) -> tuple[LogLine, ...]:
+        """The call's own lines of requests to the API."""
+        return tuple(line for line in self.own if line.message.startswith("API "))
 
     @cached_property
     def of_workers(self) -> tuple[LogLine, ...]:
         """All lines of workers' logs, about whichever call."""
-        return tuple(line for _, line in self._lines if line.log == "worker")
+        return tuple(line for line in self.every if line.log == "worker")
 
     @cached_property
     def naming_workers(self) -> tuple[LogLine, ...]:
         """All lines with the id of a worker."""
-        return tuple(line for _, line in self._lines if line.fields.get("worker_id"))
+        return tuple(line for line in self.every if line.fields.get("worker_id"))
 
 
 def _spans(file: LogFile, at: datetime | None) -> bool:
@@ -311,8 +346,12 @@ def because(line: LogLine, text: str | None = None) -> Because:
 
 def shown_fields(line: LogLine, names: Iterable[str]) -> list[str]:
     """Those that the line has, each with its name; blanks at the ends of a value are between quotation marks."""
-    found = ((name, line.fields[name]) for name in names if line.fields.get(name))
-    return [f"{name} {value}" if value == value.strip() else f'{name} "{value}"' for name, value in found]
+    fields = line.fields
+    return [
+        f"{name} {value}" if value == value.strip() else f'{name} "{value}"'
+        for name in names
+        if (value := fields.get(name))
+    ]
 
 
 def tracebacks(lines: Iterable[LogLine]) -> Iterator[str]:

@@ -29,7 +29,7 @@ from livekit_doctor.diagnosis.values import values_of
 from livekit_doctor.diagnosis.verdict import verdict_of
 from livekit_doctor.diagnosis.warnings import warnings
 from livekit_doctor.evidence import sources
-from livekit_doctor.evidence.observations import Evidence, LogRow
+from livekit_doctor.evidence.observations import Evidence, LogRow, RoomList
 from livekit_doctor.flow import FLOW, LEGS, NOTHING_BROKEN, SPEC, Confidence, Leg, Status, Step, Verdict, order
 from livekit_doctor.settings import Settings
 
@@ -58,7 +58,7 @@ def diagnose(evidence: Evidence, settings: Settings, subject: Subject) -> Diagno
 
 def calls_of(setup: Setup, subject: Subject) -> tuple[Call, ...]:
     """The attempts of the call, oldest first; one without rows where only LiveKit knows it."""
-    live = [room.name for room in correlation.live_rooms(setup.evidence)]
+    live = {room.name for listing in setup.all(RoomList) for room in listing.rooms}
     rows = correlation.rows_of(subject, _unique_rows(setup), live)
     tolerance = setup.tolerance
     logged = correlation.attempts(rows, setup.settings.flow, tolerance) or ((),)

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from msgspec import Struct, field
@@ -106,10 +107,12 @@ class _Attempt(Struct):
 
     def is_over_at(self, row: LogRow, step: Step | None, tolerance: timedelta) -> bool:
         """Rows of one time have no order: one transaction may have written them all."""
+        if step is None:
+            return False
         opened = self.told.get((row.source, row.state))
         if step in OPENING and opened and self.moved_on and max(opened, self.moved_on) < row.at:
             return True
-        if not self.ended or step is None:
+        if not self.ended:
             return False
         if order(step) >= order(Step.AGENT_CONNECTED) and step is not Step.SIP_PARTICIPANT_CREATED:
             return False
@@ -146,7 +149,7 @@ def attempts(rows: Iterable[LogRow], flow: Flow, tolerance: timedelta) -> tuple[
     or with a step on the way to the agent after the call had ended. Between two components
     only what lies further apart than `tolerance` has an order (design fact 29).
     """
-    rows = sorted(rows, key=lambda row: (row.at, row.order))
+    rows = sorted(rows, key=attrgetter("at", "order"))
     steps = steps_of(rows, flow)
     result: list[_Attempt] = []
     for row in rows:

@@ -26,8 +26,8 @@ class Deletion(Struct, frozen=True):
 
 def deletion_of_latest(logs: ComponentLogs) -> Deletion | None:
     """The DeleteDispatch of the latest dispatch, as far as is known."""
-    earlier, latest = _known_ids(logs)
-    succeeded = (line for line in logs.said(Said.DISPATCH_DELETED) if line.fields.get("status", "200") == "200")
+    succeeded = [line for line in logs.said(Said.DISPATCH_DELETED) if line.fields.get("status", "200") == "200"]
+    earlier, latest = _known_ids(logs) if succeeded else (set(), set())
     deleted = [line for line in succeeded if dispatch_of(line) not in earlier]
     every = _made(logs) - len(earlier) <= len(deleted)
     for line in reversed(deleted):

@@ -52,8 +52,7 @@ class Dials(Struct, frozen=True, dict=True):
         """Whether LiveKit shows more phones than rows tell of failures: one of them was not refused."""
         joined = (p for item in self.seen.sightings if item.event == "participant_joined" for p in item.participants)
         phones = {p.sid for p in (*self.seen.phones_seen, *joined) if p.kind == "SIP"}
-        lines = self.logs.said(Said.PARTICIPANT_ACTIVE)
-        phones |= {line.fields.get("participant_id", "") for line in lines if self.logs.is_phone(line)}
+        phones |= {line.fields.get("participant_id", "") for line in self.logs.of_phone(Said.PARTICIPANT_ACTIVE)}
         return len(phones) > len(self._failed_by_rows)
 
     @cached_property
@@ -71,8 +70,8 @@ class Dials(Struct, frozen=True, dict=True):
         for line in logs.said(Said.SIP_ACCEPTED):
             if line.at is not None and line.zoned:
                 yield line.at - CREATED_AT_ONCE
-        for line in logs.said(Said.SESSION_STARTED, Said.PARTICIPANT_ACTIVE, Said.TRACK_PUBLISHED):
-            if line.at is not None and line.zoned and logs.is_phone(line):
+        for line in logs.of_phone(Said.SESSION_STARTED, Said.PARTICIPANT_ACTIVE, Said.TRACK_PUBLISHED):
+            if line.at is not None and line.zoned:
                 yield line.at
 
     @cached_property
@@ -106,8 +105,8 @@ class Dials(Struct, frozen=True, dict=True):
     def _first_of_each(self) -> dict[str, LogLine]:
         """livekit-sip's first line of each dial, by its SIP call id, oldest first."""
         first: dict[str, LogLine] = {}
-        for line in self.logs.own:
-            if line.log == "sip" and line.fields.get("call_id"):
+        for line in self.logs.own_by_log["sip"]:
+            if line.fields.get("call_id"):
                 first.setdefault(line.fields["call_id"], line)
         return first
 
@@ -152,7 +151,7 @@ class Dials(Struct, frozen=True, dict=True):
         refused (`by_program`), none of LiveKit's own when phones left, and the call went on for longer than its room
         would have been open."""
         seen = self.seen
-        if seen.talked_last is not None and seen.talked_last - at > seen.tolerance:
+        if any(talked - at > seen.tolerance for talked in (*self._heard[-1:], *seen.talked[-1:])):
             return True
         if not by_program or self._left or not seen.rows:
             return False
@@ -160,6 +159,16 @@ class Dials(Struct, frozen=True, dict=True):
         further = self.made_before(self.last_made(at), ())
         by_duration = since is not None and seen.rows[-1].at - max(since, at) > LEAVES_WITHIN
         return by_duration or (shown is not None and shown > closed) or (further and seen.rows[-1].at > closed)
+
+    @cached_property
+    def _heard(self) -> tuple[datetime, ...]:
+        """When the agent heard somebody speak, by its worker's log, oldest first."""
+        return tuple(sorted(line.at for line in self.logs.said(Said.HEARD) if line.at and line.zoned))
+
+    def heard_before(self, at: datetime | None) -> bool:
+        """Whether the agent had heard somebody speak before this moment, by its worker's clock: what is dialled or
+        asked for then is something further, as a transfer. None: at an unknown one, which may be later than that."""
+        return bool(self._heard) and (at is None or self._heard[0] < at)
 
     def last_made(self, before: datetime) -> datetime | None:
         """When a phone was last created before this moment."""
@@ -342,7 +351,7 @@ class Dials(Struct, frozen=True, dict=True):
 
     @cached_property
     def _last_of_worker(self) -> datetime | None:
-        own = (line.at for line in self.logs.own if line.log == "worker" and line.at and line.zoned)
+        own = (line.at for line in self.logs.own_by_log["worker"] if line.at and line.zoned)
         return max(own, default=None)
 
     def says_of_further(self, words: str, at: datetime | None) -> bool:
@@ -371,7 +380,7 @@ class Dials(Struct, frozen=True, dict=True):
         logs, near = self.logs, self.seen.tolerance
         failed = [line.at for line in logs.said(Said.SIP_FAILED) if line.at]
         failed += [item.at for item in self.seen.sightings if item.at and item.left_because in UNANSWERED]
-        lines = [line for line in logs.said(Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT) if logs.is_agent(line)]
+        lines = logs.of_agent(Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT)
         agent = lines[-1].at if lines and meaning(lines[-1]) is Said.PARTICIPANT_LEFT else None
         left = [stay.left for stay in self.stays if stay.by == SERVER_LOG and stay.left]
         phones = [at for at in left if not any(abs(at - other) <= near for other in failed)]

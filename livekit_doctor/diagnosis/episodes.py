@@ -4,14 +4,14 @@ A dispatch is known by its id, its jobs by theirs. Where neither is known, the t
 latest dispatch was made is of an earlier one. By two clocks that holds only beyond the tolerance.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 
 from msgspec import Struct
 
-from livekit_doctor.diagnosis.beside import OF_A_PARTICIPANT, job_of_agent
 from livekit_doctor.diagnosis.job_order import DONE, ENDS, Jobs
 from livekit_doctor.diagnosis.names import requested_agents
+from livekit_doctor.diagnosis.own_lines import OF_A_PARTICIPANT, Index, Told
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.times import (
@@ -19,11 +19,9 @@ from livekit_doctor.diagnosis.times import (
     DATE_RESOLUTION,
     MOMENT,
 )
-from livekit_doctor.evidence.job_ids import job_of, job_of_identity
+from livekit_doctor.evidence.job_ids import job_of_identity
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Step
-
-Lines = Iterable[tuple[Said | None, LogLine]]
 
 OF_A_JOB = frozenset(
     {
@@ -55,28 +53,26 @@ class Latest(Struct, frozen=True):
     """Whether rows tell of more dispatches than are known otherwise, the last later than all that is known of those."""
 
 
-def latest_of(seen: Seen, lines: Lines, agents: frozenset[str], complete: bool) -> Latest:
-    """`lines` are the call's own; `agents` the identities that are known to be its agents'; `complete`: the server's
+def latest_of(seen: Seen, own: Index, agents: frozenset[str], complete: bool) -> Latest:
+    """`own` are the call's lines; `agents` the identities that are known to be its agents'; `complete`: the server's
     log has each dispatch into the room."""
-    own = list(lines)
     known, told = _known_since(seen, own), _told_of(seen, own)
     began = _began(seen, known, told)
-    made = [*_made(seen, own), *(line for said, line in own if _opens_with_agents(said, line))]
+    made = [*_made(seen, own), *filter(_names_agents, own.say(Said.ROOM_ASKED_FOR))]
     last = max(filter(None, (known, told)), default=None)
     jobs = Jobs(seen, own, made, _without_worker(seen, own), began, last)
     stayed = _stayed(own, jobs.heard_of_latest or began) if began else set()
     earlier_lines: set[int] = set()
     became: dict[str, None] = {}
-    for said, line in own:
+    for told_of in own.that(*OF_A_JOB, *OF_A_PARTICIPANT):
+        said, line = told_of.said, told_of.line
         if said in OF_A_JOB:
-            earlier = jobs.is_earlier(line)
-        elif said in OF_A_PARTICIPANT:
-            earlier = _is_of_earlier_agent(line, jobs, agents) and line.fields.get("participant") not in stayed
+            earlier = jobs.is_earlier(told_of)
         else:
-            continue
+            earlier = _is_of_earlier_agent(told_of, jobs, agents) and line.fields.get("participant") not in stayed
         if earlier:
             earlier_lines.add(id(line))
-            beside = (job_of(line) or job_of_agent(said, line)) in jobs.beside
+            beside = (told_of.job or told_of.of_agent) in jobs.beside
             if said in ENDS and not beside and line.fields.get("job_type", "JT_ROOM") == "JT_ROOM":
                 became.setdefault(ENDS[said])
     by_rows, more = _later_by_rows(seen, own, known)
@@ -91,24 +87,24 @@ def latest_of(seen: Seen, lines: Lines, agents: frozenset[str], complete: bool) 
     )
 
 
-def _later_by_rows(seen: Seen, own: list[tuple[Said | None, LogLine]], known: datetime | None) -> tuple[str, bool]:
+def _later_by_rows(seen: Seen, own: Index, known: datetime | None) -> tuple[str, bool]:
     """A row of a dispatch that may be later than the last one that LiveKit or the worker tell of, and whether the rows
     tell of more than those do. Where the worker alone does, by a clock of its own, it may have been asked for any that
     was made at about that time; and where its clock is not known, for any at all."""
     rows, without = _dispatched_by_rows(seen), _without_worker(seen, own)
-    begun = [line for said, line in own if said in (Said.ASKED, Said.ASSIGNED)]
+    begun = own.say(Said.ASKED, Said.ASSIGNED)
     asked = [line for line in begun if line.log == "worker"]
-    told = [line for said, line in own if said in DONE[1:] and line.log == "server"]
+    told = [line for line in own.say(*DONE[1:]) if line.log == "server"]
     dated = {line.fields.get("job_id"): line.at for line in (*asked, *told) if line.at and line.zoned}
-    jobs = {line.fields["job_id"] for said, line in own if said in OF_A_JOB and line.fields.get("job_id")}
+    jobs = {line.fields["job_id"] for line in own.say(*OF_A_JOB) if line.fields.get("job_id")}
     more = len(rows) > max(len(jobs) + len(without), len(seen.dispatches_ever), len(_made(seen, own)))
     # A row may be written a little after its dispatch, and is not written after what became of that.
     written = CREATED_AT_ONCE if more else DATE_RESOLUTION
     by_job = {line.fields.get("job_id"): line.at + written for line in begun if line.at and line.zoned}
     by_job |= {line.fields.get("job_id"): line.at + CREATED_AT_ONCE for line in told if line.at and line.zoned}
-    for said, line in own:
-        if (job := job_of_agent(said, line)) and line.at and line.zoned:
-            by_job.setdefault(job, line.at + written)  # its agent joined some time after it
+    for of_agent in own.that(*OF_A_PARTICIPANT):
+        if (job := of_agent.of_agent) and of_agent.line.at and of_agent.line.zoned:
+            by_job.setdefault(job, of_agent.line.at + written)  # its agent joined some time after it
     seen_last = [*by_job.values(), *(at + CREATED_AT_ONCE for at in without), *([known + written] if known else ())]
     if rows and seen_last and max(rows) > max(seen_last):
         return _BY_A_ROW, more
@@ -125,9 +121,9 @@ def _later_by_rows(seen: Seen, own: list[tuple[Said | None, LogLine]], known: da
 _BY_A_ROW = "a row tells of a dispatch that may be a later one, by another clock"
 
 
-def _without_worker(seen: Seen, own: list[tuple[Said | None, LogLine]]) -> list[datetime]:
+def _without_worker(seen: Seen, own: Index) -> list[datetime]:
     """When the server found no worker to ask for a job of the call's agent: such a dispatch has no job."""
-    return [one.at for said, one in own if said is Said.NO_WORKER and one.at and one.zoned and is_sought(seen, one)]
+    return [one.at for one in own.say(Said.NO_WORKER) if one.at and one.zoned and is_sought(seen, one)]
 
 
 def is_sought(seen: Seen, line: LogLine) -> bool:
@@ -136,7 +132,7 @@ def is_sought(seen: Seen, line: LogLine) -> bool:
     return line.fields.get("job_type", "JT_ROOM") == "JT_ROOM" and seen.is_for_agent(line.fields.get("agent_name", ""))
 
 
-def _later_of_another_name(seen: Seen, own: list[tuple[Said | None, LogLine]], known: datetime | None) -> str:
+def _later_of_another_name(seen: Seen, own: Index, known: datetime | None) -> str:
     """A later dispatch into the room for an agent that is not known: its name may be a mistake."""
     made = {(one.agent_name, one.created_at) for listing in seen.dispatch_lists for one in listing.dispatches}
     made |= {(name, line.at) for line in _dispatched(own) for name in requested_agents(line.fields.get("request", ""))}
@@ -154,21 +150,21 @@ def _began(seen: Seen, known: datetime | None, told: datetime | None) -> datetim
     return told - seen.tolerance
 
 
-def _known_since(seen: Seen, own: list[tuple[Said | None, LogLine]]) -> datetime | None:
+def _known_since(seen: Seen, own: Index) -> datetime | None:
     """When the latest dispatch was made by LiveKit's own clock."""
     by_livekit = [one.created_at for one in seen.dispatches_ever if one.created_at is not None]
     by_livekit += [line.at for line in _made(seen, own) if line.at is not None]
     return max(by_livekit, default=None)
 
 
-def _told_of(seen: Seen, own: list[tuple[Said | None, LogLine]]) -> datetime | None:
+def _told_of(seen: Seen, own: Index) -> datetime | None:
     """The same by the clocks of others: of what logs rows, and of workers, where the server says nothing of the job."""
     known = {one.id for one in seen.dispatches_ever}
-    by_server = {line.fields["job_id"] for _, line in own if line.log == "server" and line.fields.get("job_id")}
+    by_server = {told.job for told in own.told if told.job and told.line.log == "server"}
     asked = (
         line.at
-        for said, line in own
-        if said is Said.ASKED and line.at and line.zoned and line.fields.get("dispatch_id", "") not in known
+        for line in own.say(Said.ASKED)
+        if line.at and line.zoned and line.fields.get("dispatch_id", "") not in known
         if line.fields.get("job_id") not in by_server
     )
     return max((*_dispatched_by_rows(seen), *asked), default=None)
@@ -178,44 +174,38 @@ def _dispatched_by_rows(seen: Seen) -> list[datetime]:
     return [row.at for row in seen.rows if seen.step_of_state[row.state] is Step.AGENT_DISPATCHED]
 
 
-def _made(seen: Seen, own: list[tuple[Said | None, LogLine]]) -> list[LogLine]:
+def _made(seen: Seen, own: Index) -> list[LogLine]:
     """The server's lines of CreateDispatch for this agent; those for another where none is for it."""
     lines = _dispatched(own)
     named = [line for line in lines if any(map(seen.is_for_agent, requested_agents(line.fields.get("request", ""))))]
     return named or lines
 
 
-def _dispatched(own: list[tuple[Said | None, LogLine]]) -> list[LogLine]:
-    return [
-        line
-        for said, line in own
-        if said is Said.DISPATCH_CREATED and line.zoned and line.fields.get("status") == "200"
-    ]
+def _dispatched(own: Index) -> list[LogLine]:
+    created = own.say(Said.DISPATCH_CREATED)
+    return [line for line in created if line.zoned and line.fields.get("status") == "200"]
 
 
-def _opens_with_agents(said: Said | None, line: LogLine) -> bool:
-    return said is Said.ROOM_ASKED_FOR and bool(requested_agents(line.fields.get("request", "")))
+def _names_agents(line: LogLine) -> bool:
+    return bool(requested_agents(line.fields.get("request", "")))
 
 
-def _is_of_earlier_agent(line: LogLine, jobs: Jobs, agents: frozenset[str]) -> bool:
+def _is_of_earlier_agent(told: Told, jobs: Jobs, agents: frozenset[str]) -> bool:
     """A line of a participant that is the agent of an earlier job, or an agent that came before the dispatch."""
-    identity = line.fields.get("participant", "")
+    identity = told.line.fields.get("participant", "")
     if job := job_of_identity(identity):
-        return job in jobs.earlier if job in jobs.started or job in jobs.asked else jobs.is_earlier(line)
-    return identity in agents and jobs.is_earlier(line)
+        return job in jobs.earlier if job in jobs.started or job in jobs.asked else jobs.is_earlier(told)
+    return identity in agents and jobs.is_earlier(told)
 
 
-def _stayed(own: list[tuple[Said | None, LogLine]], began: datetime) -> set[str]:
+def _stayed(own: Index, began: datetime) -> set[str]:
     """Participants that were in the room when the latest dispatch was made: its agent joined them."""
     return {identity for identity in _there_at(own, began) if identity}
 
 
-def _there_at(own: list[tuple[Said | None, LogLine]], moment: datetime) -> Iterator[str]:
+def _there_at(own: Index, moment: datetime) -> Iterator[str]:
     there: dict[str, bool] = {}
-    for said, line in own:
-        if line.log == "server" and line.at is not None and line.at < moment:
-            if said is Said.PARTICIPANT_ACTIVE:
-                there[line.fields.get("participant", "")] = True
-            elif said is Said.PARTICIPANT_LEFT:
-                there[line.fields.get("participant", "")] = False
+    for told in own.that(Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT):
+        if told.line.log == "server" and told.line.at is not None and told.line.at < moment:
+            there[told.line.fields.get("participant", "")] = told.said is Said.PARTICIPANT_ACTIVE
     return (identity for identity, still in there.items() if still)

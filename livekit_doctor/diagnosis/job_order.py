@@ -5,8 +5,8 @@ A job is known by its id. LiveKit Cloud restarts one that failed in the same dis
 
 from datetime import datetime, timedelta
 
-from livekit_doctor.diagnosis.beside import beside_another, job_of_agent
-from livekit_doctor.diagnosis.own_lines import is_above
+from livekit_doctor.diagnosis.beside import beside_another
+from livekit_doctor.diagnosis.own_lines import Index, Told, is_above
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.times import (
@@ -17,7 +17,6 @@ from livekit_doctor.diagnosis.times import (
     MEDIA_GIVEN_UP,
     SAID_TO_BE_SLOW,
 )
-from livekit_doctor.evidence.job_ids import job_of
 from livekit_doctor.evidence.observations import LogLine
 
 DONE = (Said.JOB_ENDED, Said.NO_CAPACITY, Said.TIMED_OUT, Said.DECLINED)
@@ -47,7 +46,7 @@ class Jobs:
     def __init__(
         self,
         seen: Seen,
-        own: list[tuple[Said | None, LogLine]],
+        own: Index,
         made: list[LogLine],
         without_worker: list[datetime],
         began: datetime | None,
@@ -65,11 +64,11 @@ class Jobs:
         """The worker's line of its end."""
         self.came: set[str] = set()
         """Those whose agents were in the room, by the server's log."""
-        for said, line in own:
-            job = job_of(line) or job_of_agent(said, line)
-            if not job:
+        for each in own.told:
+            said, line = each.said, each.line
+            if not (job := each.job or each.of_agent):
                 continue
-            self.came |= {job_of_agent(said, line)}
+            self.came.add(each.of_agent)
             if line.log == "server" and line.zoned and line.at and said is not None:
                 self.started[job] = min(line.at, self.started.get(job, line.at))
                 if said in (*DONE, Said.PARTICIPANT_LEFT):
@@ -81,7 +80,7 @@ class Jobs:
                 if line.fields.get("dispatch_id"):
                     self.dispatch_of.setdefault(job, line.fields["dispatch_id"])
         self.listed = {job.id: job for one in seen.dispatches_ever for job in one.jobs}
-        self.requested = {job_of(line): line for said, line in own if said is Said.ASKED}
+        self.requested = {told.job: told.line for told in own.that(Said.ASKED)}
         """The request for each."""
         self.by_two_clocks = False
         self.beside = beside_another(own, seen.tolerance)
@@ -92,10 +91,10 @@ class Jobs:
         """When the server's log first tells of a job of the latest dispatch."""
         return min((at for job, at in self.started.items() if job not in self.earlier), default=None)
 
-    def is_earlier(self, line: LogLine) -> bool:
-        job = job_of(line)
-        if job:
-            return job in self.earlier
+    def is_earlier(self, told: Told) -> bool:
+        line = told.line
+        if told.job:
+            return told.job in self.earlier
         if line.at is None or not line.zoned or self.began is None:
             return False
         if line.log == "sip":

@@ -38,7 +38,7 @@ def was_heard(call: Call, proofs: Proofs) -> bool:
     logs = call.component_logs
     not_used = {Step.AGENT_AUDIO, Step.AGENT_CONNECTED} & {*call.settings.flow.not_used}
     last = _last_agent(call)
-    heard = (line for line in logs.said(Said.TRACK_PUBLISHED, Said.SIP_HEARD) if logs.is_agent(line))
+    heard = logs.of_agent(Said.TRACK_PUBLISHED, Said.SIP_HEARD)
     published = any(last in ("", line.fields.get("participant", "")) for line in heard)
     seen = any(last in ("", agent.identity) for agent, _ in call.heard)
     told = any(proof.source not in (SIP_LOG, LOOKS) for proof in proofs.get(Step.AGENT_AUDIO, ()))
@@ -53,9 +53,8 @@ def _last_agent(call: Call) -> str:
 
 def _agents_came(call: Call) -> Iterator[tuple[str, datetime]]:
     """Each agent that joined, by its identity, and when, by LiveKit's clock."""
-    logs = call.component_logs
-    for line in logs.said(Said.PARTICIPANT_ACTIVE):
-        if logs.is_agent(line) and line.at:
+    for line in call.component_logs.of_agent(Said.PARTICIPANT_ACTIVE):
+        if line.at:
             yield line.fields["participant"], line.at
     for item in call.sightings:
         if item.event == "participant_joined" and item.at:
@@ -70,8 +69,7 @@ def came_too_late(call: Call) -> frozenset[str]:
 
 def silent_beside(call: Call) -> frozenset[str]:
     """Agents of which logs have no track, beside one of which they have: a recorder's or a monitor's."""
-    logs = call.component_logs
-    lines = (line for line in logs.said(Said.TRACK_PUBLISHED, Said.SIP_HEARD) if logs.is_agent(line))
+    lines = call.component_logs.of_agent(Said.TRACK_PUBLISHED, Said.SIP_HEARD)
     heard = {line.fields.get("participant", "") for line in lines}
     came = {identity for identity, _ in _agents_came(call)}
     return frozenset(came - heard) if heard & came else frozenset()

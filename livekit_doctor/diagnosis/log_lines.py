@@ -68,8 +68,9 @@ def lines_of(call: Call) -> tuple[LogLine, ...]:
 
 def coverage(call: Call) -> tuple[Coverage, ...]:
     """What each source could be read of, with what of other calls was recognised in pasted texts."""
-    own = set(map(_place, call.component_logs.own))
-    picked = [line for line in call.setup.all(LogLine) if line.read.excerpt and _place(line) not in own]
+    picked = [line for line in call.setup.all(LogLine) if line.read.excerpt]
+    own = set(map(_place, call.component_logs.own)) if picked else set()
+    picked = [line for line in picked if _place(line) not in own]
     name = call.room.name if call.room else ""
     others = [(line.read.source, line.fields.get("room", "")) for line in picked]
     seen = [item for item in call.setup.all(Sighting) if item.read.excerpt and name]
@@ -94,13 +95,23 @@ def is_noise(line: LogLine) -> bool:
     """Whether a line is one of those that healthy calls have too, and that look like faults (design
     fact 12)."""
     fields = line.fields
+    if not line.message.startswith(_NOISY):
+        return False
     if line.message.startswith("failed to send job request"):
         return not fields.get("agent_name") or "job_id" in fields
     if line.message.startswith("not dispatching agent job"):
         return fields.get("job_type") not in (None, "JT_ROOM")
     if line.message.startswith("job ended"):
         return "agent worker left the room" in fields.get("error", "") + fields.get("reason", "")
-    return line.message.startswith("process exited with non-zero exit code 255") and "job_id" not in fields
+    return "job_id" not in fields
+
+
+_NOISY = (
+    "failed to send job request",
+    "not dispatching agent job",
+    "job ended",
+    "process exited with non-zero exit code 255",
+)
 
 
 def tells(line: LogLine) -> bool:

@@ -4,17 +4,17 @@ A line is a call's own by its room, its job, its dispatch or its agent's identit
 counts by the agent's name and the time of the dispatch, for no more than `likely` (Call.lines_by_name).
 """
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import cached_property
-from heapq import merge
-from operator import itemgetter
+from itertools import chain
+from operator import attrgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from livekit_doctor.diagnosis import clocks
 from livekit_doctor.diagnosis.names import requested_agents
+from livekit_doctor.diagnosis.next_call import next_call
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.evidence.job_ids import job_of, job_of_identity
@@ -27,25 +27,47 @@ _OF_A_JOB = (
 )
 """What a worker says of a job, whose id not every program's format prints."""
 
-_BEGINS = (Said.ROOM_OPENED, Said.ROOM_ASKED_FOR, Said.DISPATCH_CREATED, Said.ASKED, Said.SIP_CREATING)
-"""What is said as a call begins."""
+OF_A_PARTICIPANT = frozenset(
+    {
+        *(Said.SESSION_STARTED, Said.TRACK_PUBLISHED, Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT),
+        *(Said.NEVER_HAD_MEDIA, Said.SIP_HEARD, Said.SIP_UNHEARD),
+    }
+)
+
+
+class Told(Struct, frozen=True):
+    """A line, its place among all of them, and what it says."""
+
+    number: int
+    said: Said | None
+    line: LogLine
+    job: str
+    """The job that it names."""
+    of_agent: str
+    """The job of the agent whom the server's line is about, by the identity that the server gives it."""
 
 
 class Index:
-    """Lines by what they say."""
+    """Lines in their order, and by what they say."""
 
-    def __init__(self, lines: Iterable[tuple[Said | None, LogLine]]) -> None:
-        self._by_said: dict[Said, list[tuple[int, LogLine]]] = {}
-        for number, (said, line) in enumerate(lines):
-            if said is not None:
-                self._by_said.setdefault(said, []).append((number, line))
+    def __init__(self, told: list[Told]) -> None:
+        self.told = told
+        self._by_said: dict[Said, list[Told]] = {}
+        for each in told:
+            if each.said is not None:
+                self._by_said.setdefault(each.said, []).append(each)
+        self._asked: dict[tuple[Said, ...], tuple[LogLine, ...]] = {}
 
-    def say(self, what: tuple[Said, ...]) -> tuple[LogLine, ...]:
+    def that(self, *what: Said) -> list[Told]:
         """Those that say one of these, in their order."""
-        if not self._by_said:  # asked a hundred times a diagnosis, mostly of no log at all
-            return ()
-        found = [self._by_said[said] for said in set(what) if said in self._by_said]
-        return tuple(line for _, line in (found[0] if len(found) == 1 else merge(*found, key=itemgetter(0))))
+        found = [self._by_said[said] for said in {*what} if said in self._by_said]
+        return found[0] if len(found) == 1 else sorted(chain(*found), key=attrgetter("number"))
+
+    def say(self, *what: Said) -> tuple[LogLine, ...]:
+        """The lines of those."""
+        if (lines := self._asked.get(what)) is None:  # asked a hundred times a diagnosis
+            lines = self._asked[what] = tuple(each.line for each in self.that(*what))
+        return lines
 
 
 class OwnLines(Struct, frozen=True, dict=True):
@@ -54,14 +76,22 @@ class OwnLines(Struct, frozen=True, dict=True):
     call: Seen
 
     @cached_property
-    def _lines(self) -> tuple[tuple[Said | None, LogLine], ...]:
-        told = [(said, self._by_livekits_clock(line)) for said, line in self._as_written]
-        return tuple(sorted(told, key=lambda each: (each[1].at is None, each[1].at or each[1].read.at, each[1].order)))
+    def lines(self) -> Index:
+        told = [*self._as_written]
+        if self.clocks_ahead:
+            told = [(said, self._by_livekits_clock(line)) for said, line in told]
+        told.sort(key=lambda each: (each[1].at is None, each[1].at or each[1].read.at, each[1].order))
+        return Index(
+            [
+                Told(number, said, line, job_of(line), _job_of_agent(line) if said in OF_A_PARTICIPANT else "")
+                for number, (said, line) in enumerate(told)
+            ]
+        )
 
     @cached_property
     def _as_written(self) -> tuple[tuple[Said | None, LogLine], ...]:
         lines = {line.place: line for line in self.call.setup.all(LogLine)}
-        return tuple((meaning(line), line) for line in lines.values())
+        return tuple([(meaning(line), line) for line in lines.values()])
 
     @cached_property
     def clocks_ahead(self) -> dict[clocks.Log, timedelta]:
@@ -80,21 +110,21 @@ class OwnLines(Struct, frozen=True, dict=True):
     @cached_property
     def every(self) -> tuple[LogLine, ...]:
         """All lines, of whichever call, dated by LiveKit's clock as far as that is known."""
-        return tuple(line for _, line in self._lines)
+        return tuple(told.line for told in self.lines.told)
 
     @cached_property
     def own(self) -> tuple[LogLine, ...]:
         """The lines that carry the call's room, job, dispatch or the identity of its agent."""
-        return tuple(line for _, line in self._own)
+        return tuple(told.line for told in self._own.told)
 
     @cached_property
-    def _own(self) -> tuple[tuple[Said | None, LogLine], ...]:
-        return tuple(
-            (said, line)
-            for said, line in self._lines
-            if self._is_own(line) and not (said in _OF_A_JOB and not job_of(line) and self._several_jobs)
-            if job_of(line) not in self.other_jobs
-        )
+    def _own(self) -> Index:
+        own, lines, others, here = [], self.lines.told, self.other_jobs, self._of_room
+        for told in lines:
+            named = told.job or told.said not in _OF_A_JOB or not self._several_jobs
+            if named and told.job not in others and (id(told.line) in here or self._is_own(told)):
+                own.append(told)
+        return self.lines if len(own) == len(lines) else Index(own)
 
     @cached_property
     def other_jobs(self) -> frozenset[str]:
@@ -103,27 +133,26 @@ class OwnLines(Struct, frozen=True, dict=True):
         said of the others' is not said of its own."""
         own, others = self.call.agent_name, self.call.settings.agent.others
         names: dict[str, set[str]] = {}
-        for _, line in self._lines:
-            if (name := line.fields.get("agent_name")) and (job := job_of(line)):
-                names.setdefault(job, set()).add(name)
+        for told in self.lines.told:
+            if told.job and (name := told.line.fields.get("agent_name")):
+                names.setdefault(told.job, set()).add(name)
         if own and self._is_sought_here(own):
-            return frozenset(job for job, found in names.items() if own not in found)
-        return frozenset(job for job, found in names.items() if not found.isdisjoint(others))
+            return self._later_jobs.union(job for job, found in names.items() if own not in found)
+        return self._later_jobs.union(job for job, found in names.items() if not found.isdisjoint(others))
 
     def _is_sought_here(self, agent_name: str) -> bool:
         return any(
             agent_name == line.fields.get("agent_name")
-            or agent_name in requested_agents(line.fields.get("request", ""))
-            for _, line in self._lines
-            if self._in_room(line)
+            or ("request" in line.fields and agent_name in requested_agents(line.fields["request"]))
+            for line in self._here
         )
 
     @cached_property
     def _several_jobs(self) -> bool:
         """Whether a line that names no job may be about another call's. Of lines in the call's room, or that a person
         picked, nothing is told by what stands above: the request may not have been picked, or is in another log."""
-        named = {job_of(line) for _, line in self._lines} - {""}
-        return max(len(named), len(self.anywhere(Said.ASKED))) > 1
+        jobs = {told.job for told in self.lines.told if told.job}
+        return len(jobs) + sum(not told.job for told in self.lines.that(Said.ASKED)) > 1
 
     @cached_property
     def job_ids(self) -> frozenset[str]:
@@ -134,18 +163,18 @@ class OwnLines(Struct, frozen=True, dict=True):
     @cached_property
     def _logged_jobs(self) -> set[str]:
         """The jobs that lines put into the call's room; not those of another agent beside its own."""
-        here = {line.fields["job_id"] for _, line in self._lines if "job_id" in line.fields and self._in_room(line)}
+        here = {line.fields["job_id"] for line in self._here if "job_id" in line.fields}
         return here.union(self._jobs_of_identities) - self.other_jobs
 
     @cached_property
     def _jobs_of_identities(self) -> frozenset[str]:
         """The jobs of the agents that were in the room: an agent's identity names its job, unless it chose another."""
-        there = {line.fields.get("participant", "") for _, line in self._lines if self._in_room(line)}
+        there = {line.fields.get("participant", "") for line in self._here}
         return frozenset(map(job_of_identity, there)) - {""}
 
     def ever_said(self, *what: Said) -> tuple[LogLine, ...]:
         """Those of earlier dispatches, too."""
-        return self._own_that.say(what)
+        return self._own.say(*what)
 
     def request_above(self, line: LogLine) -> LogLine | None:
         """The last job request of any call above a line in a worker's log: of lines that name neither room nor job the
@@ -156,23 +185,13 @@ class OwnLines(Struct, frozen=True, dict=True):
 
     def anywhere(self, *what: Said) -> tuple[LogLine, ...]:
         """All lines that say this, about whichever call."""
-        return self._lines_that.say(what)
+        return self.lines.say(*what)
 
-    @cached_property
-    def _own_that(self) -> Index:
-        return Index(self._own)
-
-    @cached_property
-    def _lines_that(self) -> Index:
-        return Index(self._lines)
-
-    def _is_own(self, line: LogLine) -> bool:
-        fields = line.fields
-        if self._in_room(line):
-            return True
+    def _is_own(self, told: Told) -> bool:
+        """Of a line that is not known to be in the call's room."""
+        line, fields, job = told.line, told.line.fields, told.job
         if fields.get("room") or (fields.get("room_id") and self._own_sid):
             return False
-        job = job_of(line)
         if line.read.excerpt and (not job or (not self.job_ids and job not in self.jobs_elsewhere)):
             # A person picked it, and neither this call's own job is known, nor another call to be its own.
             return True
@@ -182,7 +201,7 @@ class OwnLines(Struct, frozen=True, dict=True):
     @cached_property
     def jobs_elsewhere(self) -> frozenset[str]:
         """The jobs that lines put into other rooms."""
-        lines = [line for _, line in self._lines if line.fields.get("room") and not self._in_room(line)]
+        lines = [line for line in self.every if line.fields.get("room") and not self._in_room(line)]
         return frozenset({line.fields.get("job_id", "") for line in lines} - {""} - self.job_ids)
 
     def _in_room(self, line: LogLine) -> bool:
@@ -191,19 +210,26 @@ class OwnLines(Struct, frozen=True, dict=True):
     @cached_property
     def _of_room(self) -> frozenset[int]:
         """The ids (as Python has them) of the lines in the call's room."""
-        return frozenset(id(line) for _, line in self._lines if self._names_room(line))
+        return frozenset(map(id, self._here))
 
-    def _names_room(self, line: LogLine) -> bool:
-        room, info, own = self.call.room, self.call.room_info, self._own_sid
-        name, sid = line.fields.get("room"), line.fields.get("room_id", "")
-        if room is None or (name and name != room.name) or not (name or (sid and own)):
-            return False
-        if sid and own:
-            return sid == own
+    @cached_property
+    def _here(self) -> list[LogLine]:
+        """The lines in the call's room."""
+        own_name, own, found = self._own_name, self._own_sid, list[LogLine]()
+        for line in self.every if own_name else ():
+            name, sid = line.fields.get("room", ""), line.fields.get("room_id", "")
+            of_sid = sid == own and not self._is_of_next_call(line)
+            if name in ("", own_name) and (of_sid if sid and own else name and self._is_of_its_time(line)):
+                found.append(line)
+        return found
+
+    def _is_of_its_time(self, line: LogLine) -> bool:
+        """Whether a line that has the room's name may be of the call, by its time."""
+        info = self.call.room_info
         if self._is_of_another_time(line):
             return False
         if info is None and line.zoned and line.at is not None:
-            return self._sid_at(line.at) in ("", own)
+            return self._sid_at(line.at) in ("", self._own_sid)
         return info is None or line.at is None or line.at >= info.created_at - self.call.tolerance
 
     def _is_of_another_time(self, line: LogLine) -> bool:
@@ -211,17 +237,29 @@ class OwnLines(Struct, frozen=True, dict=True):
         or since another one did after it was over. A person may have picked it for this one all the same."""
         if line.at is None or not line.zoned or line.read.excerpt:
             return False
-        first, after = self.call.not_before, self._next_call
-        return (first is not None and line.at < first) or (after is not None and line.at >= after)
+        first = self.call.not_before
+        return (first is not None and line.at < first) or self._is_of_next_call(line)
+
+    def _is_of_next_call(self, line: LogLine) -> bool:
+        after = self._next_call
+        return bool(after and line.at and line.zoned and line.at >= after and not line.read.excerpt)
 
     @cached_property
     def _next_call(self) -> datetime | None:
-        """When another call began in a room of this name, after this one was over."""
-        over, name = self.call.over_since, self.call.room.name if self.call.room else ""
-        if over is None:
-            return None
-        begins = (line for line in self.anywhere(*_BEGINS) if line.fields.get("room") == name)
-        return min((line.at for line in begins if line.at and line.zoned and line.at > over), default=None)
+        return next_call(self.call, self.anywhere, self._own_name)
+
+    @cached_property
+    def _later_jobs(self) -> frozenset[str]:
+        """Those of the call that came after this one into its room, by the server's log."""
+        if self._next_call is None:
+            return frozenset()
+        lines = [told for told in self.lines.told if told.line.log == "server" and told.job]
+        began = {told.job for told in lines if not self._is_of_next_call(told.line)}
+        return frozenset(told.job for told in lines if told.line.fields.get("room") == self._own_name) - began
+
+    @property
+    def _own_name(self) -> str:
+        return self.call.room.name if self.call.room else ""
 
     @cached_property
     def _own_sid(self) -> str:
@@ -233,13 +271,13 @@ class OwnLines(Struct, frozen=True, dict=True):
     def _openings(self) -> tuple[tuple[datetime, str], ...]:
         """When each of the rooms that had the call's name was first heard of, oldest first."""
         first: dict[str, datetime] = {}
-        room = self.call.room
-        for _, line in self._lines:
+        name = self._own_name
+        for line in self.every if name else ():
             sid = line.fields.get("room_id")
-            if not room or not sid or line.fields.get("room") != room.name or not line.zoned or line.at is None:
+            if not sid or sid in first or line.fields.get("room") != name or not line.zoned or line.at is None:
                 continue
-            if sid in first or not self._is_of_another_time(line):
-                first.setdefault(sid, line.at)
+            if not self._is_of_another_time(line):
+                first[sid] = line.at
         return tuple(sorted((at, sid) for sid, at in first.items()))
 
     @property
@@ -262,6 +300,10 @@ class OwnLines(Struct, frozen=True, dict=True):
             return ""
         begun = [sid for opened, sid in self._openings if opened - self.call.tolerance <= at]
         return begun[-1] if begun else ""
+
+
+def _job_of_agent(line: LogLine) -> str:
+    return job_of_identity(line.fields.get("participant", "")) if line.log == "server" else ""
 
 
 def is_above(one: LogLine, line: LogLine) -> bool:

@@ -9,10 +9,9 @@ from typing import Protocol
 from msgspec import Struct
 
 from livekit_doctor.diagnosis import sessions
-from livekit_doctor.diagnosis.beside import OF_A_PARTICIPANT
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.dial_errors import DIALED, Kind
-from livekit_doctor.diagnosis.own_lines import took
+from livekit_doctor.diagnosis.own_lines import OF_A_PARTICIPANT, took
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import ANSWERED, RANG, agent_name_of
 from livekit_doctor.diagnosis.seen_room import declined, taken
@@ -98,10 +97,11 @@ _OF_A_DISPATCH = (Step.JOB_ASSIGNED, Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTE
 def _from_component_logs(call: Call) -> Iterator[Proof]:
     logs = call.component_logs
     for step, said in _STEP_OF_LINE:
-        for line in logs.said(said):
+        of_leg = logs.of_phone if SPEC[step].leg is Leg.PHONE else logs.of_agent
+        for line in of_leg(said) if said in OF_A_PARTICIPANT else logs.said(said):
             if step is Step.AGENT_DISPATCHED and line.log == "server" and not _dispatches_agent(call, line):
                 continue
-            if said in OF_A_PARTICIPANT and not _is_whose_step(call, step, line):
+            if step is Step.AGENT_AUDIO and line.fields.get("kind", "audio") != "audio":
                 continue
             if said is Said.PARTICIPANT_LEFT and not logs.is_picked(line):
                 continue  # a whole log has its coming; of which dispatch an agent was that had come before, none tells
@@ -115,7 +115,8 @@ def _from_component_logs(call: Call) -> Iterator[Proof]:
                 yield _by_line(Step.ROOM_CREATED, line, Said.ROOM_ASKED_FOR)
     for line in filter(waited_for_answer, logs.said(Said.SIP_ACCEPTED)):
         yield _by_line(Step.SIP_ANSWERED, line)
-    by_team = next(filter(_is_by_team, logs.own), None) or next(filter(_may_be_by_team, logs.own), None)
+    of_worker = logs.own_by_log["worker"]
+    by_team = next(filter(_is_by_team, of_worker), None) or next(filter(_may_be_by_team, of_worker), None)
     if by_team is not None:
         yield _by_line(Step.ENTRYPOINT_CALLED, by_team)
     for step, shown in ((Step.ENTRYPOINT_CALLED, sessions.ran(call)), (Step.AGENT_CONNECTED, sessions.connected(call))):
@@ -128,14 +129,6 @@ def _ends_the_call(call: Call, line: LogLine) -> bool:
     return any(one.fields.get("call_id") == dial for one in call.component_logs.said(Said.SIP_ESTABLISHED))
 
 
-def _is_whose_step(call: Call, step: Step, line: LogLine) -> bool:
-    """Whether a line about a participant is about the one of whose leg the step is."""
-    logs = call.component_logs
-    if step is Step.AGENT_AUDIO and line.fields.get("kind", "audio") != "audio":
-        return False
-    return logs.is_phone(line) if SPEC[step].leg is Leg.PHONE else logs.is_agent(line)
-
-
 def waited_for_answer(line: LogLine) -> bool:
     """Whether CreateSIPParticipant returned only once the phone was answered. Else it does so at once (fact 20)."""
     return took(line) >= RETURNS_WITHIN
@@ -144,13 +137,13 @@ def waited_for_answer(line: LogLine) -> bool:
 def _is_by_team(line: LogLine) -> bool:
     """Whether the team's own code wrote the line inside a job: that runs in the entrypoint."""
     own = bool(line.logger) and not line.logger.startswith(_NOT_THE_TEAMS)
-    return own and line.log == "worker" and bool(line.fields.get("job_id"))
+    return own and bool(line.fields.get("job_id"))
 
 
 def _may_be_by_team(line: LogLine) -> bool:
     """The same of a line that names no logger, as Node's do: one of LiveKit's own that is not known looks alike, and
     what LiveKit says of a job that does not come up, it says as a warning or an error."""
-    bare = line.log == "worker" and not line.logger and bool(line.fields.get("job_id"))
+    bare = not line.logger and bool(line.fields.get("job_id"))
     return bare and line.level in ("info", "debug") and not _OF_THE_REQUEST.search(line.message)
 
 

@@ -48,8 +48,8 @@ def _may_place(item: ApiRefusal) -> bool:
 
 def _refusals(call: Call) -> Iterator[ApiRefusal]:
     yield from call.setup.all(ApiRefusal)
-    for line in call.component_logs.own:
-        if line.message.startswith("API ") and _status(line) >= 400 and line.fields.get("service") != "SIP":
+    for line in call.component_logs.requests:
+        if _status(line) >= 400 and line.fields.get("service") != "SIP":
             yield _refusal(line, line.message.rpartition(".")[2])
     for line in call.component_logs.anywhere(Said.REQUEST_REFUSED):
         # Of a whole log nobody picked what is about the call: it may be anybody who looks.

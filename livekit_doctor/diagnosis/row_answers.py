@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -86,7 +87,7 @@ def refusal_in(row: LogRow, step: Step | None, *, by_dialler: bool = True) -> Re
     """The refusal that the row tells of; `step` is the one that its state stands for. None also where it has
     several statuses: which was the call's it does not say. What one logs that does not dial (`by_dialler`) may be
     about a phone that it wanted to add, unless its state says otherwise."""
-    if not row.metadata or step in _SAYS_NOTHING or (step is None and is_of_other_phone(row.state)):
+    if step in _SAYS_NOTHING or (step is None and is_of_other_phone(row.state)):
         return None
     named = step in (None, Step.CALL_ENDED) and says_phone_failed(row.state)
     found = list(_Walk(anywhere=named).text(row.metadata, in_error=False, depth=0))
@@ -118,30 +119,31 @@ def error_in(row: LogRow) -> str:
 
 def ended_badly(row: LogRow) -> bool:
     """Whether the metadata of an end says at its top that it was a failure: an error, a bad status or reason."""
-    top = _top(row)
+    top = _top(row.metadata)
     told = [item for key, item in top.items() if key in _OUTCOMES or _REASONS.search(key)]
     failed = any(top.get(key) is False for key in _SUCCESS)
     return failed or error_in(row).strip().lower() not in ("", "none", "null") or any(map(_says_badly, told))
 
 
-def tells_trouble(row: LogRow, *, ended: bool) -> bool:
-    """Whether the row of the end (`ended`), or one of no step, says that the call was in trouble: by its state, or by
+@lru_cache(maxsize=1024)
+def tells_trouble(state: str, metadata: str, *, ended: bool) -> bool:
+    """Whether a row of the end (`ended`), or one of no step, says that the call was in trouble: by its state, or by
     what its metadata gives at its top as the reason, or as whose it was."""
-    top = _top(row)
+    top = _top(metadata)
     told = [item for key, item in top.items() if isinstance(item, str) and (key in _BY or _REASONS.search(key))]
     if ended:
         told += [item for key, item in top.items() if isinstance(item, str) and key in _OUTCOMES]
         codes = [str(item).lower() for key, item in top.items() if key in _CODES]
         return any(map(says_trouble, told)) or "network" in told or any(code not in _NO_ERROR for code in codes)
-    who = [f"{row.state} {item}" for key, item in top.items() if key == "who"]
-    states = [row.state] if who_left(row.state) is None else []
+    who = [f"{state} {item}" for key, item in top.items() if key == "who"]
+    states = [state] if who_left(state) is None else []
     return any(map(says_trouble, (*states, *told, *who)))
 
 
 def met_machine(row: LogRow) -> bool | None:
     """Whether a machine answered the phone, as the row says by its state or by what its metadata gives at its top as
     the result, or the reason; None where it says nothing of that."""
-    state, top = row.state, _top(row)
+    state, top = row.state, _top(row.metadata)
     told = [item for key, item in top.items() if isinstance(item, str) and (key in _OUTCOMES or _REASONS.search(key))]
     if any(map(says_machine, (state, *told))):
         return True
@@ -156,7 +158,7 @@ _NO_ERROR = ("0", "", "none", "null", "ok", "success", "false")
 def _ended_well(row: LogRow) -> bool:
     """Whether the metadata of an end says at its top that it was none of a failure: an error is that of an attempt
     before."""
-    top = _top(row)
+    top = _top(row.metadata)
     return any(str(item).lower() in _WELL for key, item in top.items() if key in _OUTCOMES)
 
 
@@ -165,7 +167,9 @@ _WELL = ("completed", "complete", "success", "successful", "succeeded", "answere
 
 def lasted_in(row: LogRow) -> timedelta | None:
     """How long the call was, as the metadata of its end says at its top."""
-    found = next(((match[1], item) for key, item in _top(row).items() if (match := _DURATION.match(key))), None)
+    found = next(
+        ((match[1], item) for key, item in _top(row.metadata).items() if (match := _DURATION.match(key))), None
+    )
     unit, value = found or ("", None)
     try:
         return timedelta(seconds=float(str(value)) / (1000 if unit else 1))
@@ -185,7 +189,7 @@ def gone_in(row: LogRow) -> Who | None:
     who = who_left(row.state)
     if who is not Who.SOMEBODY:
         return who
-    named = [name for key, name in _top(row).items() if key in _IDENTITIES and isinstance(name, str)]
+    named = [name for key, name in _top(row.metadata).items() if key in _IDENTITIES and isinstance(name, str)]
     return next((of for begin, of in _BEGINS.items() for name in named if name.startswith(begin)), who)
 
 
@@ -193,8 +197,9 @@ _IDENTITIES = ("identity", "participantidentity", "participant")
 _BEGINS = {"agent-AJ_": Who.AGENT, "sip_": Who.PHONE}
 
 
-def _top(row: LogRow) -> dict[str, object]:
-    value = _parsed(row.metadata)
+@lru_cache(maxsize=1024)
+def _top(metadata: str) -> dict[str, object]:
+    value = _parsed(metadata)
     return {re.sub(r"[\W_]", "", key).lower(): item for key, item in value.items()} if isinstance(value, dict) else {}
 
 

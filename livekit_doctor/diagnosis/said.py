@@ -109,6 +109,8 @@ class Said(StrEnum):
     SLOW_TO_CONNECT = auto()
     SESSION_CLOSED = auto()
     """The agent's session ends, since the participant that it was for left the room that both were in."""
+    SESSION_ENDED = auto()
+    """The same, for whichever reason, as a span tells it."""
     SESSION_BROKE = auto()
     """The agent's session ends by an error of its models' providers."""
     SPEECH_FAILED = auto()
@@ -224,10 +226,9 @@ _NO_MEDIA = ("wait_pc_connection timed out", "could not establish pc connection"
 """The RTC libraries' own words: of the one in Rust, below Python and Node, and of the one in JavaScript."""
 
 
-def _has_no_media(line: LogLine) -> bool:
+def _has_no_media(text: str) -> bool:
     """Whoever logs it, and as what: the library itself, the SDK above it, or the team's own code."""
-    texts = (line.message, line.fields.get("error", ""), line.traceback)
-    return any(words in text for words in _NO_MEDIA for text in texts)
+    return any(words in text for words in _NO_MEDIA)
 
 
 MEANINGS = (
@@ -312,6 +313,7 @@ MEANINGS = (
     _Meaning("worker", "job is unresponsive", Said.UNRESPONSIVE, _did_not_answer),
     _Meaning("worker", "closing agent session due to participant disconnect", Said.SESSION_CLOSED),
     _Meaning("worker", "session closed", Said.SESSION_CLOSED, _because("participant_disconnected")),
+    _Meaning("worker", "agent session ended", Said.SESSION_ENDED),
     _Meaning("worker", "AgentSession is closing due to unrecoverable error", Said.SESSION_BROKE),
     # A task of the session's (livekit-agents' log_exceptions names the function), or a turn of the conversation.
     _Meaning("worker", "Error in _tts_inference_task", Said.SPEECH_FAILED),
@@ -372,14 +374,19 @@ MEANINGS = (
 
 def meaning(line: LogLine) -> Said | None:
     """What the line says; None where that is nothing that a diagnosis knows."""
-    if line.log == "worker" and _has_no_media(line):
+    failed = line.log == "worker" and (line.traceback or "error" in line.fields)
+    if failed and any(map(_has_no_media, (line.traceback, line.fields.get("error", "")))):
         return Said.MEDIA_TIMED_OUT
-    said = next((entry.said for entry in _may_mean(line.log, line.message) if entry.where(line)), None)
-    return Said.RAISED if said is None and line.ends_entrypoint else said
+    for entry in _may_mean(line.log, line.message):
+        if entry.where(line):
+            return entry.said
+    return Said.RAISED if line.ends_entrypoint else None
 
 
 @lru_cache(maxsize=2_000)  # most lines of a log have one of a few messages
 def _may_mean(log: Component, message: str) -> tuple[_Meaning, ...]:
+    if log == "worker" and _has_no_media(message):
+        return (_MEDIA_TIMED_OUT,)
     message = folded(message)
     if log == "worker" and "prewarm" in message and "was never awaited" in message:
         return (_PREWARM,)
@@ -387,6 +394,7 @@ def _may_mean(log: Component, message: str) -> tuple[_Meaning, ...]:
     return tuple(entry for text, entry in found if message.startswith(text))
 
 
+_MEDIA_TIMED_OUT = _Meaning("worker", "", Said.MEDIA_TIMED_OUT)
 _PREWARM = _Meaning("worker", "", Said.ASYNC_PREWARM)
 _BEGINNING = min(len(entry.text) for entry in MEANINGS)
 _MEANINGS_OF: dict[tuple[Component, str], list[tuple[str, _Meaning]]] = {}

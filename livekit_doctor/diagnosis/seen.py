@@ -56,9 +56,9 @@ class Seen(RoomSeen, frozen=True, dict=True):
         found = {}
         for listing in self.participant_lists:
             active = [p for p in listing.participants if p.state == "ACTIVE"]
-            agents = [p for p in active if p.kind == "AGENT"]
             own = [p for p in active if p.identity in identities or (p.kind == "AGENT" and self._is_named(p))]
-            others = [p for p in agents if agent_name_of(p) is None or not (named or self._is_of_others(p))]
+            agents = (p for p in active if p.kind == "AGENT")
+            others = (p for p in agents if agent_name_of(p) is None or not (named or self._is_of_others(p)))
             found[id(listing)] = tuple(own or others)
         return found
 
@@ -249,8 +249,9 @@ class Seen(RoomSeen, frozen=True, dict=True):
     @cached_property
     def only_excerpts(self) -> bool:
         """Whether all that is known of the call was picked by a person."""
-        picked = any(item.read.excerpt for item in self.setup.evidence.observations)
-        return picked and not (self.api_read or self.rows_are_whole or any(True for _ in self.setup.all(LogFile)))
+        if self.api_read or self.rows_are_whole or self.setup.latest(LogFile):
+            return False
+        return any(item.read.excerpt for item in self.setup.evidence.observations)
 
     # Time
 

@@ -25,7 +25,9 @@ class RoomSeen(RowsSeen, frozen=True, dict=True):
     def room_info(self) -> Room | None:
         """The room as it was last seen; of several with one name, the one asked for or the newest
         that was there at the time of the rows: a name can be reused."""
-        seen = [room for room in self._rooms_of_name if not self._is_later_room(room)]
+        asked_for = self.subject.room is not None or self.subject.livekit_id is not None
+        rooms = self._rooms_of_name
+        seen = rooms if asked_for and self.latest else [room for room in rooms if not self._is_after_rows(room)]
         return max(reversed(seen), key=lambda room: room.created_at, default=None)
 
     @cached_property
@@ -43,10 +45,6 @@ class RoomSeen(RowsSeen, frozen=True, dict=True):
     def is_before_room(self) -> bool:
         """Whether these rows are of an earlier call than the one that the room now has."""
         return any(self._is_after_rows(room) for room in self._rooms_of_name)
-
-    def _is_later_room(self, room: Room) -> bool:
-        asked_for = self.subject.room is not None or self.subject.livekit_id is not None
-        return self._is_after_rows(room) and not (asked_for and self.latest)
 
     def _is_after_rows(self, room: Room) -> bool:
         """Whether the room was created well after this attempt had logged its last row."""

@@ -215,7 +215,9 @@ class RowsSeen(Struct, frozen=True, dict=True):
         step, by somebody who talked, or by anything that the agent logged but the end. Of several that are of no step
         the first and the last count; what came when the call was over does not."""
         ended, steps = self.logged.get(Step.CALL_ENDED), self.step_of_state
-        other = [row for row in self.rows if steps[row.state] is None and tells_trouble(row, ended=False)]
+        other = [
+            row for row in self.rows if steps[row.state] is None and tells_trouble(row.state, row.metadata, ended=False)
+        ]
         other.sort(key=lambda row: row.at)
         own = self._agents_component
         not_ended = (row for row in self.rows if steps[row.state] is not Step.CALL_ENDED)
@@ -223,7 +225,7 @@ class RowsSeen(Struct, frozen=True, dict=True):
         last = max((*went_on, *self.talked), default=None)
         left = [row for row in (*other[:1], *other[-1:]) if not (last and last - row.at > MOMENT)]
         told = [row for row in dict.fromkeys(left) if not (ended and ended.at - row.at <= MOMENT)]
-        return (*told, *([ended] if ended and tells_trouble(ended, ended=True) else []))
+        return (*told, *([ended] if ended and tells_trouble(ended.state, ended.metadata, ended=True) else []))
 
     @cached_property
     def called_again(self) -> bool:

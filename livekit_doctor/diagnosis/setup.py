@@ -1,8 +1,10 @@
 """The evidence as the rules read it: the latest observation of a kind, and what was covered."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cached_property
+from operator import attrgetter
 from typing import TypeVar, cast
 
 from msgspec import Struct
@@ -26,9 +28,9 @@ class Setup(Struct, frozen=True, dict=True):
 
     @cached_property
     def _by_kind(self) -> dict[type, list[Observation]]:
-        kinds: dict[type, list[Observation]] = {}
-        for item in sorted(self.evidence.observations, key=lambda item: item.read.at):
-            kinds.setdefault(type(item), []).append(item)
+        kinds: dict[type, list[Observation]] = defaultdict(list)
+        for item in sorted(self.evidence.observations, key=attrgetter("read.at")):
+            kinds[type(item)].append(item)
         return kinds
 
     def all(self, kind: type[T]) -> Iterator[T]:

@@ -166,6 +166,7 @@ def receives_webhooks(source: str) -> bool:
     return re.search(r"web_?hook", plain_words(source)) is not None
 
 
+@lru_cache(maxsize=1024)
 def says_failed(state: str) -> bool:
     """Whether it says in plain words that a step of the call failed: call_failed, sip_error, no_answer."""
     plain = plain_words(state)
@@ -195,6 +196,7 @@ def says_agent_spoke(state: str) -> bool:
     return _AGENT_SPOKE.match(plain_words(state)) is not None
 
 
+@lru_cache(maxsize=1024)
 def who_left(state: str) -> Who | None:
     """Of whom it says that they are not in the call any more: agent_left, user_disconnected, participant_left."""
     plain = plain_words(state)

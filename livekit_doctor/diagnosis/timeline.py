@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from operator import attrgetter
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import shown_fields
@@ -29,7 +30,7 @@ def timeline(call: Call, proofs: Proofs) -> tuple[TimelineEntry, ...]:
         *_told(call),
         *lines,
     ]
-    return tuple(sorted(dict.fromkeys(entries), key=lambda entry: entry.at))
+    return tuple(sorted(dict.fromkeys(entries), key=attrgetter("at")))
 
 
 def _rows(call: Call) -> Iterator[TimelineEntry]:
@@ -71,7 +72,7 @@ def _phone(call: Call, lines: Iterable[TimelineEntry]) -> Iterator[TimelineEntry
     """What was seen of the phone, and what the carrier answered: not what a line of a log says itself, which is of its
     time and source, or of its time and ends with the same words."""
     told: dict[datetime, list[TimelineEntry]] = {}
-    for line in lines:
+    for line in lines if call.answers else ():
         told.setdefault(line.at, []).append(line)
     for at, status in call.phone_states:
         yield TimelineEntry(
@@ -208,8 +209,8 @@ def _log_lines(call: Call, beside: tuple[LogLine, ...]) -> Iterator[TimelineEntr
 
 def _logins_taken(call: Call) -> list[LogLine]:
     """livekit-sip's lines of a carrier's 401 or 407, of calls that rang or were answered after it."""
-    own = [line for line in call.component_logs.own if line.log == "sip"]
     went_on = call.component_logs.ever_said(Said.SIP_RANG, Said.SIP_ESTABLISHED)
     through = {line.fields.get("call_id") for line in went_on}
+    own = call.component_logs.own_by_log["sip"]
     asked = (line for line in own if line.message.lower().startswith("auth requested"))
     return [line for line in asked if line.fields.get("call_id") in through]

@@ -141,8 +141,8 @@ def _published_nothing(call: Call, proofs: Proofs) -> bool:
     """The server's log has the agent come and the tracks of others, and none of the agent's."""
     logs = call.component_logs
     tracks = logs.said(Said.TRACK_PUBLISHED)
-    came = any(logs.is_agent(line) for line in logs.said(Said.PARTICIPANT_ACTIVE))
-    return came and bool(tracks) and not any(map(logs.is_agent, tracks)) and Step.AGENT_AUDIO not in proofs
+    came, published = logs.of_agent(Said.PARTICIPANT_ACTIVE), logs.of_agent(Said.TRACK_PUBLISHED)
+    return bool(came) and bool(tracks) and not published and Step.AGENT_AUDIO not in proofs
 
 
 def _was_deleted_before(call: Call) -> bool:
@@ -159,16 +159,14 @@ def _was_deleted_before(call: Call) -> bool:
 def _is_deleted_in_mid_call(call: Call) -> bool:
     """A look shows the phone, and a dispatch gone from the list that had been in it, with the job of its agent."""
     ran = {one.id for one in call.dispatches_ever[-1:] if one.jobs}
-    with_phone = {
-        listing.read.now for listing in call.participant_lists if any(p.kind == "SIP" for p in listing.participants)
-    }
-    had = False
+    had, gone = False, set[datetime]()
     for listing in call.dispatch_lists if ran else ():
         there = ran <= {one.id for one in listing.dispatches}
-        if had and not there and listing.read.now in with_phone:
-            return True
         had = had or there
-    return False
+        if had and not there:
+            gone.add(listing.read.now)
+    looks = (look.participants for look in call.participant_lists if gone and look.read.now in gone)
+    return any(p.kind == "SIP" for participants in looks for p in participants)
 
 
 def _ends(call: Call) -> Iterator[Dated]:

@@ -68,7 +68,7 @@ def would_show(call: Call, steps: tuple[StepResult, ...]) -> Iterator[str]:
 
 def _all_of(call: Call, log: Component) -> str:
     """Of a log of which lines were pasted, the whole is asked for, and not those lines again."""
-    pasted = any(line.log == log and line.read.excerpt for line in call.component_logs.own)
+    pasted = any(line.read.excerpt for line in call.component_logs.own_by_log[log])
     return "all, and not lines alone, of " if pasted else ""
 
 

@@ -10,16 +10,17 @@ that started both.
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum, auto
 from functools import cached_property
 from itertools import accumulate
+from operator import attrgetter
 
 from msgspec import Struct, field
 
 from livekit_doctor.diagnosis.component_logs import ComponentLogs
-from livekit_doctor.diagnosis.said import Said, meaning
+from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import STARTED_TOGETHER
 from livekit_doctor.evidence.observations import LogLine
 
@@ -66,9 +67,11 @@ class Change(Struct, frozen=True):
 class Worker(Struct, frozen=True, eq=False, dict=True):
     """One registration of a worker."""
 
-    registrations: tuple[LogLine, ...]
+    registration: LogLine
+    """When it registered."""
+    registrations: Sequence[LogLine]
     """The lines that tell of it, the server's and the worker's own, oldest first."""
-    named: tuple[LogLine, ...] = ()
+    named: Sequence[LogLine] = ()
     """All lines with its id, oldest first."""
     changes: list[Change] = field(default_factory=list)
     """Oldest first."""
@@ -87,11 +90,6 @@ class Worker(Struct, frozen=True, eq=False, dict=True):
     def files(self) -> frozenset[str]:
         """The logs in which it registered."""
         return frozenset(line.file for line in self.registrations)
-
-    @cached_property
-    def registration(self) -> LogLine:
-        """When it registered: by the server's clock, which dates the dispatches too, where that is known."""
-        return next((line for line in self.registrations if line.log == "server"), self.registrations[0])
 
     def at(self, moment: datetime | None) -> Change | None:
         """What it was at this moment, and the line that says so; None: not registered yet. Lines without a
@@ -116,8 +114,8 @@ class Worker(Struct, frozen=True, eq=False, dict=True):
     @property
     def starts(self) -> dict[str, int]:
         """The workers' logs in which it registered, and the place of the line in its order."""
-        own = sorted((line for line in self.registrations if line.log == "worker"), key=lambda line: -line.order)
-        return {line.file: line.order for line in own}
+        own = [line for line in self.registrations if line.log == "worker"]
+        return {line.file: line.order for line in sorted(own, key=attrgetter("order"), reverse=True)}
 
     def is_heard_of_after(self, moment: datetime) -> bool:
         """Whether a line with its id, or one that is surely about it, is later."""
@@ -133,10 +131,15 @@ def workers_of(logs: ComponentLogs) -> tuple[Worker, ...]:
     lines: dict[str, list[LogLine]] = defaultdict(list)
     for line in logs.registrations():
         lines[line.fields.get("worker_id") or f"{line.file}:{line.order}"].append(line)
-    index = _Index(tuple(Worker(tuple(own), tuple(named.get(key, ()))) for key, own in lines.items()))
-    for line in logs.anywhere(*_STATES, Said.REGISTERED):
-        index.read(line)
+    index = _Index(tuple(Worker(_first(own), own, named.get(key, [])) for key, own in lines.items()))
+    for told in logs.lines.that(*_STATES, *([Said.REGISTERED] if index.replaced else [])):
+        index.read(told.said, told.line)
     return index.workers
+
+
+def _first(registrations: list[LogLine]) -> LogLine:
+    """By the server's clock, which dates the dispatches too, where that is known."""
+    return next((line for line in registrations if line.log == "server"), registrations[0])
 
 
 class _Index:
@@ -147,8 +150,6 @@ class _Index:
         self.by_id = {worker.id: worker for worker in workers if worker.id}
         self.by_file: dict[str, list[tuple[int, Worker]]] = defaultdict(list)
         """Those that are still there, in the order of their lines."""
-        self.by_kind: dict[str, dict[tuple[frozenset[str], frozenset[str]], deque[Worker]]] = defaultdict(dict)
-        """By name, then by the servers' logs and the types of job, oldest first."""
         self.doubtful: dict[str, dict[State, list[LogLine]]] = {}
         for worker in workers:
             for file, number in worker.starts.items():
@@ -157,14 +158,19 @@ class _Index:
         for there in self.by_file.values():
             there.sort(key=_number)
         self.replaced = _replaced(self.by_file)
-        for worker in sorted(workers, key=lambda one: one.registration.at or _LONG_AGO):
+
+    @cached_property
+    def by_kind(self) -> dict[str, dict[tuple[frozenset[str], frozenset[str]], deque[Worker]]]:
+        """By name, then by the servers' logs and the types of job, oldest first."""
+        found: dict[str, dict[tuple[frozenset[str], frozenset[str]], deque[Worker]]] = defaultdict(dict)
+        for worker in sorted(self.workers, key=lambda one: one.registration.at or _LONG_AGO):
             if is_dated(worker.registration):
                 files = frozenset(line.file for line in worker.registrations if line.log == "server")
                 kinds = frozenset(one.fields["job_type"] for one in worker.registrations if "job_type" in one.fields)
-                self.by_kind[worker.name].setdefault((files, kinds), deque()).append(worker)
+                found[worker.name].setdefault((files, kinds), deque()).append(worker)
+        return found
 
-    def read(self, line: LogLine) -> None:
-        said = meaning(line)
+    def read(self, said: Said | None, line: LogLine) -> None:
         if said is Said.REGISTERED:
             for worker in self.replaced.get((line.file, line.order), ()) if line.log == "worker" else ():
                 self._change(worker, State.REPLACED, line)

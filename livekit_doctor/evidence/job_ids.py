@@ -7,8 +7,9 @@ from livekit_doctor.evidence.observations import LogLine
 
 def job_of(line: LogLine) -> str:
     """The job that a line is about; some lines of workers name it in their text alone."""
-    found = _JOB.search(line.message) if line.log == "worker" and "job_id" not in line.fields else None
-    return found[0] if found else line.fields.get("job_id", "")
+    if line.log == "worker" and "job_id" not in line.fields and (found := _JOB.search(line.message)):
+        return found[0]
+    return line.fields.get("job_id", "")
 
 
 _JOB = re.compile(r"\bAJ_\w+")

@@ -294,7 +294,7 @@ class _Tracer:
     async def _search_for_dispatch(self, evidence: Evidence) -> Evidence:
         """A dispatch that is not in the call's room may be in another one of the same time."""
         diagnosis = self.diagnosis_of(evidence)
-        missing = any(item.step is Step.AGENT_DISPATCHED for item in diagnosis.broken)
+        missing = any(item.step is Step.AGENT_DISPATCHED or "LKD409" in item.candidates for item in diagnosis.broken)
         if self.client is None or not missing:
             return evidence
         read = {listing.room_sid for listing in Setup(evidence, self.settings).all(DispatchList)}

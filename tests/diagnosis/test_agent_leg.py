@@ -2,13 +2,16 @@
 
 import pytest
 
+from livekit_doctor.diagnosis.core import diagnose
 from livekit_doctor.diagnosis.correlation import Subject
-from livekit_doctor.evidence.observations import Participant, SipDispatchRule
+from livekit_doctor.diagnosis.result import Diagnosis
+from livekit_doctor.evidence.observations import LogRow, Participant, Reading, SipDispatchRule
 from livekit_doctor.flow import Confidence, Status, Step, Verdict
 from livekit_doctor.settings import Agent, Allowance, Allowances, Flow, Settings
 from tests.diagnosis.factories import (
     AGENT,
     CALL,
+    ROOM,
     SETTINGS,
     agent,
     at,
@@ -23,6 +26,7 @@ from tests.diagnosis.factories import (
     dispatch,
     dispatches,
     endpoint,
+    evidence,
     found,
     human,
     job,
@@ -227,6 +231,32 @@ def test_dispatched_to_another_room_is_likely_by_its_metadata_or_its_name() -> N
     assert found(of_call) == [("agent_dispatched", "LKD409", "likely")]
     alike = judge(16, *stray("Outbound-5b1f-1927"), PLACED)  # type: ignore[arg-type]
     assert found(alike) == [("agent_dispatched", "LKD409", "likely")]
+
+
+def test_an_agent_that_logged_no_room_may_be_in_another() -> None:
+    """Its rows have the call id, as its dispatch's metadata has, and say nothing of this room."""
+
+    def told(by_agent: LogRow, first: tuple[object, ...]) -> Diagnosis:
+        rows = [
+            row(-1, "call_requested"),
+            PLACED,
+            row(1.1, "agent_dispatched"),
+            by_agent,
+            row(5, "sip_answered", "webhook"),
+        ]
+        read_first = evidence(16, *rows, *first)  # type: ignore[arg-type]
+        later = [item for seconds in (20, 40) for item in look(seconds, automatic(), phone(), beside=[OTHER])]
+        whole = read_first.plus(Reading(observations=tuple(later)), now=at(40))
+        return diagnose(whole, SETTINGS, Subject(call_id=CALL, room=ROOM))
+
+    here = look(16, automatic(), phone())
+    alone = told(row(2, "agent_connected", "agent"), here)
+    assert found(alone) == [("agent_connected", "LKD407", "possible")]
+    assert {"LKD409", "LKD413"} <= set(alone.broken[0].candidates)
+    named = row(2, "agent_connected", "agent", room=ROOM)
+    assert found(told(named, here)) == [("agent_connected", "LKD407", "likely")]
+    there = stray(metadata=f'{{"call_id": "{CALL}"}}')
+    assert found(told(row(2, "agent_connected", "agent"), there)) == [("agent_dispatched", "LKD409", "likely")]
 
 
 def test_a_dispatch_in_an_unlike_room_only_lowers_the_missing_one() -> None:

@@ -16,6 +16,7 @@ from tests.diagnosis.factories import (
     SID,
     agent,
     at,
+    audio,
     codes,
     dispatch,
     found,
@@ -499,3 +500,58 @@ def test_a_phone_that_nobody_answered_does_not_make_the_next_one_a_survey_by_a_w
     for before, expected in (((), []), ((rang_out,), ["LKD203"])):
         told = judge(900, *node, *came, *left, *before, again, subject=Subject(room=ROOM))
         assert [code for code in codes(told) if code.startswith("LKD2")] == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "seconds", "verdict"),
+    [
+        ("dialing", 82, Verdict.NO_FAULT_SEEN),
+        ("ringing", 200, Verdict.NO_FAULT_SEEN),
+        ("dialing", 12, Verdict.HEALTHY),
+        ("ringing", 12, Verdict.HEALTHY),
+        ("active", 150, Verdict.HEALTHY),
+        ("hangup", 150, Verdict.HEALTHY),
+    ],
+)
+def test_a_phone_that_was_dialled_beside_one_that_answered(status: str, seconds: float, verdict: Verdict) -> None:
+    """It may be the callee's, and the first a colleague's; it may as well be one that is consulted."""
+    heard = dispatch(0, job()), agent(1, audio()), phone("active", 1.2, identity="supervisor")
+    told = judge(seconds, look(seconds, *heard, phone(status, 2, sid="PA_2", identity="callee")))
+    assert told.verdict is verdict
+
+
+def test_a_phone_that_waits_since_before_the_one_that_answered() -> None:
+    """It was given up for the next number."""
+    inside = dispatch(0, job()), agent(1, audio()), phone("active", 30, sid="PA_2"), phone("dialing", 1.2)
+    assert judge(120, look(120, *inside)).verdict is Verdict.HEALTHY
+
+
+@pytest.mark.parametrize(
+    ("who", "rows", "asked"),
+    [("supervisor", (), True), ("callee", (), False), ("supervisor", [row(20, "transfer_completed")], False)],
+)
+def test_a_session_that_closed_with_another_than_who_stayed(who: str, rows: list[LogRow], asked: bool) -> None:
+    """It listens to the first that came, as to a colleague who is called before the callee."""
+    logs = log_file("server", last=900), log_file("sip", last=900), log_file("worker", last=900)
+    phones = [
+        line("sip", seconds, words, room=ROOM, call_id=f"SCL_{name}", participant=name)
+        for name, answered, left in (("supervisor", 5, 25), ("callee", 18, 50))
+        for seconds, words in ((answered, "Outbound SIP call established"), (left, "SIP call ended"))
+    ]
+    words = "closing agent session due to participant disconnect"
+    over = worker_line(25 if who == "supervisor" else 50, words, participant=who)
+    told = judge(900, *logs, *phones, over, rows)
+    assert told.verdict is not Verdict.HEALTHY
+    assert any("the agent's session ended" in settles for settles in told.would_settle) is asked
+
+
+@pytest.mark.parametrize(("ended", "asked"), [(30, True), (49, False)])
+def test_a_session_that_ended_long_before_the_phone_left(ended: float, asked: bool) -> None:
+    """As a span tells it, which does not say why."""
+    logs = log_file("sip", last=900), log_file("worker", last=900)
+    phone_was_there = [
+        line("sip", seconds, words, room=ROOM, call_id="SCL_1", participant="callee")
+        for seconds, words in ((5, "Outbound SIP call established"), (50, "SIP call ended"))
+    ]
+    told = judge(900, *logs, *phone_was_there, worker_line(ended, "agent session ended"))
+    assert any("the agent's session ended" in settles for settles in told.would_settle) is asked

@@ -8,6 +8,7 @@ from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import LogLine, Sighting, SipCallResult
 from tests.diagnosis.factories import (
+    AGENT,
     CALL,
     ROOM,
     SID,
@@ -21,6 +22,7 @@ from tests.diagnosis.factories import (
     phone,
     read,
     row,
+    server_line,
     worker_line,
 )
 
@@ -129,3 +131,52 @@ def test_an_id_of_the_first_call(id: str, lines: list[LogLine]) -> None:
 @pytest.mark.parametrize("id", [LATER["room_id"], LATER["job_id"], "AD_ofTheNextCall", "SCL_ofTheNextCall"])
 def test_an_id_of_the_next_call(id: str) -> None:
     assert codes(judge(90_000, *TWO_CALLS, subject=Subject(livekit_id=id))) == ["LKD405"]
+
+
+def server(seconds: float, message: str, who: str = "", **fields: str) -> LogLine:
+    return server_line(seconds, message, participant=who, agent_name="", job_type="", **fields)
+
+
+AGENT_ID = "agent-AJ_uN4vB8sK1rTy"
+WENT_WELL = [
+    log_file("server", last=900),
+    server(0, "selected node for room"),
+    server(0.2, "API AgentDispatchService.CreateDispatch", request=f'{{"agentName": "{AGENT}"}}', status="200"),
+    server(1, "participant active", AGENT_ID),
+    server(2, "API SIP.CreateSIPParticipant", "callee", status="200"),
+    server(2.1, "participant active", "callee"),
+    server(1.1, "mediaTrack published", AGENT_ID, kind="audio"),
+    server(60, "participant closing", "callee", kind="SIP", reason="CLIENT_REQUEST_LEAVE"),
+    server(60.6, "participant closing", AGENT_ID, kind="AGENT", reason="CLIENT_REQUEST_LEAVE"),
+]
+SENT_AGAIN = [
+    server(61.5, "API AgentDispatchService.CreateDispatch", request=f'{{"agentName": "{AGENT}"}}', status="200"),
+    server_line(61.6, "not dispatching agent job since no worker is available"),
+]
+RAISED_AGAIN = [
+    SENT_AGAIN[0],
+    server_line(61.7, "assigned job to worker", job_id="AJ_ofTheNextCall"),
+    next_calls(58, "received job request", room_id=SID),
+    next_calls(58.5, "unhandled exception while running the job task", room_id=SID),
+]
+ANSWERED = row(8, "sip_answered", "webhook", room=ROOM)
+PHONE_AGAIN = (
+    server(63, "API SIP.CreateSIPParticipant", "callee", status="200"),
+    server(63.1, "participant active", "callee"),
+)
+
+
+@pytest.mark.parametrize("again", [SENT_AGAIN, RAISED_AGAIN], ids=["no worker", "by a clock that is slow"])
+def test_an_agent_that_was_sent_into_the_room_of_a_call_that_was_over(again: list[LogLine]) -> None:
+    """As by a watchdog that finds no agent in it: the room stays open for a while."""
+    logs = [*WENT_WELL, *again, *([log_file("worker", last=900)] if again is RAISED_AGAIN else [])]
+    ended = row(60.3, "call_ended", "webhook", room=ROOM)
+    requested = row(-0.5, "call_requested", room=ROOM)
+    for rows in ([requested, ANSWERED], [requested, ANSWERED, ended]):
+        assert not codes(judge(900, *rows, *logs))
+    assert codes(judge(900, requested, ANSWERED, *logs, *PHONE_AGAIN)), "a phone was dialled again, too"
+    assert not codes(judge(900, requested, ANSWERED, ended, *logs, *PHONE_AGAIN)), "of another call, by its rows"
+    stayed = [line for line in logs if not (isinstance(line, LogLine) and line.at and line.at == at(60))]
+    assert codes(judge(900, requested, ANSWERED, *stayed)), "the phone was still there"
+    unanswered = judge(900, requested, *logs)
+    assert codes(unanswered), "it may have been sent again before anybody answered"

@@ -2,6 +2,7 @@
 dispatch was deleted. LKD407, 413.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from msgspec import Struct
@@ -33,13 +34,11 @@ LIKELY, POSSIBLE = Confidence.LIKELY, Confidence.POSSIBLE
 class _Leaving(Struct, frozen=True):
     """What the server's log tells of the agent's leaving."""
 
-    joined: list[LogLine]
+    joined: Sequence[LogLine]
     """When it had become active, each time."""
-    gone: list[LogLine]
-    phones: list[LogLine]
+    gone: Sequence[LogLine]
+    phones: Sequence[LogLine]
     """When phones left."""
-    others: list[LogLine]
-    """Who else had become active."""
     alone: list[LogLine]
     """When the only other participant left, of whom nothing says that it is no phone."""
     begins_later: bool
@@ -50,13 +49,18 @@ def _leaving(call: Call) -> _Leaving:
     logs = call.component_logs
     active, left = logs.said(Said.PARTICIPANT_ACTIVE), logs.said(Said.PARTICIPANT_LEFT)
     return _Leaving(
-        joined=[line for line in active if logs.is_agent(line)],
-        gone=[line for line in left if logs.is_agent(line)],
-        phones=[line for line in left if logs.is_phone(line)],
-        others=[line for line in active if not logs.is_agent(line)],
+        joined=logs.of_agent(Said.PARTICIPANT_ACTIVE),
+        gone=logs.of_agent(Said.PARTICIPANT_LEFT),
+        phones=logs.of_phone(Said.PARTICIPANT_LEFT),
         alone=[line for line in left if not logs.is_agent(line) and logs.may_be_phone(line)],
         begins_later=all(map(logs.is_picked, left)) and not active and not logs.said(Said.SESSION_STARTED),
     )
+
+
+def _others(call: Call) -> list[LogLine]:
+    """Who else had become active."""
+    logs = call.component_logs
+    return [line for line in logs.said(Said.PARTICIPANT_ACTIVE) if not logs.is_agent(line)]
 
 
 def crashed_in_the_room(call: Call, proofs: Proofs) -> Finding | None:
@@ -100,7 +104,7 @@ def left_the_phone_alone(call: Call, proofs: Proofs) -> Finding | None:
     alone += timedelta() if seen.phones else call.tolerance  # livekit-sip may run on another host
     if when is None or phone.at is None or phone.at - when <= alone or (ended and ended.at <= phone.at - alone):
         return None
-    others = [line for line in seen.others if line.fields.get("participant") != phone.fields.get("participant")]
+    others = [line for line in _others(call) if line.fields.get("participant") != phone.fields.get("participant")]
     if others or any(line.at and line.at > when for line in joined) or agent.fields.get("reason") == REPLACED:
         return None
     if may_leave(call, when, phone.fields.get("participant", "")) or _deletion_before(call, agent):
@@ -130,15 +134,18 @@ def left_and_nobody_followed(call: Call, proofs: Proofs) -> Finding | None:
     nor was the room closed. No more than possible: who stayed may be no phone."""
     logs, seen = call.component_logs, _leaving(call)
     joined, gone, left = seen.joined, seen.gone, logs.said(Said.PARTICIPANT_LEFT)
-    others = {line.fields.get("participant", "") for line in seen.others}
     closed = logs.said(Said.ROOM_CLOSED, Said.ROOM_DELETED, Said.ROOM_IDLE) or call.logged.get(Step.CALL_ENDED)
     over = closed or _hung_up(call)
-    if call.agents or call.inbound or over or len(others) != 1 or len(left) > len(gone) or not joined or not gone:
+    if call.agents or call.inbound or over or len(left) > len(gone) or not joined or not gone:
+        return None
+    came = _others(call)
+    others = {line.fields.get("participant", "") for line in came}
+    if len(others) != 1:
         return None
     when = gone[-1].at
     if (
         when is None
-        or any(line.at and line.at > when for line in (*joined, *seen.others))
+        or any(line.at and line.at > when for line in (*joined, *came))
         or not logs.covers_room(when + PHONE_ALONE)
     ):
         return None
@@ -201,14 +208,12 @@ def _deletion_before(call: Call, gone: LogLine) -> Deletion | None:
 def _another_came(call: Call, gone: LogLine) -> bool:
     """Whether anybody joined after it, or was there beside it and the phone: an agent that stayed, too."""
     logs = call.component_logs
-    others = [
-        line for line in logs.said(Said.PARTICIPANT_ACTIVE) if not logs.is_agent(line) and not logs.is_phone(line)
-    ]
+    others = any(not logs.is_phone(line) for line in _others(call))
     later = (line for line in logs.said(Said.PARTICIPANT_ACTIVE) if line.at and gone.at and line.at > gone.at)
     left = {line.fields.get("participant"): line.at for line in logs.said(Said.PARTICIPANT_LEFT)}
-    agents = {line.fields.get("participant") for line in logs.said(Said.PARTICIPANT_ACTIVE) if logs.is_agent(line)}
+    agents = {line.fields.get("participant") for line in logs.of_agent(Said.PARTICIPANT_ACTIVE)}
     stayed = (left.get(agent) for agent in agents - {gone.fields.get("participant")})
-    return bool(others) or any(later) or any(at is None or (gone.at and at > gone.at) for at in stayed)
+    return others or any(later) or any(at is None or (gone.at and at > gone.at) for at in stayed)
 
 
 RULES = (crashed_in_the_room, left_the_phone_alone, left_and_nobody_followed, agent_removed)

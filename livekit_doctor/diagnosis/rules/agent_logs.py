@@ -86,7 +86,7 @@ def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
     if not lines or _user_came_before(call, lines[0]):
         return None
     only_slow = not (returned or unresponsive)
-    if only_slow and any(map(logs.is_agent, logs.said(Said.SESSION_STARTED))):
+    if only_slow and logs.of_agent(Said.SESSION_STARTED):
         return None  # it did connect, and its media has not
     if not returned and call.api_covers and not agent_is_late(call, proofs):
         return None  # it is slow, and may yet connect
@@ -245,9 +245,9 @@ def _media_failures(call: Call) -> list[LogLine]:
     logs = call.component_logs
     began = {line.fields.get("participant_id"): line.at for line in logs.said(Said.SESSION_STARTED)}
     failures = list(logs.said(Said.MEDIA_TIMED_OUT))
-    for line in logs.said(Said.NEVER_HAD_MEDIA):
+    for line in logs.of_agent(Said.NEVER_HAD_MEDIA):
         since = began.get(line.fields.get("participant_id"))
-        if logs.is_agent(line) and line.at and since and line.at - since >= MEDIA_TAKES:
+        if line.at and since and line.at - since >= MEDIA_TAKES:
             failures.append(line)
     return failures
 

@@ -16,6 +16,7 @@ from livekit_doctor.diagnosis.rules.looks import (
     phones_in,
     present,
     seen_in_room,
+    was_never_here,
 )
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import ANSWERED
@@ -154,9 +155,10 @@ def agent_left(call: Call, proofs: Proofs) -> Finding | None:
     because.append(no_agent(call))
     candidates = [] if confidence is Confidence.PROVEN else ["LKD406"]
     if call.dispatch_list is not None and call.agent_name and not call.dispatches:
+        elsewhere = was_never_here(call, proofs)
         because.append(listed_dispatches(call, "its dispatch is gone: DeleteDispatch ends the job, too"))
-        candidates.append("LKD413")
-        confidence = Confidence.LIKELY
+        candidates += ["LKD413", *(["LKD409"] if elsewhere else [])]
+        confidence = Confidence.POSSIBLE if elsewhere else Confidence.LIKELY
     return finding(call, "LKD407", Step.AGENT_CONNECTED, confidence, because, candidates)
 
 
@@ -269,8 +271,8 @@ def _left(call: Call) -> list[LogLine]:
     unconnected = {line.fields.get("participant_id") for line in logs.said(Said.NEVER_HAD_MEDIA)}
     return [
         line
-        for line in logs.said(Said.PARTICIPANT_LEFT)
-        if logs.is_agent(line) and line.fields.get("participant_id", "") not in unconnected
+        for line in logs.of_agent(Said.PARTICIPANT_LEFT)
+        if line.fields.get("participant_id", "") not in unconnected
     ]
 
 

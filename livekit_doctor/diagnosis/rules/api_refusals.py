@@ -161,6 +161,8 @@ def _finding(
     step = step or _STEPS.get(refusal.method) or next((one for one in _STEPS.values() if one not in proofs), None)
     if step is None or step in proofs or _is_of_another_day(call, refusal) or _is_after_the_end(call, proofs, refusal):
         return None
+    if call.dials.heard_before(refusal.at if refusal.method else None):
+        return None  # a tool of the agent's asked for something, as the call was under way
     http = f"HTTP {refusal.status}" if refusal.status else ""
     words = " ".join(filter(None, (http, refusal.twirp_code.removeprefix("unknown"))))
     text = ": ".join(filter(None, (words, refusal.message)))

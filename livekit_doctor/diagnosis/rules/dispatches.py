@@ -19,6 +19,7 @@ from livekit_doctor.diagnosis.rules.looks import (
     listed_dispatches,
     logged_row,
     was_dispatched,
+    was_never_here,
 )
 from livekit_doctor.diagnosis.rules.placing import past_dispatch, placer_is_past
 from livekit_doctor.diagnosis.times import CREATED_TOGETHER, JOB_LISTED_AFTER, PLACING
@@ -138,9 +139,10 @@ def dispatched_to_other_room(call: Call, proofs: Proofs) -> Finding | None:
     """LKD409: the dispatch is in another live room, which CreateDispatch made (fact 5).
 
     Proven by the dispatch id in the call's log; likely where the other room's name differs
-    by case, white space or look-alikes only, or the dispatch's metadata has the call id.
+    by case, white space or look-alikes only, or the dispatch's metadata has the call id. What the agent logged
+    without a room it may have logged from there.
     """
-    if not _never_dispatched(call, proofs):
+    if not (_never_dispatched(call, proofs) or was_never_here(call, proofs)):
         return None
     logged = _logged_dispatch_id(call)
     for room, dispatch in stray_dispatches(call):

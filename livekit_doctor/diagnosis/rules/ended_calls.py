@@ -54,12 +54,11 @@ def agent_silent(call: Call, proofs: Proofs) -> Finding | None:
     machine answered, to which it had nothing to say.
     """
     logs = call.component_logs
-    active, left = logs.said(Said.PARTICIPANT_ACTIVE), logs.said(Said.PARTICIPANT_LEFT)
-    joined, gone = ([line for line in lines if logs.is_agent(line)] for lines in (active, left))
-    speaks = Step.AGENT_AUDIO not in (*proofs, *call.settings.flow.not_used) and not _met_machine(call)
-    if call.api_covers or not joined or not speaks:
+    joined, gone = logs.of_agent(Said.PARTICIPANT_ACTIVE), logs.of_agent(Said.PARTICIPANT_LEFT)
+    speaks = Step.AGENT_AUDIO not in (*proofs, *call.settings.flow.not_used)
+    if call.api_covers or not joined or not speaks or _met_machine(call):
         return None
-    phones = [line for line in left if line.fields.get("kind") == "SIP"]
+    phones = [line for line in logs.said(Said.PARTICIPANT_LEFT) if line.fields.get("kind") == "SIP"]
     tracks = logs.said(Said.TRACK_PUBLISHED)
     spoke = {line.fields.get("participant", "") for line in tracks if line.fields.get("kind", "audio") == "audio"}
     who = {line.fields.get("participant", "") for line in phones}
@@ -76,8 +75,7 @@ def agent_silent(call: Call, proofs: Proofs) -> Finding | None:
 
 
 def _met_machine(call: Call) -> bool:
-    own = (line for line in call.component_logs.own if line.log == "worker")
-    return call.met_machine or any(says_machine(line.message) for line in own)
+    return call.met_machine or any(says_machine(line.message) for line in call.component_logs.own_by_log["worker"])
 
 
 def _answered_at(call: Call, proofs: Proofs) -> datetime | None:

@@ -177,7 +177,7 @@ def _runs_a_job(call: Call) -> bool:
     logs = call.component_logs
     outside = {id(line) for line in logs.ever_said(Said.ASKED, Said.ASSIGNMENT_LATE)}
     jobs = logs.job_ids - logs.latest.earlier_jobs
-    inside = (line for line in logs.own if line.log == "worker" and id(line) not in outside)
+    inside = (line for line in logs.own_by_log["worker"] if id(line) not in outside)
     return any(line.fields.get("job_id") in jobs for line in inside)
 
 

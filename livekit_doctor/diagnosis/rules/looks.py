@@ -9,7 +9,7 @@ from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import NOBODY_TALKED
 from livekit_doctor.evidence.observations import LogLine, Participant, ParticipantList
-from livekit_doctor.flow import Confidence, Step
+from livekit_doctor.flow import LEGS, Confidence, Leg, Step
 
 
 def nobody_ever_joined(call: Call) -> bool:
@@ -88,8 +88,20 @@ def finding(
 
 def was_dispatched(call: Call, proofs: Proofs) -> bool:
     """Whether anything but a log row says that the agent was dispatched into this room."""
+    return _seen_here(call, proofs, Step.AGENT_DISPATCHED)
+
+
+def was_never_here(call: Call, proofs: Proofs) -> bool:
+    """Whether nothing but rows that name no room tells of the agent: it may be in another room than this one, which was
+    looked into."""
+    rows = [row for row in call.rows if call.step_of_state[row.state] in LEGS[Leg.AGENT]]
+    return call.api_covers and not any(row.room for row in rows) and not _seen_here(call, proofs, *LEGS[Leg.AGENT])
+
+
+def _seen_here(call: Call, proofs: Proofs, *steps: Step) -> bool:
     rows = {row.read.source for row in call.rows}
-    return any(proof.source not in rows and not proof.implied for proof in proofs.get(Step.AGENT_DISPATCHED, ()))
+    told = (proof for step in steps for proof in proofs.get(step, ()))
+    return any(proof.source not in rows and not proof.implied for proof in told)
 
 
 def job_was_lost(call: Call, before: datetime | None = None) -> bool:

@@ -30,7 +30,7 @@ def job_taken_by_stray_worker(call: Call, proofs: Proofs) -> Finding | None:
     worker_id, taken = stray_worker(call), _taken(call)
     if worker_id is None or taken is None or agent_was_there(call, proofs) or not agent_is_late(call, proofs):
         return None
-    left = (line for line in call.component_logs.said(Said.PARTICIPANT_LEFT) if call.component_logs.is_agent(line))
+    left = call.component_logs.of_agent(Said.PARTICIPANT_LEFT)
     if taken.picked and not (call.api_covers or agent_not_listed(call)):
         return None  # who was in the room was not pasted
     if call.dispatch_list and call.participant_list is None:

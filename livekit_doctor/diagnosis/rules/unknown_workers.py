@@ -118,10 +118,10 @@ def _why_not_connected(call: Call, failing: LogLine) -> tuple[str, str] | None:
 
 def dispatched_before_worker(call: Call, proofs: Proofs) -> Finding | None:
     """LKD109: no worker at the dispatch, and one that registered under its name soon after it (fact 7)."""
-    began, workers = sought.sought_at(call), sought.own_workers(call)
-    refused = sought.no_worker(call) or sought.no_answer(call)
+    began, refused = sought.sought_at(call), sought.no_worker(call) or sought.no_answer(call)
     if missed.is_not_missed(call, proofs, refused) or call.component_logs.said(Said.ASKED) or began is None:
         return None
+    workers = sought.own_workers(call)
     if not all(one.registration.at and one.registration.zoned for one in workers):
         return None  # of those nobody knows whether they were before the dispatch
     came_after = (one for one in workers if one.at(began) is None and sought.is_of_kind(call, one))
@@ -211,10 +211,9 @@ def worker_under_longer_name(call: Call, proofs: Proofs) -> Finding | None:
     """LKD102: the same with a name of which one is the beginning of the other. They may be two agents, too, one of
     which has no worker."""
     refused, name = sought.no_worker(call), call.wanted_agent
-    others = _of_other_names(call)
     if sought.has_job(call, proofs) or not refused or not name or _asked_before(call, refused):
         return None
-    for line, other in others:
+    for line, other in _of_other_names(call):
         if rest := goes_on(name, other):
             text = f'the dispatch is for "{name}", a worker runs as "{other}": one goes on with "{rest}"'
             shown = [because(line, text), *map(because, refused)]

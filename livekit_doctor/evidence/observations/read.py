@@ -30,7 +30,10 @@ class Read(Value, frozen=True):
     @property
     def excerpt(self) -> bool:
         """Picked by a person out of something larger: what is not in it may have been left out."""
-        return self.source.startswith(f"{sources.EVIDENCE} ")
+        return self.source.startswith(_PICKED)
+
+
+_PICKED = f"{sources.EVIDENCE} "
 
 
 class Observed(Struct, frozen=True, kw_only=True, tag=True):

@@ -53,3 +53,8 @@ def test_a_session_shows_that_its_agent_was_there() -> None:
     began = pasted(told(ENTRYPOINT))
     assert status(began, Step.ENTRYPOINT_CALLED) is Status.OK
     assert status(began, Step.AGENT_CONNECTED) is Status.UNKNOWN
+
+
+def test_the_end_of_a_session_is_told_by_its_span() -> None:
+    (ended,) = (entry for entry in pasted(told(ENTRYPOINT, SESSION)).timeline if entry.event == "agent session ended")
+    assert (ended.at.timestamp() * SECOND - BEGAN) // SECOND == 57

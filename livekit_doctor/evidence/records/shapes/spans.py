@@ -42,6 +42,8 @@ _OF_A_SESSION: dict[tuple[str, bool], tuple[str, str]] = {
 }
 """What these say in the worker's log, each in order and failed, and the level."""
 _TRUNK = re.compile(r"ST_[A-Za-z0-9]{6,24}")
+_ROOM_ID = "gen_ai.conversation.id"
+"""The room's sid, on each span (livekit-agents 1.8.9)."""
 _FIELDS = {
     "lk.job_id": "job_id",
     "lk.dispatch_id": "dispatch_id",
@@ -66,7 +68,10 @@ def _trace(span: Mapping[str, object]) -> object:
 
 
 def _ids(own: Mapping[str, object]) -> dict[str, object]:
-    return {name: own[key] for key, name in _FIELDS.items() if key in own}
+    ids = {name: own[key] for key, name in _FIELDS.items() if key in own}
+    if str(own.get(_ROOM_ID, "")).startswith("RM_"):
+        ids.setdefault("room_id", own[_ROOM_ID])
+    return ids
 
 
 def is_export(value: object) -> bool:
@@ -127,11 +132,11 @@ def _of_span(span: Mapping[str, object], job: Mapping[str, object]) -> Iterator[
     elif (name, bool(raised)) in _OF_A_SESSION and (name != "user_turn" or own.get("lk.user_transcript")):
         message, level = _OF_A_SESSION[name, bool(raised)]
         at = began if name == "agent_session" else ended
-        record = _record(message, at, level, _AGENTS, {**job, **fields})
-        record.traceback = raised
-        yield record
+        yield _record(message, at, level, _AGENTS, {**job, **fields}, raised)
+        if name == "agent_session" and ended is not None:
+            yield _record("agent session ended", ended, level, _AGENTS, {**job, **fields})
     else:
-        yield _record(f"span {name}", began, "debug", _AGENTS, fields)
+        yield _record(f"span {name}", ended if raised else began, "debug", _AGENTS, fields, raised)
 
 
 def _of_entrypoint(span: Mapping[str, object], began: datetime | None, fields: dict[str, object]) -> Iterator[Record]:
@@ -143,9 +148,8 @@ def _of_entrypoint(span: Mapping[str, object], began: datetime | None, fields: d
         message, logger = _EVENTS[str(event["name"])]
         about = attributes(event.get("attributes"))
         raised = str(about.get("exception.stacktrace", about.get("exception.message", "")))
-        record = _record(message, moment(_time(event))[0], "error" if raised else "info", logger, dict(fields))
-        record.traceback = raised
-        yield record
+        level = "error" if raised else "info"
+        yield _record(message, moment(_time(event))[0], level, logger, dict(fields), raised)
 
 
 def _raised(span: Mapping[str, object]) -> str:
@@ -163,8 +167,12 @@ def _of_agent(identity: str) -> dict[str, object]:
     return {"participant": identity, **({"job_id": job} if job else {})}
 
 
-def _record(message: str, at: datetime | None, level: str, logger: str, fields: dict[str, object]) -> Record:
-    return Record(NAME, message, at, level=level, logger=logger, fields=fields, by="agents")
+def _record(
+    message: str, at: datetime | None, level: str, logger: str, fields: dict[str, object], raised: str = ""
+) -> Record:
+    record = Record(NAME, message, at, level=level, logger=logger, fields=fields, by="agents")
+    record.traceback = raised
+    return record
 
 
 def _time(event: Mapping[str, object]) -> object:

@@ -1,0 +1,69 @@
+"""When another call began in the room of one that was over: a name may be used again, one for each customer, and a room
+stays open for a while after its call (fact 18), so that a watchdog may send an agent into it that nobody needs."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.seen import Seen
+from livekit_doctor.evidence.job_ids import job_of_identity
+from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.flow import Step
+
+Say = Callable[..., tuple[LogLine, ...]]
+"""The lines, of whichever call, that say one of these."""
+
+_BEGINS = (Said.ROOM_OPENED, Said.ROOM_ASKED_FOR, Said.DISPATCH_CREATED, Said.ASKED, Said.SIP_CREATING)
+"""What is said as a call begins."""
+
+
+def next_call(call: Seen, say: Say, room: str) -> datetime | None:
+    """By the rows, a clock's tolerance after they say that the call had ended; by the server's own log as soon as its
+    phone had left."""
+
+    def here(*what: Said) -> list[LogLine]:
+        lines = (line for line in say(*what) if line.fields.get("room") == room)
+        return [line for line in lines if line.at and line.zoned and not line.read.excerpt]
+
+    begins = here(*_BEGINS)
+    over, phones = call.over_since, _Phones(call, here) if begins else None
+    return min(
+        (
+            line.at
+            for line in begins
+            if line.at and ((over and line.at > over) or (line.log == "server" and phones and phones.over_at(line.at)))
+        ),
+        default=None,
+    )
+
+
+class _Phones:
+    """Those that were in the room, by the server's log."""
+
+    def __init__(self, call: Seen, here: Callable[..., list[LogLine]]) -> None:
+        self._left = [_when(line) for line in here(Said.PARTICIPANT_LEFT) if line.fields.get("kind") == "SIP"]
+        phones = {who for _, who in self._left} | {who for _, who in map(_when, here(Said.SIP_ACCEPTED))}
+        came = list(map(_when, here(Said.PARTICIPANT_ACTIVE)))
+        self._came = [(at, who) for at, who in came if who in phones]
+        self._agents = [at for at, who in came if job_of_identity(who)]
+        answered = here(Said.SIP_ESTABLISHED, Said.SIP_HEARD, Said.HEARD)
+        self._answered = bool(answered) or Step.SIP_ANSWERED in call.logged
+        self._ended = call.over_since
+        self._tolerance = call.tolerance
+
+    def over_at(self, at: datetime) -> bool:
+        """Whether the last phone had left by this moment, and nothing of the call was to come: a row said so, or it had
+        been on the line with its agent, and none was dialled after it."""
+        left = max((one for one, _ in self._left if one < at), default=None)
+        there = sum(one < at for one, _ in self._came) > sum(one < at for one, _ in self._left)
+        if left is None or there:
+            return False
+        if self._ended and abs(self._ended - self._tolerance - left) <= self._tolerance:
+            return True
+        was_well = self._answered and any(agent < left for agent in self._agents)
+        return was_well and not any(one > left for one, _ in self._came)
+
+
+def _when(line: LogLine) -> tuple[datetime, str]:
+    assert line.at is not None
+    return line.at, line.fields.get("participant", "")
