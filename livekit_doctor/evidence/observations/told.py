@@ -104,7 +104,8 @@ class Sighting(Observed, frozen=True):
     shows_jobs: bool = True
     """Whether the jobs of its dispatches would be shown: lk's table has none."""
     shows_deployments: bool = False
-    """Whether the deployment would be shown that a dispatch is for: older tables of lk have none."""
+    """Whether the deployment would be shown that a dispatch is for: older releases of lk, SDKs and servers know of
+    none."""
     info: Room | None = None
     participants: tuple[Participant, ...] = ()
     dispatches: tuple[Dispatch, ...] = ()

@@ -253,6 +253,14 @@ def test_the_deployment_that_lk_lists(
     assert (broken.code, broken.confidence) == expected
 
 
+@pytest.mark.parametrize(("more", "sure"), [({"deployment": ""}, "likely"), ({}, "possible")])
+def test_the_deployment_in_an_answer_of_the_api(more: dict[str, str], sure: str) -> None:
+    answer = {"agent_dispatches": [{"id": "AD_vT5nKqWz8RmX", "agent_name": "collections", "room": ROOM, **more}]}
+    registered = worker(1, "registered worker", agent_name="collections", id="AW_yJ8wNc5Tb", deployment="staging")
+    (broken,) = pasted("\n".join((json.dumps(answer), registered, NOBODY))).broken
+    assert (broken.code, broken.confidence) == ("LKD110", sure)
+
+
 @pytest.mark.parametrize(("after", "sure"), [(0.05, "likely"), (0.9, "possible")])
 def test_an_entrypoint_that_raised_before_its_agent_could_be_there(after: float, sure: str) -> None:
     job = {"job_id": "AJ_dF9sVm4KxTzB", "room": ROOM, "agent_name": "collections"}
