@@ -162,6 +162,16 @@ class Call(Seen, frozen=True, dict=True):
         return self._pasted_agent or self._asked_agent
 
     @cached_property
+    def deployment(self) -> str | None:
+        """The one that the agent was last dispatched to, empty for production's; None where nothing shows it."""
+        shown = [one for item in self.sightings if item.shows_deployments for one in item.dispatches]
+        told = [one.deployment for one in shown if one.agent_name == self.wanted_agent]
+        if self.dispatches or told:
+            return self.dispatches[-1].deployment if self.dispatches else told[-1]
+        requests = [line.fields.get("request", "") for line in self.component_logs.said(Said.DISPATCH_CREATED)]
+        return "" if any('"deployment"' not in text for text in requests) else None
+
+    @cached_property
     def nearly_named(self) -> tuple[tuple[str, str], ...]:
         """The names of workers and deployed agents that are almost the dispatched one, where none has that, each with
         what it is and how they differ. Those whose name nobody knows may have it."""

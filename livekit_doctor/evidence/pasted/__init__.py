@@ -49,6 +49,7 @@ def _read(name: str, text: str, now: datetime, call_logs: CallLogs) -> Reading:
     every += _taken(excerpt, own_words.found_in(excerpt, _observed(every), context))
     if every:  # by itself that is no evidence of a call
         every += _taken(excerpt, meant.server_lines(excerpt, context))
+        every += _taken(excerpt, own_sightings.status_lines(excerpt, context))
     observations = own_words.with_rooms(excerpt, _observed(every), context)
     observations += own_sightings.sightings(observations)
     observations += (*meant.meant(excerpt, observations, context), *meant.servers(observations, context))

@@ -29,6 +29,7 @@ from livekit_doctor.evidence.pasted.quoting import (
     is_compared,
     is_quoted,
 )
+from livekit_doctor.evidence.records import shapes
 from livekit_doctor.evidence.records.excerpt import Excerpt, strings_in
 from livekit_doctor.evidence.records.fields import shortened
 from livekit_doctor.evidence.records.lines import GONE
@@ -376,9 +377,11 @@ def method_in(line: str) -> str:
 
 
 def _status(error: _Error, excerpt: Excerpt) -> int:
-    """The HTTP status in the line of the error, or in a status line just above it."""
-    for line in excerpt.lines[max(0, error.first - 12) : error.last + 1][::-1]:
-        found = _STATUS_LINE.search(line)
+    """The HTTP status in the line of the error, or in a status line just above it, but for what a log says before."""
+    for number in range(error.last, max(-1, error.first - 13), -1):
+        found = _STATUS_LINE.search(excerpt.lines[number])
         if found and 400 <= int(found[1] or found[2]) <= 599:
             return int(found[1] or found[2])
+        if number <= error.first and shapes.has_whole_head(excerpt.stripped[number].text):
+            break
     return 0

@@ -140,6 +140,7 @@ def _dispatches(items: Values, is_list: bool, context: Context) -> tuple[Observa
             read=context.read,
             room=room,
             lists="dispatches" if is_list and len(rooms) == 1 else "",
+            shows_deployments=all("deployment" in item for item in items),
             dispatches=tuple(dispatch for dispatch in dispatches if dispatch.room == room),
         )
         for room in rooms

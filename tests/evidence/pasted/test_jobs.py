@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from livekit_doctor import catalogue
+from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import Sighting
 from livekit_doctor.flow import Status, Step
-from tests.diagnosis.factories import because, codes, found, status
+from tests.diagnosis.factories import because, codes, found, status, warned
 from tests.evidence.pasted.samples import pasted, reading, recognised
 
 ROOM = {"sid": "RM_aaaaaaaaaaaa", "name": "call-17"}
@@ -67,6 +68,24 @@ def test_a_job_in_a_list(state: dict[str, Any], expected: tuple[str, str, str]) 
     assert found(diagnosis) == [expected]
     shown = str(diagnosis.broken[0].because)
     assert all(value in shown for value in state.values()), "what the server says is shown as it is"
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        ({"status": CANCELLED}, "LKD413"),
+        ({"status": CANCELLED, "reason": "JSR_ROOM_CLOSED"}, "LKD402"),
+        ({"status": PENDING}, "LKD402"),
+    ],
+)
+def test_a_job_of_a_dispatch_that_was_deleted(state: dict[str, Any], code: str) -> None:
+    """Which need not be why, where the server does not say so."""
+    deleted = {"created_at": str(MADE * 10**9), "deleted_at": str((MADE + 1) * 10**9)}
+    dispatch = json.loads(listed(state))
+    dispatch["agent_dispatches"][0]["state"] |= deleted
+    (broken,) = judged(json.dumps(dispatch)).broken
+    assert (broken.code, broken.confidence) == (code, "possible")
+    assert {"LKD402", "LKD101"} <= {broken.code, *broken.candidates}
 
 
 @pytest.mark.parametrize(
@@ -293,3 +312,47 @@ created_at: 1795976436
     diagnosis = judged(text)
     assert found(diagnosis) == [("sip_answered", "LKD206", "likely")]
     assert all(entry.at.year > 2000 for entry in diagnosis.timeline), "a room without a time is not of 1970"
+
+
+IN_ROOM = json.dumps(
+    {"participants": [{"sid": "PA_aaaaaaaaaaaa", "identity": "callee", "kind": "SIP", "state": "ACTIVE", "tracks": []}]}
+)
+RUNS = {"status": "JS_RUNNING", "started_at": str((MADE + 1) * 10**9), "worker_id": "AW_theirs000000"}
+
+
+def of_worker(at: str, message: str, **fields: str) -> str:
+    own = {"level": "INFO", "name": "livekit.agents", "message": message, "agent_name": "caller"}
+    return json.dumps({**own, "timestamp": f"2026-01-06T{at}+00:00", **fields})  # the job began at 11:46:41
+
+
+OURS = of_worker("09:00:00.1", "registered worker", id="AW_ours00000000")
+LATER = of_worker("13:00:00.1", "received job request", room="call-18", job_id="AJ_bbbbbbbbbbbb")
+OWN = of_worker("11:46:41.1", "received job request", room="call-17", job_id="AJ_000000000000")
+
+
+@pytest.mark.parametrize(
+    ("lines", "code", "stray"),
+    [
+        ((OURS,), "LKD406", True),
+        ((OURS, LATER), "LKD111", True),
+        ((OURS, LATER, OWN), "LKD406", False),
+        ((OURS, LATER, of_worker("11:46:42.1", "hello", job_id="AJ_000000000000")), "LKD406", False),
+        ((OURS.replace("ours00000000", "theirs000000"), LATER), "LKD406", False),
+        ((LATER,), "LKD406", False),
+    ],
+)
+def test_a_job_of_a_worker_that_is_none_of_those_whose_log_was_pasted(
+    lines: tuple[str, ...], code: str, stray: bool
+) -> None:
+    """Whose log ends before the job may have registered again, under another id."""
+    diagnosis = pasted("\n".join((listed(RUNS), IN_ROOM, *lines)), subject=Subject(room="call-17"))
+    (broken,) = diagnosis.broken
+    assert (broken.code, broken.confidence.value) == (code, "possible")
+    assert ("LKD111" in (broken.code, *broken.candidates)) is stray
+    assert "LKD406" in (broken.code, *broken.candidates)
+
+
+def test_a_job_of_another_worker_and_nothing_of_the_room() -> None:
+    """The agent may be there."""
+    diagnosis = pasted("\n".join((listed(RUNS), OURS, LATER)), subject=Subject(room="call-17"))
+    assert (codes(diagnosis), warned(diagnosis)) == ([], ["LKD111"])

@@ -592,3 +592,14 @@ def test_pm2_puts_its_prefix_before_each_line_of_a_record() -> None:
     codes = [item.code for item in pasted(plain).broken]
     assert codes
     assert [item.code for item in pasted(by_pm2).broken] == codes
+
+
+@pytest.mark.parametrize(
+    "above", ["error: failed to fetch server settings: http status: 404", "GET /leads/77 status: 404"]
+)
+def test_the_status_of_another_request_above_an_error_of_a_log(above: str) -> None:
+    error = "error creating SIP participant: twirp error unknown: no response from servers, SIP status: None None"
+    logged = f"{above}\n2025-07-18 19:24:18,415 - ERROR caller - {error}"
+    for text, told in (logged, False), (f"HTTP/1.1 404 Not Found\n{error}", True):
+        (broken,) = pasted(text).broken
+        assert ("HTTP 404" in broken.because[0].text) is told
