@@ -1,4 +1,4 @@
-"""Lines of livekit-sip and livekit-server about the phone, copied without dates: they say what the dated ones say."""
+"""Lines of logs, copied or written without dates: they say what the dated ones say."""
 
 import json
 
@@ -74,3 +74,19 @@ def test_of_two_refusals_the_last_counts() -> None:
     missing = {"error": "INVITE failed: sip status: 404: Not Found"}
     diagnosis = pasted("\n".join([sip(REFUSED, **BUSY), sip(REFUSED, OF_NEXT, **missing)]))
     assert diagnosis.broken[0].values["sip_status"] == "404"
+
+
+NODE = {"level": 30, "pid": 1, "hostname": "agent-0", "version": "1.0.44"}
+JOB = {"id": "AJ_w5VqTzXr8KpL", "type": "JT_ROOM", "room": {"name": "rem-40718"}, "agentName": "reminder"}
+NO_ANSWER = "no answer was given inside the jobRequestFunc, automatically rejecting the job"
+
+
+@pytest.mark.parametrize("said", [NO_ANSWER, "jobRequestFunc failed"])
+@pytest.mark.parametrize("head", [NODE, {"level": 30, "msg": ""}, NODE | {"time": 1796031723400}])
+def test_nodes_worker_that_writes_no_time(said: str, head: dict[str, object]) -> None:
+    line = json.dumps(head | {"job": JOB, "resuming": False, "agentName": "reminder", "msg": said})
+    assert found(pasted(line)) == [(Step.JOB_ASSIGNED.value, "LKD404", "likely")]
+
+
+def test_nodes_worker_that_was_asked_without_a_time() -> None:
+    assert found(pasted(json.dumps(NODE | {"jobId": JOB["id"], "msg": "received job request"}))) == []
