@@ -67,7 +67,7 @@ class Dials(Struct, frozen=True, dict=True):
             return
         yield from (phone.joined_at for phone in seen.phones_seen if phone.joined_at is not None)
         for item in seen.sightings:
-            if item.event == "participant_joined":
+            if item.event in ("participant_joined", ""):
                 yield from (p.joined_at for p in item.participants if p.kind == "SIP" and p.joined_at is not None)
         for line in logs.said(Said.SIP_ACCEPTED):
             if line.at is not None and line.zoned:
