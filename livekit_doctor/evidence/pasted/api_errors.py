@@ -106,7 +106,7 @@ _OF_LK = {"dispatch": "CreateDispatch", "room": "CreateRoom"}
 _DIALS = re.compile(r"(?:creat\w+|add\w*)[ -]SIP[ -]participant|lk sip participant create", re.IGNORECASE)
 
 _OF_SIP = re.compile(
-    r"sip status|sip trunk|outbound trunk|trunk address|sip request|\bINVITE\b|"
+    r"sip status|sip not connected|sip trunk|outbound trunk|trunk address|sip request|\bINVITE\b|"
     r"transaction failed to complete|auth retry attempts|audio codec|encryption profiles|media[- ]timeout",
     re.IGNORECASE,
 )

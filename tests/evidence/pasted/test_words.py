@@ -592,3 +592,9 @@ def test_pm2_puts_its_prefix_before_each_line_of_a_record() -> None:
     codes = [item.code for item in pasted(plain).broken]
     assert codes
     assert [item.code for item in pasted(by_pm2).broken] == codes
+
+
+@pytest.mark.parametrize("room", ["", "   (room=out-17)"])
+def test_words_that_all_methods_for_sip_answer_are_of_the_dial(room: str) -> None:
+    assert found(pasted(f"twirp error internal: sip not connected (redis required){room}"), "LKD203")
+    assert not pasted(f"twirp error unavailable: no response from servers{room}").broken
