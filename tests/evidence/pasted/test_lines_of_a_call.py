@@ -217,6 +217,26 @@ def test_a_worker_of_another_deployment_is_registered() -> None:
     assert diagnosis.broken[0].values["kind"] == "deployment"
 
 
+@pytest.mark.parametrize(
+    ("runs_as", "wanted", "code"),
+    [
+        ({"deployment": ""}, "staging", "LKD110"),
+        ({"deployment": "staging"}, "staging", "LKD402"),
+        ({"deployment": ""}, "", "LKD402"),
+        ({}, "staging", "LKD402"),  # an older livekit-agents does not say
+    ],
+)
+def test_a_dispatch_to_another_deployment_than_the_workers(runs_as: dict[str, str], wanted: str, code: str) -> None:
+    made = {"id": "AD_vT5nKqWz8RmX", "agentName": "collections", "room": ROOM, "deployment": wanted, "state": {}}
+    registered = worker(1, "registered worker", agent_name="collections", id="AW_q8RzKtVw5MpN", **runs_as)
+    lost = server(
+        13, "failed to send job request", error="no response from servers", jobType="JT_ROOM", agentName="collections"
+    )
+    (broken,) = pasted(f"{json.dumps([made])}\n{registered}\n{lost}").broken
+    assert broken.code == code
+    assert code != "LKD110" or (broken.values["kind"], broken.confidence) == ("production", "likely")
+
+
 @pytest.mark.parametrize(("after", "sure"), [(0.05, "likely"), (0.9, "possible")])
 def test_an_entrypoint_that_raised_before_its_agent_could_be_there(after: float, sure: str) -> None:
     job = {"job_id": "AJ_dF9sVm4KxTzB", "room": ROOM, "agent_name": "collections"}
