@@ -13,7 +13,7 @@ from livekit_doctor.diagnosis.names import few, near_room
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.said import LEFT_ROOM, Said
 from livekit_doctor.diagnosis.seen_room import declined, taken
-from livekit_doctor.diagnosis.times import MEDIA_TAKES, PHONE_ALONE
+from livekit_doctor.diagnosis.times import JOB_LISTED_AFTER, MEDIA_TAKES, PHONE_ALONE
 from livekit_doctor.diagnosis.together import dispatched_after_it_came
 from livekit_doctor.diagnosis.transfers import transferred
 from livekit_doctor.evidence.observations import DeployedAgent, Dispatch, Job, Participant, Sighting
@@ -173,9 +173,10 @@ def job_without_worker(call: Call, proofs: Proofs) -> Finding | None:
     if story.states[-1][0].event and not last.reason and not over:
         return None  # as every job begins; what came next was not pasted
     item, job = story.waited or story.states[-1]
-    code, step, candidates = _WAITS.get(job.reason, ("LKD402", Step.JOB_ASSIGNED, ()))
+    cut_short = "" if job.reason else story.cut_short
+    code, step, candidates = _WAITS.get(job.reason or cut_short, ("LKD402", Step.JOB_ASSIGNED, ()))
     values = {"dispatch_id": story.dispatch.id, "agent_name": story.dispatch.agent_name}
-    shown = [_no_worker_has(item, job)]
+    shown = [_no_worker_has(item, job, " and its dispatch was deleted soon after it was made" if cut_short else "")]
     shown += [_no_worker_has(*story.states[-1])] if job is not last else []
     return Finding(
         code=code,
@@ -187,9 +188,9 @@ def job_without_worker(call: Call, proofs: Proofs) -> Finding | None:
     )
 
 
-def _no_worker_has(item: Sighting, job: Job) -> Because:
+def _no_worker_has(item: Sighting, job: Job, more: str = "") -> Because:
     said = ", ".join(filter(None, (f"job {job.id} {job.status}", job.reason, job.error)))
-    return Because(source=item.told_by, at=item.at, text=f"{said}: no worker has it")
+    return Because(source=item.told_by, at=item.at, text=f"{said}: no worker has it{more}")
 
 
 def job_failed(call: Call, proofs: Proofs) -> Finding | None:
@@ -201,20 +202,19 @@ def job_failed(call: Call, proofs: Proofs) -> Finding | None:
     words = " ".join(filter(None, (job.error, job.reason)))
     if job.status != "JS_FAILED" or LEFT_ROOM in words:
         return None
-    source = item.told_by
     text = f"job {job.id} {job.status}, worker {job.worker_id or 'unknown'}: {words or 'no reason given'}"
     return Finding(
         code="LKD411",
         step=Step.JOB_ASSIGNED,
         confidence=Confidence.LIKELY if words else Confidence.POSSIBLE,
-        because=(Because(source=source, at=job.ended_at or item.at, text=text),),
+        because=(Because(source=item.told_by, at=job.ended_at or item.at, text=text),),
         candidates=("LKD405", "LKD407"),
         values={"detail": words or job.status},
     )
 
 
 class _Story(Struct, frozen=True):
-    """What was told of one job."""
+    """What was told of one job, and how its dispatch was seen last."""
 
     dispatch: Dispatch
     states: list[tuple[Sighting, Job]]
@@ -223,6 +223,12 @@ class _Story(Struct, frozen=True):
     @property
     def last(self) -> Job:
         return self.states[-1][1]
+
+    @property
+    def cut_short(self) -> str:
+        """The reason of a job whose dispatch was deleted soon after it was made; later it may have been cleaned up."""
+        made, deleted = self.dispatch.created_at, self.dispatch.deleted_at
+        return "JSR_DISPATCH_DELETED" if made and deleted and deleted - made <= JOB_LISTED_AFTER else ""
 
     @property
     def waited(self) -> tuple[Sighting, Job] | None:
@@ -241,7 +247,8 @@ def _last_jobs(call: Call) -> list[_Story]:
     for item in call.sightings:
         for dispatch in item.dispatches:
             for job in dispatch.jobs if call.wanted_agent in (None, dispatch.agent_name) else ():
-                seen.setdefault(job.id, _Story(dispatch, [])).states.append((item, job))
+                before = seen[job.id].states if job.id in seen else []
+                seen[job.id] = _Story(dispatch, [*before, (item, job)])
     last = next(reversed(seen.values()), None)
     return [one for one in seen.values() if last and one.dispatch.id == last.dispatch.id]
 

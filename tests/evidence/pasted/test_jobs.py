@@ -70,6 +70,24 @@ def test_a_job_in_a_list(state: dict[str, Any], expected: tuple[str, str, str]) 
 
 
 @pytest.mark.parametrize(
+    ("reason", "after", "expected"),
+    [
+        ("", 1.2, ("agent_dispatched", "LKD413", "possible")),
+        ("JSR_DISPATCH_DELETED", 1.2, ("agent_dispatched", "LKD413", "likely")),
+        ("", 40, ("job_assigned", "LKD402", "possible")),
+        ("JSR_NO_CAPACITY", 1.2, ("job_assigned", "LKD103", "likely")),
+        ("JSR_ROOM_CLOSED", 1.2, ("job_assigned", "LKD402", "possible")),
+    ],
+)
+def test_a_job_whose_dispatch_was_deleted(reason: str, after: float, expected: tuple[str, str, str]) -> None:
+    made = MADE * 10**9
+    state = {"jobs": [job({"status": CANCELLED, "reason": reason})], "created_at": str(made)}
+    deleted = listed(state=state | {"deleted_at": str(made + int(after * 10**9))})
+    assert found(judged(deleted)) == [expected]
+    assert found(judged(listed(state=state | {"deleted_at": "0"})))[0][1] != "LKD413" or reason
+
+
+@pytest.mark.parametrize(
     "state",
     [
         {"status": "JS_RUNNING", "worker_id": "AW_aaaaaaaaaaaa"},
