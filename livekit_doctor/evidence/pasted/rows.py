@@ -17,6 +17,7 @@ _DELIMITERS = "|\t,;"
 _RULER = re.compile(r"[\s|+│┼-]+$")
 _END = re.compile(r"\(\d+ rows?\)$")
 _RECORD = re.compile(r"-\[ RECORD \d+ \]")
+_COLUMN = re.compile(r"\s*(?P<name>\w*) *\| (?P<value>.*)")
 _NULLS = ("", "\\N", "NULL", "null", "<null>")
 
 Row = tuple[int, int, Mapping[str, object]]
@@ -127,12 +128,12 @@ def _fields(text: str, delimiter: str) -> list[str | None]:
 
 def _expanded(excerpt: Excerpt, context: Context) -> Iterator[Row]:
     r"""psql's expanded display (\x): a line a column."""
-    start, values = -1, dict[str, object]()
+    start, last, values = -1, -1, dict[str, object]()
     for number, line in enumerate((*excerpt.lines, "-[ RECORD 0 ]")):
         if _RECORD.match(line.strip()):
             if start >= 0 and _is_row(values, context.call_logs):
-                yield start, number - 1, values
-            start, values = number, {}
-        elif start >= 0 and " | " in line:
-            name, _, value = line.partition(" | ")
-            values[name.strip()] = None if value.strip() in _NULLS else value.strip()
+                yield start, last, values
+            start, last, values = number, number, {}
+        elif start >= 0 and (column := _COLUMN.match(line)):
+            last, value = number, column["value"].strip()
+            values[column["name"]] = None if value in _NULLS else value

@@ -137,6 +137,12 @@ metadata   | {"room": "r-9"}
     assert (row.call_id, row.state, row.room) == ("c-77", "room_created", "r-9")
 
 
+def test_what_stands_below_psqls_expanded_display_is_not_its_own() -> None:
+    row = "-[ RECORD 1 ]---\ncall_id    | c-77\ncreated_at | 2026-11-23 21:53:21.601+00\nstate      | room_created\n"
+    line = '2026-11-23 21:53:22.000 | INFO | livekit.agents - received job request {"job_id": "AJ_u3XqTzWv8KpL"}'
+    assert recognised(f"{row}\nand the worker:\n{line}") == {"call_state_logs row": 1, "worker log line": 1, "lines": 1}
+
+
 NO_IDS = """\
           created_at           |    source     |    state     |              metadata
 -------------------------------+---------------+--------------+------------------------------------

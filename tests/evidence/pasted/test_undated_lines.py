@@ -90,3 +90,11 @@ def test_nodes_worker_that_writes_no_time(said: str, head: dict[str, object]) ->
 
 def test_nodes_worker_that_was_asked_without_a_time() -> None:
     assert found(pasted(json.dumps(NODE | {"jobId": JOB["id"], "msg": "received job request"}))) == []
+
+
+def test_a_teams_own_line_of_a_job_without_a_time_shows_no_entrypoint() -> None:
+    late = json.dumps(NODE | {"level": 40, "req": {}, "msg": f"assignment for job {JOB['id']} timed out"})
+    own = json.dumps(
+        {"level": 30, "pid": 47, "hostname": "agent-0", "msg": f"room rem-1 job {JOB['id']} never started"}
+    )
+    assert found(pasted(f"{late}\n{own}")) == [(Step.JOB_ASSIGNED.value, "LKD403", "likely")]

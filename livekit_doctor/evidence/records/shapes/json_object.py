@@ -98,7 +98,7 @@ def _format(values: dict[str, object], message: str) -> tuple[str, str]:
     if "ts" in values and message == "msg":
         return SERVER, "go"
     if message == "msg" and "ts" not in values and isinstance(number, int) and 10 <= number <= 60:
-        return NODE, "agents" if "time" in values or {"pid", "hostname"} <= values.keys() else ""
+        return NODE, "agents" if "time" in values else ""
     if message == "msg" and {"level", "time", "pid"} <= values.keys():
         return NODE, "agents"
     if message == "message" and {"level", "timestamp"} <= values.keys() and {"name", "pid"} & values.keys():
