@@ -218,10 +218,15 @@ class Call(Seen, frozen=True, dict=True):
         return next(iter(named)) if len(named) == 1 else None
 
     @cached_property
+    def _own_dispatches(self) -> tuple[Dispatch, ...]:
+        """Those for the agent that is wanted: of the last look, or as they were pasted."""
+        seen = (dispatch for dispatch in self._pasted_dispatches if dispatch.agent_name == self.wanted_agent)
+        return self.dispatches or tuple(seen)
+
+    @cached_property
     def dispatched_at(self) -> datetime | None:
         """When the agent was last dispatched: by the API, else by a component's log, else by a log row."""
-        seen = [dispatch for dispatch in self._pasted_dispatches if dispatch.agent_name == self.wanted_agent]
-        created = [dispatch.created_at for dispatch in self.dispatches or seen if dispatch.created_at is not None]
+        created = [dispatch.created_at for dispatch in self._own_dispatches if dispatch.created_at is not None]
         latest = self.component_logs.latest
         if created and (latest.began is None or latest.began - max(created) <= CREATED_AT_ONCE):
             return max(created)

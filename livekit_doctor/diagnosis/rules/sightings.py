@@ -15,7 +15,7 @@ from livekit_doctor.diagnosis.rules.stray_workers import unknown_worker
 from livekit_doctor.diagnosis.rules.told_jobs import Story, agent_not_listed, last_jobs
 from livekit_doctor.diagnosis.said import LEFT_ROOM, Said
 from livekit_doctor.diagnosis.seen_room import declined, taken
-from livekit_doctor.diagnosis.times import MEDIA_TAKES, PHONE_ALONE
+from livekit_doctor.diagnosis.times import JOB_LISTED_AFTER, MEDIA_TAKES, PHONE_ALONE
 from livekit_doctor.diagnosis.together import dispatched_after_it_came
 from livekit_doctor.diagnosis.transfers import transferred
 from livekit_doctor.evidence.observations import DeployedAgent, Job, Participant, Sighting
@@ -186,11 +186,13 @@ def job_without_worker(call: Call, proofs: Proofs) -> Finding | None:
 
 
 def _deleted(call: Call, story: Story) -> Because | None:
-    """That the dispatch of a job that was given up was deleted, which older releases do not give as the reason."""
+    """That the dispatch of a job that was given up was deleted soon after it was made, which older releases do not give
+    as the reason. Later it may have been cleaned up."""
     for item in call.sightings:
         for one in item.dispatches:
-            if one.id == story.dispatch.id and one.deleted_at and story.last.status == "JS_CANCELLED":
-                text = f"dispatch {one.id} was deleted"
+            soon = one.created_at and one.deleted_at and one.deleted_at - one.created_at <= JOB_LISTED_AFTER
+            if one.id == story.dispatch.id and soon and story.last.status == "JS_CANCELLED":
+                text = f"dispatch {one.id} was deleted soon after it was made"
                 return Because(source=item.told_by, at=one.deleted_at, text=text)
     return None
 
@@ -209,13 +211,12 @@ def job_failed(call: Call, proofs: Proofs) -> Finding | None:
     words = " ".join(filter(None, (job.error, job.reason)))
     if job.status != "JS_FAILED" or LEFT_ROOM in words:
         return None
-    source = item.told_by
     text = f"job {job.id} {job.status}, worker {job.worker_id or 'unknown'}: {words or 'no reason given'}"
     return Finding(
         code="LKD411",
         step=Step.JOB_ASSIGNED,
         confidence=Confidence.LIKELY if words else Confidence.POSSIBLE,
-        because=(Because(source=source, at=job.ended_at or item.at, text=text),),
+        because=(Because(source=item.told_by, at=job.ended_at or item.at, text=text),),
         candidates=("LKD405", "LKD407"),
         values={"detail": words or job.status},
     )

@@ -164,7 +164,8 @@ def worker_of_other_kind(call: Call, proofs: Proofs) -> Finding | None:
             others.append((line, text, None))
         elif runs_as is not None and runs_as != deployment:
             of = f'is for "{deployment}"' if deployment else "names none, which means production"
-            text = f'the worker runs as deployment "{runs_as}", the dispatch {of}'
+            worker = f'runs as deployment "{runs_as}"' if runs_as else "names no deployment, which means production"
+            text = f"the worker {worker}, the dispatch {of}"
             others.append((line, text, runs_as))
         elif runs_as is not None and sought.is_here(call, line):
             return None  # there is a worker of the right kind, too
@@ -173,10 +174,10 @@ def worker_of_other_kind(call: Call, proofs: Proofs) -> Finding | None:
     if not others:
         return None
     line, text, detail = others[-1]
-    named = detail is None or (call.deployment is not None and bool(detail or naming))
+    named = detail is None or (call.deployment is not None and ("deployment" in line.fields or line.file in naming))
     confidence = LIKELY if refused and named else POSSIBLE
     shown = [because(line, text), *map(because, refused)]
-    kind = "type" if detail is None else "deployment"
+    kind = "type" if detail is None else "deployment" if detail else "production"
     # One that was there is registered.
     candidates: list[str] | None = [] if sought.there(call) else None
     return sought.unassigned(call, "LKD110", confidence, shown, candidates, kind=kind, detail=detail)

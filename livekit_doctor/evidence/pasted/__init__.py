@@ -74,9 +74,17 @@ def _taken(excerpt: Excerpt, found: Iterable[Found]) -> Iterator[Found]:
 
 
 def _without_repeats(found: Sequence[Found]) -> list[Found]:
-    """Without the errors of dials in lines of livekit-sip's that are known: those tell of them, and whose they were."""
-    lines = {number for item in found if any(map(_is_of_dial, item.observations)) for number in _lines(item)}
-    return [item for item in found if not (lines.issuperset(_lines(item)) and any(map(_is_error, item.observations)))]
+    """Without the errors of dials in what tells of them, and whose they were: lines of livekit-sip's that are known,
+    and SIP calls as LiveKit has them."""
+    from livekit_doctor.evidence.pasted.sip_calls import KIND
+
+    telling = (item for item in found if item.kind == KIND or any(map(_is_of_dial, item.observations)))
+    lines = {number for item in telling for number in _lines(item)}
+    return [
+        item
+        for item in found
+        if item.kind == KIND or not (lines.issuperset(_lines(item)) and any(map(_is_error, item.observations)))
+    ]
 
 
 def _lines(found: Found) -> range:

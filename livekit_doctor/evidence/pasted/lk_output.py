@@ -20,7 +20,7 @@ from livekit_doctor.evidence.observations import (
     Sighting,
     SipDispatchRuleList,
 )
-from livekit_doctor.evidence.pasted import as_said
+from livekit_doctor.evidence.pasted import as_said, sip_calls
 from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.printed import Cut
@@ -98,6 +98,8 @@ def _kind(value: dict[str, object]) -> str:
         return PARTICIPANT
     if own_id.startswith("AD_"):
         return DISPATCH
+    if sip_calls.is_one(value):
+        return sip_calls.KIND
     if {"sipDispatchRuleId", "sip_dispatch_rule_id"} & value.keys():
         return RULE
     if {"sipTrunkId", "sip_trunk_id"} & value.keys():
@@ -162,6 +164,10 @@ def _rules(items: Values, is_list: bool, context: Context) -> tuple[Observation,
     return (SipDispatchRuleList(read=context.read, rules=rules),) if is_list else ()
 
 
+def _calls(items: Values, is_list: bool, context: Context) -> tuple[Observation, ...]:
+    return tuple(seen for item in items for seen in sip_calls.read(item, context.read))
+
+
 _READERS: dict[str, Callable[[Values, bool, Context], tuple[Observation, ...]]] = {
     ROOM: _rooms,
     PARTICIPANT: _participants,
@@ -169,4 +175,5 @@ _READERS: dict[str, Callable[[Values, bool, Context], tuple[Observation, ...]]] 
     OUTBOUND: _outbound,
     INBOUND: _inbound,
     RULE: _rules,
+    sip_calls.KIND: _calls,
 }

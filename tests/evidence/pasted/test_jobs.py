@@ -1,6 +1,7 @@
 """Jobs that no worker has, webhooks of jobs, why a room ended, and what is newer than this tool: pasted."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import Sighting
 from livekit_doctor.flow import Status, Step
 from tests.diagnosis.factories import because, codes, found, status, warned
-from tests.evidence.pasted.samples import pasted, reading, recognised
+from tests.evidence.pasted.samples import logged, pasted, reading, recognised
 
 ROOM = {"sid": "RM_aaaaaaaaaaaa", "name": "call-17"}
 MADE = 1767700000
@@ -105,6 +106,29 @@ def test_a_job_that_a_worker_has(state: dict[str, Any]) -> None:
 @pytest.mark.parametrize("code", [PENDING, CANCELLED, "JS_SUSPENDED"])
 def test_a_job_that_no_worker_has_is_not_assigned(code: str) -> None:
     assert status(judged(listed({"status": code})), Step.JOB_ASSIGNED) is not Status.OK
+
+
+LK = """\
+┌─────────────────┬─────────┬───────────┬──────────┐
+│ DispatchID      │ Room    │ AgentName │ Metadata │
+├─────────────────┼─────────┼───────────┼──────────┤
+│ AD_vT5nKqWz8RmX │ call-17 │ caller    │          │
+└─────────────────┴─────────┴───────────┴──────────┘
+"""
+OF_WORKER = """\
+2026-11-27 14:02:12,873 - INFO livekit.agents - registered worker {"agent_name": "caller", "id": "AW_q8RzKtVw5MpN"}
+2026-11-27 14:02:20,000 - INFO acme - calling {"room": "call-17"}
+"""
+
+
+@pytest.mark.parametrize("room", ["call-17", "call-18"])
+def test_an_answer_of_the_api_between_the_lines_of_a_log(room: str, tmp_path: Path) -> None:
+    deleted = json.dumps(json.loads(listed({"status": CANCELLED, "reason": "JSR_DISPATCH_DELETED"})), indent=2)
+    own = room == "call-17"
+    diagnosis = logged(tmp_path, room, worker=f"{OF_WORKER}\n{deleted}")
+    assert found(diagnosis) == ([("agent_dispatched", "LKD413", "likely")] if own else [])
+    diagnosis = logged(tmp_path, room, worker=f"{OF_WORKER}\n{LK}")
+    assert (status(diagnosis, Step.AGENT_DISPATCHED) is Status.OK) == own
 
 
 def test_a_job_that_was_tried_again_and_taken() -> None:
@@ -356,3 +380,21 @@ def test_a_job_of_another_worker_and_nothing_of_the_room() -> None:
     """The agent may be there."""
     diagnosis = pasted("\n".join((listed(RUNS), OURS, LATER)), subject=Subject(room="call-17"))
     assert (codes(diagnosis), warned(diagnosis)) == ([], ["LKD111"])
+
+
+@pytest.mark.parametrize(
+    ("reason", "after", "expected"),
+    [
+        ("", 1.2, ("agent_dispatched", "LKD413", "possible")),
+        ("JSR_DISPATCH_DELETED", 1.2, ("agent_dispatched", "LKD413", "likely")),
+        ("", 40, ("job_assigned", "LKD402", "possible")),
+        ("JSR_NO_CAPACITY", 1.2, ("job_assigned", "LKD103", "likely")),
+        ("JSR_ROOM_CLOSED", 1.2, ("job_assigned", "LKD402", "possible")),
+    ],
+)
+def test_a_job_whose_dispatch_was_deleted(reason: str, after: float, expected: tuple[str, str, str]) -> None:
+    made = MADE * 10**9
+    state = {"jobs": [job({"status": CANCELLED, "reason": reason})], "created_at": str(made)}
+    deleted = listed(state=state | {"deleted_at": str(made + int(after * 10**9))})
+    assert found(judged(deleted)) == [expected]
+    assert found(judged(listed(state=state | {"deleted_at": "0"})))[0][1] != "LKD413" or reason

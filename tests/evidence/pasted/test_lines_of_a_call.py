@@ -404,3 +404,22 @@ def test_a_room_that_was_open_by_the_order_of_lines_without_times() -> None:
     ]
     for other in ((left, created, phone), (phone, created), (created, phone, left)):
         assert "LKD412" not in codes(pasted(_without_times(*other)))
+
+
+@pytest.mark.parametrize(
+    ("runs_as", "wanted", "code"),
+    [
+        ({"deployment": ""}, "staging", "LKD110"),
+        ({"deployment": "staging"}, "staging", "LKD402"),
+        ({"deployment": ""}, "", "LKD402"),
+    ],
+)
+def test_a_dispatch_to_another_deployment_than_the_workers(runs_as: dict[str, str], wanted: str, code: str) -> None:
+    made = {"id": "AD_vT5nKqWz8RmX", "agentName": "collections", "room": ROOM, "deployment": wanted, "state": {}}
+    registered = worker(1, "registered worker", agent_name="collections", id="AW_q8RzKtVw5MpN", **runs_as)
+    lost = server(
+        13, "failed to send job request", error="no response from servers", jobType="JT_ROOM", agentName="collections"
+    )
+    (broken,) = pasted(f"{json.dumps([made])}\n{registered}\n{lost}").broken
+    assert broken.code == code
+    assert code != "LKD110" or (broken.values["kind"], broken.confidence) == ("production", "likely")
