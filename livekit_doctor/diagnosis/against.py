@@ -20,7 +20,7 @@ from livekit_doctor.diagnosis.lasting import Dated, came_too_late, hung_up, left
 from livekit_doctor.diagnosis.proofs import Clock, Proofs, waited_for_answer
 from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, meaning
 from livekit_doctor.diagnosis.seen import ANSWERED
-from livekit_doctor.diagnosis.states import LOST
+from livekit_doctor.diagnosis.states import LOST, Who
 from livekit_doctor.diagnosis.stays import WEBHOOKS, names_of
 from livekit_doctor.diagnosis.times import LEFT_ALONE, LOSS_SHOWS_WITHIN, MOMENT, ROOM_CLOSES_AFTER
 from livekit_doctor.diagnosis.transfers import may_leave, transferred
@@ -249,18 +249,24 @@ def _of_its_session(call: Call) -> Iterator[Against]:
     """The agent's session closes with the participant that it listens to, the first that came unless set otherwise
     (livekit-agents, RoomIO), or by a failure: a phone that is still there has nobody to talk to from then on."""
     for line in call.component_logs.said(Said.SESSION_CLOSED, Said.SESSION_ENDED)[-1:]:
-        who, at = line.fields.get("participant"), line.at
-        if not at or not line.zoned or lived_on(call, at) or transferred(call, at, ""):
-            continue
-        margin = timedelta() if who else call.tolerance + LEFT_ALONE  # of who left it is known that it was another
-        there = [stay for stay in call.dials.stays if stay.came < at and stay.left and stay.left - at > margin]
-        others = {name for stay in there if who not in stay.names for name in stay.names if not name.startswith("SCL_")}
-        if others:
-            asks = f"who talked with {', '.join(sorted(others))} after {at:%H:%M:%S}, when the agent's session ended"
-            asks += (
-                f" since {who} had left: which of them is the callee, and whom the session listens to" if who else ""
-            )
-            yield Against(because(line), asks, sure=False)
+        if line.zoned:
+            yield from _of_the_end_of_session(call, line.at, because(line), line.fields.get("participant", ""))
+    for row in [row for row in call.left_by_rows(Who.SOMEBODY) if "session" in row.state.lower()][-1:]:
+        text = f"{row.source or 'a component'} logged {row.state}"
+        yield from _of_the_end_of_session(call, row.at, Because(source=row.read.source, at=row.at, text=text), "")
+
+
+def _of_the_end_of_session(call: Call, at: datetime | None, told: Because, who: str) -> Iterator[Against]:
+    """`who` had left, where that is known: then it is known that the phone that stayed is another."""
+    if at is None or lived_on(call, at) or may_leave(call, at, ""):
+        return
+    margin = timedelta() if who else call.tolerance + LEFT_ALONE
+    there = [stay for stay in call.dials.stays if stay.came < at and stay.left and stay.left - at > margin]
+    others = {name for stay in there if who not in stay.names for name in stay.names if not name.startswith("SCL_")}
+    if others:
+        asks = f"who talked with {', '.join(sorted(others))} after {at:%H:%M:%S}, when the agent's session ended"
+        asks += f" since {who} had left: which of them is the callee, and whom the session listens to" if who else ""
+        yield Against(told, asks, sure=False)
 
 
 def _of_its_track(call: Call) -> Iterator[Against]:

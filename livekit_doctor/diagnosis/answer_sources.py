@@ -251,7 +251,7 @@ def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
         error = line.fields.get("error") or line.fields.get("reason") or line.message  # older ones have it there
         ended = kind_of_end(line.fields) if kind_of(line.fields.get("error", "")) is Kind.UNEXPLAINED else None
         sip_status = status_of_end(line.fields) if ended else sip_status_in(error)
-        if line.at is None or (one := str(sip_status or error)) in seen or (ended and seen):
+        if (one := str(sip_status or error)) in seen or (ended and seen):
             continue
         if ends_calls_too(error) and not line.read.excerpt and not attempts.dials.logs.said(Said.SIP_CREATING):
             continue  # the log begins in the middle of the call, which may have been answered
@@ -268,8 +268,8 @@ def _from_sip_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
                 component=SIP_LOG,
                 dial=line.fields.get("call_id", ""),
                 identity=line.fields.get("participant", ""),
-                at=line.at,
-                took=(line.at - began).total_seconds() if began and line.zoned else None,
+                at=line.at or line.read.at,
+                took=(line.at - began).total_seconds() if line.at and began and line.zoned else None,
                 earlier=attempts.dials.is_of_earlier_call(line),
                 sip_status=sip_status,
                 sip_text=sip_text_in(error),
@@ -288,7 +288,7 @@ def _from_server_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
     requests = {own_words(line.fields.get("error", "")) for line in lines if "status" in line.fields}
     for line in lines:
         error, status = line.fields.get("error", ""), line.fields.get("status", "")
-        if line.at is None or not error or (not status and own_words(error) in requests):
+        if not error or (not status and own_words(error) in requests):
             continue
         http = int(status) if status.isdecimal() else 0
         failed = f"CreateSIPParticipant failed with HTTP {status}" if status else line.message
@@ -296,9 +296,10 @@ def _from_server_log(attempts: Attempts) -> Iterator[CarrierAnswer]:
         yield CarrierAnswer(
             kind=kind_of(error, status=http),
             because=Because(source=SERVER_LOG, at=line.at, text=text),
-            at=line.at,
-            started_at=line.at - took(line),
+            at=line.at or line.read.at,
+            started_at=line.at - took(line) if line.at else None,
             took=took(line).total_seconds(),
+            earlier=attempts.dials.is_above_a_phone(line),
             sip_status=sip_status_in(error),
             sip_text=sip_text_in(error),
             words=error,

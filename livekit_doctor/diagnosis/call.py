@@ -162,6 +162,16 @@ class Call(Seen, frozen=True, dict=True):
         return self._pasted_agent or self._asked_agent
 
     @cached_property
+    def deployment(self) -> str | None:
+        """The one that the agent was last dispatched to, empty for production's; None where nothing shows it."""
+        shown = [one for item in self.sightings if item.shows_deployments for one in item.dispatches]
+        told = [one.deployment for one in shown if one.agent_name == self.wanted_agent]
+        if self.dispatches or told:
+            return self.dispatches[-1].deployment if self.dispatches else told[-1]
+        requests = [line.fields.get("request", "") for line in self.component_logs.said(Said.DISPATCH_CREATED)]
+        return "" if any('"deployment"' not in text for text in requests) else None
+
+    @cached_property
     def nearly_named(self) -> tuple[tuple[str, str], ...]:
         """The names of workers and deployed agents that are almost the dispatched one, where none has that, each with
         what it is and how they differ. Those whose name nobody knows may have it."""
@@ -208,10 +218,15 @@ class Call(Seen, frozen=True, dict=True):
         return next(iter(named)) if len(named) == 1 else None
 
     @cached_property
+    def _own_dispatches(self) -> tuple[Dispatch, ...]:
+        """Those for the agent that is wanted: of the last look, or as they were pasted."""
+        seen = (dispatch for dispatch in self._pasted_dispatches if dispatch.agent_name == self.wanted_agent)
+        return self.dispatches or tuple(seen)
+
+    @cached_property
     def dispatched_at(self) -> datetime | None:
         """When the agent was last dispatched: by the API, else by a component's log, else by a log row."""
-        seen = [dispatch for dispatch in self._pasted_dispatches if dispatch.agent_name == self.wanted_agent]
-        created = [dispatch.created_at for dispatch in self.dispatches or seen if dispatch.created_at is not None]
+        created = [dispatch.created_at for dispatch in self._own_dispatches if dispatch.created_at is not None]
         latest = self.component_logs.latest
         if created and (latest.began is None or latest.began - max(created) <= CREATED_AT_ONCE):
             return max(created)

@@ -108,7 +108,7 @@ def _diagnose(call: Call) -> Diagnosis:
     against = told_against(call, proofs)
     verdict = Verdict.BROKEN if broken else verdict_of(call, proofs, steps, again is not None, against)
     return Diagnosis(
-        call_id=call.subject.call_id or (call.rows[0].call_id if call.rows else None),
+        call_id=call.subject.call_id or (call.rows[0].call_id if call.rows else "") or None,
         room=_room(call),
         verdict=verdict,
         broken=broken,

@@ -173,12 +173,16 @@ def _side_rooms_first(result: list[_Attempt], steps: dict[str, Step | None]) -> 
 
 
 def _is_around(one: _Attempt, other: _Attempt, steps: dict[str, Step | None]) -> bool:
-    """Whether one was answered before the other began, which nobody asked for, and went on for longer."""
+    """Whether one was answered before the other began, in which nobody was called; or which nobody asked for, and one
+    went on for longer. What no step stands for makes no attempt."""
     apart = bool(one.rooms and other.rooms) and one.rooms.isdisjoint(other.rooms)
-    asked = any(steps[row.state] in ASKED for row in other.rows)
+    own, told = {steps[row.state] for row in one.rows}, {steps[row.state] for row in other.rows} - {None}
+    if one.call_id != other.call_id or not apart:
+        return False
     answered = any(steps[row.state] is Step.SIP_ANSWERED and row.at < other.rows[0].at for row in one.rows)
+    called = not told.isdisjoint((Step.CALL_REQUESTED, *LEGS[Leg.PHONE]))
     longer = one.rows[-1].at > other.rows[-1].at
-    return one.call_id == other.call_id and apart and answered and longer and not asked
+    return (answered and (not called or (longer and told.isdisjoint(ASKED)))) or (not told and own != {None})
 
 
 def _without_repeated(result: list[_Attempt], steps: dict[str, Step | None]) -> list[_Attempt]:

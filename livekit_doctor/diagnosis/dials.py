@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from livekit_doctor.diagnosis.component_logs import ComponentLogs
 from livekit_doctor.diagnosis.dial_errors import own_words
+from livekit_doctor.diagnosis.own_lines import is_above
 from livekit_doctor.diagnosis.row_answers import error_in
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
@@ -65,7 +66,7 @@ class Dials(Struct, frozen=True, dict=True):
             return
         yield from (phone.joined_at for phone in seen.phones_seen if phone.joined_at is not None)
         for item in seen.sightings:
-            if item.event == "participant_joined":
+            if item.event in ("participant_joined", ""):
                 yield from (p.joined_at for p in item.participants if p.kind == "SIP" and p.joined_at is not None)
         for line in logs.said(Said.SIP_ACCEPTED):
             if line.at is not None and line.zoned:
@@ -118,6 +119,12 @@ class Dials(Struct, frozen=True, dict=True):
         own = line.fields.get("call_id", "")
         calls = list(self._first_of_each)
         return own in calls and calls[-1] != own
+
+    def is_above_a_phone(self, line: LogLine) -> bool:
+        """Whether the phone was dialled again, by the order of the lines below one without a time."""
+        told = self.logs.said(Said.SIP_ACCEPTED, Said.SESSION_STARTED, Said.PARTICIPANT_ACTIVE)
+        there = (one for one in told if meaning(one) is Said.SIP_ACCEPTED or self.logs.is_phone(one))
+        return line.at is None and any(one.file == line.file and is_above(line, one) for one in there)
 
     def got_further(self, at: datetime | None, own_clock: bool, *, made_phone: bool, by: str | None) -> bool:
         """Whether the call got further than this failure: a phone was created after it, or one left so long after it

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from livekit_doctor.diagnosis.names import near_miss
 from livekit_doctor.diagnosis.seen_rows import RowsSeen
-from livekit_doctor.diagnosis.times import ROOM_AFTER_ROWS
+from livekit_doctor.diagnosis.times import ROOM_AFTER_ROWS, ROOM_CLOSES_AFTER
 from livekit_doctor.evidence.observations import (
     Dispatch,
     DispatchList,
@@ -131,6 +131,7 @@ class RoomSeen(RowsSeen, frozen=True, dict=True):
         return tuple(sorted(self._own_of(self.listed), key=_made_at))
 
     def _own_of(self, listed: tuple[Dispatch, ...]) -> tuple[Dispatch, ...]:
+        listed = tuple(d for d in listed if not self._is_after_the_end(d, listed))
         automatic = tuple(dispatch for dispatch in listed if not dispatch.agent_name)
         if self.agent_name == "":
             return automatic
@@ -142,6 +143,15 @@ class RoomSeen(RowsSeen, frozen=True, dict=True):
             d.agent_name for d in own if d.agent_name == self.agent_name or near_miss(d.agent_name, self.agent_name)
         }
         return tuple(d for d in own if d.agent_name in named) if self.agent_name in named else own
+
+    def _is_after_the_end(self, dispatch: Dispatch, listed: tuple[Dispatch, ...]) -> bool:
+        """Whether it was made when the call was over, as by a watchdog: a row says that the call, which had been
+        answered, ended when the job of an agent before it did, by LiveKit's clock earlier."""
+        ended, made = self.logged.get(Step.CALL_ENDED), dispatch.created_at
+        if ended is None or made is None or Step.SIP_ANSWERED not in self.logged:
+            return False
+        jobs = [job.ended_at for one in listed for job in one.jobs if job.participant_identity and job.ended_at]
+        return any(at < made and abs(at - ended.at) <= self.tolerance + ROOM_CLOSES_AFTER for at in jobs)
 
     @cached_property
     def dispatches_ever(self) -> tuple[Dispatch, ...]:

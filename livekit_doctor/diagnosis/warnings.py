@@ -1,20 +1,20 @@
 """What is worth knowing about a call and is not where it broke."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.correlation import step_of_state
+from livekit_doctor.diagnosis.duplicates import duplicates
 from livekit_doctor.diagnosis.names import written_alike
 from livekit_doctor.diagnosis.proofs import Proof, Proofs, age, waited
 from livekit_doctor.diagnosis.result import StepResult, WarningResult
 from livekit_doctor.diagnosis.rules import rows
-from livekit_doctor.diagnosis.rules.stray_workers import stray_worker
+from livekit_doctor.diagnosis.rules.stray_workers import stray_worker, unknown_worker
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import agent_name_of
-from livekit_doctor.diagnosis.times import LEFT_ALONE, ROW_WRITTEN_AFTER, SAID_TO_BE_SLOW
+from livekit_doctor.diagnosis.times import ROW_WRITTEN_AFTER, SAID_TO_BE_SLOW
 from livekit_doctor.evidence import sources
-from livekit_doctor.evidence.job_ids import job_of
 from livekit_doctor.evidence.observations import LeftBehind, LogTable, RecentCalls
 from livekit_doctor.evidence.observations.told import NOT_OF_CALLS, webhook_named
 from livekit_doctor.flow import SPEC, Status, Step, implied_by
@@ -33,7 +33,7 @@ def warnings(call: Call, proofs: Proofs, steps: tuple[StepResult, ...]) -> tuple
         *_no_row_of_agent(call, proofs),
         *_clocks(call),
         *_left_behind(call),
-        *_worker_logs(call),
+        *_worker_logs(call, steps),
     ]
     return tuple(dict.fromkeys(found))
 
@@ -88,11 +88,7 @@ def _contradictions(call: Call, proofs: Proofs) -> Iterator[WarningResult]:
 def _agents(call: Call) -> Iterator[WarningResult]:
     """LKD410: two agents of one name talk over each other. And an agent of an unexpected name."""
     names = [name for agent in call.agents if (name := agent_name_of(agent)) is not None]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        who = ", ".join(agent.identity for agent in call.agents if agent_name_of(agent) == name)
-        yield WarningResult(code="LKD410", message=f'{names.count(name)} agents "{name}" are in the room: {who}')
-    for name, those in () if call.agents else _talked_at_once(call):
-        message = f'{len(those)} agents "{name}" were in the room: {", ".join(those)}'
+    for message in duplicates(call):
         yield WarningResult(code="LKD410", message=message)
     for dispatch in call.dispatches:
         how = written_alike(dispatch.agent_name, call.agent_name or dispatch.agent_name)
@@ -109,21 +105,6 @@ def _agents(call: Call) -> Iterator[WarningResult]:
                 code="LKD102",
                 message=f'the agent in the room is "{name}", {call.agent_name_from} says "{call.agent_name}"',
             )
-
-
-def _talked_at_once(call: Call) -> Iterator[tuple[str, list[str]]]:
-    """By the server's log, the agents of one name that published sound, and were there at one time for longer than one
-    that takes over from another needs."""
-    logs, left = call.component_logs, dict[str, datetime]()
-    names = {f"agent-{job_of(line)}": line.fields.get("agent_name") for line in logs.ever_said(Said.ASSIGNED)}
-    spoke = {one.fields.get("participant", ""): one.at for one in logs.ever_said(Said.TRACK_PUBLISHED) if one.at}
-    for line in logs.ever_said(Said.PARTICIPANT_LEFT):
-        if line.at:
-            left[line.fields.get("participant", "")] = line.at
-    for name in sorted({name for name in names.values() if name}):
-        who = [agent for agent, own in names.items() if own == name and agent in spoke and agent in left]
-        if len(who) > 1 and min(left[agent] for agent in who) - max(spoke[agent] for agent in who) > LEFT_ALONE:
-            yield name, who
 
 
 def _workers_of_other_names(call: Call, proofs: Proofs, steps: tuple[StepResult, ...]) -> Iterator[WarningResult]:
@@ -240,12 +221,15 @@ def _clocks(call: Call) -> Iterator[WarningResult]:
                 )
 
 
-def _worker_logs(call: Call) -> Iterator[WarningResult]:
-    """LKD701: prewarm never ran. LKD111: a healthy call's job is with a worker that is not the team's."""
+def _worker_logs(call: Call, steps: tuple[StepResult, ...]) -> Iterator[WarningResult]:
+    """LKD701: prewarm never ran. LKD111: the job of a healthy call, or of one of which too little was pasted to tell,
+    is with a worker that is not the team's."""
     for line in call.component_logs.anywhere(Said.ASYNC_PREWARM):
         yield WarningResult(code="LKD701", message=f"{line.message.splitlines()[0]} (not why an agent does not join)")
-    worker_id = stray_worker(call)
-    if worker_id is not None and call.agents_seen:
+    worker_id = stray_worker(call) if call.agents_seen else None
+    if call.only_excerpts and not any(step.status is Status.BROKEN for step in steps):
+        worker_id = unknown_worker(call)
+    if worker_id is not None:
         message = f"the job is with worker {worker_id}, which is in none of the worker logs that were given"
         yield WarningResult(code="LKD111", message=message)
 

@@ -245,6 +245,28 @@ def test_a_room_to_consult_somebody_in_is_no_later_attempt() -> None:
     assert rows_only(900, *opened, again, *consulted, ended).room.name == side  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    ("states", "begins"),
+    [
+        (("room_created", "agent_dispatched"), 30),  # another agent is consulted
+        (("agent_dispatched", "agent_entrypoint_called"), 62),  # which sums the call up, when it is over
+        (("followup_call_created",), 62),  # it only names the room
+    ],
+)
+def test_a_room_in_which_nobody_is_called_is_no_attempt(states: tuple[str, ...], begins: float) -> None:
+    """Where the phone had been answered before; a room of which no step tells is none at all."""
+    opened = [(0, "call_requested", "edge"), (0.3, "agent_dispatched", "edge"), (1, "agent_connected", "agent")]
+    talked = [(6, "sip_answered", "webhook"), (7, "agent_audio", "agent"), (60, "call_ended", "agent")]
+    well = [row(*each, room=ROOM) for each in (*opened, *talked)]
+    side = [row(begins + second, state, "agent", room=f"{ROOM}-side") for second, state in enumerate(states)]
+    told = rows_only(900, *well, *side)
+    assert (told.verdict, told.room and told.room.name) == (Verdict.HEALTHY, ROOM)
+    unanswered = [one for one in well if one.state not in ("sip_answered", "agent_audio")]
+    is_another = len(states) > 1
+    assert (rows_only(900, *unanswered, *side).room.name != ROOM) is is_another  # type: ignore[union-attr]
+    assert rows_only(900, *well, row(begins - 1, "call_requested", room=f"{ROOM}-side"), *side).room.name != ROOM  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize(("source", "states"), [("agent", [2, 6]), ("edge", [5, 3])])
 def test_rows_without_a_room_beside_a_room_to_consult_somebody_in(source: str, states: list[int]) -> None:
     """They are of the call that goes on; where whoever placed it dials in another room, they are of that attempt."""

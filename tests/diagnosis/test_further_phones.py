@@ -547,11 +547,12 @@ def test_a_session_that_closed_with_another_than_who_stayed(who: str, rows: list
 
 @pytest.mark.parametrize(("ended", "asked"), [(30, True), (49, False)])
 def test_a_session_that_ended_long_before_the_phone_left(ended: float, asked: bool) -> None:
-    """As a span tells it, which does not say why."""
+    """As a span tells it, or a row, which does not say why."""
     logs = log_file("sip", last=900), log_file("worker", last=900)
     phone_was_there = [
         line("sip", seconds, words, room=ROOM, call_id="SCL_1", participant="callee")
         for seconds, words in ((5, "Outbound SIP call established"), (50, "SIP call ended"))
     ]
-    told = judge(900, *logs, *phone_was_there, worker_line(ended, "agent session ended"))
-    assert any("the agent's session ended" in settles for settles in told.would_settle) is asked
+    for over in (worker_line(ended, "agent session ended"), row(ended, "agent_session_closed", "agent")):
+        told = judge(900, *logs, *phone_was_there, over)
+        assert any("the agent's session ended" in settles for settles in told.would_settle) is asked

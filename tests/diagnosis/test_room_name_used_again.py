@@ -15,10 +15,13 @@ from tests.diagnosis.factories import (
     agent,
     at,
     codes,
+    dispatch,
     found,
+    job,
     judge,
     line,
     log_file,
+    look,
     phone,
     read,
     row,
@@ -180,3 +183,15 @@ def test_an_agent_that_was_sent_into_the_room_of_a_call_that_was_over(again: lis
     assert codes(judge(900, requested, ANSWERED, *stayed)), "the phone was still there"
     unanswered = judge(900, requested, *logs)
     assert codes(unanswered), "it may have been sent again before anybody answered"
+
+
+@pytest.mark.parametrize(("ended", "expected"), [(60.7, []), (30, ["LKD402"]), (None, ["LKD402"])])
+def test_a_dispatch_that_is_listed_in_the_room_of_a_call_that_was_over(
+    ended: float | None, expected: list[str]
+) -> None:
+    """Its agent's job had ended with the call; where it ended long before, or not at all, the agent may be missed."""
+    states = [(-1, "call_requested"), (0.5, "agent_dispatched"), (6, "sip_answered"), (60.3, "call_ended")]
+    before = job(0.7, status="JS_SUCCESS" if ended else "JS_RUNNING", ended_at=at(ended) if ended else None)
+    listed = dispatch(0.5, before), dispatch(61.5, id="AD_ofAWatchdog")
+    looks = [look(seconds, *listed) for seconds in (80, 100)]
+    assert codes(judge(100, *(row(*each) for each in states), *looks)) == expected

@@ -4,19 +4,21 @@ Nobody knows how old things were at that moment, nor what came after it: what wa
 `possible`. LKD101, 102, 103, 401, 402, 404, 406, 407, 409, 411, 413, 416; the phone's leaving: sighted_phones.py.
 """
 
-from msgspec import Struct
+from msgspec.structs import replace
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.names import few, near_room
 from livekit_doctor.diagnosis.proofs import Proofs
+from livekit_doctor.diagnosis.rules.stray_workers import unknown_worker
+from livekit_doctor.diagnosis.rules.told_jobs import Story, agent_not_listed, last_jobs
 from livekit_doctor.diagnosis.said import LEFT_ROOM, Said
 from livekit_doctor.diagnosis.seen_room import declined, taken
-from livekit_doctor.diagnosis.times import MEDIA_TAKES, PHONE_ALONE
+from livekit_doctor.diagnosis.times import JOB_LISTED_AFTER, MEDIA_TAKES, PHONE_ALONE
 from livekit_doctor.diagnosis.together import dispatched_after_it_came
 from livekit_doctor.diagnosis.transfers import transferred
-from livekit_doctor.evidence.observations import DeployedAgent, Dispatch, Job, Participant, Sighting
+from livekit_doctor.evidence.observations import DeployedAgent, Job, Participant, Sighting
 from livekit_doctor.flow import Confidence, Step
 
 
@@ -75,7 +77,7 @@ def worker_of_almost_the_name(call: Call, proofs: Proofs) -> Finding | None:
     picked; one that had the name would have brought the agent, which a list of the participants does not show."""
     if not call.only_excerpts or _reached(call, proofs) or Step.AGENT_DISPATCHED not in proofs:
         return None
-    missing = _agent_not_listed(call)
+    missing = agent_not_listed(call)
     for name, text in call.nearly_named:
         return Finding(
             code="LKD102",
@@ -86,15 +88,6 @@ def worker_of_almost_the_name(call: Call, proofs: Proofs) -> Finding | None:
             values={"agent_name": name, "other_name": call.wanted_agent or ""},
         )
     return None
-
-
-def _agent_not_listed(call: Call) -> tuple[Because, ...]:
-    """That the latest list of the room's participants has somebody in it, and no agent."""
-    lists = [item for item in call.sightings if item.lists == "participants" and item.participants]
-    if not lists or any(one.kind == "AGENT" for one in lists[-1].participants):
-        return ()
-    who = few(one.identity for one in lists[-1].participants)
-    return (Because(source="what was pasted", text=f"no agent was in the room with {who}"),)
 
 
 def agent_not_deployed(call: Call, proofs: Proofs) -> Finding | None:
@@ -162,7 +155,7 @@ failed; another reason, as that the room was closed first, leaves open why nobod
 def job_without_worker(call: Call, proofs: Proofs) -> Finding | None:
     """LKD103, 402, 406, 413: a job that waits for a worker, or was given up without one, with the server's reason
     (fact 33). One that waits may yet get one, unless the room is over."""
-    told = _last_jobs(call)
+    told = last_jobs(call)
     if not told or Step.AGENT_CONNECTED in proofs or call.agents_seen:
         return None
     story = told[-1]
@@ -173,10 +166,15 @@ def job_without_worker(call: Call, proofs: Proofs) -> Finding | None:
     if story.states[-1][0].event and not last.reason and not over:
         return None  # as every job begins; what came next was not pasted
     item, job = story.waited or story.states[-1]
-    code, step, candidates = _WAITS.get(job.reason, ("LKD402", Step.JOB_ASSIGNED, ()))
+    gone = _deleted(call, story)
+    why = "JSR_DISPATCH_DELETED" if gone and not job.reason else job.reason
+    code, step, candidates = _WAITS.get(why, ("LKD402", Step.JOB_ASSIGNED, ()))
+    if why != job.reason:  # it may have been deleted since no worker came
+        candidates = (*candidates, *catalogue.get("LKD402").candidates)
     values = {"dispatch_id": story.dispatch.id, "agent_name": story.dispatch.agent_name}
     shown = [_no_worker_has(item, job)]
     shown += [_no_worker_has(*story.states[-1])] if job is not last else []
+    shown += [gone] if gone else []
     return Finding(
         code=code,
         step=step,
@@ -187,6 +185,18 @@ def job_without_worker(call: Call, proofs: Proofs) -> Finding | None:
     )
 
 
+def _deleted(call: Call, story: Story) -> Because | None:
+    """That the dispatch of a job that was given up was deleted soon after it was made, which older releases do not give
+    as the reason. Later it may have been cleaned up."""
+    for item in call.sightings:
+        for one in item.dispatches:
+            soon = one.created_at and one.deleted_at and one.deleted_at - one.created_at <= JOB_LISTED_AFTER
+            if one.id == story.dispatch.id and soon and story.last.status == "JS_CANCELLED":
+                text = f"dispatch {one.id} was deleted soon after it was made"
+                return Because(source=item.told_by, at=one.deleted_at, text=text)
+    return None
+
+
 def _no_worker_has(item: Sighting, job: Job) -> Because:
     said = ", ".join(filter(None, (f"job {job.id} {job.status}", job.reason, job.error)))
     return Because(source=item.told_by, at=item.at, text=f"{said}: no worker has it")
@@ -194,56 +204,22 @@ def _no_worker_has(item: Sighting, job: Job) -> Because:
 
 def job_failed(call: Call, proofs: Proofs) -> Finding | None:
     """LKD411: the server says that the job failed, with its own error, and no agent was seen."""
-    told = _last_jobs(call)
+    told = last_jobs(call)
     if not told or call.api_covers or Step.AGENT_CONNECTED in proofs or Step.ENTRYPOINT_CALLED in proofs:
         return None
     item, job = told[-1].states[-1]
     words = " ".join(filter(None, (job.error, job.reason)))
     if job.status != "JS_FAILED" or LEFT_ROOM in words:
         return None
-    source = item.told_by
     text = f"job {job.id} {job.status}, worker {job.worker_id or 'unknown'}: {words or 'no reason given'}"
     return Finding(
         code="LKD411",
         step=Step.JOB_ASSIGNED,
         confidence=Confidence.LIKELY if words else Confidence.POSSIBLE,
-        because=(Because(source=source, at=job.ended_at or item.at, text=text),),
+        because=(Because(source=item.told_by, at=job.ended_at or item.at, text=text),),
         candidates=("LKD405", "LKD407"),
         values={"detail": words or job.status},
     )
-
-
-class _Story(Struct, frozen=True):
-    """What was told of one job."""
-
-    dispatch: Dispatch
-    states: list[tuple[Sighting, Job]]
-    """Oldest first."""
-
-    @property
-    def last(self) -> Job:
-        return self.states[-1][1]
-
-    @property
-    def waited(self) -> tuple[Sighting, Job] | None:
-        """The last state that says why no worker has it: how the waiting ended says no more than that it did."""
-        return next((state for state in reversed(self.states) if state[1].reason in _WHY), None)
-
-
-_WHY = ("JSR_NO_CAPACITY", "JSR_RETRYING")
-
-
-def _last_jobs(call: Call) -> list[_Story]:
-    """Each job of the last dispatch that was seen, oldest first. Empty where the room itself can be asked."""
-    if call.api_covers:
-        return []
-    seen: dict[str, _Story] = {}
-    for item in call.sightings:
-        for dispatch in item.dispatches:
-            for job in dispatch.jobs if call.wanted_agent in (None, dispatch.agent_name) else ():
-                seen.setdefault(job.id, _Story(dispatch, [])).states.append((item, job))
-    last = next(reversed(seen.values()), None)
-    return [one for one in seen.values() if last and one.dispatch.id == last.dispatch.id]
 
 
 def agent_left_with_error(call: Call, proofs: Proofs) -> Finding | None:
@@ -326,7 +302,7 @@ def agent_without_media(call: Call, proofs: Proofs) -> Finding | None:
         agents = [p for p in item.participants if p.kind == "AGENT"]
         if item.event == "participant_connection_aborted" and agents:
             began = max(
-                (job.started_at for one in _last_jobs(call) for _, job in one.states if job.started_at), default=None
+                (job.started_at for one in last_jobs(call) for _, job in one.states if job.started_at), default=None
             )
             tried = bool(began and item.at and item.at - began >= MEDIA_TAKES)
             text = f"agent {agents[0].identity} had joined, and its connection was aborted: it never was ACTIVE"
@@ -350,7 +326,8 @@ def job_without_agent(call: Call, proofs: Proofs) -> Finding | None:
         return None
     who = ", ".join(f"{p.identity} ({p.kind})" for p in people)
     text = f"a worker has the job, and the list of participants that was pasted has no agent: {who}"
-    return _possible("LKD406", Step.ENTRYPOINT_CALLED, text, lists[-1])
+    found = _possible("LKD406", Step.ENTRYPOINT_CALLED, text, lists[-1])
+    return replace(found, candidates=(*found.candidates, "LKD111")) if unknown_worker(call) else found
 
 
 RULES = (

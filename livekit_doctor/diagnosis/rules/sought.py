@@ -123,7 +123,7 @@ def is_unknown(call: Call, worker: Worker, refused: tuple[LogLine, ...]) -> bool
 def is_of_kind(call: Call, worker: Worker) -> bool:
     """Whether it takes jobs such as the call's, as far as its lines tell."""
     wanted = TYPES[call.settings.agent.job_type]
-    deployment = call.dispatches[-1].deployment if call.dispatches else ""
+    deployment = call.deployment or ""
     lines = [line.fields for line in worker.registrations]
     return all(
         fields.get("job_type", wanted) == wanted and fields.get("deployment", deployment) == deployment

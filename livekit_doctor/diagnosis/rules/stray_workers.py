@@ -12,7 +12,9 @@ from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules import missed, sought
 from livekit_doctor.diagnosis.rules.agent_logs import agent_was_there, as_found
 from livekit_doctor.diagnosis.rules.agents import agent_is_late
+from livekit_doctor.diagnosis.rules.told_jobs import agent_not_listed, last_jobs
 from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.evidence.job_ids import job_of
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Confidence, Step
 
@@ -29,6 +31,8 @@ def job_taken_by_stray_worker(call: Call, proofs: Proofs) -> Finding | None:
     if worker_id is None or taken is None or agent_was_there(call, proofs) or not agent_is_late(call, proofs):
         return None
     left = call.component_logs.of_agent(Said.PARTICIPANT_LEFT)
+    if taken.picked and not (call.api_covers or agent_not_listed(call)):
+        return None  # who was in the room was not pasted
     if call.dispatch_list and call.participant_list is None:
         return None  # who is in the room could not be read
     if missed.may_still_come(call, proofs) or any(line.fields.get("reason") == BY_ITSELF for line in left):
@@ -65,12 +69,26 @@ def _logs_spanning_job(call: Call) -> set[str]:
 
 def stray_worker(call: Call) -> str | None:
     """The worker that has the job, where worker logs that span the job's start know nothing of it."""
+    taken = _taken(call)
+    spanned = taken is not None and taken.at is not None and _is_spanned(call, taken.at)
+    return unknown_worker(call) if spanned else None
+
+
+def unknown_worker(call: Call) -> str | None:
+    """The worker that has the job, where it is none of those that the workers' logs are of, as far as they go."""
     taken, known = _taken(call), _registered_workers(call)
     if taken is None or not known or call.component_logs.said(Said.ASKED):
         return None
-    if not call.component_logs.covers("worker", taken.at):
+    if any(job_of(line) == taken.job_id for line in call.component_logs.of_workers):
         return None
     return taken.worker_id if all(line.fields["worker_id"] != taken.worker_id for line in known) else None
+
+
+def _is_spanned(call: Call, at: datetime) -> bool:
+    """Whether a worker's log has this moment inside, or, of one that was pasted, a later line."""
+    logs = call.component_logs
+    later = (line for line in logs.of_workers if line.read.excerpt and line.zoned and line.at and line.at > at)
+    return logs.covers("worker", at) or any(later)
 
 
 class _Taken(Struct, frozen=True):
@@ -80,6 +98,8 @@ class _Taken(Struct, frozen=True):
     worker_id: str
     at: datetime | None
     source: str
+    picked: bool = False
+    """Whether a person picked what says so."""
 
 
 def _taken(call: Call) -> _Taken | None:
@@ -88,7 +108,12 @@ def _taken(call: Call) -> _Taken | None:
         return _Taken(job.id, job.worker_id, job.started_at, "ListDispatch") if job.worker_id else None
     for line in reversed(call.component_logs.said(Said.ASSIGNED)):
         if line.fields.get("worker_id") and line.fields.get("agent_name") == call.wanted_agent:
-            return _Taken(line.fields.get("job_id", "the job"), line.fields["worker_id"], line.at, "server log")
+            job_id = line.fields.get("job_id", "the job")
+            return _Taken(job_id, line.fields["worker_id"], line.at, "server log", picked=line.read.excerpt)
+    told = last_jobs(call)
+    if told and told[-1].last.worker_id and told[-1].last.ended_at is None:
+        item, job = told[-1].states[-1]
+        return _Taken(job.id, job.worker_id, job.started_at, item.told_by, picked=True)
     return None
 
 

@@ -151,7 +151,7 @@ def worker_of_other_kind(call: Call, proofs: Proofs) -> Finding | None:
     if missed.is_not_missed(call, proofs, refused):
         return None
     wanted = sought.TYPES[call.settings.agent.job_type]
-    deployment = call.dispatches[-1].deployment if call.dispatches else ""
+    deployment = call.deployment or ""
     others: list[tuple[LogLine, str, str | None]] = []
     registrations = sought.own_registrations(call)
     naming = {line.file for line in registrations if line.fields.get("deployment")}
@@ -164,16 +164,20 @@ def worker_of_other_kind(call: Call, proofs: Proofs) -> Finding | None:
             others.append((line, text, None))
         elif runs_as is not None and runs_as != deployment:
             of = f'is for "{deployment}"' if deployment else "names none, which means production"
-            text = f'the worker runs as deployment "{runs_as}", the dispatch {of}'
+            worker = f'runs as deployment "{runs_as}"' if runs_as else "names no deployment, which means production"
+            text = f"the worker {worker}, the dispatch {of}"
             others.append((line, text, runs_as))
         elif runs_as is not None and sought.is_here(call, line):
             return None  # there is a worker of the right kind, too
+        elif runs_as is None and deployment and line.log == "worker":
+            others.append((line, f'the dispatch is for deployment "{deployment}", the worker names none', ""))
     if not others:
         return None
     line, text, detail = others[-1]
-    confidence = LIKELY if refused and (_knows_deployment(call) or detail is None) else POSSIBLE
+    named = detail is None or (call.deployment is not None and ("deployment" in line.fields or line.file in naming))
+    confidence = LIKELY if refused and named else POSSIBLE
     shown = [because(line, text), *map(because, refused)]
-    kind = "type" if detail is None else "deployment"
+    kind = "type" if detail is None else "deployment" if detail else "production"
     # One that was there is registered.
     candidates: list[str] | None = [] if sought.there(call) else None
     return sought.unassigned(call, "LKD110", confidence, shown, candidates, kind=kind, detail=detail)
@@ -298,12 +302,6 @@ def _may_have_job(call: Call, file: str) -> bool:
         and (since is None or line.at is None or line.at >= since)
         for line in logs.of_workers
     )
-
-
-def _knows_deployment(call: Call) -> bool:
-    """Whether the dispatch was seen: in the API, or in the request that made it, which has none then."""
-    requests = [line.fields.get("request", "") for line in call.component_logs.said(Said.DISPATCH_CREATED)]
-    return bool(call.dispatches) or any('"deployment"' not in text for text in requests)
 
 
 def _is_known_to_server(call: Call, registrations: list[LogLine]) -> bool:

@@ -1,4 +1,4 @@
-"""What a short log shows beside its lines, of which nothing says whose call it is about.
+"""What a short log shows beside its lines: answers of LiveKit's API, and of what nothing says whose call it is about.
 
 In a log of many calls that is nobody's. Where it names no other call it is taken to be of the one that is asked for;
 and a file in which no line is a log's may be something else that people have, given with the wrong option.
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from livekit_doctor.evidence.observations import Observation
+from livekit_doctor.evidence.records import shapes
 from livekit_doctor.evidence.records.excerpt import Excerpt
 
 if TYPE_CHECKING:
@@ -19,17 +20,35 @@ _ERROR = re.compile(
     rb"\xe2\x94\x80|\xe2\x86\x90",  # the arrows of a diagram
     re.IGNORECASE,
 )
+_ANSWER = re.compile(rb"(?:^|\[)[ \t{\[]{0,12}\"?s?id\"?: ?[\"'](?:AD|RM|PA)_|\xe2\x94\x82", re.MULTILINE)
+"""How an answer of the API, or a table of lk, shows."""
 _ID = re.compile(rb"(?<![A-Za-z0-9_])(?:AJ|RM|SCL)_[A-Za-z0-9]{6,24}")
 _ROOM = re.compile(rb"\"room(?:_name|Name)?\": ?\"([^\"]+)\"")
 
 
 def found(data: bytes, scan: "Scan") -> list[Observation]:
     """What the text shows that the lines of the call have not told already; whose it is counts as shown above."""
-    understood = bool(scan.sample.recognised)
-    if understood and (not _ERROR.search(data) or _names_others(data, scan)):
-        return []
+    understood, found = bool(scan.sample.recognised), list[Observation]()
+    if understood and _ANSWER.search(data):
+        found += _answers(data, scan)
+    if not understood or (_ERROR.search(data) and not _names_others(data, scan)):
+        found += _in_text(data, scan, understood)
     told = {repr(item) for item in scan.found}
-    return [item for item in _in_text(data, scan, understood) if repr(item) not in told]
+    return [item for item in found if repr(item) not in told]
+
+
+def _answers(data: bytes, scan: "Scan") -> Iterator[Observation]:
+    """Those of the call's room which are in no line of the log."""
+    from livekit_doctor.evidence.pasted import lk_output, lk_tables, protobuf_text
+
+    excerpt = Excerpt.of(data.decode("utf-8", "replace"), scan.source.name)
+    for recogniser in (protobuf_text.find, lk_output.find, lk_tables.find):
+        for piece in recogniser(excerpt, scan.context()):
+            excerpt.take(piece.first, piece.last)
+            of_room = [item for item in piece.observations if getattr(item, "room", "") in scan.needles.rooms]
+            if of_room and not shapes.has_whole_head(excerpt.stripped[piece.first].text):
+                scan.sample.recognised[piece.kind] += piece.count
+                yield from of_room
 
 
 def _names_others(data: bytes, scan: "Scan") -> bool:

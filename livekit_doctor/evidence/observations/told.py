@@ -103,6 +103,9 @@ class Sighting(Observed, frozen=True):
     lists: Literal["", "rooms", "dispatches", "participants"] = ""
     shows_jobs: bool = True
     """Whether the jobs of its dispatches would be shown: lk's table has none."""
+    shows_deployments: bool = False
+    """Whether the deployment would be shown that a dispatch is for: older releases of lk, SDKs and servers know of
+    none."""
     info: Room | None = None
     participants: tuple[Participant, ...] = ()
     dispatches: tuple[Dispatch, ...] = ()

@@ -49,6 +49,7 @@ def _read(name: str, text: str, now: datetime, call_logs: CallLogs) -> Reading:
     every += _taken(excerpt, own_words.found_in(excerpt, _observed(every), context))
     if every:  # by itself that is no evidence of a call
         every += _taken(excerpt, meant.server_lines(excerpt, context))
+        every += _taken(excerpt, own_sightings.status_lines(excerpt, context))
     observations = own_words.with_rooms(excerpt, _observed(every), context)
     observations += own_sightings.sightings(observations)
     observations += (*meant.meant(excerpt, observations, context), *meant.servers(observations, context))
@@ -73,9 +74,17 @@ def _taken(excerpt: Excerpt, found: Iterable[Found]) -> Iterator[Found]:
 
 
 def _without_repeats(found: Sequence[Found]) -> list[Found]:
-    """Without the errors of dials in lines of livekit-sip's that are known: those tell of them, and whose they were."""
-    lines = {number for item in found if any(map(_is_of_dial, item.observations)) for number in _lines(item)}
-    return [item for item in found if not (lines.issuperset(_lines(item)) and any(map(_is_error, item.observations)))]
+    """Without the errors of dials in what tells of them, and whose they were: lines of livekit-sip's that are known,
+    and SIP calls as LiveKit has them."""
+    from livekit_doctor.evidence.pasted.sip_calls import KIND
+
+    telling = (item for item in found if item.kind == KIND or any(map(_is_of_dial, item.observations)))
+    lines = {number for item in telling for number in _lines(item)}
+    return [
+        item
+        for item in found
+        if item.kind == KIND or not (lines.issuperset(_lines(item)) and any(map(_is_error, item.observations)))
+    ]
 
 
 def _lines(found: Found) -> range:

@@ -29,6 +29,7 @@ from livekit_doctor.evidence.pasted.quoting import (
     is_compared,
     is_quoted,
 )
+from livekit_doctor.evidence.records import shapes, tracebacks
 from livekit_doctor.evidence.records.excerpt import Excerpt, strings_in
 from livekit_doctor.evidence.records.fields import shortened
 from livekit_doctor.evidence.records.lines import GONE
@@ -106,7 +107,7 @@ _OF_LK = {"dispatch": "CreateDispatch", "room": "CreateRoom"}
 _DIALS = re.compile(r"(?:creat\w+|add\w*)[ -]SIP[ -]participant|lk sip participant create", re.IGNORECASE)
 
 _OF_SIP = re.compile(
-    r"sip status|sip trunk|outbound trunk|trunk address|sip request|\bINVITE\b|"
+    r"sip status|sip not connected|sip trunk|outbound trunk|trunk address|sip request|\bINVITE\b|"
     r"transaction failed to complete|auth retry attempts|audio codec|encryption profiles|media[- ]timeout",
     re.IGNORECASE,
 )
@@ -376,9 +377,14 @@ def method_in(line: str) -> str:
 
 
 def _status(error: _Error, excerpt: Excerpt) -> int:
-    """The HTTP status in the line of the error, or in a status line just above it."""
-    for line in excerpt.lines[max(0, error.first - 12) : error.last + 1][::-1]:
+    """The HTTP status in the lines of the error, or just above them in what is of one piece with it."""
+    for number in range(error.last, max(-1, error.first - 13), -1):
+        line = excerpt.lines[number]
         found = _STATUS_LINE.search(line)
         if found and 400 <= int(found[1] or found[2]) <= 599:
             return int(found[1] or found[2])
+        if number <= error.first and (
+            tracebacks.PYTHON in line or shapes.has_whole_head(excerpt.stripped[number].text)
+        ):
+            break  # what stands above its beginning is of something else
     return 0

@@ -77,10 +77,14 @@ def _as_said(job: Job, value: Mapping[str, object]) -> Job:
     )
 
 
-def _text(value: Mapping[str, object], key: str) -> str:
+def plain(value: Mapping[str, object], key: str) -> object:
     """A value by its name in the proto or in protobuf's JSON."""
     first, *rest = key.split("_")
-    found = value.get(key, value.get(first + "".join(part.title() for part in rest)))
+    return value.get(key, value.get(first + "".join(part.title() for part in rest)))
+
+
+def _text(value: Mapping[str, object], key: str) -> str:
+    found = plain(value, key)
     return found if isinstance(found, str) else ""
 
 

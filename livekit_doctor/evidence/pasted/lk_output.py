@@ -20,7 +20,7 @@ from livekit_doctor.evidence.observations import (
     Sighting,
     SipDispatchRuleList,
 )
-from livekit_doctor.evidence.pasted import as_said
+from livekit_doctor.evidence.pasted import as_said, sip_calls
 from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.printed import Cut
@@ -98,6 +98,8 @@ def _kind(value: dict[str, object]) -> str:
         return PARTICIPANT
     if own_id.startswith("AD_"):
         return DISPATCH
+    if sip_calls.is_one(value):
+        return sip_calls.KIND
     if {"sipDispatchRuleId", "sip_dispatch_rule_id"} & value.keys():
         return RULE
     if {"sipTrunkId", "sip_trunk_id"} & value.keys():
@@ -140,6 +142,7 @@ def _dispatches(items: Values, is_list: bool, context: Context) -> tuple[Observa
             read=context.read,
             room=room,
             lists="dispatches" if is_list and len(rooms) == 1 else "",
+            shows_deployments=all("deployment" in item for item in items),
             dispatches=tuple(dispatch for dispatch in dispatches if dispatch.room == room),
         )
         for room in rooms
@@ -161,6 +164,10 @@ def _rules(items: Values, is_list: bool, context: Context) -> tuple[Observation,
     return (SipDispatchRuleList(read=context.read, rules=rules),) if is_list else ()
 
 
+def _calls(items: Values, is_list: bool, context: Context) -> tuple[Observation, ...]:
+    return tuple(seen for item in items for seen in sip_calls.read(item, context.read))
+
+
 _READERS: dict[str, Callable[[Values, bool, Context], tuple[Observation, ...]]] = {
     ROOM: _rooms,
     PARTICIPANT: _participants,
@@ -168,4 +175,5 @@ _READERS: dict[str, Callable[[Values, bool, Context], tuple[Observation, ...]]] 
     OUTBOUND: _outbound,
     INBOUND: _inbound,
     RULE: _rules,
+    sip_calls.KIND: _calls,
 }

@@ -74,7 +74,7 @@ def _empty(excerpt: Excerpt, table: int, context: Context) -> tuple[Observation,
 def _tables(excerpt: Excerpt) -> Iterator[_Table]:
     number = 0
     while number < len(excerpt.lines):
-        header = _cells(excerpt.lines[number])
+        header = [_COLUMNS.get(name, name) for name in _cells(excerpt.lines[number])]
         if len(header) < 3 or not any(columns <= set(header) for _, columns, _ in _TABLES):
             number += 1
             continue
@@ -132,7 +132,14 @@ def _dispatches(rows: Sequence[Row], context: Context) -> Iterator[Observation]:
     ]
     for room in dict.fromkeys(dispatch.room for dispatch in found):
         of_room = tuple(dispatch for dispatch in found if dispatch.room == room)
-        yield Sighting(read=context.read, room=room, lists="dispatches", shows_jobs=False, dispatches=of_room)
+        yield Sighting(
+            read=context.read,
+            room=room,
+            lists="dispatches",
+            shows_jobs=False,
+            shows_deployments="Deployment" in rows[0],
+            dispatches=of_room,
+        )
 
 
 def _rooms(rows: Sequence[Row], context: Context) -> Iterator[Observation]:
@@ -218,6 +225,14 @@ _TABLES: tuple[tuple[str, frozenset[str], Reader], ...] = (
     (AGENT, frozenset({"ID", "Dispatch Name"}), _agents),
 )
 """What each table has, by columns that no other has."""
+
+_NAMES = (
+    *("DispatchID", "Room", "AgentName", "Metadata", "RoomID", "Name", "Participants", "Publishers", "SipTrunkID"),
+    *("Address", "Transport", "Numbers", "Authentication", "AllowedAddresses", "AllowedNumbers"),
+    *("SipDispatchRuleID", "SipTrunks", "Type", "RoomName", "Pin", "Agents"),
+)
+_COLUMNS = {name.upper(): name for name in _NAMES}
+"""As older releases of lk write them, which draw their tables with + and |."""
 
 
 def _participants(excerpt: Excerpt, context: Context) -> Iterator[Found]:

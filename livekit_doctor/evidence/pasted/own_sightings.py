@@ -6,14 +6,23 @@ dispatch_created  dispatch_id=AD_h2VxM8pYw5Lc agent_name=caller room=call-17
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from itertools import pairwise
 from typing import Literal
 
 from livekit.protocol import models
+from msgspec import structs
 
 from livekit_doctor.evidence.livekit_api import name_of
-from livekit_doctor.evidence.observations import Dispatch, LogLine, Observation, Participant, Sighting
-from livekit_doctor.evidence.records.component import says_any
+from livekit_doctor.evidence.observations import Dispatch, LogLine, Observation, Participant, Sighting, SipCallResult
+from livekit_doctor.evidence.pasted.interface import Context, Found
+from livekit_doctor.evidence.pasted.own_words import rooms_said
+from livekit_doctor.evidence.records import shapes
+from livekit_doctor.evidence.records.component import KINDS, says_any
+from livekit_doctor.evidence.records.excerpt import Excerpt
+from livekit_doctor.evidence.records.fields import shortened
+from livekit_doctor.evidence.records.reader import observed
+from livekit_doctor.redact import redact_text
 
 _SEPARATOR = re.compile(r"(?<=[a-z])(?=[A-Z])|[_.-]+")
 _NO_WORDS = re.compile(r"\b[\w.]+=\S*|\b(?:RM|AJ|AD|PA|SCL|ST|AW)_\w+")
@@ -41,6 +50,11 @@ _AGENT = re.compile(
 """agent=caller, agent "caller", agent Caller, agent caller-2; agent was is none."""
 _NO_JOB = re.compile(r"\bjobs?[\"']?\s?[=:]\s?(?:0\b|\[\]|\(\)|none\b)|\b(?:no|0) jobs?\b", re.IGNORECASE)
 _STATUS = re.compile(r"\bcall_?status\b.{0,60}?\b(?P<status>dialing|ringing|active|automation)\b", re.IGNORECASE)
+_ATTRIBUTE = re.compile(
+    r"\bsip\.callStatus\b[\"'`\]]*\s?(?:=>|->|=|:|is(?: now)?|to)\s?[\"'`]?"
+    r"(?P<status>dialing|ringing|active|automation)\b"
+)
+"""The phone's attribute with a value, as no sentence has it by chance."""
 _REASON = re.compile(r"\b(USER_UNAVAILABLE|USER_REJECTED|SIP_TRUNK_FAILURE|MEDIA_FAILURE)\b")
 _REASON_NUMBER = re.compile(r"\bdisconnect[ _]?reason\W{1,4}(11|12|13|15)\b", re.IGNORECASE)
 """The disconnect reasons that livekit-sip alone gives, by their names and their numbers."""
@@ -48,6 +62,28 @@ _IDS = ("dispatch_id", "participant_id", "call_id")
 
 _Told = tuple[str, str, Observation]
 """An id, what is told of it, and that as an observation."""
+
+
+def status_lines(excerpt: Excerpt, context: Context) -> Iterator[Found]:
+    """The lines that say which status the phone had, and were nothing so far: they have no id, or are no log's."""
+    for number, line in enumerate(excerpt.bodies):
+        said = _ATTRIBUTE.search(line[:_READ]) if "sip.callStatus" in line and number not in excerpt.taken else None
+        if said is None or _OR_NOT.search(line[:_READ].lower()) is not None:
+            continue
+        if len(rooms_said(excerpt)) > 1:
+            return  # of which call it is, nobody knows
+        record, place, told = shapes.read_text([excerpt.stripped[number]]), excerpt.number_of(number), said["status"]
+        if record is None:
+            words = shortened(redact_text(line.strip()))
+            found = LogLine(read=context.read, log="app", file=excerpt.name, number=place, message=words)
+        else:
+            found = observed(record, "app", excerpt.name, place, context.read)
+        found = structs.replace(found, fields={**found.fields, _SAID: told})
+        yield Found(KINDS["app"], number, number, (found,))
+
+
+_SAID = "sip_call_status"
+"""The field that a line has for the phone's attribute."""
 
 
 def sightings(observations: Sequence[Observation]) -> Iterator[Observation]:
@@ -60,9 +96,10 @@ def sightings(observations: Sequence[Observation]) -> Iterator[Observation]:
     only = dict.fromkeys(_first(own, lambda line: line.message), next(iter(named), "")) if len(named) < 2 else {}
     rooms = only | _first(own, _room)
     agents = _first(own, _agent)
+    only_phone = _only_phone(observations, own, named | {item.room for item in shown} - {""})
     told: set[tuple[str, str]] = set()
     for line in own:
-        for name, said, item in (*_dispatch(line, rooms, agents), *_phone(line, rooms)):
+        for name, said, item in (*_dispatch(line, rooms, agents), *_phone(line, rooms, only_phone)):
             if name not in known and (name, said) not in told:
                 told.add((name, said))
                 yield item
@@ -109,13 +146,39 @@ def _dispatch(line: LogLine, rooms: Mapping[str, str], agents: Mapping[str, str]
     yield name, lists, seen
 
 
-def _phone(line: LogLine, rooms: Mapping[str, str]) -> Iterator[_Told]:
+def _only_phone(
+    observations: Sequence[Observation], own: Sequence[LogLine], rooms: Set[str]
+) -> tuple[str, Participant] | None:
+    """The one phone that a line is about which does not say of which it is, and its room; None where there may be
+    several."""
+    shown = [item for item in observations if isinstance(item, Sighting)]
+    seen = {who.identity: who for item in shown for who in item.participants if who.kind == "SIP"}
+    sids = {line.fields.get("participant_id", "") for line in own if _of_phone(line)}
+    dials = {line.fields.get("call_id", "") for line in observations if isinstance(line, LogLine)}
+    dials |= {who.attributes.get("sip.callID", "") for who in seen.values()}
+    ended = sum(isinstance(item, SipCallResult) for item in observations)
+    if max(len(rooms), len(seen), len(sids - {""}), len(dials - {""}), ended) > 1 or _go_to_and_fro(own):
+        return None
+    identity = next(iter(seen), "") or next(iter(sids - {""} or dials - {""}), "")
+    return next(iter(rooms), ""), Participant(sid="", identity=identity or "phone", kind="SIP", state="")
+
+
+def _go_to_and_fro(own: Sequence[LogLine]) -> bool:
+    """Whether the statuses are of several calls: one goes from dialing to ringing, and to active."""
+    told = [_STATUSES.index(status) for line in own if _SAID in line.fields and (status := _status(line))]
+    steps = [after - before for before, after in pairwise(told)]
+    return any(step > 0 for step in steps) and any(step < 0 for step in steps)
+
+
+def _of_phone(line: LogLine) -> bool:
+    return line.fields.get("call_id", "").startswith("SCL_")
+
+
+def _phone(line: LogLine, rooms: Mapping[str, str], only: tuple[str, Participant] | None) -> Iterator[_Told]:
     """That it was created, and at which status it was seen; whether the request waited for the answer is not known."""
     sid, dial = line.fields.get("participant_id", ""), line.fields.get("call_id", "")
-    name = sid if sid.startswith("PA_") else dial if dial.startswith("SCL_") else ""
-    found = _STATUS.search(line.message[:_READ])
-    status = found["status"].lower() if found and _OR_NOT.search(found[0].lower()) is None else ""
-    reason = _reason(line)
+    name = sid if sid.startswith("PA_") else dial if _of_phone(line) else ""
+    status, reason = _status(line), _reason(line)
     if name in rooms and (status or reason or _says(_DIALLED, line)):
         identity = line.fields.get("participant") or sid or dial
         attributes = {"sip.callID": dial} if dial else {}
@@ -126,6 +189,21 @@ def _phone(line: LogLine, rooms: Mapping[str, str]) -> Iterator[_Told]:
             reason or status,
             Sighting(read=line.read, room=rooms[name], participants=(phone,), left_because=reason),
         )
+    elif only is not None and not name and _SAID in line.fields and status:
+        phone = structs.replace(only[1], attributes={"sip.callStatus": status})
+        yield "", status, Sighting(read=line.read, room=only[0], participants=(phone,))
+
+
+def _status(line: LogLine) -> str:
+    """The phone's, by its attribute, or in other words."""
+    found = _STATUS.search(line.message[:_READ])
+    told = line.fields.get(_SAID, "").lower()
+    if told in _STATUSES:
+        return told
+    return found["status"].lower() if found and _OR_NOT.search(found[0].lower()) is None else ""
+
+
+_STATUSES = ("dialing", "ringing", "active", "automation")
 
 
 def _reason(line: LogLine) -> str:

@@ -101,9 +101,14 @@ def _said(excerpt: Excerpt, observations: Sequence[Observation], rest: Sequence[
     said = (
         {room_in(placed.record.fields) for placed in rest} - {""}
         or {_in_words(message) for message in own} - {""}
-        or {_in_words(line) for line in excerpt.lines[:_PROSE]} - {""}
+        or rooms_said(excerpt)
     )
     return frozenset(said) if len(said) == 1 else frozenset()
+
+
+def rooms_said(excerpt: Excerpt) -> Set[str]:
+    """The rooms that any line of a text names, whoever's it is."""
+    return {_in_words(line) for line in excerpt.lines[:_PROSE]} - {""}
 
 
 def _in_words(text: str, rooms: frozenset[str] = frozenset()) -> str:

@@ -17,6 +17,7 @@ _DELIMITERS = "|\t,;"
 _RULER = re.compile(r"[\s|+│┼-]+$")
 _END = re.compile(r"\(\d+ rows?\)$")
 _RECORD = re.compile(r"-\[ RECORD \d+ \]")
+_COLUMN = re.compile(r"\s*(?P<name>\w*) *\| (?P<value>.*)")
 _NULLS = ("", "\\N", "NULL", "null", "<null>")
 
 Row = tuple[int, int, Mapping[str, object]]
@@ -24,20 +25,34 @@ Row = tuple[int, int, Mapping[str, object]]
 
 
 def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
-    """The rows that have a call id, a state and a time, in columns of the names that are configured."""
-    for first, last, values in (*_in_json(excerpt, context), *_in_tables(excerpt, context)):
-        row = _dated(values, context.call_logs)
-        if row is not None:
+    """The rows that have a call id, a state and a time, in columns of the names that are configured. A query for one
+    call may have left out the id's column: then they are one call's by that query, or by the only room they name."""
+    asked = _asked_for(excerpt, context.call_logs)
+    told = (*_in_json(excerpt, context), *_in_tables(excerpt, context))
+    found = [(first, last, _dated(values, context.call_logs, asked)) for first, last, values in told]
+    rooms = {row.raw.room for _, _, row in found if row is not None and not row.call_id} - {""}
+    for first, last, row in found:
+        if row is not None and (row.call_id or len(rooms) == 1):
             yield Found(KIND, first, last, log_rows([row], context.read))
 
 
 def _is_row(names: Iterator[str] | Mapping[str, object] | list[str], call_logs: CallLogs) -> bool:
     known = {folded(str(name)) for name in names}
     columns = call_logs.columns
-    return {folded(name) for name in (columns.call_id, columns.at, columns.state)} <= known
+    needed: list[tuple[str, ...]] = [(columns.call_id, columns.at, columns.state)]
+    if columns.source and columns.metadata:
+        needed.append((columns.at, columns.source, columns.state, columns.metadata))
+    return any(set(map(folded, each)) <= known for each in needed)
 
 
-def _dated(values: Mapping[str, object], call_logs: CallLogs) -> DatedRow | None:
+def _asked_for(excerpt: Excerpt, call_logs: CallLogs) -> str:
+    """The one call id that a query in the text selects by; empty for none, and for several."""
+    by_id = re.compile(rf"\b{re.escape(call_logs.columns.call_id)}\"?\s*=\s*'([^'\n]{{1,200}})'")
+    found = {match[1] for line in excerpt.lines for match in by_id.finditer(line)}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _dated(values: Mapping[str, object], call_logs: CallLogs, asked: str) -> DatedRow | None:
     columns, by_fold = call_logs.columns, {folded(name): value for name, value in values.items()}
 
     def value(name: str | None) -> object:
@@ -48,14 +63,14 @@ def _dated(values: Mapping[str, object], call_logs: CallLogs) -> DatedRow | None
     room = room_at(values.get(place.column), place.keys) if place else "" if columns.room else guessed_room(metadata)
     raw = RawRow(
         place="",
-        call_id=value(columns.call_id),
+        call_id=value(columns.call_id) if folded(columns.call_id) in by_fold else asked,
         at=value(columns.at),
         source=value(columns.source),
         state=value(columns.state),
         metadata=metadata,
         room=room,
     )
-    row = dated(raw) if raw.call_id not in (None, "") and raw.state not in (None, "") else ""
+    row = dated(raw) if raw.call_id is not None and raw.state not in (None, "") else ""
     return row if isinstance(row, DatedRow) and 1990 < row.at.year < 2200 else None
 
 
@@ -113,12 +128,12 @@ def _fields(text: str, delimiter: str) -> list[str | None]:
 
 def _expanded(excerpt: Excerpt, context: Context) -> Iterator[Row]:
     r"""psql's expanded display (\x): a line a column."""
-    start, values = -1, dict[str, object]()
+    start, last, values = -1, -1, dict[str, object]()
     for number, line in enumerate((*excerpt.lines, "-[ RECORD 0 ]")):
         if _RECORD.match(line.strip()):
             if start >= 0 and _is_row(values, context.call_logs):
-                yield start, number - 1, values
-            start, values = number, {}
-        elif start >= 0 and " | " in line:
-            name, _, value = line.partition(" | ")
-            values[name.strip()] = None if value.strip() in _NULLS else value.strip()
+                yield start, last, values
+            start, last, values = number, number, {}
+        elif start >= 0 and (column := _COLUMN.match(line)):
+            last, value = number, column["value"].strip()
+            values[column["name"]] = None if value in _NULLS else value

@@ -23,8 +23,8 @@ _SAYS: dict[Component, tuple[str, ...]] = {
     "worker": (
         *("received job request", "registered worker", "draining worker", "process exited", "job crashed"),
         *("shutting down worker", "starting worker", "failed to connect to livekit", "worker failed"),
-        *("worker is at full capacity", "worker is below capacity", "job_request_fnc", "jobRequestFnc"),
-        *("no answer was given inside the job_request_fnc", "assignment for job", "error initializing process"),
+        *("worker is at full capacity", "worker is below capacity", "job_request_fnc", "jobRequestFunc"),
+        *("no answer was given inside the job", "assignment for job", "error initializing process"),
         *("initializing process", "process initialized", "initialization timed out", "failed to acquire process"),
         *("failed to launch job", "unhandled exception while running the job", "process is unresponsive"),
         *("process exiting", "the room connection was not established", "the job task completed without"),

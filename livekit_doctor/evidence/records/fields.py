@@ -88,6 +88,8 @@ def normalised(fields: Mapping[str, object], only: Container[str] | None = None)
     kept: dict[str, str] = {}
     for name, value in _named(fields):
         if (only is not None and name not in only) or value in (None, "", _UNRESOLVED) or len(kept) >= MOST:
+            if name == "deployment" and value == "":
+                kept.setdefault(name, "")  # production's
             continue
         text = _text(_without_secret(name, value))
         if text:

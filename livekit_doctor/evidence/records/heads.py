@@ -51,6 +51,11 @@ _AFTER_A_NAME = re.compile(
 )
 
 
+_CONSOLE = re.compile(r"(?:TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL) +(?P<name>[\w.…-]+ +)(?=\S)")
+_NAMES = (17, 19)
+"""Characters of the column of the logger in livekit-agents' own console, by its release."""
+
+
 class Head(Struct):
     """What stands before a message. `rest` is the place where the message begins."""
 
@@ -74,6 +79,13 @@ class Head(Struct):
     def begins(self) -> bool:
         """Whether it is one where a line begins with it."""
         return self.is_whole or self.is_dated or bool(self.level) or self.logger.startswith("livekit.")
+
+
+def is_of_console(text: str) -> bool:
+    """Whether it is a line of livekit-agents' own console, of which the time before it is blank: a level and a logger,
+    each in its column."""
+    found = _CONSOLE.match(text)
+    return found is not None and len(found["name"]) in _NAMES
 
 
 def _is_livekits(logger: str) -> bool:
@@ -179,5 +191,14 @@ def _is_logger(head: Head, text: str, found: re.Match[str]) -> bool:
         return False
     if not after.startswith((" ", "]")):
         return False
+    if after.startswith("  ") and head.level.isupper() and _is_in_column(text, found):
+        return True
     dotted = "." in word.strip(".") and "/" not in word
     return _is_livekits(word) or (dotted and bool(head.level)) or _GO_CALLER.match(text, found.end()) is not None
+
+
+def _is_in_column(text: str, found: re.Match[str]) -> bool:
+    """Whether the word is as wide, with the blanks after it, as the column of the logger in livekit-agents' own
+    console."""
+    after = text[found.end() :]
+    return len(found[0]) + len(after) - len(after.lstrip(" ")) in _NAMES

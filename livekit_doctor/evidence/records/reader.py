@@ -136,6 +136,7 @@ def _rest(excerpt: Excerpt, number: int, first: str) -> int:
 
 def _with_whole_fields(excerpt: Excerpt, number: int, head: Line) -> tuple[Line, int]:
     """The first line with the JSON at its end made whole by the next lines, where it was cut; and the last of them."""
+    head, number = _with_fields_below(excerpt, number, head)
     brace = head.text.find('{"')
     if json_in(head.text[brace:]) is not None if brace >= 0 else not _CONSOLE.search(head.text.strip()):
         return head, number
@@ -149,6 +150,31 @@ def _with_whole_fields(excerpt: Excerpt, number: int, head: Line) -> tuple[Line,
             if '{"' in text and json_in(text[text.find('{"') :]) is not None:
                 return Line(text, head.at), number + count
     return head, number
+
+
+def _with_fields_below(excerpt: Excerpt, number: int, head: Line) -> tuple[Line, int]:
+    """The first line with those of its message and the first one of its fields, as livekit-agents' own console prints
+    them, where that is not all of the fields."""
+    if '{"' in head.text or shapes.indent_of(head.text) > _INDENT:
+        return head, number
+    below = list(takewhile(_is_below, excerpt.stripped[number + 1 : number + _MESSAGE_OVER]))
+    for count, line in enumerate(below, 1):
+        if (text := line.text.lstrip()).startswith('{"'):
+            if json_in(text.rstrip()) is not None:
+                break
+            texts = (head.text.rstrip(), *(one.text.strip() for one in below[: count - 1]), text)
+            return Line(" ".join(texts), head.at), number + count
+    return head, number
+
+
+def _is_below(line: Line) -> bool:
+    return shapes.indent_of(line.text) > _INDENT and (line.text.lstrip().startswith('{"') or _may_go_on(line))
+
+
+_INDENT = 24
+"""Blanks before what goes on with a message in livekit-agents' own console, at least."""
+_MESSAGE_OVER = 12
+"""Lines of such a message."""
 
 
 def _may_go_on(line: Line) -> bool:

@@ -1,16 +1,18 @@
 """Jobs that no worker has, webhooks of jobs, why a room ended, and what is newer than this tool: pasted."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from livekit_doctor import catalogue
+from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import Sighting
 from livekit_doctor.flow import Status, Step
-from tests.diagnosis.factories import because, codes, found, status
-from tests.evidence.pasted.samples import pasted, reading, recognised
+from tests.diagnosis.factories import because, codes, found, status, warned
+from tests.evidence.pasted.samples import logged, pasted, reading, recognised
 
 ROOM = {"sid": "RM_aaaaaaaaaaaa", "name": "call-17"}
 MADE = 1767700000
@@ -70,6 +72,24 @@ def test_a_job_in_a_list(state: dict[str, Any], expected: tuple[str, str, str]) 
 
 
 @pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        ({"status": CANCELLED}, "LKD413"),
+        ({"status": CANCELLED, "reason": "JSR_ROOM_CLOSED"}, "LKD402"),
+        ({"status": PENDING}, "LKD402"),
+    ],
+)
+def test_a_job_of_a_dispatch_that_was_deleted(state: dict[str, Any], code: str) -> None:
+    """Which need not be why, where the server does not say so."""
+    deleted = {"created_at": str(MADE * 10**9), "deleted_at": str((MADE + 1) * 10**9)}
+    dispatch = json.loads(listed(state))
+    dispatch["agent_dispatches"][0]["state"] |= deleted
+    (broken,) = judged(json.dumps(dispatch)).broken
+    assert (broken.code, broken.confidence) == (code, "possible")
+    assert {"LKD402", "LKD101"} <= {broken.code, *broken.candidates}
+
+
+@pytest.mark.parametrize(
     "state",
     [
         {"status": "JS_RUNNING", "worker_id": "AW_aaaaaaaaaaaa"},
@@ -86,6 +106,29 @@ def test_a_job_that_a_worker_has(state: dict[str, Any]) -> None:
 @pytest.mark.parametrize("code", [PENDING, CANCELLED, "JS_SUSPENDED"])
 def test_a_job_that_no_worker_has_is_not_assigned(code: str) -> None:
     assert status(judged(listed({"status": code})), Step.JOB_ASSIGNED) is not Status.OK
+
+
+LK = """\
+┌─────────────────┬─────────┬───────────┬──────────┐
+│ DispatchID      │ Room    │ AgentName │ Metadata │
+├─────────────────┼─────────┼───────────┼──────────┤
+│ AD_vT5nKqWz8RmX │ call-17 │ caller    │          │
+└─────────────────┴─────────┴───────────┴──────────┘
+"""
+OF_WORKER = """\
+2026-11-27 14:02:12,873 - INFO livekit.agents - registered worker {"agent_name": "caller", "id": "AW_q8RzKtVw5MpN"}
+2026-11-27 14:02:20,000 - INFO acme - calling {"room": "call-17"}
+"""
+
+
+@pytest.mark.parametrize("room", ["call-17", "call-18"])
+def test_an_answer_of_the_api_between_the_lines_of_a_log(room: str, tmp_path: Path) -> None:
+    deleted = json.dumps(json.loads(listed({"status": CANCELLED, "reason": "JSR_DISPATCH_DELETED"})), indent=2)
+    own = room == "call-17"
+    diagnosis = logged(tmp_path, room, worker=f"{OF_WORKER}\n{deleted}")
+    assert found(diagnosis) == ([("agent_dispatched", "LKD413", "likely")] if own else [])
+    diagnosis = logged(tmp_path, room, worker=f"{OF_WORKER}\n{LK}")
+    assert (status(diagnosis, Step.AGENT_DISPATCHED) is Status.OK) == own
 
 
 def test_a_job_that_was_tried_again_and_taken() -> None:
@@ -293,3 +336,65 @@ created_at: 1795976436
     diagnosis = judged(text)
     assert found(diagnosis) == [("sip_answered", "LKD206", "likely")]
     assert all(entry.at.year > 2000 for entry in diagnosis.timeline), "a room without a time is not of 1970"
+
+
+IN_ROOM = json.dumps(
+    {"participants": [{"sid": "PA_aaaaaaaaaaaa", "identity": "callee", "kind": "SIP", "state": "ACTIVE", "tracks": []}]}
+)
+RUNS = {"status": "JS_RUNNING", "started_at": str((MADE + 1) * 10**9), "worker_id": "AW_theirs000000"}
+
+
+def of_worker(at: str, message: str, **fields: str) -> str:
+    own = {"level": "INFO", "name": "livekit.agents", "message": message, "agent_name": "caller"}
+    return json.dumps({**own, "timestamp": f"2026-01-06T{at}+00:00", **fields})  # the job began at 11:46:41
+
+
+OURS = of_worker("09:00:00.1", "registered worker", id="AW_ours00000000")
+LATER = of_worker("13:00:00.1", "received job request", room="call-18", job_id="AJ_bbbbbbbbbbbb")
+OWN = of_worker("11:46:41.1", "received job request", room="call-17", job_id="AJ_000000000000")
+
+
+@pytest.mark.parametrize(
+    ("lines", "code", "stray"),
+    [
+        ((OURS,), "LKD406", True),
+        ((OURS, LATER), "LKD111", True),
+        ((OURS, LATER, OWN), "LKD406", False),
+        ((OURS, LATER, of_worker("11:46:42.1", "hello", job_id="AJ_000000000000")), "LKD406", False),
+        ((OURS.replace("ours00000000", "theirs000000"), LATER), "LKD406", False),
+        ((LATER,), "LKD406", False),
+    ],
+)
+def test_a_job_of_a_worker_that_is_none_of_those_whose_log_was_pasted(
+    lines: tuple[str, ...], code: str, stray: bool
+) -> None:
+    """Whose log ends before the job may have registered again, under another id."""
+    diagnosis = pasted("\n".join((listed(RUNS), IN_ROOM, *lines)), subject=Subject(room="call-17"))
+    (broken,) = diagnosis.broken
+    assert (broken.code, broken.confidence.value) == (code, "possible")
+    assert ("LKD111" in (broken.code, *broken.candidates)) is stray
+    assert "LKD406" in (broken.code, *broken.candidates)
+
+
+def test_a_job_of_another_worker_and_nothing_of_the_room() -> None:
+    """The agent may be there."""
+    diagnosis = pasted("\n".join((listed(RUNS), OURS, LATER)), subject=Subject(room="call-17"))
+    assert (codes(diagnosis), warned(diagnosis)) == ([], ["LKD111"])
+
+
+@pytest.mark.parametrize(
+    ("reason", "after", "expected"),
+    [
+        ("", 1.2, ("agent_dispatched", "LKD413", "possible")),
+        ("JSR_DISPATCH_DELETED", 1.2, ("agent_dispatched", "LKD413", "likely")),
+        ("", 40, ("job_assigned", "LKD402", "possible")),
+        ("JSR_NO_CAPACITY", 1.2, ("job_assigned", "LKD103", "likely")),
+        ("JSR_ROOM_CLOSED", 1.2, ("job_assigned", "LKD402", "possible")),
+    ],
+)
+def test_a_job_whose_dispatch_was_deleted(reason: str, after: float, expected: tuple[str, str, str]) -> None:
+    made = MADE * 10**9
+    state = {"jobs": [job({"status": CANCELLED, "reason": reason})], "created_at": str(made)}
+    deleted = listed(state=state | {"deleted_at": str(made + int(after * 10**9))})
+    assert found(judged(deleted)) == [expected]
+    assert found(judged(listed(state=state | {"deleted_at": "0"})))[0][1] != "LKD413" or reason

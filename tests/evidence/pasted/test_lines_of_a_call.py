@@ -217,6 +217,50 @@ def test_a_worker_of_another_deployment_is_registered() -> None:
     assert diagnosis.broken[0].values["kind"] == "deployment"
 
 
+OF_DEPLOYMENTS = """
+┌─────────────────┬──────────────┬─────────────┬────────────┐
+│ DispatchID      │ Room         │ AgentName   │ Deployment │
+├─────────────────┼──────────────┼─────────────┼────────────┤
+│ AD_vT5nKqWz8RmX │ {room:12} │ collections │ {deployment:10} │
+└─────────────────┴──────────────┴─────────────┴────────────┘
+"""
+NOBODY = server(13, "failed to send job request", error="no response from servers", agentName="collections")
+
+
+@pytest.mark.parametrize(
+    ("dispatch", "worker_is", "said", "expected"),
+    [
+        ("", "staging", NOBODY, ("LKD110", "likely")),
+        ("", "staging", "", ("LKD110", "possible")),
+        ("staging", "", NOBODY, ("LKD110", "possible")),  # it may be of a release that does not say it
+        ("staging", "staging", NOBODY, ("LKD402", "possible")),
+        ("", "", NOBODY, ("LKD402", "possible")),
+        (None, "staging", NOBODY, ("LKD110", "possible")),
+    ],
+)
+def test_the_deployment_that_lk_lists(
+    dispatch: str | None, worker_is: str, said: str, expected: tuple[str, str]
+) -> None:
+    """An older lk does not list it."""
+    table = OF_DEPLOYMENTS.format(room=ROOM, deployment=dispatch or "")
+    if dispatch is None:
+        table = "\n".join(
+            line.rpartition("│")[0].rpartition("│")[0] + "│" for line in table.splitlines() if "│" in line
+        )
+    named = {"deployment": worker_is} if worker_is else {}
+    registered = worker(1, "registered worker", agent_name="collections", id="AW_yJ8wNc5Tb", **named)
+    (broken,) = pasted("\n".join((table, registered, said))).broken
+    assert (broken.code, broken.confidence) == expected
+
+
+@pytest.mark.parametrize(("more", "sure"), [({"deployment": ""}, "likely"), ({}, "possible")])
+def test_the_deployment_in_an_answer_of_the_api(more: dict[str, str], sure: str) -> None:
+    answer = {"agent_dispatches": [{"id": "AD_vT5nKqWz8RmX", "agent_name": "collections", "room": ROOM, **more}]}
+    registered = worker(1, "registered worker", agent_name="collections", id="AW_yJ8wNc5Tb", deployment="staging")
+    (broken,) = pasted("\n".join((json.dumps(answer), registered, NOBODY))).broken
+    assert (broken.code, broken.confidence) == ("LKD110", sure)
+
+
 @pytest.mark.parametrize(("after", "sure"), [(0.05, "likely"), (0.9, "possible")])
 def test_an_entrypoint_that_raised_before_its_agent_could_be_there(after: float, sure: str) -> None:
     job = {"job_id": "AJ_dF9sVm4KxTzB", "room": ROOM, "agent_name": "collections"}
@@ -360,3 +404,22 @@ def test_a_room_that_was_open_by_the_order_of_lines_without_times() -> None:
     ]
     for other in ((left, created, phone), (phone, created), (created, phone, left)):
         assert "LKD412" not in codes(pasted(_without_times(*other)))
+
+
+@pytest.mark.parametrize(
+    ("runs_as", "wanted", "code"),
+    [
+        ({"deployment": ""}, "staging", "LKD110"),
+        ({"deployment": "staging"}, "staging", "LKD402"),
+        ({"deployment": ""}, "", "LKD402"),
+    ],
+)
+def test_a_dispatch_to_another_deployment_than_the_workers(runs_as: dict[str, str], wanted: str, code: str) -> None:
+    made = {"id": "AD_vT5nKqWz8RmX", "agentName": "collections", "room": ROOM, "deployment": wanted, "state": {}}
+    registered = worker(1, "registered worker", agent_name="collections", id="AW_q8RzKtVw5MpN", **runs_as)
+    lost = server(
+        13, "failed to send job request", error="no response from servers", jobType="JT_ROOM", agentName="collections"
+    )
+    (broken,) = pasted(f"{json.dumps([made])}\n{registered}\n{lost}").broken
+    assert broken.code == code
+    assert code != "LKD110" or (broken.values["kind"], broken.confidence) == ("production", "likely")

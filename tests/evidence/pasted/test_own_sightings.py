@@ -194,3 +194,33 @@ def test_a_dispatch_by_its_name_and_the_job_that_it_has_not() -> None:
     worker = "09:30:02 registered worker AW_f6CtPm9xVh3L agent_name=caller"
     assert [(item.code, item.step) for item in pasted(text).broken] == [("LKD402", Step.JOB_ASSIGNED)]
     assert [(item.code, item.step) for item in pasted(text + worker).broken] == [("LKD102", Step.JOB_ASSIGNED)]
+
+
+TIMED_OUT = "livekit.api.twirp_client.TwirpError: TwirpError(code=canceled, message=sip request timed out, status=408)"
+DIALED = f"INFO:dialer:dialing into room={ROOM}"
+CHANGED = "INFO:dialer:room event participant_attributes_changed callee {'sip.callStatus': 'ringing'}"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (f"{DIALED}\n{CHANGED}", "LKD206"),
+        (CHANGED, "LKD206"),
+        (f"2026-02-12 10:01:05,000 - INFO - sip.callStatus=ringing room={ROOM}", "LKD206"),
+        ("callee attributes changed: { 'sip.callStatus': 'ringing' }", "LKD206"),
+        ('callee attributes changed: {"sip.callStatus":"ringing"}', "LKD206"),
+        (f"the last that we polled for {ROOM} was sip.callStatus=ringing", "LKD206"),
+        (f"10:01:01 room={ROOM} sip_call_id=SCL_w3JfP6sHv8Xm dialing\n{CHANGED}", "LKD206"),
+        (DIALED, "LKD205"),
+        (CHANGED.replace("ringing", "dialing"), "LKD205"),
+        ("it never got to sip.callStatus=ringing", "LKD205"),
+        ('if participant.attributes["sip.callStatus"] == "ringing":', "LKD205"),
+        (f"{CHANGED}\n{DIALED}\nINFO:dialer:dialing into room=call-c-772", "LKD205"),
+        (f"{CHANGED}\n10:01:01 SCL_w3JfP6sHv8Xm dialing\n10:01:02 SCL_aaaaaaaaaaaa dialing", "LKD205"),
+        (f"{CHANGED}\n{CHANGED.replace('ringing', 'dialing')}\n{CHANGED}", "LKD205"),
+    ],
+)
+def test_a_status_without_the_phones_id(text: str, code: str) -> None:
+    """It is the only phone's; of several phones, or calls, nobody knows whose it is."""
+    diagnosis = pasted(f"{text}\n{TIMED_OUT}", subject=Subject(room=ROOM))
+    assert [item.code for item in diagnosis.broken] == [code]

@@ -77,7 +77,7 @@ MESSAGES: dict[str, tuple[dict[str, Any], type[Message]]] = {
     "participant": (PHONE, models.ParticipantInfo),
     "agent": (AGENT, models.ParticipantInfo),
     "room": (ROOM, models.Room),
-    "dispatch": (DISPATCH, agent_dispatch.AgentDispatch),
+    "dispatch": ({**DISPATCH, "deployment": ""}, agent_dispatch.AgentDispatch),
     "trunk": (TRUNK, sip.SIPOutboundTrunkInfo),
     "rule": (RULE, sip.SIPDispatchRuleInfo),
     **{

@@ -137,6 +137,44 @@ metadata   | {"room": "r-9"}
     assert (row.call_id, row.state, row.room) == ("c-77", "room_created", "r-9")
 
 
+def test_what_stands_below_psqls_expanded_display_is_not_its_own() -> None:
+    row = "-[ RECORD 1 ]---\ncall_id    | c-77\ncreated_at | 2026-11-23 21:53:21.601+00\nstate      | room_created\n"
+    line = '2026-11-23 21:53:22.000 | INFO | livekit.agents - received job request {"job_id": "AJ_u3XqTzWv8KpL"}'
+    assert recognised(f"{row}\nand the worker:\n{line}") == {"call_state_logs row": 1, "worker log line": 1, "lines": 1}
+
+
+NO_IDS = """\
+          created_at           |    source     |    state     |              metadata
+-------------------------------+---------------+--------------+------------------------------------
+ 2026-11-23 21:53:21.601+00    | edge_function | room_created | {"room": "r-9"}
+ 2026-11-23 21:53:22.601+00    | edge_function | sip_failed   | {"sip_status": 486}
+(2 rows)
+"""
+
+
+@pytest.mark.parametrize("query", ["", "db=> select * from call_state_logs where call_id = 'c-77' order by 1;\n"])
+def test_rows_of_one_call_whose_query_left_out_its_id(query: str) -> None:
+    rows = [item for item in reading(query + NO_IDS).observations if isinstance(item, LogRow)]
+    assert [(row.state, row.room) for row in rows] == [("room_created", "r-9"), ("sip_failed", "")]
+    assert {row.call_id for row in rows} == {"c-77" if query else ""}
+    diagnosis = pasted(query + NO_IDS)
+    assert [item.code for item in diagnosis.broken] == ["LKD204"]
+    assert diagnosis.call_id == ("c-77" if query else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        (NO_IDS.replace('"sip_status": 486', '"room": "r-10"'), ""),  # of two rooms
+        (NO_IDS.replace("room", "city"), ""),  # of none
+        (NO_IDS.replace("room", "city"), "where call_id = 'c-77' or call_id = 'c-78'\n"),
+        (NO_IDS.replace("metadata", "comments"), "where call_id = 'c-77'\n"),
+    ],
+)
+def test_rows_of_which_nobody_knows_that_they_are_of_one_call(text: str, query: str) -> None:
+    assert not [item for item in reading(query + text).observations if isinstance(item, LogRow)]
+
+
 def test_webhooks_wrapped_by_a_proxy_and_sent_twice() -> None:
     body = {
         "event": "room_started",

@@ -465,6 +465,18 @@ def test_every_form_in_which_lk_shows_the_agents_names_them(shown: str) -> None:
     assert found(pasted(f"{shown}\n{TABLE}".replace("survey-agent", "Survey Agent"))) == []
 
 
+def test_a_table_of_an_older_lk() -> None:
+    older = """
++-----------------+-------------+--------------+----------+
+|   DISPATCHID    |    ROOM     |  AGENTNAME   | METADATA |
++-----------------+-------------+--------------+----------+
+| AD_kW5tGz9XmRbe | survey-0417 | Survey Agent |          |
++-----------------+-------------+--------------+----------+
+"""
+    assert found(pasted(older + REGISTERED.format("survey-agent"))) == [(JOB, "LKD102", "possible")]
+    assert found(pasted(older + REGISTERED.format("Survey Agent"))) == []
+
+
 @pytest.mark.parametrize("width", [80, 100, 120, 150])
 def test_tables_that_a_terminal_cut(width: int) -> None:
     cut = (line[start : start + width].rstrip() for line in STATUS.splitlines() for start in range(0, len(line), width))

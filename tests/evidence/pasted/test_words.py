@@ -391,6 +391,21 @@ def test_the_http_status_that_the_text_has() -> None:
     assert "SIP status 486 Busy Here (as HTTP 429 failed_precondition)" in str(item.because)
 
 
+@pytest.mark.parametrize("above", ["GET https://crm.example/leads/77 http status: 404", "error: http status: 404"])
+@pytest.mark.parametrize("head", ["2025-07-18 19:24:18,415 - ERROR acme - ", "Traceback (most recent call last):\n"])
+def test_the_http_status_of_something_else_above(above: str, head: str) -> None:
+    error = "create_sip_participant failed: twirp error unknown: no response from servers"
+    item = found(pasted(f"{above}\n{head}{error}"), "LKD203")
+    assert item.because[0].text == "no SIP status: no response from servers"
+
+
+@pytest.mark.parametrize("above", ["HTTP/1.1 503 Service Unavailable\nContent-Type: application/json\n", "status: 503"])
+def test_the_http_status_above_an_answer_is_its_own(above: str) -> None:
+    body = '{"code":"unavailable","msg":"no response from servers"}'
+    item = found(pasted(f"POST /twirp/livekit.SIP/CreateSIPParticipant\n{above}\n{body}"), "LKD203")
+    assert "HTTP 503" in item.because[0].text
+
+
 @pytest.mark.parametrize("error", ["Unexpected StatusCode from INVITE response 401", "INVITE failed: sip status: 407"])
 def test_a_login_in_old_words(error: str) -> None:
     assert found(pasted(sip_line(error)), "LKD208")
@@ -592,3 +607,20 @@ def test_pm2_puts_its_prefix_before_each_line_of_a_record() -> None:
     codes = [item.code for item in pasted(plain).broken]
     assert codes
     assert [item.code for item in pasted(by_pm2).broken] == codes
+
+
+@pytest.mark.parametrize(
+    "above", ["error: failed to fetch server settings: http status: 404", "GET /leads/77 status: 404"]
+)
+def test_the_status_of_another_request_above_an_error_of_a_log(above: str) -> None:
+    error = "error creating SIP participant: twirp error unknown: no response from servers, SIP status: None None"
+    logged = f"{above}\n2025-07-18 19:24:18,415 - ERROR caller - {error}"
+    for text, told in (logged, False), (f"HTTP/1.1 404 Not Found\n{error}", True):
+        (broken,) = pasted(text).broken
+        assert ("HTTP 404" in broken.because[0].text) is told
+
+
+@pytest.mark.parametrize("room", ["", "   (room=out-17)"])
+def test_words_that_all_methods_for_sip_answer_are_of_the_dial(room: str) -> None:
+    assert found(pasted(f"twirp error internal: sip not connected (redis required){room}"), "LKD203")
+    assert not pasted(f"twirp error unavailable: no response from servers{room}").broken

@@ -89,7 +89,13 @@ def begins_after(line: str, indent: int) -> bool:
 def _is_inside(line: str, indent: int) -> bool:
     """Whether a line belongs to a record of text, which is indented less: an object, or a field called "error"."""
     begun = line.lstrip()
+    if indent_of(line) - indent in _TIMES and heads.is_of_console(begun):
+        return False
     return indent_of(line) > indent and (begun.startswith(("{", "[{")) or not has_whole_head(begun))
+
+
+_TIMES = (9, 13)
+"""Characters of the column of the time in livekit-agents' own console, which is blank where it did not change."""
 
 
 def indent_of(line: str) -> int:
