@@ -11,7 +11,7 @@ from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import LEFT_ALONE
 from livekit_doctor.evidence.observations import LogLine
 
-_ENDS = (
+_ENDS = {
     Said.RAISED,
     Said.EXITED,
     Said.UNRESPONSIVE,
@@ -19,7 +19,7 @@ _ENDS = (
     Said.NO_PROCESS,
     Said.PROCESS_EXITS,
     Said.JOB_ENDED,
-)
+}
 
 
 def beside_another(own: Index, tolerance: timedelta) -> dict[str, str]:

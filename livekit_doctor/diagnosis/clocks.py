@@ -63,7 +63,7 @@ def _nearest(offs: list[Off]) -> timedelta:
 
 
 def _by_ids(setup: Setup, lines: Lines) -> Iterator[tuple[Log, Off]]:
-    told: dict[tuple[Said, str], datetime] = {}
+    told: dict[Said, dict[str, datetime]] = {said: {} for said in _TELLS_OF}
     others: list[tuple[Said, datetime, LogLine]] = []
     for said, line in lines:
         if said not in _TELLS_OF or not line.zoned or line.at is None:
@@ -71,17 +71,17 @@ def _by_ids(setup: Setup, lines: Lines) -> Iterator[tuple[Log, Off]]:
         if line.log != "server":
             others.append((said, line.at, line))
         elif name := line.fields.get(_TELLS_OF[said]):
-            told[said, name] = line.at
+            told[said][name] = line.at
     joined = dict(_joined(setup)) if others else {}
     for said, at, line in others:
         log, name = (line.log, line.file), line.fields.get(_TELLS_OF[said], "")
-        same = told.get((said, name)) if said is Said.REGISTERED else None
+        same = told[said].get(name) if said is Said.REGISTERED else None
         if said is Said.SIP_CREATING:
-            same = told.get((Said.SESSION_STARTED, name), joined.get(name))
+            same = told[Said.SESSION_STARTED].get(name, joined.get(name))
         if same is not None:
             yield log, Off(at - same, at - same)
         for answer, within in _ANSWERS.items() if said is Said.ASKED else ():
-            if answered := told.get((answer, name)):
+            if answered := told[answer].get(name):
                 yield log, Off(at - answered, at - answered + within)
 
 

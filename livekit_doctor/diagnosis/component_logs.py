@@ -41,7 +41,7 @@ _BY_THE_APIS_NODE = (
 """What the node writes that was called by the API: of dispatches, and of attempts to dial that came to nothing."""
 
 
-_WARNINGS = ("warn", "warning", "error", "fatal", "critical")
+_WARNINGS = {"warn", "warning", "error", "fatal", "critical"}
 
 
 class ComponentLogs(OwnLines, frozen=True, dict=True):

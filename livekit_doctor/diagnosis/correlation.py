@@ -90,6 +90,7 @@ class _Attempt(Struct):
     moved_on: datetime | None = None
     """When it first went beyond its opening."""
     answered: bool = False
+    sources: set[str] = field(default_factory=set)
     before_end: set[str] = field(default_factory=set)
     ended: dict[str, datetime] = field(default_factory=dict)
     """When each component said that the call had ended."""
@@ -104,10 +105,8 @@ class _Attempt(Struct):
         is_new = (row.source, row.state) not in self.told
         return row.call_id == self.call_id and self.answered and not self.ended and bool(row.room) and is_new
 
-    def is_over_at(self, row: LogRow, step: Step | None, tolerance: timedelta) -> bool:
+    def is_over_at(self, row: LogRow, step: Step, tolerance: timedelta) -> bool:
         """Rows of one time have no order: one transaction may have written them all."""
-        if step is None:
-            return False
         opened = self.told.get((row.source, row.state))
         if step in OPENING and opened and self.moved_on and max(opened, self.moved_on) < row.at:
             return True
@@ -123,6 +122,7 @@ class _Attempt(Struct):
 
     def add(self, row: LogRow, step: Step | None) -> None:
         self.rows.append(row)
+        self.sources.add(row.source)
         if row.room:
             self.rooms.add(row.room)
         self.told.setdefault((row.source, row.state), row.at)
@@ -134,7 +134,7 @@ class _Attempt(Struct):
         self.aside = self.aside and step not in ASKED
         if step is Step.CALL_ENDED:
             self.ended[row.source] = row.at
-            self.before_end = {one.source for one in self.rows}
+            self.before_end = set(self.sources)
 
 
 OPENING = (Step.CALL_REQUESTED, Step.ROOM_CREATED)
@@ -155,7 +155,7 @@ def attempts(rows: Iterable[LogRow], flow: Flow, tolerance: timedelta) -> tuple[
     for row in rows:
         step = steps[row.state]
         current = next((attempt for attempt in reversed(result) if attempt.may_hold(row)), None)
-        if current is None or current.is_over_at(row, step, tolerance):
+        if current is None or (step and current.is_over_at(row, step, tolerance)):
             current = _Attempt(row.call_id, aside=any(one.has_aside(row) for one in result))
             result.append(current)
         current.add(row, step)

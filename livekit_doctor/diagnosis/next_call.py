@@ -22,8 +22,8 @@ def next_call(call: Seen, say: Say, room: str) -> datetime | None:
     phone had left."""
 
     def here(*what: Said) -> list[LogLine]:
-        lines = (line for line in say(*what) if line.fields.get("room") == room)
-        return [line for line in lines if line.at and line.zoned and not line.read.excerpt]
+        lines = [line for line in say(*what) if line.at and line.zoned and line.fields.get("room") == room]
+        return [line for line in lines if not line.read.excerpt]
 
     over, begins = call.over_since, [(line.log, line.at) for line in here(*_BEGINS) if line.at]
     by_server = [at for log, at in begins if log == "server"]

@@ -25,11 +25,11 @@ from livekit_doctor.evidence.observations import Component, LogLine
 
 K = TypeVar("K")
 
-_OF_A_JOB = (
+_OF_A_JOB = {
     *(Said.RAISED, Said.EXITED, Said.UNRESPONSIVE, Said.NO_PROCESS),
     *(Said.SPEECH_RETRIED, Said.SPEECH_FAILED, Said.TASK_FAILED, Said.SPOKE, Said.HEARD, Said.IN_SESSION),
     Said.SESSION_BROKE,
-)
+}
 """What a worker says of a job, whose id not every program's format prints."""
 
 OF_A_PARTICIPANT = frozenset(

@@ -185,11 +185,11 @@ _STEP_OF_LINE = (
     (Step.CALL_ENDED, Said.ROOM_CLOSED),
 )
 
-_HAD_HAPPENED = (
+_HAD_HAPPENED = {
     *(Said.PROCESS_EXITS, Said.RAISED, Said.SLOW_TO_CONNECT, Said.RETURNED, Said.UNRESPONSIVE, Said.MEDIA_TIMED_OUT),
     *(Said.SESSION_CLOSED, Said.SIP_RANG, Said.ROOM_ASKED_FOR, Said.IN_SESSION),
     Said.PARTICIPANT_LEFT,
-)
+}
 """What is said of a step that had happened before: of a job, how it went on or ended; that the phone rang, which
 livekit-sip writes when the call ends; that the room is there, which it may have been before."""
 
