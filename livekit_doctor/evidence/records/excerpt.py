@@ -35,7 +35,8 @@ _LIKE_A_LOG = re.compile(
     r"|Traceback \(most|^\s+(?:at \S|File \")|\w(?:Error|Exception)\b|\|\s*[\[{]"
 )
 _PRINTED = re.compile(
-    r"(?:(?<=[\s:(])|^)(?:<ref \*\d+> )?(?:(?:[A-Za-z_$][\w$.]*|\[\w+: null prototype\])?(?:\(\d+\))?(?: \[\w+\])? )?"
+    r"\[?<LiveKit::Proto::\w+:"
+    r"|(?:(?<=[\s:(])|^)(?:<ref \*\d+> )?(?:(?:[A-Za-z_$][\w$.]*|\[\w+: null prototype\])?(?:\(\d+\))?(?: \[\w+\])? )?"
     r"(?:\{(?=\s*$| ?(?:['\"]?[\w$.-]+['\"]?|\[\w+\]): | ?['\"][^'\"]{1,100}['\"] => )"
     r"|\[(?=\s*$| ?(?:<ref \*\d+> )?(?:[A-Za-z_$][\w$.]* )?\{))"
 )
@@ -222,7 +223,7 @@ class Excerpt(Struct, dict=True):
         number, spent = 0, 0
         while number < len(self.bodies) and spent < _BUDGET:
             line = self.bodies[number]
-            opened = _PRINTED.search(line) if number not in begun and ("{" in line or "[" in line) else None
+            opened = _PRINTED.search(line) if number not in begun and any(map(line.__contains__, "{[<")) else None
             if opened is not None:
                 text = "\n".join((line, *self.bodies[number + 1 : number + _MOST_PRINTED]))
                 read = printed_at(text, opened.start())

@@ -1,4 +1,4 @@
-"""Objects as JavaScript's console and Python print them, as the values that JSON has for them.
+"""Objects as JavaScript's console, Python and Ruby print them, as the values that JSON has for them.
 
 ParticipantInfo {
   sid: 'PA_gTqw6Lyd3FKp',
@@ -10,7 +10,7 @@ ParticipantInfo {
 
 What Node does not print, since it lies too deep or is no data, is not there, and a list that lacks something is `Cut`.
 Messages of protobuf-es become what protobuf's JSON has for them: a oneof's `{ case: 'name', value: ... }` the field of
-that name, a Timestamp or a Duration text.
+that name, a Timestamp or a Duration text. So do Ruby's, <LiveKit::Proto::Room: name: "a", kind: :SIP>.
 """
 
 import re
@@ -21,7 +21,7 @@ from msgspec import Struct
 
 _SPACE = re.compile(r"[\s,]*")
 _KEY = re.compile(
-    r"(?:\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|(Symbol\([^)\n]*\)|[A-Za-z_$][\w$.-]*)|\[([\w$.()]+)\])\s*:\s*"
+    r"(?:\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|(Symbol\([^)\n]*\)|[A-Za-z_$][\w$.-]*)|\[([\w$.()]+)\])\s*(?::|=>)\s*"
 )
 _TO = re.compile(r"\s*=>\s*")
 _STRING = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|`((?:[^`\\]|\\.)*)`")
@@ -35,6 +35,8 @@ _NAMED = re.compile(
     r"(?:<ref \*\d+> )?(?P<name>\[[\w$.]+: null prototype\]|[A-Za-z_$][\w$.]*)?(?:\(\d+\))?(?: \[[^\]\n]{1,60}\])?"
     r"(?: <[\w ]{1,60}>)?\s*(?=[{\[])"
 )
+_RUBY = re.compile(r"<LiveKit::Proto::\w+:? ?")
+_SYMBOL = re.compile(r":([A-Za-z_]\w*)")
 _BYTES = re.compile(r"(?:\w+Array|ArrayBuffer|Buffer)$")
 _ELIDED = re.compile(
     r"\[(?!(?:True|False|None|NaN)\])(?:[A-Z]\w*|(?:Circular|Function|AsyncFunction|GeneratorFunction|Getter|class)\b"
@@ -50,6 +52,7 @@ _WORDS: dict[str, object] = {
     "False": False,
     **dict.fromkeys(("null", "None", "NaN")),
 }
+_KNOWN = re.compile(rf"(?:{'|'.join(_WORDS)}|nil)(?=[\s,}}\]>]|$)")
 _ONEOF = {"case", "value"}
 _MOMENT = {"seconds", "nanos"}
 _TYPE = "$typeName"
@@ -106,6 +109,9 @@ class _Objects(Struct):
         if elided := _ELIDED.match(self.text, self.place):
             self.place = elided.end()
             return _NOTHING
+        if ruby := _RUBY.match(self.text, self.place):
+            self.place = ruby.end()
+            return self._object(depth, ">")
         name = ""
         if named := _NAMED.match(self.text, self.place):
             self.place, name = named.end(), named["name"] or ""
@@ -119,10 +125,10 @@ class _Objects(Struct):
             return _NOTHING if _BYTES.match(name) else items
         return self._scalar(depth)
 
-    def _object(self, depth: int) -> object:
+    def _object(self, depth: int, end: str = "}") -> object:
         values: dict[str, object] = {}
-        self._past(1)
-        while self._char != "}":
+        self._past(1 if end == "}" else 0)
+        while self._char != end:
             key = _KEY.match(self.text, self.place)
             if key is not None:
                 self.place = key.end()
@@ -170,6 +176,12 @@ class _Objects(Struct):
     def _scalar(self, depth: int) -> object:
         if found := _STRING.match(self.text, self.place):
             return self._string(found)
+        if found := _KNOWN.match(self.text, self.place):
+            self.place = found.end()
+            return _WORDS.get(found[0])
+        if found := _SYMBOL.match(self.text, self.place):
+            self.place = found.end()
+            return found[1]
         if found := _DATE.match(self.text, self.place):
             self.place = found.end()
             return found[0]
@@ -183,8 +195,7 @@ class _Objects(Struct):
                 return self._object(depth)
             self.place += len(found[0].rstrip(" }],"))
             return found["error"].strip()
-        word = self._word()
-        return _WORDS.get(word, word)
+        return self._word()
 
     def _string(self, found: re.Match[str]) -> str:
         """A string, which Node breaks at its line ends and cuts where it is very long."""

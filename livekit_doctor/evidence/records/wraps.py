@@ -16,6 +16,8 @@ _WIDEST_MAIL = 80
 _EDGES = ("┌", "├", "└", "│")
 _OF_SIP = re.compile(r"SIP/2\.0 \d|[A-Z]{3,9} sips?:")
 """The first line of a SIP message, below its addresses."""
+_OF_A_ROW = re.compile(r"-\[ RECORD \d|[\w.-]+ *\| ")
+"""A ruler of psql's expanded rows, which is as wide as their widest line, or a column of one; what compose prints."""
 _HALF_FRAME = re.compile(
     r"\s+File \"(?![^\"]*\", line \d)|\s+at (?:[^()]*\((?:file:|/|node:)[^()]*$|(?:file:///|/)\S+$(?<!\d))"
 )
@@ -181,7 +183,7 @@ def _may_go_on(after: str, width: int, *, opened: bool) -> bool:
         return False
     if after.lstrip().startswith('{"'):
         return not opened
-    if after.startswith(("  ", "\t\t", "Traceback (")) or _OF_SIP.match(after):
+    if after.startswith(("  ", "\t\t", "Traceback (")) or _OF_SIP.match(after) or _OF_A_ROW.match(after):
         return False
     return not begins(strip(after).text)
 

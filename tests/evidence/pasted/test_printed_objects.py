@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from google.protobuf.json_format import ParseDict
+from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
 from livekit.protocol import agent_dispatch, models, sip, webhook
 
@@ -113,6 +113,39 @@ def test_a_message_of_the_node_sdk_says_the_same(name: str, lead: str) -> None:
         pairs.append(({"items": [value]}, {"items": [message]}))
     for as_json, printed in pairs:
         assert said(lead + inspect(printed, depth=None)) == said(lead + json.dumps(as_json))
+
+
+def ruby(message: Message) -> str:
+    """As Ruby's protobuf inspects a message."""
+
+    def of(field: Any, value: Any) -> str:
+        if field.type == field.TYPE_MESSAGE:
+            return ruby(value)
+        if field.type == field.TYPE_ENUM:
+            return f":{field.enum_type.values_by_number[value].name}"
+        return json.dumps(value)
+
+    fields = []
+    for field in message.DESCRIPTOR.fields:
+        value = getattr(message, field.name)
+        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+            text = "{" + ", ".join(f"{json.dumps(key)}=>{json.dumps(item)}" for key, item in value.items()) + "}"
+        elif field.is_repeated:
+            text = "[" + ", ".join(of(field, item) for item in value) + "]"
+        else:
+            text = of(field, value) if not field.has_presence or message.HasField(field.name) else ""
+        if text:
+            fields.append(f"{field.name}: {text}")
+    return f"<LiveKit::Proto::{message.DESCRIPTOR.name}: {', '.join(fields)}>"
+
+
+@pytest.mark.parametrize("name", ["participant", "agent", "room", "dispatch"])
+def test_a_message_as_ruby_inspects_it_says_the_same(name: str) -> None:
+    value, kind = MESSAGES[name]
+    message = ParseDict(value, kind(), ignore_unknown_fields=True)
+    as_json = MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    assert said(f"[{ruby(message)},\n {ruby(message)}]") == said(json.dumps([as_json, as_json]))
+    assert said(f"=> {ruby(message)}") == said(f"got: {json.dumps(as_json)}")
 
 
 def test_a_map_is_an_object() -> None:

@@ -137,6 +137,18 @@ metadata   | {"room": "r-9"}
     assert (row.call_id, row.state, row.room) == ("c-77", "room_created", "r-9")
 
 
+@pytest.mark.parametrize("last", ["metadata", "state"])
+def test_psqls_expanded_display_as_wide_as_its_widest_line(last: str) -> None:
+    """Which no terminal cut."""
+    widest = 'metadata   | {"room": "r-9", "participant": "agent-AJ_k3LwTq8XnZ5v"}'
+    columns = [widest, "state      | room_created"]
+    columns = columns if last == "state" else columns[::-1]
+    row = ["call_id    | c-77", "created_at | 2026-11-23 21:53:21.601+00", *columns]
+    text = "\n".join("\n".join((f"-[ RECORD {number} ]".ljust(len(widest), "-"), *row)) for number in (1, 2, 3))
+    assert recognised(text) == {"call_state_logs row": 3, "lines": 0}
+    assert {row.state for row in reading(text).observations if isinstance(row, LogRow)} == {"room_created"}
+
+
 def test_what_stands_below_psqls_expanded_display_is_not_its_own() -> None:
     row = "-[ RECORD 1 ]---\ncall_id    | c-77\ncreated_at | 2026-11-23 21:53:21.601+00\nstate      | room_created\n"
     line = '2026-11-23 21:53:22.000 | INFO | livekit.agents - received job request {"job_id": "AJ_u3XqTzWv8KpL"}'
