@@ -188,7 +188,11 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
         return replace(answer, earlier=True)
     if answer.by_agent and (seen.made_by_another is not None or dials.agent_went_on(when)):
         return replace(answer, doubt=answer.doubt or (_BY_ANOTHER if seen.made_by_another else _WENT_ON))
-    if dials.heard_before(when) or _is_of_somebody_else(dials, answer):
+    if (
+        dials.heard_before(when)
+        or dials.logs.another_was_there(when, answer.identity)
+        or _is_of_somebody_else(dials, answer)
+    ):
         return replace(answer, doubt=answer.doubt or _OF_SOMEBODY_ELSE)
     began = None if answer.by_livekits_clock else _begun(dials, answer)
     if dials.made_before(began, {answer.dial, answer.identity}):

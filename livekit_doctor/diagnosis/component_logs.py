@@ -235,6 +235,17 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
         return self.is_phone(line) or (unknown and not others and not self.is_agent(line))
 
     @cached_property
+    def mentioned(self) -> tuple[LogLine, ...]:
+        """The server's lines of somebody who may be a phone, and of nothing else that is known: they were there."""
+        lines = (told.line for told in self._own.told if told.said is None and told.line.log == "server")
+        return tuple(line for line in lines if line.fields.get("participant") and self.may_be_phone(line))
+
+    def another_was_there(self, after: datetime | None, identity: str) -> bool:
+        """Whether somebody of another identity who may be a phone was there after this moment, as such a line tells."""
+        lines = self.mentioned if after and identity else ()
+        return any(line.at and after and line.at > after and line.fields["participant"] != identity for line in lines)
+
+    @cached_property
     def _dialled(self) -> frozenset[str]:
         """The identities that CreateSIPParticipant was called for, by the logs of livekit-server and livekit-sip."""
         lines = self.ever_said(Said.SIP_ACCEPTED, Said.SIP_REFUSED, Said.SIP_CREATING, Said.SIP_ESTABLISHED)

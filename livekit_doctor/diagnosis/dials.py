@@ -197,7 +197,7 @@ class Dials(Struct, frozen=True, dict=True):
         """Whether a phone was seen, a row tells of it, CreateSIPParticipant succeeded, or anybody joined who may be a
         phone: what is not dated may be of another."""
         told = self._told_by or self._may_have_come or self.logs.said(Said.SIP_ACCEPTED)
-        return bool(told or self.seen.phones_seen)
+        return bool(told or self.seen.phones_seen or self.stays or self.logs.mentioned)
 
     @cached_property
     def _made_by_rows(self) -> int:
@@ -380,13 +380,14 @@ class Dials(Struct, frozen=True, dict=True):
 
     @cached_property
     def _all_left(self) -> datetime | None:
-        """When the agent had left, and a phone that was not refused."""
+        """When the agent had left, and a phone that it had been with, and that was not refused."""
         logs, near = self.logs, self.seen.tolerance
-        failed = [line.at for line in logs.said(Said.SIP_FAILED) if line.at]
+        failed = [line.at for line in logs.said(Said.SIP_FAILED, Said.SIP_REFUSED) if line.at]
         failed += [item.at for item in self.seen.sightings if item.at and item.left_because in UNANSWERED]
         lines = logs.of_agent(Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT)
         agent = lines[-1].at if lines and meaning(lines[-1]) is Said.PARTICIPANT_LEFT else None
-        left = [stay.left for stay in self.stays if stay.by == SERVER_LOG and stay.left]
+        met = [stay for stay in self.stays if stay.by == SERVER_LOG and agent and stay.came < agent]
+        left = [stay.left for stay in met if stay.left]
         phones = [at for at in left if not any(abs(at - other) <= near for other in failed)]
         return max(agent, min(phones)) if agent and phones else None
 

@@ -4,7 +4,7 @@ A dispatch is known by its id, its jobs by theirs. Where neither is known, the t
 latest dispatch was made is of an earlier one. By two clocks that holds only beyond the tolerance.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from msgspec import Struct
@@ -75,7 +75,7 @@ def latest_of(seen: Seen, own: Index, agents: frozenset[str], complete: bool) ->
             beside = (each.job or each.agents_job) in jobs.beside
             if said in ENDS and not beside and line.fields.get("job_type", "JT_ROOM") == "JT_ROOM":
                 became.setdefault(ENDS[said])
-    by_rows, more = _later_by_rows(seen, own, known)
+    by_rows, more = _later_by_rows(seen, own, jobs.asked.values(), known)
     of_another = _later_of_another_name(seen, own, known) or jobs.not_of_the_listed() or jobs.not_placed(complete)
     return Latest(
         began=began,
@@ -87,15 +87,14 @@ def latest_of(seen: Seen, own: Index, agents: frozenset[str], complete: bool) ->
     )
 
 
-def _later_by_rows(seen: Seen, own: Index, known: datetime | None) -> tuple[str, bool]:
+def _later_by_rows(seen: Seen, own: Index, asked: Collection[LogLine], known: datetime | None) -> tuple[str, bool]:
     """A row of a dispatch that may be later than the last one that LiveKit or the worker tell of, and whether the rows
-    tell of more than those do. Where the worker alone does, by a clock of its own, it may have been asked for any that
-    was made at about that time; and where its clock is not known, for any at all."""
+    tell of more than those do. Where the worker alone does (`asked`: its first line of each job), by a clock of its
+    own, it may have been asked for any that was made at about that time; and where its clock is not known, for any."""
     rows, without = _dispatched_by_rows(seen), _without_worker(seen, own)
     if not rows:
         return "", False
-    begun = own.say(Said.ASKED, Said.ASSIGNED)
-    asked = [line for line in begun if line.log == "worker"]
+    begun = [*asked, *(line for line in own.say(Said.ASSIGNED) if line.log == "server")]
     told = [line for line in own.say(*DONE[1:]) if line.log == "server"]
     dated = {line.fields.get("job_id"): line.at for line in (*asked, *told) if line.at and line.zoned}
     jobs = {line.fields["job_id"] for line in own.say(*OF_A_JOB) if line.fields.get("job_id")}

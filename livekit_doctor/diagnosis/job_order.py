@@ -195,6 +195,9 @@ class Jobs:
         line, later = self.asked.get(job), self.asked.get(other)
         if line and later and line.file == later.file:
             return is_above(line, later)
+        listed, listed_later = self.listed.get(job), self.listed.get(other)
+        if listed and listed_later and listed.started_at:
+            return listed_later.started_at is None or listed_later.started_at > listed.started_at
         began, began_later = self._begun(job), self._begun(other)
         return bool(began and began_later and began_later - began > self.seen.tolerance)
 

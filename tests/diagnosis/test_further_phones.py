@@ -478,9 +478,39 @@ def test_a_phone_that_was_refused_before_does_not_make_the_next_one_a_survey() -
     came = of_server(1, "participant active", "agent-AJ_1"), of_server(7, "starting RTC session")
     left = hung_up(14), hung_up(15, "agent-AJ_1", kind="AGENT")
     again = refused(26, "callee", "sip not connected (redis required)")
-    for before, expected in (((), []), ((failed(13.9, "SCL_callee"),), ["LKD203"])):
+    by_request = refused(13.9, "callee", "dial tcp 192.0.2.1:5060: connect: connection refused")
+    for before, expected in (((), []), ((failed(13.9, "SCL_callee"),), ["LKD203"]), ((by_request,), ["LKD203"])):
         told = judge(900, *node, *came, *left, *before, again, subject=Subject(room=ROOM))
         assert [code for code in codes(told) if code.startswith("LKD2")] == expected
+    before_it = hung_up(6, "agent-AJ_1", kind="AGENT")
+    told = judge(900, *node, *came, left[0], before_it, again, subject=Subject(room=ROOM))
+    assert "LKD203" in codes(told), "the agent had gone before the phone came"
+
+
+@pytest.mark.parametrize(
+    ("seen", "sure"),
+    [
+        ((), "likely"),
+        ((of_server(30, "error reading data channel", "sip_1"),), "possible"),
+        ((of_server(30, "error reading data channel", "agent-AJ_1"),), "likely"),
+        ((hung_up(30),), "possible"),
+    ],
+)
+def test_a_pasted_error_without_a_time_where_a_phone_was_there(seen: tuple[LogLine, ...], sure: str) -> None:
+    """The server's log has a part of the call, or its warnings alone: of which dial the error is, nobody knows."""
+    busy = of_worker(0, "evidence ticket.txt")
+    undated = replace(busy, read=replace(busy.read, clock_at=None))
+    told = judge(3600, log_file("server", first=20, last=60), *seen, undated, subject=Subject(room=ROOM))
+    assert found(told) == [("sip_ringing", "LKD204", sure)]
+
+
+def test_a_refusal_where_somebody_else_was_there_later() -> None:
+    """As a colleague's, whom a tool called: the server's log, of which a person picked some lines, names both."""
+    no_sip = refused(81, "colleague", "no response from servers")
+    for who, sure in (("callee", "possible"), ("colleague", "likely")):
+        lines = no_sip, of_server(145, "error reading data channel", who)
+        picked = [replace(line, read=read(3600, "evidence server.txt")) for line in lines]
+        assert found(judge(3600, *picked, subject=Subject(room=ROOM))) == [("sip_participant_created", "LKD203", sure)]
 
 
 def test_a_pasted_refusal_after_two_phones_and_no_row() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from livekit_doctor.evidence.observations import LogLine, Observation, Sighting
+from livekit_doctor.evidence.observations import Job, LogLine, Observation, Sighting
 from livekit_doctor.flow import Status, Step
 from livekit_doctor.settings import LiveKit, Settings
 from tests.diagnosis.factories import (
@@ -96,6 +96,25 @@ def test_a_restarted_job_decides() -> None:
     failed = look(40, dispatch(0.3, job_failed, id="AD_1"), phone())
     assert told(asked(0.6), failed, now=40) == [("LKD411", "proven")]
     assert told(asked(0.6), asked(7.5, NEXT), failed, now=40) == [("LKD411", "possible")]
+
+
+@pytest.mark.parametrize("waits", [job(None, id=NEXT, status="JS_PENDING", worker_id=""), job(4.6, id=NEXT)])
+def test_a_job_that_is_listed_beside_the_one_that_failed_is_its_next(waits: Job) -> None:
+    """LiveKit lists when each began: one that no worker has yet is the later, and so is one that began right after."""
+    first = asked(0.5), no_process(4.5)
+    both = look(9, dispatch(0.3, job(0.6, id=JOB), waits, id="AD_1"), phone())
+    alone = look(9, dispatch(0.3, job(0.6, id=JOB), id="AD_1"), phone())
+    assert told(*first, alone, now=9) == [("LKD417", "proven")]
+    assert "LKD417" not in dict(told(*first, both, now=9))
+
+
+def test_a_later_row_of_a_dispatch_where_the_worker_log_has_no_request() -> None:
+    """It has warnings and errors alone: of which dispatch they are, nobody knows."""
+    returned = worker_line(1, "The job task completed without establishing a connection", job_id=JOB)
+    one, another = row(0.3, "agent_dispatched"), row(3, "agent_dispatched")
+    rows = [row(-1, "call_requested"), one, row(1.2, "sip_participant_created"), row(6, "sip_answered")]
+    assert "LKD415" in dict(told(returned, *rows, row(60, "call_ended")))
+    assert "LKD415" not in dict(told(returned, *rows, another, row(60, "call_ended")))
 
 
 @pytest.mark.parametrize(("settings", "sure"), [(HERE, "proven"), (CLOUD, "likely")])
