@@ -97,10 +97,10 @@ class OwnLines(Struct, frozen=True, dict=True):
 
     @cached_property
     def lines(self) -> Index:
-        told = [*self._as_written]
+        told = self._as_written
         if self.clocks_ahead:
             told = [(said, self._by_livekits_clock(line)) for said, line in told]
-        told.sort(key=lambda each: (each[1].at is None, each[1].at or each[1].read.at, each[1].order))
+        told = sorted(told, key=lambda each: (each[1].at is None, each[1].at or each[1].read.at, each[1].order))
         return Index(
             [
                 Told(number, said, line, job_of(line), _job_of_agent(line) if said in OF_A_PARTICIPANT else "")
@@ -109,9 +109,9 @@ class OwnLines(Struct, frozen=True, dict=True):
         )
 
     @cached_property
-    def _as_written(self) -> tuple[tuple[Said | None, LogLine], ...]:
+    def _as_written(self) -> list[tuple[Said | None, LogLine]]:
         lines = {line.place: line for line in self.call.setup.all(LogLine)}
-        return tuple([(meaning(line), line) for line in lines.values()])
+        return [(meaning(line), line) for line in lines.values()]
 
     @cached_property
     def clocks_ahead(self) -> dict[clocks.Log, timedelta]:
