@@ -10,6 +10,7 @@ from livekit_doctor.evidence.observations import LogLine, Observation
 from livekit_doctor.flow import Verdict
 from tests.diagnosis.factories import (
     ROOM,
+    agent,
     codes,
     dispatch,
     found,
@@ -113,3 +114,13 @@ def test_somebody_is_there_with_a_users_token() -> None:
     assert "LKD415" not in codes(watched(SLOW, human(2)))
     assert "LKD415" not in codes(watched(SLOW, replace(human(2), joined_at=None)))
     assert found(watched(SLOW, human(40))) == [(CONNECTED, "LKD415", "proven")]
+
+
+def test_an_agent_that_a_look_has_shown_without_media_had_connected() -> None:
+    """It is gone at the next look, to try again: what failed is its media (LKD416)."""
+    waiting = dispatch(0, job(0.3)), phone("ringing")
+    without_media = agent(2, state="JOINED")
+    for first, expected in (((), ["LKD415"]), ((without_media,), [])):
+        looks = [*look(20, *waiting, *first), *look(23, *waiting), *look(27, *waiting)]
+        told = codes(judge(27, log_file("worker"), ASKED, SLOW, *looks))
+        assert [code for code in told if code == "LKD415"] == expected

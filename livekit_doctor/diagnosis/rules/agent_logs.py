@@ -86,7 +86,7 @@ def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
     if not lines or _user_came_before(call, lines[0]):
         return None
     only_slow = not (returned or unresponsive)
-    if only_slow and logs.of_agent(Said.SESSION_STARTED):
+    if only_slow and (call.joining_seen or logs.of_agent(Said.SESSION_STARTED)):
         return None  # it did connect, and its media has not
     if not returned and call.api_covers and not agent_is_late(call, proofs):
         return None  # it is slow, and may yet connect
