@@ -176,21 +176,12 @@ class OwnLines(Struct, frozen=True, dict=True):
 
     @cached_property
     def job_ids(self) -> frozenset[str]:
-        """The call's jobs: those that the API listed, and those that a line puts into its room."""
+        """The call's jobs: those that the API listed, and those that a line puts into its room, or the identity of an
+        agent there, which names its job unless it chose another; not those of another agent beside its own."""
         listed = {job.id for job in self.call.jobs_ever}
-        return frozenset((listed | self._logged_jobs) - {""})
-
-    @cached_property
-    def _logged_jobs(self) -> set[str]:
-        """The jobs that lines put into the call's room; not those of another agent beside its own."""
-        here = {line.fields["job_id"] for line in self._here if "job_id" in line.fields}
-        return here.union(self._jobs_of_identities) - self.other_jobs
-
-    @cached_property
-    def _jobs_of_identities(self) -> frozenset[str]:
-        """The jobs of the agents that were in the room: an agent's identity names its job, unless it chose another."""
         there = {line.fields.get("participant", "") for line in self._here}
-        return frozenset(map(job_of_identity, there)) - {""}
+        here = {line.fields.get("job_id", "") for line in self._here}.union(map(job_of_identity, there))
+        return frozenset((listed | (here - self.other_jobs)) - {""})
 
     def ever_said(self, *what: Said) -> tuple[LogLine, ...]:
         """Those of earlier dispatches, too."""
