@@ -1,6 +1,6 @@
 """What the components' logs say of one call: which node's they are, until when they go, and of which participants."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
 from operator import attrgetter
@@ -294,13 +294,10 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
         """Whether how long it was from one line to the other can be said."""
         return (line.log, line.file) == (other.log, other.file) or (line.zoned and other.zoned)
 
-    def registrations(self, name: str | None = None) -> Sequence[LogLine]:
+    def registrations(self, name: str | None = None) -> tuple[LogLine, ...]:
         """When workers registered, under this name or any."""
-        return self.anywhere(Said.REGISTERED) if name is None else self._registered.get(name, ())
-
-    @cached_property
-    def _registered(self) -> Mapping[str, list[LogLine]]:
-        return grouped(self.anywhere(Said.REGISTERED), lambda line: line.fields.get("agent_name", ""))
+        lines = self.anywhere(Said.REGISTERED)
+        return lines if name is None else tuple(one for one in lines if one.fields.get("agent_name", "") == name)
 
     @cached_property
     def as_they_stand(self) -> tuple[LogLine, ...]:
@@ -330,11 +327,6 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
     def of_workers(self) -> tuple[LogLine, ...]:
         """All lines of workers' logs, about whichever call."""
         return tuple(line for line in self.every if line.log == "worker")
-
-    @cached_property
-    def naming_workers(self) -> tuple[LogLine, ...]:
-        """All lines with the id of a worker."""
-        return tuple(line for line in self.every if line.fields.get("worker_id"))
 
 
 def _spans(file: LogFile, at: datetime | None) -> bool:

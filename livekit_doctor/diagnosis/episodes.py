@@ -4,7 +4,7 @@ A dispatch is known by its id, its jobs by theirs. Where neither is known, the t
 latest dispatch was made is of an earlier one. By two clocks that holds only beyond the tolerance.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import datetime
 
 from msgspec import Struct
@@ -58,7 +58,8 @@ def latest_of(seen: Seen, own: Index, agents: frozenset[str], complete: bool) ->
     log has each dispatch into the room."""
     known, told = _known_since(seen, own), _each(seen, own)
     began = _began(seen, known, told)
-    made = [*_made(seen, own), *filter(_names_agents, own.say(Said.ROOM_ASKED_FOR))]
+    asked = own.say(Said.ROOM_ASKED_FOR)
+    made = [*_made(seen, own), *(line for line in asked if requested_agents(line.fields.get("request", "")))]
     last = max(filter(None, (known, told)), default=None)
     jobs = Jobs(seen, own, made, _without_worker(seen, own), began, last)
     stayed = _stayed(own, jobs.heard_of_latest or began) if began else set()
@@ -187,10 +188,6 @@ def _dispatched(own: Index) -> list[LogLine]:
     return [line for line in created if line.zoned and line.fields.get("status") == "200"]
 
 
-def _names_agents(line: LogLine) -> bool:
-    return bool(requested_agents(line.fields.get("request", "")))
-
-
 def _is_of_earlier_agent(told: Told, jobs: Jobs, agents: frozenset[str]) -> bool:
     """A line of a participant that is the agent of an earlier job, or an agent that came before the dispatch."""
     identity = told.line.fields.get("participant", "")
@@ -201,12 +198,8 @@ def _is_of_earlier_agent(told: Told, jobs: Jobs, agents: frozenset[str]) -> bool
 
 def _stayed(own: Index, began: datetime) -> set[str]:
     """Participants that were in the room when the latest dispatch was made: its agent joined them."""
-    return {identity for identity in _there_at(own, began) if identity}
-
-
-def _there_at(own: Index, moment: datetime) -> Iterator[str]:
     there: dict[str, bool] = {}
     for told in own.that(Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT):
-        if told.line.log == "server" and told.line.at is not None and told.line.at < moment:
+        if told.line.log == "server" and told.line.at is not None and told.line.at < began:
             there[told.line.fields.get("participant", "")] = told.said is Said.PARTICIPANT_ACTIVE
-    return (identity for identity, still in there.items() if still)
+    return {identity for identity, still in there.items() if identity and still}

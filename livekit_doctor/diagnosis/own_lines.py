@@ -97,10 +97,10 @@ class OwnLines(Struct, frozen=True, dict=True):
 
     @cached_property
     def lines(self) -> Index:
-        told = [*self._as_written]
+        told = self._as_written
         if self.clocks_ahead:
             told = [(said, self._by_livekits_clock(line)) for said, line in told]
-        told.sort(key=lambda each: (each[1].at is None, each[1].at or each[1].read.at, each[1].order))
+        told = sorted(told, key=lambda each: (each[1].at is None, each[1].at or each[1].read.at, each[1].order))
         return Index(
             [
                 Told(number, said, line, job_of(line), _job_of_agent(line) if said in OF_A_PARTICIPANT else "")
@@ -109,9 +109,9 @@ class OwnLines(Struct, frozen=True, dict=True):
         )
 
     @cached_property
-    def _as_written(self) -> tuple[tuple[Said | None, LogLine], ...]:
+    def _as_written(self) -> list[tuple[Said | None, LogLine]]:
         lines = {line.place: line for line in self.call.setup.all(LogLine)}
-        return tuple([(meaning(line), line) for line in lines.values()])
+        return [(meaning(line), line) for line in lines.values()]
 
     @cached_property
     def clocks_ahead(self) -> dict[clocks.Log, timedelta]:
@@ -176,21 +176,12 @@ class OwnLines(Struct, frozen=True, dict=True):
 
     @cached_property
     def job_ids(self) -> frozenset[str]:
-        """The call's jobs: those that the API listed, and those that a line puts into its room."""
+        """The call's jobs: those that the API listed, and those that a line puts into its room, or the identity of an
+        agent there, which names its job unless it chose another; not those of another agent beside its own."""
         listed = {job.id for job in self.call.jobs_ever}
-        return frozenset((listed | self._logged_jobs) - {""})
-
-    @cached_property
-    def _logged_jobs(self) -> set[str]:
-        """The jobs that lines put into the call's room; not those of another agent beside its own."""
-        here = {line.fields["job_id"] for line in self._here if "job_id" in line.fields}
-        return here.union(self._jobs_of_identities) - self.other_jobs
-
-    @cached_property
-    def _jobs_of_identities(self) -> frozenset[str]:
-        """The jobs of the agents that were in the room: an agent's identity names its job, unless it chose another."""
         there = {line.fields.get("participant", "") for line in self._here}
-        return frozenset(map(job_of_identity, there)) - {""}
+        here = {line.fields.get("job_id", "") for line in self._here}.union(map(job_of_identity, there))
+        return frozenset((listed | (here - self.other_jobs)) - {""})
 
     def ever_said(self, *what: Said) -> tuple[LogLine, ...]:
         """Those of earlier dispatches, too."""

@@ -222,13 +222,9 @@ def _is_refused_join(line: LogLine) -> bool:
 
 
 _REFUSED_JOIN = re.compile(r"error while connecting to a room: .*\bclient error: 40[13]\b")
-_NO_MEDIA = ("wait_pc_connection timed out", "could not establish pc connection")
-"""The RTC libraries' own words: of the one in Rust, below Python and Node, and of the one in JavaScript."""
-
-
-def _has_no_media(text: str) -> bool:
-    """Whoever logs it, and as what: the library itself, the SDK above it, or the team's own code."""
-    return any(words in text for words in _NO_MEDIA)
+_NO_MEDIA = re.compile("wait_pc_connection timed out|could not establish pc connection")
+"""The RTC libraries' own words, of the one in Rust, below Python and Node, and of the one in JavaScript: whoever logs
+them, and as what, the library itself, the SDK above it, or the team's own code."""
 
 
 MEANINGS = (
@@ -375,7 +371,7 @@ MEANINGS = (
 def meaning(line: LogLine) -> Said | None:
     """What the line says; None where that is nothing that a diagnosis knows."""
     failed = line.log == "worker" and (line.traceback or "error" in line.fields)
-    if failed and any(map(_has_no_media, (line.traceback, line.fields.get("error", "")))):
+    if failed and any(map(_NO_MEDIA.search, (line.traceback, line.fields.get("error", "")))):
         return Said.MEDIA_TIMED_OUT
     for entry in _may_mean(line.log, line.message):
         if entry.where(line):
@@ -385,17 +381,15 @@ def meaning(line: LogLine) -> Said | None:
 
 @lru_cache(maxsize=2_000)  # most lines of a log have one of a few messages
 def _may_mean(log: Component, message: str) -> tuple[_Meaning, ...]:
-    if log == "worker" and _has_no_media(message):
-        return (_MEDIA_TIMED_OUT,)
+    if log == "worker" and _NO_MEDIA.search(message):
+        return (_Meaning(log, "", Said.MEDIA_TIMED_OUT),)
     message = folded(message)
     if log == "worker" and "prewarm" in message and "was never awaited" in message:
-        return (_PREWARM,)
+        return (_Meaning(log, "", Said.ASYNC_PREWARM),)
     found = _MEANINGS_OF.get((log, message[:_BEGINNING]), ())
     return tuple(entry for text, entry in found if message.startswith(text))
 
 
-_MEDIA_TIMED_OUT = _Meaning("worker", "", Said.MEDIA_TIMED_OUT)
-_PREWARM = _Meaning("worker", "", Said.ASYNC_PREWARM)
 _BEGINNING = min(len(entry.text) for entry in MEANINGS)
 _MEANINGS_OF: dict[tuple[Component, str], list[tuple[str, _Meaning]]] = {}
 for _entry in MEANINGS:

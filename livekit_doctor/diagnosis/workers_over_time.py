@@ -126,7 +126,7 @@ class Worker(Struct, frozen=True, eq=False, dict=True):
 
 def workers_of(logs: ComponentLogs) -> tuple[Worker, ...]:
     """Every registration that a line tells of, under whichever name, oldest first."""
-    named = grouped(logs.naming_workers, lambda line: line.fields["worker_id"])
+    named = grouped(logs.every, lambda line: line.fields.get("worker_id", ""))
     lines = grouped(logs.registrations(), lambda line: line.fields.get("worker_id") or f"{line.file}:{line.order}")
     index = _Index(tuple(Worker(_first(own), own, named.get(key, [])) for key, own in lines.items()))
     for told in logs.lines.that(*_STATES, *([Said.REGISTERED] if index.replaced else [])):

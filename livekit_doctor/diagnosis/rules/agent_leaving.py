@@ -2,10 +2,8 @@
 dispatch was deleted. LKD407, 413.
 """
 
-from collections.abc import Sequence
 from datetime import timedelta
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from livekit_doctor import catalogue
@@ -31,30 +29,11 @@ from livekit_doctor.flow import Confidence, Step
 LIKELY, POSSIBLE = Confidence.LIKELY, Confidence.POSSIBLE
 
 
-class _Leaving(Struct, frozen=True):
-    """What the server's log tells of the agent's leaving."""
-
-    joined: Sequence[LogLine]
-    """When it had become active, each time."""
-    gone: Sequence[LogLine]
-    phones: Sequence[LogLine]
-    """When phones left."""
-    alone: list[LogLine]
-    """When the only other participant left, of whom nothing says that it is no phone."""
-    begins_later: bool
-    """Whether lines that a person picked have nobody come, and nobody take the agent's place."""
-
-
-def _leaving(call: Call) -> _Leaving:
+def _of_agent_and_phone(call: Call) -> tuple[tuple[LogLine, ...], tuple[LogLine, ...], tuple[LogLine, ...]]:
+    """The server's lines of the agent's coming, each time, of its leaving, and of the phones' leaving."""
     logs = call.component_logs
-    active, left = logs.said(Said.PARTICIPANT_ACTIVE), logs.said(Said.PARTICIPANT_LEFT)
-    return _Leaving(
-        joined=logs.of_agent(Said.PARTICIPANT_ACTIVE),
-        gone=logs.of_agent(Said.PARTICIPANT_LEFT),
-        phones=logs.of_phone(Said.PARTICIPANT_LEFT),
-        alone=[line for line in left if not logs.is_agent(line) and logs.may_be_phone(line)],
-        begins_later=all(map(logs.is_picked, left)) and not active and not logs.said(Said.SESSION_STARTED),
-    )
+    gone = logs.of_agent(Said.PARTICIPANT_LEFT)
+    return logs.of_agent(Said.PARTICIPANT_ACTIVE), gone, logs.of_phone(Said.PARTICIPANT_LEFT)
 
 
 def _others(call: Call) -> list[LogLine]:
@@ -68,18 +47,18 @@ def crashed_in_the_room(call: Call, proofs: Proofs) -> Finding | None:
     connected = [
         proof for proof in proofs.get(Step.AGENT_CONNECTED, ()) if not proof.implied and (proof.at or proof.by)
     ]
-    joined = _leaving(call).joined[-1:]
-    came = joined[0].at if joined else next((proof.at or proof.by for proof in connected), None)
+    joined, _, phones = _of_agent_and_phone(call)
+    came = joined[-1].at if joined else next((proof.at or proof.by for proof in connected), None)
     failed = [line for line in broke_down(call) if came and line.at and line.at >= came]
     if not failed or came is None:
         return None
     later = outlived(call, failed[0])
     if later is None and not call.phone_present:
         return None
-    there = because(joined[0]) if joined else Because(source=connected[0].source, at=came, text=connected[0].text)
+    there = because(joined[-1]) if joined else Because(source=connected[0].source, at=came, text=connected[0].text)
     shown = [replace(there, text=f"the agent was there: {there.text}"), *(because(line) for line in failed[:2])]
     shown += [Because(source="worker log", at=failed[0].at, text=text) for text in list(tracebacks(failed))[-1:]]
-    if later and not _leaving(call).phones:
+    if later and not phones:
         shown.append(Because(source=later[1], at=later[0], text="the phone was still on the line then"))
     candidates = list(catalogue.get("LKD407").candidates)
     if all(meaning(line) is Said.SESSION_BROKE for line in failed):  # it may be in the room still, and be silent
@@ -94,14 +73,17 @@ def left_the_phone_alone(call: Call, proofs: Proofs) -> Finding | None:
     Likely where the phone is known to have answered: an agent may as well leave a phone that only rings. Where the
     lines begin after it came, its media may never have been there.
     """
-    seen = _leaving(call)
-    joined, gone, phones = seen.joined, seen.gone, seen.phones or _hung_up(call) or seen.alone
-    if call.agents or call.inbound or not gone or not (joined or seen.begins_later) or len(phones) != 1:
+    logs = call.component_logs
+    (joined, gone, left), every = _of_agent_and_phone(call), logs.said(Said.PARTICIPANT_LEFT)
+    phones = left or _hung_up(call) or [one for one in every if not logs.is_agent(one) and logs.may_be_phone(one)]
+    # In lines that a person picked, which have nobody come, and nobody take the agent's place.
+    begins_later = all(map(logs.is_picked, every)) and not logs.said(Said.PARTICIPANT_ACTIVE, Said.SESSION_STARTED)
+    if call.agents or call.inbound or not gone or not (joined or begins_later) or len(phones) != 1:
         return None
     agent, phone, when = gone[-1], phones[0], gone[-1].at
     ended = call.logged.get(Step.CALL_ENDED)
     alone = LEFT_ALONE if when and had_no_time_to_talk(proofs, when) else PHONE_ALONE
-    alone += timedelta() if seen.phones else call.tolerance  # livekit-sip may run on another host
+    alone += timedelta() if left else call.tolerance  # livekit-sip may run on another host
     if when is None or phone.at is None or phone.at - when <= alone or (ended and ended.at <= phone.at - alone):
         return None
     others = [line for line in _others(call) if line.fields.get("participant") != phone.fields.get("participant")]
@@ -132,8 +114,8 @@ def _hung_up(call: Call) -> list[LogLine]:
 def left_and_nobody_followed(call: Call, proofs: Proofs) -> Finding | None:
     """LKD407: by the server's log the agent left, and for long after neither the other participant did,
     nor was the room closed. No more than possible: who stayed may be no phone."""
-    logs, seen = call.component_logs, _leaving(call)
-    joined, gone, left = seen.joined, seen.gone, logs.said(Said.PARTICIPANT_LEFT)
+    logs, (joined, gone, _) = call.component_logs, _of_agent_and_phone(call)
+    left = logs.said(Said.PARTICIPANT_LEFT)
     closed = logs.said(Said.ROOM_CLOSED, Said.ROOM_DELETED, Said.ROOM_IDLE) or call.logged.get(Step.CALL_ENDED)
     over = closed or _hung_up(call)
     if call.agents or call.inbound or over or len(left) > len(gone) or not joined or not gone:
@@ -164,8 +146,7 @@ def left_and_nobody_followed(call: Call, proofs: Proofs) -> Finding | None:
 def agent_removed(call: Call, proofs: Proofs) -> Finding | None:
     """LKD413: the dispatch was deleted, which ended its agent's job while the phone was on the line. Soon before the
     end it may be how the team ends a call."""
-    seen = _leaving(call)
-    gone, phones = seen.gone, seen.phones
+    _, gone, phones = _of_agent_and_phone(call)
     deleted = _deletion_before(call, gone[-1]) if gone else None
     if deleted is None or not phones or call.agents:
         return None

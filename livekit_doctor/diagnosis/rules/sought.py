@@ -2,7 +2,7 @@
 workers there were then, in which state. What the rules of a job that no worker has share.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -82,7 +82,7 @@ def by_name(call: Call, since: datetime | None = None) -> Confidence:
     return LIKELY
 
 
-def own_registrations(call: Call) -> Sequence[LogLine]:
+def own_registrations(call: Call) -> tuple[LogLine, ...]:
     return call.component_logs.registrations(call.wanted_agent) if call.wanted_agent is not None else ()
 
 
