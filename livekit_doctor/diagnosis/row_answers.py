@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.states import (
+    DISCONNECT_REASONS,
     LOST,
     Who,
     is_of_other_phone,
@@ -204,8 +205,16 @@ _BEGINS = {"agent-AJ_": Who.AGENT, "sip_": Who.PHONE}
 
 @lru_cache(maxsize=1024)
 def _top(metadata: str) -> dict[str, object]:
+    """What stands at the top of the metadata, by its keys in small letters, and nothing else of them; the reason for
+    which a participant left by its name."""
     value = _parsed(metadata)
-    return {re.sub(r"[\W_]", "", key).lower(): item for key, item in value.items()} if isinstance(value, dict) else {}
+    top = {re.sub(r"[\W_]", "", key).lower(): item for key, item in value.items()} if isinstance(value, dict) else {}
+    of_participant = not top.keys().isdisjoint(_IDENTITIES)
+    for key in ("disconnectreason", *(("reason",) if of_participant else ())):
+        number = str(top.get(key, ""))
+        if number.isdecimal() and len(number) < 3 and int(number) < len(DISCONNECT_REASONS):
+            top[key] = DISCONNECT_REASONS[int(number)]
+    return top
 
 
 _OUTCOMES = frozenset({"status", "outcome", "result", "callstatus", "disposition", "finalstatus"})
@@ -225,7 +234,7 @@ def _says_badly(words: object) -> bool:
     if not isinstance(words, str) or words.lower() in ("declined", "rejected"):
         return False
     words = re.sub(r"^[A-Za-z]+\.(?=[A-Z_]+$)", "", words)  # the name of an enum's member
-    lost = words.upper() in LOST or who_left(words) is Who.AGENT
+    lost = plain_words(words).upper() in LOST or who_left(words) is Who.AGENT
     return lost or says_failed(words) or _BADLY.match(words[:200]) is not None
 
 

@@ -156,6 +156,14 @@ LOST = frozenset(
 (DisconnectReason)."""
 
 
+DISCONNECT_REASONS = (
+    *("UNKNOWN_REASON", "CLIENT_INITIATED", "DUPLICATE_IDENTITY", "SERVER_SHUTDOWN", "PARTICIPANT_REMOVED"),
+    *("ROOM_DELETED", "STATE_MISMATCH", "JOIN_FAILURE", "MIGRATION", "SIGNAL_CLOSE", "ROOM_CLOSED"),
+    *("USER_UNAVAILABLE", "USER_REJECTED", "SIP_TRUNK_FAILURE", "CONNECTION_TIMEOUT", "MEDIA_FAILURE", "AGENT_ERROR"),
+)
+"""The names of livekit-protocol's DisconnectReason, by their numbers: Python's SDK has the number."""
+
+
 def may_be_of_agent(source: str, state: str) -> bool:
     """Whether a row may be the agent's, by the words of its component and its state: crm/lead_locked is not."""
     return any(_OF_AGENT.search(plain_words(text)) for text in (source, state)) or not source

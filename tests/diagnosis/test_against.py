@@ -1,9 +1,11 @@
 """Not healthy in spite of what the call's own facts say against it, whichever source has them."""
 
 import pytest
+from livekit.protocol import models
 from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.correlation import Subject
+from livekit_doctor.diagnosis.states import DISCONNECT_REASONS, LOST
 from livekit_doctor.evidence.observations import LogLine, LogRow
 from livekit_doctor.flow import Step, Verdict
 from livekit_doctor.settings import Flow, Settings
@@ -124,6 +126,12 @@ def test_a_row_of_trouble_that_is_not_the_calls(state: str) -> None:
         ('{"ended_reason": "pipeline-error-openai-llm-failed"}', UNKNOWN),
         ('{"disconnect_reason": "SIP_TRUNK_FAILURE"}', UNKNOWN),
         ('{"disconnectReason": "CONNECTION_TIMEOUT"}', UNKNOWN),
+        ('{"reason": "MediaFailure"}', UNKNOWN),
+        ('{"disconnect_reason": 15}', UNKNOWN),
+        ('{"disconnectReason": "14"}', UNKNOWN),
+        ('{"disconnect_reason": 1}', HEALTHY),
+        ('{"participant": "callee", "reason": 13}', UNKNOWN),
+        ('{"reason": 13}', HEALTHY),
         ('{"success": false}', UNKNOWN),
         ('{"success": true, "disconnect_reason": "CLIENT_INITIATED", "hangup_cause": "NORMAL_CLEARING"}', HEALTHY),
         ('{"reason": "payment_failed"}', HEALTHY),
@@ -424,3 +432,8 @@ def test_an_unnamed_agent_that_the_server_sought() -> None:
     sought = server_line(1, "not dispatching agent job since no worker is available", agent_name="")
     settings = Settings(agent=replace(SETTINGS.agent, name=""))
     assert judge(900, log_file("server"), sought, settings=settings, subject=Subject(room=ROOM)).verdict is not HEALTHY
+
+
+def test_disconnect_reasons_have_livekits_names_and_numbers() -> None:
+    assert [*enumerate(DISCONNECT_REASONS)] == [(number, name) for name, number in models.DisconnectReason.items()]
+    assert {*DISCONNECT_REASONS} & LOST
