@@ -96,7 +96,7 @@ def agent_never_connected(call: Call, proofs: Proofs) -> Finding | None:
         # One that was slow may have come after that, and gone in order; or its media failed, which would not show.
         sure = POSSIBLE if only_slow and (logs.is_picked(lines[0]) or logs.said(Said.PROCESS_EXITS)) else PROVEN
         if only_slow and not _failing_media_would_show(call, lines[0]):
-            sure = min(sure, LIKELY, key=lambda one: -one.rank)
+            sure = POSSIBLE
     elif only_slow and not (call.api_covers and call.phone_present):
         # Whether it connected after that, the worker's log tells by how the job ended alone.
         lines, sure = (lines[0], *ended_from_outside(call, lines[0])), POSSIBLE
