@@ -146,6 +146,19 @@ def tells_trouble(state: str, metadata: str, *, ended: bool) -> bool:
 
 
 @lru_cache(maxsize=1024)
+def tells_result(state: str) -> bool:
+    """Whether a row of no step is there to say how the call went: disposition, call_result, wrap_up."""
+    return _OF_A_RESULT.search(plain_words(state)) is not None
+
+
+_OF_A_RESULT = re.compile(r"(?:^|_)(?:disposition|results?|outcome|wrap_?up|(?:call|final)_status)(?:_|$)")
+
+
+def ended_in_trouble(row: LogRow) -> bool:
+    """Whether a row of the end, or of the result, says that the call was in trouble."""
+    return tells_trouble(row.state, row.metadata, ended=True) or (tells_result(row.state) and ended_badly(row))
+
+
 def met_machine(state: str, metadata: str) -> bool | None:
     """Whether a machine answered the phone, as a row says by its state or by what its metadata gives at its top as
     the result, or the reason; None where it says nothing of that."""

@@ -8,7 +8,15 @@ from functools import cached_property
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.correlation import OPENING, RoomRef, Subject, steps_of
-from livekit_doctor.diagnosis.row_answers import ended_badly, gone_in, lasted_in, met_machine, tells_trouble
+from livekit_doctor.diagnosis.row_answers import (
+    ended_badly,
+    ended_in_trouble,
+    gone_in,
+    lasted_in,
+    met_machine,
+    tells_result,
+    tells_trouble,
+)
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.states import Who, receives_webhooks, says_failed, says_talked, says_what_failed, who_left
 from livekit_doctor.diagnosis.times import MOMENT, PLACING, ZONES_APART
@@ -223,7 +231,7 @@ class RowsSeen(Struct, frozen=True, dict=True):
     def troubles(self) -> tuple[LogRow, ...]:
         """The rows which say that the call was in trouble and after which none shows that it went on: by a further
         step, by somebody who talked, or by anything that the agent logged but the end. Of several that are of no step
-        the first and the last count; what came when the call was over does not."""
+        the first and the last count; what came when the call was over does not, but for a row of its result."""
         ended, steps = self.logged.get(Step.CALL_ENDED), self.step_of_state
         other = [
             row for row in self.rows if steps[row.state] is None and tells_trouble(row.state, row.metadata, ended=False)
@@ -235,7 +243,9 @@ class RowsSeen(Struct, frozen=True, dict=True):
         last = max((*went_on, *self.talked), default=None)
         left = [row for row in (*other[:1], *other[-1:]) if not (last and last - row.at > MOMENT)]
         told = [row for row in dict.fromkeys(left) if not (ended and ended.at - row.at <= MOMENT)]
-        return (*told, *([ended] if ended and tells_trouble(ended.state, ended.metadata, ended=True) else []))
+        results = self.rows_of_no_step(tells_result)
+        badly = [row for row in (*results[-1:], *([ended] if ended else [])) if ended_in_trouble(row)]
+        return (*told, *(row for row in badly if row not in told))
 
     @cached_property
     def called_again(self) -> bool:

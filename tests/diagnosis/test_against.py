@@ -434,6 +434,22 @@ def test_an_unnamed_agent_that_the_server_sought() -> None:
     assert judge(900, log_file("server"), sought, settings=settings, subject=Subject(room=ROOM)).verdict is not HEALTHY
 
 
+@pytest.mark.parametrize(
+    ("state", "metadata", "verdict"),
+    [
+        ("disposition", '{"disposition": "CALL_DROPPED"}', NO_FAULT_SEEN),
+        ("disposition_set", '{"disposition": "DEAD_AIR"}', NO_FAULT_SEEN),
+        ("call_result", '{"result": "system_error"}', NO_FAULT_SEEN),
+        ("disposition", '{"disposition": "INTERESTED"}', HEALTHY),
+        ("call_result", '{"result": "wrong_number"}', HEALTHY),
+        ("crm_updated", '{"result": "system_error"}', HEALTHY),
+    ],
+)
+def test_a_row_of_the_result_after_the_end(state: str, metadata: str, verdict: Verdict) -> None:
+    """What a dialler or a CRM notes last: how the call went."""
+    assert rows_only(900, *WELL, ENDED, row(75, state, "crm", metadata=metadata)).verdict is verdict
+
+
 def test_disconnect_reasons_have_livekits_names_and_numbers() -> None:
     assert [*enumerate(DISCONNECT_REASONS)] == [(number, name) for name, number in models.DisconnectReason.items()]
     assert {*DISCONNECT_REASONS} & LOST
