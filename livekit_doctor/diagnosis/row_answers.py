@@ -25,7 +25,7 @@ from livekit_doctor.diagnosis.states import (
     says_phone_failed,
     who_left,
 )
-from livekit_doctor.diagnosis.trouble import says_trouble
+from livekit_doctor.diagnosis.trouble import is_flag_of_trouble, names_machinery, says_trouble
 from livekit_doctor.evidence.observations import LogRow
 from livekit_doctor.flow import LEGS, Leg, Step
 
@@ -139,7 +139,9 @@ def tells_trouble(state: str, metadata: str, *, ended: bool) -> bool:
     if ended:
         told += [item for key, item in top.items() if isinstance(item, str) and key in _OUTCOMES]
         codes = [str(item).lower() for key, item in top.items() if key in _CODES]
-        return any(map(says_trouble, told)) or "network" in told or any(code not in _NO_ERROR for code in codes)
+        flags = any(is_flag_of_trouble(key, item) for key, item in top.items())
+        bad = any(says_trouble(words) or names_machinery(words) for words in told)
+        return flags or bad or any(code not in _NO_ERROR for code in codes)
     who = [f"{state} {item}" for key, item in top.items() if key == "who"]
     states = [state] if who_left(state) is None else []
     return any(map(says_trouble, (*states, *told, *who)))
@@ -169,7 +171,7 @@ def met_machine(state: str, metadata: str) -> bool | None:
     return False if re.search(r"(?:^|_)(?:human|person)(?:_|$)", plain_words(" ".join((state, *told)))) else None
 
 
-_BY = ("by", "endedby", "end", "cause", "endcause")
+_BY = ("by", "endedby", "hangupby", "end", "cause", "endcause")
 _CODES = ("exitcode", "returncode", "errorcode", "errcode")
 _NO_ERROR = ("0", "", "none", "null", "ok", "success", "false")
 
@@ -230,7 +232,7 @@ def _top(metadata: str) -> dict[str, object]:
     return top
 
 
-_OUTCOMES = frozenset({"status", "outcome", "result", "callstatus", "disposition", "finalstatus"})
+_OUTCOMES = frozenset({"state", "status", "outcome", "result", "callstatus", "disposition", "finalstatus"})
 _REASONS = re.compile(r"(?:^|end(?:ed)?|clos(?:e|ed|ing)|disconnect|hangup|termination|call)reason$|^hangupcause$")
 _SUCCESS = ("success", "successful", "callsuccessful", "callsuccess", "ok")
 

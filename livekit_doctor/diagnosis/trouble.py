@@ -44,6 +44,32 @@ _ELSEWHERE = re.compile(
 )
 
 
+_MACHINERY = re.compile(
+    r"(?:^|_)(?:sig(?:kill|term|abrt|segv|int|bus)|oom|memory|drain(?:ed|ing)?|deploy(?:ed|ing|ment)?|rollout|redeploy"
+    r"|spot|preempt\w*|evict\w*|ws|web_?socket|ice|dtls|pc|peer_connection|srtp|rtp|network|socket|gateway|dns|tls"
+    r"|quota|rate_limit\w*|throttl\w+|exhausted|payment_required|unauthorized|forbidden|expired|[45]\d\d"
+    r"|janitor|reaper|clean_?up|zombie|stale|orphan\w*|watchdog|recycled?|traceback|exception|panic)(?=_|$)"
+)
+"""What no conversation ends of: processes, connections, providers, and what tidies up. In a reason it is not known to
+be of a call that went well."""
+
+_FLAGS_OF_TROUBLE = re.compile(r"crash|abort|killed|traceback|exception|stack(?:trace)?$|panic|^signal$")
+_FLAGS_OF_HEALTH = re.compile(r"graceful|clean|heard|spoke|talked|healthy")
+
+
+def names_machinery(words: str) -> bool:
+    return _MACHINERY.search(plain_words(words)) is not None
+
+
+def is_flag_of_trouble(key: str, value: object) -> bool:
+    """Whether a key of an end's metadata, in small letters, with this value says that it did not end as it should:
+    crashed and true, graceful and false."""
+    if _FLAGS_OF_HEALTH.search(key):
+        return value is False
+    said = value not in (None, False, 0, "", "null", "none", "false")
+    return said and _FLAGS_OF_TROUBLE.search(key) is not None
+
+
 @lru_cache(maxsize=1024)
 def says_trouble(words: str) -> bool:
     """Whether it says that what the call is made of is in trouble: agent_kicked, no_audio_from_agent, pod_terminated;

@@ -132,6 +132,20 @@ def test_a_row_of_trouble_that_is_not_the_calls(state: str) -> None:
         ('{"disconnect_reason": 1}', HEALTHY),
         ('{"participant": "callee", "reason": 13}', UNKNOWN),
         ('{"reason": 13}', HEALTHY),
+        *(
+            (f'{{"reason": "{reason}"}}', NO_FAULT_SEEN)
+            for reason in ("memory limit exceeded", "worker draining", "spot_interruption", "ws_closed", "ice_failed")
+        ),
+        ('{"reason": "Room was deleted by the janitor"}', NO_FAULT_SEEN),
+        ('{"reason": "insufficient_quota"}', NO_FAULT_SEEN),
+        ('{"hangup_by": "watchdog"}', NO_FAULT_SEEN),
+        ('{"reason": "business_hours_over", "signal": null}', HEALTHY),
+        ('{"signal": "SIGKILL"}', NO_FAULT_SEEN),
+        ('{"crashed": true}', NO_FAULT_SEEN),
+        ('{"traceback": "Traceback (most recent call last): ..."}', NO_FAULT_SEEN),
+        ('{"graceful": false}', NO_FAULT_SEEN),
+        ('{"agent_spoke": false}', NO_FAULT_SEEN),
+        ('{"graceful": true, "crashed": false, "agent_spoke": true}', HEALTHY),
         ('{"success": false}', UNKNOWN),
         ('{"success": true, "disconnect_reason": "CLIENT_INITIATED", "hangup_cause": "NORMAL_CLEARING"}', HEALTHY),
         ('{"reason": "payment_failed"}', HEALTHY),
