@@ -21,11 +21,11 @@ from livekit_doctor.diagnosis.proofs import Clock, Proofs, waited_for_answer
 from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, meaning
 from livekit_doctor.diagnosis.seen import ANSWERED
 from livekit_doctor.diagnosis.states import LOST, Who
-from livekit_doctor.diagnosis.stays import WEBHOOKS, names_of
+from livekit_doctor.diagnosis.stays import SIP_LOG, WEBHOOKS, names_of
 from livekit_doctor.diagnosis.times import LEFT_ALONE, LOSS_SHOWS_WITHIN, MOMENT, ROOM_CLOSES_AFTER
 from livekit_doctor.diagnosis.transfers import may_leave, transferred
 from livekit_doctor.evidence.job_ids import job_of, job_of_identity
-from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.evidence.observations import Component, LogLine
 from livekit_doctor.evidence.records.tracebacks import raised as what_was_raised
 from livekit_doctor.flow import Step
 
@@ -47,7 +47,7 @@ def _either(because: Because, but: str, *, sure: bool) -> Against:
 def told_against(call: Call, proofs: Proofs) -> tuple[Against, ...]:
     of_agent = (*_of_the_agents_process(call), *_of_its_speech(call), *_of_its_session(call), *_of_its_track(call))
     of_phone = (*_of_the_answer(call, proofs), *_of_the_cancel(call), *_of_later_dials(call))
-    return (*_of_rows(call), *of_phone, *of_agent, *_of_lost_connections(call), *_of_cut_off(call))
+    return (*_of_rows(call), *of_phone, *of_agent, *_of_lost_connections(call), *_of_cut_off(call), *_of_no_end(call))
 
 
 def _of_cut_off(call: Call) -> Iterator[Against]:
@@ -61,6 +61,19 @@ def _of_cut_off(call: Call) -> Iterator[Against]:
         when = f" at {told.at:%H:%M:%S}" if told.at else ""
         asks = f"who joined the room under the phone's identity{when}, which put it out: see in the log of what dials"
         yield Against(told, f"{asks} whether it dialled twice, as for a job that was run twice", sure=False)
+
+
+def _of_no_end(call: Call) -> Iterator[Against]:
+    """A phone of whose leaving the log that has its coming says nothing, and goes on long after the end that a row
+    tells of: what writes it may have died with the call."""
+    ended = call.logged.get(Step.CALL_ENDED)
+    until = ended.at + ROOM_CLOSES_AFTER + call.tolerance if ended else None
+    for stay in call.dials.stays[-1:] if all(stay.left is None for stay in call.dials.stays) else ():
+        log: Component = "sip" if stay.by == SIP_LOG else "server"
+        if until and stay.by != WEBHOOKS and call.component_logs.covers(log, until):
+            text = f"it has the phone, and nothing of its leaving until {until:%H:%M:%S}"
+            asks = f"what became of the phone after {stay.came:%H:%M:%S}: the {stay.by} goes on, and has no end of it"
+            yield Against(Because(source=stay.by, at=stay.came, text=text), asks, sure=False)
 
 
 REPLACED = "DUPLICATE_IDENTITY"

@@ -178,3 +178,18 @@ def test_that_an_earlier_dial_was_over_shows_nothing_of_the_last() -> None:
     assert judge(80, *both, *closed(80), failed, over).verdict is NO_FAULT_SEEN
     last = line("sip", 30, "Closing outbound call", room=ROOM, call_id="SCL_last")
     assert judge(80, *both, *closed(80), failed, over, last).verdict is HEALTHY
+
+
+@pytest.mark.parametrize(("log_ends", "left", "asked"), [(95, (), True), (50, (), False), (95, (44.9,), False)])
+def test_a_log_that_goes_on_and_has_no_end_of_the_call(log_ends: float, left: tuple[float, ...], asked: bool) -> None:
+    """What writes it died with the call, and was started again: it would have said that the phone left."""
+    rows = [
+        row(-1, "call_requested"),
+        row(1, "agent_connected", "agent"),
+        row(6, "sip_answered"),
+        row(45, "call_ended"),
+    ]
+    lines = [line("sip", 6, "Outbound SIP call established", room=ROOM, call_id="SCL_1", participant="callee")]
+    lines += [line("sip", at, "SIP call ended", room=ROOM, call_id="SCL_1", participant="callee") for at in left]
+    told = judge(900, log_file("sip", last=log_ends), *rows, *lines)
+    assert any("what became of the phone" in settles for settles in told.would_settle) is asked
