@@ -175,10 +175,11 @@ class RoomSeen(RowsSeen, frozen=True, dict=True):
 
     @cached_property
     def _latest_jobs(self) -> list[Job]:
-        """Oldest first, without those that failed and were followed by another (fact 33)."""
+        """Oldest first, without those that failed and were followed by another, which may wait (fact 33); not for the
+        very failure to be tried again."""
         jobs = sorted(self.dispatches[-1].jobs, key=_started_at) if self.dispatches else []
-        last = jobs[-1].started_at if jobs else None
-        return [job for job in jobs if not (job.status == "JS_FAILED" and last and job is not jobs[-1])]
+        followed = bool(jobs) and jobs[-1].reason != "JSR_RETRYING"
+        return [job for job in jobs if not (job.status == "JS_FAILED" and followed and job is not jobs[-1])]
 
     @cached_property
     def jobs_ever(self) -> tuple[Job, ...]:
@@ -193,8 +194,9 @@ def _made_at(dispatch: Dispatch) -> tuple[datetime, str]:
     return dispatch.created_at or _LONG_AGO, dispatch.id
 
 
-def _started_at(job: Job) -> tuple[datetime, str]:
-    return job.started_at or _LONG_AGO, job.id
+def _started_at(job: Job) -> tuple[bool, datetime, str]:
+    """One that no worker has had is the latest: LiveKit makes one after the other."""
+    return job.started_at is None, job.started_at or _LONG_AGO, job.id
 
 
 def taken(job: Job) -> bool:

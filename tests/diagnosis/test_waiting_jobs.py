@@ -47,6 +47,14 @@ def test_a_job_that_failed_and_is_tried_again_is_no_verdict_yet() -> None:
     assert (item.code, item.confidence.value) == ("LKD411", "possible")
 
 
+def test_a_job_that_failed_and_is_followed_by_one_that_finds_nobody_free() -> None:
+    failed = job(status="JS_FAILED", error="out of memory", identity="")
+    for state in ("JS_PENDING", "JS_CANCELLED"):
+        next_one = waiting(state, "JSR_NO_CAPACITY", id="AJ_next")
+        for jobs in ((failed, next_one), (next_one, failed)):
+            assert codes(judge(60, look(60, dispatch(0, *jobs), phone("active")))) == ["LKD103"]
+
+
 def test_a_restart_policy_is_shown() -> None:
     diagnosis = judge(60, look(60, replace(dispatch(0, job()), restart_policy="JRP_NEVER"), phone("active")))
     assert "restarts JRP_NEVER" in str(diagnosis.steps)

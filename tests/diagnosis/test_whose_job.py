@@ -22,6 +22,7 @@ from tests.diagnosis.factories import (
     phone,
     read,
     rooms,
+    server_line,
     worker_line,
 )
 from tests.diagnosis.test_component_logs import HERE, sip_line
@@ -125,3 +126,14 @@ def test_what_was_heard_of_the_agent_before_says_nothing_of_the_last() -> None:
     leaves, second = came(31, "participant_left", "agent-AJ_1"), came(43, "participant_joined", "agent-AJ_2")
     ends = came(103, "participant_left", "agent-AJ_2"), gone
     assert judge(900, *seen, first, leaves, second, *ends).verdict is not Verdict.HEALTHY
+
+
+def test_a_crash_of_another_job_than_the_agents_that_was_there() -> None:
+    """The agent of the first dispatch had left; that of the next one never came."""
+    came = server_line(1, "participant active", participant="agent-AJ_first", agent_name="", job_type="")
+    raised = worker_line(36, "unhandled exception while running the job task", job_id="AJ_second")
+    phone_left = server_line(65, "participant closing", participant="callee", kind="SIP", agent_name="", job_type="")
+    for job_id, expected in (("AJ_second", False), ("AJ_first", True)):
+        logs = log_file("server", last=900), log_file("worker", last=900)
+        told = judge(900, *logs, came, replace(raised, fields=raised.fields | {"job_id": job_id}), phone_left)
+        assert ("LKD407" in codes(told)) is expected

@@ -23,6 +23,7 @@ from livekit_doctor.diagnosis.times import (
     PHONE_ALONE,
 )
 from livekit_doctor.diagnosis.transfers import may_leave
+from livekit_doctor.evidence.job_ids import job_of, job_of_identity
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Confidence, Step
 
@@ -49,7 +50,9 @@ def crashed_in_the_room(call: Call, proofs: Proofs) -> Finding | None:
     ]
     joined, _, phones = _of_agent_and_phone(call)
     came = joined[-1].at if joined else next((proof.at or proof.by for proof in connected), None)
-    failed = [line for line in broke_down(call) if came and line.at and line.at >= came]
+    own = job_of_identity(joined[-1].fields.get("participant", "")) if joined else ""
+    broke = [line for line in broke_down(call) if own in ("", job_of(line)) or not job_of(line)]
+    failed = [line for line in broke if came and line.at and line.at >= came]
     if not failed or came is None:
         return None
     later = outlived(call, failed[0])
