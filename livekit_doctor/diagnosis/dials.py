@@ -334,9 +334,11 @@ class Dials(Struct, frozen=True, dict=True):
     @cached_property
     def _made(self) -> list[tuple[datetime, str]]:
         """When phones were created, or somebody joined who may be one, oldest first, with the identity where the
-        server's log has it."""
+        server's log or livekit-sip's has it."""
         seen = self.seen
         found = [(row.at, "") for row in seen.rows_of(Step.SIP_PARTICIPANT_CREATED)]
+        first = [line for line in self._first_of_each.values() if line.zoned and line.fields.get("participant")]
+        found += [(line.at, line.fields["participant"]) for line in first if line.at]
         found += [(phone.joined_at, phone.identity) for phone in seen.phones_seen if phone.joined_at]
         told = self.logs.said(Said.SIP_ACCEPTED, Said.SESSION_STARTED)
         lines = (one for one in told if one.at and one.zoned and self.logs.may_be_phone(one))

@@ -132,13 +132,15 @@ class Jobs:
         current = {*self.started, *self.asked} - self.earlier
         if len(current) > 1 and len({self.dispatch_of.get(job, job) for job in current}) > 1:
             return "the logs tell of several jobs, and not of which was the last"
+        near = self.seen.tolerance
         for job in current - {*self.started}:
             line = self.asked[job]
             dated = line.at is not None and line.zoned
             before = dated and self.began is not None and self.began - line.at > DATE_RESOLUTION  # type: ignore[operator]
             several = len(self.made) > len(self.earlier) + 1
             above = several and dated and self.began is not None and line.at < self.began  # type: ignore[operator]
-            if dated and any(abs(line.at - at) <= self.seen.tolerance for at in self.without_worker):  # type: ignore[operator]
+            failed = self.failed.get(job, line)
+            if dated and failed.at and any(line.at - near <= at <= failed.at + near for at in self.without_worker):  # type: ignore[operator]
                 return _BY_TWO_CLOCKS
             if self._listed_with(job) or (dated and not before and not above):
                 continue
@@ -163,6 +165,8 @@ class Jobs:
             other != job and one.file == failed.file and is_above(failed, one) for other, one in self.asked.items()
         ):
             return True
+        if failed and self._found_nobody_since(failed, self.started.get(job)):
+            return True
         if own is not None and self._was_restarted(job):
             return True
         if latest is not None and own == latest.id:
@@ -183,6 +187,16 @@ class Jobs:
         if line is not None and self._was_asked_before_another(line, by_id=job in self.started):
             return True
         return job not in self.started and line is not None and self._is_long_before(line)
+
+    def _found_nobody_since(self, failed: LogLine, began: datetime | None) -> bool:
+        """Whether the server found no worker for a later dispatch than that of a job that failed, by the worker's
+        clock, and `began` by the server's, if it tells of it: it seeks none for a job that it has given away."""
+        near, at = self.seen.tolerance, failed.at if failed.zoned else None
+        if at is None:
+            return False
+        return any(
+            when > at + near or (began is not None and when > max(began, at - near)) for when in self.without_worker
+        )
 
     def _was_restarted(self, job: str) -> bool:
         """Whether it failed, and another job of the same dispatch came after it, as on LiveKit Cloud (fact 33)."""

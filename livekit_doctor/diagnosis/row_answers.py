@@ -126,7 +126,9 @@ def ended_badly(row: LogRow) -> bool:
     """Whether the metadata of an end says at its top that it was a failure: an error, a bad status or reason."""
     top = _top(row.metadata)
     told = [item for key, item in top.items() if key in _OUTCOMES or _REASONS.search(key)]
-    failed = any(top.get(key) is False for key in _SUCCESS)
+    failed = any(top.get(key) is False for key in _SUCCESS) or bool(
+        isinstance(top.get("errors"), list) and top["errors"]
+    )
     return failed or error_in(row).strip().lower() not in ("", "none", "null") or any(map(_says_badly, told))
 
 
@@ -220,10 +222,11 @@ _BEGINS = {"agent-AJ_": Who.AGENT, "sip_": Who.PHONE}
 
 @lru_cache(maxsize=1024)
 def _top(metadata: str) -> dict[str, object]:
-    """What stands at the top of the metadata, by its keys in small letters, and nothing else of them; the reason for
-    which a participant left by its name."""
-    value = _parsed(metadata)
-    top = {re.sub(r"[\W_]", "", key).lower(): item for key, item in value.items()} if isinstance(value, dict) else {}
+    """What stands at the top of the metadata, or right inside of what is only around it, by its keys in small letters,
+    and nothing else of them; the reason for which a participant left by its name."""
+    top = _folded(_parsed(metadata))
+    for inner in [top[key] for key in _AROUND if isinstance(top.get(key), dict)]:
+        top = _folded(inner) | top
     of_participant = not top.keys().isdisjoint(_IDENTITIES)
     for key in ("disconnectreason", *(("reason",) if of_participant else ())):
         number = str(top.get(key, ""))
@@ -231,6 +234,13 @@ def _top(metadata: str) -> dict[str, object]:
             top[key] = DISCONNECT_REASONS[int(number)]
     return top
 
+
+def _folded(value: object) -> dict[str, object]:
+    return {re.sub(r"[\W_]", "", key).lower(): item for key, item in value.items()} if isinstance(value, dict) else {}
+
+
+_AROUND = ("details", "detail", "result", "data", "payload", "info", "meta", "metadata", "extra", "end", "disconnect")
+"""Keys under which a program puts all that it tells of an end."""
 
 _OUTCOMES = frozenset({"state", "status", "outcome", "result", "callstatus", "disposition", "finalstatus"})
 _REASONS = re.compile(r"(?:^|end(?:ed)?|clos(?:e|ed|ing)|disconnect|hangup|termination|call)reason$|^hangupcause$")

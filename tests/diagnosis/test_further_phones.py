@@ -586,3 +586,14 @@ def test_a_session_that_ended_long_before_the_phone_left(ended: float, asked: bo
     for over in (worker_line(ended, "agent session ended"), row(ended, "agent_session_closed", "agent")):
         told = judge(900, *logs, *phone_was_there, over)
         assert any("the agent's session ended" in settles for settles in told.would_settle) is asked
+
+
+@pytest.mark.parametrize(("who", "sure"), [("callee", []), ("colleague", ["likely"])])
+def test_a_phone_of_which_livekit_sip_tells_that_it_had_come_before(who: str, sure: list[str]) -> None:
+    """Of lines that a person picked: its answer is not among them, and nothing says that it failed."""
+    came = line("sip", 0.2, "SIP participant joined room", room=ROOM, call_id="SCL_1", participant=who)
+    refused_later = failed(45.7, "SCL_2")
+    refused_later = replace(refused_later, fields=refused_later.fields | {"participant": "colleague"})
+    picked = [replace(one, read=read(3600, "evidence sip.txt")) for one in (came, refused_later)]
+    told = [one for one in found(judge(3600, *picked, subject=Subject(room=ROOM))) if one[1] == "LKD204"]
+    assert [confidence for _, _, confidence in told] == sure

@@ -137,3 +137,14 @@ def test_a_crash_of_another_job_than_the_agents_that_was_there() -> None:
         logs = log_file("server", last=900), log_file("worker", last=900)
         told = judge(900, *logs, came, replace(raised, fields=raised.fields | {"job_id": job_id}), phone_left)
         assert ("LKD407" in codes(told)) is expected
+
+
+@pytest.mark.parametrize(("sought", "code"), [(8.2, "LKD101"), (3, "LKD405")])
+def test_a_dispatch_for_which_nobody_was_there_after_the_one_whose_job_raised(sought: float, code: str) -> None:
+    """The server's log of the room's node has no request of the API. By two clocks it need not be the later."""
+    logs = log_file("server", last=900), log_file("worker", last=900)
+    raised = worker_line(1.2, "unhandled exception while running the job task")
+    nobody = server_line(sought, "not dispatching agent job since no worker is available")
+    told = judge(900, *logs, worker_line(0.7, "received job request"), raised, nobody)
+    assert code in codes(told) or code in told.broken[0].candidates
+    assert ("LKD405" in codes(told)) is (code == "LKD405")
