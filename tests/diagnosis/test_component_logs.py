@@ -64,6 +64,9 @@ def request_failed(error: str, seconds: float = 0.5, **fields: str) -> LogLine:
     return server_line(seconds, "failed to send job request", error=error, **WITHOUT_ROOM, **fields)
 
 
+UNANSWERED = request_failed("no response from servers")
+
+
 def registered(seconds: float, name: str = AGENT, url: str = "wss://calls.example.com", **fields: str) -> LogLine:
     known = {"agent_name": name, "worker_id": "AW_c5Dg7Hj2Lq9w", "url": url, "deployment": ""}
     message = worker_line(seconds, "registered worker", **OF_WORKER)
@@ -122,6 +125,7 @@ DISPATCHED = Step.AGENT_DISPATCHED.value
         ([NO_WORKER, server_registered(-99), gone(-90), registered(2)], "LKD109", "proven"),
         ([request_failed("no response from servers"), server_registered(-60, job_type="JT_PUBLISHER")], "LKD110", ""),
         ([registered(-60, deployment="blue"), request_failed("no response from servers")], "LKD110", "likely"),
+        ([registered(-60.1), server_registered(-60, job_type="JT_PUBLISHER"), UNANSWERED], "LKD110", "likely"),
         ([server_line(3.2, "failed to assign job to worker", error="context deadline exceeded")], "LKD403", "likely"),
         (
             [ASKED, server_line(3.2, "failed to assign job to worker", error="context deadline exceeded")],

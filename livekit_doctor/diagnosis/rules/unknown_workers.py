@@ -167,8 +167,8 @@ def worker_of_other_kind(call: Call, proofs: Proofs) -> Finding | None:
             worker = f'runs as deployment "{runs_as}"' if runs_as else "names no deployment, which means production"
             text = f"the worker {worker}, the dispatch {of}"
             others.append((line, text, runs_as))
-        elif runs_as is not None and sought.is_here(call, line):
-            return None  # there is a worker of the right kind, too
+        elif (runs_as or kind or line.file in naming) and runs_as is not None and sought.is_here(call, line):
+            return None  # there is a worker of the right kind, too; the worker's own line does not say its type
         elif runs_as is None and deployment and line.log == "worker":
             others.append((line, f'the dispatch is for deployment "{deployment}", the worker names none', ""))
     if not others:
