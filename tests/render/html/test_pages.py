@@ -164,13 +164,13 @@ def test_themes_differ_and_follow_the_system_until_one_is_chosen(opened: Opener)
     toggle.focus()
     page.keyboard.press("Space")
     expect(toggle).to_have_text("Light theme")
-    assert page.evaluate(background) == dark
+    expect(page.locator("body")).to_have_css("background-color", dark)
     page.reload()
-    assert page.evaluate(background) == dark
+    expect(page.locator("body")).to_have_css("background-color", dark)
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    assert page.evaluate(background) == light
+    expect(page.locator("body")).to_have_css("background-color", light)
 
 
 def test_the_keyboard_reaches_all_in_order(opened: Opener) -> None:
