@@ -15,7 +15,7 @@ from msgspec import Struct
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.dial_errors import Kind
-from livekit_doctor.diagnosis.findings import Because
+from livekit_doctor.diagnosis.findings import Because, logged
 from livekit_doctor.diagnosis.lasting import Dated, came_too_late, hung_up, left
 from livekit_doctor.diagnosis.proofs import Clock, Proofs, waited_for_answer
 from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, meaning
@@ -98,15 +98,13 @@ def _of_rows(call: Call) -> Iterator[Against]:
     for row in (*call.logged_failures, *(row for row in call.troubles if id(row) not in failures)):
         who = row.source or "a component"
         yield Against(
-            Because(source=row.read.source, at=row.at, text=f"{who} logged {row.state}"),
+            logged(row),
             asks=f"what {who} meant by {row.state}: its metadata, or its own log of that time",
             sure=id(row) in failures,
         )
 
     if call.dialled_again and Step.SIP_ANSWERED in call.logged:
-        row = call.dialled_again
-        text = f"{row.source or 'a component'} logged {row.state}, after the last row of an answer"
-        again = Because(source=row.read.source, at=row.at, text=text)
+        again = logged(call.dialled_again, ", after the last row of an answer")
         yield _either(again, "no row says that this one was answered", sure=False)
 
 
@@ -118,8 +116,9 @@ def _of_the_answer(call: Call, proofs: Proofs) -> Iterator[Against]:
         return
     for line in call.component_logs.said(Said.SIP_ACCEPTED):
         if line.at and line.zoned and not waited_for_answer(line) and abs(row.at - line.at) <= MOMENT:
-            soon = Because(source=row.read.source, at=row.at, text=f"{row.source or 'a component'} logged {row.state}")
-            yield _either(soon, "CreateSIPParticipant had returned just then, and does not wait for that", sure=False)
+            yield _either(
+                logged(row), "CreateSIPParticipant had returned just then, and does not wait for that", sure=False
+            )
 
 
 def _of_the_cancel(call: Call) -> Iterator[Against]:
@@ -265,8 +264,7 @@ def _of_its_session(call: Call) -> Iterator[Against]:
         if line.zoned:
             yield from _of_the_end_of_session(call, line.at, because(line), line.fields.get("participant", ""))
     for row in [row for row in call.left_by_rows(Who.SOMEBODY) if "session" in row.state.lower()][-1:]:
-        text = f"{row.source or 'a component'} logged {row.state}"
-        yield from _of_the_end_of_session(call, row.at, Because(source=row.read.source, at=row.at, text=text), "")
+        yield from _of_the_end_of_session(call, row.at, logged(row), "")
 
 
 def _of_the_end_of_session(call: Call, at: datetime | None, told: Because, who: str) -> Iterator[Against]:

@@ -25,7 +25,7 @@ from livekit_doctor.diagnosis.dial_errors import (
     status_of_end,
 )
 from livekit_doctor.diagnosis.dials import Dials
-from livekit_doctor.diagnosis.findings import Because
+from livekit_doctor.diagnosis.findings import Because, logged
 from livekit_doctor.diagnosis.own_lines import took
 from livekit_doctor.diagnosis.row_answers import Refusal, error_in
 from livekit_doctor.diagnosis.said import Said, meaning
@@ -176,10 +176,9 @@ def _from_rows(attempts: Attempts) -> Iterator[CarrierAnswer]:
             continue
         if call.step_of_state[row.state] is Step.CALL_ENDED and call.last_told_of_phone(row.at, since=first):
             refusal = replace(refusal, of_several=True)  # it tells again what came before the phone was dialled again
-        text = f"{row.source or 'a component'} logged {row.state} with SIP status {refusal.status}"
         yield CarrierAnswer(
             kind=kind_of("", sip_status=refusal.status),
-            because=Because(source=row.read.source, at=row.at, text=text),
+            because=logged(row, f" with SIP status {refusal.status}"),
             at=row.at,
             sip_status=refusal.status,
             soon=refusal.soon,
@@ -200,10 +199,9 @@ def _from_words_of_rows(attempts: Attempts) -> Iterator[CarrierAnswer]:
         kind = kind_of(words)
         if not seen.is_of_dial(row, made_phone=kind in DIALED):
             continue
-        text = f"{row.source or 'a component'} logged {row.state}: {words}"
         yield CarrierAnswer(
             kind=kind,
-            because=Because(source=row.read.source, at=row.at, text=text),
+            because=logged(row, f": {words}"),
             at=row.at,
             words=words,
             doubt="" if kind in _BY_WORDS else "other programs than LiveKit's say so, too",

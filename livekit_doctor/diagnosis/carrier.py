@@ -178,7 +178,7 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
     if dials.got_further(when, own_clock, made_phone=answer.kind in DIALED, by=answer.component):
         return replace(answer, earlier=True)
     if when is None:
-        of_another = dials.tell_of_phone or dials.heard_before(None)
+        of_another = dials.tell_of_phone
         doubt = _DIALLED_SEVERAL_TIMES if dials.several else _OF_ANOTHER_PHONE if of_another else ""
         return replace(answer, doubt=doubt or answer.doubt)
     if seen.is_past(when):

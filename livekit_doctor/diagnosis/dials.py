@@ -194,9 +194,9 @@ class Dials(Struct, frozen=True, dict=True):
 
     @property
     def tell_of_phone(self) -> bool:
-        """Whether a phone was seen, a row tells of it, CreateSIPParticipant succeeded, or anybody joined who may be a
-        phone: what is not dated may be of another."""
-        told = self._told_by or self._may_have_come or self.logs.said(Said.SIP_ACCEPTED)
+        """Whether a phone was seen or heard, a row tells of it, CreateSIPParticipant succeeded, or anybody joined who
+        may be a phone: what is not dated may be of another."""
+        told = self._told_by or self._may_have_come or self._heard or self.logs.said(Said.SIP_ACCEPTED)
         return bool(told or self.seen.phones_seen or self.stays or self.logs.mentioned)
 
     @cached_property

@@ -56,7 +56,7 @@ class Latest(Struct, frozen=True):
 def latest_of(seen: Seen, own: Index, agents: frozenset[str], complete: bool) -> Latest:
     """`own` are the call's lines; `agents` the identities that are known to be its agents'; `complete`: the server's
     log has each dispatch into the room."""
-    known, told = _known_since(seen, own), _each(seen, own)
+    known, told = _known_since(seen, own), _told_of(seen, own)
     began = _began(seen, known, told)
     asked = own.say(Said.ROOM_ASKED_FOR)
     made = [*_made(seen, own), *(line for line in asked if requested_agents(line.fields.get("request", "")))]
@@ -159,7 +159,7 @@ def _known_since(seen: Seen, own: Index) -> datetime | None:
     return max(by_livekit, default=None)
 
 
-def _each(seen: Seen, own: Index) -> datetime | None:
+def _told_of(seen: Seen, own: Index) -> datetime | None:
     """The same by the clocks of others: of what logs rows, and of workers, where the server says nothing of the job."""
     known = {one.id for one in seen.dispatches_ever}
     by_server = {told.job for told in own.of_jobs if told.job and told.line.log == "server"}

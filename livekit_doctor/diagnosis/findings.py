@@ -4,6 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
+from livekit_doctor.evidence.observations import LogRow
 from livekit_doctor.flow import Confidence, Step
 
 
@@ -13,6 +14,12 @@ class Because(Struct, frozen=True, kw_only=True):
     source: str
     text: str
     at: datetime | None = None
+
+
+def logged(row: LogRow, more: str = "") -> Because:
+    """A row as evidence: who logged which state, and after it, as it is, what more there is to say."""
+    text = f"{row.source or 'a component'} logged {row.state}{more}"
+    return Because(source=row.read.source, at=row.at, text=text)
 
 
 class RuledOut(Struct, frozen=True, kw_only=True):

@@ -43,7 +43,7 @@ class _Phones:
         self._agents = [at for at, who in came if job_of_identity(who)]
         answered = here(Said.SIP_ESTABLISHED, Said.SIP_HEARD, Said.HEARD)
         self._answered = bool(answered) or Step.SIP_ANSWERED in call.logged
-        self._ended = call.over_since
+        self._ended = call.ended_last
         self._tolerance = call.tolerance
 
     def over_at(self, at: datetime) -> bool:
@@ -53,7 +53,7 @@ class _Phones:
         there = sum(one < at for one, _ in self._came) > sum(one < at for one, _ in self._left)
         if left is None or there:
             return False
-        if self._ended and abs(self._ended - self._tolerance - left) <= self._tolerance:
+        if self._ended and abs(self._ended - left) <= self._tolerance:
             return True
         was_well = self._answered and any(agent < left for agent in self._agents)
         return was_well and not any(one > left for one, _ in self._came)

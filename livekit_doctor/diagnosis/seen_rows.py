@@ -92,11 +92,15 @@ class RowsSeen(Struct, frozen=True, dict=True):
         return first
 
     @cached_property
+    def ended_last(self) -> datetime | None:
+        """When the last row said that the call had ended."""
+        return max((row.at for row in self.rows_of(Step.CALL_ENDED)), default=None)
+
+    @property
     def over_since(self) -> datetime | None:
-        """When the last row said that the call had ended, by any clock: what begins after that in a room of its name is
-        another call's. A name may be used again, one for each customer."""
-        last = max((row.at for row in self.rows_of(Step.CALL_ENDED)), default=None)
-        return last + self.tolerance if last else None
+        """When that was by any clock: what begins after it in a room of the call's name is another call's. A name may
+        be used again, one for each customer."""
+        return self.ended_last + self.tolerance if self.ended_last else None
 
     def is_past(self, at: datetime | None) -> bool:
         """Whether this was when the call was over."""

@@ -16,7 +16,7 @@ from livekit_doctor.diagnosis.answer_sources import CarrierAnswer
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.carrier import ANOTHER_BEFORE
 from livekit_doctor.diagnosis.dial_errors import Kind
-from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
+from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut, logged
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.refused_requests import kind_of_refusal
 from livekit_doctor.diagnosis.times import NOTHING_MISSED, RINGS_FOR, ROOM_CLOSES_AFTER, ROOM_LINGERS
@@ -331,15 +331,12 @@ def _of_another_attempt(call: Call, proofs: Proofs, answer: CarrierAnswer) -> tu
     unusual = before > timedelta(seconds=allowance.slow_after)
     rings = timedelta(seconds=allowance.slow_after if answer.soon else allowance.broken_after)
     if after > (ROOM_CLOSES_AFTER + call.tolerance if unusual else ROOM_LINGERS):
-        text = f"{last.source or 'a component'} logged {last.state} {after.total_seconds():.0f} s after it"
-        row = last
+        row, when = last, f"{after.total_seconds():.0f} s after it"
     elif before > rings:
-        text = f"{first.source or 'a component'} logged {first.state} {before.total_seconds():.0f} s before it"
-        row = first
+        row, when = first, f"{before.total_seconds():.0f} s before it"
     else:
         return ()
-    text += ", and the agent was there: it may be the answer to another attempt"
-    return (Because(source=row.read.source, at=row.at, text=text),)
+    return (logged(row, f" {when}, and the agent was there: it may be the answer to another attempt"),)
 
 
 def _against_a_row(call: Call) -> Iterator[Because]:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from livekit_doctor.diagnosis.call import BY_NAME, Call
-from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
+from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut, logged
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import NOBODY_TALKED
@@ -60,9 +60,7 @@ def logged_row(call: Call, step: Step, meaning: str) -> Because:
     row = call.logged.get(step)
     if row is None:
         return Because(source="call_state_logs", text=meaning)
-    return Because(
-        source=row.read.source, at=row.at, text=f"{row.source or 'a component'} logged {row.state}: {meaning}"
-    )
+    return logged(row, f": {meaning}")
 
 
 def finding(
