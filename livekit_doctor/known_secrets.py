@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, quote_plus, unquote
 
+from livekit_doctor import lazy_re
+
 REMOVED = "***"
 SHORTEST = 6
 """Characters. A shorter one would be taken out of the middle of what is said."""
@@ -96,7 +98,7 @@ def know_dsn(dsn: str | None) -> None:
         know(found[2].replace("\\'", "'") if found[2] is not None else found[3])
 
 
-_PASSWORD = re.compile(r"(?<!\w)(?:ssl)?pass(word|file)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|([^\s&]+))", re.IGNORECASE)
+_PASSWORD = lazy_re.compile(r"(?<!\w)(?:ssl)?pass(word|file)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|([^\s&]+))", re.IGNORECASE)
 
 
 def forget() -> None:

@@ -7,21 +7,22 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 
+from livekit_doctor import lazy_re
 from livekit_doctor.known_secrets import REMOVED, without
 
 _SECRET_NAME = (
     r"pass_?(?:word|wd|phrase)|pwd|secret|token|authorization|api[_.-]?key"
     r"|private[_.-]?key|access[_.-]?key|credential|cookie"
 )
-_SECRET_KEY = re.compile(_SECRET_NAME, re.IGNORECASE)
-_COUNT = re.compile(r"-?\d+(?:\.\d+)?")
+_SECRET_KEY = lazy_re.compile(_SECRET_NAME, re.IGNORECASE)
+_COUNT = lazy_re.compile(r"-?\d+(?:\.\d+)?")
 
 # Every pattern here takes time linear in the text: runs are entered at their start only, or bounded. And each is tried
 # only where one of its words stands, which is found some fifty times faster than the pattern would find it.
-_DOTTED = re.compile(r"(?<![\w-])[\w-]++(?:\.[\w-]*+){2,}")
-_URL_PASSWORD = re.compile(r"(?<=[a-z0-9+.-])(://[^\s:/?#@\"'<>]{0,200}:)[^\s\"'<>]{0,500}@", re.IGNORECASE)
-_BEARER = re.compile(r"\b(Bearer\s+)(?!tokens?\b|auth)[^\s,;\"'<>{}\\]+", re.IGNORECASE)
-_NAMED = re.compile(
+_DOTTED = lazy_re.compile(r"(?<![\w-])[\w-]++(?:\.[\w-]*+){2,}")
+_URL_PASSWORD = lazy_re.compile(r"(?<=[a-z0-9+.-])(://[^\s:/?#@\"'<>]{0,200}:)[^\s\"'<>]{0,500}@", re.IGNORECASE)
+_BEARER = lazy_re.compile(r"\b(Bearer\s+)(?!tokens?\b|auth)[^\s,;\"'<>{}\\]+", re.IGNORECASE)
+_NAMED = lazy_re.compile(
     rf"((?:{_SECRET_NAME})[\w.-]{{0,40}}\\*[\"']?\s{{0,3}}[:=]\s{{0,3}}(?:(?:Bearer|Basic|Token)\s+)?)"
     r"(\"(?:[^\"\\]|\\.)*+(?:\"|\Z)|'(?:[^'\\]|\\.)*+(?:'|\Z)|\\+\"[^\"\\]*|[^\s,;&\"'<>{}\[\]\\]+)",
     re.IGNORECASE | re.DOTALL,

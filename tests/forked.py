@@ -11,6 +11,7 @@ import gc
 import json
 import os
 import pkgutil
+import re
 import runpy
 import secrets
 import select
@@ -30,12 +31,24 @@ from multiprocessing.connection import arbitrary_address
 from pathlib import Path
 from typing import IO, Any, NamedTuple, NoReturn, Self
 
+from livekit_doctor import lazy_re
+
 TOOL = "livekit_doctor"
 NICE = 5
 """Runs of the tool are this much nicer than servers and agents: a look shall not make those late that it looks for."""
 
 PRELOADED: Mapping[str, Sequence[str]] = {
-    TOOL: (),
+    TOOL: (
+        "duckdb",
+        "email.utils",
+        "encodings.utf_8_sig",
+        "importlib.resources.readers",
+        "jinja2",
+        "sqlglot.dialects.duckdb",
+        "sqlglot.dialects.postgres",
+        "stringprep",
+        "typer._click.decorators",
+    ),
     "livekit.agents": (
         "livekit.agents.cli.cli",
         "livekit.agents.ipc._preload",
@@ -46,7 +59,8 @@ PRELOADED: Mapping[str, Sequence[str]] = {
         "tests.lab.modes",
     ),
 }
-"""What is imported before a program is forked; of the tool each of its modules, but for these."""
+"""What is imported before a program is forked: of the tool what it imports where it is used, and each of its modules
+but for these."""
 _SELDOM_RUN = ("livekit_doctor.mcp.server",)
 """It imports more than all others together, and who tests it starts it as a process."""
 
@@ -220,8 +234,11 @@ def serve(program: str, path: str) -> None:
     """Forks a run for each connection, until nobody holds the other end of standard input."""
     gc.disable()  # what is imported stays
     package = import_module(program)
-    modules = [module.name for module in pkgutil.walk_packages(package.__path__, f"{program}.")]
-    for name in modules if program == TOOL else PRELOADED[program]:
+    modules = list(PRELOADED[program])
+    if program == TOOL:
+        lazy_re.compile = re.compile  # once, and not once a run
+        modules += [module.name for module in pkgutil.walk_packages(package.__path__, f"{program}.")]
+    for name in modules:
         if not name.endswith("__main__") and name not in _SELDOM_RUN:
             import_module(name)
     if program == TOOL:

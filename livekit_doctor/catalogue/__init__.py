@@ -24,6 +24,7 @@ from typing import Final, Literal, TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from livekit_doctor import lazy_re
 from livekit_doctor.decoding import from_json
 
 T = TypeVar("T")
@@ -99,9 +100,9 @@ GROUPS: Final = {
 }
 """The groups of codes by the first digit of their number."""
 
-_PLACEHOLDER: Final = re.compile(r"\{\{(\w+)(?:\|([^{}]*))?\}\}")
-_API_IMPORT: Final = re.compile(r"^from livekit\.api import (\([^)]*\)|.+)\n", re.MULTILINE)
-_COMMAND: Final = re.compile(r"(?<![\w-])(?:livekit-doctor|lk|grep) [a-z-]")
+_PLACEHOLDER: Final = lazy_re.compile(r"\{\{(\w+)(?:\|([^{}]*))?\}\}")
+_API_IMPORT: Final = lazy_re.compile(r"^from livekit\.api import (\([^)]*\)|.+)\n", re.MULTILINE)
+_COMMAND: Final = lazy_re.compile(r"(?<![\w-])(?:livekit-doctor|lk|grep) [a-z-]")
 _SQL_IDENTIFIERS: Final = frozenset({"schema", "table", "column", "role"})
 
 

@@ -9,11 +9,11 @@ from difflib import get_close_matches
 
 from msgspec import Struct
 
-from livekit_doctor import catalogue
+from livekit_doctor import catalogue, lazy_re
 from livekit_doctor.catalogue import Entry, UnknownCodeError
 from livekit_doctor.catalogue.sip_statuses import SipStatus, registered, sip_status
 
-_SIP = re.compile(r"sip(?:/2\.0)?[\s_-]*(?:status)?[\s:_-]*(\d{3})")
+_SIP = lazy_re.compile(r"sip(?:/2\.0)?[\s_-]*(?:status)?[\s:_-]*(\d{3})")
 
 
 class Topic(Struct, frozen=True):
@@ -92,7 +92,7 @@ def _misread(wanted: str) -> list[str]:
 
 
 _DIGITS = str.maketrans("oil", "011")
-_A_CODE = re.compile(r"lkd[\s_-]*\d{3}")
+_A_CODE = lazy_re.compile(r"lkd[\s_-]*\d{3}")
 
 
 def _dashed(text: str) -> str:

@@ -13,8 +13,10 @@ from typing import Annotated, Any
 
 import typer
 
+from livekit_doctor import lazy_re
+
 PROGRAM = "livekit-doctor"
-_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_SAFE_NAME = lazy_re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 class Shell(StrEnum):

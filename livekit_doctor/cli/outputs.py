@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from livekit_doctor import lazy_re
 from livekit_doctor.cli.exits import Exit
 from livekit_doctor.errors import OutputError, UserError
 from livekit_doctor.render.formats import ENDINGS, Format, FormatName, load, of_file
@@ -241,7 +242,9 @@ def asked_for(arguments: Sequence[str]) -> tuple[list[FormatName], list[str]]:
     return forms, names
 
 
-_OPTION = re.compile(r"--(?P<long>format|output)(=(?P<long_value>.*))?|-(?P<short>[fo])(?P<short_value>.*)", re.DOTALL)
+_OPTION = lazy_re.compile(
+    r"--(?P<long>format|output)(=(?P<long_value>.*))?|-(?P<short>[fo])(?P<short_value>.*)", re.DOTALL
+)
 
 
 def write_error(forms: Sequence[FormatName], names: Sequence[str], report: "ErrorReport") -> None:

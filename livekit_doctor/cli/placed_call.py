@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from livekit_doctor import lazy_re
 from livekit_doctor.cli import options, outputs, started
 from livekit_doctor.cli.exits import Exit, exit_status_of_trace
 from livekit_doctor.cli.screen import QuietOption, Screen, VerboseOption
@@ -22,8 +23,8 @@ MOST_RINGING = 75
 BESIDES = 60.0
 """Seconds that all else may take than ringing and holding the line, unless --timeout says otherwise."""
 
-_E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
-_SIP_USER = re.compile(r"[0-9A-Za-z\-.!%*_+`'~]{1,128}")
+_E164 = lazy_re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
+_SIP_USER = lazy_re.compile(r"[0-9A-Za-z\-.!%*_+`'~]{1,128}")
 """What livekit-sip v1.11.0 takes for a user (pkg/sip/client.go, isSIPUserToken)."""
 
 

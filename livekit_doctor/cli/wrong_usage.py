@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from typer.exceptions import TyperException
 
+from livekit_doctor import lazy_re
 from livekit_doctor.cli.exits import Exit
 from livekit_doctor.errors import UserError
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from typer import Context
     from typer.core import TyperGroup
 
-_NO_COMMAND = re.compile(r"No such command '(.*?)'\.", re.DOTALL)
-_NO_CHOICE = re.compile(r"'([^']*)' is not one of (.+)\.$")
+_NO_COMMAND = lazy_re.compile(r"No such command '(.*?)'\.", re.DOTALL)
+_NO_CHOICE = lazy_re.compile(r"'([^']*)' is not one of (.+)\.$")
 
 
 def wrong_usage(error: TyperException, arguments: Sequence[str], program: "TyperGroup") -> UserError:

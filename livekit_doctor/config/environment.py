@@ -6,16 +6,17 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from livekit_doctor import lazy_re
 from livekit_doctor.errors import ConfigError
 from livekit_doctor.known_secrets import know, know_dsn, know_url
 from livekit_doctor.redact import is_secret
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^{}]*))?\}")
+_VARIABLE = lazy_re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^{}]*))?\}")
 
 
 _SECRETS = ("LIVEKIT_API_SECRET", "PGPASSWORD")
 _ADDRESSES = ("CALL_LOGS_DATABASE_URL", "DATABASE_URL")
-_PROXY = re.compile(r"_proxy$", re.IGNORECASE)
+_PROXY = lazy_re.compile(r"_proxy$", re.IGNORECASE)
 
 
 class Malformed(Exception):

@@ -8,12 +8,13 @@ import re
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
+from livekit_doctor import lazy_re
 from livekit_doctor.config.environment import literal_part
 from livekit_doctor.config.issues import expected, shown
 
 Form = Callable[[str], str | None]
 
-_PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_PLACEHOLDER = lazy_re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _PROBE_PLACEHOLDERS = ("call_id", "room")
 
 
@@ -100,7 +101,7 @@ FORMS: Mapping[str, Form] = {
 }
 """By dotted key, with [] for any item of a list."""
 
-_PASSWORD = re.compile(r"://[^@]*:[^@]+@|(^|[\s?&])(ssl)?password\s*=\s*[^\s&]", re.IGNORECASE)
+_PASSWORD = lazy_re.compile(r"://[^@]*:[^@]+@|(^|[\s?&])(ssl)?password\s*=\s*[^\s&]", re.IGNORECASE)
 
 
 def _literal_key(text: str) -> str | None:

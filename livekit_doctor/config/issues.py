@@ -1,17 +1,17 @@
 """Mistakes in a configuration: where, which key, what is wrong, what to write instead."""
 
-import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 from msgspec import Struct
 
+from livekit_doctor import lazy_re
 from livekit_doctor.errors import ConfigError
 
 _MOST_ISSUES = 20
 _LONGEST_SHOWN = 60
 
-UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+UNPRINTABLE = lazy_re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 """Characters that no name has: they break terminals, databases or UTF-8."""
 
 

@@ -4,11 +4,13 @@ import re
 
 from msgspec import Struct
 
+from livekit_doctor import lazy_re
+
 CALL_LOGS = "call_state_logs.jsonl"
 """The exported call state logs: the demo's log store."""
 
 SHARED = ("--read-only", "--call-logs", CALL_LOGS)
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_COLOURS = lazy_re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Part(Struct, frozen=True):

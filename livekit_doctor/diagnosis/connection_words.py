@@ -3,6 +3,8 @@ of Rust. The kinds are those by which the catalogue's fixes are chosen (LKD003, 
 
 import re
 
+from livekit_doctor import lazy_re
+
 _ANSWERED = (
     r"(?:HandshakeError|InvalidStatus\w*|handshake status|unexpected server response"
     r"|rejected WebSocket connection: HTTP)"
@@ -63,7 +65,7 @@ _WORDS = (
     ("websocket", rf"{_ANSWERED}\W{{0,3}}(?:200|30[1278]|400|404|426)\b"),
     ("timeout", r"ETIMEDOUT|TimeoutError|timed out|no route to host|unreachable"),
 )
-_KINDS = tuple((kind, re.compile(rf"[^\n]*(?:{words})[^\n]*", re.IGNORECASE)) for kind, words in _WORDS)
+_KINDS = tuple((kind, lazy_re.compile(rf"[^\n]*(?:{words})[^\n]*", re.IGNORECASE)) for kind, words in _WORDS)
 
 
 def why(text: str) -> tuple[str, str] | None:

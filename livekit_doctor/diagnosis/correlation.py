@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from livekit_doctor import lazy_re
 from livekit_doctor.diagnosis.names import near_room
 from livekit_doctor.diagnosis.states import says_agent_spoke, says_ended
 from livekit_doctor.evidence.job_ids import job_of_identity
@@ -29,7 +30,7 @@ from livekit_doctor.evidence.observations import (
 from livekit_doctor.flow import DEFAULT_STATES, LEGS, Leg, Step, order
 from livekit_doctor.settings import Flow, Settings
 
-LIVEKIT_ID = re.compile(r"(RM|AD|AJ|SCL|PA|AW)_[A-Za-z0-9]{6,}")
+LIVEKIT_ID = lazy_re.compile(r"(RM|AD|AJ|SCL|PA|AW)_[A-Za-z0-9]{6,}")
 
 
 class Subject(Struct, frozen=True, kw_only=True):

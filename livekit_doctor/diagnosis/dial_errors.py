@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 
+from livekit_doctor import lazy_re
 from livekit_doctor.diagnosis.times import RINGS_FOR
 from livekit_doctor.evidence.observations import ANSWERED_ELSEWHERE, NOBODY_ANSWERED, OWN_CANCEL, SipCallResult
 
@@ -46,7 +47,7 @@ DIALED = frozenset(
 """What can only come of a call whose SIP participant was in the room."""
 
 
-_SIP_STATUS = re.compile(
+_SIP_STATUS = lazy_re.compile(
     r"(?:sip status:?|unexpected status(?: ?code)? from INVITE response:?|SIP call failed:(?: STR_\w+,)?) (\d{3})\b"
     r"(?:: ?(?P<text>[^\n\"]{1,80})| \((?P<name>[A-Z_]{3,60})\))?",
     re.IGNORECASE,
@@ -90,7 +91,7 @@ _REASONS = {
     "busy": 486,
     "not-acceptable": 488,
 }
-_STATUS_IN_REASON = re.compile(r"(?:client-error|upstream-server-error|global-decline)-(\d{3})$")
+_STATUS_IN_REASON = lazy_re.compile(r"(?:client-error|upstream-server-error|global-decline)-(\d{3})$")
 _KINDS = {
     "auth-failed": Kind.AUTH_FAILED,
     "no-answer": Kind.TIMED_OUT,

@@ -26,7 +26,7 @@ from livekit_doctor.diagnosis.times import (
     SECOND_LOOK,
 )
 from livekit_doctor.evidence.observations import LogLine, SipCallResult
-from livekit_doctor.evidence.pasted.legs import says_went_well
+from livekit_doctor.evidence.team_words import says_went_well
 from livekit_doctor.flow import Step
 
 

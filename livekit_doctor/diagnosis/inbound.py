@@ -21,10 +21,11 @@ import ipaddress
 import re
 from collections.abc import Iterable
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.observations import InboundTrunk, SipDispatchRule
 
-_NUMBER = re.compile(r"\+?[\d\- ()]+", re.ASCII)
-_E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
+_NUMBER = lazy_re.compile(r"\+?[\d\- ()]+", re.ASCII)
+_E164 = lazy_re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 
 
 def normalised(number: str) -> str:

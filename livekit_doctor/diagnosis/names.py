@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher
 from itertools import combinations
 
+from livekit_doctor import lazy_re
+
 _LOOK_ALIKES = str.maketrans(
     "0I1|"
     "АВЕЅІЈКМНОРСТУХԚԜӀҮ" "аеѕіјорсухһԁԛԝӏүкѵ"  # Cyrillic
@@ -32,7 +34,7 @@ _LOOKS = "a look-alike character"
 _KINDS = (_SPACES, _CASE, _LOOKS)
 
 
-_REQUESTED = re.compile(r'"agentName": ?"((?:[^"\\]|\\.)+)"')
+_REQUESTED = lazy_re.compile(r'"agentName": ?"((?:[^"\\]|\\.)+)"')
 
 
 def requested_agents(request: str) -> list[str]:
@@ -40,7 +42,7 @@ def requested_agents(request: str) -> list[str]:
     return [_unescaped(name) for name in _REQUESTED.findall(request)]
 
 
-_DELETED = re.compile(r'"dispatchI[dD]": ?"([^"]+)"')
+_DELETED = lazy_re.compile(r'"dispatchI[dD]": ?"([^"]+)"')
 
 
 def deleted_dispatch(request: str) -> str:
@@ -91,7 +93,7 @@ def near_miss(a: str, b: str) -> str | None:
     return None
 
 
-_STAMP = re.compile(r"(?<!\d)1\d{9}(?:\d{3})?(?!\d)")
+_STAMP = lazy_re.compile(r"(?<!\d)1\d{9}(?:\d{3})?(?!\d)")
 """A Unix time, in seconds or milliseconds."""
 
 

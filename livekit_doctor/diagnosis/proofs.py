@@ -8,6 +8,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from livekit_doctor import lazy_re
 from livekit_doctor.diagnosis import sessions
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.dial_errors import DIALED, Kind
@@ -147,7 +148,7 @@ def _may_be_by_team(line: LogLine) -> bool:
     return bare and line.level in ("info", "debug") and not _OF_THE_REQUEST.search(line.message)
 
 
-_OF_THE_REQUEST = re.compile(r"request|reject|declin|drain|availab|capacity|assign|accept|worker", re.IGNORECASE)
+_OF_THE_REQUEST = lazy_re.compile(r"request|reject|declin|drain|availab|capacity|assign|accept|worker", re.IGNORECASE)
 """Words of what a worker's own process says of a job that it was asked for (livekit-agents for Node, worker.ts)."""
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from livekit_doctor import lazy_re
 from livekit_doctor.diagnosis.states import (
     DISCONNECT_REASONS,
     LOST,
@@ -38,32 +39,32 @@ _WRAPPERS = _ERRORS | {
     *("sip", "carrier", "livekit", "twirp", "response", "result", "body", "payload", "data", "context"),
     *("meta", "metadata", "detail", "details"),
 }
-_WRAPS = re.compile(r"(?:error|response|result|details?)s?$")
+_WRAPS = lazy_re.compile(r"(?:error|response|result|details?)s?$")
 _STATUS = frozenset({"sipstatuscode", "sipstatus", "sipcode", "sipresponsecode"})
 _DEEPEST = 6
 
-_ELSEWHERE = re.compile(
+_ELSEWHERE = lazy_re.compile(
     r"transfer|\brefer\b|forward|redial|retr(?:y|ies)|attempts|previous|fall_?back|failover|polic(?:y|ies)"
     r"|primary|prior|earlier|(?:^|_)first",
     re.IGNORECASE,
 )
 """Names of what is about another attempt than the row's own."""
-_ELSEWHERE_IN_TEXT = re.compile(
+_ELSEWHERE_IN_TEXT = lazy_re.compile(
     r"transfer(?![-_ ]?(?:number|enabled|phone)\b)|\brefer\b|attempts|_(?:if|on|policy)\b", re.IGNORECASE
 )
 """A number to transfer to is one more thing that a call has."""
 
-_STATUS_IN_TEXT = re.compile(
+_STATUS_IN_TEXT = lazy_re.compile(
     r"\b(?:sip status(?: code)?:?|SIP call failed:) ([1-6][0-9]{2})\b"
     r"|\bSIP(?:/2\.0)? ([1-6][0-9]{2})(?= (?-i:[A-Z])|[\s.,;)]*$)"
     r"|sip_?status_?code[^\w\[\]{}]{1,6}([1-6][0-9]{2})\b",
     re.IGNORECASE,
 )
-_MAY_BE_STATUS = re.compile(r"(?<![0-9])[3-6][0-9]{2}(?![0-9])|\\u|[:\[,\s][0-9.]+[eE]")
+_MAY_BE_STATUS = lazy_re.compile(r"(?<![0-9])[3-6][0-9]{2}(?![0-9])|\\u|[:\[,\s][0-9.]+[eE]")
 """Without any of this a text has no final status in it, in JSON neither."""
-_OF_ERROR = re.compile(r"fail|error|invite|reject|refus", re.IGNORECASE)
-_OF_REQUEST = re.compile(r"twirp|INVITE failed|SIP call failed", re.IGNORECASE)
-_SEVERAL = re.compile(
+_OF_ERROR = lazy_re.compile(r"fail|error|invite|reject|refus", re.IGNORECASE)
+_OF_REQUEST = lazy_re.compile(r"twirp|INVITE failed|SIP call failed", re.IGNORECASE)
+_SEVERAL = lazy_re.compile(
     r'"[a-z_]*(?:(?:attempts?|tries)(?:_?count|_?made)?"\s*:\s*"?(?:[2-9]|[1-9]\d)\b|retries"\s*:\s*"?[1-9])',
     re.IGNORECASE,
 )
@@ -155,7 +156,7 @@ def tells_result(state: str) -> bool:
     return _OF_A_RESULT.search(plain_words(state)) is not None
 
 
-_OF_A_RESULT = re.compile(r"(?:^|_)(?:disposition|results?|outcome|wrap_?up|(?:call|final)_status)(?:_|$)")
+_OF_A_RESULT = lazy_re.compile(r"(?:^|_)(?:disposition|results?|outcome|wrap_?up|(?:call|final)_status)(?:_|$)")
 
 
 def ended_in_trouble(row: LogRow) -> bool:
@@ -200,7 +201,7 @@ def lasted_in(row: LogRow) -> timedelta | None:
         return None
 
 
-_DURATION = re.compile(
+_DURATION = lazy_re.compile(
     r"(?:(?:call|talk|answered|connected|conversation)?duration|talktime|billsec)(?:in)?"
     r"(?:(ms|msecs?|millis(?:econds)?)|s|secs?|seconds)?$"
 )
@@ -243,10 +244,10 @@ _AROUND = ("details", "detail", "result", "data", "payload", "info", "meta", "me
 """Keys under which a program puts all that it tells of an end."""
 
 _OUTCOMES = frozenset({"state", "status", "outcome", "result", "callstatus", "disposition", "finalstatus"})
-_REASONS = re.compile(r"(?:^|end(?:ed)?|clos(?:e|ed|ing)|disconnect|hangup|termination|call)reason$|^hangupcause$")
+_REASONS = lazy_re.compile(r"(?:^|end(?:ed)?|clos(?:e|ed|ing)|disconnect|hangup|termination|call)reason$|^hangupcause$")
 _SUCCESS = ("success", "successful", "callsuccessful", "callsuccess", "ok")
 
-_BADLY = re.compile(
+_BADLY = lazy_re.compile(
     r"(?=.*(?:agent|assistant|pipeline|llm|tts|stt|call|sip|media|trunk|worker|provider|job|room|livekit|normal))"
     r".*(?:error|fail(?:ed|ure)|crash(?:ed)?)|technical|recovery_on_timer_expire",
     re.IGNORECASE,

@@ -2,16 +2,16 @@
 Python (design facts 11 and 12, and the lab), of livekit-sip 1.11.0 and livekit-agents for Node (their sources), and
 older words for the same."""
 
-import re
 from collections.abc import Callable
 from enum import StrEnum, auto
 from functools import lru_cache
 
 from msgspec import Struct
 
+from livekit_doctor import lazy_re
 from livekit_doctor.diagnosis.dial_errors import kind_of_end
 from livekit_doctor.evidence.observations import NOBODY_ANSWERED, Component, LogLine
-from livekit_doctor.evidence.records.component import folded
+from livekit_doctor.evidence.observations.logs import folded
 
 LEFT_ROOM = "agent worker left the room"
 """The server's word for every agent that leaves, after a hang-up too (design fact 12)."""
@@ -221,8 +221,8 @@ def _is_refused_join(line: LogLine) -> bool:
     return _REFUSED_JOIN.search(line.message) is not None
 
 
-_REFUSED_JOIN = re.compile(r"error while connecting to a room: .*\bclient error: 40[13]\b")
-_NO_MEDIA = re.compile("wait_pc_connection timed out|could not establish pc connection")
+_REFUSED_JOIN = lazy_re.compile(r"error while connecting to a room: .*\bclient error: 40[13]\b")
+_NO_MEDIA = lazy_re.compile("wait_pc_connection timed out|could not establish pc connection")
 """The RTC libraries' own words, of the one in Rust, below Python and Node, and of the one in JavaScript: whoever logs
 them, and as what, the library itself, the SDK above it, or the team's own code."""
 

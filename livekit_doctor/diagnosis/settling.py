@@ -1,11 +1,10 @@
 """What would settle what is open: the catalogue's lines for codes that are not proven, but for what was done already,
 and what the call itself lacks."""
 
-import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 
-from livekit_doctor import catalogue
+from livekit_doctor import catalogue, lazy_re
 from livekit_doctor.diagnosis import correlation
 from livekit_doctor.diagnosis.against import Against
 from livekit_doctor.diagnosis.call import Call
@@ -101,7 +100,7 @@ def _the_whole(call: Call, line: str) -> str:
 
 
 _LOGS: dict[str, Component] = {"the worker's": "worker", "the server's": "server", "livekit-sip's": "sip"}
-_GIVE = re.compile(rf"Give (?P<whose>{'|'.join(_LOGS)}) log\b[^:]*:")
+_GIVE = lazy_re.compile(rf"Give (?P<whose>{'|'.join(_LOGS)}) log\b[^:]*:")
 
 
 def _probably_meant(call: Call) -> Iterable[str]:

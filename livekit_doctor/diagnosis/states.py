@@ -4,20 +4,22 @@ import re
 from enum import StrEnum, auto
 from functools import lru_cache
 
-_OTHER_PHONE = re.compile(
+from livekit_doctor import lazy_re
+
+_OTHER_PHONE = lazy_re.compile(
     r"transfer|(?:^|_)refer(?:$|_)|forward|hand_?(?:over|off)|(?:^|_)(?:consult|bridg|escalat)|second_leg"
 )
 
 _WHO = r"calls?|caller|callee|phone|sip|participant|customer|user|contact|client|lead|human|agent|leg|outbound|inbound"
 
-_TRANSFERRED = re.compile(
+_TRANSFERRED = lazy_re.compile(
     rf"(?:(?:{_WHO}|warm|cold|blind|attended|was|is|has|been|got|successfully)_)*"
     rf"(?:(?:transferred|handed_(?:over|off))(?:$|_(?:to|by|via|away|out|successfully|{_WHO})(?:$|_))"
     r"|(?:transfer|refer|hand_?over|hand_?off)_(?:complete|completed|succeeded|success|successful|done|accepted)$)"
 )
 """All that stands before the verb: money and bytes are transferred too."""
 
-_HANDS_OVER = re.compile(
+_HANDS_OVER = lazy_re.compile(
     rf"^(?:(?:{_WHO}|warm|cold|blind|attended)_)*"
     r"(?:(?:transferring|forwarding|escalat(?:ed|ing)|handing_(?:over|off)|hand_?(?:over|off)|transfer|refer)(?:$|_(?!to)"
     r"(?:start(?:ed|ing)?|initiat(?:ed|ing)|sent|pending|begun|in_progress|call|caller|customer)$)"
@@ -26,12 +28,12 @@ _HANDS_OVER = re.compile(
 )
 """What an agent says before it leaves, having nothing more to do."""
 
-_MACHINE = re.compile(
+_MACHINE = lazy_re.compile(
     r"(?:(?:amd|result|call|outbound|phone|reached|hit|is|was)_)*(?:voice_?mail|(?:answering_)?machine|mailbox|fax)"
     r"(?:_(?:detected|answered|reached|found|hit|start(?:ed)?|greeting|beep|end|other|silence|hang(?:ing)?_up|hung_up))*"
 )
 
-_DID_NOT = re.compile(
+_DID_NOT = lazy_re.compile(
     r"(?:^|_)(?:fail(?:ed|ure|s)?|errors?|not|never|no|without|rejected|declined|cancell?ed|timed?_?out)(?:$|_)"
 )
 
@@ -39,7 +41,7 @@ _PART = r"call|sip|phone|dial|agent|dispatch|room|outbound"
 
 _NOT = r"(?<!no_)(?<!not_)(?<!non_)(?<!without_)"
 
-_FAILED = re.compile(
+_FAILED = lazy_re.compile(
     # What has happened: wherever the word stands.
     rf"(?:^|(?:{_PART}).*){_NOT}(?<![a-z])(?:failed(?!_over)|errored|rejected|declined|crashed)(?![a-z])"
     # A noun ends the state; in its middle it may name a handler or a setting.
@@ -48,7 +50,7 @@ _FAILED = re.compile(
 )
 
 
-_OF_THE_PIPELINE = re.compile(
+_OF_THE_PIPELINE = lazy_re.compile(
     r"(?:(?:(?:the|ai|agent|voice|bot|assistant|livekit|realtime|unhandled|fatal|critical|pod|container)_)*"
     r"(?:(?:(?:tts|stt|asr|llm|vad|pipeline|session|model|inference|job|worker|process|entry_?point|media|rtp|speech)_)+"
     r"(?:(?:has|was|is|got|request|stream|connection|provider|start|creation|quota|limit|rate)_)*"
@@ -63,26 +65,26 @@ _OF_THE_PIPELINE = re.compile(
 )
 """What says that the agent's side, or the sound, failed: the whole state, since tools fail, too."""
 
-_OF_THE_PHONE = re.compile(
+_OF_THE_PHONE = lazy_re.compile(
     r"(?:(?:sip|calls?|phone|dial|dial+ing|dial+ed|outbound|participant|leg|creat(?:e|ing|ion)|place|placing|invite"
     r"|trunk|carrier|telephony|provider|callee|customer|user|livekit|api|request|response|attempt|to|was|is|has|by|the"
     r"|fail(?:ed|ure|ing|s)?|error(?:ed|s)?|reject(?:ed|ion|s)?|declined?|busy|timed?|timeout|out|crash(?:ed)?|not?"
     r"|answer(?:ed)?|unreachable)(?:_|$))+"
 )
 
-_OF_ANYTHING = re.compile(
+_OF_ANYTHING = lazy_re.compile(
     r"(?:(?:provider|livekit|api|request|response|attempt|to|was|is|has|by|the|fail(?:ed|ure|ing|s)?|error(?:ed|s)?"
     r"|timed?|timeout|out|crash(?:ed)?)(?:_|$))+"
 )
 """Of these words alone: which request failed it does not say."""
 
-_TALKED = re.compile(
+_TALKED = lazy_re.compile(
     r"(?:user|caller|callee|customer|human|participant)_(?:(?:has|was|is|started|stopped|start|stop)_)*"
     r"(?:spoke|speech|speaking|said|talk(?:s|ed|ing)?|utterance|turn|transcri(?:pt|ption|bed))(?:_|$)"
     r"|(?:^|_)dtmf_(?:received|pressed)(?:_|$)"
 )
 
-_AGENT_SPOKE = re.compile(
+_AGENT_SPOKE = lazy_re.compile(
     r"(?:(?:the|ai|voice|livekit)_)*(?:agent|assistant|bot|ai)_(?:(?:has|was|is|started|stopped|start|stop)_)*"
     r"(?:spoke|speaking|said|talk(?:s|ed|ing)?|(?:speech|utterance)(?:_(?:started|ended|finished|played|committed))?)$"
 )
@@ -101,7 +103,7 @@ class Who(StrEnum):
 _GONE = (
     (
         Who.AGENT,
-        re.compile(
+        lazy_re.compile(
             r"(?:(?:ai|bot|voice|the|livekit)_)*(?:agent|assistant|bot|agent_session)_"
             r"(?:(?:has|was|is|got|session|process|participant|job)_)*"
             r"(?:(?:left|disconnected|exited|crashed|died|removed|gone|dropped|hung_up|terminated|shut_?down)(?:_.*)?"
@@ -110,14 +112,14 @@ _GONE = (
     ),
     (
         Who.PHONE,
-        re.compile(
+        lazy_re.compile(
             r"(?:the_)?(?:callee|caller|customer|user|contact|client|lead|human|phone|remote|sip_participant)_"
             r"(?:(?:has|was|is|got|participant)_)*(?:left|disconnected|dropped|gone)"
         ),
     ),
     (
         Who.SOMEBODY,
-        re.compile(
+        lazy_re.compile(
             r"(?:(?:the|livekit|remote|room|agent|ai|voice|bot|assistant|rtc|worker)_)*"
             r"(?:(?:participant|session|connection|room|worker|job|process|entry_?point|pipeline)_"
             r"(?:(?:has|was|is|got)_)*"
@@ -130,7 +132,7 @@ _GONE = (
 
 _CALLER = r"user|caller|callee|customer|client|operator|team|system|requester|human"
 _END = r"(?:cancell?ed|aborted|ended|hung_?up|hang_?up|withdrawn|abandoned)"
-_ENDED = re.compile(
+_ENDED = lazy_re.compile(
     rf"(?:(?:(?:outbound|phone)_)?call|{_CALLER})_(?:(?:has|was|is|been|got)_)*{_END}"
     rf"(?:_(?:the_)?call)?(?:_by_(?:the_)?(?:{_CALLER}|agent))?$"
     r"|(?:contact|lead|phone|remote|sip|sip_participant)_(?:(?:has|was|is|got)_)*(?:hung|hang)_?up$"
@@ -138,7 +140,7 @@ _ENDED = re.compile(
 )
 """Who ended it, or by whom it was ended. A tool, a turn, a transfer are cancelled, too; and an agent may end alone."""
 
-_OF_AGENT = re.compile(
+_OF_AGENT = lazy_re.compile(
     r"agent|assistant|(?:^|_)(?:ai|bot|llm|stt|tts|vad|job)(?:$|_)|worker|voice|speech|spoke|said|talk|turn|greet"
     r"|session|entry_?point|livekit|room|participant|join|connect|audio|track|listen|transcri|prompt|tool"
 )

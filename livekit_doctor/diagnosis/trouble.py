@@ -4,47 +4,47 @@ No list of such words is complete, and none of them says what became of the call
 concluded, and only where no row shows that the call went on: then many words may be asked for at little cost.
 """
 
-import re
 from functools import lru_cache
 
+from livekit_doctor import lazy_re
 from livekit_doctor.diagnosis.states import is_of_other_phone, plain_words
 
-_ABOUT = re.compile(
+_ABOUT = lazy_re.compile(
     r"(?:^|_)(?:agents?|assistant|bot|ai|room|session|job|calls?|line|sip|phone|audio|sound|voice|media|rtp|track|stream"
     r"|connection|livekit|system|internal|technical|pod|container|node|host|instance|server|worker|process|network"
     r"|web_?socket|llm|model|stt|asr|tts|vad|pipeline|inference)(?=_|$)"
 )
 """What a call is made of: not a payment, a tool or a customer."""
 
-_TROUBLE = re.compile(
+_TROUBLE = lazy_re.compile(
     r"(?:^|_)(?:errors?|errored|fail(?:ed|ing|s|ures?)?|lost|kicked|evicted|un(?:available|reachable|responsive|healthy"
     r"|stable|recoverable)|crash(?:ed|ing)?|died|dead|killed|oom|restart(?:ed|ing)|stall(?:ed|ing)?|stuck|frozen|froze"
     r"|hung(?!_up)|silen(?:t|ce)|missing|problems?|trouble|incident|outage|corrupt(?:ed)?|garbled|broken?|degraded"
     r"|overload(?:ed)?|preempted|exhausted|malfunction(?:ed)?|timed?_?out|aborted|mismatch)(?=_|$)"
 )
 
-_STOPPED = re.compile(
+_STOPPED = lazy_re.compile(
     r"(?:^|_)(?:pod|container|node|host|instance|server|worker|process|network|web_?socket|llm|model|stt|asr|tts|vad"
     r"|pipeline|inference)_(?:(?:has|was|is|got)_)*"
     r"(?:terminat(?:ed|ing|ion)|shut_?down|shutting_down|disconnected|closed|exited|stopped|gone|removed|drained)(?=_|$)"
 )
 """Of what serves the call: a session, a room or somebody in it may end as it should."""
 
-_ALONE = re.compile(
+_ALONE = lazy_re.compile(
     r"(?:^|_)(?:complain(?:ed|s|ing)|unexpected(?:ly)?|abnormal(?:ly)?|fatal|panic|crash(?:ed)?|dropped|evicted|kicked"
     r"|(?:no|zero|without|missing)_(?:audio|sound|media|rtp|agent|packets)(?=$|_(?:from|detected|received|heard|sent|for)(?:_|$))"
     r"|not_(?:responding|speaking|audible|heard)|(?:can|could)_?(?:not|n?_?t)_hear)(?=_|$)"
 )
 """What needs no other word to be of the call."""
 
-_ELSEWHERE = re.compile(
+_ELSEWHERE = lazy_re.compile(
     r"(?:^|_)(?:tools?|functions?|recordings?|egress|webhooks?|sms|e?mail|crm|payments?|card|amd|dnc|summary|transcripts?"
     r"|callback|lookup|verification|appointments?|calendar|policy|check|retry"
     r"|recovered|resolved|restored|resumed|reconnected|passed)(?=_|$)"
 )
 
 
-_MACHINERY = re.compile(
+_MACHINERY = lazy_re.compile(
     r"(?:^|_)(?:sig(?:kill|term|abrt|segv|int|bus)|oom|memory|drain(?:ed|ing)?|deploy(?:ed|ing|ment)?|rollout|redeploy"
     r"|spot|preempt\w*|evict\w*|ws|web_?socket|ice|dtls|pc|peer_connection|srtp|rtp|network|socket|gateway|dns|tls"
     r"|quota|rate_limit\w*|throttl\w+|exhausted|payment_required|unauthorized|forbidden|expired|[45]\d\d"
@@ -53,8 +53,8 @@ _MACHINERY = re.compile(
 """What no conversation ends of: processes, connections, providers, and what tidies up. In a reason it is not known to
 be of a call that went well."""
 
-_FLAGS_OF_TROUBLE = re.compile(r"crash|abort|killed|traceback|exception|stack(?:trace)?$|panic|^signal$")
-_FLAGS_OF_HEALTH = re.compile(r"graceful|clean|heard|spoke|talked|healthy")
+_FLAGS_OF_TROUBLE = lazy_re.compile(r"crash|abort|killed|traceback|exception|stack(?:trace)?$|panic|^signal$")
+_FLAGS_OF_HEALTH = lazy_re.compile(r"graceful|clean|heard|spoke|talked|healthy")
 
 
 def names_machinery(words: str) -> bool:

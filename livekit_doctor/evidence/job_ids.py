@@ -1,7 +1,6 @@
 """Which job a line of a log, or an agent's identity, names."""
 
-import re
-
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.observations import LogLine
 
 
@@ -12,7 +11,7 @@ def job_of(line: LogLine) -> str:
     return line.fields.get("job_id", "")
 
 
-_JOB = re.compile(r"\bAJ_\w+")
+_JOB = lazy_re.compile(r"\bAJ_\w+")
 
 
 def job_of_identity(identity: str) -> str:

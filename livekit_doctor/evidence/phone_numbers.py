@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.observations import (
     DispatchList,
     Evidence,
@@ -27,12 +28,12 @@ FEWEST_DIGITS = 7
 
 _ATTRIBUTES = ("sip.phoneNumber", "sip.trunkPhoneNumber")
 _WRITTEN = r"\+?[0-9][0-9 ().-]{5,22}[0-9]"
-_IN_METADATA = re.compile(
+_IN_METADATA = lazy_re.compile(
     rf"(?:phone|number|caller|callee|mobile|msisdn|e164)[\w.-]{{0,40}}\\*\"\s?:\s?\\*\"?({_WRITTEN})(?![\w.])",
     re.IGNORECASE,
 )
 _FIELDS_BEGIN = ("phone", "number", "caller", "callee", "mobile", "msisdn", "e164")
-_IDENTITY = re.compile(rf"sip_(\+?[0-9]{{{FEWEST_DIGITS},15}})")
+_IDENTITY = lazy_re.compile(rf"sip_(\+?[0-9]{{{FEWEST_DIGITS},15}})")
 _E164 = rf"(?<![0-9+])\+[0-9]{{{FEWEST_DIGITS},15}}(?![0-9])"
 # +1 (555) 555-0123, (555) 555-0123, 555-555-0123, 0044 20 5555 0123; no dates, addresses or ids.
 _GROUPED = (
@@ -44,7 +45,7 @@ _GROUPED = (
 WRITTEN = rf"{_GROUPED}|\d{{{FEWEST_DIGITS},}}"
 """A number with spaces, dots, dashes or brackets in it, as people write it in a text, or any digits."""
 _ANY = rf"{_E164}|{WRITTEN}"
-_RUN = re.compile(r"[+(\d][\d ().+-]{6,}")
+_RUN = lazy_re.compile(r"[+(\d][\d ().+-]{6,}")
 """What such a number can stand in. It is found many times faster."""
 
 

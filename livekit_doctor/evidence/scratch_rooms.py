@@ -1,15 +1,15 @@
 """Which rooms a run of this tool has made, and which of those no run can be using any more."""
 
-import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Literal
 
 from msgspec import Struct
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.observations import SCRATCH_PREFIX, Room
 
-_NAME = re.compile(rf"{SCRATCH_PREFIX}[0-9a-f]{{12}}")
+_NAME = lazy_re.compile(rf"{SCRATCH_PREFIX}[0-9a-f]{{12}}")
 DEPARTURE_TIMEOUT = 5
 """Seconds that the server keeps a scratch room once everybody has left."""
 DEPARTURE_TIMEOUT_OF_CALLS = 60

@@ -6,11 +6,11 @@ proof; a job shows in ListDispatch only after up to 5 s (fact 10).
 
 import asyncio
 import math
-import re
 import secrets
 
 from livekit.protocol.agent_dispatch import RoomAgentDispatch
 
+from livekit_doctor import lazy_re
 from livekit_doctor.errors import UserError
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.livekit_client import ApiError, LiveKitClient
@@ -34,7 +34,7 @@ MARK = {"livekit_doctor.probe": "true"}
 SLOW_POLL = 0.5
 """Seconds between two looks once the time that a healthy agent takes has passed."""
 
-_PLACEHOLDER = re.compile(r"\{(call_id|room)\}")
+_PLACEHOLDER = lazy_re.compile(r"\{(call_id|room)\}")
 
 
 class ProbeRefused(UserError):

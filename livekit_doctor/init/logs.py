@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
+from livekit_doctor import lazy_re
 from livekit_doctor.diagnosis.correlation import step_of_state
 from livekit_doctor.evidence.call_logs.near_names import folded, nearest_names
 from livekit_doctor.evidence.call_logs.rows import STATES_FROM_ROWS
@@ -17,8 +18,10 @@ from livekit_doctor.init.texts import can_be_written
 from livekit_doctor.settings import ALWAYS_LOGGED, Flow
 
 _FOLDED = {folded(state): step for state, step in DEFAULT_STATES.items()}
-_FAILURE = re.compile(r"fail|err|disconn|left|leav|time_?d?out|reject|declin|cancel|abort|miss|drop|lost|no[_ t]|un")
-_AGENT = re.compile(r"agent|worker|bot", re.IGNORECASE)
+_FAILURE = lazy_re.compile(
+    r"fail|err|disconn|left|leav|time_?d?out|reject|declin|cancel|abort|miss|drop|lost|no[_ t]|un"
+)
+_AGENT = lazy_re.compile(r"agent|worker|bot", re.IGNORECASE)
 _ROOM_KEYS = ("room", "roomname", "livekitroom", "livekitroomname", "lkroom")
 _DEEPEST = 3
 _LONGEST = 100

@@ -1,18 +1,18 @@
 """Writes YAML with comments: any text comes back as it was, and no comment is anything but one."""
 
-import re
 import textwrap
 from collections.abc import Iterable
 
 import yaml
 
+from livekit_doctor import lazy_re
 from livekit_doctor.redact import printable, redact_text
 
 WIDTH = 79
 INDENT = "  "
 
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./-]+)*")
-_URL = re.compile(r"(?:wss?|https?)://[A-Za-z0-9._:/-]*[A-Za-z0-9_/-]")
+_PLAIN = lazy_re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./-]+)*")
+_URL = lazy_re.compile(r"(?:wss?|https?)://[A-Za-z0-9._:/-]*[A-Za-z0-9_/-]")
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _BOOLEANS = ("y", "n")
 """To YAML 1.1; PyYAML takes them for text, other readers do not."""

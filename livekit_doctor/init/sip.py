@@ -1,10 +1,10 @@
 """The SIP objects that are there, and which outbound trunk the calls use."""
 
-import re
 from collections import Counter
 
 from msgspec import Struct
 
+from livekit_doctor import lazy_re
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence.observations import (
     InboundTrunk,
@@ -18,7 +18,7 @@ from livekit_doctor.evidence.observations import (
 from livekit_doctor.init.tables import TableSeen
 from livekit_doctor.init.texts import counted
 
-_TRUNK = re.compile(r"ST_\w+")
+_TRUNK = lazy_re.compile(r"ST_\w+")
 
 
 class SipSeen(Struct, frozen=True):

@@ -1,21 +1,21 @@
 """Calls that stop the event loop: in async functions, and in the functions that are not async and which they call."""
 
-import re
 from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
+from livekit_doctor import lazy_re
 from livekit_doctor.lint import syntax as s
 from livekit_doctor.lint.facts import Blocking
 from livekit_doctor.lint.following import Follower
 from livekit_doctor.lint.recognising import place_of
 from livekit_doctor.lint.scopes import Bound, Instance, Scope, within
 
-_LONG = re.compile(
+_LONG = lazy_re.compile(
     r"^(?:time\.sleep|requests\.(?:get|post|put|patch|delete|head|request)|urllib\.request\.urlopen|urlopen"
     r"|httpx\.(?:get|post|put|patch|delete|head|request)|psycopg2\.connect|pymysql\.connect|mysql\.connector\.connect)$"
 )
-_SHORT = re.compile(r"^(?:subprocess\.(?:run|call|check_call|check_output)|os\.system|smtplib\.SMTP(?:_SSL)?)$")
+_SHORT = lazy_re.compile(r"^(?:subprocess\.(?:run|call|check_call|check_output)|os\.system|smtplib\.SMTP(?:_SSL)?)$")
 _DEEPEST = 20
 """How many calls are followed into each other."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from livekit_doctor import lazy_re
 from livekit_doctor.lint.facts import Environment, NoGrace, Place, Start
 from livekit_doctor.lint.imports import upwards
 
@@ -18,8 +19,8 @@ _MANAGERS, _RUN = ("npm", "pnpm", "yarn", "bun"), ("run", "run-script")
 """What starts a script of package.json, and its words for that."""
 _COMPOSE_DEFAULT, _KUBERNETES_DEFAULT = 10.0, 30.0
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DEVELOPMENT = re.compile(r"(?:^|[._/-])(?:dev|development|local|test|debug|override)(?:[._/-]|$)", re.IGNORECASE)
-_WORTH = re.compile(r"services:|containers:|LIVEKIT_AGENT_NAME")
+_DEVELOPMENT = lazy_re.compile(r"(?:^|[._/-])(?:dev|development|local|test|debug|override)(?:[._/-]|$)", re.IGNORECASE)
+_WORTH = lazy_re.compile(r"services:|containers:|LIVEKIT_AGENT_NAME")
 
 
 class DeploymentReader:

@@ -3,16 +3,15 @@
 What only running the code shows is a hole in the text, and two holes are the same only where they certainly are.
 """
 
-import re
-
+from livekit_doctor import lazy_re
 from livekit_doctor.lint import syntax as s
 from livekit_doctor.lint.resolving import DEEPEST, Resolver, place_of
 from livekit_doctor.lint.scopes import Bound, Scope
 from livekit_doctor.lint.values import UNKNOWN, Hole, Value, joined, of_text
 
-_ENVIRONMENT = re.compile(r"(?:^|\.)(?:getenv|environ\.get|env\.get|Deno\.env\.get)$")
+_ENVIRONMENT = lazy_re.compile(r"(?:^|\.)(?:getenv|environ\.get|env\.get|Deno\.env\.get)$")
 _ENVIRONMENTS = ("process.env", "import.meta.env", "os.environ", "environ", "Bun.env", "Deno.env")
-_FRESH = re.compile(
+_FRESH = lazy_re.compile(
     r"(?:^|\.)(?:now|utcnow|today|time|time_ns|monotonic|uuid[1-7]?|v[1-7]|nanoid|ulid|cuid2?|random\w*|getrandbits"
     r"|choices?|randint|token_hex|token_urlsafe|hrtime|generate\w*[iI]d)$|(?:^|\.)(?:Date|random|secrets|Random)\b",
 )

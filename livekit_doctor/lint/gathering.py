@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 
+from livekit_doctor import lazy_re
 from livekit_doctor.lint import sip_files
 from livekit_doctor.lint import syntax as s
 from livekit_doctor.lint.blocking import BlockingReader
@@ -23,7 +24,7 @@ from livekit_doctor.lint.scopes import Bound, Scope
 from livekit_doctor.lint.walking import Interest, Walker
 from livekit_doctor.lint.workers import WorkerReader
 
-_DISPATCHES = re.compile(r"dispatch|agentName|agent_name|agents", re.IGNORECASE)
+_DISPATCHES = lazy_re.compile(r"dispatch|agentName|agent_name|agents", re.IGNORECASE)
 
 
 def gather(project: Project, table: str) -> Facts:

@@ -9,10 +9,12 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import takewhile
 
+from livekit_doctor import lazy_re
+
 PYTHON = (".py",)
 SCRIPTS = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs")
 _ALIASES = ("@/", "~/", "src/", "$lib/", "#")
-_IMPORTED = re.compile(
+_IMPORTED = lazy_re.compile(
     rb"""(?:\bfrom|\bimport|\brequire\()\s*\(?\s*["']?([\w@~$#./-]+)(?:\s+import\s+(?:\(([\w\s,]+)|([\w ,]+)))?"""
 )
 

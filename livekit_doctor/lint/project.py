@@ -12,6 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from livekit_doctor import lazy_re
 from livekit_doctor.lint import syntax as s
 from livekit_doctor.lint.imports import PYTHON, SCRIPTS, Imports, imported_in, stem
 from livekit_doctor.lint.reading import python, script
@@ -32,14 +33,14 @@ _PASSED_BY = frozenset(
     {"node_modules", "site-packages", "__pycache__", "venv", "env", "dist", "build", "target", "vendor", "coverage"}
     | {"bower_components", "out"}
 )
-_SPEAKS = re.compile(
+_SPEAKS = lazy_re.compile(
     rb"livekit[./-]?(?:agents|api|server)|from livekit|import livekit|agent_?name|create_?room|defineagent"
 )
 _CALLS = (b"twirp", b"sip_participant", b"sipparticipant", b"rtc_session", b"create_dispatch", b"createdispatch",
           b"agent_dispatch", b"agentdispatch")  # fmt: skip
 """A page that shows a room in the browser speaks of LiveKit too, and of none of these; other makers have agents and
 rooms."""
-_TEST = re.compile(
+_TEST = lazy_re.compile(
     r"(^|/)(tests?|__tests__|spec|e2e|fixtures|mocks?|__mocks__)/"
     r"|(^|/)(test_[^/]*|conftest|[^/]*_test)\.py$"
     r"|\.(test|spec|stories)\.[a-z]+$"
@@ -47,7 +48,7 @@ _TEST = re.compile(
 )
 
 
-_PACKAGE = re.compile(r'"name"\s*:\s*"([^"]+)"')
+_PACKAGE = lazy_re.compile(r'"name"\s*:\s*"([^"]+)"')
 
 
 class Skipped(Struct, frozen=True):

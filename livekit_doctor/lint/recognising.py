@@ -6,6 +6,7 @@ Names are those of livekit-api 1.2 and livekit-server-sdk 2; arguments by positi
 import re
 from collections.abc import Iterator
 
+from livekit_doctor import lazy_re
 from livekit_doctor.lint import syntax as s
 from livekit_doctor.lint.facts import (
     AgentDispatch,
@@ -23,13 +24,16 @@ from livekit_doctor.lint.rows import RowReader
 from livekit_doctor.lint.scopes import Bound, Scope
 from livekit_doctor.lint.values import UNKNOWN, Value
 
-_HTTP = re.compile(
+_HTTP = lazy_re.compile(
     r"livekit\.(?:AgentDispatchService/(CreateDispatch)|RoomService/(CreateRoom)|SIP/(CreateSIPParticipant))"
 )
-_WAITS = re.compile(r"wait|sleep|poll|until|timeout|answered|status|attributes", re.IGNORECASE)
+_WAITS = lazy_re.compile(r"wait|sleep|poll|until|timeout|answered|status|attributes", re.IGNORECASE)
 _SPEAKS = ("generate_reply", "generateReply", "say")
-_OF_JOB = re.compile(r"(?:^|[._])(?:ctx|context|job_?ctx|jobctx|job_?context|job|get_job_context\(\)|getJobContext\(\))"
-                     r"(?:\.job)?\.room(?:\.name)?$|(?:^|\.)_?room\.name$", re.IGNORECASE)  # fmt: skip
+_OF_JOB = lazy_re.compile(
+    r"(?:^|[._])(?:ctx|context|job_?ctx|jobctx|job_?context|job|get_job_context\(\)|getJobContext\(\))"
+    r"(?:\.job)?\.room(?:\.name)?$|(?:^|\.)_?room\.name$",
+    re.IGNORECASE,
+)
 
 
 _CALLS = frozenset(

@@ -15,6 +15,7 @@ from google.protobuf import json_format
 from livekit.protocol import sip
 from msgspec import structs
 
+from livekit_doctor import lazy_re
 from livekit_doctor.diagnosis.findings import Finding
 from livekit_doctor.diagnosis.rules.sip_dispatch_rules import dispatch_rule_without_agent, dispatch_rule_wrong_agent
 from livekit_doctor.diagnosis.rules.sip_trunks import inbound_trunk_open, outbound_trunk_misconfigured
@@ -33,7 +34,7 @@ from livekit_doctor.lint.facts import Mention, Place
 from livekit_doctor.lint.values import Value
 from livekit_doctor.settings import Settings
 
-_WORTH = re.compile(r'"(?:trunk|numbers|dispatch_rule\w*|dispatchRule\w*|rule)"')
+_WORTH = lazy_re.compile(r'"(?:trunk|numbers|dispatch_rule\w*|dispatchRule\w*|rule)"')
 _AT = datetime(2000, 1, 1, tzinfo=UTC)
 """A file has no time at which it was true; nothing that is asked here depends on it."""
 

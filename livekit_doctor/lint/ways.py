@@ -9,20 +9,21 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from livekit_doctor import lazy_re
 from livekit_doctor.lint import syntax as s
 from livekit_doctor.lint.facts import Place
 from livekit_doctor.lint.following import Follower
 from livekit_doctor.lint.recognising import place_of
 from livekit_doctor.lint.scopes import Bound, Instance, Scope
 
-CONNECTS = re.compile(
+CONNECTS = lazy_re.compile(
     r"(?:^|\.)(?:connect|shutdown|delete_room|deleteRoom|wait_for_participant|waitForParticipant|exit|simulate\w*)$"
 )
 """What connects the agent to its room, or ends the job on purpose; a session does the first when it is started
 (livekit-agents 1.8, voice/agent_session.py)."""
-STARTS = re.compile(r"(?:^|\.)(?:start|run|launch|run_app)$")
-ANSWERS = re.compile(r"(?:^|\.)(?:accept|reject)$")
-ACCEPTS = re.compile(r"(?:^|\.)accept$")
+STARTS = lazy_re.compile(r"(?:^|\.)(?:start|run|launch|run_app)$")
+ANSWERS = lazy_re.compile(r"(?:^|\.)(?:accept|reject)$")
+ACCEPTS = lazy_re.compile(r"(?:^|\.)accept$")
 DEEPEST = 20
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from livekit_doctor import lazy_re
 from livekit_doctor.errors import UserError
 from livekit_doctor.lint import sip_files
 from livekit_doctor.lint.facts import Place, Unfollowed
@@ -19,7 +20,7 @@ from livekit_doctor.lint.rules.agents import explained, is_named, unjudged
 from livekit_doctor.lint.rules.judged import Judged
 from livekit_doctor.settings import Settings
 
-_IGNORE = re.compile(r"(?:#|//|/\*|--)\s*livekit-doctor:\s*ignore\b((?:[\s,]+LKD\d{3})*)", re.IGNORECASE)
+_IGNORE = lazy_re.compile(r"(?:#|//|/\*|--)\s*livekit-doctor:\s*ignore\b((?:[\s,]+LKD\d{3})*)", re.IGNORECASE)
 
 
 def lint(

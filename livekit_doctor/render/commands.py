@@ -2,9 +2,11 @@
 
 import re
 
+from livekit_doctor import lazy_re
+
 LK = "lk is the LiveKit CLI: https://docs.livekit.io/home/cli"
 
-_COMMAND = re.compile(r"(.*:) ((?:livekit-doctor|lk|grep) .*)", re.DOTALL)
+_COMMAND = lazy_re.compile(r"(.*:) ((?:livekit-doctor|lk|grep) .*)", re.DOTALL)
 
 
 def uses_lk(text: str) -> bool:

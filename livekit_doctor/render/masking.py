@@ -3,12 +3,13 @@
 import re
 from collections.abc import Collection, Iterable
 
+from livekit_doctor import lazy_re
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import Evidence
 from livekit_doctor.evidence.phone_numbers import WRITTEN, in_numbers, is_bare, known_numbers
 
 # After an underscore too: sip_+15555550123 is a participant.
-_NUMBER = re.compile(rf"(?<![^\W_])(?<!\+)\+\d{{7,15}}(?!\w)|{WRITTEN}")
+_NUMBER = lazy_re.compile(rf"(?<![^\W_])(?<!\+)\+\d{{7,15}}(?!\w)|{WRITTEN}")
 
 
 class Mask:

@@ -3,10 +3,11 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+from livekit_doctor import lazy_re
 from livekit_doctor.errors import UserError
 from livekit_doctor.evidence.call_logs.times import parse_time
 
-_LENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d|w)", re.IGNORECASE)
+_LENGTH = lazy_re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d|w)", re.IGNORECASE)
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 

@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from livekit_doctor import lazy_re
 from livekit_doctor.errors import UserError
 from livekit_doctor.evidence.call_logs.problems import LogsUnreadable
 from livekit_doctor.known_secrets import know
@@ -28,8 +29,8 @@ ANSWERS = 10.0
 SPEAKS = 45.0
 """Seconds in which Spark Connect must be what answers; what starts on demand takes some of them."""
 ENDS = 5.0
-_LOCAL = re.compile(r"local(\[[^\]]*\])?")
-_REMOTE = re.compile(r"(?P<kind>spark|sc)://(?P<places>[^/;]+)(?P<options>/;.*|/)?")
+_LOCAL = lazy_re.compile(r"local(\[[^\]]*\])?")
+_REMOTE = lazy_re.compile(r"(?P<kind>spark|sc)://(?P<places>[^/;]+)(?P<options>/;.*|/)?")
 FORMS = "local[*], spark://HOST:7077 or sc://HOST:15002"
 INSTALL = "pip install 'livekit-doctor[spark]'"
 INSTALL_JAVA = "install Java 17 or later: apt-get install default-jre-headless (JAVA_HOME, where it is not in PATH)"

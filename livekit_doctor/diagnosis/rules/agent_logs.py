@@ -6,11 +6,10 @@ been in the room before: that no agent ever was there must be known from the API
 or else the line must have come soon after the job.
 """
 
-import re
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from livekit_doctor import catalogue
+from livekit_doctor import catalogue, lazy_re
 from livekit_doctor.diagnosis.against import failed_by_server
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because, tracebacks
@@ -176,7 +175,7 @@ def _killed(exited: tuple[LogLine, ...]) -> bool:
     return any(_SIGNAL.search(line.message) for line in exited)
 
 
-_SIGNAL = re.compile(r"exit code (?:-\d+|137|139|134)\b|memory limit")
+_SIGNAL = lazy_re.compile(r"exit code (?:-\d+|137|139|134)\b|memory limit")
 
 
 def agent_was_there(call: Call, proofs: Proofs) -> bool:

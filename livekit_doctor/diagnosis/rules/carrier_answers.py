@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from livekit_doctor import catalogue
+from livekit_doctor import catalogue, lazy_re
 from livekit_doctor.catalogue.sip_statuses import Meaning, SipStatus, carrier_words, sip_status
 from livekit_doctor.diagnosis.answer_sources import CarrierAnswer
 from livekit_doctor.diagnosis.call import Call
@@ -89,7 +89,7 @@ def sip_call_rejected(call: Call, proofs: Proofs) -> Finding | None:
     )
 
 
-_OF_LOGIN = re.compile(r"\bauth(?:entication)?\b|\bcredentials?\b|\bpassword\b", re.IGNORECASE)
+_OF_LOGIN = lazy_re.compile(r"\bauth(?:entication)?\b|\bcredentials?\b|\bpassword\b", re.IGNORECASE)
 """In the text of a 403, by which some carriers refuse a login that they do not take."""
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+from livekit_doctor import lazy_re
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import tracebacks
 from livekit_doctor.diagnosis.said import Said
@@ -25,12 +26,12 @@ def _is_refusal(call: Call, text: str) -> bool:
     return any(not shown or answer.sip_status is None or answer.sip_status in shown for answer in failures)
 
 
-_API_ERROR = re.compile(r"^\S*\b(?:SipCallError|TwirpError|ServerError)\b", re.MULTILINE)
+_API_ERROR = lazy_re.compile(r"^\S*\b(?:SipCallError|TwirpError|ServerError)\b", re.MULTILINE)
 """The exceptions of livekit-api and the Node SDK, at the end of a traceback."""
 
-_DIALLING = re.compile(r"create_?sip_?participant|\bSipCallError\b|SIP call failed|sip status", re.IGNORECASE)
-_OTHER_METHOD = re.compile(
+_DIALLING = lazy_re.compile(r"create_?sip_?participant|\bSipCallError\b|SIP call failed|sip status", re.IGNORECASE)
+_OTHER_METHOD = lazy_re.compile(
     r"egress|ingress|dispatch|room_service|connector|(?:create|list|delete|update)_(?:room|participant)", re.IGNORECASE
 )
-_TRANSFERRING = re.compile(r"transfer_?sip_?participant|SIP transfer failed", re.IGNORECASE)
-_SIP_STATUS = re.compile(r"(?:sip status:?|SIP call failed:|sip_status_code\W{1,6}) ?(\d{3})\b", re.IGNORECASE)
+_TRANSFERRING = lazy_re.compile(r"transfer_?sip_?participant|SIP transfer failed", re.IGNORECASE)
+_SIP_STATUS = lazy_re.compile(r"(?:sip status:?|SIP call failed:|sip_status_code\W{1,6}) ?(\d{3})\b", re.IGNORECASE)

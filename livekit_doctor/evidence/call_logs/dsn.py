@@ -9,9 +9,10 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import Conninfo
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.call_logs.problems import LogsUnreadable
 
-_URL = re.compile(r"postgres(?:ql)?(?:\+\w+)?://", re.IGNORECASE)
+_URL = lazy_re.compile(r"postgres(?:ql)?(?:\+\w+)?://", re.IGNORECASE)
 _EXPECTED = "expected postgresql://USER@HOST:PORT/DATABASE"
 _RESERVED = "write @ / ? # % and spaces of the password percent-encoded, such as %40 for @"
 

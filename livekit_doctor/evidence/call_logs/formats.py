@@ -2,13 +2,13 @@
 
 import csv
 import json
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 
 from msgspec import Struct
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.call_logs.near_names import folded
 from livekit_doctor.evidence.call_logs.problems import LogsUnreadable
 from livekit_doctor.evidence.call_logs.rows import shortened
@@ -18,7 +18,7 @@ _MAX_FIELD = 1 << 26
 MOST_OF_DOCUMENT = 64 << 20
 """Characters."""
 _NULLS = ("", "\\N", "NULL", "null")
-_SPACE = re.compile(r"[\s,]*")
+_SPACE = lazy_re.compile(r"[\s,]*")
 
 Numbered = tuple[int, str]
 Skip = Callable[[str], None]

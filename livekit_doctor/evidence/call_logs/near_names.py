@@ -1,10 +1,11 @@
 """What someone may have meant who typed a name that is not there."""
 
-import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-_SEPARATORS = re.compile(r"[\s_.\-\"']+")
+from livekit_doctor import lazy_re
+
+_SEPARATORS = lazy_re.compile(r"[\s_.\-\"']+")
 _SHORTEST_PART = 3
 _MAX_LENGTH = 200
 

@@ -1,19 +1,19 @@
 """The SQL that reads log rows. Names go in as identifiers, values as parameters."""
 
-import re
 import uuid
 from collections.abc import Sequence
 from typing import Any
 
 from psycopg import sql
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.call_logs.catalog import Chosen, Column, Table
 from livekit_doctor.evidence.call_logs.rows import CELL
 
 _TEXTS = ("text", "varchar", "bpchar", "citext")
-_INTEGER = re.compile(r"0|-?[1-9]\d{0,17}")
+_INTEGER = lazy_re.compile(r"0|-?[1-9]\d{0,17}")
 # What is written in JSON as it is, so that a search in the JSON's text finds it.
-_ESCAPED = re.compile(r"[^ !#-.0-\[\]-~]")
+_ESCAPED = lazy_re.compile(r"[^ !#-.0-\[\]-~]")
 
 Condition = tuple[sql.Composable, dict[str, Any]]
 

@@ -2,15 +2,16 @@
 
 import re
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+
+from livekit_doctor import lazy_re
 
 # Seconds, milliseconds, microseconds and nanoseconds of the same moments do not overlap within
 # these years, so the size of an epoch number tells its unit.
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 
-_NUMBER = re.compile(r"[+-]?\d{1,30}(?:\.\d{0,30})?(?:[eE][+-]?\d{1,2})?")
-_UTC_NAME = re.compile(r"\s*(?:UTC|GMT|Z)$", re.IGNORECASE)
+_NUMBER = lazy_re.compile(r"[+-]?\d{1,30}(?:\.\d{0,30})?(?:[eE][+-]?\d{1,2})?")
+_UTC_NAME = lazy_re.compile(r"\s*(?:UTC|GMT|Z)$", re.IGNORECASE)
 
 
 def parse_time(value: object) -> datetime | None:
@@ -43,6 +44,8 @@ def _from_iso(text: str) -> datetime | None:
 
 
 def _from_email(text: str) -> datetime | None:
+    from email.utils import parsedate_to_datetime
+
     try:
         return _in_utc(parsedate_to_datetime(text))
     except (ValueError, OverflowError, TypeError, IndexError):

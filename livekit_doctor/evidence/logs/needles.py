@@ -1,11 +1,12 @@
 """What is known of the call, and the search for it in large blocks of bytes."""
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from msgspec import Struct
+
+from livekit_doctor import lazy_re
 
 SHORTEST = 3
 """Characters of a name or an id that can be searched for: a shorter one is in too many lines."""
@@ -17,7 +18,7 @@ AROUND = timedelta(hours=1)
 ZONES = timedelta(hours=14)
 """How far a time without a zone may be off."""
 
-_ID = re.compile(r"(?:RM|AJ|AD|SCL|PA)_[A-Za-z0-9]{6,}")
+_ID = lazy_re.compile(r"(?:RM|AJ|AD|SCL|PA)_[A-Za-z0-9]{6,}")
 
 
 class Needles(Struct, frozen=True, kw_only=True):

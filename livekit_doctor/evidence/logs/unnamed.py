@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.observations import Observation
 from livekit_doctor.evidence.records import shapes
 from livekit_doctor.evidence.records.excerpt import Excerpt
@@ -15,15 +16,15 @@ from livekit_doctor.evidence.records.excerpt import Excerpt
 if TYPE_CHECKING:
     from livekit_doctor.evidence.logs.scan import Scan
 
-_ERROR = re.compile(
+_ERROR = lazy_re.compile(
     rb"TwirpError|SipCallError|ServerError|twirp error|SIP call failed|sip[_ ]status|SIP/2\.0 [2-6]\d\d|"
     rb"\xe2\x94\x80|\xe2\x86\x90",  # the arrows of a diagram
     re.IGNORECASE,
 )
-_ANSWER = re.compile(rb"(?:^|\[)[ \t{\[]{0,12}\"?s?id\"?: ?[\"'](?:AD|RM|PA)_|\xe2\x94\x82", re.MULTILINE)
+_ANSWER = lazy_re.compile(rb"(?:^|\[)[ \t{\[]{0,12}\"?s?id\"?: ?[\"'](?:AD|RM|PA)_|\xe2\x94\x82", re.MULTILINE)
 """How an answer of the API, or a table of lk, shows."""
-_ID = re.compile(rb"(?<![A-Za-z0-9_])(?:AJ|RM|SCL)_[A-Za-z0-9]{6,24}")
-_ROOM = re.compile(rb"\"room(?:_name|Name)?\": ?\"([^\"]+)\"")
+_ID = lazy_re.compile(rb"(?<![A-Za-z0-9_])(?:AJ|RM|SCL)_[A-Za-z0-9]{6,24}")
+_ROOM = lazy_re.compile(rb"\"room(?:_name|Name)?\": ?\"([^\"]+)\"")
 
 
 def found(data: bytes, scan: "Scan") -> list[Observation]:

@@ -1,11 +1,11 @@
 """From a place in a block of bytes to the record around it, which the one reader reads."""
 
-import re
 from functools import cached_property
 from itertools import pairwise
 
 from msgspec import Struct, field
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.records import shapes
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.lines import Line, cleaned, strip
@@ -14,8 +14,8 @@ from livekit_doctor.evidence.records.record import Record
 
 MOST_LINES = shapes.MOST_LINES
 _FEW_LINES = 12
-_MEMBER = re.compile(r"\s+\"[\w@.-]{1,60}\": ")
-_MAY_BE_WEBHOOK = re.compile(rb"\bevent\b\W{1,8}(?:room|participant|track|agent_job|egress|ingress)_\w")
+_MEMBER = lazy_re.compile(r"\s+\"[\w@.-]{1,60}\": ")
+_MAY_BE_WEBHOOK = lazy_re.compile(rb"\bevent\b\W{1,8}(?:room|participant|track|agent_job|egress|ingress)_\w")
 _STARTS = 3
 """Beginnings before a line that are tried: an object of an export may have others inside."""
 

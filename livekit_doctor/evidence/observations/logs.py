@@ -75,3 +75,11 @@ class LogFile(Observed, frozen=True):
     """How many lines were not, or only partly, read, by why."""
     left_out: dict[str, int] = field(default_factory=dict)
     """How many lines that would match were left out, by message: too many, or too far from the call."""
+
+
+def folded(message: str) -> str:
+    """The message to be compared: in small letters, and with one kind of dash, which word processors change."""
+    return message.lower() if message.isascii() else message.lower().translate(_DASHES)
+
+
+_DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212"), "-")

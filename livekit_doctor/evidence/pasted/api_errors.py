@@ -16,6 +16,7 @@ from itertools import chain
 
 from msgspec import Struct, field, structs
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.observations import ApiRefusal, Observation, Read, SipCallResult
 from livekit_doctor.evidence.pasted.error_origin import NEAR, Origin, of_spans, origin
 from livekit_doctor.evidence.pasted.interface import Context, Found
@@ -42,37 +43,37 @@ _CODES = (
 )
 _NAMES = r"(?P<name>TwirpError|ServerError|SipCallError)"
 
-_FIELDS = re.compile(
+_FIELDS = lazy_re.compile(
     rf"{_NAMES}\(code=(?P<code>{_CODES}), message=(?P<message>[^\n]{{0,2000}}?)"
     r"(?:, status=(?P<status>\d{3})(?:, metadata=(?P<meta>\{[^\n]{0,4000}?\}))?\)|$)",
     re.MULTILINE,
 )
-_ARGUMENTS = re.compile(
+_ARGUMENTS = lazy_re.compile(
     rf"{_NAMES}(?:: )?\((?P<q>['\"])(?P<code>{_CODES})(?P=q), (?P<r>['\"])(?P<message>[^\n]{{0,2000}}?)(?P=r),?\s?\)"
 )
-_SIP_CALL = re.compile(
+_SIP_CALL = lazy_re.compile(
     r"SIP (?:call|transfer) failed: (?:STR_\w+, )?(?P<sip>\d{3})\b(?: (?P<text>[^\n(`'\"]{0,80}?))?"
     rf"(?: \((?P<code>{_CODES})\)|(?=\s*$|[`'\"”’).,;]))",
     re.MULTILINE,
 )
-_GO = re.compile(
+_GO = lazy_re.compile(
     rf"twirp error (?P<code>{_CODES}): (?P<message>[^\n\"]{{1,2000}}?)"
     r"(?=, status=\d{3}\b|,? (?i:SIP status): None\b|\s+\{[\"}]|[\n\"]|\Z)"
 )
 """Without what programs print behind it: metadata, of which there are none without a SIP answer, a record's fields."""
-_NODE = re.compile(rf"^\s*(?:code|\[code\]): ['\"](?P<code>{_CODES})['\"],?", re.MULTILINE)
-_NODE_STATUS = re.compile(r"\bstatus: (\d{3})\b")
-_NODE_SIP = re.compile(r"sip_status_code['\"]?: ['\"](\d{3})['\"]")
-_NODE_SIP_TEXT = re.compile(r"sip_status['\"]?: ['\"]([^'\"\n]{1,80})['\"]")
-_NODE_HEAD = re.compile(
+_NODE = lazy_re.compile(rf"^\s*(?:code|\[code\]): ['\"](?P<code>{_CODES})['\"],?", re.MULTILINE)
+_NODE_STATUS = lazy_re.compile(r"\bstatus: (\d{3})\b")
+_NODE_SIP = lazy_re.compile(r"sip_status_code['\"]?: ['\"](\d{3})['\"]")
+_NODE_SIP_TEXT = lazy_re.compile(r"sip_status['\"]?: ['\"]([^'\"\n]{1,80})['\"]")
+_NODE_HEAD = lazy_re.compile(
     r"^[^\n]{0,120}?(?:Error(?: \[\w{1,40}\])?|[A-Z][a-z]+(?: [A-Z][a-z]+){0,3}): (?P<message>[^\n]{1,500})$",
     re.MULTILINE,
 )
-_META = re.compile(r"['\"](\w{1,40})['\"]: ['\"]([^'\"\n]{0,300})['\"]")
-_STATUS_LINE = re.compile(
+_META = lazy_re.compile(r"['\"](\w{1,40})['\"]: ['\"]([^'\"\n]{0,300})['\"]")
+_STATUS_LINE = lazy_re.compile(
     r"\bHTTP/[\d.]{1,3} (\d{3})\b|(?<!sip )(?<!sip-)\b(?:status(?:[_ ]?code)?|HTTP)[ :=\"]{1,3}(\d{3})\b", re.IGNORECASE
 )
-_PLAIN = re.compile(
+_PLAIN = lazy_re.compile(
     r"invalid API key: [^\n\"]{0,80}|invalid (?:authorization )?token: [^\n\"]{0,200}|\bpermissions denied\b|"
     r"(?m:^\s*invalid (?:API key|authorization token)\s*$)|"
     r"requested sip trunk does not exist|\bobject cannot be found\b|no permissions to access the room|"
@@ -81,7 +82,7 @@ _PLAIN = re.compile(
     r"INVITE failed: (?:dial (?:tcp|udp)|lookup|tls:|x509:|sip request timed out|max auth retry)[^\n\"]{0,160}|"
     r"INVITE blocked by carrier: [^\n\"]{1,120}",
 )
-_SIP_STATUS = re.compile(
+_SIP_STATUS = lazy_re.compile(
     r"^[^\n]{0,120}?(?:"
     r"(?<![\w])sip[ _]status(?:[ _]code)?[\"']?(?::| is| ?=|(?= [3-6]\d\d (?-i:[A-Z]))) ?[\"']?"
     r"|\b(?:ended|failed|rejected|refused|declined|left|answered|response|with|got|error):? "
@@ -94,7 +95,7 @@ _SIP_STATUS = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 """As a program prints it of an error, at the end of a line: SIP Status: 403 (FORBIDDEN); call ended: 603 Decline."""
-_METHOD = re.compile(
+_METHOD = lazy_re.compile(
     r"livekit\.(?:RoomService|AgentDispatchService|SIP)/(\w{4,40})|"
     r"\b(create_sip_participant|createSipParticipant|CreateSIPParticipant|create_dispatch|createDispatch|CreateDispatch|"
     r"create_room|createRoom|CreateRoom|list_dispatch|listDispatch|ListDispatch|list_rooms|listRooms|ListRooms|"
@@ -102,22 +103,26 @@ _METHOD = re.compile(
     r"transfer_sip_participant|transferSipParticipant|TransferSIPParticipant|"
     r"\w{0,40}(?:[Ee]gress|[Ii]ngress)\w{0,40}|start[_ ]?[Rr]ecording)\b"
 )
-_LK = re.compile(r"\blk (dispatch|room) create\b")
+_LK = lazy_re.compile(r"\blk (dispatch|room) create\b")
 _OF_LK = {"dispatch": "CreateDispatch", "room": "CreateRoom"}
-_DIALS = re.compile(r"(?:creat\w+|add\w*)[ -]SIP[ -]participant|lk sip participant create", re.IGNORECASE)
+_DIALS = lazy_re.compile(r"(?:creat\w+|add\w*)[ -]SIP[ -]participant|lk sip participant create", re.IGNORECASE)
 
-_OF_SIP = re.compile(
+_OF_SIP = lazy_re.compile(
     r"sip status|sip not connected|sip trunk|outbound trunk|trunk address|sip request|\bINVITE\b|"
     r"transaction failed to complete|auth retry attempts|audio codec|encryption profiles|media[- ]timeout",
     re.IGNORECASE,
 )
 """Words that only CreateSIPParticipant answers; others it shares with all methods."""
 _TRANSFER = "TransferSIPParticipant"
-_TRANSFERS = re.compile(r"SIP transfer|transfer(?:ring)?[ _]?(?:failed|error|sip|call|participant|to\b)", re.IGNORECASE)
-_FURTHER_PHONE = re.compile(r"exception occurred while executing tool|could not dial human agent|\bwarm_transfer\.py")
+_TRANSFERS = lazy_re.compile(
+    r"SIP transfer|transfer(?:ring)?[ _]?(?:failed|error|sip|call|participant|to\b)", re.IGNORECASE
+)
+_FURTHER_PHONE = lazy_re.compile(
+    r"exception occurred while executing tool|could not dial human agent|\bwarm_transfer\.py"
+)
 """livekit-agents' own words (1.8.9) of a dial by a tool of the model, which runs while somebody talks, and by its warm
 transfer."""
-_OF_SERVER = re.compile(r"error handling request|\bAPI (?:RoomService|AgentDispatchService|SIP)\.\w+\s+\{")
+_OF_SERVER = lazy_re.compile(r"error handling request|\bAPI (?:RoomService|AgentDispatchService|SIP)\.\w+\s+\{")
 """livekit-server's own line of a request: it is one of its log, and says whose request it was."""
 _DIAL = "CreateSIPParticipant"
 _MOST = 200

@@ -11,6 +11,7 @@ from urllib.parse import unquote_plus
 
 from msgspec import structs
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.observations import NOBODY_ANSWERED, OWN_CANCEL, LogLine, Observation, SipCallResult
 from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.evidence.pasted.legs import Leg, deciding
@@ -23,19 +24,19 @@ from livekit_doctor.redact import redact_text
 KIND = "carrier's answer"
 
 _NAME = r"(?P<text>[A-Z][A-Za-z]*(?:[ _/-][A-Za-z]+){0,5})"
-_KEY = re.compile(
+_KEY = lazy_re.compile(
     r"(?<![A-Za-z0-9])(?i:(?:last|outbound)?_?sip_?(?:(?:invite_?)?(?:response|hangup|status|call_?status|term|result)_?)?"
     r"(?:code|cause|num|status|(?<=response)|(?<=status)))"
     rf"(?:[\"']?\s?[:=]\s?|%3D)[\"']?(?P<sip>[3-6]\d\d)(?!\d)(?:[\"']?[ \t:,(-]{{1,3}}{_NAME})?"
 )
 """As a webhook or a log has it: sip_hangup_cause, SipResponseCode, lastSipResponse."""
-_PAIR = re.compile(
+_PAIR = lazy_re.compile(
     r"(?<![\w-])(?:status|code|cause)=\"?(?P<sip>[3-6]\d\d)\"?,? "
     r"(?:reason|text|phrase)=[\"'](?P<text>[A-Z][A-Za-z /-]{2,60})[\"']"
 )
 """As a log has it of which nothing else says that it is of SIP: status=486 reason="Busy Here"."""
 _TOLD = tuple(
-    re.compile(pattern)
+    lazy_re.compile(pattern)
     for pattern in (
         r"\b(?i:(?:last )?SIP(?:/2\.0|"
         r"(?:[ -](?:error|status|code|response|reason|cause|failure|hangup|reply|invite)){0,3}))"
@@ -46,18 +47,18 @@ _TOLD = tuple(
     )
 )
 """In words, and the names of statuses that HTTP does not have. In a sentence they are chatter."""
-_BY_NAME = re.compile(r"\bSIP_STATUS_(?P<sip>)(?P<text>[A-Z][A-Z_]{2,60})\b")
+_BY_NAME = lazy_re.compile(r"\bSIP_STATUS_(?P<sip>)(?P<text>[A-Z][A-Z_]{2,60})\b")
 """LiveKit's own name of a status, where the number is not there."""
 _FORMS = (_KEY, _PAIR, *_TOLD, _BY_NAME)
-_LABEL = re.compile(r"[^\w.]{0,20}(?:\w{1,40}[^\w.]{1,12}){0,4}")
-_TWILIO = re.compile(
+_LABEL = lazy_re.compile(r"[^\w.]{0,20}(?:\w{1,40}[^\w.]{1,12}){0,4}")
+_TWILIO = lazy_re.compile(
     r"(?i:\btwilio\b[^\n]{0,60}?"
     r"|\b(?:error|warning|alert|debugger|code)(?:[ _-]?code)?[\"']?\s?[:#=(-]{0,2}\s?[\"']?|^\W{0,4})"
     r"(?<![\d.+/-])(?P<code>13(?:214|223|224|225|227)|2121[0-9]|32(?:001|101|20[1-9]))(?![\d.-])(?P<rest>[^\n]{0,200})"
 )
-_GOT = re.compile(r"\b[Gg]ot $|-- $")
+_GOT = lazy_re.compile(r"\b[Gg]ot $|-- $")
 """What Asterisk puts before it."""
-_MESSAGE = re.compile(r"[\"']message[\"']: ?[\"']([^\"'\n]{1,200})")
+_MESSAGE = lazy_re.compile(r"[\"']message[\"']: ?[\"']([^\"'\n]{1,200})")
 _MOST = 50
 """Answers of one text that are kept."""
 
@@ -110,14 +111,14 @@ def _pieces(excerpt: Excerpt) -> Iterator[_Piece]:
 
 
 _OF_CALLBACKS = ("CallSid", "Direction", "CallStatus", "SipResponseCode", "ErrorCode")
-_PAIR_ALONE = re.compile(
+_PAIR_ALONE = lazy_re.compile(
     r"[\s\"'(\[>*|-]{0,12}(?P<key>[A-Z][A-Za-z0-9]{1,30})[\"'\]]?[ \t]{0,20}(?:=>|[:=\t,|])"
     r"[ \t]{0,20}(?P<value>[^&\n]{0,300})$"
 )
 """A field as programs and Twilio's console print it, one a line."""
-_OF_THE_API = re.compile(r"TwirpError|ServerError|SipCallError|twirp error")
+_OF_THE_API = lazy_re.compile(r"TwirpError|ServerError|SipCallError|twirp error")
 """An error that was read before: a traceback repeats it."""
-_MAY_BE = re.compile(r"SIP_STATUS_|CallStatus|hangup_cause|[3-6]\d\d|13\d{3}|21\d{3}|32\d{3}")
+_MAY_BE = lazy_re.compile(r"SIP_STATUS_|CallStatus|hangup_cause|[3-6]\d\d|13\d{3}|21\d{3}|32\d{3}")
 
 
 def _status(line: str, context: Context) -> SipCallResult | None:
@@ -125,7 +126,7 @@ def _status(line: str, context: Context) -> SipCallResult | None:
     if found is None or COMPARES.search(line[found.start() : found.start("sip")]) or is_compared(line, found):
         return None
     status = int(found["sip"]) if found["sip"] else _code_of(found["text"])
-    said, is_key = before(line, found), found.re in (_KEY, _PAIR)
+    said, is_key = before(line, found), found.re.pattern in (_KEY.pattern, _PAIR.pattern)
     by_program = is_key or any(words.search(said) for words in (_GOT, OF_PROGRAM)) or LOGGED.match(said)
     is_label = _LABEL.fullmatch(line[: found.start()]) and not any(map(str.isalnum, line[found.end() :]))
     quoted = is_quoted(line, found)
@@ -148,7 +149,9 @@ def _begin(line: str, found: re.Match[str]) -> int:
 
 def _is_of_sip(found: re.Match[str]) -> bool:
     """Whether a status is SIP's by its words, where it might be HTTP's."""
-    return found.re is not _PAIR or (_code_of(found["text"]) == int(found["sip"]) and found["sip"] not in _OF_HTTP)
+    return found.re.pattern != _PAIR.pattern or (
+        _code_of(found["text"]) == int(found["sip"]) and found["sip"] not in _OF_HTTP
+    )
 
 
 _OF_HTTP = frozenset({*map(str, range(300, 430)), "500", "501", "502", "503", "504", "505"})
@@ -199,8 +202,8 @@ def _callback(line: str, context: Context, ends: Collection[str]) -> SipCallResu
     )
 
 
-_HUNG_UP = re.compile(r"\bsip_hangup_cause[\"']?\s?[:=]\s?[\"']?200\b")
-_CALLBACK = re.compile(r"\bCallStatus[\"']?\s?[:=]\s?[\"']?(?P<state>completed|busy|no-answer|failed|canceled)\b")
+_HUNG_UP = lazy_re.compile(r"\bsip_hangup_cause[\"']?\s?[:=]\s?[\"']?200\b")
+_CALLBACK = lazy_re.compile(r"\bCallStatus[\"']?\s?[:=]\s?[\"']?(?P<state>completed|busy|no-answer|failed|canceled)\b")
 
 
 def _ringing(excerpt: Excerpt, number: int, context: Context) -> LogLine:
@@ -218,21 +221,23 @@ def _ringing(excerpt: Excerpt, number: int, context: Context) -> LogLine:
 # The legs of a call
 
 _IS = r"[\"']?\s?[:=]\s?[\"']?"
-_LEG = re.compile(
+_LEG = lazy_re.compile(
     rf"(?<![A-Za-z_])(?:call_?sid|call_control_id|call_leg_id|call_?uuid){_IS}(?P<id>[\w:.-]{{2,90}})", re.IGNORECASE
 )
-_DIALLED_BY = re.compile(rf"\bparent_?call_?sid{_IS}(?P<id>[\w:.-]{{2,90}})", re.IGNORECASE)
-_CAME_IN = re.compile(rf"\bdirection{_IS}(?:inbound|incoming)", re.IGNORECASE)
-_TO = re.compile(rf"(?<![A-Za-z_])to{_IS}(?:sips?:)?(?P<number>\+?[\w.-]+)", re.IGNORECASE)
-_WAS_ANSWERED = re.compile(
+_DIALLED_BY = lazy_re.compile(rf"\bparent_?call_?sid{_IS}(?P<id>[\w:.-]{{2,90}})", re.IGNORECASE)
+_CAME_IN = lazy_re.compile(rf"\bdirection{_IS}(?:inbound|incoming)", re.IGNORECASE)
+_TO = lazy_re.compile(rf"(?<![A-Za-z_])to{_IS}(?:sips?:)?(?P<number>\+?[\w.-]+)", re.IGNORECASE)
+_WAS_ANSWERED = lazy_re.compile(
     rf"\bcall_?status{_IS}(?:completed|in-progress)\b|\bsip_?(?:response_?code|hangup_?cause){_IS}200\b"
     rf"|\bcall\.answered\b",
     re.IGNORECASE,
 )
-_IS_OVER = re.compile(rf"\bcall_?status{_IS}(?!in-progress|ringing|initiated|queued)|hangup_?cause{_IS}", re.IGNORECASE)
-_TALKED_FOR = re.compile(rf"\b(?:call_?duration|duration_secs){_IS}(?P<seconds>\d{{1,6}})\b", re.IGNORECASE)
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
-_MAIL_TIME = re.compile(r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}")
+_IS_OVER = lazy_re.compile(
+    rf"\bcall_?status{_IS}(?!in-progress|ringing|initiated|queued)|hangup_?cause{_IS}", re.IGNORECASE
+)
+_TALKED_FOR = lazy_re.compile(rf"\b(?:call_?duration|duration_secs){_IS}(?P<seconds>\d{{1,6}})\b", re.IGNORECASE)
+_TIME = lazy_re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
+_MAIL_TIME = lazy_re.compile(r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}")
 
 
 def _of_other_legs(excerpt: Excerpt, pieces: Sequence[_Piece]) -> frozenset[int]:

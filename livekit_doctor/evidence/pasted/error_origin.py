@@ -1,18 +1,18 @@
 """When an error of LiveKit's API was raised, and of which room: by the span that it ended, or by its own lines."""
 
-import re
 from collections.abc import Iterator
 from datetime import datetime
 
 from msgspec import Struct
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.shapes import spans
 from livekit_doctor.evidence.records.times import IN_TEXT, moment
 
 NEAR = 25
 """Lines around an error in which its method and its time are looked for."""
-_ROOM = re.compile(r"[\"']?room(?:_name|Name)?[\"']?\s?[:=]\s?[\"']([^\"'\n]{1,200})[\"']")
+_ROOM = lazy_re.compile(r"[\"']?room(?:_name|Name)?[\"']?\s?[:=]\s?[\"']([^\"'\n]{1,200})[\"']")
 
 
 class Origin(Struct, frozen=True):

@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.observations import Component, LogLine
 from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.evidence.records.excerpt import Excerpt
@@ -20,32 +21,32 @@ from livekit_doctor.redact import redact_text
 
 KIND, CRASHING = "killed container", "crashing container"
 
-_STATE = re.compile(r"\s*(?:Last )?State:\s+Terminated\s*$")
-_KEY = re.compile(r"\s*(?P<key>Reason|Exit Code|Started|Finished|Message|Signal):\s*(?P<value>.*?)\s*$")
-_KILLED = re.compile(
+_STATE = lazy_re.compile(r"\s*(?:Last )?State:\s+Terminated\s*$")
+_KEY = lazy_re.compile(r"\s*(?P<key>Reason|Exit Code|Started|Finished|Message|Signal):\s*(?P<value>.*?)\s*$")
+_KILLED = lazy_re.compile(
     r"\sOOMKilled\s|\bOOMKilling\b|[Oo]ut of memory: Kill(?:ed)? process|\boom-kill:|killed by the OOM killer"
     r"|result 'oom-kill'|OutOfMemoryError: Container killed|Error R15 \(Memory quota"
     r"|\"OOMKilled\": ?true|\breason\"?: \"?OOMKilled"
 )
-_IN_OBJECT = re.compile(r"\"OOMKilled\"|\breason\"?:")
-_CRASHING = re.compile(
+_IN_OBJECT = lazy_re.compile(r"\"OOMKilled\"|\breason\"?:")
+_CRASHING = lazy_re.compile(
     r"\s(?:CrashLoopBackOff|Restarting \(\d{1,3}\))\s(?:\s*(?P<restarts>\d{1,5})\b)?|\breason\"?: \"?CrashLoopBackOff"
     r"|[Bb]ack-off (?:\S{1,8} )?restarting failed container"
 )
-_ROW = re.compile(r"(?P<pod>[a-z0-9][a-z0-9.-]{2,120})\s+\d{1,3}/\d{1,3}\s+\w")
+_ROW = lazy_re.compile(r"(?P<pod>[a-z0-9][a-z0-9.-]{2,120})\s+\d{1,3}/\d{1,3}\s+\w")
 """A row of `kubectl get pods`: name, how many containers are ready, status."""
-_EVENT = re.compile(r"(?:<unknown>|(?:\d{1,4}[smhd]){1,2})\s+(?:\(x\d+ over \w+\)\s+)?Warning\s")
+_EVENT = lazy_re.compile(r"(?:<unknown>|(?:\d{1,4}[smhd]){1,2})\s+(?:\(x\d+ over \w+\)\s+)?Warning\s")
 """One of `kubectl get events`, which begins with its age."""
-_EXITED = re.compile(r"(?P<pod>[\w.-]{1,80}) exited with code 137\b")
+_EXITED = lazy_re.compile(r"(?P<pod>[\w.-]{1,80}) exited with code 137\b")
 """As docker compose says it, among the lines of the containers' logs."""
-_OTHERS = re.compile(r"livekit-server|livekit-sip|redis|egress|ingress|postgres|\bsip-\w", re.IGNORECASE)
-_POD = re.compile(
+_OTHERS = lazy_re.compile(r"livekit-server|livekit-sip|redis|egress|ingress|postgres|\bsip-\w", re.IGNORECASE)
+_POD = lazy_re.compile(
     r"describe (?:pods?/?|po/?) ?(\S{1,120})|^\s*Name:\s+(\S{1,120})|\bpod/(\S{1,120})"
     r"|docker (?:container )?inspect (\S{1,120})"
     r"|^\s*\"?[Nn]ame\"?: ?\"?/?([\w.-]{1,120})"
 )
-_FINISHED = re.compile(r"[Ff]inishedAt\"?: ?\"?(\d{4}-\d\d-\d\dT[\d:.]+Z?)")
-_DATED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)")
+_FINISHED = lazy_re.compile(r"[Ff]inishedAt\"?: ?\"?(\d{4}-\d\d-\d\dT[\d:.]+Z?)")
+_DATED = lazy_re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)")
 _KEYS = 8
 """Lines of a state."""
 _ABOVE = 40

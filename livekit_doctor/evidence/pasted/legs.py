@@ -5,17 +5,18 @@ What became of a leg is not what became of the call where another one was answer
 it was dialled: it was tried before, rang beside the one that was answered, or is a further phone's.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property, reduce
 
 from msgspec import Struct, structs
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.observations import Observation, SipCallResult
 from livekit_doctor.evidence.pasted.interface import Found
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.times import IN_TEXT, moment
+from livekit_doctor.evidence.team_words import says_went_well
 
 
 class Leg(Struct, frozen=True):
@@ -53,23 +54,13 @@ def _outlived(leg: Leg, other: Leg, in_order: bool) -> bool:
 
 # Attempts in the words of the team's own program
 
-_LOGGED = re.compile(
+_LOGGED = lazy_re.compile(
     r"\s*\{|(?:\s*\[[\w.:/ -]{1,60}\])?"
     r"\W*(?:\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|(?:DEBUG|INFO|NOTICE|WARN|WARNING|ERROR)\b|(?i:attempt)\b)"
 )
-_WENT_WELL = re.compile(
-    r"\b(?:answered|picked up)\b|\bsip[ _-]?participant\b.{0,60}\bcreated\b|\bcreated\b.{0,20}\bsip[ _-]?participant\b"
-    r"|\bcall_?status\W{1,5}active\b|\bcall (?:connected|established)\b"
-    r"|\battempt\W{0,3}\d{1,2}\b.{0,30}\b(?:ok|succe\w+|connected|established)\b",
-    re.IGNORECASE,
-)
-_OR_NOT = re.compile(
-    r"\b(?:not?|never|nobody|fail\w*|error\w*|unable|could|can|should|if|when|until|before|wait\w*|false)\b|n't\b|\?",
-    re.IGNORECASE,
-)
-_NAME = re.compile(r"[A-Za-z0-9]+(?:[-_.:@][A-Za-z0-9]+)*")
-_IS_NAME = re.compile(r"(?=.*[A-Za-z])(?=.*\d).{5,}")
-_NO_NAME = re.compile(r"(?:RM|AJ|AD|PA|SCL|ST|CA|AW)_|\d{1,4}[-:.]\d\d")
+_NAME = lazy_re.compile(r"[A-Za-z0-9]+(?:[-_.:@][A-Za-z0-9]+)*")
+_IS_NAME = lazy_re.compile(r"(?=.*[A-Za-z])(?=.*\d).{5,}")
+_NO_NAME = lazy_re.compile(r"(?:RM|AJ|AD|PA|SCL|ST|CA|AW)_|\d{1,4}[-:.]\d\d")
 """LiveKit's ids, of which each attempt has its own; times."""
 
 _NEAR, _LOOKED_AT, _MOST = 40, 2_000, 20_000
@@ -150,8 +141,3 @@ def _going_well(excerpt: Excerpt) -> Iterator[_Line]:
         text = line[:_LOOKED_AT]
         if _LOGGED.match(text) and says_went_well(text):
             yield _Line(text, number)
-
-
-def says_went_well(text: str) -> bool:
-    """Whether a program says that somebody answered, or that the SIP participant was created."""
-    return _WENT_WELL.search(text) is not None and _OR_NOT.search(text) is None

@@ -10,6 +10,7 @@ from itertools import takewhile
 
 from msgspec import Struct
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.observations import Dispatch, Observation, Participant, Sighting, Track
 from livekit_doctor.evidence.pasted.deployed_agents import AGENT, deployed, named
 from livekit_doctor.evidence.pasted.interface import Context, Found
@@ -17,23 +18,23 @@ from livekit_doctor.evidence.pasted.lk_output import DISPATCH, INBOUND, OUTBOUND
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.redact import redact_json, redact_text
 
-_BORDER = re.compile(r"[\s┌┬┐├┼┤└┴┘─+=|│-]+$")
-_EDGE = re.compile(r"\s*[│|]")
-_PARTICIPANT = re.compile(
+_BORDER = lazy_re.compile(r"[\s┌┬┐├┼┤└┴┘─+=|│-]+$")
+_EDGE = lazy_re.compile(r"\s*[│|]")
+_PARTICIPANT = lazy_re.compile(
     r"(?P<identity>\S.*?) \((?P<state>JOINING|JOINED|ACTIVE|DISCONNECTED)\)\s+tracks: (?P<tracks>\d{1,3})\s*$"
 )
 _LIST_OF = r" list (?:--room )?[\"']?(?P<room>[^\s\"']+)"
-_OF_ROOM = re.compile(rf"\blk (?:room )?participants{_LIST_OF}")
-_DISPATCHES_OF = re.compile(rf"\blk (?:agent )?dispatch{_LIST_OF}")
-_GIVEN = {"AGENT": re.compile(r"agent-AJ_"), "SIP": re.compile(r"sip_\+?[\d*]+$")}
+_OF_ROOM = lazy_re.compile(rf"\blk (?:room )?participants{_LIST_OF}")
+_DISPATCHES_OF = lazy_re.compile(rf"\blk (?:agent )?dispatch{_LIST_OF}")
+_GIVEN = {"AGENT": lazy_re.compile(r"agent-AJ_"), "SIP": lazy_re.compile(r"sip_\+?[\d*]+$")}
 """The identities that livekit-agents and livekit-sip give where nobody else does."""
-_AROUND = re.compile(
+_AROUND = lazy_re.compile(
     r"\s*Using (?:project|agent|deployment|url|default project) \[[^\]]+\]"
     r"|[^\n]{0,80}?[$#%>❯➜»)] *lk (?:agent|dispatch|room|sip|project|cloud)\b"
     r"|\s*lk (?:agent|dispatch|room|sip) [a-z]+\b"
 )
 """The commands themselves, and what lk says before it answers."""
-_PREFIX = re.compile(r"_?<(?:caller|callee|random)>.*$")
+_PREFIX = lazy_re.compile(r"_?<(?:caller|callee|random)>.*$")
 
 Row = Mapping[str, str]
 

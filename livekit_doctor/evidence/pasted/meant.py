@@ -4,6 +4,7 @@ LiveKit the team's program calls."""
 import re
 from collections.abc import Iterator, Sequence
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.observations import (
     LogLine,
     MeantRoom,
@@ -17,13 +18,13 @@ from livekit_doctor.evidence.records.excerpt import Excerpt
 
 _READ = 2_000
 """Characters of a line in which names are looked for."""
-_SERVER = re.compile(
+_SERVER = lazy_re.compile(
     r"livekit[_ .-]?(?:ws[_ .-]?|server[_ .-]?)?(?:url|host)\\?[\"'`]?(?:\s?[=:]\s?| is )\\?[\"'`]?"
     r"(?P<url>(?:ws|http)s?://[\w.-]+\w(?::\d{1,5})?)",
     re.IGNORECASE,
 )
-_CLOUD = re.compile(r"\burl[\"']?\s?[=:]\s?[\"']?(?P<url>(?:ws|http)s?://[\w-]+\.livekit\.cloud)\b", re.IGNORECASE)
-_OF_WORKER = re.compile(r"\b(?:worker|agent)s?\b", re.IGNORECASE)
+_CLOUD = lazy_re.compile(r"\burl[\"']?\s?[=:]\s?[\"']?(?P<url>(?:ws|http)s?://[\w-]+\.livekit\.cloud)\b", re.IGNORECASE)
+_OF_WORKER = lazy_re.compile(r"\b(?:worker|agent)s?\b", re.IGNORECASE)
 
 
 def server_lines(excerpt: Excerpt, context: Context) -> Iterator[Found]:

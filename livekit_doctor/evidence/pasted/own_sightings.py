@@ -13,6 +13,7 @@ from typing import Literal
 from livekit.protocol import models
 from msgspec import structs
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.livekit_api import name_of
 from livekit_doctor.evidence.observations import Dispatch, LogLine, Observation, Participant, Sighting, SipCallResult
 from livekit_doctor.evidence.pasted.interface import Context, Found
@@ -24,18 +25,18 @@ from livekit_doctor.evidence.records.fields import shortened
 from livekit_doctor.evidence.records.reader import observed
 from livekit_doctor.redact import redact_text
 
-_SEPARATOR = re.compile(r"(?<=[a-z])(?=[A-Z])|[_.-]+")
-_NO_WORDS = re.compile(r"\b[\w.]+=\S*|\b(?:RM|AJ|AD|PA|SCL|ST|AW)_\w+")
-_DISPATCHED = re.compile(
+_SEPARATOR = lazy_re.compile(r"(?<=[a-z])(?=[A-Z])|[_.-]+")
+_NO_WORDS = lazy_re.compile(r"\b[\w.]+=\S*|\b(?:RM|AJ|AD|PA|SCL|ST|AW)_\w+")
+_DISPATCHED = lazy_re.compile(
     r"\bdispatched\b|\bdispatch\b.{0,40}\b(?:created|made|placed|sent|returned|ok|success\w*)\b"
     r"|\b(?:created|made|placed|sent)\b.{0,40}\bdispatch\b"
 )
-_DIALLED = re.compile(
+_DIALLED = lazy_re.compile(
     r"\bsip ?(?:participant)?\b.{0,40}\b(?:created|returned|ok|success\w*)\b|\bcreated\b.{0,40}\bsip ?participant\b"
     r"|\b(?:call|phone|callee|number)\b.{0,40}\b(?:placed|dialled|dialed|initiated)\b"
     r"|\b(?:placed|dialled|dialed|initiated)\b.{0,40}\b(?:call|phone|callee|number)\b"
 )
-_OR_NOT = re.compile(
+_OR_NOT = lazy_re.compile(
     r"\b(?:no|not|never|nobody|none|without|fail\w*|error\w*|unable|could|can|cannot|should|will|would|if|when|until|"
     r"before|wait\w*|timed|timeout|missing|retry\w*|false|delet\w+|remov\w+|cancel\w*|reject\w*|ended|left|closed|"
     r"inbound|incoming|received)\b|n't\b|\?"
@@ -44,19 +45,19 @@ _READ = 400
 """Characters of a line in which words are looked for."""
 _OUTCOMES = ("status", "result", "outcome", "ok", "success", "created")
 _BAD = {"false", "failed", "failure", "error"}
-_AGENT = re.compile(
+_AGENT = lazy_re.compile(
     r"\bagent(?:[_ ]?name)?[\"'`]?(?:\s?[=:]\s?[\"'`]?(?=\w)| (?:[\"'`](?=\w)|(?=[A-Z]|\w+[-_.]\w)))(?P<name>[\w.-]*\w)"
 )
 """agent=caller, agent "caller", agent Caller, agent caller-2; agent was is none."""
-_NO_JOB = re.compile(r"\bjobs?[\"']?\s?[=:]\s?(?:0\b|\[\]|\(\)|none\b)|\b(?:no|0) jobs?\b", re.IGNORECASE)
-_STATUS = re.compile(r"\bcall_?status\b.{0,60}?\b(?P<status>dialing|ringing|active|automation)\b", re.IGNORECASE)
-_ATTRIBUTE = re.compile(
+_NO_JOB = lazy_re.compile(r"\bjobs?[\"']?\s?[=:]\s?(?:0\b|\[\]|\(\)|none\b)|\b(?:no|0) jobs?\b", re.IGNORECASE)
+_STATUS = lazy_re.compile(r"\bcall_?status\b.{0,60}?\b(?P<status>dialing|ringing|active|automation)\b", re.IGNORECASE)
+_ATTRIBUTE = lazy_re.compile(
     r"\bsip\.callStatus\b[\"'`\]]*\s?(?:=>|->|=|:|is(?: now)?|to)\s?[\"'`]?"
     r"(?P<status>dialing|ringing|active|automation)\b"
 )
 """The phone's attribute with a value, as no sentence has it by chance."""
-_REASON = re.compile(r"\b(USER_UNAVAILABLE|USER_REJECTED|SIP_TRUNK_FAILURE|MEDIA_FAILURE)\b")
-_REASON_NUMBER = re.compile(r"\bdisconnect[ _]?reason\W{1,4}(11|12|13|15)\b", re.IGNORECASE)
+_REASON = lazy_re.compile(r"\b(USER_UNAVAILABLE|USER_REJECTED|SIP_TRUNK_FAILURE|MEDIA_FAILURE)\b")
+_REASON_NUMBER = lazy_re.compile(r"\bdisconnect[ _]?reason\W{1,4}(11|12|13|15)\b", re.IGNORECASE)
 """The disconnect reasons that livekit-sip alone gives, by their names and their numbers."""
 _IDS = ("dispatch_id", "participant_id", "call_id")
 

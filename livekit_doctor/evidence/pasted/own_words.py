@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 
 from msgspec import structs
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.observations import LogLine, LogRow, Observation, Sighting, SipCallResult
 from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.evidence.records.component import KINDS, is_log
@@ -18,15 +19,15 @@ from livekit_doctor.evidence.records.reader import Placed, observed, records
 from livekit_doctor.evidence.records.values import is_expression
 from livekit_doctor.redact import redact_text
 
-_NAMED = re.compile(
+_NAMED = lazy_re.compile(
     r"(?<!::)\broom(?:[ _-]?name)?[\"']?(?:\s?[=:]\s?| (?:is |was |named |called |name )?)[\"'`«“]{0,2}"
     r"(?P<room>[A-Za-z0-9][\w.:@-]{1,100}[A-Za-z0-9])(?=[\s\"'`»”,;:.!?)\]}]|$)",
     re.IGNORECASE,
 )
-_WORD = re.compile(r"[A-Za-z0-9][\w.:@-]{1,100}[A-Za-z0-9]")
-_IS_NAME = re.compile(r"\w[-_.:]\w|[A-Za-z]\d|\d[A-Za-z]")
+_WORD = lazy_re.compile(r"[A-Za-z0-9][\w.:@-]{1,100}[A-Za-z0-9]")
+_IS_NAME = lazy_re.compile(r"\w[-_.:]\w|[A-Za-z]\d|\d[A-Za-z]")
 """A name, and no word of a sentence: room closed, room 12 minutes later."""
-_OF_LIVEKIT = re.compile(r"(?:RM|AJ|AD|PA|SCL|ST|CA|AW)_")
+_OF_LIVEKIT = lazy_re.compile(r"(?:RM|AJ|AD|PA|SCL|ST|CA|AW)_")
 _PROSE = 20_000
 """Lines of a text in which a room is looked for in sentences."""
 

@@ -4,11 +4,12 @@
 09:41:17 |   code: 'resource_exhausted',
 """
 
-import re
 from collections.abc import Sequence
 
-_PROPERTY = re.compile(r"(?P<prefix>\s*\S.{0,100}?)\s{1,8}\[?code\]?: ['\"]\w{2,40}['\"],?\s*$")
-_DIGITS = re.compile(r"\d")
+from livekit_doctor import lazy_re
+
+_PROPERTY = lazy_re.compile(r"(?P<prefix>\s*\S.{0,100}?)\s{1,8}\[?code\]?: ['\"]\w{2,40}['\"],?\s*$")
+_DIGITS = lazy_re.compile(r"\d")
 _MOST = 60
 """Lines above and below the error's code that may be its own."""
 

@@ -16,6 +16,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from livekit.protocol import agent_dispatch, models, room, webhook
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.observations.told import WEBHOOKS
 from livekit_doctor.evidence.pasted import webhooks
 from livekit_doctor.evidence.pasted.interface import Context, Found
@@ -23,15 +24,15 @@ from livekit_doctor.evidence.pasted.lk_output import DISPATCH, PARTICIPANT, ROOM
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.values import objects_in
 
-_START = re.compile(
+_START = lazy_re.compile(
     r"(?<!\w)(?:"
     r"s?id: ?\"(?P<prefix>AD|RM|PA)_[A-Za-z0-9]{6,}\"(?=\s*$|\s+\w+: ?[\"{\w])"
     r"|(?P<list>participants|rooms|agent_dispatches):? ?\{\s*(?:$|s?id: ?\")"
     rf"|event: \"(?:{'|'.join(sorted(WEBHOOKS))})\"\s*$)"
 )
-_LINE = re.compile(r"\s*(?:[a-z_]+(?:: ?(?:\".*\"|[\w.+-]+)| ?\{)|\})\s*$")
-_BRACKET = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|[{}\[\]]")
-_OPENS = re.compile(r"\s*\w+:? ?\{\s*$")
+_LINE = lazy_re.compile(r"\s*(?:[a-z_]+(?:: ?(?:\".*\"|[\w.+-]+)| ?\{)|\})\s*$")
+_BRACKET = lazy_re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|[{}\[\]]")
+_OPENS = lazy_re.compile(r"\s*\w+:? ?\{\s*$")
 _KINDS: dict[str, tuple[str, type[Message]]] = {
     "AD": (DISPATCH, agent_dispatch.AgentDispatch),
     "RM": (ROOM, models.Room),

@@ -2,23 +2,27 @@
 
 import re
 
-_MAKES = re.compile(r"\b(?:raise|throw|return|new|side_effect\s?=)\s{1,4}(?:new )?(?:\w+\.){0,3}$")
+from livekit_doctor import lazy_re
 
-COMPARES = re.compile(
+_MAKES = lazy_re.compile(r"\b(?:raise|throw|return|new|side_effect\s?=)\s{1,4}(?:new )?(?:\w+\.){0,3}$")
+
+COMPARES = lazy_re.compile(
     r"(?:[=!]=|\bin|\b(?:includes|contains|startsWith|startswith|match|search|indexOf)\(|"
     r"\b(?:raise|throw|return|new)\b[^\n]{0,80}\([^\n()]{0,40})\s?[rbf]?[\"'`/]$"
 )
 
 _WORD = r"(?<![^\s(])[A-Za-z][a-z]*(?:'[a-z]+)?,?"
-SENTENCE_BEFORE = re.compile(rf"(?:{_WORD} ){{3}}$|{_WORD} [`\"'“‘(]+$")
-_SENTENCE_AFTER = re.compile(rf"[`\"'”’)]*[,;.]?(?: {_WORD}){{3}}")
-_SENTENCE_AND_COLON = re.compile(rf"(?:{_WORD}[ ]?){{4,}}:\s*[`\"'“‘«]*$")
-_OF_ANOTHER = re.compile(r"\b(?:another|other|different|unsure|not sure|which|whose)\b[^\n]{0,60}:\s*$", re.IGNORECASE)
+SENTENCE_BEFORE = lazy_re.compile(rf"(?:{_WORD} ){{3}}$|{_WORD} [`\"'“‘(]+$")
+_SENTENCE_AFTER = lazy_re.compile(rf"[`\"'”’)]*[,;.]?(?: {_WORD}){{3}}")
+_SENTENCE_AND_COLON = lazy_re.compile(rf"(?:{_WORD}[ ]?){{4,}}:\s*[`\"'“‘«]*$")
+_OF_ANOTHER = lazy_re.compile(
+    r"\b(?:another|other|different|unsure|not sure|which|whose)\b[^\n]{0,60}:\s*$", re.IGNORECASE
+)
 """A sentence in the line above, that leads to what is said to be of another call, or of nobody knows which."""
-OF_PROGRAM = re.compile(r"error|exception|fail|dial|rais|log|trace|return|respon|output|crash", re.IGNORECASE)
+OF_PROGRAM = lazy_re.compile(r"error|exception|fail|dial|rais|log|trace|return|respon|output|crash", re.IGNORECASE)
 """A log puts a colon before an error, and nothing behind it. Where a sentence leads to the colon, one of these words
 says that a program spoke; "last week another customer had this:" has none."""
-LOGGED = re.compile(
+LOGGED = lazy_re.compile(
     r"\W*(?:[\dT:.,+Z/ -]{8,40}\W*)?(?:ERROR|WARN|WARNING|INFO|FATAL|CRITICAL)\b"
     r"|\W*(?i:error|exception|uncaught|unhandled|fatal|panic)\b"
 )

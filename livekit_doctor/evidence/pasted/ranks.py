@@ -4,7 +4,6 @@ Consoles export the newest line first, and chats quote the last one first. Lines
 time, stand in the order that most of the others have.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -12,9 +11,10 @@ from itertools import pairwise
 
 from msgspec import structs
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.observations import Component, LogLine, Observation
 
-_OF_DAY = re.compile(r"\d\d:\d\d:\d\d(?:[.,]\d+)?$")
+_OF_DAY = lazy_re.compile(r"\d\d:\d\d:\d\d(?:[.,]\d+)?$")
 _LONG = 12 * 3600
 """Seconds by which times of day differ over midnight, and hardly otherwise."""
 

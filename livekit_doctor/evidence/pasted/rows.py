@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Iterator, Mapping
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.call_logs.near_names import folded
 from livekit_doctor.evidence.call_logs.rooms import guessed_room, room_at, room_place
 from livekit_doctor.evidence.call_logs.rows import DatedRow, RawRow, dated, log_rows
@@ -14,10 +15,10 @@ from livekit_doctor.settings import CallLogs
 KIND = "call_state_logs row"
 
 _DELIMITERS = "|\t,;"
-_RULER = re.compile(r"[\s|+│┼-]+$")
-_END = re.compile(r"\(\d+ rows?\)$")
-_RECORD = re.compile(r"-\[ RECORD \d+ \]")
-_COLUMN = re.compile(r"\s*(?P<name>\w*) *\| (?P<value>.*)")
+_RULER = lazy_re.compile(r"[\s|+│┼-]+$")
+_END = lazy_re.compile(r"\(\d+ rows?\)$")
+_RECORD = lazy_re.compile(r"-\[ RECORD \d+ \]")
+_COLUMN = lazy_re.compile(r"\s*(?P<name>\w*) *\| (?P<value>.*)")
 _NULLS = ("", "\\N", "NULL", "null", "<null>")
 
 Row = tuple[int, int, Mapping[str, object]]

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from msgspec import Struct, field, structs
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.observations import ANSWERED_ELSEWHERE, OWN_CANCEL, LogLine, Observation, SipCallResult
 from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.evidence.pasted.legs import Leg, deciding
@@ -29,7 +30,7 @@ _TEXT = r"(?P<text>[A-Za-z][A-Za-z0-9 /'.,:_()-]{0,90})?"
 _RUN = r"(?<![─━-])[─━-]{2,}"
 _ARROW = rf"(?:{_RUN}>|<[─━-]{{2,}}|[→←])"
 _STARTS = tuple(
-    re.compile(pattern)
+    lazy_re.compile(pattern)
     for pattern in (
         # The message itself, and what has it in a column
         rf"(?<![\w/])SIP/2\.0[ \t]+(?P<status>[1-6]\d\d)\b[ \t]*{_TEXT}",
@@ -47,22 +48,22 @@ _STARTS = tuple(
         rf"│[ \t]*(?P<method>{_METHODS})(?: \([A-Z]+\))?[ \t]*│",
     )
 )
-_ADDRESSES = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:]+\]):\d+[ \t]*(?:[─━-]*>|→)[ \t]*\S+:\d+[ \t]*$")
+_ADDRESSES = lazy_re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:]+\]):\d+[ \t]*(?:[─━-]*>|→)[ \t]*\S+:\d+[ \t]*$")
 """The line above a message in sngrep's and tcpdump's text."""
-_ARROW_ALONE = re.compile(r"[\s\d.:+│]*(?:<[─━]{3,}|[─━]{3,}>)[\s│]*")
-_HEADER = re.compile(r"[ \t]*(?P<name>[A-Za-z][A-Za-z-]{0,40})[ \t]*:[ \t]*(?P<value>.*)")
-_BODY = re.compile(r"[ \t]*[a-z]=")
-_TIME = re.compile(r"\d{4}([-/])\d\d\1\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
-_OF_DAY = re.compile(r"(?<![\d:])\d\d:\d\d:\d\d(?:[.,]\d+)?")
-_NUMBER = re.compile(r"(?:sips?|tel):(\+?[\w.-]+)")
+_ARROW_ALONE = lazy_re.compile(r"[\s\d.:+│]*(?:<[─━]{3,}|[─━]{3,}>)[\s│]*")
+_HEADER = lazy_re.compile(r"[ \t]*(?P<name>[A-Za-z][A-Za-z-]{0,40})[ \t]*:[ \t]*(?P<value>.*)")
+_BODY = lazy_re.compile(r"[ \t]*[a-z]=")
+_TIME = lazy_re.compile(r"\d{4}([-/])\d\d\1\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
+_OF_DAY = lazy_re.compile(r"(?<![\d:])\d\d:\d\d:\d\d(?:[.,]\d+)?")
+_NUMBER = lazy_re.compile(r"(?:sips?|tel):(\+?[\w.-]+)")
 _SHORT = {"i": "call-id", "t": "to", "f": "from"}
 _REASONS = ("reason", "warning", "x-twilio-error", "error-info", "x-telnyx-error", "p-error")
-_LIVEKIT = re.compile(r"livekit", re.IGNORECASE)
+_LIVEKIT = lazy_re.compile(r"livekit", re.IGNORECASE)
 _CHALLENGES, _CANCELLED = (401, 407), 487
-_ELSEWHERE = re.compile(r"\bSIP\s*;\s*cause=200\b|\bQ\.850\s*;\s*cause=26\b|elsewhere", re.IGNORECASE)
-_RANG_OUT = re.compile(r"\bSIP\s*;\s*cause=408\b|\bQ\.850\s*;\s*cause=(?:18|19|102)\b", re.IGNORECASE)
+_ELSEWHERE = lazy_re.compile(r"\bSIP\s*;\s*cause=200\b|\bQ\.850\s*;\s*cause=26\b|elsewhere", re.IGNORECASE)
+_RANG_OUT = lazy_re.compile(r"\bSIP\s*;\s*cause=408\b|\bQ\.850\s*;\s*cause=(?:18|19|102)\b", re.IGNORECASE)
 """The Reason of a CANCEL (RFC 3326): another branch of the call was answered, or the time to answer was over."""
-_MAY_BE = re.compile(r"SIP|sips?:|tel:|[─━→←│]|->|--", re.ASCII)
+_MAY_BE = lazy_re.compile(r"SIP|sips?:|tel:|[─━→←│]|->|--", re.ASCII)
 _HALF_A_DAY = 43_200
 """Seconds; what is further apart goes over midnight, where the text has only times of the day."""
 _LOOKED_AT = 600

@@ -6,6 +6,7 @@ Only those that go through LiveKit's client: a database that refuses a connectio
 import re
 from collections.abc import Iterator
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.observations import ApiRefusal
 from livekit_doctor.evidence.pasted.api_errors import method_in
 from livekit_doctor.evidence.pasted.interface import Context, Found
@@ -13,11 +14,11 @@ from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.fields import shortened
 from livekit_doctor.redact import redact_text
 
-_WORDS = re.compile(
+_WORDS = lazy_re.compile(
     r"ECONNREFUSED|ENOTFOUND|EAI_AGAIN|getaddrinfo|ClientConnector\w*Error|CERT_HAS_EXPIRED|self[- ]signed certificate"
     r"|unable to (?:get (?:local )?issuer|verify the first) certificate"
 )
-_CLIENT = re.compile(r"twirp_client|TwirpRpc", re.IGNORECASE)
+_CLIENT = lazy_re.compile(r"twirp_client|TwirpRpc", re.IGNORECASE)
 _ABOVE = 25
 """Lines of a traceback above its words in which the client and its method are looked for."""
 

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.records.component import ids_in, says_any
 from livekit_doctor.evidence.records.fields import bare
 from livekit_doctor.evidence.records.lines import GONE
@@ -54,19 +55,19 @@ _EVENT = "event"
 _OF_CALL_LOGS = frozenset({"callid", "state"})
 """Columns of rows of the call state logs, which have their own reader."""
 
-_MAY_BE = re.compile(r"message|msg|content|log|line|body|text|raw|event", re.IGNORECASE)
-_COLUMN = re.compile(r"[A-Za-z_@$#][\w@$#.:/ ()\[\]+-]{0,80}|")
-_UNIT = re.compile(r"\s*[(\[][\w:/ +-]{1,24}[)\]]$|_[sdtgb]$")
+_MAY_BE = lazy_re.compile(r"message|msg|content|log|line|body|text|raw|event", re.IGNORECASE)
+_COLUMN = lazy_re.compile(r"[A-Za-z_@$#][\w@$#.:/ ()\[\]+-]{0,80}|")
+_UNIT = lazy_re.compile(r"\s*[(\[][\w:/ +-]{1,24}[)\]]$|_[sdtgb]$")
 """What Azure and others put behind a column's name: its zone or its type."""
 _LONGEST_HEADER = 4_000
-_RULER = re.compile(r"[\s|:+-]*-[\s|:+-]*$")
-_ROW = re.compile(
+_RULER = lazy_re.compile(r"[\s|:+-]*-[\s|:+-]*$")
+_ROW = lazy_re.compile(
     r"(?:\"?[\w.:/-]{0,60}\"?[,;\t|]){0,3}\"?(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d|1\d{12}\b"
     r"|[A-Z][a-z]{2} [ \d]?\d,? (?:\d{4},? )?\d\d:\d\d:\d\d)"
 )
-_OF_DAY = re.compile(r"[A-Z][a-z]{2} [ \d]?\d (?=\d\d:\d\d:\d\d)")
+_OF_DAY = lazy_re.compile(r"[A-Z][a-z]{2} [ \d]?\d (?=\d\d:\d\d:\d\d)")
 """A date without its year, as consoles show it, is none."""
-_TIME = re.compile(r"\d{1,2}:\d\d|\d{10,19}(?:\.\d+)?(?:[eE]\+?\d+)?$")
+_TIME = lazy_re.compile(r"\d{1,2}:\d\d|\d{10,19}(?:\.\d+)?(?:[eE]\+?\d+)?$")
 _MOST_LINES = 250
 """Lines of one row: a quote that is never closed does not take all of the text."""
 _CUT_OVER, _NARROWEST = 30, 40

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.observations import Component
+from livekit_doctor.evidence.observations.logs import folded
 from livekit_doctor.evidence.records import tracebacks
 from livekit_doctor.evidence.records.fields import normalised, room_in
 from livekit_doctor.evidence.records.record import Record
@@ -65,7 +67,7 @@ wrote can be told by these."""
 _LIVEKITS = ("livekit", "lk-rtc", "lk.")
 _OF_GO = {"jobID", "agentName", "workerID", "roomID", "nodeID", "callID", "sipTrunk", "participantID", "jobType"}
 _OF_JOBS = ("job_id", "jobId", "jobID")
-_ID = re.compile(r"(?<![A-Za-z0-9_])((?:RM|AJ|AD|SCL|PA|AW|ST|SDR|NS)_[A-Za-z0-9]{6,24})(?![A-Za-z0-9_])")
+_ID = lazy_re.compile(r"(?<![A-Za-z0-9_])((?:RM|AJ|AD|SCL|PA|AW|ST|SDR|NS)_[A-Za-z0-9]{6,24})(?![A-Za-z0-9_])")
 _OF_CALL = {"room_id", "job_id", "dispatch_id", "participant_id", "call_id"}
 _NAMES = {
     "RM": "room_id",
@@ -145,14 +147,6 @@ def from_known_words(text: str) -> str:
     return near[found.end() :].rstrip(_QUOTES) if found else text
 
 
-def folded(message: str) -> str:
-    """The message to be compared: in small letters, and with one kind of dash, which word processors change."""
-    return message.lower() if message.isascii() else message.lower().translate(_DASHES)
-
-
-_DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212"), "-")
-
-
 _COMPONENTS: tuple[Component, ...] = ("worker", "sip", "server")
 _LOWER: dict[Component, tuple[str, ...]] = {log: tuple(text.lower() for text in texts) for log, texts in _SAYS.items()}
 
@@ -162,7 +156,7 @@ _ALL = tuple(text for texts in _LOWER.values() for text in texts)
 _NEAR = 300
 """Characters before its fields in which a quoted message may begin."""
 _QUOTES = "\"'`*«»“”„ "
-_QUOTED = re.compile(
+_QUOTED = lazy_re.compile(
     rf"[:{_QUOTES}][{_QUOTES}]{{0,4}}(?={'|'.join(re.escape(text) for texts in _SAYS.values() for text in texts)})",
     re.IGNORECASE,
 )

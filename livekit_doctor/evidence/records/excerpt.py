@@ -10,6 +10,7 @@ from functools import cached_property
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.records import columns, exports, shapes
 from livekit_doctor.evidence.records.fields import shortened
 from livekit_doctor.evidence.records.lines import GONE, Line, strip, without_colours
@@ -30,11 +31,11 @@ _BUDGET = 20_000_000
 _SHOWN, _SHOWN_OF_EACH = 3, 120
 """Lines that nothing recognised which are shown, and characters of each."""
 
-_LIKE_A_LOG = re.compile(
+_LIKE_A_LOG = lazy_re.compile(
     r"\d{1,2}:\d\d:\d\d|\b(?:DEBUG|INFO|WARN|WARNING|ERROR|FATAL|CRITICAL)\b|^\s*[\[{]|\"\w+\": ?|[\w.]=[\"'\w{]"
     r"|Traceback \(most|^\s+(?:at \S|File \")|\w(?:Error|Exception)\b|\|\s*[\[{]"
 )
-_PRINTED = re.compile(
+_PRINTED = lazy_re.compile(
     r"\[?<LiveKit::Proto::\w+:"
     r"|(?:(?<=[\s:(])|^)(?:<ref \*\d+> )?(?:(?:[A-Za-z_$][\w$.]*|\[\w+: null prototype\])?(?:\(\d+\))?(?: \[\w+\])? )?"
     r"(?:\{(?=\s*$| ?(?:['\"]?[\w$.-]+['\"]?|\[\w+\]): | ?['\"][^'\"]{1,100}['\"] => )"

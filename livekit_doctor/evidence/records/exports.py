@@ -6,9 +6,9 @@ results; Azure rows by column; OpenTelemetry records by scope.
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.records import shapes
 from livekit_doctor.evidence.records.component import has_id
 from livekit_doctor.evidence.records.fields import room_in
@@ -24,9 +24,9 @@ _IDS = ("sid", "id", "agentId", "agent_id", "sipTrunkId", "sip_trunk_id", "sipDi
 _SAYING = frozenset({"error", "errors", "message", "msg", "code"})
 _OBJECTS = ("RM_", "PA_", "AD_", "CA_", "ST_", "SDR_")
 
-_CUT = re.compile(rf'\s*(?:\{{[^\[]{{0,300}}"(?:{"|".join(_LISTS)})"\s*:\s*)?\[\{{')
+_CUT = lazy_re.compile(rf'\s*(?:\{{[^\[]{{0,300}}"(?:{"|".join(_LISTS)})"\s*:\s*)?\[\{{')
 """How an export begins, also one of which no more can be told."""
-_BEHIND = re.compile(r"[\s,;]*[{\[]")
+_BEHIND = lazy_re.compile(r"[\s,;]*[{\[]")
 
 Entry = dict[str, object] | str
 

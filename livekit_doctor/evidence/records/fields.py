@@ -5,6 +5,7 @@ import re
 from collections.abc import Container, Iterator, Mapping
 from functools import lru_cache
 
+from livekit_doctor import lazy_re
 from livekit_doctor.redact import printable, redact_json, redact_text, redact_values
 
 LONGEST = 300
@@ -73,13 +74,13 @@ _IDS = (
     ("RM_", "room_id"),
     ("PA_", "participant_id"),
 )
-_IN = re.compile(
+_IN = lazy_re.compile(
     r"(?:@|(?:@?fields|attributes|attrs|extra|context|labels|jsonPayload|_source|structured|parsed|data|custom|log|record"
     r"|properties|customDimensions|message|msg)\.)+(?=\w)"
 )
 """What hosts put before the name of a field that they have flattened: @jobId, attributes.room."""
-_PRINTED_JOB = re.compile(r'id: "AJ_\w+"\s')
-_SNAKE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
+_PRINTED_JOB = lazy_re.compile(r'id: "AJ_\w+"\s')
+_SNAKE = lazy_re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 
 
 def normalised(fields: Mapping[str, object], only: Container[str] | None = None) -> dict[str, str]:

@@ -10,30 +10,32 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-_TIME = re.compile(
+from livekit_doctor import lazy_re
+
+_TIME = lazy_re.compile(
     r"(?P<at>\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d)(?![\w:]))?)"
     r"|(?P<email>\d\d/[A-Z][a-z]{2}/\d{4}[ :]\d\d:\d\d:\d\d(?: [+-]\d{4})?)"
     r"|(?P<epoch>1[5-9]\d{8}\.\d{1,9}|1[5-9]\d{11})(?=[\s\]|,])"
     r"|(?:(?:[A-Z][a-z]{2},? )?[A-Z][a-z]{2} [ \d]?\d(?:,? \d{4})?,? |\d{1,2}[/.-]\d{1,2}[/.-](?:\d{4}|\d\d),? )?"
     r"(?P<day>\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?[AP]M\b)?|\d{1,2}:\d\d:\d\d ?[AP]M\b)(?: (?:UTC|GMT)\b)?(?![\w:])"
 )
-_LEVEL = re.compile(
+_LEVEL = lazy_re.compile(
     r"(?P<upper>TRACE|VERBOSE|DEBUG|DEV|LOG|[Il1]NFO(?:RMATION)?|NOTICE|SUCCESS|WARN(?:ING)?|ERR(?:OR)?|SEVERE|D?PANIC"
     r"|FATAL|CRITICAL|ALERT|EMERGENCY|EXCEPTION)(?![\w.=(])"
     r"|(?P<lower>trace|verbose|debug|info|notice|success|warn(?:ing)?|error|fatal|critical|panic)(?![\w.=(-])"
 )
-_CALLER = re.compile(r"(?:[\w./@<>-]+\.(?:go|py|[cm]?[jt]sx?|rs):\d+(?::\d+)?)(?=[\s\])|:,-]|$)")
-_LOGURU = re.compile(r"(?P<logger>[A-Za-z_<][\w.<>-]*):[\w.<>]+:\d+(?= - |\s*\|)")
-_PROCESS = re.compile(
+_CALLER = lazy_re.compile(r"(?:[\w./@<>-]+\.(?:go|py|[cm]?[jt]sx?|rs):\d+(?::\d+)?)(?=[\s\])|:,-]|$)")
+_LOGURU = lazy_re.compile(r"(?P<logger>[A-Za-z_<][\w.<>-]*):[\w.<>]+:\d+(?= - |\s*\|)")
+_PROCESS = lazy_re.compile(
     r"pid[=: ]{1,2}\d{1,8}\b|#?\d{1,8}(?=[\])]|\s*\||\s+-{1,3}\s)|(?:[\w.@-]{1,60}/)?\d{1,8}(?: on [\w.-]{1,80})?(?=\))"
     r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
     r"|(?:Main|Fork|Spawn|Dummy|Pool|Thread|Worker|Process|asyncio)[\w.-]*(?:Thread|Process|Worker|_?-?\d+)\b"
 )
-_LOGGER = re.compile(r"[A-Za-z_][\w./@-]{0,100}(?:::\w+)*")
-_BETWEEN = re.compile(r"\s*[\])>]{0,2}[\s|:,/]*(?:[-–—]{1,2}(?=\s)[\s|]*)?")
-_LEVEL_AFTER = re.compile(r"\s+(?:DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b")
-_GO_CALLER = re.compile(r"\s+[\w./@-]+\.go:\d+")
-_OPEN = re.compile(r"[\[(<{]{1,2}\s*")
+_LOGGER = lazy_re.compile(r"[A-Za-z_][\w./@-]{0,100}(?:::\w+)*")
+_BETWEEN = lazy_re.compile(r"\s*[\])>]{0,2}[\s|:,/]*(?:[-–—]{1,2}(?=\s)[\s|]*)?")
+_LEVEL_AFTER = lazy_re.compile(r"\s+(?:DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b")
+_GO_CALLER = lazy_re.compile(r"\s+[\w./@-]+\.go:\d+")
+_OPEN = lazy_re.compile(r"[\[(<{]{1,2}\s*")
 _UUID = 36
 """Characters of a request's id, with which AWS Lambda begins its lines."""
 _MOST_WORDS = 9
@@ -43,15 +45,15 @@ _RAISED = ("Error", "Exception", "Warning", "Timeout")
 _LIVEKITS = ("livekit", "lk-rtc", "lk.")
 _KNOWN = frozenset({"root", "__main__", "main", "app", "agent", "agents", "worker", "server", "sip"})
 
-_ANY_TIME = re.compile(
+_ANY_TIME = lazy_re.compile(
     r"\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d|\[\d\d:\d\d:\d\d\.\d{3}\] |(?<![\d:.])\d\d:\d\d:\d\d(?:[,.]\d+)? "
 )
-_AFTER_A_NAME = re.compile(
+_AFTER_A_NAME = lazy_re.compile(
     r"(?<=[:|>\]] )\[?(?:DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b[\]:]?(?=[ :]{1,8}[A-Za-z_][\w.-]*[ :])"
 )
 
 
-_CONSOLE = re.compile(r"(?:TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL) +(?P<name>[\w.…-]+ +)(?=\S)")
+_CONSOLE = lazy_re.compile(r"(?:TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL) +(?P<name>[\w.…-]+ +)(?=\S)")
 _NAMES = (17, 19)
 """Characters of the column of the logger in livekit-agents' own console, by its release."""
 

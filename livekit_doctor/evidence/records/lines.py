@@ -3,7 +3,6 @@ containers and hosts put before each line."""
 
 import html
 import json
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -12,42 +11,43 @@ from typing import TypeVar
 
 from msgspec import Struct
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.records import heads
 from livekit_doctor.evidence.records.times import moment
 
 GONE = "\0"
 """In place of a line that was put onto the one before it."""
 
-_ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\)|\(B)")
+_ANSI = lazy_re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\)|\(B)")
 _ESC = r"(?:\^\[|\u241b|#033|\\(?:u001b|x1b|033|e))"
 _CODES = r"\d{1,3}(?:;\d{1,3}){0,4}"
-_HALF_ANSI = re.compile(rf"{_ESC}\[(?:{_CODES})?m|\[{_CODES}m(?!s\b)")
+_HALF_ANSI = lazy_re.compile(rf"{_ESC}\[(?:{_CODES})?m|\[{_CODES}m(?!s\b)")
 """A colour whose ESC was lost in copying, or is spelt out. Only where a line has an end of one, too."""
 _HALF_ENDS = ("[39m", "[0m", "^[[m", "\u241b[m", "#033[m", "\\u001b[m", "\\x1b[m", "\\033[m", "\\e[m")
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)"
 _LOCAL = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 
-_ENTITY = re.compile(r"&(?:quot|amp|lt|gt|apos|nbsp|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
+_ENTITY = lazy_re.compile(r"&(?:quot|amp|lt|gt|apos|nbsp|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\0"), None)
 _SPACES = dict.fromkeys(map(ord, "\u00a0\u202f\u2007\u3000"), " ")
 _QUOTES = {ord(char): '"' for char in "“”„‟″«»"} | {ord(char): "'" for char in "‘’‚‛′"}
-_QUOTED = re.compile(r"[ \t]{0,8}(?:[>|│][ \t]?){1,9}")
-_BULLET = re.compile(r"[ \t]{0,8}(?:[*•·▪◦‣–—]|-(?!-)|\d{1,3}[.)](?= +(?:[\[{\d]|[A-Z]{4,8}[: ])))(?:[ \t]|$)")
+_QUOTED = lazy_re.compile(r"[ \t]{0,8}(?:[>|│][ \t]?){1,9}")
+_BULLET = lazy_re.compile(r"[ \t]{0,8}(?:[*•·▪◦‣–—]|-(?!-)|\d{1,3}[.)](?= +(?:[\[{\d]|[A-Z]{4,8}[: ])))(?:[ \t]|$)")
 _MARKS = (">", "|", "│")
-_FENCE = re.compile(
+_FENCE = lazy_re.compile(
     r"\s*(?:`{3,}|~{3,}(?![~^])|\{(?:code|noformat|quote)(?::[^}\n]{0,40})?\}|</?(?:pre|code|blockquote)>)\s*"
 )
 """Not the ~~~~^^^^ under a line of a Python traceback."""
-_NAMED_FENCE = re.compile(r"\s*(?:`{3,}|~{3,})\w{0,20}\s*$")
-_FENCE_END = re.compile(r"\s*(?:`{3,}|\{(?:code|noformat)\}|</(?:pre|code)>)$")
+_NAMED_FENCE = lazy_re.compile(r"\s*(?:`{3,}|~{3,})\w{0,20}\s*$")
+_FENCE_END = lazy_re.compile(r"\s*(?:`{3,}|\{(?:code|noformat)\}|</(?:pre|code)>)$")
 
 _HOSTS = ("MESSAGE", "line", "textPayload", "message")
 _TIMES = ("__REALTIME_TIMESTAMP", "timestamp")
-_PART = re.compile(r"\s+\S|Traceback \(most|(?:\w+\.)*[A-Z]\w*(?:: |$)|(?:During|The above|The direct)\b")
+_PART = lazy_re.compile(r"\s+\S|Traceback \(most|(?:\w+\.)*[A-Z]\w*(?:: |$)|(?:During|The above|The direct)\b")
 """A line of a traceback."""
 
 _PREFIXES = tuple(
-    re.compile(pattern)
+    lazy_re.compile(pattern)
     for pattern in (
         # Kubernetes CRI: TIME stdout F text
         rf"(?P<at>{_ISO}) (?:stdout|stderr) (?P<tag>[FP]) ?",

@@ -19,32 +19,34 @@ from typing import Final
 
 from msgspec import Struct
 
-_SPACE = re.compile(r"[\s,]*")
-_KEY = re.compile(
+from livekit_doctor import lazy_re
+
+_SPACE = lazy_re.compile(r"[\s,]*")
+_KEY = lazy_re.compile(
     r"(?:\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|(Symbol\([^)\n]*\)|[A-Za-z_$][\w$.-]*)|\[([\w$.()]+)\])\s*(?::|=>)\s*"
 )
-_TO = re.compile(r"\s*=>\s*")
-_STRING = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|`((?:[^`\\]|\\.)*)`")
-_GOES_ON = re.compile(r"\s*\+\s*(?=[\"'`])")
-_MORE = re.compile(r"\.\.\. \d+ more characters?")
-_ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
+_TO = lazy_re.compile(r"\s*=>\s*")
+_STRING = lazy_re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|`((?:[^`\\]|\\.)*)`")
+_GOES_ON = lazy_re.compile(r"\s*\+\s*(?=[\"'`])")
+_MORE = lazy_re.compile(r"\.\.\. \d+ more characters?")
+_ESCAPE = lazy_re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v"}
-_DATE = re.compile(r"[+-]?\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?n?(?![\w.])")
-_NAMED = re.compile(
+_DATE = lazy_re.compile(r"[+-]?\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+_NUMBER = lazy_re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?n?(?![\w.])")
+_NAMED = lazy_re.compile(
     r"(?:<ref \*\d+> )?(?P<name>\[[\w$.]+: null prototype\]|[A-Za-z_$][\w$.]*)?(?:\(\d+\))?(?: \[[^\]\n]{1,60}\])?"
     r"(?: <[\w ]{1,60}>)?\s*(?=[{\[])"
 )
-_RUBY = re.compile(r"<LiveKit::Proto::\w+:? ?")
-_SYMBOL = re.compile(r":([A-Za-z_]\w*)")
-_BYTES = re.compile(r"(?:\w+Array|ArrayBuffer|Buffer)$")
-_ELIDED = re.compile(
+_RUBY = lazy_re.compile(r"<LiveKit::Proto::\w+:? ?")
+_SYMBOL = lazy_re.compile(r":([A-Za-z_]\w*)")
+_BYTES = lazy_re.compile(r"(?:\w+Array|ArrayBuffer|Buffer)$")
+_ELIDED = lazy_re.compile(
     r"\[(?!(?:True|False|None|NaN)\])(?:[A-Z]\w*|(?:Circular|Function|AsyncFunction|GeneratorFunction|Getter|class)\b"
     r"[^\]\n]{0,80})\]|\.\.\. \d+ more items?|<\d+ empty items?>|<Buffer[^>\n]*>|undefined\b|Symbol\([^)\n]*\)|…"
 )
 """What Node prints in place of what lies too deep, such as [Object], and of what JSON leaves out."""
-_STACK = re.compile(r"(?P<error>[^\n]{0,500}+)(?:\n[ \t]{1,40}at [^\n]*+)++")
-_WORD = re.compile(r"[^,}\]\n]+")
+_STACK = lazy_re.compile(r"(?P<error>[^\n]{0,500}+)(?:\n[ \t]{1,40}at [^\n]*+)++")
+_WORD = lazy_re.compile(r"[^,}\]\n]+")
 _WORDS: dict[str, object] = {
     "true": True,
     "True": True,
@@ -52,7 +54,7 @@ _WORDS: dict[str, object] = {
     "False": False,
     **dict.fromkeys(("null", "None", "NaN")),
 }
-_KNOWN = re.compile(rf"(?:{'|'.join(_WORDS)}|nil)(?=[\s,}}\]>]|$)")
+_KNOWN = lazy_re.compile(rf"(?:{'|'.join(_WORDS)}|nil)(?=[\s,}}\]>]|$)")
 _ONEOF = {"case", "value"}
 _MOMENT = {"seconds", "nanos"}
 _TYPE = "$typeName"

@@ -5,13 +5,13 @@ record: it begins where one of the shapes begins, whatever stands before it in i
 part of it.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import takewhile
 
 from msgspec import Struct
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.observations import Component, LogLine, Read
 from livekit_doctor.evidence.records import exports, shapes, tracebacks
 from livekit_doctor.evidence.records.component import RUST, from_known_words, has_id, is_uncaught, says_worker, with_ids
@@ -30,9 +30,9 @@ _CUT_OVER = 30
 """Lines over which the fields at the end of a record may have been cut."""
 _OBJECT_OVER = 60
 """Lines of an object as JavaScript's console prints it."""
-_CONSOLE = re.compile(r"\t|\s\S+\.go:\d+ ")
+_CONSOLE = lazy_re.compile(r"\t|\s\S+\.go:\d+ ")
 """In what LiveKit's Go programs print, whose fields stand at the end of each line."""
-_OBJECT = re.compile(r"(?:^|[\s:(])\{\s*(?:$|[\w'\"\[$])")
+_OBJECT = lazy_re.compile(r"(?:^|[\s:(])\{\s*(?:$|[\w'\"\[$])")
 _JSONS = 2_000
 """Records of one JSON document that are read."""
 _AGENTS = "livekit.agents"

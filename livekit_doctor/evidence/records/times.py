@@ -4,6 +4,7 @@ import re
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.call_logs.times import parse_time
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -11,15 +12,15 @@ _DAY = (
     r"(?:(?P<name>[A-Z][a-z]{2})[a-z]{0,6}\.? (?P<day>\d{1,2})(?:st|nd|rd|th)?"
     r"|(?P<first>\d{1,2})(?P<mark>[/.])(?P<second>\d{1,2}))[,/. ]{1,2}(?P<year>\d{4})"
 )
-_WRITTEN = re.compile(
+_WRITTEN = lazy_re.compile(
     rf"{_DAY},?(?: @| at)? (?P<hour>\d{{1,2}}):(?P<minute>\d\d):(?P<secs>\d\d)(?:[.,](?P<part>\d{{1,9}}))?"
     r"(?: ?(?P<half>[AaPp])\.?[Mm]\b\.?)?(?: ?(?P<zone>UTC|GMT|Z|[+-]\d\d:?\d\d))?$"
 )
 """As consoles of log hosts write it for people: Nov 24, 2026 @ 15:07:06.527 (Kibana), 11/24/2026, 3:07:06.527 PM
 (Azure), 24.11.2026 15:07:06."""
-IN_TEXT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
+IN_TEXT = lazy_re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
 """A moment anywhere in a line, with its date."""
-_ZONE = re.compile(r"(?:Z|[+-]\d\d:?\d\d|UTC|GMT)$", re.IGNORECASE)
+_ZONE = lazy_re.compile(r"(?:Z|[+-]\d\d:?\d\d|UTC|GMT)$", re.IGNORECASE)
 
 
 def moment(value: object) -> tuple[datetime | None, bool]:

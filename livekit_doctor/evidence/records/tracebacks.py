@@ -1,30 +1,29 @@
 """A traceback trimmed to the team's own frames."""
 
-import re
-
+from livekit_doctor import lazy_re
 from livekit_doctor.redact import printable, redact_text
 
 MOST_LINES = 40
 _LONGEST = 300
 
-_PYTHON_FRAME = re.compile(r'\s*File "(?P<file>[^"]*)", line \d+')
-_NODE_FRAME = re.compile(r"\s+at (?:.*\()?(?P<file>[^()]*?)(?::\d+)*\)?$")
-_LIBRARY = re.compile(
+_PYTHON_FRAME = lazy_re.compile(r'\s*File "(?P<file>[^"]*)", line \d+')
+_NODE_FRAME = lazy_re.compile(r"\s+at (?:.*\()?(?P<file>[^()]*?)(?::\d+)*\)?$")
+_LIBRARY = lazy_re.compile(
     r"[/\\](?:site|dist)-packages[/\\]|[/\\]lib[/\\]python\d|[/\\]Lib[/\\][a-z_]+(?:[/\\]|\.py)|<frozen |"
     r"[/\\]livekit[/\\](?:agents|rtc|api|plugins)[/\\]|[/\\]node_modules[/\\]|^node:|^internal[/\\]|[/\\]\.pnpm[/\\]"
 )
-_FRAMES = re.compile(r"  (?:File \"|\.\.\. \d+ frames? of)")
-_CARETS = re.compile(r"\s*[~^]+\s*$")
+_FRAMES = lazy_re.compile(r"  (?:File \"|\.\.\. \d+ frames? of)")
+_CARETS = lazy_re.compile(r"\s*[~^]+\s*$")
 
 PYTHON = "Traceback (most recent call last):"
-_NODE_LINE = re.compile(r"\s+at [^\n]{1,300}(?:\)|:\d+)\s*$|\s+at (?:async )?[\w.<>$ \[\]]+$")
-_CHAINED = re.compile(r"(?:During handling of the above exception|The above exception was the direct cause)")
-_EXCEPTION = re.compile(
+_NODE_LINE = lazy_re.compile(r"\s+at [^\n]{1,300}(?:\)|:\d+)\s*$|\s+at (?:async )?[\w.<>$ \[\]]+$")
+_CHAINED = lazy_re.compile(r"(?:During handling of the above exception|The above exception was the direct cause)")
+_EXCEPTION = lazy_re.compile(
     r"(?:[|+\s-]*)(?:[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Timeout|Group)\b|[A-Za-z_][\w.]*: "
     r"|(?:[a-z_]\w*\.)+[A-Z]\w*\s*$|[A-Z][a-z]+[A-Z]\w*\s*$)"
 )
 """What was raised: a class by its name, alone or with what it says."""
-NODE_ERROR = re.compile(
+NODE_ERROR = lazy_re.compile(
     r"(?:(?:Uncaught|Unhandled(?:Promise)?(?: ?Rejection)?|\[cause\]:)[ :]*(?:\(in promise\) )?)?"
     r"(?:[A-Z]\w*)?(?:Error|Exception)(?: \[\w+\])?: (?P<message>.*)"
 )
@@ -32,8 +31,8 @@ NODE_ERROR = re.compile(
 
 _PYTHON_ENTRY = "in _traceable_entrypoint"
 """livekit-agents' frame that calls the entrypoint: what the entrypoint catches itself has no frames above it."""
-_NODE_ENTRY = re.compile(r"\s+at (?P<awaits>async )?(?:Object\.)?entry \(")
-_NODE_CALL = re.compile(r"\s+at (?!new )")
+_NODE_ENTRY = lazy_re.compile(r"\s+at (?P<awaits>async )?(?:Object\.)?entry \(")
+_NODE_CALL = lazy_re.compile(r"\s+at (?!new )")
 
 
 def ends_entrypoint(traceback: str) -> bool:

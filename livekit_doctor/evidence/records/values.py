@@ -4,16 +4,18 @@ import json
 import re
 from contextlib import suppress
 
-_PAIR = re.compile(r'"([A-Za-z_@][\w.@-]{0,60})":\s*("(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?|true|false)')
-_EQUALS = re.compile(
+from livekit_doctor import lazy_re
+
+_PAIR = lazy_re.compile(r'"([A-Za-z_@][\w.@-]{0,60})":\s*("(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?|true|false)')
+_EQUALS = lazy_re.compile(
     r"(?<![^\s,({])(?P<key>[A-Za-z_][\w.-]{0,40})(?:=|: ?(?=[\"']))"
     r"(?P<value>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s,\"')}]*)"
 )
 
-_EXPRESSION = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*$")
-_OF_OBJECT = re.compile(r"(?:self|this|ctx|context|job|args)\.|[\w$.]+\.(?:room_?)?(?:name|room)$", re.IGNORECASE)
-_NAMED = re.compile(r"room|agent|identity", re.IGNORECASE)
-_IN_CALL = re.compile(r"\w\([^()]*$")
+_EXPRESSION = lazy_re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*$")
+_OF_OBJECT = lazy_re.compile(r"(?:self|this|ctx|context|job|args)\.|[\w$.]+\.(?:room_?)?(?:name|room)$", re.IGNORECASE)
+_NAMED = lazy_re.compile(r"room|agent|identity", re.IGNORECASE)
+_IN_CALL = lazy_re.compile(r"\w\([^()]*$")
 
 _LONGEST = 60_000
 """Characters of an object that are read."""

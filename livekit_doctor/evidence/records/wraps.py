@@ -1,8 +1,8 @@
 """Lines that a terminal or a mail program cut, put together again."""
 
-import re
 from collections.abc import Sequence
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.records.lines import GONE, cleaned, quote_depth, strip
 from livekit_doctor.evidence.records.shapes import begins
 
@@ -14,15 +14,15 @@ _USUAL = frozenset({80, 100, 120, 132, 140, 150, 160, 180, 200})
 _WIDEST_MAIL = 80
 """Characters of a line of a mail, and of what quotes it (RFC 5322, section 2.1.1)."""
 _EDGES = ("┌", "├", "└", "│")
-_OF_SIP = re.compile(r"SIP/2\.0 \d|[A-Z]{3,9} sips?:")
+_OF_SIP = lazy_re.compile(r"SIP/2\.0 \d|[A-Z]{3,9} sips?:")
 """The first line of a SIP message, below its addresses."""
-_OF_A_ROW = re.compile(r"-\[ RECORD \d|[\w.-]+ *\| ")
+_OF_A_ROW = lazy_re.compile(r"-\[ RECORD \d|[\w.-]+ *\| ")
 """A ruler of psql's expanded rows, which is as wide as their widest line, or a column of one; what compose prints."""
-_HALF_FRAME = re.compile(
+_HALF_FRAME = lazy_re.compile(
     r"\s+File \"(?![^\"]*\", line \d)|\s+at (?:[^()]*\((?:file:|/|node:)[^()]*$|(?:file:///|/)\S+$(?<!\d))"
 )
 """A line of a traceback of Python's or Node's without its end, the line's number."""
-_ERROR = re.compile(r"TwirpError|SipCallError|ServerError|twirp error|SIP call failed")
+_ERROR = lazy_re.compile(r"TwirpError|SipCallError|ServerError|twirp error|SIP call failed")
 
 
 def unwrapped(raw: Sequence[str]) -> list[str]:

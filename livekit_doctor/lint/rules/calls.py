@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator
 
+from livekit_doctor import lazy_re
 from livekit_doctor.diagnosis.inbound import is_e164, normalised
 from livekit_doctor.flow import DEFAULT_STATES, Confidence, Step
 from livekit_doctor.lint.facts import AgentDispatch, LogRow, RoomCreation, SipParticipant, Speech, Wait
 from livekit_doctor.lint.result import Located, located
 from livekit_doctor.lint.rules.judged import Judged, exclusive
 
-_PHONE = re.compile(r"\+?[\d\s().-]{7,}")
+_PHONE = lazy_re.compile(r"\+?[\d\s().-]{7,}")
 
 
 def arguments_swapped(judged: Judged) -> Iterator[Located]:

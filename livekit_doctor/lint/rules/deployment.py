@@ -1,8 +1,8 @@
 """How workers are started and stopped: LKD703 and LKD704."""
 
-import re
 from collections.abc import Iterator
 
+from livekit_doctor import lazy_re
 from livekit_doctor.flow import Confidence
 from livekit_doctor.lint.result import Located, located
 from livekit_doctor.lint.rules.judged import Judged
@@ -10,7 +10,7 @@ from livekit_doctor.lint.rules.judged import Judged
 USUAL_CALL = 120.0
 """Seconds: a grace period below this is shorter than many calls."""
 
-_NODE = re.compile(r"\.[mc]?[jt]s\b")
+_NODE = lazy_re.compile(r"\.[mc]?[jt]s\b")
 
 
 def development_mode(judged: Judged) -> Iterator[Located]:

@@ -7,6 +7,7 @@ more, which no escape prevents: an address anywhere in a text, and what follows 
 import re
 from collections.abc import Iterable, Iterator
 
+from livekit_doctor import lazy_re
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.redact import printable
 from livekit_doctor.render import outline
@@ -35,10 +36,10 @@ MARKS: dict[Standing, str] = {
 _FOUND = {"ok": MARKS["passed"], "unknown": "➖ not found", "warned": MARKS["warned"]}
 TIMELINE_ROWS = 60
 
-_SPECIAL = re.compile(r"([\\`*{}\[\]<>|~#&]|(?<![^\W_])_|_(?![^\W_]))")
-_WORD = re.compile(r"([^\s|`\"'<>()\[\]{},;]+)")
-_LINKED = re.compile(r"://|www\.|@", re.IGNORECASE)
-_LIST = re.compile(r"^(\s*)(\d+)([.)])|^(\s*)([-+=])")
+_SPECIAL = lazy_re.compile(r"([\\`*{}\[\]<>|~#&]|(?<![^\W_])_|_(?![^\W_]))")
+_WORD = lazy_re.compile(r"([^\s|`\"'<>()\[\]{},;]+)")
+_LINKED = lazy_re.compile(r"://|www\.|@", re.IGNORECASE)
+_LIST = lazy_re.compile(r"^(\s*)(\d+)([.)])|^(\s*)([-+=])")
 
 
 def render(report: Report, *, quiet: bool = False) -> str:

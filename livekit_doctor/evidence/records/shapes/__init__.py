@@ -1,9 +1,9 @@
 """The shapes that records have: what begins one, what goes on with it, and what it says. One module each."""
 
-import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.records import heads, tracebacks
 from livekit_doctor.evidence.records.lines import GONE, Line, strip
 from livekit_doctor.evidence.records.record import Record
@@ -15,13 +15,13 @@ _LOOKED_AT = 600
 MOST_LINES = 250
 """Lines of one record that are read."""
 
-_OPENED = re.compile(r"\s{0,16}\{")
+_OPENED = lazy_re.compile(r"\s{0,16}\{")
 """An object that goes over several lines: an entry of an indented export."""
-_WARNING = re.compile(r"\S+:\d+: \w*Warning: ")
-_LOGFMT = re.compile(r"(?:ts|t|time|timestamp|level|lvl|severity|msg|logger|caller)=")
+_WARNING = lazy_re.compile(r"\S+:\d+: \w*Warning: ")
+_LOGFMT = lazy_re.compile(r"(?:ts|t|time|timestamp|level|lvl|severity|msg|logger|caller)=")
 _JSON_STARTS = ('{"', '{\\"', '{""')
-_ERROR = re.compile(r"\b(?:ERROR|FATAL|CRITICAL|error|fatal)\b")
-_GO_FRAME = re.compile(r"[\w./-]+(?:\.\(\*?\w+\))?\.[\w.()\[\]*]+$")
+_ERROR = lazy_re.compile(r"\b(?:ERROR|FATAL|CRITICAL|error|fatal)\b")
+_GO_FRAME = lazy_re.compile(r"[\w./-]+(?:\.\(\*?\w+\))?\.[\w.()\[\]*]+$")
 
 
 def begins(line: str) -> bool:

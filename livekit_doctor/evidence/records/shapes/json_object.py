@@ -7,6 +7,7 @@ livekit-server and livekit-sip: {"level": "info", "ts": 1795468077.73, "msg": ..
 import re
 from datetime import datetime
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.records.fields import of_call
 from livekit_doctor.evidence.records.record import Record, level
 from livekit_doctor.evidence.records.times import moment
@@ -37,7 +38,7 @@ _TRACEBACKS = (
     "err.stack",
     "stack",
 )
-_RAISED = re.compile(r"Traceback \(most|\n\s+at |^\w[\w.]*(?:Error|Exception)\b", re.MULTILINE)
+_RAISED = lazy_re.compile(r"Traceback \(most|\n\s+at |^\w[\w.]*(?:Error|Exception)\b", re.MULTILINE)
 _OTHERS = (
     *("hostname", "caller", "errorVerbose", "stack_info", "taskName", "funcName", "lineno", "pathname", "filename"),
     *("code.file.path", "code.function.name", "code.line.number"),

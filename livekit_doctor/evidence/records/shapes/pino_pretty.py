@@ -8,17 +8,17 @@ fields below any head are read so.
     }
 """
 
-import re
 import textwrap
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.records.printed import object_at
 from livekit_doctor.evidence.records.values import json_in
 
 NAME = "livekit-agents Node text"
 
-_HEAD = re.compile(r"\[[\d :T.Z+-]{12,32}\] (?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)(?: \([^)]*\))?:")
-_FIELD = re.compile(r"(?P<indent> {2,8})(?P<key>[\w.-]+|\"[^\"]+\"): ?(?P<value>.*)")
-_MESSAGE = re.compile(r'"message": "((?:[^"\\]|\\.)*)"')
+_HEAD = lazy_re.compile(r"\[[\d :T.Z+-]{12,32}\] (?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)(?: \([^)]*\))?:")
+_FIELD = lazy_re.compile(r"(?P<indent> {2,8})(?P<key>[\w.-]+|\"[^\"]+\"): ?(?P<value>.*)")
+_MESSAGE = lazy_re.compile(r'"message": "((?:[^"\\]|\\.)*)"')
 
 
 def is_head(text: str, start: int) -> bool:

@@ -6,10 +6,10 @@ export a trace, and as the SDK's ConsoleSpanExporter prints a span. The span beg
 in hindsight what the worker's log says at the time: it is read as those lines.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.job_ids import job_of_identity
 from livekit_doctor.evidence.records.record import Record
 from livekit_doctor.evidence.records.times import moment
@@ -41,7 +41,7 @@ _OF_A_SESSION: dict[tuple[str, bool], tuple[str, str]] = {
     ("llm_request", True): ("failed to generate LLM completion", "error"),
 }
 """What these say in the worker's log, each in order and failed, and the level."""
-_TRUNK = re.compile(r"ST_[A-Za-z0-9]{6,24}")
+_TRUNK = lazy_re.compile(r"ST_[A-Za-z0-9]{6,24}")
 _ROOM_ID = "gen_ai.conversation.id"
 """The room's sid, on each span (livekit-agents 1.8.9)."""
 _FIELDS = {

@@ -6,8 +6,7 @@ livekit-sip without `logging.json`: TIME, LEVEL, logger, place, message, {fields
 blanks on their way through a chat.
 """
 
-import re
-
+from livekit_doctor import lazy_re
 from livekit_doctor.evidence.records import tracebacks
 from livekit_doctor.evidence.records.heads import Head, head_at
 from livekit_doctor.evidence.records.printed import object_at
@@ -18,8 +17,8 @@ from livekit_doctor.evidence.records.values import equals_in, json_in, pairs_in
 
 AGENTS, SERVER, OTHER = "livekit-agents Python text", "livekit-server console", "text"
 
-_ZAP = re.compile(r"\d{4}-\d\d-\d\dT\S{8,25}\t[A-Z]{4,6}\t")
-_STRUCTLOG = re.compile(r"(?P<event>.*?\S)(?: {2,}| +(?=\[))(?:\[(?P<logger>[\w.-]+)\] *)?(?P<pairs>[\w.-]+=.*)?$")
+_ZAP = lazy_re.compile(r"\d{4}-\d\d-\d\dT\S{8,25}\t[A-Z]{4,6}\t")
+_STRUCTLOG = lazy_re.compile(r"(?P<event>.*?\S)(?: {2,}| +(?=\[))(?:\[(?P<logger>[\w.-]+)\] *)?(?P<pairs>[\w.-]+=.*)?$")
 _BRACES = 8
 """Braces of a line at which its fields may begin."""
 
