@@ -100,10 +100,9 @@ def _of_rows(call: Call) -> Iterator[Against]:
         yield Against(logged(row), asks, sure=True)
     for row, words in call.not_known_good:
         if id(row) not in failures:
-            of_end = call.step_of_state[row.state] is not None
-            asks = f"what {row.source or 'a component'} meant by {words if of_end else row.state}, which is not known to be"
-            asks += " good: its metadata, or its own log of that time"
-            yield Against(logged(row), asks if of_end else f"{asks}; a step is mapped by flow.states", sure=False)
+            asks = f"what {row.source or 'a component'} meant by {words}, which is not known to be good: its metadata,"
+            asks += " or its own log of that time; a state of a step is mapped under flow.states in checks.yaml"
+            yield Against(logged(row), asks, sure=False)
 
     if call.dialled_again and Step.SIP_ANSWERED in call.logged:
         again = logged(call.dialled_again, ", after the last row of an answer")
