@@ -28,7 +28,7 @@ def _words(text: str) -> frozenset[str]:
 
 _SERVES = _words(
     "pod container node host instance server worker process network websocket llm model stt asr tts vad pipeline"
-    " inference livekit system internal technical audio sound voice media rtp track stream"
+    " inference livekit system internal technical heartbeat watchdog cleanup audio sound voice media rtp track stream"
 )
 """What serves the call: it does not end in order before that."""
 
@@ -45,7 +45,7 @@ _PARTIES = _words(
 
 _STOPS = _words(
     "ended end ends ending over closed close closes deleted delete disconnected disconnect disconnects left leave"
-    " leaves removed shutdown hangup hung hang hangs hanged transferred transfer"
+    " leaves removed hangup transferred transfer"
 )
 
 _ENDED = _STOPS | _words(
@@ -53,11 +53,16 @@ _ENDED = _STOPS | _words(
     " normal normally clearing cleared bye goodbye said says initiated requested request task objective goal achieved"
     " conversation natural voicemail machine mailbox answered max maximum call agent assistant ai bot session room job"
     " phone sip none null reason tool wrong number interested callback dnc booked scheduled confirmed resolved"
-    " qualified declined closereason disconnectreason duration"
+    " qualified declined answering met appointment graceful gracefully phrase closereason disconnectreason duration"
 )
 """Words of ordinary ends. LiveKit's own are among them: CLIENT_INITIATED, ROOM_DELETED, PARTICIPANT_DISCONNECTED."""
 
+_SPOKEN = _words("greeting greeted speech spoke heard response responded reply answer said talk talked introduction")
+_NOT = _words("no not nothing never none nobody without")
+"""Beside a word of what is spoken they are of the call; and they are not known to be good."""
+
 _ONLY_BESIDE: Mapping[str, frozenset[str]] = {
+    "shutdown": frozenset({"job"}),
     **dict.fromkeys(("time", "limit", "exceeded", "reached"), frozenset({"time", "duration", "minutes"})),
     **dict.fromkeys(("silence", "silent", "idle", "inactive", "inactivity", "away", "timeout", "timed"), _PARTIES),
 }
@@ -73,6 +78,7 @@ _CONDUCT = _ENDED | _words(
     " note noted queued dequeued rescheduled assigned accepted registered allocated warmed configured verified"
     " authenticated approved converted solved escalated dispatched placed routed bridged picked consent intent"
     " language locale selected chosen context history cost billed billing charged id name type kind version metadata"
+    " progress generated final wrapup config applied token log"
     " attribute attributes data count level heartbeat ping keepalive debug played playing playback menu dtmf payment"
     " quoted offered opening discovery pitch objection closing wrap first last next new"
 )
@@ -110,16 +116,22 @@ _LIVEKITS = frozenset({"1", "4", "5", "10", "16"})
 """CLIENT_INITIATED, PARTICIPANT_REMOVED, ROOM_DELETED, ROOM_CLOSED; and ISDN's normal clearing."""
 
 
+def _hangups(words: str) -> str:
+    """In plain words, with one for hanging up: what hung may be a process."""
+    return re.sub(r"(?:hung|hang|hangs|hanged|hanging)_up(?=_|$)", "hangup", plain_words(words))
+
+
 @lru_cache(maxsize=1024)
 def is_unknown(state: str) -> bool:
     """Whether a state, or what came of a call, speaks of the call itself in words that are not known to be good:
     agent_kicked, no_audio_from_agent, pod_terminated, glitched; not payment_declined, agent_paused, tool_error."""
-    told = re.sub(r"(?:started|stopped|start|stop)_(?=(?:speak|talk|listen|record)ing)", "", plain_words(state))
+    told = re.sub(r"(?:started|stopped|start|stop)_(?=(?:speak|talk|listen|record)ing)", "", _hangups(state))
     if _ELSEWHERE.search(told) or (is_of_other_phone(told) and "technical" not in told):
         return False
     words = [word for word in told.split("_") if word not in _LITTLE]
     known = _KNOWN if _SERVES.isdisjoint(words) else _KNOWN - _STOPS
-    of_call = not _CALL.isdisjoint(words) or len(words) == 1
+    unsaid = not (_NOT.isdisjoint(words) or _SPOKEN.isdisjoint(words))
+    of_call = unsaid or len(words) == 1 or not _CALL.isdisjoint(words)
     return _ALONE.search(told) is not None or (of_call and not {*words} <= known)
 
 
@@ -128,9 +140,8 @@ def is_ordinary_end(words: str) -> bool:
     """Whether a reason is made of nothing but words of ordinary ends: CLIENT_INITIATED, user hung up, 200."""
     if words.isdecimal():
         return words in _LIVEKITS
-    told = re.sub(r"not_(?=interested)", "", plain_words(words))
-    said = {*re.findall(r"[a-z]+", told)} - _LITTLE - _PARTIES
-    beside = {*told.split("_")}
+    told = re.sub(r"not_(?=interested)|do_not_(?=call)", "", _hangups(words))
+    said, beside = {*re.findall(r"[a-z]+", told)} - _LITTLE - _PARTIES, {*told.split("_")}
     return all(word in _ENDED or not beside.isdisjoint(_ONLY_BESIDE.get(word, ())) for word in said)
 
 

@@ -26,9 +26,9 @@ def next_call(call: Seen, say: Say, room: str) -> datetime | None:
 
     over = call.over_since
     # LiveKit Cloud restarts a job that failed (fact 33): one more of a dispatch of the call is no other call's.
-    known = {line.fields.get("dispatch_id", "") for line in here(Said.ASKED) if over and line.at and line.at <= over}
-    lines = [line for line in here(*_BEGINS) if line.fields.get("dispatch_id", "") not in known - {""}]
-    begins = [(line.log, line.at) for line in lines if line.at]
+    asked = here(Said.ASKED) if over else []
+    known = {line.fields.get("dispatch_id") for line in asked if over and line.at and line.at <= over} - {None}
+    begins = [(line.log, line.at) for line in here(*_BEGINS) if line.at and line.fields.get("dispatch_id") not in known]
     by_server = [at for log, at in begins if log == "server"]
     phones = _Phones(call, here) if by_server else None
     later = [at for _, at in begins if over and at > over] + [at for at in by_server if phones and phones.over_at(at)]
