@@ -95,13 +95,14 @@ def _replaced_in_the_room(call: Call) -> Because | None:
 
 def _of_rows(call: Call) -> Iterator[Against]:
     failures = set(map(id, call.logged_failures))
-    for row in (*call.logged_failures, *(row for row in call.troubles if id(row) not in failures)):
-        who = row.source or "a component"
-        yield Against(
-            logged(row),
-            asks=f"what {who} meant by {row.state}: its metadata, or its own log of that time",
-            sure=id(row) in failures,
-        )
+    for row in call.logged_failures:
+        asks = f"what {row.source or 'a component'} meant by {row.state}: its metadata, or its own log of that time"
+        yield Against(logged(row), asks, sure=True)
+    for row, words in call.not_known_good:
+        if id(row) not in failures:
+            asks = f"what {row.source or 'a component'} meant by {words}, which is not known to be good: its metadata,"
+            asks += " or its own log of that time; a state of a step is mapped under flow.states in checks.yaml"
+            yield Against(logged(row), asks, sure=False)
 
     if call.dialled_again and Step.SIP_ANSWERED in call.logged:
         again = logged(call.dialled_again, ", after the last row of an answer")

@@ -24,7 +24,7 @@ _ENDS = {
 
 def beside_another(own: Index, tolerance: timedelta) -> dict[str, str]:
     """Each with the job whose agent stayed. `own` are the call's own lines, oldest first."""
-    stayed, first, ended = dict(_stayed(own)), dict[tuple[str, str], LogLine](), dict[str, LogLine]()
+    stayed, first, ended = dict(_stayed(own, tolerance)), dict[tuple[str, str], LogLine](), dict[str, LogLine]()
     for told in own.of_jobs if stayed else ():
         job = told.job or told.agents_job
         first.setdefault((told.line.file, job), told.line)
@@ -43,8 +43,9 @@ def beside_another(own: Index, tolerance: timedelta) -> dict[str, str]:
     return {job: other for job in jobs for other in stayed if is_beside(job, other)}
 
 
-def _stayed(own: Index) -> Iterator[tuple[str, LogLine | None]]:
-    """The jobs whose agents were in the room until it was gone, or the phone was, and the line of their end."""
+def _stayed(own: Index, tolerance: timedelta) -> Iterator[tuple[str, LogLine | None]]:
+    """The jobs whose agents were in the room until it was gone, or the phone was, and the line of their end: without
+    the server's, that of their process."""
     there, phones = dict[str, LogLine | None](), list[LogLine]()
     for told in own.that(Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT, Said.PROCESS_EXITS):
         said, line, job = told.said, told.line, told.agents_job
@@ -56,8 +57,11 @@ def _stayed(own: Index) -> Iterator[tuple[str, LogLine | None]]:
             phones.append(line)
         elif said is Said.PROCESS_EXITS and line.fields.get("reason") == "room disconnected":
             there.setdefault(told.job, line)
+        elif said is Said.PROCESS_EXITS and told.job in there:
+            there[told.job] = there[told.job] or line
     for job, end in there.items():
-        alone = (phone.at - end.at > LEFT_ALONE for phone in phones if end and phone.at and end.at)
+        margin = LEFT_ALONE if end is None or end.log == "server" else LEFT_ALONE + tolerance
+        alone = (phone.at - end.at > margin for phone in phones if end and phone.at and end.at)
         if not any(alone):
             yield job, end
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from livekit_doctor.diagnosis.answer_sources import SOURCES, Attempts, CarrierAnswer
 from livekit_doctor.diagnosis.dial_errors import DIALED, Kind, own_words
 from livekit_doctor.diagnosis.dials import Dials
+from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.stays import SERVER_LOG, SIP_LOG
 from livekit_doctor.diagnosis.times import DATE_RESOLUTION, FAILS_WITHIN
 
@@ -79,9 +80,8 @@ _OF_ANOTHER_PHONE = "a phone is known by another source, and when this was is no
 _AFTER_THE_END = "the call had ended before it, as a row says: it may be another call's"
 _BY_ANOTHER = "another component had dialled the call's phone, as a row says: the agent's dial may be of a further one"
 ANOTHER_BEFORE = "a phone had been created before this one was dialled, and nothing tells that it failed or left"
-_SUCCEEDED_BEFORE = (
-    "a row before it says that the phone was dialled, which a request that fails does not: it may be another's"
-)
+_BEGINS_WITHIN = "the log begins when the room was open: another phone may have been dialled before this one"
+_SUCCEEDED_BEFORE = "a phone had been dialled before it by a request that did not fail: it may be another's"
 _WENT_ON = "the agent dialled, and its job went on: it may be a further phone, or have been dialled again"
 _DIALLED_SEVERAL_TIMES = "the phone was dialled more than once: it may be the answer to another attempt"
 
@@ -118,6 +118,14 @@ def _is_of_somebody_else(dials: Dials, answer: CarrierAnswer) -> bool:
 
 
 _OF_SOMEBODY_ELSE = "somebody had been on the phone before this one was dialled, or failed: it may be a further one"
+
+
+def _log_begins_within(dials: Dials) -> bool:
+    """Whether a server's log, of which nothing was picked, does not have the room's opening, and nothing else tells how
+    the call began, or of a phone: whether another was dialled before this one would not be seen."""
+    lines, seen = dials.logs.own_by_log["server"], dials.seen
+    told = seen.rows or seen.room_info or dials.logs.ever_said(Said.ROOM_OPENED) or dials.tell_of_phone
+    return bool(lines) and not (told or any(map(dials.logs.is_picked, lines)))
 
 
 def _begun(dials: Dials, answer: CarrierAnswer) -> datetime | None:
@@ -194,9 +202,13 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
         or _is_of_somebody_else(dials, answer)
     ):
         return replace(answer, doubt=answer.doubt or _OF_SOMEBODY_ELSE)
+    if answer.because.source == SERVER_LOG and _log_begins_within(dials):
+        return replace(answer, doubt=answer.doubt or _BEGINS_WITHIN)
     began = None if answer.by_livekits_clock else _begun(dials, answer)
     if dials.made_before(began, {answer.dial, answer.identity}):
         return replace(answer, doubt=answer.doubt or ANOTHER_BEFORE)
+    if answer.of_request and not own_clock and dials.accepted_before(when):
+        return replace(answer, doubt=answer.doubt or ANOTHER_BEFORE)  # by a request that did not fail
     if answer.of_request and not own_clock and seen.dial_succeeded(when):
         return replace(answer, doubt=answer.doubt or _SUCCEEDED_BEFORE)
     told_later = dials.may_be_told_later(when, answer.component)

@@ -346,11 +346,12 @@ def because(line: LogLine, text: str | None = None) -> Because:
 
 def shown_fields(line: LogLine, names: Iterable[str]) -> list[str]:
     """Those that the line has, each with its name; blanks at the ends of a value are between quotation marks."""
-    fields, shown = line.fields, []
-    for name in names:
-        if name in fields and (value := fields[name]):
-            shown.append(f"{name} {value}" if value == value.strip() else f'{name} "{value}"')
-    return shown
+    fields = line.fields
+    return [
+        f"{name} {value}" if value == value.strip() else f'{name} "{value}"'
+        for name in names
+        if (value := fields.get(name))
+    ]
 
 
 def tracebacks(lines: Iterable[LogLine]) -> Iterator[str]:

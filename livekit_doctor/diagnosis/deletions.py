@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.component_logs import ComponentLogs
+from livekit_doctor.diagnosis.episodes import is_sought
 from livekit_doctor.diagnosis.names import deleted_dispatch
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, WORKER_ANSWERS_WITHIN
@@ -53,8 +54,9 @@ def _known_ids(logs: ComponentLogs) -> tuple[set[str], set[str]]:
 
 
 def _made(logs: ComponentLogs) -> int:
-    """How many dispatches of the agent into the room are known, by the log or by rows."""
-    return max(len(logs.call.rows_of(Step.AGENT_DISPATCHED)), sum(map(logs.names_agent, logs.dispatched)))
+    """How many dispatches of the agent into the room are known, by the log or by rows: each finds no worker once."""
+    sought = sum(is_sought(logs.call, line) for line in logs.ever_said(Said.NO_WORKER))
+    return max(len(logs.call.rows_of(Step.AGENT_DISPATCHED)), sum(map(logs.names_agent, logs.dispatched)), sought)
 
 
 def _is_before_latest(logs: ComponentLogs, deleted: LogLine) -> bool:

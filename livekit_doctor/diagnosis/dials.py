@@ -206,11 +206,20 @@ class Dials(Struct, frozen=True, dict=True):
 
     def may_be_told_later(self, at: datetime, by: str | None) -> bool:
         """Whether anybody joined who may be a phone, after this moment by the clock of a component, or of what was
-        pasted (None). Of that also whether a row tells of the phone after it; and of livekit-sip's log, where rows tell
-        of more phones than that has."""
+        pasted (None). Of that also whether a row or a line tells of the phone after it; and of livekit-sip's log, where
+        rows tell of more phones than that has."""
         by_rows = by is None or (by == SIP_LOG and self._made_by_rows > len(self._first_of_each))
-        told = self._told_by.values() if by_rows else ()
+        told = [*self._told_by.values()] if by_rows else []
+        told += [line.at for line in self.logs.mentioned if by is None and line.at]
         return any(when - at > DATE_RESOLUTION for when in (*told, *self._may_have_come))
+
+    def accepted_before(self, at: datetime) -> bool:
+        """Whether a request to dial had succeeded before this moment, by the server, and nothing tells of its end."""
+        near = self.seen.tolerance
+        last = max(
+            (line.at for line in self.logs.said(Said.SIP_ACCEPTED) if line.at and at - line.at > near), default=None
+        )
+        return last is not None and bisect_right(self._ends, last) == bisect_left(self._ends, at)
 
     @cached_property
     def _left(self) -> tuple[datetime, ...]:

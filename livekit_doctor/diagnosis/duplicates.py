@@ -126,11 +126,10 @@ def _is_brief(job: _Job) -> bool:
 def _jobs(call: Call) -> list[_Job]:
     """Those that workers have, or have had, oldest first as far as that is known."""
     found: dict[str, _Job] = {}
-    for line in call.component_logs.ever_said(*_BEGINS, Said.PARTICIPANT_ACTIVE):
-        by_identity = job_of_identity(line.fields.get("participant", ""))
-        if job_id := by_identity or job_of(line):
-            job = found.setdefault(job_id, _Job(job_id))
-            job.is_there = job.is_there or bool(by_identity)
+    for told in call.component_logs.ever_told(*_BEGINS, Said.PARTICIPANT_ACTIVE):
+        if job_id := told.agents_job or told.job:
+            line, job = told.line, found.get(job_id) or found.setdefault(job_id, _Job(job_id))
+            job.is_there = job.is_there or bool(told.agents_job)
             job.tell(line.file, _moment(line), line.fields.get("agent_name", ""), line.fields.get("dispatch_id", ""))
     for item in call.sightings:
         for dispatch in item.dispatches:
@@ -139,11 +138,10 @@ def _jobs(call: Call) -> list[_Job]:
                     job = found.setdefault(one.id, _Job(one.id))
                     job.tell(item.told_by, one.started_at, dispatch.agent_name, dispatch.id)
                     job.ended |= {item.told_by: one.ended_at} if one.ended_at else {}
-    for line in call.component_logs.ever_said(*_ENDS):
-        job_id = job_of(line) or job_of_identity(line.fields.get("participant", ""))
-        at = _moment(line)
+    for told in call.component_logs.ever_told(*_ENDS):
+        job_id, at = told.job or told.agents_job, _moment(told.line)
         if job_id in found and at is not None:
-            found[job_id].ended.setdefault(line.file, at)
+            found[job_id].ended.setdefault(told.line.file, at)
     return list(found.values())
 
 

@@ -191,6 +191,9 @@ def _left_together(call: Call, gone: list[Dated]) -> bool:
     ended = call.logged.get(Step.CALL_ENDED)
     over = [max(each) for each in (list(left(call, "SIP")), list(hung_up(call))) if each]
     over += [(ended.at, ended.source)] if ended else []
+    # What left before one was seen there was another's phone, or an earlier dial's.
+    there = [look.read.now for look in call.participant_lists if _is_of(look, "SIP")][-1:]
+    over = [end for end in over if not any(at - end[0] > call.tolerance for at in there)]
     return any(_is_no_later(call, at, end) for at in over for end in gone)
 
 

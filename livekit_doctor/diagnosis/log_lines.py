@@ -95,13 +95,21 @@ def is_noise(line: LogLine) -> bool:
     """Whether a line is one of those that healthy calls have too, and that look like faults (design
     fact 12)."""
     fields = line.fields
+    if not line.message.startswith(_LIKE_FAULTS):
+        return False
     if line.message.startswith("failed to send job request"):
         return not fields.get("agent_name") or "job_id" in fields
     if line.message.startswith("not dispatching agent job"):
         return fields.get("job_type") not in (None, "JT_ROOM")
     if line.message.startswith("job ended"):
         return "agent worker left the room" in fields.get("error", "") + fields.get("reason", "")
-    return line.message.startswith("process exited with non-zero exit code 255") and "job_id" not in fields
+    return "job_id" not in fields  # of a process
+
+
+_LIKE_FAULTS = (
+    *("failed to send job request", "not dispatching agent job", "job ended"),
+    "process exited with non-zero exit code 255",
+)
 
 
 def tells(line: LogLine) -> bool:

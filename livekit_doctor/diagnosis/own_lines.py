@@ -187,6 +187,10 @@ class OwnLines(Struct, frozen=True, dict=True):
         """Those of earlier dispatches, too."""
         return self._own.say(*what)
 
+    def ever_told(self, *what: Said) -> list[Told]:
+        """The same, with the job that each names."""
+        return self._own.that(*what)
+
     def request_above(self, line: LogLine) -> LogLine | None:
         """The last job request of any call above a line in a worker's log: of lines that name neither room nor job the
         one that it is most likely about. It says whose such a line is, and needs the log's order; whether a line that

@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from livekit_doctor import lazy_re
+from livekit_doctor.diagnosis.known_good import is_bad_flag, is_ordinary_end, unknown_of_end, unknown_of_row
 from livekit_doctor.diagnosis.states import (
     DISCONNECT_REASONS,
     LOST,
@@ -26,7 +27,6 @@ from livekit_doctor.diagnosis.states import (
     says_phone_failed,
     who_left,
 )
-from livekit_doctor.diagnosis.trouble import is_flag_of_trouble, names_machinery, says_trouble
 from livekit_doctor.evidence.observations import LogRow
 from livekit_doctor.flow import LEGS, Leg, Step
 
@@ -130,24 +130,25 @@ def ended_badly(row: LogRow) -> bool:
     failed = any(top.get(key) is False for key in _SUCCESS) or bool(
         isinstance(top.get("errors"), list) and top["errors"]
     )
-    return failed or error_in(row).strip().lower() not in ("", "none", "null") or any(map(_says_badly, told))
+    return failed or not is_ordinary_end(error_in(row)) or any(map(_says_badly, told))
 
 
 @lru_cache(maxsize=1024)
-def tells_trouble(state: str, metadata: str, *, ended: bool) -> bool:
-    """Whether a row of the end (`ended`), or one of no step, says that the call was in trouble: by its state, or by
-    what its metadata gives at its top as the reason, or as whose it was."""
+def unknown_in(state: str, metadata: str, *, ended: bool) -> str:
+    """What a row of the end (`ended`), or one of no step, says of the call that is not known to be good; empty where
+    all of it is."""
     top = _top(metadata)
-    told = [item for key, item in top.items() if isinstance(item, str) and (key in _BY or _REASONS.search(key))]
-    if ended:
-        told += [item for key, item in top.items() if isinstance(item, str) and key in _OUTCOMES]
-        codes = [str(item).lower() for key, item in top.items() if key in _CODES]
-        flags = any(is_flag_of_trouble(key, item) for key, item in top.items())
-        bad = any(says_trouble(words) or names_machinery(words) for words in told)
-        return flags or bad or any(code not in _NO_ERROR for code in codes)
-    who = [f"{state} {item}" for key, item in top.items() if key == "who"]
-    states = [state] if who_left(state) is None else []
-    return any(map(says_trouble, (*states, *told, *who)))
+    told = [*(unknown_of_end(top) if ended else unknown_of_row(state, top))]
+    flags = _flags(_parsed(metadata)) if ended else ()
+    return ", ".join((*told, *(f"{name} {str(value).lower()}" for name, value in flags if is_bad_flag(name, value))))
+
+
+def _flags(value: object) -> Iterator[tuple[str, bool]]:
+    for key, item in value.items() if isinstance(value, dict) else ():
+        if isinstance(item, bool):
+            yield plain_words(key), item
+        elif key in _AROUND:
+            yield from _flags(item)
 
 
 @lru_cache(maxsize=1024)
@@ -159,11 +160,6 @@ def tells_result(state: str) -> bool:
 _OF_A_RESULT = lazy_re.compile(r"(?:^|_)(?:disposition|results?|outcome|wrap_?up|(?:call|final)_status)(?:_|$)")
 
 
-def ended_in_trouble(row: LogRow) -> bool:
-    """Whether a row of the end, or of the result, says that the call was in trouble."""
-    return tells_trouble(row.state, row.metadata, ended=True) or (tells_result(row.state) and ended_badly(row))
-
-
 def met_machine(state: str, metadata: str) -> bool | None:
     """Whether a machine answered the phone, as a row says by its state or by what its metadata gives at its top as
     the result, or the reason; None where it says nothing of that."""
@@ -172,11 +168,6 @@ def met_machine(state: str, metadata: str) -> bool | None:
     if any(map(says_machine, (state, *told))):
         return True
     return False if re.search(r"(?:^|_)(?:human|person)(?:_|$)", plain_words(" ".join((state, *told)))) else None
-
-
-_BY = ("by", "endedby", "hangupby", "end", "cause", "endcause")
-_CODES = ("exitcode", "returncode", "errorcode", "errcode")
-_NO_ERROR = ("0", "", "none", "null", "ok", "success", "false")
 
 
 def _ended_well(row: LogRow) -> bool:

@@ -10,12 +10,11 @@ from msgspec import Struct
 from livekit_doctor.diagnosis.correlation import OPENING, RoomRef, Subject, steps_of
 from livekit_doctor.diagnosis.row_answers import (
     ended_badly,
-    ended_in_trouble,
     gone_in,
     lasted_in,
     met_machine,
     tells_result,
-    tells_trouble,
+    unknown_in,
 )
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.states import Who, receives_webhooks, says_failed, says_talked, says_what_failed, who_left
@@ -232,24 +231,29 @@ class RowsSeen(Struct, frozen=True, dict=True):
         return next((met for row in told if (met := met_machine(row.state, row.metadata)) is not None), False)
 
     @cached_property
-    def troubles(self) -> tuple[LogRow, ...]:
-        """The rows which say that the call was in trouble and after which none shows that it went on: by a further
-        step, by somebody who talked, or by anything that the agent logged but the end. Of several that are of no step
-        the first and the last count; what came when the call was over does not, but for a row of its result."""
+    def not_known_good(self) -> tuple[tuple[LogRow, str], ...]:
+        """The rows that say of the call what is not known to be good, and that, after which none shows that it went on:
+        by a further step, by somebody who talked, or by anything that the agent logged but the end. Of several that
+        are of no step the first and the last count; what came when the call was over does not, but for a row of its
+        result."""
         ended, steps = self.logged.get(Step.CALL_ENDED), self.step_of_state
-        other = [
-            row for row in self.rows if steps[row.state] is None and tells_trouble(row.state, row.metadata, ended=False)
-        ]
-        other.sort(key=lambda row: row.at)
+        told = ((row, unknown_in(row.state, row.metadata, ended=False)) for row in self.rows if not steps[row.state])
+        other = sorted((each for each in told if each[1]), key=lambda each: each[0].at)
         own = self._agents_component
         not_ended = (row for row in self.rows if steps[row.state] is not Step.CALL_ENDED)
-        went_on = (row.at for row in not_ended if steps[row.state] or row.source in own)
-        last = max((*went_on, *self.talked), default=None)
-        left = [row for row in (*other[:1], *other[-1:]) if not (last and last - row.at > MOMENT)]
-        told = [row for row in dict.fromkeys(left) if not (ended and ended.at - row.at <= MOMENT)]
-        results = self.rows_of_no_step(tells_result)
-        badly = [row for row in (*results[-1:], *([ended] if ended else [])) if ended_in_trouble(row)]
-        return (*told, *(row for row in badly if row not in told))
+        last = max(
+            (*(row.at for row in not_ended if steps[row.state] or row.source in own), *self.talked), default=None
+        )
+        until = ended.at - MOMENT if ended else None
+        since = last - MOMENT if last else None
+        left = (each for each in dict.fromkeys((*other[:1], *other[-1:])) if not (since and each[0].at < since))
+        results = self.rows_of_no_step(tells_result)[-1:]
+        last_words = [(row, unknown_in(row.state, row.metadata, ended=True)) for row in (*results, ended) if row]
+        last_words += [(row, "its result") for row in results if ended_badly(row)]
+        return (
+            *(each for each in left if not (until and each[0].at >= until)),
+            *{id(row): (row, words) for row, words in reversed(last_words) if words}.values(),
+        )
 
     @cached_property
     def called_again(self) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.correlation import step_of_state
+from livekit_doctor.diagnosis.known_good import is_unknown
 from livekit_doctor.diagnosis.states import (
     Who,
     may_be_of_agent,
@@ -19,7 +20,6 @@ from livekit_doctor.diagnosis.states import (
     says_what_failed,
     who_left,
 )
-from livekit_doctor.diagnosis.trouble import says_trouble
 from livekit_doctor.flow import Step, order
 from livekit_doctor.redact import redact_text
 from livekit_doctor.settings import Flow
@@ -159,7 +159,7 @@ def code_of(state: str, flow: Flow) -> int:
         of_phone = PHONE_FAILED if says_what_failed(state) else LOOSELY_FAILED
         return of_phone if says_phone_failed(state) else FAILED
     who = who_left(state)
-    return _GONE[who] if who else TALKED if says_talked(state) else TROUBLE if says_trouble(state) else OTHER
+    return _GONE[who] if who else TALKED if says_talked(state) else TROUBLE if is_unknown(state) else OTHER
 
 
 def _is_step(code: int) -> bool:

@@ -59,7 +59,7 @@ def test_a_row_that_says_so_in_its_own_words(state: str) -> None:
 
 @pytest.mark.parametrize(
     "state",
-    ["tool_error_handled", "crm_lookup_failed", "silence_detected", "no_audio_device_needed", "agent_stopped_speaking"],
+    ["tool_error_handled", "crm_lookup_failed", "silence_detected", "agent_stopped_speaking"],
 )
 def test_a_row_of_something_else(state: str) -> None:
     assert rows_only(900, *WELL, row(20, state, "agent"), ENDED).verdict is HEALTHY
@@ -70,6 +70,8 @@ def test_a_row_of_something_else(state: str) -> None:
     [
         *((state, "") for state in ("agent_kicked", "agent_evicted", "agentLost", "room_closed_unexpectedly")),
         *((state, "") for state in ("no_audio_from_agent", "pod_terminated", "llm_unavailable", "stt_disconnected")),
+        *((state, "") for state in ("agent_vaporised", "voice_garbage", "bot_zoned_out", "glitched", "track_ended")),
+        *((state, "") for state in ("watchdog_fired", "no_greeting", "callee_heard_nothing")),
         *((state, "") for state in ("callee_complained", "escalated_technical_problem", "agent_restarted")),
         ("silence_timeout", '{"who": "agent"}'),
         ("fallback_message_played", '{"reason": "agent failed"}'),
@@ -93,6 +95,9 @@ def test_a_row_of_trouble_after_which_nothing_shows_that_the_call_went_on(state:
         *("payment_declined", "supervisor_busy", "identity_verification_failed", "appointment_rejected", "sms_failed"),
         *("tool_error", "egress_failed", "amd_timeout", "recording_aborted", "crm_timeout", "user_away", "lead_lost"),
         *("stt_reconnected", "agent_paused", "warm_transfer_failed", "agent_handoff", "customer_busy", "balance_low"),
+        *("crm_synced", "transcript_saved", "recording_started", "booked", "agent_state_changed", "call_metrics"),
+        *("call_in_progress", "hanging_up", "call_wrapup", "lead_closed"),
+        *("session_started", "agent_greeting_played", "user_turn_completed", "llm_response_received"),
         *("agent_interrupted", "call_summary_saved", "voice_recording_lost", "livekit_egress_error", "not_interested"),
     ],
 )
@@ -131,7 +136,7 @@ def test_a_row_of_trouble_that_is_not_the_calls(state: str) -> None:
         ('{"disconnectReason": "14"}', UNKNOWN),
         ('{"disconnect_reason": 1}', HEALTHY),
         ('{"participant": "callee", "reason": 13}', UNKNOWN),
-        ('{"reason": 13}', HEALTHY),
+        ('{"reason": 13}', NO_FAULT_SEEN),
         *(
             (f'{{"reason": "{reason}"}}', NO_FAULT_SEEN)
             for reason in ("memory limit exceeded", "worker draining", "spot_interruption", "ws_closed", "ice_failed")
@@ -139,7 +144,50 @@ def test_a_row_of_trouble_that_is_not_the_calls(state: str) -> None:
         ('{"reason": "Room was deleted by the janitor"}', NO_FAULT_SEEN),
         ('{"reason": "insufficient_quota"}', NO_FAULT_SEEN),
         ('{"hangup_by": "watchdog"}', NO_FAULT_SEEN),
-        ('{"reason": "business_hours_over", "signal": null}', HEALTHY),
+        *(
+            (f'{{"{key}": "{word}"}}', NO_FAULT_SEEN)
+            for key in (
+                "reason",
+                "end_reason",
+                "status",
+                "ended_by",
+                "outcome",
+                "shutdown_reason",
+                "errorName",
+            )
+            for word in ("glitch", "agent_zapped", "vanished")
+        ),
+        *(
+            (f'{{"reason": "{reason}"}}', HEALTHY)
+            for reason in (
+                *("user hung up", "callee_hangup", "Customer ended the call.", "call completed", "ROOM_DELETED", "ok"),
+                *(
+                    "participant_disconnected",
+                    "DisconnectReason.CLIENT_INITIATED",
+                    "max_call_duration",
+                    "task_completed",
+                ),
+                *(
+                    "customer-ended-call",
+                    "time limit reached",
+                    "user_idle_timeout",
+                    "not_interested",
+                    "max_call_duration",
+                ),
+            )
+        ),
+        ('{"reason": "limit exceeded"}', NO_FAULT_SEEN),
+        ('{"reason": "silence_timeout"}', NO_FAULT_SEEN),
+        ('{"reason": "UNKNOWN_REASON"}', NO_FAULT_SEEN),
+        ('{"agent_dropped": true, "status": "completed"}', NO_FAULT_SEEN),
+        ('{"recorded": true, "lead_dropped_price": true, "human_transferred": false, "vip": true}', HEALTHY),
+        ('{"status": 200, "code": 0, "hangup_cause": 16, "ended_by": "callee", "call_reason": "renewal"}', HEALTHY),
+        ('{"cause": "NORMAL_CLEARING", "error": "none"}', HEALTHY),
+        ('{"cause": "glitch"}', UNKNOWN),
+        ('{"close_code": 1006}', NO_FAULT_SEEN),
+        ('{"outcome": "quoted_premium", "notes": "agent zapped", "tool_error": "crm down"}', HEALTHY),
+        ('{"reason": "business_hours_over"}', NO_FAULT_SEEN),
+        ('{"reason": "hangup", "signal": null}', HEALTHY),
         ('{"signal": "SIGKILL"}', NO_FAULT_SEEN),
         ('{"details": {"reason": "job crashed"}}', UNKNOWN),
         ('{"result": {"success": false}}', UNKNOWN),
@@ -152,7 +200,7 @@ def test_a_row_of_trouble_that_is_not_the_calls(state: str) -> None:
         ('{"graceful": true, "crashed": false, "agent_spoke": true}', HEALTHY),
         ('{"success": false}', UNKNOWN),
         ('{"success": true, "disconnect_reason": "CLIENT_INITIATED", "hangup_cause": "NORMAL_CLEARING"}', HEALTHY),
-        ('{"reason": "payment_failed"}', HEALTHY),
+        ('{"reason": "payment_failed"}', NO_FAULT_SEEN),
         ('{"status": "completed", "error": null, "outcome": "declined"}', HEALTHY),
         ('{"error": "", "lookup": {"status": "failed"}}', HEALTHY),
     ],

@@ -174,10 +174,11 @@ def test_that_an_earlier_dial_was_over_shows_nothing_of_the_last() -> None:
     first = {"call_id": "SCL_first", "room": ROOM}
     failed = line("sip", 0.2, "SIP call failed", error="sip status: 486: Busy Here", **first)
     over = line("sip", 0.2, "Closing outbound call", status="486", **first)
-    both = look(40, dispatch(0, job()), agent(2, audio()), phone(joined=3))
-    assert judge(80, *both, *closed(80), failed, over).verdict is NO_FAULT_SEEN
+    own = dispatch(0, job())
+    looks = [*look(29, own, agent(2, audio()), phone(joined=3)), *look(36, own, agent(2, audio())), *closed(80)]
+    assert judge(80, *looks, failed, over).verdict is NO_FAULT_SEEN
     last = line("sip", 30, "Closing outbound call", room=ROOM, call_id="SCL_last")
-    assert judge(80, *both, *closed(80), failed, over, last).verdict is HEALTHY
+    assert judge(80, *looks, failed, over, last).verdict is HEALTHY
 
 
 @pytest.mark.parametrize(("log_ends", "left", "asked"), [(95, (), True), (50, (), False), (95, (44.9,), False)])

@@ -157,7 +157,9 @@ def job_failed(call: Call, proofs: Proofs) -> Finding | None:
     text = f"job {job.id} {job.status}, worker {job.worker_id or 'unknown'}: {words or 'no reason given'}"
     shown = [Because(source="ListDispatch", at=job.ended_at or job.started_at, text=text)]
     again = any("RETRYING" in waiting.reason for waiting in call.waiting_jobs)
-    sure = POSSIBLE if again else PROVEN if words else LIKELY
+    logs, listed = call.component_logs, {one.id for one in call.jobs_ever}
+    further = logs.job_ids - logs.latest.earlier_jobs - listed  # the list has a job some seconds later (fact 10)
+    sure = POSSIBLE if again or further else PROVEN if words else LIKELY
     return as_found(call, "LKD411", Step.JOB_ASSIGNED, sure, shown, detail=words or job.status)
 
 

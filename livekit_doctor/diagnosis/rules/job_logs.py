@@ -158,7 +158,8 @@ def _was_not_assigned(call: Call, asked: tuple[LogLine, ...]) -> bool:
     log, answered = call.component_logs, asked[-1].at + ANSWERED_WITHIN
     whole = log.covers("server", asked[-1].at - call.tolerance) and log.covers("server", answered)
     closed = any(line.at and line.at <= answered for line in log.said(Said.ROOM_CLOSED))
-    return whole and not closed and not log.said(Said.PROCESS_EXITS)
+    ended = call.ended_last is not None and call.ended_last <= answered + call.tolerance
+    return whole and not (closed or ended) and not log.said(Said.PROCESS_EXITS)
 
 
 def _known_to_server(call: Call) -> bool:

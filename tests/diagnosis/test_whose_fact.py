@@ -1,0 +1,135 @@
+"""Facts that are of the call's room, and not of its latest job, dial or phone; and absence that had no time to show."""
+
+import pytest
+from msgspec import structs
+
+from livekit_doctor.diagnosis.correlation import Subject
+from livekit_doctor.evidence.observations import SipCallResult
+from livekit_doctor.flow import Verdict
+from tests.diagnosis.factories import (
+    AGENT,
+    ROOM,
+    SID,
+    agent,
+    at,
+    audio,
+    closed,
+    codes,
+    dispatch,
+    found,
+    job,
+    judge,
+    line,
+    log_file,
+    look,
+    phone,
+    read,
+    row,
+    server_line,
+    worker_line,
+)
+
+HERE = Subject(room=ROOM)
+FOR_THE_AGENT = f'{{"agentName": "{AGENT}"}}'
+
+
+def of_server(seconds: float, message: str, who: str = "", **fields: str) -> object:
+    return server_line(seconds, message, participant=who, agent_name="", job_type="", **fields)
+
+
+@pytest.mark.parametrize(("left", "ended", "verdict"), [(22, 80, Verdict.NO_FAULT_SEEN), (41, 41, Verdict.HEALTHY)])
+def test_the_leaving_of_an_earlier_phone_is_not_the_end(left: float, ended: float, verdict: Verdict) -> None:
+    """The server's log ends soon after it; a look shows a phone long after that, and the agent for the last time."""
+    told = of_server(left, "participant closing", "sip_1", kind="SIP", reason="CLIENT_REQUEST_LEAVE")
+    sip = [
+        line("sip", 4, "Outbound SIP call established", room=ROOM, call_id="SCL_2"),
+        line("sip", 5, "track subscribed", room=ROOM, call_id="SCL_2", participant="agent-AJ_1", kind="audio"),
+        line("sip", ended, "Closing outbound call", room=ROOM, call_id="SCL_2", status="0", reason="hangup"),
+    ]
+    looks = [*look(40, dispatch(1, job()), agent(2, audio()), phone(joined=3)), *closed(90)]
+    assert judge(90, *looks, log_file("server", last=45), told, log_file("sip"), *sip, subject=HERE).verdict is verdict
+
+
+@pytest.mark.parametrize(("dispatch_id", "expected"), [("AD_1", []), ("AD_2", ["LKD417"])])
+def test_a_job_that_was_restarted_when_the_call_was_over_is_its_own(dispatch_id: str, expected: list[str]) -> None:
+    """By its dispatch; with another one it is of somebody who calls in a room of that name."""
+    rows = [row(0, "call_requested"), row(0.2, "agent_dispatched"), row(2.5, "call_ended")]
+    told = [
+        worker_line(1, "received job request", dispatch_id="AD_1"),
+        worker_line(5, "failed to acquire process for job after 3 attempts"),
+        worker_line(11, "received job request", dispatch_id=dispatch_id, job_id="AJ_restarted"),
+        worker_line(24, "process exiting", reason="room disconnected", job_id="AJ_restarted"),
+    ]
+    assert codes(judge(900, *rows, log_file("worker"), *told)) == expected
+
+
+@pytest.mark.parametrize(("ended", "expected"), [(6.2, []), (60, ["LKD404"])])
+def test_a_job_that_was_not_assigned_before_the_call_ended(ended: float, expected: list[str]) -> None:
+    """The worker may have answered later: 3 s, and the server asks on."""
+    rows = [row(0, "call_requested"), row(4.8, "agent_dispatched"), row(ended, "call_ended")]
+    told = [
+        line("server", -600, "worker registered", agent_name=AGENT, job_type="JT_ROOM", worker_id="AW_1"),
+        of_server(4.8, "API AgentDispatchService.CreateDispatch", request=FOR_THE_AGENT, status="200"),
+        worker_line(4.9, "received job request"),
+    ]
+    logs = log_file("server", first=-700, last=900), log_file("worker", first=-700, last=900)
+    assert codes(judge(900, *rows, *logs, *told)) == expected
+
+
+@pytest.mark.parametrize(("sought", "expected"), [((14.2,), ["LKD413"]), ((2, 14.2), ["LKD101"])])
+def test_a_dispatch_that_was_deleted_is_not_the_latest_of_two(sought: tuple[float, ...], expected: list[str]) -> None:
+    """Each finds no worker once, whether the line by which it was made was picked or not."""
+    lines = [
+        of_server(0, "selected node for room"),
+        of_server(11, "API AgentDispatchService.CreateDispatch", request=FOR_THE_AGENT, status="200"),
+        of_server(12.5, "API AgentDispatchService.DeleteDispatch", request='{"dispatchId": "AD_x"}', status="200"),
+        *(server_line(seconds, "not dispatching agent job since no worker is available") for seconds in sought),
+    ]
+    assert codes(judge(900, *lines, log_file("server", last=900), subject=HERE)) == expected
+
+
+@pytest.mark.parametrize(("opened", "sure"), [((), "possible"), ((-5.0,), "proven")])
+def test_a_dial_that_failed_in_a_log_that_begins_within_the_call(opened: tuple[float, ...], sure: str) -> None:
+    """It may be that of a colleague: whether the callee had been dialled before it would not be seen."""
+    refused = of_server(17, "API SIP.CreateSIPParticipant", "colleague", status="503", error="no response from servers")
+    log = log_file("server", first=9 if not opened else -600, last=900)
+    told = [of_server(seconds, "selected node for room") for seconds in opened]
+    diagnosis = judge(900, log, *told, refused, of_server(31, "room closed"), subject=HERE)
+    assert found(diagnosis) == [("sip_participant_created", "LKD203", sure)]
+
+
+@pytest.mark.parametrize(("status", "expected"), [("200", []), ("503", ["LKD204"])])
+def test_a_request_that_failed_after_another_that_did_not(status: str, expected: list[str]) -> None:
+    """Of the phone that the first one dialled nothing tells that it is gone."""
+    first = of_server(0.5, "API SIP.CreateSIPParticipant", "callee", status=status)
+    pasted = structs.replace(read(900, "evidence error.txt"), clock_at=at(100))
+    words = "twirp error unknown: INVITE failed: sip status: 403: Forbidden"
+    failed = SipCallResult(read=pasted, status=403, message=words, sip_status_code=403)
+    log = log_file("server", last=30)
+    opened = of_server(0, "selected node for room")
+    assert codes(judge(900, log, opened, first, failed, subject=HERE)) == expected
+
+
+@pytest.mark.parametrize(("again", "expected"), [((), ["LKD407"]), ((29.9,), [])])
+def test_an_agent_whose_process_is_gone_has_not_stayed(again: tuple[float, ...], expected: list[str]) -> None:
+    """So that a job after it is no job beside its own, and what became of the call is that job's: of lines that were
+    picked, the one by which the agent left need not be among them."""
+    lines = [
+        of_server(0.2, "participant active", "callee"),
+        of_server(19.3, "participant active", "agent-AJ_uN4vB8sK1rTy"),
+        of_server(56.9, "participant closing", "callee", kind="SIP", reason="CLIENT_REQUEST_LEAVE"),
+        worker_line(17.4, "received job request", dispatch_id="AD_1"),
+        worker_line(21.3, "unhandled exception while running the job task"),
+        worker_line(21.4, "process exiting", reason="job crashed"),
+        *(worker_line(seconds, "received job request", dispatch_id="AD_2", job_id="AJ_2") for seconds in again),
+    ]
+    assert codes(judge(900, *lines, log_file("worker", last=900), subject=HERE)) == expected
+
+
+@pytest.mark.parametrize(("other_job", "sure"), [("AJ_uN4vB8sK1rTy", "proven"), ("AJ_next", "possible")])
+def test_a_job_that_the_list_has_not_yet_may_follow_the_one_that_failed(other_job: str, sure: str) -> None:
+    failed = job(7.9, identity="", status="JS_FAILED", error="job process did not start", ended_at=at(9))
+    looks = look(30, dispatch(7.7, failed), phone())
+    blocked = worker_line(10.9, "event loop blocked for 112ms", job_id=other_job, room_id=SID)
+    diagnosis = judge(30, *looks, log_file("worker"), blocked, subject=HERE)
+    assert [(code, confidence) for _, code, confidence in found(diagnosis)] == [("LKD411", sure)]
