@@ -94,9 +94,9 @@ def _flag(codes: Codes) -> str:
     return f"is_{'_'.join(map(str, sorted(codes)))}"
 
 
-def logs(parts: Parts) -> str:
+def logs(parts: Parts, shard: str) -> str:
     """The rows, each with what it says; nothing, or 0, where no entry is of it. An answer is a SIP status, or the
-    number of what LiveKit says in words."""
+    number of what LiveKit says in words. `shard` says which rows are meant."""
     columns, mapping = parts.columns, parts.mapping
     empty = any(not entry.state for entry in mapping.entries)
     joined = f"{STATE if empty else 'X_TEXT(l.col_state)'} = e.state"
@@ -110,7 +110,7 @@ def logs(parts: Parts) -> str:
         f"logs AS (SELECT l.col_call_id AS call_id, {'t.us' if once else 'l.col_at'} AS happened, e.code, {bit} AS bit,"
         f" e.opening, e.component{flags}, {answer(columns)} AS answer{_dim(parts)}"
         f" FROM the_table AS l{once} LEFT JOIN entries AS e ON {joined}"
-        " WHERE l.col_at >= :from_moment AND l.col_at < :until_moment AND NOT l.col_call_id IS NULL)"
+        f" WHERE l.col_at >= :from_moment AND l.col_at < :until_moment AND NOT l.col_call_id IS NULL{shard})"
     )
 
 
@@ -259,7 +259,7 @@ def _steps(dim: str) -> str:
     made = [f"u{step} AS t{step}" for step in (1, 2, 8, 9, 10, 11, 12)]
     made.append("CASE WHEN cut_at <> open_at THEN l3 ELSE u3 END AS t3")
     made += [_first_since(step, f"u{step}", "cut_at") + f" AS t{step}" for step in (4, 5, 6, 7)]
-    came = " OR ".join(f"COALESCE(u{step} < cut_at, FALSE)" for step in (5, 6, 7))
+    came = f"COALESCE({' OR '.join(f'u{step} < cut_at' for step in (5, 6, 7))}, FALSE)"
     # Opened again after it was answered, and no more: a queue may have delivered that twice.
     since = ", ".join(f"COALESCE(l{step}, {ZERO})" for step in range(3, 13))
     came += f" OR COALESCE(f11 < open_at AND GREATEST({since}) < open_at, FALSE) AND failed_at IS NULL"
@@ -284,7 +284,7 @@ def _reached(plan: Plan, dim: str) -> str:
     logged = " OR ".join(f"NOT t{step} IS NULL" for step in STEPS)
     named = last_word("named_answer")
     ended = f"CASE WHEN COALESCE(talked_at, {ZERO}) < open_at THEN {last_word('end_answer')} ELSE {ZERO} END"
-    skewed = " OR ".join(f"COALESCE(t{b} < t{a} - :tolerance, FALSE)" for a, b in ORDER)
+    skewed = " OR ".join(f"t{b} < t{a} - :tolerance" for a, b in ORDER)
     lasted = "FALSE"
     if plan.talks is not None:
         lasted = "COALESCE(t12 - t11 >= :talks AND t6 IS NULL AND COALESCE(failed_at < open_at, TRUE), FALSE)"

@@ -35,6 +35,8 @@ class Engine(ABC):
     """All columns that there are."""
     now: datetime | None
     """The clock of the log; None where nothing is known but its rows, and the newest of them is now."""
+    shards: int = 1
+    """In how many parts it classifies the calls at once."""
     notes: list[str]
     """What is to be known of the reading: what was set for it, and what was not read."""
 

@@ -151,7 +151,7 @@ class Files(Engine):
         if not all(source.startswith("read_parquet") for source in sources):
             # Read once, into a form that is many times faster: what is asked of it is asked of the same rows.
             copy = self._folder / "logs.parquet"
-            run(f"COPY ({every}) TO '{copy}' (FORMAT parquet)")
+            run(f"COPY ({every}) TO '{copy}' (FORMAT parquet, COMPRESSION uncompressed)")
             every = f"SELECT * FROM read_parquet('{copy}')"
             self.require_unchanged()
             self._in_place = False
@@ -184,8 +184,8 @@ class Files(Engine):
             return f"read_csv({literal}, {options}, delim = {_quoted_text(delimiter_of(path))})"
         columns = self._settings.columns
         names = [columns.call_id, columns.at, columns.state, *filter(None, (columns.source, columns.metadata))]
-        kinds = {name: "JSON" if name == columns.metadata else "VARCHAR" for name in names}
-        types = ", ".join(f"{_quoted_text(name)}: '{kind_of}'" for name, kind_of in kinds.items())
+        # Of JSON this is its text; and of JSON that is written as a string in JSON, what the string says.
+        types = ", ".join(f"{_quoted_text(name)}: 'VARCHAR'" for name in names)
         form = "newline_delimited" if kind == "jsonl" else "array"
         return f"read_json({literal}, format = '{form}', columns = {{{types}}})"
 
@@ -210,11 +210,6 @@ class Files(Engine):
         at = quoted(self.columns.at)
         # In the session's zone, which is UTC; AT TIME ZONE takes four times as long.
         replaced = f"make_timestamp(epoch_us(CAST({at} AS TIMESTAMPTZ))) AS {at}"
-        if self.columns.metadata is not None and source.startswith("read_json"):
-            # JSON that is written as a string in JSON is what the string says.
-            name = quoted(self.columns.metadata)
-            text = f"CASE WHEN json_type({name}) = 'VARCHAR' THEN {name} ->> '$' ELSE CAST({name} AS VARCHAR) END"
-            replaced += f", {text} AS {name}"
         return f"SELECT * REPLACE ({replaced}) FROM {source}"
 
     async def fetch(self, statement: str) -> list[Result]:

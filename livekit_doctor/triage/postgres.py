@@ -24,6 +24,7 @@ from livekit_doctor.triage.exports import no_time
 from livekit_doctor.triage.terms import Columns, Window
 
 WORK_MEM = "256MB"
+MOST_SHARDS = 4
 _KEYS_FROM = 4_000
 """Characters of a row's metadata that are read for the names of its keys."""
 
@@ -35,19 +36,21 @@ async def opened(settings: CallLogs, limits: Limits, now: datetime) -> AsyncIter
         at = session.columns.at
         if not at.is_time:
             raise no_time(at.name, session.table.plain_name, at.type)
-        await session.fetch(
+        told = await session.fetch(
             sql.SQL(
                 "SET LOCAL statement_timeout = {timeout}; SET LOCAL TimeZone = 'UTC'; SET LOCAL work_mem = {memory};"
                 # Compiling costs more than it gains; and hashing groups is faster than sorting all calls for them.
                 " SET LOCAL standard_conforming_strings = on; SET LOCAL jit = off; SET LOCAL enable_sort = off;"
-                " SELECT 1 AS one"
+                # What one process hands another is as wide as a call's row of times.
+                " SET LOCAL parallel_tuple_cost = 10;"
+                " SELECT current_setting('max_parallel_workers_per_gather')::int AS workers"
             ).format(timeout=sql.Literal(int(limits.timeout * 1000)), memory=sql.Literal(limits.memory or WORK_MEM))
         )
-        yield Postgres(session, limits)
+        yield Postgres(session, limits, int(told[0]["workers"]))
 
 
 class Postgres(Engine):
-    def __init__(self, session: Session, limits: Limits) -> None:
+    def __init__(self, session: Session, limits: Limits, workers: int) -> None:
         self._session, self._limits = session, limits
         table, chosen = session.table, session.columns
         self.name = f"postgres {table.plain_name}"
@@ -60,12 +63,14 @@ class Postgres(Engine):
             source=chosen.source.name if chosen.source else None,
             metadata=chosen.metadata.name if chosen.metadata else None,
         )
+        # Each part reads all rows: of a view that may take longer than to classify them.
+        self.shards = max(1, min(workers, MOST_SHARDS)) if table.can_have_index else 1
         self.column_names = tuple(table.columns)
         self.now = session.read.now
         self.notes = [
             *(f"LKD602 not read: {note}" for note in chosen.notes),
             f"set for this transaction alone: work_mem {limits.memory or WORK_MEM}, time zone UTC,"
-            f" timeout {limits.timeout:g} s",
+            f" timeout {limits.timeout:g} s; and for planning jit off, enable_sort off, parallel_tuple_cost 10",
         ]
         if table.row_security:
             self.notes.append(f"LKD602 row-level security applies to {table.plain_name}: rows may be hidden")

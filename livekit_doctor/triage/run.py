@@ -178,7 +178,12 @@ async def survey(engine: Engine, settings: Settings, asked: Asked, progress: Pro
     count = sum(pair.count for pair in pairs)
     pace = round(count / took, -3)
     statement = Statement(
-        columns=engine.columns, window=window, mapping=mapping, plan=plan_of(settings), dialect=engine.dialect
+        columns=engine.columns,
+        window=window,
+        mapping=mapping,
+        plan=plan_of(settings),
+        dialect=engine.dialect,
+        shards=engine.shards,
     )
     told = f"classifying the calls of {count:,} rows{f', read at {pace:,.0f} a second' if pace else ''}"
     return Survey(statement, tuple(_notes_of(mapping, settings)), told, count, SLOWER * took)

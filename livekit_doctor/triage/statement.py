@@ -13,11 +13,15 @@ WIN = "CASE WHEN first_at >= :since THEN 1 ELSE 0 END"
 
 
 class Statement(Parts, frozen=True, kw_only=True):
+    """`shards`: in how many parts the calls are classified, which Postgres then does side by side, each in one process
+    from its rows to its verdicts. Of the other ways the times of all calls go through one process."""
+
     window: Window
+    shards: int = 1
 
     def groups(self) -> str:
         """The window's calls by verdict, place of the break and time of day: some thousand rows at the most."""
-        return self._written(f"{self._classified()} {_groups(self)}")
+        return self._written(f"{self._classified(self.shards)} {_groups(self)}")
 
     def by_key(self, *, hours: bool, limit: int) -> str:
         """They by the value of `key`, the most frequent first."""
@@ -26,7 +30,7 @@ class Statement(Parts, frozen=True, kw_only=True):
             f"SELECT {WIN} AS win, dim, verdict, agent_step, status, phone_step, {hour} AS hour, COUNT(*) AS calls"
             f" FROM classified GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 8 DESC, 1, 2, 3, 4, 5, 6, 7 LIMIT {int(limit)}"
         )
-        return self._written(f"{self._classified()} {tail}")
+        return self._written(f"{self._classified(self.shards)} {tail}")
 
     def per_call(self) -> str:
         """A row a call."""
@@ -34,8 +38,14 @@ class Statement(Parts, frozen=True, kw_only=True):
         tail = f"SELECT X_TEXT(call_id) AS call_id, {names} FROM classified WHERE first_at >= :since"
         return self._written(f"{self._classified()} {tail}")
 
-    def _classified(self) -> str:
-        first = (classification.entries(self), classification.logs(self), classification.calls(self))
+    def _classified(self, shards: int = 1) -> str:
+        if shards > 1:
+            every = (f"({self._classified_where(_shard(n, shards))} SELECT * FROM classified)" for n in range(shards))
+            return f"WITH classified AS ({' UNION ALL '.join(every)})"
+        return self._classified_where("")
+
+    def _classified_where(self, shard: str) -> str:
+        first = (classification.entries(self), classification.logs(self, shard), classification.calls(self))
         return f"WITH {', '.join((*first, *classification.stages(self)))}"
 
     def _written(self, text: str) -> str:
@@ -52,6 +62,13 @@ class Statement(Parts, frozen=True, kw_only=True):
 
 _OF_WINDOW = ("before", "since", "until", "now", "bucket")
 _OF_PLAN = ("tolerance", "patience", "patience_ringing", "answered_within", "moment", "closes")
+
+
+def _shard(number: int, of: int) -> str:
+    """The calls of one part, by the hash of their ids."""
+    edges = [-(1 << 31) + (place << 32) // of for place in (number, number + 1)]
+    since = f" AND X_HASH(l.col_call_id) >= {edges[0]}" if number else ""
+    return since + (f" AND X_HASH(l.col_call_id) < {edges[1]}" if number + 1 < of else "")
 
 
 def _groups(parts: Parts) -> str:

@@ -28,9 +28,10 @@ REASONS = (
 )
 """Why a call is `unknown`, by the number that the statement gives."""
 
+DIGITS = "[3-6][0-9][0-9]"
 STATUS = (
     "(?i)(?:sip[_ -]?(?:status[_ -]?code|status|code|response[_ -]?code)|sip call failed)"
-    "[^0-9a-z{}]{0,6}([3-6][0-9][0-9])(?:[^0-9]|$)"
+    f"[^0-9a-z{{}}]{{0,6}}({DIGITS})(?:[^0-9]|$)"
 )
 LONGEST = 65_536
 """Characters of a row's metadata in which an answer is looked for."""

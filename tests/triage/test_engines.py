@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from livekit_doctor.settings import Settings
 from livekit_doctor.triage.dialects import POSTGRES
+from livekit_doctor.triage.statement import Statement
 from livekit_doctor.triage.terms import Key, Window
 from tests.lab.servers import Database
 from tests.thorough import examples
@@ -103,6 +104,28 @@ def test_a_column_without_a_zone_is_utc_wherever_the_session_is(kind: str, zone:
     made = case(5)
     dialect = replace(POSTGRES, time="TIMESTAMP", zone="") if kind == "timestamp" else POSTGRES
     agrees(of_postgres(database, made[2], dialect, created_at=kind), made)
+
+
+@pytest.mark.parametrize("shards", [2, 3])
+def test_postgres_says_the_same_of_calls_that_are_classified_in_parts_side_by_side(
+    shards: int, database: Database
+) -> None:
+    configured, window, rows = case(11, 120)
+    engine = of_postgres(database, rows)
+    whole = engine.statement(configured, window, Key("source", "source"))
+    parts = replace(whole, shards=shards)
+
+    def told(statement: Statement) -> list[list[list[str]]]:
+        found = [engine.ask(text) for text in (statement.groups(), statement.by_key(hours=True, limit=10_000))]
+        return [sorted([str(value) for value in row.values()] for row in each) for each in found]
+
+    assert told(parts) == told(whole)
+    # So few rows are not worth it: no other way of several processes is left, and these cost nothing.
+    free = {"parallel_setup_cost": "0", "parallel_tuple_cost": "0", "min_parallel_table_scan_size": "1TB"}
+    for name, value in {**free, "enable_sort": "off"}.items():
+        engine.ask(f"SELECT set_config('{name}', '{value}', false)")
+    plan = "\n".join(str(row["QUERY PLAN"]) for row in engine.ask(f"EXPLAIN {parts.groups()}"))
+    assert "Parallel Append" in plan
 
 
 @ON_ONE_WORKER
