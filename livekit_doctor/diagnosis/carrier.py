@@ -52,7 +52,7 @@ def _is_further(dials: Dials, answer: CarrierAnswer) -> bool:
     agent dialled this one, long after another component had dialled the call's."""
     names, began = {answer.dial, answer.identity}, answer.started_at or dials.began(answer.dial)
     of_api = answer.component is None and names == {""}
-    if of_api and dials.says_of_further(own_words(answer.words), answer.when):
+    if answer.component is None and dials.says_of_further(own_words(answer.words), answer.when):
         return True
     if answer.when is None:
         return False
