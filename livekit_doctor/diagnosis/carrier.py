@@ -52,7 +52,7 @@ def _is_further(dials: Dials, answer: CarrierAnswer) -> bool:
     agent dialled this one, long after another component had dialled the call's."""
     names, began = {answer.dial, answer.identity}, answer.started_at or dials.began(answer.dial)
     of_api = answer.component is None and names == {""}
-    if of_api and dials.says_of_further(own_words(answer.words), answer.when):
+    if answer.component is None and dials.says_of_further(own_words(answer.words), answer.when):
         return True
     if answer.when is None:
         return False
@@ -118,6 +118,12 @@ def _is_of_somebody_else(dials: Dials, answer: CarrierAnswer) -> bool:
 
 
 _OF_SOMEBODY_ELSE = "somebody had been on the phone before this one was dialled, or failed: it may be a further one"
+
+
+def _accepted_before(dials: Dials, at: datetime) -> bool:
+    """Whether a request to dial had succeeded before this moment, by the server, and nothing tells of its end."""
+    made = [line.at for line in dials.logs.said(Said.SIP_ACCEPTED) if line.at and at - line.at > dials.seen.tolerance]
+    return bool(made) and dials.none_ended(max(made), at)
 
 
 def _log_begins_within(dials: Dials) -> bool:
@@ -207,7 +213,7 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
     began = None if answer.by_livekits_clock else _begun(dials, answer)
     if dials.made_before(began, {answer.dial, answer.identity}):
         return replace(answer, doubt=answer.doubt or ANOTHER_BEFORE)
-    if answer.of_request and not own_clock and dials.accepted_before(when):
+    if answer.of_request and not own_clock and _accepted_before(dials, when):
         return replace(answer, doubt=answer.doubt or ANOTHER_BEFORE)  # by a request that did not fail
     if answer.of_request and not own_clock and seen.dial_succeeded(when):
         return replace(answer, doubt=answer.doubt or _SUCCEEDED_BEFORE)

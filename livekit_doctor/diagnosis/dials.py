@@ -206,20 +206,11 @@ class Dials(Struct, frozen=True, dict=True):
 
     def may_be_told_later(self, at: datetime, by: str | None) -> bool:
         """Whether anybody joined who may be a phone, after this moment by the clock of a component, or of what was
-        pasted (None). Of that also whether a row or a line tells of the phone after it; and of livekit-sip's log, where
-        rows tell of more phones than that has."""
+        pasted (None): of that by any row or line, too; and by any row where livekit-sip's log has fewer phones."""
         by_rows = by is None or (by == SIP_LOG and self._made_by_rows > len(self._first_of_each))
         told = [*self._told_by.values()] if by_rows else []
         told += [line.at for line in self.logs.mentioned if by is None and line.at]
         return any(when - at > DATE_RESOLUTION for when in (*told, *self._may_have_come))
-
-    def accepted_before(self, at: datetime) -> bool:
-        """Whether a request to dial had succeeded before this moment, by the server, and nothing tells of its end."""
-        near = self.seen.tolerance
-        last = max(
-            (line.at for line in self.logs.said(Said.SIP_ACCEPTED) if line.at and at - line.at > near), default=None
-        )
-        return last is not None and bisect_right(self._ends, last) == bisect_left(self._ends, at)
 
     @cached_property
     def _left(self) -> tuple[datetime, ...]:
@@ -334,11 +325,13 @@ class Dials(Struct, frozen=True, dict=True):
         nothing between the two tells that it failed or left."""
         if began is None:
             return False
-        before = range(bisect_left(self._made, (began - self.seen.tolerance, "")) - 1, -1, -1)
-        made = (self._made[place] for place in before)
+        made = reversed(self._made[: bisect_left(self._made, (began - self.seen.tolerance, ""))])
         last = next((at for at, identity in made if not identity or identity not in but), None)
-        ends = self._ends
-        return last is not None and bisect_right(ends, last) == bisect_left(ends, began)
+        return last is not None and self.none_ended(last, began)
+
+    def none_ended(self, since: datetime, until: datetime) -> bool:
+        """Whether nothing tells between these moments that a dial failed, or a phone left."""
+        return bisect_right(self._ends, since) == bisect_left(self._ends, until)
 
     @cached_property
     def _made(self) -> list[tuple[datetime, str]]:

@@ -82,8 +82,9 @@ def _is_whole(call: Call) -> bool:
 def _looked_to_the_end(call: Call) -> bool:
     if call.dispatch_list is None or call.room_live is not False:
         return False
-    last = call.dispatch_list.read.at
-    gone = min((listing.read.at for listing in call.room_lists if listing.read.at > last), default=None)
+    last, name = call.dispatch_list.read.at, call.room.name if call.room else ""
+    without = (listing.read.at for listing in call.room_lists if all(room.name != name for room in listing.rooms))
+    gone = min((at for at in without if at > last), default=None)
     return gone is not None and gone - last <= NOTHING_MISSED
 
 

@@ -239,20 +239,20 @@ class OwnLines(Struct, frozen=True, dict=True):
 
     def _is_of_its_time(self, line: LogLine) -> bool:
         """Whether a line that has the room's name may be of the call, by its time."""
-        info = self.call.room_info
+        info, at = self.call.room_info, line.at
         if self._is_of_another_time(line):
             return False
-        if info is None and line.zoned and line.at is not None:
-            return self._sid_at(line.at) in ("", self._own_sid)
-        return info is None or line.at is None or line.at >= info.created_at - self.call.tolerance
+        if info is None:
+            return at is None or not line.zoned or self._sid_at(at) in ("", self._own_sid)
+        return at is None or at >= info.created_at - self.call.tolerance
 
     def _is_of_another_time(self, line: LogLine) -> bool:
         """Whether a line that has the room's name, and nothing else of the call's, was written before the call began,
         or since another one did after it was over. A person may have picked it for this one all the same."""
-        if line.at is None or not line.zoned or line.read.excerpt:
-            return False
         first = self.call.not_before
-        return (first is not None and line.at < first) or self._is_of_next_call(line)
+        if first is None or line.at is None or not line.zoned or line.at >= first:
+            return self._is_of_next_call(line)
+        return not line.read.excerpt
 
     def _is_of_next_call(self, line: LogLine) -> bool:
         after = self._next_call

@@ -15,6 +15,7 @@ from tests.diagnosis.factories import (
     audio,
     closed,
     codes,
+    declined_job,
     dispatch,
     found,
     job,
@@ -24,8 +25,10 @@ from tests.diagnosis.factories import (
     look,
     phone,
     read,
+    rooms,
     row,
     server_line,
+    the_room,
     worker_line,
 )
 
@@ -133,3 +136,20 @@ def test_a_job_that_the_list_has_not_yet_may_follow_the_one_that_failed(other_jo
     blocked = worker_line(10.9, "event loop blocked for 112ms", job_id=other_job, room_id=SID)
     diagnosis = judge(30, *looks, log_file("worker"), blocked, subject=HERE)
     assert [(code, confidence) for _, code, confidence in found(diagnosis)] == [("LKD411", sure)]
+
+
+@pytest.mark.parametrize(("then", "sure"), [((rooms(23, the_room()), closed(64)), "likely"), (closed(23), "proven")])
+def test_a_room_is_looked_into_to_its_end_where_it_is_soon_gone(then: tuple[object, ...], sure: str) -> None:
+    """Not where the next list of rooms still has it: another dispatch may have come after that."""
+    looks = look(20.5, dispatch(18.4, declined_job(18.7)), phone())
+    assert found(judge(65, *looks, *then, subject=HERE)) == [("job_assigned", "LKD404", sure)]
+
+
+@pytest.mark.parametrize(("state", "expected"), [("consult_failed", []), ("note", ["LKD208"])])
+def test_a_dial_that_a_row_of_a_transfer_tells_of_too(state: str, expected: list[str]) -> None:
+    """By the server's log it has an identity of its own, which need not be known to be the callee's."""
+    error = "max auth retry attempts reached"
+    rows = [row(0, "call_requested"), row(5, "agent_connected", "agent")]
+    rows += [row(9.7, state, "agent", metadata=f'{{"error": "twirp error unknown: {error}"}}'), row(27, "call_ended")]
+    refused = of_server(9.6, "API SIP.CreateSIPParticipant", "colleague", status="400", error=error)
+    assert codes(judge(900, *rows, log_file("server", last=900), refused)) == expected
