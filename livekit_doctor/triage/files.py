@@ -242,8 +242,8 @@ class Files(Engine):
             if not isinstance(error, TimeoutError):
                 raise
             seconds = self._limits.timeout
-            text = f"reading {self.name} took longer than {seconds:g} s; give --timeout {seconds * 5:g}"
-            raise LogsUnreadable("timeout", text) from None
+            text = f"reading {self.name} took longer than {seconds:g} s"
+            raise LogsUnreadable("timeout", text, fix=f"--timeout {seconds * 5:g}") from None
         except (duckdb.Error, OSError) as error:
             raise await asyncio.to_thread(self._unreadable, error) from None
 

@@ -95,8 +95,8 @@ class Postgres(Engine):
             seconds = self._limits.timeout
             raise LogsUnreadable(
                 "timeout",
-                f"reading {self._session.table.plain_name} took longer than {seconds:g} s; give a shorter --since,"
-                f" --no-before, or --timeout {seconds * 5:g}",
+                f"reading {self._session.table.plain_name} took longer than {seconds:g} s",
+                fix=f"a shorter --since, --no-before, or --timeout {seconds * 5:g}",
             ) from None
 
     async def batches(self, statement: str) -> AsyncIterator[list[Result]]:

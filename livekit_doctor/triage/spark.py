@@ -166,8 +166,8 @@ class Spark(Engine):
             if not isinstance(error, TimeoutError):
                 raise
             seconds = self._limits.timeout
-            text = f"{self.name} took longer than {seconds:g} s; give a shorter --since, or --timeout {seconds * 5:g}"
-            raise LogsUnreadable("timeout", text) from None
+            text = f"{self.name} took longer than {seconds:g} s"
+            raise LogsUnreadable("timeout", text, fix=f"a shorter --since, or --timeout {seconds * 5:g}") from None
         except (LogsUnreadable, UserError):
             raise
         except Exception as error:
