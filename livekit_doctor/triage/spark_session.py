@@ -12,11 +12,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from livekit_doctor import lazy_re
@@ -38,8 +36,6 @@ INSTALL = "pip install 'livekit-doctor[spark]'"
 INSTALL_JAVA = "install Java 17 or later: apt-get install default-jre-headless (JAVA_HOME, where it is not in PATH)"
 _UNUSED = ("pandas", "pyarrow", "numpy")
 """What PySpark imports where it is there, for nothing that is needed here: 80 MB, and a second."""
-_NAMED_ONLY = ("pandas", "pandas.api", "pandas.api.types", "numpy")
-"""What Spark Connect's client does not start without, and needs for data frames of pandas alone: 55 MB."""
 
 
 def require_known(url: str) -> None:
@@ -129,12 +125,9 @@ def _place(text: str, port: int) -> tuple[str, int]:
 @asynccontextmanager
 async def _connected(url: str) -> AsyncIterator[Any]:
     from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
 
     try:
-        with _without(("numpy",)):
-            import pyarrow  # type: ignore[import-untyped]  # noqa: F401
-        with _without(_NAMED_ONLY, _StandIn):
-            from pyspark.sql.connect.session import SparkSession
         async with asyncio.timeout(SPEAKS):
             session = await asyncio.to_thread(lambda: SparkSession.builder.remote(url).create())
             await asyncio.to_thread(lambda: session.version)
@@ -265,31 +258,15 @@ def _session(gateway: tuple[int, str]) -> Any:
 
 
 @contextmanager
-def _without(modules: tuple[str, ...], instead: Callable[[str], ModuleType | None] = lambda _: None) -> Iterator[None]:
-    """As if these were not installed, for what imports them only where they are, or with something in their places."""
+def _without(modules: tuple[str, ...]) -> Iterator[None]:
+    """As if these were not installed, for what imports them only where they are."""
     hidden = [name for name in modules if name not in sys.modules]
-    sys.modules.update({name: instead(name) for name in hidden})  # type: ignore[misc]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     try:
         yield
     finally:
         for name in hidden:
             sys.modules.pop(name, None)
-
-
-class _StandIn(ModuleType):
-    """A module in which each name is a class of its own, that nothing is an instance of."""
-
-    __version__ = "99"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.__spec__, self.__path__ = ModuleSpec(name, None), []
-
-    def __getattr__(self, name: str) -> type:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        self.__dict__[name] = found = type(name, (), {})
-        return found
 
 
 async def _end(process: "subprocess.Popen[bytes] | None") -> None:

@@ -244,17 +244,3 @@ def test_what_is_missing_is_said_with_what_to_install(tmp_path: Path) -> None:
         assert "canary-token" not in ran.stderr
         assert len(ran.stderr.splitlines()) == 2, ran.stderr
     assert not wrong
-
-
-def test_the_client_of_spark_connect_starts_without_pandas_and_numpy() -> None:
-    """They take 50 MB."""
-    code = """
-import sys
-from livekit_doctor.triage import spark_session as own
-with own._without(own._NAMED_ONLY, own._StandIn):
-    from pyspark.sql.connect.session import SparkSession
-assert not {"pandas", "numpy"} & sys.modules.keys()
-assert "pyspark.sql.connect.client.core" in sys.modules
-"""
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
