@@ -4,18 +4,19 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 
-from tools.mutants.covering import Covering, measure
+from tools.mutants.covering import Covering, Importing, measure
+from tools.mutants.database import needs_servers, shared
 from tools.mutants.exchanged import Exchange
 from tools.mutants.forking import each_forked
 from tools.mutants.imported import Anew, Changed
-from tools.mutants.made import PARTS, Mutant, Place, place_of, sample
+from tools.mutants.made import PARTS, Mutant, sample
 
 TESTS = ("tests/diagnosis", "tests/evidence", "tests/operations", "tests/incidents", "tests/bundles")
-OPTIONS = ("-q", "-p", "no:cacheprovider", "-m", "not servers and not programs and not measures", "--capture=sys")
+OPTIONS = ("-q", "-p", "no:cacheprovider", "-m", "not programs and not measures", "--capture=sys")
 
 
 class Mutating:
@@ -23,16 +24,22 @@ class Mutating:
 
     def __init__(self, given: argparse.Namespace, anew: Anew) -> None:
         self.given, self.anew = given, anew
+        self.importing = Importing()
         self.status = 0
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """What runs the tool in a process of its own knows of no mutant."""
         from tests.programs import runs_forked
 
-        items[:] = [item for item in items if isinstance(item, pytest.Function) and not runs_forked(item.function)]
+        functions = (item for item in items if isinstance(item, pytest.Function) and not needs_servers(item))
+        items[:] = [item for item in functions if not runs_forked(item.function)]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        with shared():
+            return self._run(session)
+
+    def _run(self, session: pytest.Session) -> bool:
         from hypothesis import Phase, settings
 
         # What fails is not made smaller, and not kept: it is the mutant's.
@@ -41,11 +48,14 @@ class Mutating:
         settings.load_profile("mutants")
         session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
         began = time.monotonic()
-        covering = measure(session.items)
+        covering = measure(session.items, self.importing.end(), self.given.jobs)
         print(
             f"{len(covering.seconds)} of {len(session.items)} tests pass, {time.monotonic() - began:.0f} s", flush=True
         )
-        mutants, number = sample(self.given.sample, self.given.seed, tuple(self.given.parts or PARTS))
+        mutants, number, left_out = sample(self.given.sample, self.given.seed, tuple(self.given.parts or PARTS))
+        print(f"{left_out.total()} are left out, equal to the code:")
+        for why, count in left_out.most_common():
+            print(f"  {count} since {why}")
         survived = list(self._survivors(session.items, covering, mutants))
         share = f"{len(survived) / len(mutants):.1%}" if mutants else "-"
         took = time.monotonic() - began
@@ -60,18 +70,19 @@ class Mutating:
             if not tests[mutant]:
                 yield self._told(mutant, "no test goes there")
         exchange = Exchange(items, covering)
-        place: Mapping[Mutant, Place] = {mutant: found for mutant in mutants if (found := place_of(mutant))}
         seconds = {mutant: 20 + 10 * sum(covering.seconds[test] for test in tests[mutant]) for mutant in mutants}
-        inside = [(one, seconds[one]) for one in mutants if tests[one] and place[one].function]
-        doubtful = [one for one in mutants if tests[one] and not place[one].function]
+        inside = [(one, seconds[one]) for one in mutants if tests[one] and one.place.function]
+        doubtful = [one for one in mutants if tests[one] and not one.place.function]
         for done, (mutant, survives) in enumerate(each_forked(inside, exchange.survives, self.given.jobs), 1):
-            if survives:
+            if survives and covering.at_import(mutant):
                 doubtful.append(mutant)
+            elif survives:
+                yield self._told(mutant, f"{len(tests[mutant])} tests")
             if done % 50 == 0:
                 print(f"{done} of {len(inside)} exchanged, {len(doubtful)} to be imported", flush=True)
         changed = [
-            Changed(one.module, one.code, [items[test].nodeid for test in tests[one]], number, 60 + seconds[one])
-            for number, one in enumerate(doubtful)
+            Changed(one.module, one.code, [items[test].nodeid for test in covering.tests_of(one)], n, 60 + seconds[one])
+            for n, one in enumerate(doubtful)
         ]
         for number, survives in self.anew.survivors(changed):
             if survives:
