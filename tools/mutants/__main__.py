@@ -8,14 +8,16 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from tools.mutants.covering import Covering, Importing, measure
+from tools.mutants.covering import Importing, measure
 from tools.mutants.database import needs_servers, shared
 from tools.mutants.exchanged import Exchange
 from tools.mutants.forking import each_forked
 from tools.mutants.imported import Anew, Changed
 from tools.mutants.made import PARTS, Mutant, sample
 
-TESTS = ("tests/diagnosis", "tests/evidence", "tests/operations", "tests/incidents", "tests/bundles")
+TESTS = ("tests/in_full", "tests/diagnosis", "tests/evidence", "tests/operations", "tests/incidents", "tests/bundles")
+TOGETHER = 50
+"""Mutants of which the result is told together: a sample is cut short where the time is over."""
 OPTIONS = ("-q", "-p", "no:cacheprovider", "-m", "not programs and not measures", "--capture=sys")
 
 
@@ -56,30 +58,34 @@ class Mutating:
         print(f"{left_out.total()} are left out, equal to the code:")
         for why, count in left_out.most_common():
             print(f"  {count} since {why}")
-        survived = list(self._survivors(session.items, covering, mutants))
-        share = f"{len(survived) / len(mutants):.1%}" if mutants else "-"
-        took = time.monotonic() - began
-        print(f"{len(mutants)} of {number} mutants, {len(survived)} survived ({share}), {took:.0f} s", flush=True)
+        tried, survived = 0, 0
+        exchange = Exchange(session.items, covering)
+        for start in range(0, len(mutants), TOGETHER):
+            if time.monotonic() - began > self.given.seconds:
+                break
+            some = mutants[start : start + TOGETHER]
+            survived += len(list(self._survivors(session.items, exchange, some)))
+            tried += len(some)
+            share, took = f"{survived / tried:.1%}", time.monotonic() - began
+            print(f"{tried} of {number} mutants, {survived} survived ({share}), {took:.0f} s", flush=True)
         return True
 
     def _survivors(
-        self, items: Sequence[pytest.Item], covering: Covering, mutants: Sequence[Mutant]
+        self, items: Sequence[pytest.Item], exchange: Exchange, mutants: Sequence[Mutant]
     ) -> Iterator[Mutant]:
+        covering = exchange.covering
         tests = {mutant: covering.tests_of(mutant) for mutant in mutants}
-        for mutant in mutants:
-            if not tests[mutant]:
-                yield self._told(mutant, "no test goes there")
-        exchange = Exchange(items, covering)
         seconds = {mutant: 20 + 10 * sum(covering.seconds[test] for test in tests[mutant]) for mutant in mutants}
         inside = [(one, seconds[one]) for one in mutants if tests[one] and one.place.function]
         doubtful = [one for one in mutants if tests[one] and not one.place.function]
-        for done, (mutant, survives) in enumerate(each_forked(inside, exchange.survives, self.given.jobs), 1):
+        for mutant in mutants:
+            if not tests[mutant]:
+                yield self._told(mutant, "no test goes there")
+        for mutant, survives in each_forked(inside, exchange.survives, self.given.jobs):
             if survives and covering.at_import(mutant):
                 doubtful.append(mutant)
             elif survives:
                 yield self._told(mutant, f"{len(tests[mutant])} tests")
-            if done % 50 == 0:
-                print(f"{done} of {len(inside)} exchanged, {len(doubtful)} to be imported", flush=True)
         changed = [
             Changed(one.module, one.code, [items[test].nodeid for test in covering.tests_of(one)], n, 60 + seconds[one])
             for n, one in enumerate(doubtful)
@@ -99,12 +105,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sample", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--seconds", type=int, default=86_400, help="no mutant is begun after so many")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--tests", nargs="+", default=TESTS, help="folders or files of tests; default: all of the core")
     parser.add_argument("parts", nargs="*", help="folders or modules; default: diagnosis/ and evidence/")
     given = parser.parse_args()
     os.environ["LIVEKIT_DOCTOR_QUICK"] = "1"
     anew = Anew(OPTIONS, given.jobs)
-    status = pytest.main([*OPTIONS, *TESTS], plugins=[Mutating(given, anew)])
+    status = pytest.main([*OPTIONS, *given.tests], plugins=[Mutating(given, anew)])
     anew.end()
     sys.exit(int(status))
 
