@@ -7,7 +7,7 @@ import pickle
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,8 @@ from _pytest.runner import runtestprotocol
 from tools.mutants.made import PARTS, Mutant, modules
 
 MOST_SECONDS = 8.0
-"""Of the tests of one mutant, as long as they took; those first that find the most for their time."""
+"""Of the tests of one mutant, as long as they took: those first that go where few others go in the same function, and
+that find the most for their time."""
 
 Lines = dict[str, dict[int, list[int]]]
 Measured = tuple[dict[int, float], Lines]
@@ -56,22 +57,32 @@ class Covering(NamedTuple):
         """What goes through its lines; of what is done at import, through anything in its module."""
         place, of_module = mutant.place, self.lines.get(mutant.module, {})
         tests = {test for line in (place.lines if place.function else of_module) for test in of_module.get(line, ())}
+        depth = self._depth([of_module[line] for line in place.around if line in of_module])
         ordered: list[int] = []
         whole = 0.0
-        for test in sorted(tests & set(self.seconds), key=self._worth, reverse=True):
+        for test in sorted(tests & set(self.seconds), key=lambda test: self._worth(test, depth), reverse=True):
             whole += self.seconds[test]
             if whole > MOST_SECONDS and ordered:
                 break
             ordered.append(test)
         return ordered
 
+    @staticmethod
+    def _depth(lines: Iterable[Sequence[int]]) -> Mapping[int, float]:
+        """How far each test goes into a function: what few tests reach counts the most."""
+        depth: dict[int, float] = defaultdict(float)
+        for tests in lines:
+            for test in tests:
+                depth[test] += 1 / len(tests)
+        return depth
+
     def at_import(self, mutant: Mutant) -> bool:
         """Whether what was made at import may know it: a fork that exchanges functions can't tell then."""
         imported = self.imported.get(mutant.module, frozenset())
         return not mutant.place.function or not imported.isdisjoint(mutant.place.lines)
 
-    def _worth(self, test: int) -> float:
-        return (1 + self.found[test]) / (0.02 + self.seconds[test])
+    def _worth(self, test: int, depth: Mapping[int, float]) -> float:
+        return depth.get(test, 0.0) * (1 + self.found[test]) / (0.02 + self.seconds[test])
 
 
 def passes(item: pytest.Item, following: pytest.Item | None = None) -> bool:

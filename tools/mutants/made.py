@@ -20,6 +20,8 @@ class Place(NamedTuple):
     lines: range
     function: bool
     """Whether it is in the body of a function, so that the function's code is all that differs."""
+    around: range
+    """The lines of that function; of a class or the module where it is in none."""
 
 
 class Mutant(NamedTuple):
@@ -110,10 +112,13 @@ def _operators() -> list[tuple[str, Any]]:
 
 def _place(module: str, at: tuple[int, int]) -> Place:
     lines, function, inside = range(at[0], at[0] + 1), False, around(_parsed(module), at)
+    whole = lines
     for node, inner in zip(inside, [*inside[1:], None], strict=True):
         function |= isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and inner in node.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            whole = range(node.lineno, (node.end_lineno or node.lineno) + 1)
         if isinstance(node, ast.stmt):
             body = getattr(node, "body", None)
             ends = body[0].lineno if isinstance(body, list) and body else (node.end_lineno or node.lineno) + 1
             lines = range(node.lineno, max(ends, node.lineno + 1))
-    return Place(lines, function)
+    return Place(lines, function, whole)
