@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
+from itertools import cycle
 from typing import Any
 
 import msgspec
@@ -66,11 +67,10 @@ def text(name: str) -> list[str]:
 
 
 def texts() -> Iterator[str]:
-    """Names of some, of short samples: each change in its turn."""
-    hows = list(CHANGES)
-    for number, (sample, whole) in enumerate(corpus.samples().items()):
+    """One for each short sample: each change in its turn."""
+    for (sample, whole), how in zip(corpus.samples().items(), cycle(CHANGES), strict=False):
         if len(whole) < SHORT:
-            yield from (f"{sample}, {hows[(number + more) % len(hows)]}" for more in (0, 3))
+            yield f"{sample}, {how}"
 
 
 def _folded(text: str) -> str:

@@ -16,7 +16,7 @@ from tools.mutants.imported import Anew, Changed
 from tools.mutants.made import PARTS, Mutant, sample
 
 TESTS = ("tests/in_full", "tests/diagnosis", "tests/evidence", "tests/operations", "tests/incidents", "tests/bundles")
-TOGETHER = 50
+TOGETHER = 25
 """Mutants of which the result is told together: a sample is cut short where the time is over."""
 OPTIONS = ("-q", "-p", "no:cacheprovider", "-m", "not programs and not measures", "--capture=sys")
 
@@ -30,11 +30,13 @@ class Mutating:
         self.status = 0
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """What runs the tool in a process of its own knows of no mutant."""
+        """Without what runs the tool in a process of its own, and knows of no mutant, and what draws its examples anew
+        each time, and would find one by chance."""
         from tests.programs import runs_forked
 
         functions = (item for item in items if isinstance(item, pytest.Function) and not needs_servers(item))
-        items[:] = [item for item in functions if not runs_forked(item.function)]
+        steady = (item for item in functions if not hasattr(item.function, "hypothesis"))
+        items[:] = [item for item in steady if not runs_forked(item.function)]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -42,12 +44,6 @@ class Mutating:
             return self._run(session)
 
     def _run(self, session: pytest.Session) -> bool:
-        from hypothesis import Phase, settings
-
-        # What fails is not made smaller, and not kept: it is the mutant's.
-        phases = (Phase.explicit, Phase.generate)
-        settings.register_profile("mutants", settings.default, database=None, phases=phases)
-        settings.load_profile("mutants")
         session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
         began = time.monotonic()
         covering = measure(session.items, self.importing.end(), self.given.jobs)
