@@ -57,7 +57,7 @@ class Covering(NamedTuple):
         """What goes through its lines; of what is done at import, through anything in its module."""
         place, of_module = mutant.place, self.lines.get(mutant.module, {})
         tests = {test for line in (place.lines if place.function else of_module) for test in of_module.get(line, ())}
-        depth = self._depth([of_module[line] for line in place.around if line in of_module])
+        depth = self._depth([of_module[line] for line in place.around or of_module if line in of_module])
         ordered: list[int] = []
         whole = 0.0
         for test in sorted(tests & set(self.seconds), key=lambda test: self._worth(test, depth), reverse=True):

@@ -20,8 +20,8 @@ class Place(NamedTuple):
     lines: range
     function: bool
     """Whether it is in the body of a function, so that the function's code is all that differs."""
-    around: range
-    """The lines of that function; of a class or the module where it is in none."""
+    around: Sequence[int]
+    """The lines of that function; of what is done at import, those that name what is assigned there, if anything is."""
 
 
 class Mutant(NamedTuple):
@@ -110,13 +110,20 @@ def _operators() -> list[tuple[str, Any]]:
     return [(name, kind()) for name, kind in kinds if not kind.arguments()]
 
 
+def _naming(module: str, names: Sequence[str]) -> list[int]:
+    lines = _text(module).splitlines()
+    return [number for number, line in enumerate(lines, 1) if any(name in line for name in names)]
+
+
 def _place(module: str, at: tuple[int, int]) -> Place:
     lines, function, inside = range(at[0], at[0] + 1), False, around(_parsed(module), at)
-    whole = lines
+    whole: Sequence[int] = ()
     for node, inner in zip(inside, [*inside[1:], None], strict=True):
         function |= isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and inner in node.body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             whole = range(node.lineno, (node.end_lineno or node.lineno) + 1)
+        elif isinstance(node, ast.Assign) and not function:
+            whole = _naming(module, [ast.unparse(target) for target in node.targets])
         if isinstance(node, ast.stmt):
             body = getattr(node, "body", None)
             ends = body[0].lineno if isinstance(body, list) and body else (node.end_lineno or node.lineno) + 1
