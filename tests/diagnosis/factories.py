@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
-from livekit_doctor.diagnosis.core import diagnose
+from livekit_doctor.diagnosis import core
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Broken, Diagnosis
 from livekit_doctor.evidence.observations import (
@@ -38,6 +38,7 @@ from livekit_doctor.evidence.observations import (
 )
 from livekit_doctor.flow import Status, Step
 from livekit_doctor.settings import Agent, Settings
+from tests.in_full.said import noted
 
 CREATED = datetime(2031, 2, 3, 4, 5, 6, tzinfo=UTC)
 """When the room was created, on LiveKit's clock."""
@@ -289,6 +290,10 @@ def evidence(
 
 
 # Diagnoses
+
+
+def diagnose(evidence: Evidence, settings: Settings, subject: Subject) -> Diagnosis:
+    return noted(core.diagnose(evidence, settings, subject))
 
 
 def judge(

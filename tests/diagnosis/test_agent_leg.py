@@ -2,7 +2,6 @@
 
 import pytest
 
-from livekit_doctor.diagnosis.core import diagnose
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import LogRow, Participant, Reading, SipDispatchRule
@@ -23,6 +22,7 @@ from tests.diagnosis.factories import (
     closed,
     codes,
     declined_job,
+    diagnose,
     dispatch,
     dispatches,
     endpoint,

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from livekit_doctor.diagnosis.core import calls_of, diagnose
+from livekit_doctor.diagnosis.core import calls_of
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.log_lines import is_noise, lines_of, needles_of
 from livekit_doctor.diagnosis.setup import Setup
@@ -19,6 +19,7 @@ from tests.diagnosis.factories import (
     SID,
     agent,
     at,
+    diagnose,
     dispatch,
     evidence,
     job,

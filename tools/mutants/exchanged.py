@@ -29,8 +29,11 @@ class Exchange:
     def survives(self, mutant: Mutant) -> bool:
         self._exchange(mutant)
         numbers = self.covering.tests_of(mutant)
-        items = [self.items[number] for number in numbers]
-        return all(passes(item, next(iter(items[place + 1 :]), None)) for place, item in enumerate(items))
+        for number, following in zip(numbers, [*numbers[1:], None], strict=True):
+            if not passes(self.items[number], None if following is None else self.items[following]):
+                self.covering.found[number] += 1
+                return False
+        return True
 
     def _exchange(self, mutant: Mutant) -> None:
         path = str(Path(mutant.module).resolve())

@@ -3,10 +3,13 @@
 import ast
 import difflib
 import random
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from tools.mutants.equal import Site, around, equal_because
 
 PARTS = ("livekit_doctor/diagnosis", "livekit_doctor/evidence")
 
@@ -17,49 +20,60 @@ class Place(NamedTuple):
     lines: range
     function: bool
     """Whether it is in the body of a function, so that the function's code is all that differs."""
+    around: Sequence[int]
+    """The lines of that function; of what is done at import, those that name what is assigned there, if anything is."""
 
 
 class Mutant(NamedTuple):
     module: str
     operator: str
     occurrence: int
+    line: int
+    column: int
+    """In bytes."""
 
     @property
     def code(self) -> str:
         from cosmic_ray.mutating import mutate_code
         from cosmic_ray.plugins import get_operator
 
-        return mutate_code(_text(self.module), get_operator(self.operator)(), self.occurrence) or _text(self.module)
+        changed: str | None = mutate_code(_text(self.module), get_operator(self.operator)(), self.occurrence)
+        assert changed not in (None, _text(self.module)), self
+        return str(changed)
 
     @property
     def difference(self) -> str:
         lines = difflib.unified_diff(_text(self.module).splitlines(), self.code.splitlines(), lineterm="", n=0)
         return "\n".join(list(lines)[2:])
 
+    @property
+    def place(self) -> Place:
+        return _place(self.module, (self.line, self.column))
 
-@cache
-def place_of(mutant: Mutant) -> Place | None:
-    """None where it changes nothing, or only what a type checker reads."""
-    before, after = _text(mutant.module), mutant.code
-    if before == after:
-        return None
-    offset = next(n for n, (old, new) in enumerate(zip(before, f"{after}\0", strict=False)) if old != new)
-    line, column = before.count("\n", 0, offset) + 1, offset - (before.rfind("\n", 0, offset) + 1)
-    return _place(_parsed(mutant.module), (line, len(before.splitlines()[line - 1][:column].encode())))
+    @property
+    def equal_because(self) -> str:
+        at = (self.line, self.column)
+        kind = self.operator.rpartition("Operator_")[2].rpartition("/")[2]
+        return equal_because(Site(around(_parsed(self.module), at), at, kind))
 
 
-def sample(size: int, seed: int, parts: tuple[str, ...] = PARTS) -> tuple[list[Mutant], int]:
-    """So many by chance, and how many there are."""
-    modules = [str(path) for part in parts for path in sorted([*Path(part).rglob("*.py"), *Path().glob(part)])]
-    every = [mutant for module in modules if module.endswith(".py") for mutant in _mutants_of(module)]
-    random.Random(seed).shuffle(every)
-    drawn = []
-    for mutant in every:
-        if len(drawn) == size:
-            break
-        if place_of(mutant) is not None:
-            drawn.append(mutant)
-    return drawn, len(every)
+def sample(size: int, seed: int, parts: tuple[str, ...] = PARTS) -> tuple[list[Mutant], int, Counter[str]]:
+    """So many by chance of those that may not be equal to the code, how many of these there are, and how many are left
+    out for which reason."""
+    left_out, every = Counter[str](), list[Mutant]()
+    for module in modules(parts):
+        for mutant in _mutants_of(module):
+            if why := mutant.equal_because:
+                left_out[why] += 1
+            else:
+                every.append(mutant)
+    return random.Random(seed).sample(every, min(size, len(every))), len(every), left_out
+
+
+def modules(parts: tuple[str, ...] = PARTS) -> list[str]:
+    """Their files."""
+    found = (path for part in parts for path in sorted([*Path(part).rglob("*.py"), *Path().glob(part)]))
+    return [str(path) for path in found if path.suffix == ".py"]
 
 
 @cache
@@ -74,43 +88,44 @@ def _text(module: str) -> str:
 
 def _mutants_of(module: str) -> Iterator[Mutant]:
     from cosmic_ray.ast import ast_nodes, get_ast
+
+    lines = _text(module).splitlines()
+    nodes = list(ast_nodes(get_ast(_text(module))))
+    operators = [node for node in nodes if node.type == "operator"]
+    comparisons = [node for node in nodes if node.type == "comparison"]
+    for name, operator in _operators():
+        binary, comparing = "/ReplaceBinaryOperator_" in name, "/ReplaceComparisonOperator_" in name
+        found: Sequence[Any] = operators if binary else comparisons if comparing else nodes
+        places = (start for node in found for start, _ in operator.mutation_positions(node))
+        for occurrence, (line, column) in enumerate(places):
+            yield Mutant(module, name, occurrence, line, len(lines[line - 1][:column].encode()))
+
+
+@cache
+def _operators() -> list[tuple[str, Any]]:
+    """Without those of several kinds, told by arguments, and that which changes nothing."""
     from cosmic_ray.plugins import get_operator, operator_names
 
-    nodes = list(ast_nodes(get_ast(_text(module))))
-    for name in sorted(operator_names()):
-        try:
-            operator = get_operator(name)()
-        except TypeError:  # of several kinds, told by arguments
-            continue
-        number = sum(len(list(operator.mutation_positions(node))) for node in nodes)
-        yield from (Mutant(module, name, occurrence) for occurrence in range(number))
+    kinds = [(name, get_operator(name)) for name in sorted(operator_names()) if not name.endswith("/NoOp")]
+    return [(name, kind()) for name, kind in kinds if not kind.arguments()]
 
 
-def _place(module: ast.Module, at: tuple[int, int]) -> Place | None:
-    lines, function = range(at[0], at[0] + 1), False
-    for node in ast.walk(module):  # from outside to inside
-        if not hasattr(node, "lineno") or not _is_in(node, at):
-            continue
-        match node:
-            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
-                return None
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                annotations = [
-                    node.returns,
-                    *(one.annotation for one in ast.walk(node.args) if isinstance(one, ast.arg)),
-                ]
-                if any(one is not None and _is_in(one, at) for one in annotations):
-                    return None
-                function |= any(_is_in(statement, at) for statement in node.body)
-            case ast.AnnAssign() if _is_in(node.annotation, at):
-                return None
+def _naming(module: str, names: Sequence[str]) -> list[int]:
+    lines = _text(module).splitlines()
+    return [number for number, line in enumerate(lines, 1) if any(name in line for name in names)]
+
+
+def _place(module: str, at: tuple[int, int]) -> Place:
+    lines, function, inside = range(at[0], at[0] + 1), False, around(_parsed(module), at)
+    whole: Sequence[int] = ()
+    for node, inner in zip(inside, [*inside[1:], None], strict=True):
+        function |= isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and inner in node.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            whole = range(node.lineno, (node.end_lineno or node.lineno) + 1)
+        elif isinstance(node, ast.Assign) and not function:
+            whole = _naming(module, [ast.unparse(target) for target in node.targets])
         if isinstance(node, ast.stmt):
             body = getattr(node, "body", None)
             ends = body[0].lineno if isinstance(body, list) and body else (node.end_lineno or node.lineno) + 1
             lines = range(node.lineno, max(ends, node.lineno + 1))
-    return Place(lines, function)
-
-
-def _is_in(node: ast.AST, at: tuple[int, int]) -> bool:
-    begin, end = (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)  # type: ignore[attr-defined]
-    return begin <= at < end
+    return Place(lines, function, whole)

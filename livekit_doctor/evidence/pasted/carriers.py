@@ -73,7 +73,7 @@ def find(excerpt: Excerpt, context: Context) -> Iterator[Found]:
     for number, last, text in pieces:
         if number in excerpt.taken or not _MAY_BE.search(text) or _OF_THE_API.search(text) or found >= _MOST:
             continue
-        after = excerpt.stripped[number + 1].text if last == number and number + 1 < len(excerpt.lines) else ""
+        after = excerpt.below(number) if last == number else ""
         result = _status(text, context) or _twilio(text, after, context) or _callback(text, context, ends)
         if result is not None:
             found += 1
@@ -107,7 +107,7 @@ def _pieces(excerpt: Excerpt) -> Iterator[_Piece]:
         else:
             last = max(last, number + 1)
             yield from ((each, each, excerpt.stripped[each].text) for each in range(number, last))
-        number = max(last, number + 1)
+        number = last
 
 
 _OF_CALLBACKS = ("CallSid", "Direction", "CallStatus", "SipResponseCode", "ErrorCode")

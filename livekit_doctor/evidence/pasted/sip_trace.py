@@ -144,7 +144,7 @@ def _message_at(excerpt: Excerpt, number: int) -> _Message | None:
         status=int(groups.get("status") or 0),
         method=groups.get("method") or "",
     )
-    if number + 1 < len(excerpt.lines) and _ARROW_ALONE.fullmatch(excerpt.stripped[number + 1].text):
+    if _ARROW_ALONE.fullmatch(excerpt.below(number)):
         message.last += 1
     elif not line[start.end() :].strip(" |│") or " SIP/2.0" in line:
         _take_headers(message, excerpt)

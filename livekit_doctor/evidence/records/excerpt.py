@@ -107,6 +107,10 @@ class Excerpt(Struct, dict=True):
         gone = frozenset(number for number, line in enumerate(lines) if line == GONE)
         return cls(name, tuple("" if line == GONE else line for line in lines), gone)
 
+    def below(self, line: int) -> str:
+        """What the next line says, if there is one."""
+        return self.stripped[line + 1].text if line + 1 < len(self.lines) else ""
+
     def number_of(self, line: int) -> int:
         """In which line of the text this line stands, from 1."""
         return self.numbers[line] if self.numbers else line + 1

@@ -185,7 +185,7 @@ def _traceback(excerpt: Excerpt, number: int) -> Placed | None:
     """A traceback that no record leads to: what was raised is its message."""
     text = excerpt.stripped[number].text.strip()
     node = tracebacks.NODE_ERROR.match(text)
-    after = excerpt.stripped[number + 1].text if number + 1 < len(excerpt.lines) else ""
+    after = excerpt.below(number)
     said = says_worker(text) and after.startswith(tracebacks.PYTHON)
     if not (said or text.startswith(tracebacks.PYTHON) or (node and tracebacks.is_node_frame(after))):
         return None

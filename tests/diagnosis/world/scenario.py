@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from livekit_doctor.diagnosis.core import diagnose
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import Evidence
@@ -62,7 +61,7 @@ class Scenario:
         """Why what is said today is wrong; empty where it is right."""
         for number, evidence in enumerate(self.evidence, 1):
             try:
-                diagnosis = diagnose(evidence, self.settings, self.subject)
+                diagnosis = f.diagnose(evidence, self.settings, self.subject)
             except Exception as error:  # the tool must not fail, whatever the evidence
                 return f"{type(error).__name__}: {error}"
             if why := self.right.why_not(diagnosis):
@@ -73,7 +72,7 @@ class Scenario:
         said = []
         for evidence in self.evidence:
             try:
-                said.append(_said(diagnose(evidence, self.settings, self.subject)))
+                said.append(_said(f.diagnose(evidence, self.settings, self.subject)))
             except Exception as error:
                 said.append(type(error).__name__)
         wrong = self.wrong()

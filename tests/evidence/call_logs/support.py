@@ -21,6 +21,7 @@ from livekit_doctor.evidence.observations import (
     RecentCalls,
 )
 from livekit_doctor.settings import CallLogs, Columns
+from tests.in_full.said import noted
 from tests.lab.servers import Database
 
 T = TypeVar("T")
@@ -36,27 +37,27 @@ def settings(source: str | Path, columns: Columns | None = None, **changed: Any)
 
 
 def read_call(logs: CallLogs, call_id: str) -> Reading:
-    return asyncio.run(call_logs.read_call(logs, call_id, NOW))
+    return noted(asyncio.run(call_logs.read_call(logs, call_id, NOW)))
 
 
 def read_by_room(logs: CallLogs, room: str) -> Reading:
-    return asyncio.run(call_logs.read_by_room(logs, room, NOW))
+    return noted(asyncio.run(call_logs.read_by_room(logs, room, NOW)))
 
 
 def read_recent(logs: CallLogs, limit: int = 10) -> Reading:
-    return asyncio.run(call_logs.read_recent(logs, limit))
+    return noted(asyncio.run(call_logs.read_recent(logs, limit)))
 
 
 def read_calls(logs: CallLogs, *call_ids: str) -> Reading:
-    return asyncio.run(call_logs.read_calls(logs, call_ids))
+    return noted(asyncio.run(call_logs.read_calls(logs, call_ids)))
 
 
 def nearest(logs: CallLogs, call_id: str) -> Reading:
-    return asyncio.run(call_logs.nearest(logs, call_id))
+    return noted(asyncio.run(call_logs.nearest(logs, call_id)))
 
 
 def inspect(logs: CallLogs) -> Reading:
-    return asyncio.run(call_logs.inspect(logs))
+    return noted(asyncio.run(call_logs.inspect(logs)))
 
 
 def rows_of(reading: Reading) -> list[LogRow]:

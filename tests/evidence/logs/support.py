@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from livekit_doctor.evidence.logs import LogSource, Needles, read
 from livekit_doctor.evidence.observations import Component, Coverage, LogFile, LogLine, Reading
+from tests.in_full.said import noted
 
 NOW = datetime(2026, 11, 23, 22, 0, tzinfo=UTC)
 AT = datetime(2026, 11, 23, 21, 25, 22, 5000, tzinfo=UTC)
@@ -30,7 +31,7 @@ class Found(Struct):
 
 
 def found(reading: Reading) -> Found:
-    lines = [item for item in reading.observations if isinstance(item, LogLine)]
+    lines = [item for item in noted(reading).observations if isinstance(item, LogLine)]
     (file,) = (item for item in reading.observations if isinstance(item, LogFile))
     (coverage,) = reading.coverage
     return Found(lines, file, coverage)

@@ -19,6 +19,7 @@ from livekit_doctor.evidence.observations import Evidence, Reading
 from livekit_doctor.evidence.pasted import read
 from livekit_doctor.operations.trace import Options, trace
 from livekit_doctor.settings import Logs, Settings
+from tests.in_full.said import noted
 
 NOW = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
 """Years after the samples: whatever takes an age against it, shows."""
@@ -50,7 +51,7 @@ def webhooks(*words: str) -> list[str]:
 
 def pasted(*texts: str, subject: Subject | None = None, settings: Settings | None = None) -> Diagnosis:
     """The diagnosis of nothing but these texts."""
-    return diagnose(evidence(*texts), settings or Settings(), subject or Subject())
+    return noted(diagnose(evidence(*texts), settings or Settings(), subject or Subject()))
 
 
 def logged(folder: Path, room: str | None, **texts: str) -> Diagnosis:
@@ -68,7 +69,7 @@ def evidence(*texts: str) -> Evidence:
 
 
 def reading(*texts: str) -> Reading:
-    return read([(f"ticket-{number}.txt", text) for number, text in enumerate(texts, 1)], NOW)
+    return noted(read([(f"ticket-{number}.txt", text) for number, text in enumerate(texts, 1)], NOW))
 
 
 def recognised(*texts: str) -> dict[str, int]:
