@@ -98,15 +98,27 @@ def _of_rows(call: Call) -> Iterator[Against]:
     for row in call.logged_failures:
         asks = f"what {row.source or 'a component'} meant by {row.state}: its metadata, or its own log of that time"
         yield Against(logged(row), asks, sure=True)
-    for row, words in call.not_known_good:
-        if id(row) not in failures:
-            asks = f"what {row.source or 'a component'} meant by {words}, which is not known to be good: its metadata,"
-            asks += " or its own log of that time; a state of a step is mapped under flow.states in checks.yaml"
+    for row, unknown in call.not_known_good:
+        if id(row) not in failures and (unknown.failure or not _together_since(call, row.at)):
+            asks = f"what {row.source or 'a component'} meant by {unknown.words}, which is not known to be good: its"
+            asks += (
+                " metadata, or its own log of that time; or livekit-server's log, which has who stayed until the end"
+            )
             yield Against(logged(row), asks, sure=False)
 
     if call.dialled_again and Step.SIP_ANSWERED in call.logged:
         again = logged(call.dialled_again, ", after the last row of an answer")
         yield _either(again, "no row says that this one was answered", sure=False)
+
+
+def _together_since(call: Call, at: datetime) -> bool:
+    """Whether LiveKit shows agent and phone in the room after this moment, or that both stayed until one of them ended
+    the call: then a word that nobody knows is no doubt."""
+    agent, phone = (max((moment for moment, _ in left(call, kind)), default=None) for kind in ("AGENT", "SIP"))
+    if agent and phone and phone - agent <= LEFT_ALONE:
+        return True
+    there = (look.participants for look in call.participant_lists if look.read.now > at)
+    return any({"AGENT", "SIP"} <= {one.kind for one in participants} for participants in there)
 
 
 def _of_the_answer(call: Call, proofs: Proofs) -> Iterator[Against]:

@@ -112,7 +112,9 @@ _ERROR = lazy_re.compile(
 )
 _CODE = lazy_re.compile(r"(?:exit|return|end|close|disconnect|hangup|termination|cause|sip)?(?:statuscode|code|status)")
 _NOTHING = frozenset({"", "0", "none", "null", "false", "ok", "success", "[]", "{}", "no"})
-_FLAG_OF_HEALTH = lazy_re.compile(r"graceful|clean|heard|spoke|talked|healthy|connected|joined|answered|established")
+_FLAG_OF_HEALTH = lazy_re.compile(
+    r"(?:^|_)(?<!not_)(?<!never_)(?<!no_)(?:graceful|clean|heard|spoke|talked|healthy|connected|joined|answered|established)"
+)
 _LIVEKITS = frozenset({"1", "4", "5", "10", "16"})
 """CLIENT_INITIATED, PARTICIPANT_REMOVED, ROOM_DELETED, ROOM_CLOSED; and ISDN's normal clearing."""
 
@@ -146,19 +148,29 @@ def is_ordinary_end(words: str) -> bool:
     return all(word in _ENDED or not beside.isdisjoint(_ONLY_BESIDE.get(word, ())) for word in said)
 
 
+def errors_of(state: str, top: Mapping[str, object], *, ended: bool) -> Iterator[str]:
+    """The errors that a row of the end (`ended`) has by the keys of its metadata in small letters, or one of no step
+    that speaks of the call: agent_session_closed, not tool_failed. An error may have parts, or be one of a list."""
+    of_call = ended or (not _ELSEWHERE.search(told := _hangups(state)) and not _CALL.isdisjoint(told.split("_")))
+    for key, item in top.items() if of_call else ():
+        text = str(item).strip()
+        if not isinstance(item, bool) and _ERROR.fullmatch(key) and text.lower() not in _NOTHING:
+            yield f"{key} {text[:60]!r}"
+
+
 def unknown_of_end(top: Mapping[str, object]) -> Iterator[str]:
     """What the metadata of an end, by its keys in small letters, tells that is not known to be good: reason evicted."""
     who = str(top.get("who") or "")
     for key, item in top.items():
-        text = str(item).strip()
-        if isinstance(item, bool | dict) or text.lower() in _NOTHING:
+        text = " ".join(map(str, item.values())) if isinstance(item, dict) else str(item).strip()
+        if isinstance(item, bool) or text.lower() in _NOTHING:
             continue
-        if _ERROR.fullmatch(key):
-            wrong = True
-        elif text.isdecimal() and key.endswith(("code", "status")):
+        if text.isdecimal() and key.endswith(("code", "status")):
             wrong = _CODE.fullmatch(key) is not None and not (len(text) == 3 and text[0] == "2")
         elif _REASON.fullmatch(key) or _CODE.fullmatch(key):
             wrong = not is_ordinary_end(f"{text} {who}" if who else text)
+        elif isinstance(item, dict):
+            wrong = False
         elif _OUTCOME.fullmatch(key):
             wrong = is_unknown(text)
         else:
@@ -169,10 +181,12 @@ def unknown_of_end(top: Mapping[str, object]) -> Iterator[str]:
 
 def is_bad_flag(name: str, value: bool) -> bool:
     """Whether a flag of the end, by its words, is one of trouble that is true, or one of health that is false."""
+    name = re.sub(r"^(?:has|had|is|was|did|got)_", "", name)
     if _FLAG_OF_HEALTH.search(name):
         return not value
     of_error = _ERROR.fullmatch(name.replace("_", "")) is not None
-    return value and (of_error or (name.endswith("ed") and is_unknown(name)))
+    of_call = name.endswith(("ed", "out")) or not _CALL.isdisjoint(name.split("_"))  # not vip, lead_dropped_price
+    return value and (of_error or (of_call and is_unknown(name)))
 
 
 def unknown_of_row(state: str, top: Mapping[str, object]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from livekit_doctor import lazy_re
-from livekit_doctor.diagnosis.known_good import is_bad_flag, is_ordinary_end, unknown_of_end, unknown_of_row
+from livekit_doctor.diagnosis.known_good import errors_of, is_bad_flag, is_ordinary_end, unknown_of_end, unknown_of_row
 from livekit_doctor.diagnosis.states import (
     DISCONNECT_REASONS,
     LOST,
@@ -127,20 +127,29 @@ def ended_badly(row: LogRow) -> bool:
     """Whether the metadata of an end says at its top that it was a failure: an error, a bad status or reason."""
     top = _top(row.metadata)
     told = [item for key, item in top.items() if key in _OUTCOMES or _REASONS.search(key)]
-    failed = any(top.get(key) is False for key in _SUCCESS) or bool(
+    failed = any(str(top.get(key)).lower() in ("false", "0", "no") for key in _SUCCESS) or bool(
         isinstance(top.get("errors"), list) and top["errors"]
     )
     return failed or not is_ordinary_end(error_in(row)) or any(map(_says_badly, told))
 
 
+class Unknown(Struct, frozen=True):
+    """What a row says of the call that is not known to be good. `failure`: by an error, or a flag of trouble, and not
+    only by a word that nobody knows."""
+
+    words: str
+    failure: bool
+
+
 @lru_cache(maxsize=1024)
-def unknown_in(state: str, metadata: str, *, ended: bool) -> str:
-    """What a row of the end (`ended`), or one of no step, says of the call that is not known to be good; empty where
-    all of it is."""
+def unknown_in(state: str, metadata: str, *, ended: bool) -> Unknown | None:
+    """Of a row of the end (`ended`), or one of no step; None where all that it says is known to be good."""
     top = _top(metadata)
     told = [*(unknown_of_end(top) if ended else unknown_of_row(state, top))]
     flags = _flags(_parsed(metadata)) if ended else ()
-    return ", ".join((*told, *(f"{name} {str(value).lower()}" for name, value in flags if is_bad_flag(name, value))))
+    failed = [*errors_of(state, top, ended=ended)]
+    failed += [f"{name} {str(value).lower()}" for name, value in flags if is_bad_flag(name, value)]
+    return Unknown(", ".join((*failed, *told)), bool(failed)) if failed or told else None
 
 
 def _flags(value: object) -> Iterator[tuple[str, bool]]:
@@ -157,7 +166,9 @@ def tells_result(state: str) -> bool:
     return _OF_A_RESULT.search(plain_words(state)) is not None
 
 
-_OF_A_RESULT = lazy_re.compile(r"(?:^|_)(?:disposition|results?|outcome|wrap_?up|(?:call|final)_status)(?:_|$)")
+_OF_A_RESULT = lazy_re.compile(
+    r"(?:^|_)(?:disposition|results?|outcome|wrap_?up|post_?call|(?:call|final)_(?:status|summary|analysis|report))(?:_|$)"
+)
 
 
 def met_machine(state: str, metadata: str) -> bool | None:
@@ -231,7 +242,10 @@ def _folded(value: object) -> dict[str, object]:
     return {re.sub(r"[\W_]", "", key).lower(): item for key, item in value.items()} if isinstance(value, dict) else {}
 
 
-_AROUND = ("details", "detail", "result", "data", "payload", "info", "meta", "metadata", "extra", "end", "disconnect")
+_AROUND = (
+    *("details", "detail", "result", "data", "payload", "info", "meta", "metadata", "extra", "end", "disconnect"),
+    *("session", "call", "event", "summary", "close", "hangup", "termination"),
+)
 """Keys under which a program puts all that it tells of an end."""
 
 _OUTCOMES = frozenset({"state", "status", "outcome", "result", "callstatus", "disposition", "finalstatus"})

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from livekit_doctor.diagnosis.correlation import OPENING, RoomRef, Subject, steps_of
 from livekit_doctor.diagnosis.row_answers import (
+    Unknown,
     ended_badly,
     gone_in,
     lasted_in,
@@ -231,14 +232,14 @@ class RowsSeen(Struct, frozen=True, dict=True):
         return next((met for row in told if (met := met_machine(row.state, row.metadata)) is not None), False)
 
     @cached_property
-    def not_known_good(self) -> tuple[tuple[LogRow, str], ...]:
+    def not_known_good(self) -> tuple[tuple[LogRow, Unknown], ...]:
         """The rows that say of the call what is not known to be good, and that, after which none shows that it went on:
         by a further step, by somebody who talked, or by anything that the agent logged but the end. Of several that
         are of no step the first and the last count; what came when the call was over does not, but for a row of its
         result."""
         ended, steps = self.logged.get(Step.CALL_ENDED), self.step_of_state
         told = ((row, unknown_in(row.state, row.metadata, ended=False)) for row in self.rows if not steps[row.state])
-        other = sorted((each for each in told if each[1]), key=lambda each: each[0].at)
+        other = sorted(((row, words) for row, words in told if words), key=lambda each: each[0].at)
         own = self._agents_component
         not_ended = (row for row in self.rows if steps[row.state] is not Step.CALL_ENDED)
         last = max(
@@ -249,7 +250,7 @@ class RowsSeen(Struct, frozen=True, dict=True):
         left = (each for each in dict.fromkeys((*other[:1], *other[-1:])) if not (since and each[0].at < since))
         results = self.rows_of_no_step(tells_result)[-1:]
         last_words = [(row, unknown_in(row.state, row.metadata, ended=True)) for row in (*results, ended) if row]
-        last_words += [(row, "its result") for row in results if ended_badly(row)]
+        last_words += [(row, Unknown("its result", failure=True)) for row in results if ended_badly(row)]
         return (
             *(each for each in left if not (until and each[0].at >= until)),
             *{id(row): (row, words) for row, words in reversed(last_words) if words}.values(),

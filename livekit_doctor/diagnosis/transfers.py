@@ -10,8 +10,15 @@ from datetime import datetime
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.said import Said
-from livekit_doctor.diagnosis.states import says_done, says_not_transferred, says_transferred
+from livekit_doctor.diagnosis.states import (
+    says_done,
+    says_failed,
+    says_not_transferred,
+    says_talked,
+    says_transferred,
+)
 from livekit_doctor.diagnosis.times import TRANSFER_TAKES
+from livekit_doctor.flow import Step
 
 
 def transferred(call: Call, left_at: datetime | None, identity: str) -> bool:
@@ -34,3 +41,13 @@ def may_leave(call: Call, left_at: datetime | None, identity: str) -> bool:
         and (left_at is None or -call.tolerance <= left_at - row.at <= TRANSFER_TAKES + call.tolerance)
     ]
     return transferred(call, left_at, identity) or (bool(told) and says_done(told[-1].state))
+
+
+def may_have_been_done(call: Call, left_at: datetime) -> bool:
+    """Whether the last that rows tell before the agent left is in words whose meaning nobody knows: that it bridged the
+    phone to a representative, or dropped a message into a mailbox. A row of a failure or of talk is none of these."""
+    since, until = left_at - TRANSFER_TAKES - call.tolerance, left_at + call.tolerance
+    steps = call.step_of_state
+    told = [row for row in call.rows if since <= row.at <= until and steps[row.state] is not Step.CALL_ENDED]
+    last = max(told, key=lambda row: row.at, default=None)
+    return last is not None and not (steps[last.state] or says_failed(last.state) or says_talked(last.state))

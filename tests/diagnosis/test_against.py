@@ -13,12 +13,19 @@ from tests.diagnosis.factories import (
     CALL,
     ROOM,
     SETTINGS,
+    agent,
     at,
+    audio,
+    closed,
     codes,
+    dispatch,
     found,
+    job,
     judge,
     line,
     log_file,
+    look,
+    phone,
     row,
     rows_only,
     server_line,
@@ -203,10 +210,44 @@ def test_a_row_of_trouble_that_is_not_the_calls(state: str) -> None:
         ('{"reason": "payment_failed"}', NO_FAULT_SEEN),
         ('{"status": "completed", "error": null, "outcome": "declined"}', HEALTHY),
         ('{"error": "", "lookup": {"status": "failed"}}', HEALTHY),
+        ('{"error": {"type": "APIStatusError", "message": "TTS quota exceeded"}}', NO_FAULT_SEEN),
+        ('{"reason": {"code": "quota"}, "last_error": {}}', NO_FAULT_SEEN),
+        ('{"session": {"close_reason": "vanished"}}', NO_FAULT_SEEN),
+        ('{"call": {"status": "completed"}, "session": {"close_reason": "user hung up"}, "error": {}}', HEALTHY),
+        ('{"has_error": true}', NO_FAULT_SEEN),
+        ('{"timed_out": true}', NO_FAULT_SEEN),
+        ('{"no_audio": true}', NO_FAULT_SEEN),
+        ('{"unhealthy": false, "disconnected": true, "is_vip": true, "has_error": false}', HEALTHY),
+        ('{"success": "false"}', UNKNOWN),
     ],
 )
 def test_what_the_row_of_the_end_says_of_it(metadata: str, verdict: Verdict) -> None:
     assert rows_only(900, *WELL, row(74, "call_ended", "agent", metadata=metadata)).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("metadata", "verdict"),
+    [
+        ('{"reason": "lead_goal_met_bye_now"}', HEALTHY),
+        ('{"error": "agent died"}', UNKNOWN),
+        ('{"has_error": true}', NO_FAULT_SEEN),
+    ],
+)
+def test_a_word_that_nobody_knows_is_no_doubt_where_livekit_has_both_to_the_end(
+    metadata: str, verdict: Verdict
+) -> None:
+    """The phone left first, and the agent stayed so long: an error is one, whoever stayed."""
+    told = [
+        server_line(70, "participant closing", participant="sip_1", kind="SIP", reason="CLIENT_REQUEST_LEAVE"),
+        server_line(71, "participant closing", participant="agent-AJ_1", kind="AGENT", reason="CLIENT_REQUEST_LEAVE"),
+        line("sip", 4, "Outbound SIP call established", room=ROOM, call_id="SCL_2"),
+        line("sip", 5, "track subscribed", room=ROOM, call_id="SCL_2", participant="agent-AJ_1", kind="audio"),
+        line("sip", 70, "Closing outbound call", room=ROOM, call_id="SCL_2", status="0", reason="hangup"),
+    ]
+    looks = [*look(40, dispatch(1, job()), agent(2, audio()), phone(joined=3)), *closed(90)]
+    rows = [*WELL, row(74, "call_ended", "agent", metadata=metadata)]
+    logs = [log_file("server"), log_file("sip"), *told]
+    assert judge(90, *looks, *rows, *logs, subject=Subject(room=ROOM)).verdict is verdict
 
 
 @pytest.mark.parametrize(

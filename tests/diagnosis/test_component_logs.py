@@ -107,6 +107,12 @@ CONNECTED = Step.AGENT_CONNECTED.value
 DISPATCHED = Step.AGENT_DISPATCHED.value
 
 
+NOT_TAKEN = server_line(
+    0.3, "failed to assign job to worker", error="worker not available", retry="true", job_id="AJ_1"
+)
+"""The server asks another one then."""
+
+
 @pytest.mark.parametrize(
     ("lines", "code", "confidence"),
     [
@@ -134,6 +140,7 @@ DISPATCHED = Step.AGENT_DISPATCHED.value
         ),
         ([server_line(0.3, "failed to assign job to worker", error="worker not available")], "LKD404", "likely"),
         ([ASKED, server_line(0.3, "failed to assign job to worker", error="worker not available")], "LKD404", "proven"),
+        ([NOT_TAKEN], "LKD404", "likely"),
         ([ASKED, server_registered(-60)], "LKD404", "likely"),
     ],
 )
@@ -163,6 +170,21 @@ def test_lines_of_other_calls_and_noise(lines: list[LogLine]) -> None:
     """They leave it as the API has it."""
     assert stuck(lines).broken[0].code == stuck().broken[0].code == "LKD402"
     assert stuck(lines).broken[0].candidates == stuck().broken[0].candidates
+
+
+@pytest.mark.parametrize(
+    ("lines", "sure"),
+    [
+        ([], "possible"),
+        (
+            [server_line(0.6, "no worker available to handle job", error="no workers with sufficient capacity")],
+            "likely",
+        ),
+    ],
+)
+def test_who_declined_was_not_the_last_to_be_asked(lines: list[LogLine], sure: str) -> None:
+    """By a log of warnings, which does not say who took the job then; but that nobody did, it would."""
+    assert [(item.code, item.confidence) for item in afterwards(NOT_TAKEN, *lines).broken] == [("LKD404", sure)]
 
 
 def test_a_worker_that_has_the_job_makes_up_for_what_went_wrong_before() -> None:
@@ -393,6 +415,17 @@ def test_an_agent_that_left_a_phone_which_was_transferred(done: Observation, pho
 )
 def test_an_agent_that_left_a_phone_which_was_not_transferred(not_done: Observation) -> None:
     assert codes(afterwards(ASKED, ASSIGNED, ACTIVE, LEFT, PHONE_LEFT, not_done)) == ["LKD407"]
+
+
+@pytest.mark.parametrize(
+    ("state", "sure"),
+    [("bridged_to_rep", "possible"), ("vm_drop", "possible"), ("user_speech", "likely"), ("llm_failed", "likely")],
+)
+def test_the_last_words_of_an_agent_that_left(state: str, sure: str) -> None:
+    """Nobody knows all words for having nothing more to do: what is not known accuses nobody."""
+    answered = row(3, "sip_answered")
+    lines = [ASKED, ASSIGNED, ACTIVE, LEFT, PHONE_LEFT, answered, row(4, state, "agent")]
+    assert (CONNECTED, "LKD407", sure) in found(afterwards(lines))
 
 
 def test_a_crash_after_the_transfer() -> None:

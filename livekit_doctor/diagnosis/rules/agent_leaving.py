@@ -22,7 +22,7 @@ from livekit_doctor.diagnosis.times import (
     MOMENT,
     PHONE_ALONE,
 )
-from livekit_doctor.diagnosis.transfers import may_leave
+from livekit_doctor.diagnosis.transfers import may_have_been_done, may_leave
 from livekit_doctor.evidence.job_ids import job_of, job_of_identity
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Confidence, Step
@@ -102,7 +102,8 @@ def left_the_phone_alone(call: Call, proofs: Proofs) -> Finding | None:
         *(because(line) for line in died_with_it(call, agent)),
     ]
     if Step.SIP_ANSWERED in proofs and joined:
-        return finding(call, "LKD407", Step.AGENT_CONNECTED, LIKELY, shown, [])
+        sure = POSSIBLE if may_have_been_done(call, when) else LIKELY
+        return finding(call, "LKD407", Step.AGENT_CONNECTED, sure, shown, [])
     never_there = [] if joined or Step.AGENT_CONNECTED in proofs else ["LKD405", "LKD416"]
     return finding(call, "LKD407", Step.AGENT_CONNECTED, POSSIBLE, shown, [*never_there, "LKD206"])
 
