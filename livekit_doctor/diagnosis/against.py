@@ -241,12 +241,16 @@ def lived_on(call: Call, at: datetime) -> bool:
 
 
 def _stayed_in_the_room(call: Call, line: LogLine) -> bool:
+    """Whether what died by this line had stayed in the room. One that raised may go on, and be silent."""
+    return meaning(line) not in (Said.RAISED, Said.SESSION_BROKE) and left_in_order_after(call, line)
+
+
+def left_in_order_after(call: Call, line: LogLine) -> bool:
     """Whether the server says that the agent left in order so long after this line that a process which had died by
-    then would have been taken for lost. One that raised may go on, and be silent."""
+    then would have been taken for lost."""
     gone, stays = call.component_logs.of_agent(Said.PARTICIPANT_LEFT), call.tolerance + LOSS_SHOWS_WITHIN
     in_order = [one.at for one in gone if one.at and one.fields.get("reason") in _IN_ORDER]
-    died = meaning(line) not in (Said.RAISED, Said.SESSION_BROKE)
-    return died and line.at is not None and any(at - line.at > stays for at in in_order)
+    return line.at is not None and any(at - line.at > stays for at in in_order)
 
 
 _IN_ORDER = ("ROOM_CLOSED", "CLIENT_REQUEST_LEAVE", "SERVICE_REQUEST_REMOVE_PARTICIPANT", "SERVICE_REQUEST_DELETE_ROOM")

@@ -316,6 +316,19 @@ def test_a_crash_while_the_phone_is_on_the_line() -> None:
     assert afterwards(lines, replace(left, at=worker_line(11.5, "").at)).verdict is Verdict.NO_FAULT_SEEN
 
 
+@pytest.mark.parametrize(
+    ("reason", "sure"), [("SERVICE_REQUEST_DELETE_ROOM", "possible"), ("PEER_CONNECTION_DISCONNECTED", "likely")]
+)
+def test_an_entrypoint_that_raised_and_an_agent_that_stayed_until_the_end(reason: str, sure: str) -> None:
+    """Older versions of livekit-agents log what the entrypoint raised, and the session goes on."""
+    gone = [
+        server_line(80, "participant closing", participant="sip_1", kind="SIP", agent_name=""),
+        server_line(80.4, "participant closing", participant="agent-AJ_uN4vB8sK1rTy", kind="AGENT", reason=reason),
+    ]
+    lines = [ASKED, ASSIGNED, ACTIVE, replace(RAISED, at=worker_line(12, "").at), *gone]
+    assert (CONNECTED, "LKD407", sure) in found(afterwards(lines))
+
+
 LEFT = server_line(5, "participant closing", participant="agent-AJ_uN4vB8sK1rTy", kind="AGENT", agent_name="")
 PHONE_LEFT = server_line(40, "participant closing", participant="sip_1", kind="SIP", agent_name="")
 

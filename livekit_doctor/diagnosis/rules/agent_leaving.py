@@ -7,7 +7,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from livekit_doctor import catalogue
-from livekit_doctor.diagnosis.against import BY_ITSELF, REPLACED, broke_down, outlived
+from livekit_doctor.diagnosis.against import BY_ITSELF, REPLACED, broke_down, left_in_order_after, outlived
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.deletions import Deletion, deletion_of_latest
@@ -64,7 +64,8 @@ def crashed_in_the_room(call: Call, proofs: Proofs) -> Finding | None:
     if later and not phones:
         shown.append(Because(source=later[1], at=later[0], text="the phone was still on the line then"))
     candidates = list(catalogue.get("LKD407").candidates)
-    if all(meaning(line) is Said.SESSION_BROKE for line in failed):  # it may be in the room still, and be silent
+    may_stay = all(meaning(line) is Said.SESSION_BROKE for line in failed) or left_in_order_after(call, failed[0])
+    if may_stay:  # it may be in the room still, and be silent
         return finding(call, "LKD407", Step.AGENT_CONNECTED, POSSIBLE, shown, [*candidates, "LKD408"])
     return finding(call, "LKD407", Step.AGENT_CONNECTED, LIKELY, shown, candidates)
 
