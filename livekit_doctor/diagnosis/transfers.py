@@ -18,6 +18,7 @@ from livekit_doctor.diagnosis.states import (
     says_transferred,
 )
 from livekit_doctor.diagnosis.times import TRANSFER_TAKES
+from livekit_doctor.evidence.observations import LogRow
 from livekit_doctor.flow import Step
 
 
@@ -34,20 +35,20 @@ def transferred(call: Call, left_at: datetime | None, identity: str) -> bool:
 def may_leave(call: Call, left_at: datetime | None, identity: str) -> bool:
     """Whether the agent had nothing more to do with the phone: it was transferred, or the agent said soon before it
     left that it hands the phone over, and no later row that this came to nothing."""
-    told = [
-        row
-        for row in call.rows
-        if (says_done(row.state) or says_not_transferred(row.state))
-        and (left_at is None or -call.tolerance <= left_at - row.at <= TRANSFER_TAKES + call.tolerance)
-    ]
+    told = [row for row in _rows_before(call, left_at) if says_done(row.state) or says_not_transferred(row.state)]
     return transferred(call, left_at, identity) or (bool(told) and says_done(told[-1].state))
 
 
 def may_have_been_done(call: Call, left_at: datetime) -> bool:
     """Whether the last that rows tell before the agent left is in words whose meaning nobody knows: that it bridged the
     phone to a representative, or dropped a message into a mailbox. A row of a failure or of talk is none of these."""
-    since, until = left_at - TRANSFER_TAKES - call.tolerance, left_at + call.tolerance
     steps = call.step_of_state
-    told = [row for row in call.rows if since <= row.at <= until and steps[row.state] is not Step.CALL_ENDED]
+    told = (row for row in _rows_before(call, left_at) if steps[row.state] is not Step.CALL_ENDED)
     last = max(told, key=lambda row: row.at, default=None)
     return last is not None and not (steps[last.state] or says_failed(last.state) or says_talked(last.state))
+
+
+def _rows_before(call: Call, left_at: datetime | None) -> list[LogRow]:
+    """The rows of soon before the agent left, oldest first; all of them where `left_at` is None."""
+    latest = TRANSFER_TAKES + call.tolerance
+    return [row for row in call.rows if left_at is None or -call.tolerance <= left_at - row.at <= latest]
