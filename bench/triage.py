@@ -57,7 +57,7 @@ def main() -> None:
         memory = peak_memory(_doctor("--since", "48h", "--no-before", "--timeout", "600"), folder, env)
         verdict("peak memory of triage of Postgres", memory, 100, "MB")
         memory = peak_memory(_doctor("--since", "48h", "--no-before", "--call-logs", files[1]), folder, {})
-        verdict("peak memory of triage of Parquet", memory, 512 * 1.2, "MB")
+        verdict("peak memory of triage of Parquet", memory, 1000 * 1.2, "MB")
 
 
 def _doctor(*arguments: str) -> tuple[str, ...]:

@@ -105,7 +105,7 @@ def triage(
         str | None,
         typer.Option(
             "--memory",
-            help="What the engine may take: Postgres' work_mem (256MB), DuckDB's limit (512MB), Spark's memory.",
+            help="What the engine may take: Postgres' work_mem (256MB), DuckDB's limit (1GB), Spark's memory.",
             metavar="SIZE",
         ),
     ] = None,

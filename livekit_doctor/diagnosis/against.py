@@ -12,6 +12,7 @@ from itertools import islice
 
 from msgspec import Struct
 
+from livekit_doctor import lazy_re
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.dial_errors import Kind
@@ -22,7 +23,7 @@ from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, meaning
 from livekit_doctor.diagnosis.seen import ANSWERED
 from livekit_doctor.diagnosis.states import LOST, Who
 from livekit_doctor.diagnosis.stays import SIP_LOG, WEBHOOKS, names_of
-from livekit_doctor.diagnosis.times import LEFT_ALONE, LOSS_SHOWS_WITHIN, MOMENT, ROOM_CLOSES_AFTER
+from livekit_doctor.diagnosis.times import AT_ONCE, LEFT_ALONE, LOSS_SHOWS_WITHIN, MOMENT, ROOM_CLOSES_AFTER
 from livekit_doctor.diagnosis.transfers import may_leave, transferred
 from livekit_doctor.evidence.job_ids import job_of, job_of_identity
 from livekit_doctor.evidence.observations import Component, LogLine, LogRow
@@ -123,11 +124,16 @@ def _together_since(call: Call, at: datetime) -> bool:
 
 
 def _of_the_answer(call: Call, proofs: Proofs) -> Iterator[Against]:
-    """Where nothing but a row tells of the answer, and it was logged as soon as CreateSIPParticipant had returned,
-    which had not waited for one (fact 20)."""
+    """Where nothing but a row tells of the answer, and it was logged as soon as the phone was dialled, or as
+    CreateSIPParticipant had returned, which had not waited for one (fact 20)."""
     row, told = call.logged.get(Step.SIP_ANSWERED), proofs.get(Step.SIP_ANSWERED, ())
     if row is None or any(proof.clock is Clock.LIVEKIT for proof in told):
         return
+    dialled = call.logged.get(Step.SIP_DIALING)
+    if dialled and dialled.source == row.source and not (Step.SIP_RINGING in call.logged or call.talked):
+        soon = (row.at - dialled.at).total_seconds()
+        if 0 <= soon < AT_ONCE.total_seconds():
+            yield _either(logged(row), f"the phone was dialled {soon:.1f} s before", sure=False)
     for line in call.component_logs.said(Said.SIP_ACCEPTED):
         if line.at and line.zoned and not waited_for_answer(line) and abs(row.at - line.at) <= MOMENT:
             yield _either(
@@ -267,12 +273,19 @@ def _of_the_agents_process(call: Call) -> Iterator[Against]:
 
 
 def _of_its_speech(call: Call) -> Iterator[Against]:
-    """Of several failures the first: whether the callee heard anything before it, or after, no line says."""
-    failed = call.component_logs.said(Said.SPEECH_FAILED, Said.TASK_FAILED)
+    """Of several failures the first: whether the callee heard anything before it, or after, no line says. So of any
+    error of livekit-agents or a plugin of its that nobody knows, unless the session went on."""
+    own = call.component_logs.own_by_log["worker"]
+    unknown = (line for line in own if line.level == "error" and _OF_AGENTS.match(line.logger) and not meaning(line))
+    last = (line for line in unknown if line.at is None or not lived_on(call, line.at))
+    failed = (*call.component_logs.said(Said.SPEECH_FAILED, Said.TASK_FAILED), *last)
     for line in islice((line for line in failed if line.at and not was_over_before(call, line)), 1):
         words = ", ".join((because(line).text, *map(what_was_raised, tracebacks([line]))))
         asks = f"whether the callee heard the agent: {line.log} log, {line.at:%H:%M:%S}: {words}"
         yield Against(because(line), asks, sure=False)
+
+
+_OF_AGENTS = lazy_re.compile(r"livekit[._-](?:agents|plugins)")
 
 
 def _of_its_session(call: Call) -> Iterator[Against]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.answer_sources import SOURCES, Attempts, CarrierAnswer
-from livekit_doctor.diagnosis.dial_errors import DIALED, Kind, own_words
+from livekit_doctor.diagnosis.dial_errors import OF_A_PHONE, Kind, own_words
 from livekit_doctor.diagnosis.dials import Dials
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.stays import SERVER_LOG, SIP_LOG
@@ -15,9 +15,10 @@ from livekit_doctor.diagnosis.times import DATE_RESOLUTION, FAILS_WITHIN
 
 
 def answers(attempts: Attempts) -> tuple[CarrierAnswer, ...]:
-    """Every answer to this call's attempts to dial, from all sources, oldest first. What a sentence quotes
-    counts where there is nothing else."""
+    """Every answer to this call's attempts to dial, from all sources, oldest first. What a sentence quotes, and a
+    team's own word for it, count where there is nothing else."""
     found = [answer for source in SOURCES for answer in source(attempts)]
+    found = [answer for answer in found if answer.kind is not Kind.NOT_PICKED_UP] or found
     own = [answer for answer in found if not answer.quoted] or found
     dated = [answer for answer in own if answer.when is not None]
     # What has no time says again what another source has with it.
@@ -136,7 +137,7 @@ def _log_begins_within(dials: Dials) -> bool:
 
 def _begun(dials: Dials, answer: CarrierAnswer) -> datetime | None:
     """When this one was dialled, as far as that is known: what fails before a phone is created, fails at once."""
-    if answer.started_at or answer.kind not in DIALED:
+    if answer.started_at or answer.kind not in OF_A_PHONE:
         return answer.started_at or answer.when
     if answer.took and answer.when:
         return answer.when - timedelta(seconds=answer.took)
@@ -189,7 +190,7 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
     own_clock = answer.by_livekits_clock or answer.because.source == SERVER_LOG
     if when is not None and seen.attempt_before is not None and seen.attempt_before - when > seen.tolerance:
         return replace(answer, earlier=True)
-    if dials.got_further(when, own_clock, made_phone=answer.kind in DIALED, by=answer.component):
+    if dials.got_further(when, own_clock, made_phone=answer.kind in OF_A_PHONE, by=answer.component):
         return replace(answer, earlier=True)
     if when is None:
         of_another = dials.tell_of_phone

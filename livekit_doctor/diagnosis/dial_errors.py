@@ -29,6 +29,8 @@ class Kind(StrEnum):
     MEDIA_FAILED = "media_failed"
     TIMED_OUT = "timed_out"
     """The INVITE left, and no final answer came."""
+    NOT_PICKED_UP = "not_picked_up"
+    """A team's own word that nobody picked up: whether it rang, or was refused, that does not say."""
     GIVEN_UP = "given_up"
     """Our own side sent a CANCEL, sooner than any phone is let ring for: that is no answer of anybody's."""
     TRUNK_MISSING = "trunk_missing"
@@ -45,6 +47,8 @@ DIALED = frozenset(
     {Kind.REJECTED, Kind.AUTH_FAILED, Kind.UNREACHABLE, Kind.MEDIA_FAILED, Kind.TIMED_OUT, Kind.GIVEN_UP}
 )
 """What can only come of a call whose SIP participant was in the room."""
+OF_A_PHONE = DIALED | {Kind.NOT_PICKED_UP}
+"""What is said of a phone that was dialled."""
 
 
 _SIP_STATUS = lazy_re.compile(

@@ -7,20 +7,22 @@ one of the result, the fields at the top of its metadata (or right inside of wha
   known, of an ordinary end: LiveKit's own reasons, hangup, completed, user;
 - what came of it (`outcome`, `result`, `disposition`): a team's own business, as below;
 - an error, exception, signal or crash: must be empty; an exit code or a status: 0, or 2xx;
+- a grade (quality, severity): good, or info; how long or often somebody talked: not 0;
 - flags: one that is true must not be unknown as a state is, one of health must not be false.
 
 Of a row of no step, the state's own name, and why. A state that names what the call is made of (agent, room, audio)
 must say nothing of it but what is known; one of a single word speaks of the call, too (glitched). Of anything else,
-as a payment, a lead or a transcript, no word is asked. What is not known does not say that the call failed: it keeps
-health from being concluded, and only where no row shows that the call went on.
+as a payment, a lead or a transcript, no word is asked, unless it is one of trouble, and whose trouble nobody knows
+(ice_failed, quota_exceeded; not card_declined, user_timeout). What is not known does not say that the call failed: it
+keeps health from being concluded, and only where no row shows that the call went on.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 
 from livekit_doctor import lazy_re
-from livekit_doctor.diagnosis.states import is_of_other_phone, plain_words, who_left
+from livekit_doctor.diagnosis.states import is_of_other_phone, plain_words, says_failed, who_left
 
 
 def _words(text: str) -> frozenset[str]:
@@ -81,7 +83,7 @@ _CONDUCT = _ENDED | _words(
     " language locale selected chosen context history cost billed billing charged id name type kind version metadata"
     " progress generated final wrapup config applied token log"
     " attribute attributes data count level heartbeat ping keepalive debug played playing playback menu dtmf payment"
-    " quoted offered opening discovery pitch objection closing wrap first last next new"
+    " quoted offered opening discovery pitch objection closing wrap first last next new barge"
 )
 """What an agent, a session or a room may be said to do, or to have, in a call that goes on."""
 
@@ -89,7 +91,7 @@ _KNOWN = _CALL | _CONDUCT | _PARTIES
 
 _ELSEWHERE = lazy_re.compile(
     r"(?:^|_)(?:tools?|functions?|recordings?|egress|webhooks?|sms|e?mail|crm|payments?|card|amd|dnc|summary|transcripts?"
-    r"|callback|lookup|verification|appointments?|calendar|policy|check|retry"
+    r"|callback|lookup|search|verification|identification|appointments?|bookings?|orders?|calendar|policy|check|retry"
     r"|recovered|resolved|restored|resumed|reconnected|passed)(?=_|$)"
 )
 
@@ -99,10 +101,29 @@ _ALONE = lazy_re.compile(
 )
 """What says of whoever talks, or of nothing at all, that the call was not well."""
 
-_REASON = lazy_re.compile(
-    r"(?:end(?:ed|ing)?|clos(?:e|ed|ing)|disconnect(?:ed|ion)?|hangup|terminat(?:ion|ed)|shutdown|exit|stop(?:ped)?|final"
-    r"|leave|left|finish(?:ed)?|callend(?:ed)?)*(?:reason|cause)|(?:call|final|end)?status|(?:call|final)state|end"
+_TROUBLE = lazy_re.compile(
+    r"(?:^|_)(?:fail(?:ed|ure|s|ing)?|errors?|errored|exceptions?|time_?outs?|timed_?out|exceeded|unavailable|expired"
+    r"|(?<=_)(?:disconnected|lost)|limited|throttled|stalled|stuck|frozen|hung|killed|sig(?:term|kill|segv|abrt)|aborted|refused|degraded"
+    r"|underruns?|packet_loss|jitter|reconnecting|shutting_down|down$)(?=_|$)"
 )
+"""What says of anything that it was not well."""
+
+_ENDING = (
+    r"(?:end(?:ed|ing)?|clos(?:e|ed|ing)|disconnect(?:ed|ion)?|hangup|term(?:inat(?:ion|ed))?|shutdown|exit|stop(?:ped)?"
+    r"|final|leave|left|finish(?:ed)?|callend(?:ed)?|q850|isdn)"
+)
+_REASON = lazy_re.compile(
+    rf"{_ENDING}*(?:reason|cause)|{_ENDING}+type|(?:call|final|end)?status|(?:call|final)state|end|q850"
+)
+_GRADE = lazy_re.compile(
+    r"(?:call|audio|voice|network|connection|session|agent|line)?(?:quality|health|severity|level)"
+)
+_GOOD_GRADES = _words("good excellent great high fine fair ok healthy normal info debug notice")
+_TALK = lazy_re.compile(
+    r"(?:agent|user|callee|customer|total|num|number|of)*(?:audio|talk|talked|speech|spoken|speaking|turns?|utterances?"
+    r"|words?|billsec|answered)(?:time|duration|count|seconds|secs?|ms|in)*"
+)
+"""How long or how often somebody talked."""
 _BY = lazy_re.compile(r"(?:(?:end|clos|terminat|disconnect|hangup|hungup|stopp|cancell?)(?:ed)?)?by|who")
 _OUTCOME = lazy_re.compile(r"(?:call|final)?(?:outcome|result|disposition)")
 _ERROR = lazy_re.compile(
@@ -110,13 +131,18 @@ _ERROR = lazy_re.compile(
     r"(?:error|err|exception|exc|failure|fault|traceback|stack(?:trace)?|signal|panic|crash|abort)s?"
     r"(?:message|msg|text|type|name|class|details?|code|reason|count)?"
 )
-_CODE = lazy_re.compile(r"(?:exit|return|end|close|disconnect|hangup|termination|cause|sip)?(?:statuscode|code|status)")
+_CODE = lazy_re.compile(
+    r"(?:exit|return|end|close|disconnect|hangup|term(?:ination)?|cause|sip|ws|websocket)?(?:statuscode|code|status)"
+)
 _NOTHING = frozenset({"", "0", "none", "null", "false", "ok", "success", "[]", "{}", "no"})
 _FLAG_OF_HEALTH = lazy_re.compile(
-    r"(?:^|_)(?<!not_)(?<!never_)(?<!no_)(?:graceful|clean|heard|spoke|talked|healthy|connected|joined|answered|established)"
+    r"(?:^|_)(?<!not_)(?<!never_)(?<!no_)(?:graceful|clean|heard|spoke|talked|healthy|connected|joined|answered|established"
+    r"|completed|finished)"
 )
-_LIVEKITS = frozenset({"1", "4", "5", "10", "16"})
-"""CLIENT_INITIATED, PARTICIPANT_REMOVED, ROOM_DELETED, ROOM_CLOSED; and ISDN's normal clearing."""
+_ORDINARY_CODES = ("16", "31", "1000")
+"""ISDN's normal clearing and normal, and WebSocket's normal closure. 0 and 2xx are ordinary, too."""
+_LIVEKITS = ("1", "4", "5", "10")
+"""CLIENT_INITIATED, PARTICIPANT_REMOVED, ROOM_DELETED, ROOM_CLOSED."""
 
 
 def _hangups(words: str) -> str:
@@ -135,14 +161,15 @@ def is_unknown(state: str) -> bool:
     known = _KNOWN if _SERVES.isdisjoint(words) else _KNOWN - _STOPS
     unsaid = not (_NOT.isdisjoint(words) or _SPOKEN.isdisjoint(words))
     of_call = unsaid or len(words) == 1 or not _CALL.isdisjoint(words)
-    return _ALONE.search(told) is not None or (of_call and not {*words} <= known)
+    in_trouble = _TROUBLE.search(told) is not None and _PARTIES.isdisjoint(words)
+    return _ALONE.search(told) is not None or in_trouble or (of_call and not {*words} <= known)
 
 
 @lru_cache(maxsize=1024)
 def is_ordinary_end(words: str) -> bool:
     """Whether a reason is made of nothing but words of ordinary ends: CLIENT_INITIATED, user hung up, 200."""
     if words.isdecimal():
-        return words in _LIVEKITS
+        return words in (*_LIVEKITS, *_ORDINARY_CODES)
     told = re.sub(r"not_(?=interested)|do_not_(?=call)", "", _hangups(words))
     said, beside = {*re.findall(r"[a-z]+", told)} - _LITTLE - _PARTIES, {*told.split("_")}
     return all(word in _ENDED or not beside.isdisjoint(_ONLY_BESIDE.get(word, ())) for word in said)
@@ -158,24 +185,34 @@ def errors_of(state: str, top: Mapping[str, object], *, ended: bool) -> Iterator
             yield f"{key} {text[:60]!r}"
 
 
+def _is_ordinary_code(text: str, who: str) -> bool:
+    """Of a number: 0, 2xx, or one of those known; of words, as of a reason."""
+    if not text.isdecimal():
+        return is_ordinary_end(f"{text} {who}")
+    return text in ("0", *_ORDINARY_CODES) or (len(text) == 3 and text[0] == "2")
+
+
+_FIELDS: tuple[tuple[re.Pattern[str], Callable[[str, str], bool]], ...] = (
+    (_CODE, _is_ordinary_code),
+    (_REASON, lambda text, who: is_ordinary_end(f"{text} {who}".strip())),
+    (_BY, lambda text, _: is_ordinary_end(text)),
+    (_OUTCOME, lambda text, _: not is_unknown(text)),
+    (_GRADE, lambda text, _: text.isdecimal() or text.lower() in _GOOD_GRADES),
+    (_TALK, lambda text, _: text.strip("0.") != "" and text.lower() != "none"),
+)
+"""The fields of an end that are asked, by their keys in small letters; and whether what one says is known to be good,
+given who ended the call, where a field says so."""
+
+
 def unknown_of_end(top: Mapping[str, object]) -> Iterator[str]:
     """What the metadata of an end, by its keys in small letters, tells that is not known to be good: reason evicted."""
     who = str(top.get("who") or "")
     for key, item in top.items():
         text = " ".join(map(str, item.values())) if isinstance(item, dict) else str(item).strip()
-        if isinstance(item, bool) or text.lower() in _NOTHING:
+        keys, is_good = next((each for each in _FIELDS if each[0].fullmatch(key)), (None, None))
+        if is_good is None or isinstance(item, bool) or (isinstance(item, dict) and keys is not _REASON):
             continue
-        if text.isdecimal() and key.endswith(("code", "status")):
-            wrong = _CODE.fullmatch(key) is not None and not (len(text) == 3 and text[0] == "2")
-        elif _REASON.fullmatch(key) or _CODE.fullmatch(key):
-            wrong = not is_ordinary_end(f"{text} {who}" if who else text)
-        elif isinstance(item, dict):
-            wrong = False
-        elif _OUTCOME.fullmatch(key):
-            wrong = is_unknown(text)
-        else:
-            wrong = _BY.fullmatch(key) is not None and not is_ordinary_end(text)
-        if wrong:
+        if (text.lower() not in _NOTHING or (text and keys is _TALK)) and not is_good(text, who):
             yield f"{key} {text[:60]!r}"
 
 
@@ -184,7 +221,7 @@ def is_bad_flag(name: str, value: bool) -> bool:
     name = re.sub(r"^(?:has|had|is|was|did|got)_", "", name)
     if _FLAG_OF_HEALTH.search(name):
         return not value
-    of_error = _ERROR.fullmatch(name.replace("_", "")) is not None
+    of_error = _ERROR.fullmatch(name.replace("_", "")) is not None or says_failed(name)
     of_call = name.endswith(("ed", "out")) or not _CALL.isdisjoint(name.split("_"))  # not vip, lead_dropped_price
     return value and (of_error or (of_call and is_unknown(name)))
 

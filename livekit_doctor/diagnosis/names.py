@@ -76,9 +76,10 @@ def written_alike(a: str, b: str) -> str | None:
 def near_miss(a: str, b: str) -> str | None:
     """What differs between a name and one that is probably meant for it, else None.
 
-    Beyond `written_alike` that is another separator, or one or two wrong letters in a long
-    word. Names that differ in digits or in a short or a whole word (agent-1 and agent-2,
-    agent-us and agent-uk, agent and agent-b) are as probably two names, and no near miss.
+    Beyond `written_alike` that is another separator, or one or two wrong letters inside of a long
+    word (SPELLING). Names that differ in digits, in a short or a whole word, or in how a word begins
+    or ends (agent-1 and agent-2, agent-us and agent-uk, agent and agent-b, Hanna and Anna) are as
+    probably two names, and no near miss.
     """
     alike = written_alike(a, b)
     if a == b or alike:
@@ -89,9 +90,11 @@ def near_miss(a: str, b: str) -> str | None:
     if "".join(words_a) == "".join(words_b):
         return "the characters between the words"
     if len(words_a) == len(words_b) and all(map(_same_word, words_a, words_b)):
-        return f"spelling ({_edits(' '.join(words_a), ' '.join(words_b))})"
+        return f"{SPELLING} ({_edits(' '.join(words_a), ' '.join(words_b))})"
     return None
 
+
+SPELLING = "spelling"
 
 _STAMP = lazy_re.compile(r"(?<!\d)1\d{9}(?:\d{3})?(?!\d)")
 """A Unix time, in seconds or milliseconds."""
@@ -185,7 +188,7 @@ def _same_word(a: str, b: str) -> bool:
     if a == b:
         return True
     shorter = min(len(a), len(b))
-    if shorter < 4 or re.sub(r"\d", "", a) == re.sub(r"\d", "", b):
+    if shorter < 5 or (a[0], a[-1]) != (b[0], b[-1]) or re.sub(r"\d", "", a) == re.sub(r"\d", "", b):
         return False
     return _distance(a, b) <= (2 if shorter >= 8 else 1)
 

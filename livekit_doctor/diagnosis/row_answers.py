@@ -123,10 +123,14 @@ def error_in(row: LogRow) -> str:
     return next((item for item in named if isinstance(item, str)), "")
 
 
+def results_in(metadata: str) -> list[object]:
+    """What the metadata of a row gives at its top as the result, or the reason."""
+    return [item for key, item in _top(metadata).items() if key in _OUTCOMES or _REASONS.search(key)]
+
+
 def ended_badly(row: LogRow) -> bool:
     """Whether the metadata of an end says at its top that it was a failure: an error, a bad status or reason."""
-    top = _top(row.metadata)
-    told = [item for key, item in top.items() if key in _OUTCOMES or _REASONS.search(key)]
+    top, told = _top(row.metadata), results_in(row.metadata)
     failed = any(str(top.get(key)).lower() in ("false", "0", "no") for key in _SUCCESS) or bool(
         isinstance(top.get("errors"), list) and top["errors"]
     )
@@ -174,11 +178,21 @@ _OF_A_RESULT = lazy_re.compile(
 def met_machine(state: str, metadata: str) -> bool | None:
     """Whether a machine answered the phone, as a row says by its state or by what its metadata gives at its top as
     the result, or the reason; None where it says nothing of that."""
-    top = _top(metadata)
-    told = [item for key, item in top.items() if isinstance(item, str) and (key in _OUTCOMES or _REASONS.search(key))]
+    told = [item for item in results_in(metadata) if isinstance(item, str)]
     if any(map(says_machine, (state, *told))):
         return True
     return False if re.search(r"(?:^|_)(?:human|person)(?:_|$)", plain_words(" ".join((state, *told)))) else None
+
+
+def is_of_user(row: LogRow) -> bool:
+    """Whether the metadata of a part of the conversation gives somebody on the phone as who said it."""
+    top = _top(row.metadata)
+    parts = (top, *(_folded(item) for item in top.values() if isinstance(item, dict)))
+    return any(plain_words(str(part.get(key, ""))) in _USERS for part in parts for key in _SPEAKERS)
+
+
+_SPEAKERS = ("role", "speaker", "sender", "from", "by", "who")
+_USERS = ("user", "human", "caller", "callee", "customer", "contact", "lead", "client", "patient", "guest")
 
 
 def _ended_well(row: LogRow) -> bool:

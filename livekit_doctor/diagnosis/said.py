@@ -134,6 +134,8 @@ class Said(StrEnum):
     SIP_FAILED = auto()
     SIP_MEDIA_TIMEOUT = auto()
     """livekit-sip ended the call, since no sound came from the far end."""
+    SIP_SOUND_STOPPED = auto()
+    """That was no more than the sound of a call that had had some."""
     SIP_RANG = auto()
     """Its times name the ringing, which they do only where it rang."""
     SIP_ESTABLISHED = auto()
@@ -344,6 +346,7 @@ MEANINGS = (
     _Meaning("sip", "sip invite failed", Said.SIP_FAILED, _error("")),
     _Meaning("sip", "unexpected statuscode from invite response", Said.SIP_FAILED),
     _Meaning("sip", "triggering media timeout", Said.SIP_MEDIA_TIMEOUT, _never_had_media),
+    _Meaning("sip", "triggering media timeout", Said.SIP_SOUND_STOPPED, lambda line: "is_initial" in line.fields),
     _Meaning("sip", "closing outbound call with error", Said.SIP_MEDIA_TIMEOUT, _since_media_failed),
     _Meaning("sip", "closing outbound call with error", Said.SIP_FAILED, _error("")),
     _Meaning("sip", "SIP/2.0 18", Said.SIP_RANG),

@@ -12,13 +12,22 @@ from livekit_doctor.diagnosis.row_answers import (
     Unknown,
     ended_badly,
     gone_in,
+    is_of_user,
     lasted_in,
     met_machine,
     tells_result,
     unknown_in,
 )
 from livekit_doctor.diagnosis.setup import Setup
-from livekit_doctor.diagnosis.states import Who, receives_webhooks, says_failed, says_talked, says_what_failed, who_left
+from livekit_doctor.diagnosis.states import (
+    Who,
+    receives_webhooks,
+    says_failed,
+    says_something_was_said,
+    says_talked,
+    says_what_failed,
+    who_left,
+)
 from livekit_doctor.diagnosis.times import MOMENT, PLACING, ZONES_APART
 from livekit_doctor.evidence.observations import LogRow, Sighting
 from livekit_doctor.evidence.observations.told import webhook_named
@@ -266,7 +275,12 @@ class RowsSeen(Struct, frozen=True, dict=True):
     @cached_property
     def talked(self) -> tuple[datetime, ...]:
         """When rows told that somebody on the phone talked, oldest first."""
-        return tuple(sorted(row.at for row in self.rows_of_no_step(says_talked)))
+        told = {id(row): row.at for row in (*self.rows_of_no_step(says_talked), *filter(is_of_user, self._transcripts))}
+        return tuple(sorted(told.values()))
+
+    @property
+    def _transcripts(self) -> list[LogRow]:
+        return self.rows_of_no_step(says_something_was_said)
 
     @property
     def talked_last(self) -> datetime | None:

@@ -72,6 +72,12 @@ _OF_THE_PHONE = lazy_re.compile(
     r"|answer(?:ed)?|unreachable)(?:_|$))+"
 )
 
+_NOT_PICKED_UP = lazy_re.compile(
+    r"(?:(?:sip|calls?|phone|dial(?:ed)?|outbound|callee|customer|user|lead|participant|was|is|has|by)_)*"
+    r"(?:no_?answer|(?:not_|un_?)answered|did_not_answer|no_pick_?up|not_picked_up|rang_out|ring(?:ing)?_?(?:no_answer"
+    r"|timed?_?out))(?:_(?:by|from|of)?_?(?:the_)?(?:callee|customer|user|lead|participant))?"
+)
+
 _OF_ANYTHING = lazy_re.compile(
     r"(?:(?:provider|livekit|api|request|response|attempt|to|was|is|has|by|the|fail(?:ed|ure|ing|s)?|error(?:ed|s)?"
     r"|timed?|timeout|out|crash(?:ed)?)(?:_|$))+"
@@ -82,6 +88,10 @@ _TALKED = lazy_re.compile(
     r"(?:user|caller|callee|customer|human|participant)_(?:(?:has|was|is|started|stopped|start|stop)_)*"
     r"(?:spoke|speech|speaking|said|talk(?:s|ed|ing)?|utterance|turn|transcri(?:pt|ption|bed))(?:_|$)"
     r"|(?:^|_)dtmf_(?:received|pressed)(?:_|$)"
+)
+
+_SAID_BY_SOMEBODY = lazy_re.compile(
+    r"(?:^|_)(?:transcri(?:pts?|ptions?|bed)|utterances?|turns?|messages?|conversation_items?|chat_items?)(?:_|$)"
 )
 
 _AGENT_SPOKE = lazy_re.compile(
@@ -190,6 +200,11 @@ def says_phone_failed(state: str) -> bool:
     return says_failed(state) and _OF_THE_PHONE.fullmatch(plain_words(state)) is not None
 
 
+def says_not_picked_up(words: str) -> bool:
+    """Whether a state, or the reason of an end, says that nobody picked the phone up: no_answer, NO-ANSWER."""
+    return _NOT_PICKED_UP.fullmatch(plain_words(words)) is not None
+
+
 def says_what_failed(state: str) -> bool:
     """Whether it names what failed: call_failed, and not error, or livekit_error."""
     return _OF_ANYTHING.fullmatch(plain_words(state)) is None
@@ -199,6 +214,12 @@ def says_talked(state: str) -> bool:
     """Whether it says that somebody on the phone spoke, or pressed a key: user_speech, caller_said."""
     plain = plain_words(state)
     return _TALKED.search(plain) is not None and _DID_NOT.search(plain) is None
+
+
+def says_something_was_said(state: str) -> bool:
+    """Whether it says that there is a part of the conversation, whoever said it: conversation_item_added."""
+    plain = plain_words(state)
+    return _SAID_BY_SOMEBODY.search(plain) is not None and _DID_NOT.search(plain) is None
 
 
 def says_agent_spoke(state: str) -> bool:

@@ -83,8 +83,8 @@ def _phone(call: Call, lines: Iterable[TimelineEntry]) -> Iterator[TimelineEntry
             clock=Clock.LIVEKIT,
         )
     for answer in call.answers:
-        if answer.kind in (Kind.ANSWERED, Kind.STARTED):
-            continue  # proves a step, which is there already
+        if answer.kind in (Kind.ANSWERED, Kind.STARTED, Kind.NOT_PICKED_UP):
+            continue  # proves a step, or is a row, which is there already
         if answer.when is None:
             continue
         of_then = told.get(answer.when, ())

@@ -112,6 +112,9 @@ own margin."""
 MOMENT = timedelta(seconds=1)
 """Agent and phone that were together for no longer have not talked. Our own margin."""
 
+AT_ONCE = timedelta(seconds=0.5)
+"""No phone is answered so soon after it was dialled: the network takes longer to find it. Our own margin."""
+
 SILENT_FOR = timedelta(seconds=15)
 """An agent that has published nothing for so long while the phone was on the line, until the call was over, is silent.
 Our own margin: agents publish within a second."""
@@ -119,9 +122,11 @@ Our own margin: agents publish within a second."""
 NO_GOODBYE = timedelta(seconds=2)
 """An agent that leaves so soon after the phone was answered has not said goodbye. Our own margin."""
 
+FIRST_SOUND_WITHIN = timedelta(seconds=27)
 MEDIA_FAILS_WITHIN = timedelta(seconds=35)
-"""livekit-sip ends a call in which no sound has come from the phone 30 s after the answer (its source, media_timeout
-and media_timeout_initial; 15 s once some has come), and looks every few seconds."""
+"""livekit-sip ends a call in which no sound has come from the phone 30 s after the answer, less a tenth (its source,
+MediaPort.timeoutLoop: media_timeout_initial, 30 s). It looks every 15 s (media_timeout): so soon it also ends one of
+which the sound stopped within the first 15."""
 
 LEFT_ALONE = timedelta(seconds=3)
 """So long a phone is not alone, where nobody has said goodbye, but that its agent is missing. Our own margin."""

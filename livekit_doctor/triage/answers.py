@@ -1,12 +1,14 @@
 """What the rows say of the answer to the attempt to dial, in SQL: a SIP status, or the number of what LiveKit says in
 words. Whose fact that is, `diagnose` asks in the same way."""
 
+from collections.abc import Set
+
 from sqlglot import exp
 
-from livekit_doctor.diagnosis.dial_errors import DIALED, Kind
+from livekit_doctor.diagnosis.dial_errors import OF_A_PHONE, Kind
 from livekit_doctor.triage.dialects import WRITTEN_IN
-from livekit_doctor.triage.mapping import ENDED_BADLY, LOOSELY_FAILED, PHONE_FAILED
-from livekit_doctor.triage.plan import WORDS, pattern_of
+from livekit_doctor.triage.mapping import ENDED_BADLY, LOOSELY_FAILED, NOT_PICKED_UP, PHONE_FAILED
+from livekit_doctor.triage.plan import UNANSWERED, WORDS, pattern_of
 from livekit_doctor.triage.terms import LONGEST, QUOTED, STATUS, ZERO, Columns
 
 NULL = "CAST(NULL AS BIGINT)"
@@ -14,12 +16,14 @@ NULL = "CAST(NULL AS BIGINT)"
 TIMES_OF_PHONES = tuple(f"{end}{step}" for step in (8, 10, 11) for end in "fl")
 """When rows first and last told of a phone that was made. That it is dialled may be said before that is asked for."""
 
-_OF_A_PHONE = tuple(number for number, kind in enumerate(WORDS, 1) if kind in DIALED)
+_OF_A_PHONE = tuple(number for number, kind in enumerate((*WORDS, Kind.NOT_PICKED_UP), 1) if kind in OF_A_PHONE)
 
 
-def answer(columns: Columns) -> str:
+def answer(columns: Columns, codes: Set[int]) -> str:
+    """What the row `l` says that is of the entry `e`; of the codes that entries have."""
+    unanswered = f"CASE WHEN e.code = {NOT_PICKED_UP} THEN {UNANSWERED} END" if NOT_PICKED_UP in codes else NULL
     if columns.metadata is None:
-        return NULL
+        return unanswered
     text = f"LEFT(X_TEXT(l.col_metadata), {LONGEST})"
     status = f"X_STATUS({text}, {literal(STATUS)})"
     ordered = (*WORDS[:4], Kind.TIMED_OUT, *WORDS[4:])  # as `kind_of` looks for them
@@ -28,7 +32,8 @@ def answer(columns: Columns) -> str:
     )
     return (
         f"CASE WHEN e.code IN (12, {ENDED_BADLY}) THEN {status}"
-        f" WHEN e.code IN ({PHONE_FAILED}, {LOOSELY_FAILED}) THEN COALESCE({status}, CASE {words} END) END"
+        f" WHEN e.code IN ({PHONE_FAILED}, {LOOSELY_FAILED}, {NOT_PICKED_UP})"
+        f" THEN COALESCE({status}, CASE {words} END, {unanswered}) END"
     )
 
 

@@ -19,6 +19,7 @@ from livekit_doctor.triage.mapping import (
     FAILED,
     LEFT,
     LOOSELY_FAILED,
+    NOT_PICKED_UP,
     OTHER,
     PHONE_FAILED,
     PHONE_LEFT,
@@ -27,7 +28,7 @@ from livekit_doctor.triage.mapping import (
     Mapping,
     number_of,
 )
-from livekit_doctor.triage.plan import Plan
+from livekit_doctor.triage.plan import UNANSWERED, Plan
 from livekit_doctor.triage.terms import GAPS, NEVER, ORDER, STEPS, ZERO, Columns, Key
 
 Codes = frozenset[int]
@@ -35,9 +36,9 @@ Codes = frozenset[int]
 OPENINGS: Codes = frozenset({1, 2})
 ENDED: Codes = frozenset({12, ENDED_BADLY})
 MAPPED: Codes = frozenset({*STEPS, ENDED_BADLY})
-FAILURES: Codes = frozenset({FAILED, PHONE_FAILED, LOOSELY_FAILED, ENDED_BADLY})
-ANSWERS: Codes = frozenset({ENDED_BADLY, PHONE_FAILED})
-REFUSALS: Codes = frozenset({PHONE_FAILED, LOOSELY_FAILED})
+FAILURES: Codes = frozenset({FAILED, PHONE_FAILED, LOOSELY_FAILED, NOT_PICKED_UP, ENDED_BADLY})
+ANSWERS: Codes = frozenset({ENDED_BADLY, PHONE_FAILED, NOT_PICKED_UP})
+REFUSALS: Codes = frozenset({PHONE_FAILED, LOOSELY_FAILED, NOT_PICKED_UP})
 SPOKE: Codes = frozenset({number_of(Step.AGENT_AUDIO)})
 WENT_ON: Codes = frozenset({*STEPS, TALKED}) - ENDED
 
@@ -108,7 +109,7 @@ def logs(parts: Parts, shard: str) -> str:
     bit = "e.bit" if not mapping.by_state else f"COALESCE(e.bit, CAST({1 << 60} AS BIGINT))"
     return (
         f"logs AS (SELECT l.col_call_id AS call_id, {'t.us' if once else 'l.col_at'} AS happened, e.code, {bit} AS bit,"
-        f" e.opening, e.component{flags}, {answer(columns)} AS answer{_dim(parts)}"
+        f" e.opening, e.component{flags}, {answer(columns, mapping.codes)} AS answer{_dim(parts)}"
         f" FROM the_table AS l{once} LEFT JOIN entries AS e ON {joined}"
         f" WHERE l.col_at >= :from_moment AND l.col_at < :until_moment AND NOT l.col_call_id IS NULL{shard})"
     )
@@ -192,7 +193,7 @@ def calls(parts: Parts) -> str:
         yield last_answer(ANSWERS, "named_answer")
         yield last_answer(frozenset({12}), "end_answer")
         yield last_answer(frozenset({LOOSELY_FAILED}), "loose_answer")
-        for wanted in (*map(_codes_of, (6, 7, 11, 12)), frozenset({PHONE_LEFT})):
+        for wanted in (*map(_codes_of, (6, 7, 9, 11, 12)), frozenset({PHONE_LEFT})):
             step, alone = min(wanted), mapping.component_of(*wanted)
             for function, name in (("MIN", f"c{step}"), ("MAX", f"d{step}")):
                 told = pick(function, "component", when(wanted)) if wanted & codes else "0"
@@ -273,7 +274,7 @@ def _steps(dim: str) -> str:
         f" COALESCE(GREATEST({dialled}) - l11 > :tolerance, FALSE) AS redialled, gone_at,"
         f" {_first_since(20, 'f20', 'open_at')} AS f20, l20, {_first_since(21, 'f21', 'open_at')} AS f21, l21,"
         " went_on_at, shown_at, refused_first,"
-        " l5, c6, d6, c7, d7, c11, d11, c12, d12, c18, d18 FROM cut)"
+        " l5, c6, d6, c7, d7, c9, d9, c11, d11, c12, d12, c18, d18 FROM cut)"
     )
 
 
@@ -302,6 +303,8 @@ def _reached(plan: Plan, dim: str) -> str:
         " COALESCE(t12 - shown_at <= :closes, FALSE) AND NOT COALESCE(l5 - t6 > :tolerance, FALSE) AS stayed,"
         " COALESCE(talked_at >= GREATEST(open_at, COALESCE(t3, open_at) - :tolerance), FALSE) AS talked,"
         " COALESCE(left_at >= open_at AND t12 - left_at > :tolerance, FALSE)"
+        " OR COALESCE(t11 - t9 BETWEEN 0 AND :at_once - 1 AND t10 IS NULL AND talked_at IS NULL"
+        " AND c9 > 0 AND c9 = d9 AND c11 = d11 AND c9 = c11, FALSE)"
         f" OR {_left_before('f20')} OR {_left_before('l20')} OR {_in_trouble('f21')} OR {_in_trouble('l21')} AS alone,"
         f" CASE WHEN t11 IS NULL THEN GREATEST({named}, {ended}, {loose_answer()}) % 1000 ELSE {ZERO} END AS status"
         " FROM steps)"
@@ -334,7 +337,8 @@ def _verdicts(plan: Plan) -> str:
         " WHEN NOT t8 IS NULL THEN 1 ELSE 0 END"
     )
     step = (
-        "CASE WHEN status = 0 THEN 0 WHEN status IN (1, 2) THEN 8 WHEN status = 5 THEN 9 WHEN status = 4 THEN 11"
+        "CASE WHEN status = 0 THEN 0 WHEN status IN (1, 2) THEN 8 WHEN status = 5 THEN 9"
+        f" WHEN status IN (4, {UNANSWERED}) THEN 11"
         " WHEN NOT t10 IS NULL THEN 11 ELSE 10 END"
     )
     return f"verdicts AS (SELECT *, {way} AS way, {phone} AS phone_way, {step} AS refused_at FROM reached)"

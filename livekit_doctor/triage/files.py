@@ -35,7 +35,7 @@ from livekit_doctor.triage.exports import (
 from livekit_doctor.triage.terms import Columns, Window
 from livekit_doctor.triage.watching import watched
 
-MEMORY = "512MB"
+MEMORY = "1GB"
 STDIN = "-"
 _ENDING = 1.0
 _TRIES = 20

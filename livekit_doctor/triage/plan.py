@@ -16,7 +16,7 @@ from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.result import Broken
 from livekit_doctor.diagnosis.rules.rows import WAY
 from livekit_doctor.diagnosis.states import says_phone_failed
-from livekit_doctor.diagnosis.times import MOMENT, NOBODY_WAITS, ROOM_CLOSES_AFTER
+from livekit_doctor.diagnosis.times import AT_ONCE, MOMENT, NOBODY_WAITS, ROOM_CLOSES_AFTER
 from livekit_doctor.evidence.observations import Evidence, LogRow, Read
 from livekit_doctor.flow import DEFAULT_STATES, LEGS, Leg, Step
 from livekit_doctor.settings import Flow, Settings
@@ -26,6 +26,9 @@ SECOND = 1_000_000
 
 WORDS: tuple[Kind, ...] = (Kind.TRUNK_MISSING, Kind.NO_SIP, Kind.AUTH_FAILED, Kind.MEDIA_FAILED, Kind.TRUNK_UNUSABLE)
 """What LiveKit says of a failed phone leg in words. Its place here, 1 first, stands where a SIP status would."""
+UNANSWERED = len(WORDS) + 1
+"""Stands there for a state that says that nobody picked up."""
+_NOT_PICKED_UP = ("no_answer", "not_answered", "call_not_answered", "phone_not_answered")
 
 _MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 _LATER = timedelta(days=1)
@@ -47,6 +50,7 @@ class Plan(Struct, frozen=True):
     """What takes longer from the dial to its answer is unusual."""
     talks: int | None
     """Who is on the line for so long has talked; None where the agent's states are known."""
+    at_once: int
     moment: int
     closes: int
     """How long after the last participant left the end may be logged."""
@@ -76,6 +80,7 @@ def plan_of(settings: Settings) -> Plan:
         patience_ringing=_us(agent + ringing),
         answered_within=_us(allowances.sip_answered.slow_after),
         talks=_us(NOBODY_WAITS.total_seconds()) if settings.call_logs.always_logged is None else None,
+        at_once=_us(AT_ONCE.total_seconds()),
         moment=_us(MOMENT.total_seconds()),
         closes=_us(ROOM_CLOSES_AFTER.total_seconds() + settings.call_logs.clock_tolerance),
     )
@@ -90,7 +95,9 @@ def agent_break(way: int, settings: Settings) -> Broken | None:
 def phone_break(status: int, step: Step, settings: Settings) -> Broken | None:
     """What `trace` says of a phone that was refused with this status, or in these words, at this step."""
     said = _failing_state(settings.flow)
-    if status < 300:
+    if status == UNANSWERED:
+        said, metadata = next(name for name in _NOT_PICKED_UP if step_of_state(name, settings.flow) is None), ""
+    elif status < 300:
         metadata = f'{{"error": "{_words(WORDS[status - 1])}"}}'
     else:
         metadata = f'{{"sip_status_code": {status}}}'

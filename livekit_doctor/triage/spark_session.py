@@ -97,6 +97,8 @@ _SETTINGS = {
     "spark.sql.ansi.enabled": "true",
     # A line of a CSV with too few values is found whichever of them are asked for.
     "spark.sql.csv.parser.columnPruning.enabled": "false",
+    # Java does not compile a method of more bytes, and Spark would write one for all stages of the classification.
+    "spark.sql.codegen.hugeMethodLimit": "8000",
 }
 """Of the session alone."""
 

@@ -61,7 +61,7 @@ class Statement(Parts, frozen=True, kw_only=True):
 
 
 _OF_WINDOW = ("before", "since", "until", "now", "bucket")
-_OF_PLAN = ("tolerance", "patience", "patience_ringing", "answered_within", "moment", "closes")
+_OF_PLAN = ("tolerance", "patience", "patience_ringing", "answered_within", "at_once", "moment", "closes")
 
 
 def _shard(number: int, of: int) -> str:

@@ -80,6 +80,7 @@ def test_a_row_of_something_else(state: str) -> None:
         *((state, "") for state in ("agent_vaporised", "voice_garbage", "bot_zoned_out", "glitched", "track_ended")),
         *((state, "") for state in ("watchdog_fired", "no_greeting", "callee_heard_nothing")),
         *((state, "") for state in ("callee_complained", "escalated_technical_problem", "agent_restarted")),
+        *((state, "") for state in ("ice_failed", "quota_exceeded", "rate_limited", "deepgram_disconnected")),
         ("silence_timeout", '{"who": "agent"}'),
         ("fallback_message_played", '{"reason": "agent failed"}'),
     ],
@@ -106,6 +107,7 @@ def test_a_row_of_trouble_after_which_nothing_shows_that_the_call_went_on(state:
         *("call_in_progress", "hanging_up", "call_wrapup", "lead_closed"),
         *("session_started", "agent_greeting_played", "user_turn_completed", "llm_response_received"),
         *("agent_interrupted", "call_summary_saved", "voice_recording_lost", "livekit_egress_error", "not_interested"),
+        *("user_silence_timeout", "kb_search_failed", "card_limit_checked", "barge_in"),
     ],
 )
 def test_a_row_of_trouble_that_is_not_the_calls(state: str) -> None:
@@ -219,6 +221,15 @@ def test_a_row_of_trouble_that_is_not_the_calls(state: str) -> None:
         ('{"no_audio": true}', NO_FAULT_SEEN),
         ('{"unhealthy": false, "disconnected": true, "is_vip": true, "has_error": false}', HEALTHY),
         ('{"success": "false"}', UNKNOWN),
+        ('{"end_type": "watchdog"}', NO_FAULT_SEEN),
+        ('{"end_type": "hangup", "close_code": 1000, "q850_cause": 16, "severity": "info"}', HEALTHY),
+        ('{"term_reason": "llm_gone"}', NO_FAULT_SEEN),
+        ('{"dead_air": true}', NO_FAULT_SEEN),
+        ('{"q850_cause": 41}', NO_FAULT_SEEN),
+        ('{"ws_code": 1011}', NO_FAULT_SEEN),
+        ('{"call_quality": "poor"}', NO_FAULT_SEEN),
+        ('{"agent_talk_time": 0}', NO_FAULT_SEEN),
+        ('{"user_turns": 4, "talk_time": 31.5, "quality": "good", "dead_air": false}', HEALTHY),
     ],
 )
 def test_what_the_row_of_the_end_says_of_it(metadata: str, verdict: Verdict) -> None:
@@ -329,6 +340,40 @@ def test_an_agent_that_went_on_after_its_entrypoint_raised() -> None:
     diagnosis = judge(900, *WELL, talked, ENDED, *WORKER, broke(20, WORDS[2]), settings=HERE)
     assert diagnosis.verdict is NO_FAULT_SEEN
     assert any("unhandled exception" in hint for hint in diagnosis.would_settle)
+
+
+@pytest.mark.parametrize(
+    ("logger", "level", "verdict"),
+    [
+        ("livekit.plugins.openai", "error", NO_FAULT_SEEN),
+        ("livekit.plugins.openai", "warning", HEALTHY),
+        ("my_company.crm", "error", HEALTHY),
+    ],
+)
+def test_an_error_of_the_session_s_that_nobody_knows(logger: str, level: str, verdict: Verdict) -> None:
+    """What a provider's plugin says in words of its own; it matters no more where somebody talked after it."""
+    line = replace(broke(20, "the realtime socket went away"), logger=logger, level=level)
+    assert with_the_worker(line) is verdict
+    talked = row(40, "user_speech", "agent")
+    assert judge(900, *WELL, talked, ENDED, *WORKER, line, settings=HERE).verdict is HEALTHY
+
+
+@pytest.mark.parametrize(
+    ("answered", "more", "verdict"),
+    [
+        (2.2, (), NO_FAULT_SEEN),
+        (2.2, (row(2.1, "sip_ringing"),), HEALTHY),
+        (2.2, (row(20, "user_speech", "agent"),), HEALTHY),
+        (2.6, (), HEALTHY),
+    ],
+)
+def test_a_phone_that_was_answered_as_soon_as_it_was_dialled(
+    answered: float, more: tuple[LogRow, ...], verdict: Verdict
+) -> None:
+    """What logs it did not wait for the answer."""
+    rows = [*PLACED, row(1, "agent_connected", "agent"), row(2, "sip_dialing"), row(answered, "sip_answered")]
+    spoke = row(answered + 1, "agent_audio", "agent")
+    assert rows_only(900, *rows, spoke, *more, ENDED).verdict is verdict
 
 
 def test_a_session_that_its_providers_ended() -> None:

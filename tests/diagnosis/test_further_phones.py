@@ -148,8 +148,28 @@ def by_sip(*lines: LogLine, rows: list[LogRow] | None = None) -> Diagnosis:
     return judge(3600, *(rows or []), *begun, *lines, subject=Subject(call_id=CALL, room=ROOM))
 
 
-def test_a_call_in_which_no_sound_ever_came() -> None:
-    assert found(by_sip(timed_out(40))) == [("sip_answered", "LKD210", "proven")]
+@pytest.mark.parametrize(
+    ("at", "is_initial", "confidence"),
+    [(40, "", "likely"), (40, "true", "proven"), (40, "false", None), (32, "", "possible"), (20, "true", "proven")],
+)
+def test_a_call_in_which_no_sound_ever_came(at: float, is_initial: str, confidence: str | None) -> None:
+    """By livekit-sip's own word that it had waited for the first sound, or by how long it did."""
+    trigger = [sip(at - 0.1, "triggering media timeout", is_initial=is_initial)] if is_initial else []
+    expected = [("sip_answered", "LKD210", confidence)] if confidence else []
+    assert found(by_sip(*trigger, timed_out(at))) == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "metadata", "broke"),
+    [
+        ("conversation_item_added", '{"role": "user", "text": "hello"}', False),
+        ("transcript", '{"item": {"speaker": "Customer"}}', False),
+        ("transcript", '{"role": "assistant"}', True),
+    ],
+)
+def test_a_transcript_of_somebody_on_the_phone_is_their_sound(state: str, metadata: str, *, broke: bool) -> None:
+    rows = [*PLACED, row(8, "sip_answered"), row(20, state, "agent", metadata=metadata)]
+    assert codes(by_sip(timed_out(40), rows=rows)) == ["LKD210"] * broke
 
 
 def test_a_call_whose_sound_broke_off() -> None:

@@ -228,7 +228,7 @@ def test_what_is_said_is_in_the_evidence() -> None:
     assert SETTINGS.call_logs.clock_tolerance == timedelta(seconds=5).total_seconds()
 
 
-@pytest.mark.parametrize("state", ["call_failed", "sip_error", "dial_rejected", "busy", "no_answer", "agent_crashed"])
+@pytest.mark.parametrize("state", ["call_failed", "sip_error", "dial_rejected", "busy", "agent_crashed"])
 def test_a_row_that_says_in_plain_words_that_it_failed(state: str) -> None:
     """Nothing is called healthy over it, though no step stands for it."""
     rows = [row(0, "agent_dispatched"), row(1, "agent_connected", "agent")]
@@ -238,6 +238,27 @@ def test_a_row_that_says_in_plain_words_that_it_failed(state: str) -> None:
     assert state in " ".join(failed.would_settle)
     for harmless in ("no_error", "busy_tone_off", "transcript_error"):
         assert rows_only(DAY, *rows, row(9, harmless)).verdict is Verdict.NO_FAULT_SEEN
+
+
+@pytest.mark.parametrize(
+    ("state", "metadata"),
+    [
+        *((state, "") for state in ("no_answer", "phone_not_answered", "Unanswered", "call no-answer")),
+        ("call_ended", '{"reason": "no_answer"}'),
+        ("call_failed", '{"disposition": "NO ANSWER"}'),
+    ],
+)
+def test_a_team_s_word_that_nobody_picked_up(state: str, metadata: str) -> None:
+    """It may be its word for any answer that is no call: no more than possible, and not where another says more."""
+    rows = [row(0, "agent_dispatched"), row(1, "agent_connected", "agent"), row(2, "sip_dialing")]
+    told = rows_only(DAY, *rows, row(40, state, metadata=metadata))
+    assert found(told) == [("sip_answered", "LKD206", "possible")]
+    assert told.broken[0].candidates == ("LKD205", "LKD204")
+    rang = rows_only(DAY, *rows, row(5, "sip_ringing"), row(40, state, metadata=metadata))
+    assert rang.broken[0].candidates == ("LKD204",)
+    refused = row(40, "sip_participant_failed", metadata='{"sip_status_code": 486}')
+    assert codes(rows_only(DAY, *rows, refused, row(40.1, state, metadata=metadata))) == ["LKD204"]
+    assert not codes(rows_only(DAY, *rows, row(9, "sip_answered"), row(40, state, metadata=metadata)))
 
 
 def test_a_component_of_which_no_state_is_known_may_be_the_agent() -> None:
@@ -251,7 +272,7 @@ def test_a_component_of_which_no_state_is_known_may_be_the_agent() -> None:
     "state",
     [
         *("callFailed", "call failed", "sip-call-failed-486", "call_failed_busy", "dial_failed_after_retries"),
-        *("room_timed_out", "agent_timeout", "call_rejected_by_callee", "phone_not_answered", "FAILED"),
+        *("room_timed_out", "agent_timeout", "call_rejected_by_callee", "FAILED"),
     ],
 )
 def test_other_ways_to_say_that_it_failed(state: str) -> None:

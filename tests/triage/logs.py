@@ -117,7 +117,9 @@ def _attempt(writer: _Writer, about: str, no_worker: float, refused: float, is_s
         return  # nothing more is heard of the phone
     writer.edge("sip_ringing", 1.6)
     if answer < refused + 0.12:
-        writer.edge("call_ended", 30)
+        if is_told := draw.random() < 0.5:
+            writer.edge("no_answer", 30)
+        writer.edge("call_ended", 0.1 if is_told else 30)
         return
     writer.edge("sip_answered", 9.0)
     if agent == 3:

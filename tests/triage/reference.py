@@ -20,6 +20,7 @@ from livekit_doctor.triage.mapping import (
     FAILED,
     LEFT,
     LOOSELY_FAILED,
+    NOT_PICKED_UP,
     PHONE_FAILED,
     PHONE_LEFT,
     TALKED,
@@ -28,7 +29,7 @@ from livekit_doctor.triage.mapping import (
     number_of,
     step_of,
 )
-from livekit_doctor.triage.plan import SECOND, WORDS, Plan, plan_of
+from livekit_doctor.triage.plan import SECOND, UNANSWERED, WORDS, Plan, plan_of
 from livekit_doctor.triage.terms import LONGEST, STATUS, Window
 
 
@@ -62,6 +63,7 @@ class Judged(NamedTuple):
 
 AGENT_CAME = (5, 6, 7)
 PHONE = (8, 9, 10, 11)
+FAILURES = (FAILED, PHONE_FAILED, LOOSELY_FAILED, NOT_PICKED_UP, ENDED_BADLY)
 IMPLIED = {2: 1, 3: 2, 4: 3, 5: 4, 6: 5, 7: 6, 8: 2, 9: 8, 10: 9, 11: 10}
 
 
@@ -139,7 +141,7 @@ class _Call:
     def judged(self) -> Judged:
         plan, t = self.plan, self._times()
         logged = {step for step, at in t.items() if at is not None}
-        failed = any(at >= self.begun for at in self.times(FAILED, PHONE_FAILED, LOOSELY_FAILED, ENDED_BADLY))
+        failed = any(at >= self.begun for at in self.times(*FAILURES))
         status = 0 if 11 in logged else self._status()
         way = self._way(logged, status)
         refused_at = self._refused_at(logged, status)
@@ -189,6 +191,7 @@ class _Call:
             dialled, answered_last = max(self.times(8, 9, 10), default=0), max(self.times(11), default=None)
             redialled = answered_last is not None and dialled - answered_last > plan.tolerance
             doubt = again or alone or redialled or another or self._left_before(t) or self._in_trouble(t)
+            doubt = doubt or self._answered_at_once(t[9], t[11], rang=t[10] is not None)
             verdict = "healthy" if together and heard and stayed and not doubt else "no_fault_seen"
         reasons = (failed, not logged, future, not heard, too_soon, lasted or talked, self.came_before, True)
         why = (1, 7, 6, 2, 3, 4, 5, 8)[reasons.index(True)] if verdict == "unknown" else 0
@@ -215,7 +218,7 @@ class _Call:
         dispatched = self.times(3)
         self.twice = False
         # Opened again after it was answered, and no more: a queue may have delivered that twice.
-        last, failures = max(self.times(*range(3, 13)), default=0), self.times(FAILED, PHONE_FAILED, ENDED_BADLY)
+        last, failures = max(self.times(*range(3, 13)), default=0), self.times(*FAILURES)
         self.came_before = min(self.times(11), default=self.begun) < self.begun > last and not failures
         if dispatched and self.begun <= min(dispatched) < max(dispatched):
             self.twice = True
@@ -235,9 +238,10 @@ class _Call:
         talked = any(at >= self.begun for at in self.times(TALKED))
         answers = []
         for at, code, row in self.every:
-            kind = 0 if code in (PHONE_FAILED, ENDED_BADLY) else {12: 1, LOOSELY_FAILED: 2}.get(code)
-            in_words = code in (PHONE_FAILED, LOOSELY_FAILED)
+            kind = 0 if code in (PHONE_FAILED, NOT_PICKED_UP, ENDED_BADLY) else {12: 1, LOOSELY_FAILED: 2}.get(code)
+            in_words = code in (PHONE_FAILED, LOOSELY_FAILED, NOT_PICKED_UP)
             answer = _answer(row.metadata or "", in_words=in_words) if kind is not None else 0
+            answer = answer or (UNANSWERED if code == NOT_PICKED_UP else 0)
             if answer:
                 answers.append((kind, at, answer))
         last = [max((one[1:] for one in answers if one[0] == kind), default=None) for kind in range(3)]
@@ -256,9 +260,9 @@ class _Call:
         """Whether the call goes on after a refusal: somebody talks, the agent stays, or another phone that was made."""
         if max(self.times(TALKED), default=0) - self.plan.tolerance > refused:
             return True
-        if answer < 300 and WORDS[answer - 1] not in DIALED:
+        if answer < UNANSWERED and WORDS[answer - 1] not in DIALED:
             return False
-        made, failures = self.times(8), self.times(PHONE_FAILED, LOOSELY_FAILED)
+        made, failures = self.times(8), self.times(PHONE_FAILED, LOOSELY_FAILED, NOT_PICKED_UP)
         first = self.since(8, self.begun)
         further = first is not None and first < max(made) - self.plan.tolerance and max(made) <= refused
         further = further and bool(failures) and min(failures) >= max(made)
@@ -286,7 +290,7 @@ class _Call:
     def _refused_at(self, logged: set[int], status: int) -> int:
         if status == 0:
             return 0
-        return {1: 8, 2: 8, 4: 11, 5: 9}.get(status, 11 if 10 in logged else 10)
+        return {1: 8, 2: 8, 4: 11, 5: 9, UNANSWERED: 11}.get(status, 11 if 10 in logged else 10)
 
     def _is_known(self, source: str | None) -> bool:
         """Whether any row of this component is a step."""
@@ -328,6 +332,13 @@ class _Call:
             for at in {self.since(TROUBLE, self.begun), max(self.times(TROUBLE), default=None)}
             if at is not None and at >= self.begun
         )
+
+    def _answered_at_once(self, dialled: int | None, answered: int | None, *, rang: bool) -> bool:
+        """Whether it was answered as soon as it was dialled, by one clock, and nobody talked."""
+        if dialled is None or answered is None or rang or self.times(TALKED):
+            return False
+        wrote = {row.source or "" for _, code, row in self.every if code in (9, 11)}
+        return 0 <= answered - dialled < self.plan.at_once and len(wrote) == 1
 
     def _is_agents(self, row: Row) -> bool:
         return (row.source or "") == self.agent

@@ -58,6 +58,7 @@ CALL_RULES: tuple[CallRule, ...] = (
     carrier_answers.timed_out_while_dialing,
     carrier_answers.sip_media_failed,
     carrier_answers.timed_out_while_ringing,
+    carrier_answers.not_picked_up,
     carrier_answers.unexplained,
     phone_leg.sip_service_unavailable,
     phone_leg.outbound_trunk_missing,

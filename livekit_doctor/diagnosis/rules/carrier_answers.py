@@ -270,6 +270,22 @@ def timed_out_while_ringing(call: Call, proofs: Proofs) -> Finding | None:
     )
 
 
+def not_picked_up(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD206, possible: a team's own word, which may be what it makes of any answer that is no call."""
+    answer = last_answer(call, proofs, Kind.NOT_PICKED_UP)
+    if answer is None:
+        return None
+    rang = next(iter(proofs.get(Step.SIP_RINGING, ())), None)
+    shown = [Because(source=rang.source, at=rang.at, text=rang.text)] if rang else []
+    return Finding(
+        code="LKD206",
+        step=Step.SIP_ANSWERED,
+        confidence=Confidence.POSSIBLE,
+        because=(answer.because, *shown, *_of_another_attempt(call, proofs, answer)),
+        candidates=("LKD204",) if rang else ("LKD205", "LKD204"),
+    )
+
+
 def unexplained(call: Call, proofs: Proofs) -> Finding | None:
     """LKD205, or LKD206 where it rang, possible: the attempt to dial failed with words that are not known."""
     answer = last_answer(call, proofs, Kind.UNEXPLAINED)

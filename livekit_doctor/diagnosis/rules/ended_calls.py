@@ -3,6 +3,7 @@
 All that is concluded here from what is missing needs the log of the room's node to reach to the end.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from livekit_doctor import catalogue
@@ -17,14 +18,16 @@ from livekit_doctor.diagnosis.rules.looks import finding
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.states import says_machine
 from livekit_doctor.diagnosis.stays import SIP_LOG
-from livekit_doctor.diagnosis.times import SILENT_FOR
+from livekit_doctor.diagnosis.times import FIRST_SOUND_WITHIN, SILENT_FOR
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Confidence, Step
 
 
 def media_timed_out(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD210: livekit-sip ended the call's dial that had been answered, since no sound had ever come from the far
-    end."""
+    """LKD210: livekit-sip ended the call's dial that had been answered, since no sound had come from the far end.
+
+    Proven where it says that it had waited for the first. Else likely after the time that it does so by default;
+    sooner it only ends a call where it is configured to, and then some sound may have come."""
     logs = call.component_logs
     ended, started = logs.said(Said.SIP_MEDIA_TIMEOUT), logs.said(Said.SIP_CREATING)
     if call.inbound or not ended or (started and is_above(ended[-1], started[-1])):
@@ -35,16 +38,28 @@ def media_timed_out(call: Call, proofs: Proofs) -> Finding | None:
         return None
     shown = [because(established[-1]), because(ended[-1])]
     values = {"number": ended[-1].fields.get("to_user"), "trunk_id": ended[-1].fields.get("sip_trunk")}
-    return finding(call, "LKD210", Step.SIP_ANSWERED, Confidence.PROVEN, shown, [], [], **values)
+    return finding(
+        call, "LKD210", Step.SIP_ANSWERED, _waited_for_the_first(established[-1], ended), shown, [], [], **values
+    )
 
 
 def _had_sound(call: Call, answered: LogLine, ended: LogLine) -> bool:
     """Or it was a further phone, whose end is not the call's."""
+    dial, identity = ended.fields.get("call_id", ""), ended.fields.get("participant", "")
+    if any(line.fields.get("call_id", "") in ("", dial) for line in call.component_logs.said(Said.SIP_SOUND_STOPPED)):
+        return True
     if answered.at is None or ended.at is None:
         return False
-    dial, identity = ended.fields.get("call_id", ""), ended.fields.get("participant", "")
     further = bool(identity) and call.dials.phone_stayed(ended.at, (dial, identity), SIP_LOG)
     return further or call.dials.sound_had_come(answered.at, ended.at)
+
+
+def _waited_for_the_first(answered: LogLine, ended: Sequence[LogLine]) -> Confidence:
+    """How sure it is, by a line of its own, or by the time since the answer."""
+    if any(line.fields.get("is_initial") == "true" for line in ended):
+        return Confidence.PROVEN
+    took = ended[-1].at - answered.at if ended[-1].at and answered.at else None
+    return Confidence.POSSIBLE if took and took < FIRST_SOUND_WITHIN else Confidence.LIKELY
 
 
 def agent_silent(call: Call, proofs: Proofs) -> Finding | None:

@@ -136,7 +136,7 @@ def _given_up(call: Call, step: Step) -> bool:
 
 def _answer_is_known(call: Call, proofs: Proofs) -> bool:
     """The answer says more than that the phone has left; or it was dialled again since it was seen."""
-    explained = set(Kind) - {Kind.STARTED, Kind.UNEXPLAINED}
+    explained = set(Kind) - {Kind.STARTED, Kind.UNEXPLAINED, Kind.NOT_PICKED_UP}
     joined, last = call.phone.joined_at if call.phone else None, call.dials.last
     again = joined is not None and last is not None and last - joined > LEAVES_WITHIN
     seen = call.phone_states[-1][0] if call.phone_states else None

@@ -10,7 +10,7 @@ from livekit_doctor.diagnosis import connection_words
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because
 from livekit_doctor.diagnosis.findings import Because, Finding
-from livekit_doctor.diagnosis.names import few, goes_on, near_miss
+from livekit_doctor.diagnosis.names import SPELLING, few, goes_on, near_miss
 from livekit_doctor.diagnosis.own_lines import is_above
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.refused_requests import kind_of_refusal, refused_logins
@@ -203,8 +203,10 @@ def worker_under_other_name(call: Call, proofs: Proofs) -> Finding | None:
         if how and there is not None and there.state not in NO_MORE:
             text = f'the dispatch is for "{name}", a worker runs as "{worker.name}": they differ in {how}'
             shown = [because(worker.registration, text), *map(because, refused)]
-            sure = PROVEN if is_dated(worker.registration) else LIKELY
-            return sought.unassigned(call, "LKD102", sure, shown, agent_name=worker.name, other_name=name)
+            may_be_two = how.startswith(SPELLING)
+            sure = PROVEN if is_dated(worker.registration) and not may_be_two else LIKELY
+            others = ["LKD101"] if may_be_two else None
+            return sought.unassigned(call, "LKD102", sure, shown, others, agent_name=worker.name, other_name=name)
     return None
 
 

@@ -133,7 +133,7 @@ def no_codec(pick: Pick, dial: Dial) -> None:
 def media_timeout(pick: Pick, dial: Dial) -> None:
     """It was answered, and no sound came from the far end."""
     answered(pick, dial)
-    dial.left = dial.decided = dial.answered + pick.uniform(15, 31)
+    dial.left = dial.decided = dial.answered + pick.uniform(30, 31)
     dial.error, dial.left_reason = "media-timeout", "MEDIA_FAILURE"
 
 

@@ -43,6 +43,7 @@ def _dial(life: Life, dial: Dial) -> Iterator[Line]:
         ringing = str(int((dial.ringing - dial.joined) * 1000))
         yield line(left + 0.02, "signaling timestamps", invite_to_ringing_ms=ringing)
     if dial.outcome == "media_timeout":
+        yield line(left - 0.01, "triggering media timeout", packets="0", is_initial="true", timeout="30s")
         yield line(left, "Closing outbound call with error", "warn", error=dial.error, reason="media-timeout")
     elif dial.error:
         yield line(left - 0.01, "SIP invite failed", "error", error=dial.error)
