@@ -125,6 +125,7 @@ NOT_TAKEN = server_line(
         ([registered(-60), request_failed("no servers available (received 2 responses)")], "LKD103", "likely"),
         ([NO_WORKER, registered(-60, url="wss://staging.example.com")], "LKD104", "likely"),
         ([registered(-60, url="wss://staging.example.com")], "LKD104", "likely"),
+        ([registered(-60, url="wss://staging.example.com:$PORT")], "LKD104", "likely"),
         ([NO_WORKER, worker_line(-9, "failed to connect to livekit, retrying in 2s", **OF_WORKER)], "LKD105", "proven"),
         ([server_registered(-60, worker_id="AW_c5Dg7Hj2Lq9w"), *SAME_DRAINS], "LKD108", "likely"),
         ([NO_WORKER, server_registered(2)], "LKD109", "proven"),

@@ -177,12 +177,14 @@ def is_address(host: str) -> bool:
 
 
 def host_and_port(url: str) -> tuple[str | None, int | None]:
-    """Host and port: ws, wss, http and https are ways to the same server."""
-    parts = urlsplit(url if "//" in url else f"//{url}")
-    secure = parts.scheme in ("wss", "https")
+    """Host and port: ws, wss, http and https are ways to the same server. Of what is no address, itself and None."""
+    try:
+        parts = urlsplit(url if "//" in url else f"//{url}")
+        port = parts.port or (443 if parts.scheme in ("wss", "https") else 80)
+    except ValueError:
+        return url, None
     host = (parts.hostname or "").lower()
-    host = "127.0.0.1" if host in ("localhost", "::1") else host
-    return host, parts.port or (443 if secure else 80)
+    return "127.0.0.1" if host in ("localhost", "::1") else host, port
 
 
 def excluded(call: Call) -> Iterator[tuple[str, str]]:
