@@ -40,7 +40,6 @@ CALL_RULES: tuple[CallRule, ...] = (
     jobs.no_worker_had_room,
     jobs.agent_name_mismatch,
     jobs.dispatch_pipeline_down,
-    jobs.no_worker_registered,
     jobs.no_worker_took_job,
     agents.job_without_agent,
     agents.agent_media_failed,

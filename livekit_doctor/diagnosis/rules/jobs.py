@@ -1,4 +1,4 @@
-"""job_assigned: did a worker take the job? LKD101, 102, 107, 402, 404."""
+"""job_assigned: did a worker take the job? LKD102, 107, 402, 404."""
 
 from datetime import datetime
 
@@ -94,24 +94,6 @@ def agent_name_mismatch(call: Call, proofs: Proofs) -> Finding | None:
             kind="call",
         )
     return None
-
-
-def no_worker_registered(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD101: no job, the dispatch pipeline works (canary), and no configured worker answers at all."""
-    if not _job_missing(call, proofs):
-        return None
-    canary = call.setup.latest(Canary)
-    endpoints = call.setup.coverage("worker_endpoint")
-    unreachable = [entry for entry in endpoints if entry.problem and entry.problem.code == "LKD106"]
-    if canary is None or canary.job_after is None or not endpoints or len(unreachable) < len(endpoints):
-        return None
-    because = [
-        listed_dispatches(call, f"dispatch {call.dispatches[-1].id} has no job"),
-        *(Because(source=entry.source, text=entry.problem.message) for entry in unreachable if entry.problem),
-        Because(source="canary", at=canary.read.at, text=f"a canary got its job in {canary.job_after:.1f} s"),
-    ]
-    others = [code for code in catalogue.get("LKD402").candidates if code not in ("LKD101", "LKD107")]
-    return finding(call, "LKD101", Step.JOB_ASSIGNED, Confidence.POSSIBLE, because, others)
 
 
 def dispatch_pipeline_down(call: Call, proofs: Proofs) -> Finding | None:
