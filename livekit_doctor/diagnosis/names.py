@@ -188,9 +188,15 @@ def _same_word(a: str, b: str) -> bool:
     if a == b:
         return True
     shorter = min(len(a), len(b))
-    if shorter < 5 or (a[0], a[-1]) != (b[0], b[-1]) or re.sub(r"\d", "", a) == re.sub(r"\d", "", b):
+    ends_alike = a[-1:] == b[-1:] or _is_cut(*sorted((a, b), key=len))
+    if shorter < 5 or a[0] != b[0] or not ends_alike or re.sub(r"\d", "", a) == re.sub(r"\d", "", b):
         return False
     return _distance(a, b) <= (2 if shorter >= 8 else 1)
+
+
+def _is_cut(a: str, b: str) -> bool:
+    """Whether `a` is `b` without its last letter, and no plural or name of its own by that (Michael, Michaela)."""
+    return len(a) >= 6 and a == b[:-1] and b[-1] not in "aeiouyhs"
 
 
 def _distance(a: str, b: str) -> int:

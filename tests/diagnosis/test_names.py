@@ -59,6 +59,7 @@ def test_each_look_alike_has_its_original() -> None:
     [
         ("SW Telephony Agent", "SW Telefony Agent", 'spelling ("f" in place of "ph")'),
         ("intake-agent", "intake-agnet", "spelling ("),
+        ("phone_is_ringing", "phone_is_ringin", "spelling ("),
         ("sw-telephony-agent", "SW Telephony_Agent", "the characters between the words"),
         ("frontdesk", "front-desk", "the characters between the words"),
     ],
