@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from msgspec import structs
 
 from livekit_doctor.config.issues import Issue, expected, shown
+from livekit_doctor.diagnosis.states import says_failed
 from livekit_doctor.flow import DEFAULT_STATES, Step, implied_by
 from livekit_doctor.settings import CLOUD_BROKEN_AFTER, Allowance, Settings
 
@@ -22,7 +23,11 @@ def with_cloud_defaults(settings: Settings, origins: Mapping[str, str]) -> Setti
 
 
 def contradictions(settings: Settings, origins: Mapping[str, str]) -> list[Issue]:
-    return [*_allowance_issues(settings, origins), *_always_logged_issues(settings, origins)]
+    return [
+        *_allowance_issues(settings, origins),
+        *_always_logged_issues(settings, origins),
+        *_failures_as_steps(settings, origins),
+    ]
 
 
 def _allowance_issues(settings: Settings, origins: Mapping[str, str]) -> list[Issue]:
@@ -58,4 +63,18 @@ def _always_logged_issues(settings: Settings, origins: Mapping[str, str]) -> lis
         )
         for state in settings.call_logs.missed
         if state.strip() not in states and state.strip().lower().replace("-", "_") not in DEFAULT_STATES
+    ]
+
+
+def _failures_as_steps(settings: Settings, origins: Mapping[str, str]) -> list[Issue]:
+    """A state that says that something failed shows no step to have been reached, but that the call is over."""
+    return [
+        Issue(
+            origins.get(key, ""),
+            key,
+            f"{shown(state)} says that something failed, and {step} would be taken to have happened",
+            "leave it out of flow.states: a failure is known by its name",
+        )
+        for state, step in settings.flow.states.items()
+        if says_failed(state) and step is not Step.CALL_ENDED and (key := f"flow.states.{state}")
     ]

@@ -205,6 +205,12 @@ def says_not_picked_up(words: str) -> bool:
     return _NOT_PICKED_UP.fullmatch(plain_words(words)) is not None
 
 
+def needs_no_step(state: str) -> bool:
+    """Whether its name alone says all that a diagnosis asks of it: that something failed, that somebody spoke or was
+    handed over."""
+    return says_failed(state) or says_not_picked_up(state) or says_talked(state) or says_transferred(state)
+
+
 def says_what_failed(state: str) -> bool:
     """Whether it names what failed: call_failed, and not error, or livekit_error."""
     return _OF_ANYTHING.fullmatch(plain_words(state)) is None

@@ -12,6 +12,7 @@ from livekit_doctor.diagnosis.proofs import Clock, Proofs
 from livekit_doctor.diagnosis.refused_requests import refused_logins
 from livekit_doctor.diagnosis.result import TimelineEntry, UndatedEntry
 from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.states import needs_no_step
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.evidence.records.tracebacks import raised
 from livekit_doctor.flow import SPEC, Step
@@ -36,12 +37,12 @@ def timeline(call: Call, proofs: Proofs) -> tuple[TimelineEntry, ...]:
 def _rows(call: Call) -> Iterator[TimelineEntry]:
     webhooks = {id(row) for row, _ in call.webhooks}
     for row in call.rows:
-        step = call.step_of_state[row.state]
+        known = call.step_of_state[row.state] or id(row) in webhooks or needs_no_step(row.state)
         yield TimelineEntry(
             at=row.at,
             source=row.source or row.read.source,
             event=row.state,
-            detail="" if step or id(row) in webhooks else "no step is mapped to this state",
+            detail="" if known else "no step is mapped to this state",
             clock=Clock.CALL_LOGS,
         )
 

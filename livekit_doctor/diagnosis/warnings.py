@@ -13,6 +13,7 @@ from livekit_doctor.diagnosis.rules import rows
 from livekit_doctor.diagnosis.rules.stray_workers import stray_worker, unknown_worker
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import agent_name_of
+from livekit_doctor.diagnosis.states import needs_no_step
 from livekit_doctor.diagnosis.times import ROW_WRITTEN_AFTER, SAID_TO_BE_SLOW
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import LeftBehind, LogTable, RecentCalls
@@ -163,7 +164,8 @@ def _dated(proofs: Proofs, step: Step) -> Proof | None:
 
 def _rows(call: Call) -> Iterator[WarningResult]:
     read = {row.state for row, _ in call.webhooks}
-    unmapped = [s for s in call.unmapped if s not in read and not webhook_named(s).startswith(NOT_OF_CALLS)]
+    asked = (state for state in call.unmapped if state not in read and not needs_no_step(state))
+    unmapped = [state for state in asked if not webhook_named(state).startswith(NOT_OF_CALLS)]
     if unmapped:
         named = ", ".join(f'"{state}"' for state in unmapped)
         text = f"state {named} is not mapped to a step; map it under flow.states if it is one"

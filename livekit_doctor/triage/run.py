@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from livekit_doctor.diagnosis.states import needs_no_step
 from livekit_doctor.errors import UserError
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import LogRow, Read
@@ -107,7 +108,7 @@ async def triage(settings: Settings, asked: Asked, progress: Progress) -> Triage
             found,
             by=tuple(by),
             traced=await _traced(engine, settings, statement, found.groups, found.where, asked.detail, progress),
-            unmapped=tuple(dict.fromkeys(pair.state for pair in statement.mapping.unmapped)),
+            unmapped=tuple(dict.fromkeys(p.state for p in statement.mapping.unmapped if not needs_no_step(p.state))),
             keys=tuple(await engine.metadata_keys(window)) if found.calls and not asked.by else (),
             notes=(*engine.notes, *read.notes),
             took=monotonic() - began,

@@ -491,6 +491,10 @@ def test_a_great_many_mistakes_are_cut_short(message: Message) -> None:
         ("flow: {placed_by: [agent]}", "flow.placed_by: expected one of agent, edge_function, got a list"),
         ("flow: {not_used: [agent_adio]}", "flow.not_used[0]: unknown step `agent_adio`; did you mean `agent_a"),
         ("flow: {states: {up: xyz}}", "flow.states.up: unknown step `xyz`; expected one of call_requested, ro"),
+        (
+            "flow: {states: {sip_participant_failed: sip_participant_created}}",
+            "flow.states.sip_participant_failed: `sip_participant_failed` says that something failed, and sip_partici",
+        ),
         ("flow: {states: [up]}", "flow.states: expected a mapping of keys to values, got a list"),
         ("checks: {worker.canry: off}", "checks.worker.canry: unknown check; did you mean `worker.canary`?"),
         ("checks: {worker.canary: false}", "checks.worker.canary: unknown value `false`; expected one of error"),

@@ -121,6 +121,13 @@ def test_slow_is_not_said_of_inbound_calls_and_steps_not_used() -> None:
     assert "LKD604" not in warned(judge(60, ringing))
 
 
+def test_a_state_that_says_a_failure_is_not_asked_to_be_a_step() -> None:
+    failed = row(3, "sip_participant_failed", metadata='{"sip_status_code": 486}')
+    diagnosis = rows_only(60, row(0, "call_requested"), row(1, "user_speech", "agent"), failed)
+    assert "LKD603" not in warned(diagnosis)
+    assert not any("no step" in entry.detail for entry in diagnosis.timeline)
+
+
 def test_unmapped_states_are_listed_once_each() -> None:
     diagnosis = rows_only(60, row(0, "call_requested"), row(1, "odd"), row(2, "odd"), row(3, "Odd"))
     assert warned(diagnosis).count("LKD603") == 1

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from livekit_doctor.diagnosis.names import few, near_miss
-from livekit_doctor.diagnosis.states import says_failed, says_talked, says_transferred
+from livekit_doctor.diagnosis.states import needs_no_step
 from livekit_doctor.evidence.observations.told import webhook_named
 from livekit_doctor.flow import DEFAULT_STATES, Confidence
 from livekit_doctor.lint.facts import LogRow, Place
@@ -55,8 +55,7 @@ def _without_step(states: dict[str, Place]) -> Located:
 
 
 def _is_understood(state: str) -> bool:
-    """What says by its name that something failed, was said or was handed over needs no step, nor does a webhook."""
-    return says_failed(state) or says_talked(state) or says_transferred(state) or bool(webhook_named(state))
+    return needs_no_step(state) or bool(webhook_named(state))
 
 
 def state_never_written(judged: Judged) -> Iterator[Located]:
