@@ -19,6 +19,7 @@ from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.findings import Because, logged
 from livekit_doctor.diagnosis.lasting import Dated, came_too_late, hung_up, left
 from livekit_doctor.diagnosis.proofs import Clock, Proofs, waited_for_answer
+from livekit_doctor.diagnosis.row_answers import asks_what_it_meant
 from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, meaning
 from livekit_doctor.diagnosis.seen import ANSWERED
 from livekit_doctor.diagnosis.states import LOST, Who
@@ -26,7 +27,7 @@ from livekit_doctor.diagnosis.stays import SIP_LOG, WEBHOOKS, names_of
 from livekit_doctor.diagnosis.times import AT_ONCE, LEFT_ALONE, LOSS_SHOWS_WITHIN, MOMENT, ROOM_CLOSES_AFTER
 from livekit_doctor.diagnosis.transfers import may_leave, transferred
 from livekit_doctor.evidence.job_ids import job_of, job_of_identity
-from livekit_doctor.evidence.observations import Component, LogLine, LogRow
+from livekit_doctor.evidence.observations import Component, LogLine
 from livekit_doctor.evidence.records.tracebacks import raised as what_was_raised
 from livekit_doctor.flow import Step
 
@@ -97,20 +98,17 @@ def _replaced_in_the_room(call: Call) -> Because | None:
 def _of_rows(call: Call) -> Iterator[Against]:
     failures = set(map(id, call.logged_failures))
     for row in call.logged_failures:
-        yield Against(logged(row), f"{_meant(row, row.state)}: its metadata, or its own log of that time", sure=True)
+        yield Against(logged(row), asks_what_it_meant(row), sure=True)
     for row, unknown in call.not_known_good:
         if id(row) not in failures and (unknown.failure or not _together_since(call, row.at)):
-            asks = f"{_meant(row, unknown.words)}, which is not known to be good: its metadata, or its own log of that"
-            asks += " time; or livekit-server's log, which has who stayed until the end"
+            asks = f"what {row.source or 'a component'} meant by {unknown.words}, which is not known to be good: its"
+            asks += (
+                " metadata, or its own log of that time; or livekit-server's log, which has who stayed until the end"
+            )
             yield Against(logged(row), asks, sure=False)
-
     if call.dialled_again and Step.SIP_ANSWERED in call.logged:
         again = logged(call.dialled_again, ", after the last row of an answer")
         yield _either(again, "no row says that this one was answered", sure=False)
-
-
-def _meant(row: LogRow, words: str) -> str:
-    return f"what {row.source or 'a component'} meant by {words}"
 
 
 def _together_since(call: Call, at: datetime) -> bool:

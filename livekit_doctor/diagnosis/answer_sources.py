@@ -30,7 +30,7 @@ from livekit_doctor.diagnosis.own_lines import took
 from livekit_doctor.diagnosis.row_answers import Refusal, error_in, results_in
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
-from livekit_doctor.diagnosis.states import says_not_picked_up, says_phone_failed
+from livekit_doctor.diagnosis.states import says_busy, says_not_picked_up, says_phone_failed
 from livekit_doctor.diagnosis.stays import SERVER_LOG, SIP_LOG
 from livekit_doctor.diagnosis.times import DATE_RESOLUTION
 from livekit_doctor.evidence.observations import LogRow, SipCallResult
@@ -210,16 +210,18 @@ def _from_words_of_rows(attempts: Attempts) -> Iterator[CarrierAnswer]:
 
 
 def _from_results_of_rows(attempts: Attempts) -> Iterator[CarrierAnswer]:
-    """That nobody picked up, as a row says by its state, or gives as the reason of the end, or of a failure."""
+    """That nobody picked up, or the phone was busy, as a row says by its state, or gives as the reason of the end, or
+    of a failure."""
     seen = attempts.dials.seen
     for row in seen.rows:
         step = seen.step_of_state[row.state]
         ended = step is Step.CALL_ENDED or (step is None and says_phone_failed(row.state))
         results = results_in(row.metadata) if ended else ()
-        words = next((word for word in (row.state, *results) if says_not_picked_up(str(word))), None)
+        told = (str(word) for word in (row.state, *results))
+        words = next((word for word in told if says_not_picked_up(word) or says_busy(word)), None)
         if words and step in (None, Step.CALL_ENDED):
             because = logged(row, "" if words == row.state else f": {words}")
-            yield CarrierAnswer(kind=Kind.NOT_PICKED_UP, because=because, at=row.at, component=row.source)
+            yield CarrierAnswer(kind=Kind.NOT_PICKED_UP, because=because, at=row.at, words=words, component=row.source)
 
 
 _BY_WORDS = frozenset(

@@ -30,7 +30,7 @@ class Kind(StrEnum):
     TIMED_OUT = "timed_out"
     """The INVITE left, and no final answer came."""
     NOT_PICKED_UP = "not_picked_up"
-    """A team's own word that nobody picked up: whether it rang, or was refused, that does not say."""
+    """A team's own word that nobody picked up, or the phone was busy: what the carrier said, that does not tell."""
     GIVEN_UP = "given_up"
     """Our own side sent a CANCEL, sooner than any phone is let ring for: that is no answer of anybody's."""
     TRUNK_MISSING = "trunk_missing"

@@ -123,6 +123,29 @@ def error_in(row: LogRow) -> str:
     return next((item for item in named if isinstance(item, str)), "")
 
 
+def shown_error(row: LogRow) -> str:
+    """The row's own error for people, in one line: what it says at the top of its metadata, or right inside of what is
+    only around it."""
+    top = _top(row.metadata) if row.metadata else {}
+    found = next((item for key, item in top.items() if key in _ERRORS and isinstance(item, str | dict) and item), "")
+    if isinstance(found, dict):
+        found = ": ".join(str(item) for item in found.values() if isinstance(item, str | int) and item != "")
+    line = " ".join(found.split())
+    return line if len(line) <= _ERROR_SHOWN else f"{line[:_ERROR_SHOWN]}..."
+
+
+_ERROR_SHOWN = 160
+"""Characters."""
+
+
+def asks_what_it_meant(row: LogRow) -> str:
+    """What would settle what a row says of which nobody knows what it means."""
+    asks, error = f"what {row.source or 'a component'} meant by {row.state}", shown_error(row)
+    return (
+        f"{asks} ({error}): its own log of that time" if error else f"{asks}: its metadata, or its own log of that time"
+    )
+
+
 def results_in(metadata: str) -> list[object]:
     """What the metadata of a row gives at its top as the result, or the reason."""
     return [item for key, item in _top(metadata).items() if key in _OUTCOMES or _REASONS.search(key)]

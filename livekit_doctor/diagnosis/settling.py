@@ -11,6 +11,7 @@ from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.names import nearest
 from livekit_doctor.diagnosis.result import Broken, StepResult
+from livekit_doctor.diagnosis.row_answers import asks_what_it_meant
 from livekit_doctor.diagnosis.rules import rows
 from livekit_doctor.diagnosis.values import values_of
 from livekit_doctor.diagnosis.verdict import would_show
@@ -129,7 +130,7 @@ def _may_not_log(call: Call) -> bool:
 def _would_tell(call: Call) -> Iterable[str]:
     yield from _probably_meant(call)
     for row in call.logged_doubts:
-        yield f"what {row.source or 'a component'} meant by {row.state}: its metadata, or its own log of that time"
+        yield asks_what_it_meant(row)
     if call.api_covers and not call.phone_present and not call.answers:
         yield "what CreateSIPParticipant answered, with wait_until_answered=True, or livekit-sip's log of the call"
         yield "watch the next call from its start: livekit-doctor trace CALL_ID --wait 60"

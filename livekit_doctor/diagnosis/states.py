@@ -78,6 +78,11 @@ _NOT_PICKED_UP = lazy_re.compile(
     r"|timed?_?out))(?:_(?:by|from|of)?_?(?:the_)?(?:callee|customer|user|lead|participant))?"
 )
 
+_BUSY = lazy_re.compile(
+    r"(?:(?:sip|calls?|phone|line|number|dial(?:ed)?|outbound|callee|customer|user|lead|was|is|has)_)*busy"
+    r"(?:_(?:signal|tone|here|everywhere))?"
+)
+
 _OF_ANYTHING = lazy_re.compile(
     r"(?:(?:provider|livekit|api|request|response|attempt|to|was|is|has|by|the|fail(?:ed|ure|ing|s)?|error(?:ed|s)?"
     r"|timed?|timeout|out|crash(?:ed)?)(?:_|$))+"
@@ -203,6 +208,11 @@ def says_phone_failed(state: str) -> bool:
 def says_not_picked_up(words: str) -> bool:
     """Whether a state, or the reason of an end, says that nobody picked the phone up: no_answer, NO-ANSWER."""
     return _NOT_PICKED_UP.fullmatch(plain_words(words)) is not None
+
+
+def says_busy(words: str) -> bool:
+    """Whether it says that of the phone: busy, line_busy; not agent_busy."""
+    return _BUSY.fullmatch(plain_words(words)) is not None
 
 
 def needs_no_step(state: str) -> bool:

@@ -11,6 +11,7 @@ from livekit_doctor.diagnosis.log_lines import lines_of, tells
 from livekit_doctor.diagnosis.proofs import Clock, Proofs
 from livekit_doctor.diagnosis.refused_requests import refused_logins
 from livekit_doctor.diagnosis.result import TimelineEntry, UndatedEntry
+from livekit_doctor.diagnosis.row_answers import shown_error
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.states import needs_no_step
 from livekit_doctor.evidence.observations import LogLine
@@ -22,11 +23,12 @@ def timeline(call: Call, proofs: Proofs) -> tuple[TimelineEntry, ...]:
     """Log rows, what LiveKit dated, and lines of the components' logs, oldest first. Clocks may differ:
     each entry names its own."""
     lines = tuple(_log_lines(call, () if Step.JOB_ASSIGNED in proofs else refused_logins(call)))
+    rows = tuple(_rows(call))
     entries = [
-        *_rows(call),
+        *rows,
         *_dated(proofs),
         *_jobs(call),
-        *_phone(call, lines),
+        *_phone(call, (*lines, *rows)),
         *_came_and_left(call),
         *_told(call),
         *lines,
@@ -42,7 +44,7 @@ def _rows(call: Call) -> Iterator[TimelineEntry]:
             at=row.at,
             source=row.source or row.read.source,
             event=row.state,
-            detail="" if known else "no step is mapped to this state",
+            detail=shown_error(row) or ("" if known else "no step is mapped to this state"),
             clock=Clock.CALL_LOGS,
         )
 
@@ -69,11 +71,11 @@ def _jobs(call: Call) -> Iterator[TimelineEntry]:
             )
 
 
-def _phone(call: Call, lines: Iterable[TimelineEntry]) -> Iterator[TimelineEntry]:
-    """What was seen of the phone, and what the carrier answered: not what a line of a log says itself, which is of its
-    time and source, or of its time and ends with the same words."""
+def _phone(call: Call, logged: Iterable[TimelineEntry]) -> Iterator[TimelineEntry]:
+    """What was seen of the phone, and what the carrier answered: not what a line of a log, or a row, says itself, which
+    is of its time and source, or of its time and ends with the same words."""
     told: dict[datetime, list[TimelineEntry]] = {}
-    for line in lines if call.answers else ():
+    for line in logged if call.answers else ():
         told.setdefault(line.at, []).append(line)
     for at, status in call.phone_states:
         yield TimelineEntry(

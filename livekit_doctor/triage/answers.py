@@ -7,8 +7,8 @@ from sqlglot import exp
 
 from livekit_doctor.diagnosis.dial_errors import OF_A_PHONE, Kind
 from livekit_doctor.triage.dialects import WRITTEN_IN
-from livekit_doctor.triage.mapping import ENDED_BADLY, LOOSELY_FAILED, NOT_PICKED_UP, PHONE_FAILED
-from livekit_doctor.triage.plan import UNANSWERED, WORDS, pattern_of
+from livekit_doctor.triage.mapping import BUSY, ENDED_BADLY, LOOSELY_FAILED, NOT_PICKED_UP, PHONE_FAILED
+from livekit_doctor.triage.plan import UNANSWERED, WAS_BUSY, WORDS, pattern_of
 from livekit_doctor.triage.terms import LONGEST, QUOTED, STATUS, ZERO, Columns
 
 NULL = "CAST(NULL AS BIGINT)"
@@ -16,12 +16,14 @@ NULL = "CAST(NULL AS BIGINT)"
 TIMES_OF_PHONES = tuple(f"{end}{step}" for step in (8, 10, 11) for end in "fl")
 """When rows first and last told of a phone that was made. That it is dialled may be said before that is asked for."""
 
-_OF_A_PHONE = tuple(number for number, kind in enumerate((*WORDS, Kind.NOT_PICKED_UP), 1) if kind in OF_A_PHONE)
+_OF_A_PHONE = tuple(number for number, kind in enumerate((*WORDS, *2 * (Kind.NOT_PICKED_UP,)), 1) if kind in OF_A_PHONE)
 
 
 def answer(columns: Columns, codes: Set[int]) -> str:
     """What the row `l` says that is of the entry `e`; of the codes that entries have."""
-    unanswered = f"CASE WHEN e.code = {NOT_PICKED_UP} THEN {UNANSWERED} END" if NOT_PICKED_UP in codes else NULL
+    by_state = {NOT_PICKED_UP: UNANSWERED, BUSY: WAS_BUSY}
+    told = " ".join(f"WHEN e.code = {code} THEN {number}" for code, number in by_state.items() if code in codes)
+    unanswered = f"CASE {told} END" if told else NULL
     if columns.metadata is None:
         return unanswered
     text = f"LEFT(X_TEXT(l.col_metadata), {LONGEST})"
@@ -32,7 +34,7 @@ def answer(columns: Columns, codes: Set[int]) -> str:
     )
     return (
         f"CASE WHEN e.code IN (12, {ENDED_BADLY}) THEN {status}"
-        f" WHEN e.code IN ({PHONE_FAILED}, {LOOSELY_FAILED}, {NOT_PICKED_UP})"
+        f" WHEN e.code IN ({PHONE_FAILED}, {LOOSELY_FAILED}, {NOT_PICKED_UP}, {BUSY})"
         f" THEN COALESCE({status}, CASE {words} END, {unanswered}) END"
     )
 

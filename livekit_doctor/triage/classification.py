@@ -15,6 +15,7 @@ from livekit_doctor.triage.answers import NULL, TIMES_OF_PHONES, answer, last_wo
 from livekit_doctor.triage.dialects import Dialect
 from livekit_doctor.triage.mapping import (
     AGENT_LEFT,
+    BUSY,
     ENDED_BADLY,
     FAILED,
     LEFT,
@@ -36,9 +37,9 @@ Codes = frozenset[int]
 OPENINGS: Codes = frozenset({1, 2})
 ENDED: Codes = frozenset({12, ENDED_BADLY})
 MAPPED: Codes = frozenset({*STEPS, ENDED_BADLY})
-FAILURES: Codes = frozenset({FAILED, PHONE_FAILED, LOOSELY_FAILED, NOT_PICKED_UP, ENDED_BADLY})
-ANSWERS: Codes = frozenset({ENDED_BADLY, PHONE_FAILED, NOT_PICKED_UP})
-REFUSALS: Codes = frozenset({PHONE_FAILED, LOOSELY_FAILED, NOT_PICKED_UP})
+FAILURES: Codes = frozenset({FAILED, PHONE_FAILED, LOOSELY_FAILED, NOT_PICKED_UP, BUSY, ENDED_BADLY})
+ANSWERS: Codes = frozenset({ENDED_BADLY, PHONE_FAILED, NOT_PICKED_UP, BUSY})
+REFUSALS: Codes = frozenset({PHONE_FAILED, LOOSELY_FAILED, NOT_PICKED_UP, BUSY})
 SPOKE: Codes = frozenset({number_of(Step.AGENT_AUDIO)})
 WENT_ON: Codes = frozenset({*STEPS, TALKED}) - ENDED
 

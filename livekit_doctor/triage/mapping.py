@@ -14,6 +14,7 @@ from livekit_doctor.diagnosis.states import (
     Who,
     may_be_of_agent,
     receives_webhooks,
+    says_busy,
     says_failed,
     says_not_picked_up,
     says_phone_failed,
@@ -30,7 +31,7 @@ OTHER = 0
 ENDED_BADLY = 13
 """The call ended, and the state says by itself that it failed."""
 TALKED, FAILED, PHONE_FAILED, AGENT_LEFT, PHONE_LEFT, LOOSELY_FAILED, LEFT, TROUBLE = 14, 15, 16, 17, 18, 19, 20, 21
-NOT_PICKED_UP = 22
+NOT_PICKED_UP, BUSY = 22, 23
 """LOOSELY_FAILED: the state does not say what failed. LEFT: nor who left."""
 _GONE = {Who.AGENT: AGENT_LEFT, Who.PHONE: PHONE_LEFT, Who.SOMEBODY: LEFT}
 
@@ -159,6 +160,8 @@ def code_of(state: str, flow: Flow) -> int:
         return number_of(step)
     if says_not_picked_up(state):
         return NOT_PICKED_UP
+    if says_busy(state) and says_failed(state):
+        return BUSY
     if says_failed(state):
         of_phone = PHONE_FAILED if says_what_failed(state) else LOOSELY_FAILED
         return of_phone if says_phone_failed(state) else FAILED

@@ -26,9 +26,12 @@ SECOND = 1_000_000
 
 WORDS: tuple[Kind, ...] = (Kind.TRUNK_MISSING, Kind.NO_SIP, Kind.AUTH_FAILED, Kind.MEDIA_FAILED, Kind.TRUNK_UNUSABLE)
 """What LiveKit says of a failed phone leg in words. Its place here, 1 first, stands where a SIP status would."""
-UNANSWERED = len(WORDS) + 1
-"""Stands there for a state that says that nobody picked up."""
-_NOT_PICKED_UP = ("no_answer", "not_answered", "call_not_answered", "phone_not_answered")
+UNANSWERED, WAS_BUSY = len(WORDS) + 1, len(WORDS) + 2
+"""Stand there for a state that says that nobody picked up, or that the phone was busy."""
+_STATES_OF = {
+    UNANSWERED: ("no_answer", "not_answered", "call_not_answered", "phone_not_answered"),
+    WAS_BUSY: ("busy", "line_busy", "phone_busy", "call_busy"),
+}
 
 _MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 _LATER = timedelta(days=1)
@@ -95,8 +98,8 @@ def agent_break(way: int, settings: Settings) -> Broken | None:
 def phone_break(status: int, step: Step, settings: Settings) -> Broken | None:
     """What `trace` says of a phone that was refused with this status, or in these words, at this step."""
     said = _failing_state(settings.flow)
-    if status == UNANSWERED:
-        said, metadata = next(name for name in _NOT_PICKED_UP if step_of_state(name, settings.flow) is None), ""
+    if status in _STATES_OF:
+        said, metadata = next(name for name in _STATES_OF[status] if step_of_state(name, settings.flow) is None), ""
     elif status < 300:
         metadata = f'{{"error": "{_words(WORDS[status - 1])}"}}'
     else:

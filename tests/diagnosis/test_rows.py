@@ -228,7 +228,7 @@ def test_what_is_said_is_in_the_evidence() -> None:
     assert SETTINGS.call_logs.clock_tolerance == timedelta(seconds=5).total_seconds()
 
 
-@pytest.mark.parametrize("state", ["call_failed", "sip_error", "dial_rejected", "busy", "agent_crashed"])
+@pytest.mark.parametrize("state", ["call_failed", "sip_error", "dial_rejected", "agent_crashed"])
 def test_a_row_that_says_in_plain_words_that_it_failed(state: str) -> None:
     """Nothing is called healthy over it, though no step stands for it."""
     rows = [row(0, "agent_dispatched"), row(1, "agent_connected", "agent")]
@@ -259,6 +259,38 @@ def test_a_team_s_word_that_nobody_picked_up(state: str, metadata: str) -> None:
     refused = row(40, "sip_participant_failed", metadata='{"sip_status_code": 486}')
     assert codes(rows_only(DAY, *rows, refused, row(40.1, state, metadata=metadata))) == ["LKD204"]
     assert not codes(rows_only(DAY, *rows, row(9, "sip_answered"), row(40, state, metadata=metadata)))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "shown"),
+    [
+        ('{"error": "KeyError: \'phone\'"}', "KeyError: 'phone'"),
+        (
+            '{"details": {"err": {"type": "TypeError", "message": "fetch\\nfailed", "stack": []}}}',
+            "TypeError: fetch failed",
+        ),
+        ('{"error": "' + 200 * "x" + '"}', 160 * "x" + "..."),
+        ('{"note": "an error"}', ""),
+        ("", ""),
+    ],
+)
+def test_a_row_s_own_error_is_shown(metadata: str, shown: str) -> None:
+    rows = [
+        row(0, "agent_dispatched"),
+        row(1, "agent_connected", "agent"),
+        row(9, "agent_error", "agent", metadata=metadata),
+    ]
+    diagnosis = rows_only(DAY, *rows)
+    assert diagnosis.timeline[-1].detail == shown
+    asks = f"agent_error ({shown}): its own log" if shown else "agent_error: its metadata, or its own log"
+    assert any(asks in hint for hint in diagnosis.would_settle)
+
+
+@pytest.mark.parametrize("state", ["busy", "line busy", "user_busy"])
+def test_a_team_s_word_that_the_phone_was_busy(state: str) -> None:
+    rows = [row(0, "agent_dispatched"), row(1, "agent_connected", "agent"), row(2, "sip_dialing"), row(9, state)]
+    assert found(rows_only(DAY, *rows)) == [("sip_ringing", "LKD204", "possible")]
+    assert not codes(rows_only(DAY, *rows[:3], row(9, f"agent_{state}")))
 
 
 def test_a_component_of_which_no_state_is_known_may_be_the_agent() -> None:

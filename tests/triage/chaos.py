@@ -15,7 +15,16 @@ HOUR = 3600 * SECOND
 STATES = (
     *(step.value for step in Step),
     *("call_initiated", "Agent-Joined", " ringing ", "hangup", "agent_up", "pstn_ring"),
-    *("sip_participant_failed", "no_answer", "error", "agent_error", "call_failed", "user_speech", "agent_said"),
+    *(
+        "sip_participant_failed",
+        "no_answer",
+        "line_busy",
+        "error",
+        "agent_error",
+        "call_failed",
+        "user_speech",
+        "agent_said",
+    ),
     *("callee_hung_up", "tts_failed", "agent_left", "participant_left", "session_closed", "agent_kicked"),
     *("boot", "tool_call", "transfer_failed", "it's 100 % \\ odd", "call_ended_busy", "", None),
 )

@@ -118,7 +118,7 @@ def _attempt(writer: _Writer, about: str, no_worker: float, refused: float, is_s
     writer.edge("sip_ringing", 1.6)
     if answer < refused + 0.12:
         if is_told := draw.random() < 0.5:
-            writer.edge("no_answer", 30)
+            writer.edge(draw.choice(("no_answer", "no_answer", "busy")), 30)
         writer.edge("call_ended", 0.1 if is_told else 30)
         return
     writer.edge("sip_answered", 9.0)

@@ -16,6 +16,7 @@ from livekit_doctor.flow import Step
 from livekit_doctor.settings import Settings
 from livekit_doctor.triage.mapping import (
     AGENT_LEFT,
+    BUSY,
     ENDED_BADLY,
     FAILED,
     LEFT,
@@ -29,7 +30,7 @@ from livekit_doctor.triage.mapping import (
     number_of,
     step_of,
 )
-from livekit_doctor.triage.plan import SECOND, UNANSWERED, WORDS, Plan, plan_of
+from livekit_doctor.triage.plan import SECOND, UNANSWERED, WAS_BUSY, WORDS, Plan, plan_of
 from livekit_doctor.triage.terms import LONGEST, STATUS, Window
 
 
@@ -63,7 +64,7 @@ class Judged(NamedTuple):
 
 AGENT_CAME = (5, 6, 7)
 PHONE = (8, 9, 10, 11)
-FAILURES = (FAILED, PHONE_FAILED, LOOSELY_FAILED, NOT_PICKED_UP, ENDED_BADLY)
+FAILURES = (FAILED, PHONE_FAILED, LOOSELY_FAILED, NOT_PICKED_UP, BUSY, ENDED_BADLY)
 IMPLIED = {2: 1, 3: 2, 4: 3, 5: 4, 6: 5, 7: 6, 8: 2, 9: 8, 10: 9, 11: 10}
 
 
@@ -238,10 +239,12 @@ class _Call:
         talked = any(at >= self.begun for at in self.times(TALKED))
         answers = []
         for at, code, row in self.every:
-            kind = 0 if code in (PHONE_FAILED, NOT_PICKED_UP, ENDED_BADLY) else {12: 1, LOOSELY_FAILED: 2}.get(code)
-            in_words = code in (PHONE_FAILED, LOOSELY_FAILED, NOT_PICKED_UP)
+            kind = (
+                0 if code in (PHONE_FAILED, NOT_PICKED_UP, BUSY, ENDED_BADLY) else {12: 1, LOOSELY_FAILED: 2}.get(code)
+            )
+            in_words = code in (PHONE_FAILED, LOOSELY_FAILED, NOT_PICKED_UP, BUSY)
             answer = _answer(row.metadata or "", in_words=in_words) if kind is not None else 0
-            answer = answer or (UNANSWERED if code == NOT_PICKED_UP else 0)
+            answer = answer or {NOT_PICKED_UP: UNANSWERED, BUSY: WAS_BUSY}.get(code, 0)
             if answer:
                 answers.append((kind, at, answer))
         last = [max((one[1:] for one in answers if one[0] == kind), default=None) for kind in range(3)]
@@ -262,7 +265,7 @@ class _Call:
             return True
         if answer < UNANSWERED and WORDS[answer - 1] not in DIALED:
             return False
-        made, failures = self.times(8), self.times(PHONE_FAILED, LOOSELY_FAILED, NOT_PICKED_UP)
+        made, failures = self.times(8), self.times(PHONE_FAILED, LOOSELY_FAILED, NOT_PICKED_UP, BUSY)
         first = self.since(8, self.begun)
         further = first is not None and first < max(made) - self.plan.tolerance and max(made) <= refused
         further = further and bool(failures) and min(failures) >= max(made)

@@ -19,6 +19,7 @@ from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut, logged
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.refused_requests import kind_of_refusal
+from livekit_doctor.diagnosis.states import says_busy
 from livekit_doctor.diagnosis.times import NOTHING_MISSED, RINGS_FOR, ROOM_CLOSES_AFTER, ROOM_LINGERS
 from livekit_doctor.flow import Confidence, Step
 
@@ -271,18 +272,21 @@ def timed_out_while_ringing(call: Call, proofs: Proofs) -> Finding | None:
 
 
 def not_picked_up(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD206, possible: a team's own word, which may be what it makes of any answer that is no call."""
+    """LKD206, or LKD204 where it was busy, possible: a team's own word, which it may have for other answers, too."""
     answer = last_answer(call, proofs, Kind.NOT_PICKED_UP)
     if answer is None:
         return None
     rang = next(iter(proofs.get(Step.SIP_RINGING, ())), None)
     shown = [Because(source=rang.source, at=rang.at, text=rang.text)] if rang else []
+    code, step = ("LKD204", _after_ringing(proofs)) if says_busy(answer.words) else ("LKD206", Step.SIP_ANSWERED)
     return Finding(
-        code="LKD206",
-        step=Step.SIP_ANSWERED,
+        code=code,
+        step=step,
         confidence=Confidence.POSSIBLE,
         because=(answer.because, *shown, *_of_another_attempt(call, proofs, answer)),
-        candidates=("LKD204",) if rang else ("LKD205", "LKD204"),
+        candidates=tuple(
+            one for one in ("LKD205", "LKD204", "LKD206") if one != code and not (rang and one == "LKD205")
+        ),
     )
 
 
