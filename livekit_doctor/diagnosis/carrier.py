@@ -11,7 +11,8 @@ from livekit_doctor.diagnosis.dial_errors import OF_A_PHONE, Kind, own_words
 from livekit_doctor.diagnosis.dials import Dials
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.stays import SERVER_LOG, SIP_LOG
-from livekit_doctor.diagnosis.times import DATE_RESOLUTION, FAILS_WITHIN
+from livekit_doctor.diagnosis.times import DATE_RESOLUTION, FAILS_WITHIN, MOMENT
+from livekit_doctor.flow import Step
 
 
 def answers(attempts: Attempts) -> tuple[CarrierAnswer, ...]:
@@ -135,6 +136,9 @@ def _log_begins_within(dials: Dials) -> bool:
     return bool(lines) and not (told or any(map(dials.logs.is_picked, lines)))
 
 
+_WENT_ON_AFTER = "after it: the phone may have been dialled again, and be on the line"
+
+
 def _begun(dials: Dials, answer: CarrierAnswer) -> datetime | None:
     """When this one was dialled, as far as that is known: what fails before a phone is created, fails at once."""
     if answer.started_at or answer.kind not in OF_A_PHONE:
@@ -198,6 +202,11 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
         return replace(answer, doubt=doubt or answer.doubt)
     if seen.is_past(when):
         return replace(answer, doubt=answer.doubt or _AFTER_THE_END)
+    row = seen.went_on_last if answer.component is not None else None
+    if row and row.at - when > (timedelta() if row.source == answer.component else MOMENT):
+        return replace(
+            answer, doubt=answer.doubt or f"{row.source or 'a component'} logged {row.state} {_WENT_ON_AFTER}"
+        )
     later = dials.last - when if dials.last else timedelta(0)
     if answer.component not in (None, SIP_LOG) and later > timedelta(0) and dials.outnumber_failures:
         return replace(answer, earlier=True)
@@ -219,6 +228,8 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
     if answer.of_request and not own_clock and seen.dial_succeeded(when):
         return replace(answer, doubt=answer.doubt or _SUCCEEDED_BEFORE)
     told_later = dials.may_be_told_later(when, answer.component)
+    # What logs a phone that was made has no more to log of one that was refused by then, but by another clock.
+    told_later |= answer.open_end and any(row.at - when > MOMENT for row in seen.rows_of(Step.SIP_PARTICIPANT_CREATED))
     if not own_clock and not answer.doubt and (later > DATE_RESOLUTION or told_later):
         return replace(answer, doubt="a phone was created at about that time: it may have been dialled again after it")
     return answer

@@ -228,6 +228,11 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
         kind = self._kinds.get(identity, "SIP" if identity.startswith("sip_") else None)
         return kind == "SIP" or identity in self._dialled
 
+    @property
+    def gave_phone_sound(self) -> bool:
+        """Whether livekit-sip took anybody's track to the phone but another phone's."""
+        return any(not self.is_phone(line) for line in self.said(Said.SIP_HEARD))
+
     def may_be_phone(self, line: LogLine) -> bool:
         """Whether nothing shows that a line about a participant is not about one that was dialled."""
         unknown = self._kinds.get(line.fields.get("participant", "")) is None

@@ -1,8 +1,9 @@
-"""What a conclusion is worth that the agent never came, where a row tells that somebody on the phone talked with it.
+"""What a conclusion is worth that the agent never came, where something tells that one did: a row that somebody on the
+phone talked with it, or what nothing but an agent leaves, its own rows and its identity in the room.
 
-The teams' own words say it (user_speech, caller_said), and no step stands for them: a post-call transcript may be of
-somebody who talked to nobody, so that it shows no agent, either. It is held against every conclusion, whatever it was
-drawn from: one pod's log of several, one node's, a state that is not logged.
+The teams' own words say the first (user_speech, caller_said), and no step stands for them: a post-call transcript may
+be of somebody who talked to nobody, so that it shows no agent, either. All of it is held against every conclusion,
+whatever that was drawn from: one pod's log of several, one node's, a state that is not logged.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,15 +12,21 @@ from msgspec.structs import replace
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.findings import Because, Finding
+from livekit_doctor.diagnosis.component_logs import because
+from livekit_doctor.diagnosis.findings import Because, Finding, logged
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.rows import talked_for
 from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.states import is_agents, says_dispatched_again, says_failed
 from livekit_doctor.diagnosis.times import FEW_WAIT
+from livekit_doctor.evidence.job_ids import job_of_identity
 from livekit_doctor.flow import Confidence, Step
 
 _WITHOUT_AGENT = (Step.ROOM_CREATED, Step.AGENT_DISPATCHED, Step.JOB_ASSIGNED, Step.ENTRYPOINT_CALLED)
 """A break at one of these leaves the call without its agent, unless it is known to have come."""
+
+_WITHOUT_JOB = (Step.ROOM_CREATED, Step.AGENT_DISPATCHED, Step.JOB_ASSIGNED)
+"""A break at one of these leaves it without any process of an agent's."""
 
 NEVER_CONNECTED = ("LKD406", "LKD415", "LKD416")
 """The codes that say that the agent never connected."""
@@ -41,9 +48,11 @@ def excluded(call: Call, code: str) -> tuple[str, ...]:
 def weighed(call: Call, proofs: Proofs, findings: Iterable[Finding]) -> Iterator[Finding]:
     """What rows contradict is possible at most, and the rows are told beside it; not at all where it was no more."""
     talked = call.talked_since_dispatch
-    against = _against(call)
+    talk, agent = _against(call), next(_of_an_agent(call), None)
     for finding in findings:
         never_came = finding.step in _WITHOUT_AGENT or finding.code in NEVER_CONNECTED
+        never_ran = finding.step in _WITHOUT_JOB or finding.code == "LKD417"
+        against = talk or (agent if never_ran else None)
         if against is None or not never_came or Step.AGENT_CONNECTED in proofs:
             yield finding
         elif finding.confidence is not Confidence.POSSIBLE:
@@ -64,3 +73,24 @@ def _against(call: Call) -> Because | None:
         return None
     text = f"but the phone stayed on the line for {lasted.total_seconds():.0f} s, by the rows"
     return Because(source="call_logs", at=ended.at, text=text)
+
+
+def _of_an_agent(call: Call) -> Iterator[Because]:
+    """What an agent left that came later than the last dispatch that is known could have failed: another one's."""
+    began = call.dispatched_at or (call.rows[0].at if call.rows else None)
+    if began is None:
+        return
+    since = began + call.tolerance
+    for row in call.rows:
+        own = "agent-AJ_" in row.metadata or (is_agents(row.source) and not says_failed(row.state))
+        if row.at > since and (own or says_dispatched_again(row.state)):
+            yield logged(row, ": by then another dispatch may have brought an agent")
+    for item in call.sightings:
+        if any(p.kind == "AGENT" and (at := p.joined_at or item.at) and at > since for p in item.participants):
+            yield Because(source=item.told_by, at=item.at, text="but an agent was in the room")
+    logs = call.component_logs
+    earlier = {told.job for told in logs.ever_told(Said.ASSIGNED)}  # an agent that came before may leave after that
+    for line in logs.own_by_log["server"]:
+        job = job_of_identity(line.fields.get("participant", ""))
+        if job and job not in earlier and line.at and line.at > began:
+            yield because(line, f"but the agent {line.fields['participant']} was in the room")

@@ -104,7 +104,7 @@ _ALONE = lazy_re.compile(
 _TROUBLE = lazy_re.compile(
     r"(?:^|_)(?:fail(?:ed|ure|s|ing)?|errors?|errored|exceptions?|time_?outs?|timed_?out|exceeded|unavailable|expired"
     r"|(?<=_)(?:disconnected|lost)|limited|throttled|stalled|stuck|frozen|hung|killed|sig(?:term|kill|segv|abrt)|aborted|refused|degraded"
-    r"|underruns?|packet_loss|jitter|reconnecting|shutting_down|down$)(?=_|$)"
+    r"|unresponsive|vanished|cut_off|one_way|underruns?|packet_loss|jitter|reconnecting|shutting_down|down$)(?=_|$)"
 )
 """What says of anything that it was not well."""
 
@@ -148,6 +148,12 @@ _LIVEKITS = ("1", "4", "5", "10")
 def _hangups(words: str) -> str:
     """In plain words, with one for hanging up: what hung may be a process."""
     return re.sub(r"(?:hung|hang|hangs|hanged|hanging)_up(?=_|$)", "hangup", plain_words(words))
+
+
+def is_trouble(words: str) -> bool:
+    """Whether it says in plain words that something was not well, and not only what nobody knows."""
+    told = _hangups(words)
+    return _TROUBLE.search(told) is not None or _ALONE.search(told) is not None
 
 
 @lru_cache(maxsize=1024)

@@ -15,12 +15,20 @@ from typing import Any
 from msgspec import Struct
 
 from livekit_doctor import lazy_re
-from livekit_doctor.diagnosis.known_good import errors_of, is_bad_flag, is_ordinary_end, unknown_of_end, unknown_of_row
+from livekit_doctor.diagnosis.known_good import (
+    errors_of,
+    is_bad_flag,
+    is_ordinary_end,
+    is_trouble,
+    unknown_of_end,
+    unknown_of_row,
+)
 from livekit_doctor.diagnosis.states import (
     DISCONNECT_REASONS,
     LOST,
     Who,
     is_of_other_phone,
+    may_say_dialled_again,
     plain_words,
     says_failed,
     says_machine,
@@ -176,7 +184,8 @@ def unknown_in(state: str, metadata: str, *, ended: bool) -> Unknown | None:
     flags = _flags(_parsed(metadata)) if ended else ()
     failed = [*errors_of(state, top, ended=ended)]
     failed += [f"{name} {str(value).lower()}" for name, value in flags if is_bad_flag(name, value)]
-    return Unknown(", ".join((*failed, *told)), bool(failed)) if failed or told else None
+    failure = bool(failed) or any(map(is_trouble, told))
+    return Unknown(", ".join((*failed, *told)), failure) if failed or told else None
 
 
 def _flags(value: object) -> Iterator[tuple[str, bool]]:
@@ -243,6 +252,20 @@ def lasted_in(row: LogRow) -> timedelta | None:
 _DURATION = lazy_re.compile(
     r"(?:(?:call|talk|answered|connected|conversation)?duration|talktime|billsec)(?:in)?"
     r"(?:(ms|msecs?|millis(?:econds)?)|s|secs?|seconds)?$"
+)
+
+
+def tells_of_call(row: LogRow) -> bool:
+    """Whether a row may say by its state, or its metadata at its top, that the phone was dialled again or is on the
+    line: trunk_failover, an answer's time, how long somebody talked, a carrier's in-progress."""
+    top = _top(row.metadata) if row.metadata else {}
+    told = [str(item) for key, item in top.items() if key in _OUTCOMES or _REASONS.search(key)]
+    answered = any(_OF_TALK.match(key) and str(item).strip("0.") not in ("", "None") for key, item in top.items())
+    return answered or any(map(may_say_dialled_again, (row.state, *told)))
+
+
+_OF_TALK = lazy_re.compile(
+    r"(?:answer(?:ed)?|connected|pickedup)(?:at|time)$|(?:talk|bill(?:able|ed)?)(?:time|sec|ms|dur)"
 )
 
 

@@ -134,8 +134,7 @@ class Said(StrEnum):
     SIP_FAILED = auto()
     SIP_MEDIA_TIMEOUT = auto()
     """livekit-sip ended the call, since no sound came from the far end."""
-    SIP_SOUND_STOPPED = auto()
-    """That was no more than the sound of a call that had had some."""
+    SIP_SOUND_STOPPED = auto()  # that was no more than the sound of a call that had had some
     SIP_RANG = auto()
     """Its times name the ringing, which they do only where it rang."""
     SIP_ESTABLISHED = auto()
@@ -190,11 +189,6 @@ def _since_media_failed(line: LogLine) -> bool:
     return line.fields.get("reason") == "media-timeout" or "media-timeout" in line.fields.get("error", "")
 
 
-def _never_had_media(line: LogLine) -> bool:
-    """Whether livekit-sip waited for the first sound, not for some more."""
-    return line.fields.get("is_initial") == "true"
-
-
 def _of_job(line: LogLine) -> bool:
     """Not the process that a worker keeps warm, which may exit with 255 at any time (fact 12)."""
     return bool(line.fields.get("job_id"))
@@ -203,6 +197,9 @@ def _of_job(line: LogLine) -> bool:
 def _did_not_answer(line: LogLine) -> bool:
     """Not one that answered late; older releases, and Node's, say that in the same words, with the delay."""
     return "delay" not in line.fields and "delay" not in line.message
+
+
+_BLOCKED = lazy_re.compile(r"for (?:1[5-9]|[2-9]\d|\d{3,})\d{3} ?ms")  # 15 s: for a second nobody wonders
 
 
 def _gave_up(line: LogLine) -> bool:
@@ -317,6 +314,7 @@ MEANINGS = (
     _Meaning("worker", "Error in _tts_inference_task", Said.SPEECH_FAILED),
     _Meaning("worker", "Error in _llm_inference_task", Said.SPEECH_FAILED),
     _Meaning("worker", "Error in _", Said.TASK_FAILED, _of_job),
+    _Meaning("worker", "event loop blocked for", Said.TASK_FAILED, lambda line: bool(_BLOCKED.search(line.message))),
     _Meaning("worker", "error in on_enter task", Said.SPEECH_FAILED, _of_job),
     _Meaning("worker", "error occurred during on_user_turn_completed", Said.SPEECH_FAILED, _of_job),
     _Meaning("worker", "failed to generate a reply", Said.SPEECH_FAILED, _is_error),
@@ -345,7 +343,9 @@ MEANINGS = (
     _Meaning("sip", "sip call failed", Said.SIP_FAILED, _error("")),
     _Meaning("sip", "sip invite failed", Said.SIP_FAILED, _error("")),
     _Meaning("sip", "unexpected statuscode from invite response", Said.SIP_FAILED),
-    _Meaning("sip", "triggering media timeout", Said.SIP_MEDIA_TIMEOUT, _never_had_media),
+    _Meaning(
+        "sip", "triggering media timeout", Said.SIP_MEDIA_TIMEOUT, lambda line: line.fields.get("is_initial") == "true"
+    ),
     _Meaning("sip", "triggering media timeout", Said.SIP_SOUND_STOPPED, lambda line: "is_initial" in line.fields),
     _Meaning("sip", "closing outbound call with error", Said.SIP_MEDIA_TIMEOUT, _since_media_failed),
     _Meaning("sip", "closing outbound call with error", Said.SIP_FAILED, _error("")),

@@ -15,6 +15,7 @@ from livekit_doctor.diagnosis.row_answers import (
     is_of_user,
     lasted_in,
     met_machine,
+    tells_of_call,
     tells_result,
     unknown_in,
 )
@@ -281,6 +282,13 @@ class RowsSeen(Struct, frozen=True, dict=True):
     @property
     def _transcripts(self) -> list[LogRow]:
         return self.rows_of_no_step(says_something_was_said)
+
+    @cached_property
+    def went_on_last(self) -> LogRow | None:
+        """The last row that may tell of a phone that was dialled again, or is on the line, and is no step of that."""
+        steps = self.step_of_state
+        told = (row for row in self.rows if steps[row.state] in (None, Step.CALL_ENDED) and tells_of_call(row))
+        return max(told, key=lambda row: row.at, default=None)
 
     @property
     def talked_last(self) -> datetime | None:

@@ -24,7 +24,8 @@ _HANDS_OVER = lazy_re.compile(
     r"(?:(?:transferring|forwarding|escalat(?:ed|ing)|handing_(?:over|off)|hand_?(?:over|off)|transfer|refer)(?:$|_(?!to)"
     r"(?:start(?:ed|ing)?|initiat(?:ed|ing)|sent|pending|begun|in_progress|call|caller|customer)$)"
     r"|(?:transferring|forwarding|transfer|refer|hand_?over|hand_?off|escalat(?:ed|ing|ion)|forward)_to_)"
-    r"|(?:voice_?mail|answering_machine)_(?:[a-z]+_)*(?:left|done|finished|completed|delivered|recorded)$"
+    r"|(?:voice_?mail|answering_machine|vm|message)_(?:[a-z]+_)*(?:left|done|finished|completed|delivered|recorded|dropp?e?d?)$"
+    r"|(?:^|_)(?:left|dropped|delivered)_(?:a_)?(?:voice_?mail|vm|message)$"
 )
 """What an agent says before it leaves, having nothing more to do."""
 
@@ -76,6 +77,16 @@ _NOT_PICKED_UP = lazy_re.compile(
     r"(?:(?:sip|calls?|phone|dial(?:ed)?|outbound|callee|customer|user|lead|participant|was|is|has|by)_)*"
     r"(?:no_?answer|(?:not_|un_?)answered|did_not_answer|no_pick_?up|not_picked_up|rang_out|ring(?:ing)?_?(?:no_answer"
     r"|timed?_?out))(?:_(?:by|from|of)?_?(?:the_)?(?:callee|customer|user|lead|participant))?"
+)
+
+_DISPATCHED_AGAIN = lazy_re.compile(r"re_?dispatch|dispatch.*(?:again|retr(?:y|ied|ying))|(?:second|another)_dispatch")
+
+_GOES_ON = lazy_re.compile(
+    r"(?:^|_)(?:re_?dial\w*|re_?tr(?:y|ied|ying)|fail(?:ed)?_?over|fall_?back|backup|secondary|again|another|attempt"
+    r"|connected|answered|picked_up|in_call|in_progress|on_call|on_the_line|established|bridged|talking|live)(?:_|$)"
+)
+_DOES_NOT = lazy_re.compile(
+    r"(?:^|_)(?:no|not|never|max|last|final|exhausted|exceeded|scheduled|queued|planned|skipped|later|tomorrow|limit)(?:_|$)"
 )
 
 _BUSY = lazy_re.compile(
@@ -186,6 +197,11 @@ def may_be_of_agent(source: str, state: str) -> bool:
     return any(_OF_AGENT.search(plain_words(text)) for text in (source, state)) or not source
 
 
+def is_agents(source: str) -> bool:
+    """Whether a component is the agent's own, by its name: agent, voice-worker; not livekit_webhook."""
+    return re.search(r"agent|assistant|worker|(?:^|_)(?:ai|bot|voice)(?:$|_)", plain_words(source)) is not None
+
+
 def receives_webhooks(source: str) -> bool:
     """Whether a component writes down what LiveKit tells it: who came, which the agent logs of itself, too."""
     return re.search(r"web_?hook", plain_words(source)) is not None
@@ -213,6 +229,17 @@ def says_not_picked_up(words: str) -> bool:
 def says_busy(words: str) -> bool:
     """Whether it says that of the phone: busy, line_busy; not agent_busy."""
     return _BUSY.fullmatch(plain_words(words)) is not None
+
+
+def says_dispatched_again(state: str) -> bool:
+    """Whether it says so of the agent: agent_redispatched, dispatch_retry."""
+    return _DISPATCHED_AGAIN.search(plain_words(state)) is not None and not says_failed(state)
+
+
+def may_say_dialled_again(state: str) -> bool:
+    """Whether it may say that the phone was dialled once more, or is on the line: trunk_failover, in_call."""
+    plain = plain_words(state)
+    return _GOES_ON.search(plain) is not None and _DOES_NOT.search(plain) is None and not says_failed(state)
 
 
 def needs_no_step(state: str) -> bool:

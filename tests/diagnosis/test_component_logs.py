@@ -433,7 +433,7 @@ def test_an_agent_that_left_a_phone_which_was_not_transferred(not_done: Observat
 
 @pytest.mark.parametrize(
     ("state", "sure"),
-    [("bridged_to_rep", "possible"), ("vm_drop", "possible"), ("user_speech", "likely"), ("llm_failed", "likely")],
+    [("bridged_to_rep", "possible"), ("mailbox_blip", "possible"), ("user_speech", "likely"), ("llm_failed", "likely")],
 )
 def test_the_last_words_of_an_agent_that_left(state: str, sure: str) -> None:
     """Nobody knows all words for having nothing more to do: what is not known accuses nobody."""

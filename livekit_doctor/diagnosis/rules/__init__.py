@@ -24,6 +24,7 @@ from livekit_doctor.diagnosis.rules import (
     sighted_phones,
     sightings,
     stray_workers,
+    told_answers,
     unknown_workers,
 )
 
@@ -57,8 +58,8 @@ CALL_RULES: tuple[CallRule, ...] = (
     carrier_answers.timed_out_while_dialing,
     carrier_answers.sip_media_failed,
     carrier_answers.timed_out_while_ringing,
-    carrier_answers.not_picked_up,
-    carrier_answers.unexplained,
+    told_answers.not_picked_up,
+    told_answers.unexplained,
     phone_leg.sip_service_unavailable,
     phone_leg.outbound_trunk_missing,
     phone_leg.no_response,

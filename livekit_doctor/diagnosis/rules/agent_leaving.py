@@ -12,6 +12,7 @@ from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.deletions import Deletion, deletion_of_latest
 from livekit_doctor.diagnosis.findings import Because, Finding
+from livekit_doctor.diagnosis.known_good import is_ordinary_end
 from livekit_doctor.diagnosis.proofs import Proofs, had_no_time_to_talk
 from livekit_doctor.diagnosis.rules.agent_logs import died_with_it
 from livekit_doctor.diagnosis.rules.looks import finding
@@ -103,10 +104,19 @@ def left_the_phone_alone(call: Call, proofs: Proofs) -> Finding | None:
         *(because(line) for line in died_with_it(call, agent)),
     ]
     if Step.SIP_ANSWERED in proofs and joined:
-        sure = POSSIBLE if may_have_been_done(call, when) else LIKELY
+        sure = POSSIBLE if may_have_been_done(call, when) or _was_done(call, agent) else LIKELY
         return finding(call, "LKD407", Step.AGENT_CONNECTED, sure, shown, [])
     never_there = [] if joined or Step.AGENT_CONNECTED in proofs else ["LKD405", "LKD416"]
     return finding(call, "LKD407", Step.AGENT_CONNECTED, POSSIBLE, shown, [*never_there, "LKD206"])
+
+
+def _was_done(call: Call, gone: LogLine) -> bool:
+    """Whether its process ended for a reason of the agent's own (JobContext.shutdown), and an ordinary one."""
+    job = job_of_identity(gone.fields.get("participant", ""))
+    reasons = {
+        line.fields.get("reason", "") for line in call.component_logs.said(Said.PROCESS_EXITS) if job_of(line) == job
+    }
+    return any(reason and reason != "room disconnected" and is_ordinary_end(reason) for reason in reasons)
 
 
 def _hung_up(call: Call) -> list[LogLine]:

@@ -19,7 +19,6 @@ from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut, logged
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.refused_requests import kind_of_refusal
-from livekit_doctor.diagnosis.states import says_busy
 from livekit_doctor.diagnosis.times import NOTHING_MISSED, RINGS_FOR, ROOM_CLOSES_AFTER, ROOM_LINGERS
 from livekit_doctor.flow import Confidence, Step
 
@@ -80,7 +79,7 @@ def sip_call_rejected(call: Call, proofs: Proofs) -> Finding | None:
         call,
         proofs,
         answer,
-        _after_ringing(proofs),
+        after_ringing(proofs),
         others=set() if said else _what_else_it_may_say(answer, status),
         because=meanings,
         ruled_out=[RuledOut(code=own, because=text)] if own else [],
@@ -109,7 +108,7 @@ def _refused_in_words(call: Call, proofs: Proofs, answer: CarrierAnswer) -> Find
     said = carrier_words(answer.words)
     if said is None:
         return None
-    meanings, step = _told("the carrier's words", (said.meaning,)), _after_ringing(proofs)
+    meanings, step = _told("the carrier's words", (said.meaning,)), after_ringing(proofs)
     return _exact(call, proofs, answer, step, because=meanings, detail=answer.words, carrier_words=said.name)
 
 
@@ -123,13 +122,13 @@ def _told(label: str, meanings: tuple[Meaning, ...]) -> list[Because]:
 def sip_auth_failed(call: Call, proofs: Proofs) -> Finding | None:
     """LKD208: 401 or 407, and the login that followed failed or there was none to give."""
     answer = last_answer(call, proofs, Kind.AUTH_FAILED)
-    return _exact(call, proofs, answer, _after_ringing(proofs)) if answer else None
+    return _exact(call, proofs, answer, after_ringing(proofs)) if answer else None
 
 
 def sip_address_unreachable(call: Call, proofs: Proofs) -> Finding | None:
     """LKD209: the INVITE got to nobody."""
     answer = last_answer(call, proofs, Kind.UNREACHABLE)
-    return _exact(call, proofs, answer, _after_ringing(proofs)) if answer else None
+    return _exact(call, proofs, answer, after_ringing(proofs)) if answer else None
 
 
 def sip_media_failed(call: Call, proofs: Proofs) -> Finding | None:
@@ -203,7 +202,7 @@ def timed_out_while_dialing(call: Call, proofs: Proofs) -> Finding | None:
     if answer is None or Step.SIP_RINGING in proofs:
         return None
     because, candidates = [answer.because], ["LKD206"]
-    confidence, values = Confidence.POSSIBLE, _dialled(answer)
+    confidence, values = Confidence.POSSIBLE, dialled(answer)
     ruled_out = {
         "LKD204": "a refusal has a SIP status",
         "LKD208": "a failed login has an error of its own",
@@ -266,47 +265,12 @@ def timed_out_while_ringing(call: Call, proofs: Proofs) -> Finding | None:
             *_cut_short(answer),
         ),
         candidates=tuple(sorted(others)),
-        values=_dialled(answer),
+        values=dialled(answer),
         ruled_out=() if "LKD204" in others or answer.open_end else (refused,),
     )
 
 
-def not_picked_up(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD206, or LKD204 where it was busy, possible: a team's own word, which it may have for other answers, too."""
-    answer = last_answer(call, proofs, Kind.NOT_PICKED_UP)
-    if answer is None:
-        return None
-    rang = next(iter(proofs.get(Step.SIP_RINGING, ())), None)
-    shown = [Because(source=rang.source, at=rang.at, text=rang.text)] if rang else []
-    code, step = ("LKD204", _after_ringing(proofs)) if says_busy(answer.words) else ("LKD206", Step.SIP_ANSWERED)
-    return Finding(
-        code=code,
-        step=step,
-        confidence=Confidence.POSSIBLE,
-        because=(answer.because, *shown, *_of_another_attempt(call, proofs, answer)),
-        candidates=tuple(
-            one for one in ("LKD205", "LKD204", "LKD206") if one != code and not (rang and one == "LKD205")
-        ),
-    )
-
-
-def unexplained(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD205, or LKD206 where it rang, possible: the attempt to dial failed with words that are not known."""
-    answer = last_answer(call, proofs, Kind.UNEXPLAINED)
-    if answer is None or answer.doubt:
-        return None
-    code = "LKD206" if Step.SIP_RINGING in proofs else "LKD205"
-    return Finding(
-        code=code,
-        step=_after_ringing(proofs),
-        confidence=Confidence.POSSIBLE,
-        because=(answer.because,),
-        candidates=(*catalogue.get(code).candidates, "LKD202", "LKD210"),
-        values=_dialled(answer),
-    )
-
-
-def _after_ringing(proofs: Proofs) -> Step:
+def after_ringing(proofs: Proofs) -> Step:
     """Where a call that was refused broke: it may have rung before."""
     return Step.SIP_ANSWERED if Step.SIP_RINGING in proofs else Step.SIP_RINGING
 
@@ -332,12 +296,12 @@ def _cut_short(answer: CarrierAnswer) -> tuple[Because, ...]:
     return (Because(source=answer.because.source, text=text),)
 
 
-def _dialled(answer: CarrierAnswer) -> dict[str, str]:
+def dialled(answer: CarrierAnswer) -> dict[str, str]:
     values = {"trunk_id": answer.trunk_id, "number": answer.number}
     return {key: value for key, value in values.items() if value}
 
 
-def _of_another_attempt(call: Call, proofs: Proofs, answer: CarrierAnswer) -> tuple[Because, ...]:
+def of_another_attempt(call: Call, proofs: Proofs, answer: CarrierAnswer) -> tuple[Because, ...]:
     """Why an answer that a log has may not be the one to the call: an agent was in the room, and the call went on
     for long after it, or had gone on for longer than a phone rings; or for unusually long both. Empty where nothing
     says so."""
@@ -391,7 +355,7 @@ def _exact(
     a later one, only likely; where it is no more than quoted, or may be another attempt's, possible."""
     code = CODES[answer.kind]
     others = (others or set()) | _others(call, code)
-    doubts = (*((QUOTED,) if answer.quoted else ()), *_of_another_attempt(call, proofs, answer))
+    doubts = (*((QUOTED,) if answer.quoted else ()), *of_another_attempt(call, proofs, answer))
     candidates = others or (catalogue.get(code).candidates if doubts else ())
     against = (*_against_a_row(call), *_answered_before(call))
     unsure = bool(others) or answer.open_end or bool(against)
@@ -407,6 +371,6 @@ def _exact(
             *((NOT_THE_LAST,) if answer.open_end else ()),
         ),
         candidates=tuple(sorted(candidates)),
-        values={key: value for key, value in values.items() if value} | _dialled(answer),
+        values={key: value for key, value in values.items() if value} | dialled(answer),
         ruled_out=() if doubts or answer.open_end else tuple(r for r in ruled_out or () if r.code not in others),
     )

@@ -253,7 +253,10 @@ def _named_with_the_room(call: Call) -> bool:
 
 
 def _not_dispatched(call: Call, proofs: Proofs) -> bool:
-    """Nothing but a log row, if anything, says that the agent was dispatched into this room."""
+    """Nothing but a log row, if anything, says that the agent was dispatched into this room; nor did livekit-sip give
+    the phone anybody else's sound: an agent may join with a token of its own, without any dispatch."""
+    if call.component_logs.gave_phone_sound:
+        return False
     return not (_reached(proofs) or call.dispatches or call.agent_name == "" or was_dispatched(call, proofs))
 
 

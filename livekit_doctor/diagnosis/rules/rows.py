@@ -39,7 +39,9 @@ def never_logged(call: Call, proofs: Proofs) -> Finding | None:
     absent = first_absent(call, proofs)
     if absent is None or not call.rows_are_whole or not rows_are_old(call) or _ended_too_soon(call):
         return None
-    if talked_for(call) is not None or _came_before(call) or _dispatched_again_just_now(call):
+    if call.component_logs.gave_phone_sound or talked_for(call) is not None:
+        return None
+    if _came_before(call) or _dispatched_again_just_now(call):
         return None
     proven = [index for index, step in enumerate(WAY) if step in proofs]
     stretch = WAY[max(proven, default=0) + 1 : WAY.index(absent) + 1]

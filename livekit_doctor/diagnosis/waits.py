@@ -1,0 +1,74 @@
+"""How long a phone that was answered had nobody to hear, and whether it was dialled again without an answer: what both
+having been there to the end does not exclude."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.component_logs import because
+from livekit_doctor.diagnosis.findings import Because
+from livekit_doctor.diagnosis.proofs import Proofs, first_by_livekit
+from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.stays import SIP_LOG
+from livekit_doctor.diagnosis.times import LEFT_ALONE
+from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.flow import Step
+
+Asked = tuple[Because, str]
+"""A fact, and what would settle whether it was a fault."""
+
+
+def of_waits(call: Call, proofs: Proofs) -> Iterator[Asked]:
+    """By LiveKit's clock, and for longer than the agent's audio may take."""
+    answered = first_by_livekit(proofs, Step.SIP_ANSWERED)
+    if answered is None or call.inbound:
+        return
+    patience = timedelta(seconds=call.settings.flow.allowances.agent_audio.broken_after)
+    for since, line in (*_silence(call, proofs, answered), *_absences(call, answered)):
+        if line.at and line.at - since > patience:
+            seconds = f"{(line.at - since).total_seconds():.0f} s"
+            asks = f"who was there for the callee from {since:%H:%M:%S} on, for {seconds}"
+            yield because(line, f"the phone had waited for {seconds}"), asks
+
+
+def _silence(call: Call, proofs: Proofs, answered: datetime) -> Iterator[tuple[datetime, LogLine]]:
+    """From the answer to the first track of any agent's."""
+    if Step.AGENT_AUDIO in call.settings.flow.not_used or Step.AGENT_AUDIO not in proofs:
+        return
+    logs = call.component_logs
+    tracks = [line for line in logs.ever_said(Said.TRACK_PUBLISHED) if line.at and not logs.is_phone(line)]
+    if tracks and call.talked_last is None:
+        yield answered, tracks[0]
+
+
+def _absences(call: Call, answered: datetime) -> Iterator[tuple[datetime, LogLine]]:
+    """The times in which nobody but the phone was in the room, until somebody came."""
+    there, since = set[str](), answered
+    for told in call.component_logs.ever_told(Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT):
+        line, who = told.line, told.line.fields.get("participant", "")
+        if call.component_logs.is_phone(line) or not line.at or not line.zoned:
+            continue
+        if told.said is Said.PARTICIPANT_LEFT:
+            there.discard(who)
+            since = max(since, line.at)
+            continue
+        if not there and line.at > since:
+            yield since, line
+        there.add(who)
+
+
+def of_a_later_dial(call: Call) -> Iterator[Asked]:
+    """livekit-sip's last dial, which began when the phone that had been answered had left, or was put out by it."""
+    logs = call.component_logs
+    dials, answered = logs.said(Said.SIP_CREATING), logs.said(Said.SIP_ESTABLISHED)
+    stays = [stay for stay in call.dials.stays if stay.by == SIP_LOG]
+    if len(dials) < 2 or not stays or logs.said(Said.TRANSFERRED):
+        return
+    last = dials[-1]
+    own = {line.fields.get("call_id", "") for line in answered}
+    over = all(stay.left and last.at and stay.left - last.at < LEFT_ALONE for stay in stays)
+    if last.fields.get("call_id") and last.fields["call_id"] not in own and over:
+        asks = (
+            "whether the callee was reached again, who had been lost, or left: livekit-sip has no answer to that dial"
+        )
+        yield because(last, "the phone was dialled once more"), asks
