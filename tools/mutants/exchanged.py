@@ -20,6 +20,7 @@ class Exchange:
 
     def __init__(self, items: Sequence[pytest.Item], covering: Covering) -> None:
         self.items, self.covering = items, covering
+        gc.unfreeze()  # what is frozen is in no list
         everything = gc.get_objects()
         self._functions = [one for one in everything if isinstance(one, FunctionType)]
         caches = (one for one in everything if isinstance(one, functools._lru_cache_wrapper))
