@@ -7,6 +7,7 @@ whatever that was drawn from: one pod's log of several, one node's, a state that
 """
 
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
@@ -48,7 +49,8 @@ def excluded(call: Call, code: str) -> tuple[str, ...]:
 def weighed(call: Call, proofs: Proofs, findings: Iterable[Finding]) -> Iterator[Finding]:
     """What rows contradict is possible at most, and the rows are told beside it; not at all where it was no more."""
     talked = call.talked_since_dispatch
-    talk, agent = _against(call), next(_of_an_agent(call), None)
+    talk, seen = _against(call), next(_in_the_room(call), None)
+    agent = seen or next(_of_an_agent(call), None)
     for finding in findings:
         never_came = finding.step in _WITHOUT_AGENT or finding.code in NEVER_CONNECTED
         never_ran = finding.step in _WITHOUT_JOB or finding.code == "LKD417"
@@ -59,7 +61,7 @@ def weighed(call: Call, proofs: Proofs, findings: Iterable[Finding]) -> Iterator
             candidates = finding.candidates or catalogue.get(finding.code).candidates
             because = (*finding.because, against)
             yield replace(finding, confidence=Confidence.POSSIBLE, because=because, candidates=candidates)
-        elif talked is None:
+        elif talked is None and not (seen and never_ran):
             yield finding
 
 
@@ -76,21 +78,27 @@ def _against(call: Call) -> Because | None:
 
 
 def _of_an_agent(call: Call) -> Iterator[Because]:
-    """What an agent left that came later than the last dispatch that is known could have failed: another one's."""
-    began = call.dispatched_at or (call.rows[0].at if call.rows else None)
-    if began is None:
-        return
-    since = began + call.tolerance
+    """Rows that an agent left, or a further dispatch, later than the last dispatch that is known may have failed."""
+    since = _last_dispatch(call)
     for row in call.rows:
         own = "agent-AJ_" in row.metadata or (is_agents(row.source) and not says_failed(row.state))
-        if row.at > since and (own or says_dispatched_again(row.state)):
+        if row.at - since > call.tolerance and (own or says_dispatched_again(row.state)):
             yield logged(row, ": by then another dispatch may have brought an agent")
+
+
+def _in_the_room(call: Call) -> Iterator[Because]:
+    """An agent that LiveKit shows in the room since then; not one that came before, and left after it."""
+    since, logs = _last_dispatch(call), call.component_logs
     for item in call.sightings:
         if any(p.kind == "AGENT" and (at := p.joined_at or item.at) and at > since for p in item.participants):
             yield Because(source=item.told_by, at=item.at, text="but an agent was in the room")
-    logs = call.component_logs
-    earlier = {told.job for told in logs.ever_told(Said.ASSIGNED)}  # an agent that came before may leave after that
+    earlier = {told.job for told in logs.ever_told(Said.ASSIGNED)}
     for line in logs.own_by_log["server"]:
         job = job_of_identity(line.fields.get("participant", ""))
-        if job and job not in earlier and line.at and line.at > began:
+        if job and job not in earlier and line.at and line.at > since:
             yield because(line, f"but the agent {line.fields['participant']} was in the room")
+
+
+def _last_dispatch(call: Call) -> datetime:
+    """Or else what is first known of the call."""
+    return call.known_since or datetime.min.replace(tzinfo=UTC)
