@@ -61,7 +61,7 @@ def weighed(call: Call, proofs: Proofs, findings: Iterable[Finding]) -> Iterator
             candidates = finding.candidates or catalogue.get(finding.code).candidates
             because = (*finding.because, against)
             yield replace(finding, confidence=Confidence.POSSIBLE, because=because, candidates=candidates)
-        elif talked is None and not (seen and never_ran):
+        elif talked is None and not (seen and never_ran and not call.dispatches):
             yield finding
 
 
@@ -92,7 +92,7 @@ def _in_the_room(call: Call) -> Iterator[Because]:
     for item in call.sightings:
         if any(p.kind == "AGENT" and (at := p.joined_at or item.at) and at > since for p in item.participants):
             yield Because(source=item.told_by, at=item.at, text="but an agent was in the room")
-    earlier = {told.job for told in logs.ever_told(Said.ASSIGNED)}
+    earlier = logs.other_jobs.union(told.job for told in logs.ever_told(Said.ASSIGNED))
     for line in logs.own_by_log["server"]:
         job = job_of_identity(line.fields.get("participant", ""))
         if job and job not in earlier and line.at and line.at > since:
