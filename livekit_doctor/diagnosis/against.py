@@ -26,7 +26,7 @@ from livekit_doctor.diagnosis.states import LOST, Who
 from livekit_doctor.diagnosis.stays import SIP_LOG, WEBHOOKS, names_of
 from livekit_doctor.diagnosis.times import AT_ONCE, LEFT_ALONE, LOSS_SHOWS_WITHIN, MOMENT, ROOM_CLOSES_AFTER
 from livekit_doctor.diagnosis.transfers import may_leave, transferred
-from livekit_doctor.diagnosis.waits import of_a_later_dial, of_waits
+from livekit_doctor.diagnosis.waits import of_a_later_dial, of_another_agent, of_waits
 from livekit_doctor.evidence.job_ids import job_of, job_of_identity
 from livekit_doctor.evidence.observations import Component, LogLine
 from livekit_doctor.evidence.records.tracebacks import raised as what_was_raised
@@ -51,7 +51,8 @@ def told_against(call: Call, proofs: Proofs) -> tuple[Against, ...]:
     of_agent = (*_of_the_agents_process(call), *_of_its_speech(call), *_of_its_session(call), *_of_its_track(call))
     of_phone = (*_of_the_answer(call, proofs), *_of_the_cancel(call), *_of_later_dials(call))
     ends = (*_of_lost_connections(call), *_of_cut_off(call), *_of_no_end(call))
-    waits = (Against(told, asks, sure=False) for told, asks in (*of_waits(call, proofs), *of_a_later_dial(call)))
+    of_lack = (*of_waits(call, proofs), *of_a_later_dial(call), *of_another_agent(call))
+    waits = (Against(told, asks, sure=False) for told, asks in of_lack)
     return (*_of_rows(call), *of_phone, *of_agent, *ends, *waits)
 
 

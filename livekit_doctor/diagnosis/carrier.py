@@ -202,7 +202,8 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
         return replace(answer, doubt=doubt or answer.doubt)
     if seen.is_past(when):
         return replace(answer, doubt=answer.doubt or _AFTER_THE_END)
-    row = seen.went_on_last if answer.component is not None else None
+    shown = dials.logs.api_to_the_end and dials.logs.covers_api(when)
+    row = None if shown or answer.component is None else seen.went_on_last
     if row and row.at - when > (timedelta() if row.source == answer.component else MOMENT):
         return replace(
             answer, doubt=answer.doubt or f"{row.source or 'a component'} logged {row.state} {_WENT_ON_AFTER}"

@@ -12,7 +12,7 @@ from livekit_doctor.diagnosis.episodes import Latest, latest_of
 from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.names import requested_agents
 from livekit_doctor.diagnosis.own_lines import OF_A_PARTICIPANT, Index, OwnLines, grouped
-from livekit_doctor.diagnosis.said import Said, meaning
+from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, meaning
 from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, EMPTY_TIMEOUT, STILL_WRITTEN
 from livekit_doctor.evidence.job_ids import job_of_identity
 from livekit_doctor.evidence.observations import Component, LogFile, LogLine
@@ -227,6 +227,11 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
         identity = line.fields.get("participant", "-")
         kind = self._kinds.get(identity, "SIP" if identity.startswith("sip_") else None)
         return kind == "SIP" or identity in self._dialled
+
+    @property
+    def agent_had_been_there(self) -> bool:
+        """Whether the server says that a job of the call's ended since its agent left the room (fact 12)."""
+        return any(LEFT_ROOM in line.fields.get("error", "") for line in self.said(Said.JOB_ENDED))
 
     @property
     def gave_phone_sound(self) -> bool:

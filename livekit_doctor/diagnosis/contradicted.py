@@ -18,7 +18,7 @@ from livekit_doctor.diagnosis.findings import Because, Finding, logged
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.rows import talked_for
 from livekit_doctor.diagnosis.said import Said
-from livekit_doctor.diagnosis.states import is_agents, says_dispatched_again, says_failed
+from livekit_doctor.diagnosis.states import is_agents, says_dispatched_again, says_missed
 from livekit_doctor.diagnosis.times import FEW_WAIT
 from livekit_doctor.evidence.job_ids import job_of_identity
 from livekit_doctor.flow import Confidence, Step
@@ -78,11 +78,13 @@ def _against(call: Call) -> Because | None:
 
 
 def _of_an_agent(call: Call) -> Iterator[Because]:
-    """Rows that an agent left, or a further dispatch, later than the last dispatch that is known may have failed."""
-    since = _last_dispatch(call)
+    """Rows that an agent left, or a further dispatch, later than the last dispatch that is known may have failed; where
+    no log of the room's node would show that there was none."""
+    since, logs = _last_dispatch(call), call.component_logs
     for row in call.rows:
-        own = "agent-AJ_" in row.metadata or (is_agents(row.source) and not says_failed(row.state))
-        if row.at - since > call.tolerance and (own or says_dispatched_again(row.state)):
+        own = "agent-AJ_" in row.metadata or is_agents(row.source)
+        told = says_dispatched_again(row.state) or (own and not says_missed(row.state))
+        if told and row.at - since > call.tolerance and not logs.covers_room(row.at):
             yield logged(row, ": by then another dispatch may have brought an agent")
 
 

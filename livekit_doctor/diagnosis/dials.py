@@ -2,7 +2,7 @@
 was answered decides nothing."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import takewhile
@@ -111,13 +111,11 @@ class Dials(Struct, frozen=True, dict=True):
 
     def began(self, dial: str) -> datetime | None:
         """When livekit-sip first tells of the dial with this SIP call id."""
-        first = self._first_of_each.get(dial)
-        return first.at if first and first.zoned else None
+        return first.at if (first := self._first_of_each.get(dial)) and first.zoned else None
 
     def is_of_earlier_call(self, line: LogLine) -> bool:
         """Whether livekit-sip's log has another dial that begins after this line of one."""
-        own = line.fields.get("call_id", "")
-        calls = list(self._first_of_each)
+        own, calls = line.fields.get("call_id", ""), list(self._first_of_each)
         return own in calls and calls[-1] != own
 
     def is_above_a_phone(self, line: LogLine) -> bool:
@@ -161,7 +159,7 @@ class Dials(Struct, frozen=True, dict=True):
         if not by_program or self._left or not seen.rows:
             return False
         closed, shown, since = at + ROOM_CLOSES_AFTER + seen.tolerance, seen.agent_shown_until, seen.talked_since
-        further = self.made_before(self.last_made(at), ())
+        further = self.made_before(self.last_made(at), frozenset())
         by_duration = since is not None and seen.rows[-1].at - max(since, at) > LEAVES_WITHIN
         return by_duration or (shown is not None and shown > closed) or (further and seen.rows[-1].at > closed)
 
@@ -320,13 +318,15 @@ class Dials(Struct, frozen=True, dict=True):
         stays = (stay for stay in self.stays if stay.came < at and stay.names & accepted)
         return any(stay.left and stay.left - at > self.seen.tolerance for stay in stays)
 
-    def made_before(self, began: datetime | None, but: Container[str | None]) -> bool:
-        """Whether another phone was created long before one was dialled, by a row or for CreateSIPParticipant, and
-        nothing between the two tells that it failed or left."""
+    def made_before(self, began: datetime | None, but: Set[str]) -> bool:
+        """Whether another phone was created long before one was dialled, and nothing tells that it failed or left."""
         if began is None:
             return False
         made = reversed(self._made[: bisect_left(self._made, (began - self.seen.tolerance, ""))])
         last = next((at for at, identity in made if not identity or identity not in but), None)
+        if not but.isdisjoint(self._first_of_each):  # of two dials of one log it is known which began first
+            others = [one.at for one in self._first_of_each.values() if but.isdisjoint(one.fields.values())]
+            last = max((at for at in (last, *others) if at and at < began), default=None)
         return last is not None and self.none_ended(last, began)
 
     def none_ended(self, since: datetime, until: datetime) -> bool:

@@ -96,7 +96,7 @@ _ELSEWHERE = lazy_re.compile(
 )
 
 _ALONE = lazy_re.compile(
-    r"(?:^|_)(?:complain(?:ed|s|ing)|unexpected(?:ly)?|abnormal(?:ly)?|fatal|panic|crash(?:ed)?|dropped|evicted|kicked"
+    r"(?:^|_)(?:no_(?:audio|sound|voice|media)|heard_nothing|deadlock(?:ed)?|inaudible|complain(?:ed|s|ing)|unexpected(?:ly)?|abnormal(?:ly)?|fatal|panic|crash(?:ed)?|dropped|evicted|kicked"
     r"|not_(?:responding|speaking|audible|heard)|(?:can|could)_?(?:not|n?_?t)_hear)(?=_|$)"
 )
 """What says of whoever talks, or of nothing at all, that the call was not well."""

@@ -73,6 +73,11 @@ _OF_THE_PHONE = lazy_re.compile(
     r"|answer(?:ed)?|unreachable)(?:_|$))+"
 )
 
+_OF_WHAT_IS_KEPT = lazy_re.compile(
+    r"(?:^|_)(?:recordings?|egress|summary|transcripts?|survey|webhooks?|crm|sms|e?mail)_"
+)
+"""Of a call that may have gone well: call_recording_failed."""
+
 _NOT_PICKED_UP = lazy_re.compile(
     r"(?:(?:sip|calls?|phone|dial(?:ed)?|outbound|callee|customer|user|lead|participant|was|is|has|by)_)*"
     r"(?:no_?answer|(?:not_|un_?)answered|did_not_answer|no_pick_?up|not_picked_up|rang_out|ring(?:ing)?_?(?:no_answer"
@@ -86,7 +91,8 @@ _GOES_ON = lazy_re.compile(
     r"|connected|answered|picked_up|in_call|in_progress|on_call|on_the_line|established|bridged|talking|live)(?:_|$)"
 )
 _DOES_NOT = lazy_re.compile(
-    r"(?:^|_)(?:no|not|never|max|last|final|exhausted|exceeded|scheduled|queued|planned|skipped|later|tomorrow|limit)(?:_|$)"
+    r"(?:^|_)(?:no|not|never|max|last|final|exhausted|exceeded|scheduled|queued|planned|skipped|later|tomorrow|limit"
+    r"|unavailable|sms|e?mail|finished|missing|absent|full|waiting|awaited|expected|timed_?out|timeout)(?:_|$)"
 )
 
 _BUSY = lazy_re.compile(
@@ -199,7 +205,9 @@ def may_be_of_agent(source: str, state: str) -> bool:
 
 def is_agents(source: str) -> bool:
     """Whether a component is the agent's own, by its name: agent, voice-worker; not livekit_webhook."""
-    return re.search(r"agent|assistant|worker|(?:^|_)(?:ai|bot|voice)(?:$|_)", plain_words(source)) is not None
+    plain = plain_words(source)
+    own = re.search(r"agent|assistant|worker|(?:^|_)(?:ai|bot|voice)(?:$|_)", plain) is not None
+    return own and re.search(r"dispatch|watch|monitor|desktop|router|gateway|human|crm", plain) is None
 
 
 def receives_webhooks(source: str) -> bool:
@@ -212,7 +220,7 @@ def says_failed(state: str) -> bool:
     """Whether it says in plain words that a step of the call failed: call_failed, sip_error, no_answer."""
     plain = plain_words(state)
     told = _FAILED.search(plain) is not None or _OF_THE_PIPELINE.fullmatch(plain) is not None
-    return told and not is_of_other_phone(state)
+    return told and not is_of_other_phone(state) and _OF_WHAT_IS_KEPT.search(plain) is None
 
 
 def says_phone_failed(state: str) -> bool:
@@ -233,13 +241,18 @@ def says_busy(words: str) -> bool:
 
 def says_dispatched_again(state: str) -> bool:
     """Whether it says so of the agent: agent_redispatched, dispatch_retry."""
-    return _DISPATCHED_AGAIN.search(plain_words(state)) is not None and not says_failed(state)
+    return _DISPATCHED_AGAIN.search(plain_words(state)) is not None and not says_missed(state)
+
+
+def says_missed(state: str) -> bool:
+    """Whether it says that something failed, was not done, or is not there: agent_missing, worker_full."""
+    return says_failed(state) or _DOES_NOT.search(plain_words(state)) is not None
 
 
 def may_say_dialled_again(state: str) -> bool:
     """Whether it may say that the phone was dialled once more, or is on the line: trunk_failover, in_call."""
     plain = plain_words(state)
-    return _GOES_ON.search(plain) is not None and _DOES_NOT.search(plain) is None and not says_failed(state)
+    return _GOES_ON.search(plain) is not None and not says_missed(state)
 
 
 def needs_no_step(state: str) -> bool:

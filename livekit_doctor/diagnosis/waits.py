@@ -57,6 +57,17 @@ def _absences(call: Call, answered: datetime) -> Iterator[tuple[datetime, LogLin
         there.add(who)
 
 
+def of_another_agent(call: Call) -> Iterator[Asked]:
+    """Where nobody says which agent the call is for: one of another name than any that came, for which no worker was
+    found. Those that came may be beside it, as a recorder is."""
+    logs = call.component_logs
+    came = {line.fields.get("agent_name", "") for line in logs.ever_said(Said.ASSIGNED)} | {*call.settings.agent.others}
+    for line in logs.ever_said(Said.NO_WORKER) if call.agent_name is None and came else ():
+        name = line.fields.get("agent_name", "")
+        if name and name not in came and line.fields.get("job_type", "JT_ROOM") == "JT_ROOM":
+            yield because(line), f"whether the call is for the agent {name}, which did not come: give --agent-name"
+
+
 def of_a_later_dial(call: Call) -> Iterator[Asked]:
     """livekit-sip's last dial, which began when the phone that had been answered had left, or was put out by it."""
     logs = call.component_logs

@@ -30,7 +30,7 @@ OTHERS = {"participant": "agent-AJ_Qm7wE2xZ5pLk", "participant_id": "PA_other"}
 
 
 def without_worker(*more: LogRow | LogLine) -> Diagnosis:
-    failed = deregistered(-90), OPENED, NO_WORKER, log_file("server")
+    failed = deregistered(-90), OPENED, NO_WORKER, log_file("server", last=8)
     return judge(900, *failed, *DISPATCHED, row(60, "call_ended"), *more, settings=HERE)
 
 
@@ -63,6 +63,7 @@ def test_a_later_agent_speaks_against_the_fault_of_an_earlier_dispatch(later: Lo
             (state, "", "proven")
             for state in ("retry_scheduled", "max_attempts_reached", "not_connected", "crm_updated")
         ),
+        *((state, "", "proven") for state in ("failover_unavailable", "fallback_sms_sent", "attempt_finished")),
     ],
 )
 def test_a_row_after_a_refusal_may_tell_of_another_dial(state: str, metadata: str, confidence: str) -> None:
@@ -142,3 +143,26 @@ def test_an_agent_that_shut_itself_down_when_it_was_done(reason: str, confidence
     left = gone(30, "agent-AJ_uN4vB8sK1rTy")
     done = worker_line(30, "process exiting", reason=reason)
     assert [sure for *_, sure in found(judge(900, *without(LEFT[1]), left, done, settings=HERE))] == [confidence]
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        row(30, "tenant_lookup_done", "agent"),
+        row(30, "agent_missing", "agent", metadata='{"expected": "agent-AJ_uN4vB8sK1rTy"}'),
+        row(9, "redispatch_skipped"),
+    ],
+)
+def test_what_a_log_of_the_room_would_show_no_row_tells(later: LogRow) -> None:
+    """It spans the row, and has no agent."""
+    closed = server_line(62, "room closed")
+    assert found(without_worker(log_file("server"), later, closed)) == [("job_assigned", "LKD101", "proven")]
+
+
+def test_an_agent_that_is_sought_in_vain_beside_one_that_came() -> None:
+    """Nobody says for which of them the call is: that one recorded it, or made noises, is no conversation."""
+    unknown = replace(HERE, agent=replace(HERE.agent, name=None))
+    other = after(0.5, NO_WORKER, agent_name="Front Desk 8")
+    assert judge(900, *without(), settings=unknown).verdict is Verdict.HEALTHY
+    assert judge(900, *without(), other, settings=unknown).verdict is Verdict.NO_FAULT_SEEN
+    assert judge(900, *without(), other, settings=HERE).verdict is Verdict.HEALTHY

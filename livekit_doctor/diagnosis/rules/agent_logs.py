@@ -20,7 +20,14 @@ from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.agents import agent_is_late
 from livekit_doctor.diagnosis.rules.looks import finding
 from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, meaning
-from livekit_doctor.diagnosis.times import JOINS_NOT_WITHIN, MEDIA_GIVEN_UP, MEDIA_TAKES, NOBODY_TALKED, SAID_TO_BE_SLOW
+from livekit_doctor.diagnosis.times import (
+    JOINS_NOT_WITHIN,
+    MEDIA_GIVEN_UP,
+    MEDIA_TAKES,
+    MOMENT,
+    NOBODY_TALKED,
+    SAID_TO_BE_SLOW,
+)
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.evidence.records.tracebacks import raised as what_was_raised
 from livekit_doctor.flow import Confidence, Step
@@ -43,7 +50,7 @@ def entrypoint_failed(call: Call, proofs: Proofs) -> Finding | None:
         detail = what_was_raised(texts[0]) if texts else None
         kind = "raised" if raised else "killed" if _killed(exited) else "exited"
         return as_found(call, "LKD405", Step.ENTRYPOINT_CALLED, sure, shown, detail=detail, kind=kind)
-    ended = failed_by_server(call)
+    ended = () if call.component_logs.agent_had_been_there else failed_by_server(call)
     if ended and not unresponsive and not call.component_logs.has("worker") and _sure(call, ended[-1]):
         none_came = ", and no agent had been in the room" if _never_seen(call) else " soon after it was taken"
         shown = [because(ended[-1], f"the job failed{none_came}")]
@@ -197,7 +204,8 @@ def _sure(call: Call, line: LogLine) -> Confidence | None:
     had no time to. So it is where it may have come and gone between two looks.
     """
     never_seen = _never_seen(call)
-    if never_seen and _leaves_no_gap(call, line):
+    # A whole log has the end of its connection; of lines that a person picked that may be left out.
+    if never_seen and _leaves_no_gap(call, line, within=MOMENT if line.read.excerpt else NOBODY_TALKED):
         return PROVEN
     begun = call.component_logs.said(Said.ASKED, Said.ENTRYPOINT_STARTED)
     if any(one.file == line.file and one.at and line.at and _is_at_once(one.at, line.at) for one in begun):
@@ -309,7 +317,7 @@ def _user_came_before(call: Call, line: LogLine) -> bool:
     )
 
 
-def _leaves_no_gap(call: Call, line: LogLine) -> bool:
+def _leaves_no_gap(call: Call, line: LogLine, within: timedelta = NOBODY_TALKED) -> bool:
     """Whether nobody can have come and gone, unseen, between the beginning of the job and this line of its: the log of
     the room's node spans it, or looks do."""
     logs, began = call.component_logs, _began(call)
@@ -318,7 +326,7 @@ def _leaves_no_gap(call: Call, line: LogLine) -> bool:
         return False
     looks = (look.read.now for look in call.participant_lists)
     times = (since, *(at for at in sorted(looks) if since < at < line.at), line.at)
-    without_gaps = all(later - earlier <= NOBODY_TALKED for earlier, later in pairwise(times))
+    without_gaps = all(later - earlier <= within for earlier, later in pairwise(times))
     return without_gaps or (logs.covers_room(since) and logs.covers_room(line.at))
 
 

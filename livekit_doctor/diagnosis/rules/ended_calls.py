@@ -19,6 +19,7 @@ from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.states import says_machine
 from livekit_doctor.diagnosis.stays import SIP_LOG
 from livekit_doctor.diagnosis.times import FIRST_SOUND_WITHIN, SILENT_FOR
+from livekit_doctor.diagnosis.waits import of_another_agent
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Confidence, Step
 
@@ -71,7 +72,7 @@ def agent_silent(call: Call, proofs: Proofs) -> Finding | None:
     logs = call.component_logs
     joined, gone = logs.of_agent(Said.PARTICIPANT_ACTIVE), logs.of_agent(Said.PARTICIPANT_LEFT)
     speaks = Step.AGENT_AUDIO not in (*proofs, *call.settings.flow.not_used)
-    if call.api_covers or not joined or not speaks or _met_machine(call):
+    if call.api_covers or not joined or not speaks or _met_machine(call) or any(of_another_agent(call)):
         return None
     phones = [line for line in logs.said(Said.PARTICIPANT_LEFT) if line.fields.get("kind") == "SIP"]
     tracks = logs.said(Said.TRACK_PUBLISHED)

@@ -81,6 +81,8 @@ def unknown_worker(call: Call) -> str | None:
         return None
     if any(job_of(line) == taken.job_id for line in call.component_logs.of_workers):
         return None
+    if call.component_logs.agent_had_been_there:
+        return None
     return taken.worker_id if all(line.fields["worker_id"] != taken.worker_id for line in known) else None
 
 
