@@ -26,7 +26,7 @@ from livekit_doctor.diagnosis.states import LOST, Who
 from livekit_doctor.diagnosis.stays import SIP_LOG, WEBHOOKS, names_of
 from livekit_doctor.diagnosis.times import AT_ONCE, LEFT_ALONE, LOSS_SHOWS_WITHIN, MOMENT, ROOM_CLOSES_AFTER
 from livekit_doctor.diagnosis.transfers import may_leave, transferred
-from livekit_doctor.diagnosis.waits import of_a_later_dial, of_another_agent, of_waits
+from livekit_doctor.diagnosis.waits import ended_without_answer, of_a_later_dial, of_another_agent, of_waits
 from livekit_doctor.evidence.job_ids import job_of, job_of_identity
 from livekit_doctor.evidence.observations import Component, LogLine
 from livekit_doctor.evidence.records.tracebacks import raised as what_was_raised
@@ -136,6 +136,8 @@ def _of_the_answer(call: Call, proofs: Proofs) -> Iterator[Against]:
         soon = (row.at - dialled.at).total_seconds()
         if 0 <= soon < AT_ONCE.total_seconds():
             yield _either(logged(row), f"the phone was dialled {soon:.1f} s before", sure=False)
+    if dial := ended_without_answer(call):
+        yield _either(logged(row), f"livekit-sip's log has the whole dial {dial}, and no answer of it", sure=False)
     for line in call.component_logs.said(Said.SIP_ACCEPTED):
         if line.at and line.zoned and not waited_for_answer(line) and abs(row.at - line.at) <= MOMENT:
             yield _either(

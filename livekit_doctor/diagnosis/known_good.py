@@ -102,8 +102,8 @@ _ALONE = lazy_re.compile(
 """What says of whoever talks, or of nothing at all, that the call was not well."""
 
 _TROUBLE = lazy_re.compile(
-    r"(?:^|_)(?:fail(?:ed|ure|s|ing)?|errors?|errored|exceptions?|time_?outs?|timed_?out|exceeded|unavailable|expired"
-    r"|(?<=_)(?:disconnected|lost)|limited|throttled|stalled|stuck|frozen|hung|killed|sig(?:term|kill|segv|abrt)|aborted|refused|degraded"
+    r"(?:^|(?<!no)(?<!without)_)(?:fail(?:ed|ure|s|ing)?|errors?|errored|exceptions?|time_?outs?|timed_?out|exceeded|unavailable|expired"
+    r"|(?<=_)(?:disconnected|lost)|limited|throttled|stalled|stuck|frozen|hung|killed|sig(?:term|kill|segv|abrt)|aborted|degraded"
     r"|unresponsive|vanished|cut_off|one_way|underruns?|packet_loss|jitter|reconnecting|shutting_down|down$)(?=_|$)"
 )
 """What says of anything that it was not well."""

@@ -83,3 +83,14 @@ def of_a_later_dial(call: Call) -> Iterator[Asked]:
             "whether the callee was reached again, who had been lost, or left: livekit-sip has no answer to that dial"
         )
         yield because(last, "the phone was dialled once more"), asks
+
+
+def ended_without_answer(call: Call) -> str:
+    """The last dial, by its SIP call id, if livekit-sip's log has its beginning and its end, and no answer between."""
+    logs = call.component_logs
+    for begun in logs.said(Said.SIP_CREATING)[-1:]:
+        dial = begun.fields.get("call_id", "")
+        told = {line.fields.get("call_id") for line in logs.said(Said.SIP_ESTABLISHED, Said.SIP_HEARD)}
+        ended = {line.fields.get("call_id") for line in logs.said(Said.SIP_OVER)}
+        return dial if dial in ended and not told & {dial, None} else ""
+    return ""

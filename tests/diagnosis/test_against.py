@@ -107,7 +107,7 @@ def test_a_row_of_trouble_after_which_nothing_shows_that_the_call_went_on(state:
         *("call_in_progress", "hanging_up", "call_wrapup", "lead_closed"),
         *("session_started", "agent_greeting_played", "user_turn_completed", "llm_response_received"),
         *("agent_interrupted", "call_summary_saved", "voice_recording_lost", "livekit_egress_error", "not_interested"),
-        *("call_recording_failed", "call_summary_failed"),
+        *("call_recording_failed", "call_summary_failed", "consent_refused", "no_errors"),
         *("user_silence_timeout", "kb_search_failed", "card_limit_checked", "barge_in"),
     ],
 )

@@ -20,7 +20,20 @@ from tests.diagnosis.factories import (
     worker_line,
 )
 from tests.diagnosis.test_against import AGENT as CAME
-from tests.diagnosis.test_against import ASKED, DIALLED, HEARD, HERE, HUNG_UP, JOB, LEFT, OPENED, TOGETHER, TRACK, gone
+from tests.diagnosis.test_against import (
+    ASKED,
+    DIALLED,
+    HEARD,
+    HERE,
+    HUNG_UP,
+    JOB,
+    LEFT,
+    OPENED,
+    PICKED_UP,
+    TOGETHER,
+    TRACK,
+    gone,
+)
 from tests.diagnosis.test_component_logs import NO_WORKER
 from tests.diagnosis.test_component_logs import gone as deregistered
 
@@ -166,3 +179,13 @@ def test_an_agent_that_is_sought_in_vain_beside_one_that_came() -> None:
     assert judge(900, *without(), settings=unknown).verdict is Verdict.HEALTHY
     assert judge(900, *without(), other, settings=unknown).verdict is Verdict.NO_FAULT_SEEN
     assert judge(900, *without(), other, settings=HERE).verdict is Verdict.HEALTHY
+
+
+def test_a_row_of_an_answer_and_a_whole_dial_of_livekit_sip_s_without_one() -> None:
+    """It rang out; that its participant publishes while it is dialled was taken for the answer (fact 20)."""
+    answered = row(5, "sip_answered"), row(5.5, "agent_audio", "agent"), row(60.5, "call_ended", "agent")
+    placed = *DISPATCHED, row(1, "agent_connected", "agent"), row(2, "sip_participant_created"), *answered
+    told = judge(900, *without(PICKED_UP, TOGETHER[-1]), *placed, settings=HERE)
+    assert told.verdict is Verdict.NO_FAULT_SEEN
+    assert any("the whole dial SCL_1" in asks for asks in told.would_settle)
+    assert judge(900, *without(), *placed, settings=HERE).verdict is Verdict.HEALTHY
