@@ -145,7 +145,9 @@ def job_declined(call: Call, proofs: Proofs) -> Finding | None:
         # Where it finds nobody else it says so, in a line of the same level, and no job is listed.
         retried = any(line.fields.get("retry") == "true" for line in declined[-1:])
         others |= retried and call.dispatch_list is None and not logs.said(Said.NO_CAPACITY)
-        sure = POSSIBLE if others else PROVEN if asked and declined else LIKELY
+        # What raises in one of them raises in the next, which runs the same program.
+        raises = bool(raised and declined)
+        sure = POSSIBLE if others and not raises else PROVEN if asked and declined and not others else LIKELY
         return sought.unassigned(call, "LKD404", sure, shown, kind=kind, detail=detail)
     if not _was_not_assigned(call, asked):
         return None
