@@ -86,6 +86,7 @@ _BEGINS_WITHIN = "the log begins when the room was open: another phone may have 
 _SUCCEEDED_BEFORE = "a phone had been dialled before it by a request that did not fail: it may be another's"
 _WENT_ON = "the agent dialled, and its job went on: it may be a further phone, or have been dialled again"
 _DIALLED_SEVERAL_TIMES = "the phone was dialled more than once: it may be the answer to another attempt"
+_WENT_ON_AFTER = "after it: the phone may have been dialled again, and be on the line"
 
 
 def _unless_another_was_last(dials: Dials, placed: list[CarrierAnswer]) -> list[CarrierAnswer]:
@@ -134,9 +135,6 @@ def _log_begins_within(dials: Dials) -> bool:
     lines, seen = dials.logs.own_by_log["server"], dials.seen
     told = seen.rows or seen.room_info or dials.logs.ever_said(Said.ROOM_OPENED) or dials.tell_of_phone
     return bool(lines) and not (told or any(map(dials.logs.is_picked, lines)))
-
-
-_WENT_ON_AFTER = "after it: the phone may have been dialled again, and be on the line"
 
 
 def _begun(dials: Dials, answer: CarrierAnswer) -> datetime | None:

@@ -48,6 +48,9 @@ def excluded(call: Call, code: str) -> tuple[str, ...]:
 
 def weighed(call: Call, proofs: Proofs, findings: Iterable[Finding]) -> Iterator[Finding]:
     """What rows contradict is possible at most, and the rows are told beside it; not at all where it was no more."""
+    if Step.AGENT_CONNECTED in proofs:
+        yield from findings
+        return
     talked = call.talked_since_dispatch
     talk, seen = _against(call), next(_in_the_room(call), None)
     agent = seen or next(_of_an_agent(call), None)
@@ -55,7 +58,7 @@ def weighed(call: Call, proofs: Proofs, findings: Iterable[Finding]) -> Iterator
         never_came = finding.step in _WITHOUT_AGENT or finding.code in NEVER_CONNECTED
         never_ran = finding.step in _WITHOUT_JOB or finding.code == "LKD417"
         against = talk or (agent if never_ran else None)
-        if against is None or not never_came or Step.AGENT_CONNECTED in proofs:
+        if against is None or not never_came:
             yield finding
         elif finding.confidence is not Confidence.POSSIBLE:
             candidates = finding.candidates or catalogue.get(finding.code).candidates

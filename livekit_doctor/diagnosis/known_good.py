@@ -96,14 +96,16 @@ _ELSEWHERE = lazy_re.compile(
 )
 
 _ALONE = lazy_re.compile(
-    r"(?:^|_)(?:no_(?:audio|sound|voice|media)|heard_nothing|deadlock(?:ed)?|inaudible|complain(?:ed|s|ing)|unexpected(?:ly)?|abnormal(?:ly)?|fatal|panic|crash(?:ed)?|dropped|evicted|kicked"
+    r"(?:^|_)(?:no_(?:audio|sound|voice|media)|heard_nothing|deadlock(?:ed)?|inaudible|complain(?:ed|s|ing)"
+    r"|unexpected(?:ly)?|abnormal(?:ly)?|fatal|panic|crash(?:ed)?|dropped|evicted|kicked"
     r"|not_(?:responding|speaking|audible|heard)|(?:can|could)_?(?:not|n?_?t)_hear)(?=_|$)"
 )
 """What says of whoever talks, or of nothing at all, that the call was not well."""
 
 _TROUBLE = lazy_re.compile(
-    r"(?:^|(?<!no)(?<!without)_)(?:fail(?:ed|ure|s|ing)?|errors?|errored|exceptions?|time_?outs?|timed_?out|exceeded|unavailable|expired"
-    r"|(?<=_)(?:disconnected|lost)|limited|throttled|stalled|stuck|frozen|hung|killed|sig(?:term|kill|segv|abrt)|aborted|degraded"
+    r"(?:^|(?<!no)(?<!without)_)(?:fail(?:ed|ure|s|ing)?|errors?|errored|exceptions?|time_?outs?|timed_?out"
+    r"|exceeded|unavailable|expired|(?<=_)(?:disconnected|lost)|limited|throttled|stalled|stuck|frozen|hung|killed"
+    r"|sig(?:term|kill|segv|abrt)|aborted|degraded"
     r"|unresponsive|vanished|cut_off|one_way|underruns?|packet_loss|jitter|reconnecting|shutting_down|down$)(?=_|$)"
 )
 """What says of anything that it was not well."""

@@ -134,7 +134,7 @@ def error_in(row: LogRow) -> str:
 def shown_error(row: LogRow) -> str:
     """The row's own error for people, in one line: what it says at the top of its metadata, or right inside of what is
     only around it."""
-    top = _top(row.metadata) if row.metadata else {}
+    top = _top(row.metadata)
     found = next((item for key, item in top.items() if key in _ERRORS and isinstance(item, str | dict) and item), "")
     if isinstance(found, dict):
         found = ": ".join(str(item) for item in found.values() if isinstance(item, str | int) and item != "")
@@ -148,10 +148,9 @@ _ERROR_SHOWN = 160
 
 def asks_what_it_meant(row: LogRow) -> str:
     """What would settle what a row says of which nobody knows what it means."""
-    asks, error = f"what {row.source or 'a component'} meant by {row.state}", shown_error(row)
-    return (
-        f"{asks} ({error}): its own log of that time" if error else f"{asks}: its metadata, or its own log of that time"
-    )
+    error = shown_error(row)
+    known = f" ({error}): " if error else ": its metadata, or "
+    return f"what {row.source or 'a component'} meant by {row.state}{known}its own log of that time"
 
 
 def results_in(metadata: str) -> list[object]:
@@ -258,8 +257,7 @@ _DURATION = lazy_re.compile(
 def tells_of_call(row: LogRow) -> bool:
     """Whether a row may say by its state, or its metadata at its top, that the phone was dialled again or is on the
     line: trunk_failover, an answer's time, how long somebody talked, a carrier's in-progress."""
-    top = _top(row.metadata) if row.metadata else {}
-    told = [str(item) for key, item in top.items() if key in _OUTCOMES or _REASONS.search(key)]
+    top, told = _top(row.metadata), map(str, results_in(row.metadata))
     answered = any(_OF_TALK.match(key) and str(item).strip("0.") not in ("", "None") for key, item in top.items())
     return answered or any(map(may_say_dialled_again, (row.state, *told)))
 

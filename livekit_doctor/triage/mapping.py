@@ -31,8 +31,9 @@ OTHER = 0
 ENDED_BADLY = 13
 """The call ended, and the state says by itself that it failed."""
 TALKED, FAILED, PHONE_FAILED, AGENT_LEFT, PHONE_LEFT, LOOSELY_FAILED, LEFT, TROUBLE = 14, 15, 16, 17, 18, 19, 20, 21
-NOT_PICKED_UP, BUSY = 22, 23
 """LOOSELY_FAILED: the state does not say what failed. LEFT: nor who left."""
+NOT_PICKED_UP, BUSY = 22, 23
+"""Of the phone, by the state itself."""
 _GONE = {Who.AGENT: AGENT_LEFT, Who.PHONE: PHONE_LEFT, Who.SOMEBODY: LEFT}
 
 MOST_PAIRS = 2_000
