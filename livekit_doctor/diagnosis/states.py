@@ -5,6 +5,7 @@ from enum import StrEnum, auto
 from functools import lru_cache
 
 from livekit_doctor import lazy_re
+from livekit_doctor.evidence.observations.told import webhook_named
 
 _OTHER_PHONE = lazy_re.compile(
     r"transfer|(?:^|_)refer(?:$|_)|forward|hand_?(?:over|off)|(?:^|_)(?:consult|bridg|escalat)|second_leg"
@@ -259,6 +260,11 @@ def needs_no_step(state: str) -> bool:
     """Whether its name alone says all that a diagnosis asks of it: that something failed, that somebody spoke or was
     handed over."""
     return says_failed(state) or says_not_picked_up(state) or says_talked(state) or says_transferred(state)
+
+
+def is_understood(state: str) -> bool:
+    """Whether it needs no step, or is an event of LiveKit's webhooks, which are read by themselves."""
+    return needs_no_step(state) or bool(webhook_named(state))
 
 
 def says_what_failed(state: str) -> bool:

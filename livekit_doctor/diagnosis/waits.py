@@ -88,9 +88,8 @@ def of_a_later_dial(call: Call) -> Iterator[Asked]:
 def ended_without_answer(call: Call) -> str:
     """The last dial, by its SIP call id, if livekit-sip's log has its beginning and its end, and no answer between."""
     logs = call.component_logs
-    for begun in logs.said(Said.SIP_CREATING)[-1:]:
-        dial = begun.fields.get("call_id", "")
-        told = {line.fields.get("call_id") for line in logs.said(Said.SIP_ESTABLISHED, Said.SIP_HEARD)}
-        ended = {line.fields.get("call_id") for line in logs.said(Said.SIP_OVER)}
-        return dial if dial in ended and not told & {dial, None} else ""
-    return ""
+    begun = logs.said(Said.SIP_CREATING)
+    dial = begun[-1].fields.get("call_id", "") if begun else ""
+    told = {line.fields.get("call_id") for line in logs.said(Said.SIP_ESTABLISHED, Said.SIP_HEARD)}
+    ended = {line.fields.get("call_id") for line in logs.said(Said.SIP_OVER)}
+    return dial if dial in ended and not told & {dial, None} else ""

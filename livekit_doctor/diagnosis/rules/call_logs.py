@@ -7,10 +7,9 @@ from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.names import few
 from livekit_doctor.diagnosis.rules.connection import unreadable
 from livekit_doctor.diagnosis.setup import Setup
-from livekit_doctor.diagnosis.states import needs_no_step
+from livekit_doctor.diagnosis.states import is_understood
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import LogStates, LogTable
-from livekit_doctor.evidence.observations.told import webhook_named
 from livekit_doctor.flow import Confidence
 
 
@@ -35,7 +34,7 @@ def call_logs_unmapped_states(setup: Setup) -> Iterator[Finding]:
     if states is None:
         return
     flow = setup.settings.flow
-    asked = (name for name in states.states if not (webhook_named(name) or needs_no_step(name)))
+    asked = (name for name in states.states if not is_understood(name))
     unmapped = [name for name in asked if step_of_state(name, flow) is None]
     if unmapped:
         what = "a state is" if len(unmapped) == 1 else f"{len(unmapped)} states are"

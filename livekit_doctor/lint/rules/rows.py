@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from livekit_doctor.diagnosis.names import few, near_miss
-from livekit_doctor.diagnosis.states import needs_no_step
-from livekit_doctor.evidence.observations.told import webhook_named
+from livekit_doctor.diagnosis.states import is_understood
 from livekit_doctor.flow import DEFAULT_STATES, Confidence
 from livekit_doctor.lint.facts import LogRow, Place
 from livekit_doctor.lint.result import Located, located
@@ -31,7 +30,7 @@ def unmapped_state(judged: Judged) -> Iterator[Located]:
     others: dict[str, dict[str, Place]] = {}
     for row in rows_of(judged):
         state = row.state.text
-        if not state or state in mapped or _is_understood(state):
+        if not state or state in mapped or is_understood(state):
             continue
         meant = next((other for other in mapped if near_miss(other, state)), None)
         if meant is None:
@@ -52,10 +51,6 @@ def _without_step(states: dict[str, Place]) -> Located:
     )  # fmt: skip
     further = ((where, f'"{one}"') for one, where in more[:4])
     return located("LKD603", Confidence.POSSIBLE, place, text, *further, detail=state)
-
-
-def _is_understood(state: str) -> bool:
-    return needs_no_step(state) or bool(webhook_named(state))
 
 
 def state_never_written(judged: Judged) -> Iterator[Located]:
