@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # What is used is compiled when it is imported; Spark's wheel, which is built here and is 400 MB, needs no compression.
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
 	--config-settings=--build-option=--compression=stored
-PYTEST_WORKERS ?= 4
+PYTEST_WORKERS ?= 6
 READY := .cache/set-up
 
 # Python is compiled once, also where the environment says otherwise: the tests start it hundreds of times.

@@ -105,7 +105,7 @@ def redact_values(value: object) -> object:
 
 def printable(text: str) -> str:
     """The text on one line, without characters that could steer a terminal."""
-    return "".join(char if char.isprintable() else " " for char in text)
+    return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
 
 
 def _without_jwt(match: re.Match[str]) -> str:

@@ -4,6 +4,7 @@ import gc
 import socket
 from collections import Counter
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -55,18 +56,23 @@ def pytest_runtest_protocol() -> Generator[None, object, object]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     chosen = config.getoption("markexpr")
     for item in items:
-        if "installed" in getattr(item, "fixturenames", ()):
-            # What waits for the same install waits on one worker.
-            item.add_marker(pytest.mark.xdist_group("installed"))
+        if (shared := _shared(item)) and not _group(item):
+            item.add_marker(pytest.mark.xdist_group(shared))
         if _SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.servers)
         for marker, is_so in (("programs", starts_programs), ("measures", measures)):
             # To find out takes two seconds for all of them.
             if marker in chosen and isinstance(item, pytest.Function) and is_so(item.function):
                 item.add_marker(marker)
-    # What waits longest begins first, so that the rest runs beside it: the groups, the largest first, then the lab.
-    sizes = Counter(map(_group, items))
-    items.sort(key=lambda item: (not _group(item), -sizes[_group(item)], not _waits(item)))
+    # The groups begin first, the largest before the others. Of all else each module's tests are spread over the run,
+    # so that what waits runs beside what computes at any time.
+    groups, modules = Counter(map(_group, items)), Counter(item.path for item in items)
+    met: Counter[Path] = Counter()
+    places = {}
+    for item in items:
+        places[item] = met[item.path] / modules[item.path]
+        met[item.path] += 1
+    items.sort(key=lambda item: (not _group(item), -groups[_group(item)] if _group(item) else places[item]))
 
 
 _SERVERS = {"lab_folder", "installed", "chrome", "stage", "recording"}
@@ -78,5 +84,10 @@ def _group(item: pytest.Item) -> str:
     return str(marker.args[0]) if marker else ""
 
 
-def _waits(item: pytest.Item) -> bool:
-    return item.path.parent.name in ("lab", "experiments")
+def _shared(item: pytest.Item) -> str:
+    """What is made once by one worker, for all tests that need it: an install, or what is made for a whole module."""
+    fixtures = getattr(item, "_fixtureinfo", None)
+    known = fixtures.name2fixturedefs if fixtures else {}
+    if "installed" in known:
+        return "installed"
+    return item.path.stem if any(known[name][-1].scope == "module" for name in known) else ""

@@ -79,6 +79,20 @@ def test_a_job_that_was_not_assigned_before_the_call_ended(ended: float, expecte
     assert codes(judge(900, *rows, *logs, *told)) == expected
 
 
+@pytest.mark.parametrize(("known", "expected"), [("AW_1", ["LKD404"]), ("AW_of_before", [])])
+def test_a_job_that_was_not_assigned_by_a_server_that_had_just_started(known: str, expected: list[str]) -> None:
+    """Its log begins within the clocks' tolerance, and with the registration after which the worker was asked."""
+    told = [
+        line("server", 1, "worker registered", agent_name=AGENT, job_type="JT_ROOM", worker_id=known),
+        of_server(2, "API AgentDispatchService.CreateDispatch", request=FOR_THE_AGENT, status="200"),
+        line("worker", 1, "registered worker", number=1, agent_name=AGENT, worker_id="AW_1"),
+        worker_line(2.1, "received job request", number=2),
+        of_server(60, "room closed"),
+    ]
+    logs = log_file("server", first=0.5, last=900), log_file("worker", first=0.2, last=900)
+    assert codes(judge(900, *logs, *told, subject=HERE)) == expected
+
+
 @pytest.mark.parametrize(("sought", "expected"), [((14.2,), ["LKD413"]), ((2, 14.2), ["LKD101"])])
 def test_a_dispatch_that_was_deleted_is_not_the_latest_of_two(sought: tuple[float, ...], expected: list[str]) -> None:
     """Each finds no worker once, whether the line by which it was made was picked or not."""

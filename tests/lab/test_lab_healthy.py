@@ -420,8 +420,8 @@ def wait_until_answered_with_rows(life: Life) -> None:
     life.pause(20)
     life.take_turn()
     phone.answer()
+    life.dispatch()  # at once, however long a row takes
     life.log("sip_participant_created")
-    life.dispatch()
     life.log("agent_dispatched")
     life.joined()
     life.hold()

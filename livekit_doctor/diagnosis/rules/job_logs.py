@@ -161,10 +161,20 @@ def _was_not_assigned(call: Call, asked: tuple[LogLine, ...]) -> bool:
     if not asked or asked[-1].at is None or not asked[-1].zoned or not (call.api_read or _known_to_server(call)):
         return False
     log, answered = call.component_logs, asked[-1].at + ANSWERED_WITHIN
-    whole = log.covers("server", asked[-1].at - call.tolerance) and log.covers("server", answered)
+    began = _registered_before(call, asked[-1]) or log.covers("server", asked[-1].at - call.tolerance)
+    whole = began and log.covers("server", answered)
     closed = any(line.at and line.at <= answered for line in log.said(Said.ROOM_CLOSED))
     ended = call.ended_last is not None and call.ended_last <= answered + call.tolerance
     return whole and not (closed or ended) and not log.said(Said.PROCESS_EXITS)
+
+
+def _registered_before(call: Call, asked: LogLine) -> bool:
+    """Whether the server's log has the registration after which the worker's own log has this request: it began before
+    the request, whatever the two clocks say."""
+    registered = sought.own_registrations(call)
+    known = {line.fields.get("worker_id") for line in registered if line.log == "server"} - {None}
+    earlier = [line for line in registered if line.file == asked.file and line.number < asked.number]
+    return bool(earlier) and earlier[-1].fields.get("worker_id") in known
 
 
 def _known_to_server(call: Call) -> bool:
