@@ -55,7 +55,9 @@ def stage(request: pytest.FixtureRequest, lab_folder: Path, livekit: LiveKitServ
             server = stack.enter_context(LiveKitServer(lab_folder, log_format="console"))
             settings = WorkerSettings("Text Agent", log_format=LogFormat.TEXT)
             worker = stack.enter_context(Worker(lab_folder, server, settings))
-        yield Stage(server, worker, stack.enter_context(closing(Edge(server))), formats)
+        edge = stack.enter_context(closing(Edge(server)))
+        stack.callback(edge.delete_everything)
+        yield Stage(server, worker, edge, formats)
 
 
 @pytest.fixture
