@@ -132,7 +132,8 @@ class Dials(Struct, frozen=True, dict=True):
         """
         if at is None:
             return not made_phone and (self._was_made or bool(self._may_have_come))
-        margin = CREATED_AT_ONCE if own_clock else self.seen.tolerance
+        dated = self.logs.is_dated_by_livekit("sip")
+        margin = CREATED_AT_ONCE if own_clock else DATE_RESOLUTION if dated and by == SIP_LOG else self.seen.tolerance
         if self.last is not None and self.last - at > margin:
             return True
         if self._went_on(at, by_program=made_phone and not own_clock and by != SIP_LOG):
@@ -143,8 +144,7 @@ class Dials(Struct, frozen=True, dict=True):
             return False
         by_livekit = [*self._created, *self._may_have_come]
         others = {component: when for component, when in self._told_by.items() if component != by}
-        if self.logs.is_dated_by_livekit("sip"):
-            by_livekit += [others.pop(SIP_LOG)] if SIP_LOG in others else []
+        by_livekit += [others.pop(SIP_LOG)] if dated and SIP_LOG in others else []
         return any(when - at > -self.seen.tolerance for when in others.values()) or any(
             when - at > -margin for when in by_livekit
         )

@@ -63,6 +63,7 @@ def latest_of(seen: Seen, own: Index, agents: frozenset[str], complete: bool) ->
     last = max(filter(None, (known, told)), default=None)
     jobs = Jobs(seen, own, made, _without_worker(seen, own), began, last)
     stayed = _stayed(own, jobs.heard_of_latest or began) if began else set()
+    sessions = {told.line.fields.get("participant_id"): told for told in own.that(Said.SESSION_STARTED)}
     earlier_lines: set[int] = set()
     became: dict[str, None] = {}
     for each in own.that(*OF_A_JOB, *OF_A_PARTICIPANT):
@@ -70,7 +71,8 @@ def latest_of(seen: Seen, own: Index, agents: frozenset[str], complete: bool) ->
         if said in OF_A_JOB:
             earlier = jobs.is_earlier(each)
         else:
-            earlier = _is_of_earlier_agent(each, jobs, agents) and line.fields.get("participant") not in stayed
+            began_with = sessions.get(line.fields.get("participant_id", ""), each)
+            earlier = _is_of_earlier_agent(began_with, jobs, agents) and line.fields.get("participant") not in stayed
         if earlier:
             earlier_lines.add(id(line))
             beside = (each.job or each.agents_job) in jobs.beside
@@ -193,7 +195,11 @@ def _is_of_earlier_agent(told: Told, jobs: Jobs, agents: frozenset[str]) -> bool
     identity = told.line.fields.get("participant", "")
     if job := job_of_identity(identity):
         return job in jobs.earlier if job in jobs.started or job in jobs.asked else jobs.is_earlier(told)
-    return identity in agents and jobs.is_earlier(told)
+    if identity not in agents:
+        return False
+    # Where no line says when the latest dispatch was made, its job's first one does, if another job was there before.
+    latest, line = jobs.heard_of_latest if jobs.began is None and jobs.earlier else None, told.line
+    return jobs.is_earlier(told) or bool(latest and line.at and line.at < latest and line.log == "server")
 
 
 def _stayed(own: Index, began: datetime) -> set[str]:

@@ -1,9 +1,11 @@
 """A log whose clock is off: what it and LiveKit both tell of says by how much."""
 
+import pytest
 from msgspec.structs import replace
 
+from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.evidence.observations import LogLine
-from tests.diagnosis.factories import at, codes, dispatch, judge, log_file, look, phone, server_line, warned
+from tests.diagnosis.factories import ROOM, at, codes, dispatch, judge, log_file, look, phone, server_line, warned
 from tests.diagnosis.test_component_logs import (
     ASKED,
     ASSIGNED,
@@ -19,6 +21,8 @@ from tests.diagnosis.test_component_logs import (
     sip_line,
 )
 from tests.diagnosis.test_whose_attempt import BUSY, NO_TRUNK, refused
+
+CALL = Subject(room=ROOM)
 
 
 def later(line: LogLine, by: float) -> LogLine:
@@ -65,3 +69,18 @@ def test_no_line_is_later_than_the_moment_at_which_it_was_read() -> None:
     unanswered = request_failed("no response from servers", 11)
     told = judge(32.5, *ahead, read_now, replace(known, read=read_now.read), unanswered, settings=HERE)
     assert codes(told) == ["LKD109"]
+
+
+@pytest.mark.parametrize(("known", "expected"), [("PA_phone1", []), ("", ["LKD210"])])
+def test_a_dial_after_one_that_failed_by_a_clock_that_is_known(known: str, expected: list[str]) -> None:
+    """Sooner after it than the tolerance of two clocks; the phone is on the line."""
+    joined = sip_line(1.2, "SIP participant joined room", participant_id=known)
+    failed = sip_line(6, "SIP invite failed", error="no common encryption profiles")
+    dials = [
+        server_line(seconds, "starting RTC session", participant="sip_1", participant_id=phone)
+        for seconds, phone in ((1.1, "PA_phone1"), (9, "PA_phone2"))
+    ]
+    gone = server_line(6, "participant closing", participant="sip_1", participant_id="PA_phone1", kind="SIP")
+    logs = log_file("server", last=30), log_file("sip", last=7)
+    said = judge(30, OPENED, created(0), ASSIGNED, *dials, gone, joined, failed, *logs, subject=CALL)
+    assert codes(said) == expected

@@ -167,3 +167,29 @@ def test_a_dial_that_a_row_of_a_transfer_tells_of_too(state: str, expected: list
     rows += [row(9.7, state, "agent", metadata=f'{{"error": "twirp error unknown: {error}"}}'), row(27, "call_ended")]
     refused = of_server(9.6, "API SIP.CreateSIPParticipant", "colleague", status="400", error=error)
     assert codes(judge(900, *rows, log_file("server", last=900), refused)) == expected
+
+
+@pytest.mark.parametrize(("worked", "expected"), [(False, ["LKD412"]), (True, [])])
+def test_a_job_of_the_room_in_a_workers_log_came_of_a_dispatch(worked: bool, expected: list[str]) -> None:
+    """The server's log ends before it was made."""
+    request = f'{{"name": "{ROOM}", "agents": [{FOR_THE_AGENT}]}}'
+    lines = [of_server(0, "selected node for room"), of_server(2, "API RoomService.CreateRoom", request=request)]
+    lines += [worker_line(14, "event loop blocked for 255ms")] if worked else []
+    assert codes(judge(900, *lines, log_file("server", last=9), log_file("worker", last=900), subject=HERE)) == expected
+
+
+def test_the_leaving_of_an_earlier_job_s_agent_after_the_next_was_asked_for() -> None:
+    """Its identity does not tell which job's it is: its session began before."""
+    lines = [
+        worker_line(5, "received job request", job_id="AJ_1", dispatch_id="AD_1"),
+        of_server(5.1, "assigned job to worker", job_id="AJ_1"),
+        of_server(6, "starting RTC session", "front-desk", participant_id="PA_a"),
+        worker_line(22, "received job request", job_id="AJ_2", dispatch_id="AD_2"),
+        of_server(25, "removing participant without connection", "front-desk", participant_id="PA_a"),
+        of_server(25, "participant closing", "front-desk", participant_id="PA_a", kind="AGENT"),
+        of_server(25.1, "failed to assign job to worker", job_id="AJ_2", error="context deadline exceeded"),
+        of_server(60, "room closed"),
+    ]
+    assert codes(judge(900, *lines, log_file("server", last=900), log_file("worker", last=900), subject=HERE)) == [
+        "LKD403"
+    ]
