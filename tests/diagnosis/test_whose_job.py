@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
-from livekit_doctor.evidence.observations import LogLine, Observation, Sighting
+from livekit_doctor.evidence.observations import Job, LogLine, Observation, Sighting
 from livekit_doctor.flow import Step, Verdict
 from tests.diagnosis.factories import (
     ROOM,
@@ -51,6 +51,13 @@ def test_a_worker_that_is_asked_is_connected() -> None:
     asked = worker_line(1, "received job request", dispatch_id="AD_other", room="", room_id="", job_id="AJ_unknown")
     assert "LKD104" in codes(after(ELSEWHERE))
     assert "LKD104" not in codes(after(ELSEWHERE, asked))
+
+
+@pytest.mark.parametrize(("jobs", "expected"), [((), "LKD104"), ((job(),), "LKD402")])
+def test_an_earlier_dispatch_of_the_room_found_a_worker(jobs: tuple[Job, ...], expected: str) -> None:
+    """So that the other server's name may be another one of this server."""
+    told = look(60, dispatch(1, *jobs, id="AD_before"), dispatch(20), phone())
+    assert codes(judge(60, log_file("worker"), *told, ELSEWHERE, settings=HERE))[0] == expected
 
 
 def test_a_connection_lost_long_after_the_call_did_not_break_it() -> None:

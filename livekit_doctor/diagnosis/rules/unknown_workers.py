@@ -44,7 +44,9 @@ def worker_on_other_server(call: Call, proofs: Proofs) -> Finding | None:
     shown = [because(line, f"the worker is registered with {url}, the call is placed on {call.placed_on}")]
     # Another host may be another name of the same server, and the worker gone; so may the port that a proxy has.
     sure = PROVEN if refused and sought.host_and_port(url)[0] == own[0] else LIKELY
-    confidence = POSSIBLE if sought.may_be_one_server(url, call.placed_on) else sure
+    # A worker of that name had a job of this room's before: the two may well be one server.
+    worked = any(one.jobs for one in call.dispatches_ever if one.agent_name == call.agent_name)
+    confidence = POSSIBLE if worked or sought.may_be_one_server(url, call.placed_on) else sure
     confidence = missed.by_one_worker(call, proofs, confidence, line)
     return sought.unassigned(call, "LKD104", confidence, [*shown, *map(because, refused)], other_name=url)
 
