@@ -204,9 +204,9 @@ class Dials(Struct, frozen=True, dict=True):
 
     def may_be_told_later(self, at: datetime, by: str | None) -> bool:
         """Whether anybody joined who may be a phone, after this moment by the clock of a component, or of what was
-        pasted (None): of that by any row or line, too; and by any row where livekit-sip's log has fewer phones."""
-        by_rows = by is None or (by == SIP_LOG and self._made_by_rows > len(self._first_of_each))
-        told = [*self._told_by.values()] if by_rows else []
+        pasted (None), or another component tells of one: against livekit-sip's log only where that has fewer phones."""
+        by_rows = by != SIP_LOG or self._made_by_rows > len(self._first_of_each)
+        told = [when for component, when in self._told_by.items() if component != by] if by_rows else []
         told += [line.at for line in self.logs.mentioned if by is None and line.at]
         return any(when - at > DATE_RESOLUTION for when in (*told, *self._may_have_come))
 

@@ -60,7 +60,9 @@ _ENDED = _STOPS | _words(
 )
 """Words of ordinary ends. LiveKit's own are among them: CLIENT_INITIATED, ROOM_DELETED, PARTICIPANT_DISCONNECTED."""
 
-_SPOKEN = _words("greeting greeted speech spoke heard response responded reply answer said talk talked introduction")
+_SPOKEN = _words(
+    "conversation greeting greeted speech spoke heard response responded reply answer said talk talked introduction"
+)
 _NOT = _words("no not nothing never none nobody without")
 """Beside a word of what is spoken they are of the call; and they are not known to be good."""
 
@@ -115,7 +117,7 @@ _ENDING = (
     r"|final|leave|left|finish(?:ed)?|callend(?:ed)?|q850|isdn)"
 )
 _REASON = lazy_re.compile(
-    rf"{_ENDING}*(?:reason|cause)|{_ENDING}+type|(?:call|final|end)?status|(?:call|final)state|end|q850"
+    rf"{_ENDING}*(?:reason|cause)|{_ENDING}+type|(?:sip)?(?:call|final|end)?status|(?:call|final)state|end|q850"
 )
 _GRADE = lazy_re.compile(
     r"(?:call|audio|voice|network|connection|session|agent|line)?(?:quality|health|severity|level)"
@@ -124,8 +126,9 @@ _GOOD_GRADES = _words("good excellent great high fine fair ok healthy normal inf
 _TALK = lazy_re.compile(
     r"(?:agent|user|callee|customer|total|num|number|of)*(?:audio|talk|talked|speech|spoken|speaking|turns?|utterances?"
     r"|words?|billsec|answered)(?:time|duration|count|seconds|secs?|ms|in)*"
+    r"|(?:call|total|session)?duration(?:seconds|secs?|ms|s|in)*|(?:rtp|audio|media)*packets(?:received|sent|in|out|count)*"
 )
-"""How long or how often somebody talked."""
+"""How long or how often somebody talked, how long the call was, and how much of it was carried."""
 _BY = lazy_re.compile(r"(?:(?:end|clos|terminat|disconnect|hangup|hungup|stopp|cancell?)(?:ed)?)?by|who")
 _OUTCOME = lazy_re.compile(r"(?:call|final)?(?:outcome|result|disposition)")
 _ERROR = lazy_re.compile(
@@ -134,12 +137,13 @@ _ERROR = lazy_re.compile(
     r"(?:message|msg|text|type|name|class|details?|code|reason|count)?"
 )
 _CODE = lazy_re.compile(
-    r"(?:exit|return|end|close|disconnect|hangup|term(?:ination)?|cause|sip|ws|websocket)?(?:statuscode|code|status)"
+    r"(?:exit|return|end|close|disconnect|hangup|term(?:ination)?|cause|sip|ws|websocket|response|q850)*"
+    r"(?:statuscode|code|status)"
 )
 _NOTHING = frozenset({"", "0", "none", "null", "false", "ok", "success", "[]", "{}", "no"})
 _FLAG_OF_HEALTH = lazy_re.compile(
     r"(?:^|_)(?<!not_)(?<!never_)(?<!no_)(?:graceful|clean|heard|spoke|talked|healthy|connected|joined|answered|established"
-    r"|completed|finished)"
+    r"|completed|finished|played)|^(?:ha[sd]|got)_(?:audio|sound|media|speech|conversation)$|^two_way_(?:audio|sound|media)$"
 )
 _ORDINARY_CODES = ("16", "31", "1000")
 """ISDN's normal clearing and normal, and WebSocket's normal closure. 0 and 2xx are ordinary, too."""
@@ -226,9 +230,9 @@ def unknown_of_end(top: Mapping[str, object]) -> Iterator[str]:
 
 def is_bad_flag(name: str, value: bool) -> bool:
     """Whether a flag of the end, by its words, is one of trouble that is true, or one of health that is false."""
-    name = re.sub(r"^(?:has|had|is|was|did|got)_", "", name)
     if _FLAG_OF_HEALTH.search(name):
         return not value
+    name = re.sub(r"^(?:has|had|is|was|did|got)_", "", name)
     of_error = _ERROR.fullmatch(name.replace("_", "")) is not None or says_failed(name)
     of_call = name.endswith(("ed", "out")) or not _CALL.isdisjoint(name.split("_"))  # not vip, lead_dropped_price
     return value and (of_error or (of_call and is_unknown(name)))

@@ -156,6 +156,9 @@ class OwnLines(Struct, frozen=True, dict=True):
         for told in self.lines.of_jobs:
             if told.job and (name := told.line.fields.get("agent_name")):
                 names.setdefault(told.job, set()).add(name)
+        begun = self.lines.that(Said.ASKED, Said.ASSIGNED, Said.TIMED_OUT, Said.DECLINED, Said.NO_CAPACITY)
+        if own == "" and {told.job for told in begun} - {*names, ""}:
+            return self._later_jobs.union(names)  # one without a name is there, which the call's is
         if own and self._is_sought_here(own):
             return self._later_jobs.union(job for job, found in names.items() if own not in found)
         return self._later_jobs.union(job for job, found in names.items() if not found.isdisjoint(others))

@@ -193,6 +193,8 @@ def _flags(value: object) -> Iterator[tuple[str, bool]]:
             yield plain_words(key), item
         elif key in _AROUND:
             yield from _flags(item)
+        elif key in _OF_FLAGS and isinstance(item, list):
+            yield from ((plain_words(name), True) for name in item if isinstance(name, str))
 
 
 @lru_cache(maxsize=1024)
@@ -303,8 +305,11 @@ def _folded(value: object) -> dict[str, object]:
 _AROUND = (
     *("details", "detail", "result", "data", "payload", "info", "meta", "metadata", "extra", "end", "disconnect"),
     *("session", "call", "event", "summary", "close", "hangup", "termination"),
+    *("attributes", "sip", "stats"),
 )
 """Keys under which a program puts all that it tells of an end."""
+_OF_FLAGS = ("flags", "issues", "problems", "warnings")
+"""Keys of lists of flags: each that is there is true."""
 
 _OUTCOMES = frozenset({"state", "status", "outcome", "result", "callstatus", "disposition", "finalstatus"})
 _REASONS = lazy_re.compile(r"(?:^|end(?:ed)?|clos(?:e|ed|ing)|disconnect|hangup|termination|call)reason$|^hangupcause$")

@@ -89,7 +89,11 @@ _DISPATCHED_AGAIN = lazy_re.compile(r"re_?dispatch|dispatch.*(?:again|retr(?:y|i
 
 _GOES_ON = lazy_re.compile(
     r"(?:^|_)(?:re_?dial\w*|re_?tr(?:y|ied|ying)|fail(?:ed)?_?over|fall_?back|backup|secondary|again|another|attempt"
-    r"|connected|answered|picked_up|in_call|in_progress|on_call|on_the_line|established|bridged|talking|live)(?:_|$)"
+    r"|connected|answered|picked_up|in_call|in_progress|on_call|on_the_line|established|bridged|talking|live"
+    r"|next_(?:number|trunk|carrier|phone|line)|(?:trying|switch(?:ing|ed)|moving)_\w+|conversation|reached_\w+"
+    r"|(?:callee|caller|customer|client|human|lead|contact|party|person|user)_(?:joined|reached|detected|verified|engaged)"
+    r"|voice_?mail_(?:left|dropped|delivered)|left_voice_?mail|(?:appointment|meeting|demo|sale)_(?:booked|set|made)"
+    r"|(?:identity|payment|survey|consent|questions?)_(?:verified|collected|completed?|taken|given|done))(?:_|$)"
 )
 _DOES_NOT = lazy_re.compile(
     r"(?:^|_)(?:no|not|never|max|last|final|exhausted|exceeded|scheduled|queued|planned|skipped|later|tomorrow|limit"

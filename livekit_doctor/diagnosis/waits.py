@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because
 from livekit_doctor.diagnosis.findings import Because
+from livekit_doctor.diagnosis.job_order import ENDS
 from livekit_doctor.diagnosis.proofs import Proofs, first_by_livekit
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.stays import SIP_LOG
@@ -58,14 +59,27 @@ def _absences(call: Call, answered: datetime) -> Iterator[tuple[datetime, LogLin
 
 
 def of_another_agent(call: Call) -> Iterator[Asked]:
-    """Where nobody says which agent the call is for: one of another name than any that came, for which no worker was
-    found. Those that came may be beside it, as a recorder is."""
-    logs = call.component_logs
-    came = {line.fields.get("agent_name", "") for line in logs.ever_said(Said.ASSIGNED)} | {*call.settings.agent.others}
-    for line in logs.ever_said(Said.NO_WORKER) if call.agent_name is None and came else ():
-        name = line.fields.get("agent_name", "")
-        if name and name not in came and line.fields.get("job_type", "JT_ROOM") == "JT_ROOM":
-            yield because(line), f"whether the call is for the agent {name}, which did not come: give --agent-name"
+    """Where nobody says which agent the call is for, and jobs of several names were in its room: one for which no
+    worker was found, or that failed or left long before the phone did. Those that came may be beside it, as a recorder
+    is."""
+    if call.agent_name is not None:
+        return
+    told_of = call.component_logs.ever_told(Said.ASSIGNED, Said.ASKED, *ENDS)
+    named = [(told, name) for told in told_of if (name := told.line.fields.get("agent_name"))]
+    came = {name for told, name in named if told.said is Said.ASSIGNED} | {*call.settings.agent.others}
+    names = {told.job: name for told, name in named if told.job and name not in call.settings.agent.others}
+    end = max((stay.left for stay in call.dials.stays if stay.left), default=None)
+    for told in told_of if came else ():
+        line, job = told.line, told.job or told.agents_job
+        name = names.get(job) or line.fields.get("agent_name", "")
+        if told.said is Said.NO_WORKER:
+            gone = name not in came and line.fields.get("job_type", "JT_ROOM") == "JT_ROOM"
+        else:
+            before = line.at is None or end is None or end - line.at > LEFT_ALONE
+            gone = told.said in ENDS and job in names and len({*names.values()}) > 1 and before
+        if name and gone:
+            asks = f"whether the call is for the agent {name}, which did not come, or failed: give --agent-name"
+            yield because(line), asks
 
 
 def of_a_later_dial(call: Call) -> Iterator[Asked]:

@@ -57,7 +57,7 @@ def crashed_in_the_room(call: Call, proofs: Proofs) -> Finding | None:
     if not failed or came is None:
         return None
     later = outlived(call, failed[0])
-    if later is None and not call.phone_present:
+    if (later is None and not call.phone_present) or _is_heard_instead(call, failed[0]):
         return None
     there = because(joined[-1]) if joined else Because(source=connected[0].source, at=came, text=connected[0].text)
     shown = [replace(there, text=f"the agent was there: {there.text}"), *(because(line) for line in failed[:2])]
@@ -91,8 +91,7 @@ def left_the_phone_alone(call: Call, proofs: Proofs) -> Finding | None:
     alone += timedelta() if left else call.tolerance  # livekit-sip may run on another host
     if when is None or phone.at is None or phone.at - when <= alone or (ended and ended.at <= phone.at - alone):
         return None
-    others = [line for line in _others(call) if line.fields.get("participant") != phone.fields.get("participant")]
-    if others or any(line.at and line.at > when for line in joined) or agent.fields.get("reason") == REPLACED:
+    if _another_came(call, agent, phone.fields.get("participant", "")) or agent.fields.get("reason") == REPLACED:
         return None
     if may_leave(call, when, phone.fields.get("participant", "")) or _deletion_before(call, agent):
         return None
@@ -147,7 +146,7 @@ def left_and_nobody_followed(call: Call, proofs: Proofs) -> Finding | None:
     ):
         return None
     other = others.pop()
-    if may_leave(call, when, other):
+    if may_leave(call, when, other) or _another_came(call, gone[-1], other):
         return None
     stayed = f'neither has "{other}" left, nor was the room closed, in the {PHONE_ALONE.total_seconds():.0f} s after it'
     shown = [
@@ -168,7 +167,8 @@ def agent_removed(call: Call, proofs: Proofs) -> Finding | None:
     when, left, answered = gone[-1].at, phones[-1].at, Step.SIP_ANSWERED in proofs
     if when is None or left is None or left - when <= (MOMENT if answered and deleted.sure else PHONE_ALONE):
         return None
-    if may_leave(call, when, phones[-1].fields.get("participant", "")) or _another_came(call, gone[-1]):
+    phone = phones[-1].fields.get("participant", "")
+    if may_leave(call, when, phone) or _another_came(call, gone[-1], phone):
         return None
     how = "the server removed the agent" if _is_removed(gone[-1]) else "its job was ended, and it left"
     shown = [
@@ -201,15 +201,24 @@ def _deletion_before(call: Call, gone: LogLine) -> Deletion | None:
     return deleted if timedelta() <= gone.at - at <= JOB_ENDS_WITHIN else None
 
 
-def _another_came(call: Call, gone: LogLine) -> bool:
-    """Whether anybody joined after it, or was there beside it and the phone: an agent that stayed, too."""
+def _another_came(call: Call, gone: LogLine, phone: str) -> bool:
+    """Whether anybody but the phone joined after it, or was there beside it and stayed: an agent, too."""
     logs = call.component_logs
-    others = any(not logs.is_phone(line) for line in _others(call))
-    later = (line for line in logs.said(Said.PARTICIPANT_ACTIVE) if line.at and gone.at and line.at > gone.at)
-    left = {line.fields.get("participant"): line.at for line in logs.said(Said.PARTICIPANT_LEFT)}
-    agents = {line.fields.get("participant") for line in logs.of_agent(Said.PARTICIPANT_ACTIVE)}
+    came = [line for line in logs.said(Said.PARTICIPANT_ACTIVE) if line.fields.get("participant") != phone]
+    later = any(line.at and gone.at and line.at > gone.at for line in came)
+    others = any(not logs.is_agent(line) for line in came)
+    left = {line.fields.get("participant"): line.at for line in logs.ever_said(Said.PARTICIPANT_LEFT)}
+    agents = {line.fields.get("participant") for line in came if logs.is_agent(line)}
     stayed = (left.get(agent) for agent in agents - {gone.fields.get("participant")})
-    return others or any(later) or any(at is None or (gone.at and at > gone.at) for at in stayed)
+    return others or later or any(at is None or (gone.at and at > gone.at) for at in stayed)
+
+
+def _is_heard_instead(call: Call, failed: LogLine) -> bool:
+    """Whether the phone was last given the sound of somebody else than the agent of the job that failed: another agent,
+    or a human, to whom it may have been handed over."""
+    logs = call.component_logs
+    heard = [line.fields.get("participant", "") for line in logs.said(Said.SIP_HEARD) if not logs.is_phone(line)]
+    return len({*heard}) > 1 and job_of_identity(heard[-1]) != job_of(failed)
 
 
 RULES = (crashed_in_the_room, left_the_phone_alone, left_and_nobody_followed, agent_removed)

@@ -51,7 +51,8 @@ def _had_sound(call: Call, answered: LogLine, ended: LogLine) -> bool:
         return True
     if answered.at is None or ended.at is None:
         return False
-    further = bool(identity) and call.dials.phone_stayed(ended.at, (dial, identity), SIP_LOG)
+    began = call.dials.began(dial)
+    further = bool(identity) and call.dials.phone_stayed(ended.at, (dial, identity), SIP_LOG, began)
     return further or call.dials.sound_had_come(answered.at, ended.at)
 
 
