@@ -8,6 +8,7 @@ from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import Job, LogLine, Observation, Sighting
 from livekit_doctor.flow import Step, Verdict
 from tests.diagnosis.factories import (
+    AGENT,
     ROOM,
     agent,
     at,
@@ -58,6 +59,22 @@ def test_an_earlier_dispatch_of_the_room_found_a_worker(jobs: tuple[Job, ...], e
     """So that the other server's name may be another one of this server."""
     told = look(60, dispatch(1, *jobs, id="AD_before"), dispatch(20), phone())
     assert codes(judge(60, log_file("worker"), *told, ELSEWHERE, settings=HERE))[0] == expected
+
+
+@pytest.mark.parametrize(("name", "sure"), [("Somebody Else", "proven"), (f"{AGENT} EU", "possible")])
+def test_a_pod_that_does_not_connect_beside_a_worker_of_almost_the_name(name: str, sure: str) -> None:
+    """The dispatch's name may be mistyped as well."""
+    told = [
+        server_line(-500, "worker registered", agent_name=name, worker_id="AW_other", room="", room_id=""),
+        server_line(0, "selected node for room", agent_name=""),
+        server_line(1, "not dispatching agent job since no worker is available"),
+        *(
+            worker_line(seconds, "failed to connect to livekit, retrying in 2s", **OF_NOBODY)
+            for seconds in (-20, -10, 10, 20)
+        ),
+    ]
+    logs = log_file("server", last=900), log_file("worker", last=900)
+    assert [one[2] for one in found(judge(900, *logs, *told, settings=HERE)) if one[1] == "LKD105"] == [sure]
 
 
 def test_a_connection_lost_long_after_the_call_did_not_break_it() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.names import goes_on, near_miss
 from livekit_doctor.diagnosis.proofs import Proofs, waited
 from livekit_doctor.diagnosis.rules import sought
 from livekit_doctor.diagnosis.rules.rows import first_absent
@@ -32,9 +33,14 @@ def is_not_missed(call: Call, proofs: Proofs, said: Sequence[LogLine] = ()) -> b
 
 def by_one_worker(call: Call, proofs: Proofs, sure: Confidence, *lines: LogLine) -> Confidence:
     """What one worker's own log allows, which tells of no other pod: no more than possible, unless LiveKit says that
-    nobody has the job, in the server's log or its list, or a person picked the line for a call without its agent."""
+    nobody has the job, in the server's log or its list, or a person picked the line for a call without its agent; and
+    where one is registered under almost the name that was dispatched (LKD102)."""
     missed = sought.no_worker(call) or (call.api_read and job_is_late(call, proofs))
-    if not missed and not any(line.read.excerpt for line in lines):
+    name = call.wanted_agent or ""
+    runs_as = [worker.name for worker in call.workers if worker.name and sought.is_on_this_server(call, worker)]
+    alike = [one for one in runs_as if call.agent_name is None or near_miss(name, one) or goes_on(name, one)]
+    mistyped = bool(name and alike) and name not in runs_as
+    if mistyped or (not missed and not any(line.read.excerpt for line in lines)):
         return Confidence.POSSIBLE
     # Under the name that was dispatched, which may be mistyped, it might not have come either (LKD102).
     renamed = call.agent_name is not None and call.wanted_agent != call.agent_name
