@@ -105,7 +105,12 @@ def redact_values(value: object) -> object:
 
 def printable(text: str) -> str:
     """The text on one line, without characters that could steer a terminal."""
+    if text.isascii():
+        return text.translate(_CONTROLS)
     return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
+
+
+_CONTROLS = dict.fromkeys((*range(32), 127), " ")
 
 
 def _without_jwt(match: re.Match[str]) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,10 @@ CALL = Ids(7)
 OWN = [python_json("received job request", **CALL.fields), python_json("process exiting", **CALL.fields)]
 
 
-def entries() -> list[Any]:
+@cache
+def entries() -> tuple[Any, ...]:
     filler = [{**json.loads(line), "text": "one two " * 80} for line in others(900).splitlines()]
-    return [*filler, json.loads(OWN[0]), *filler, json.loads(OWN[1])]
+    return (*filler, json.loads(OWN[0]), *filler, json.loads(OWN[1]))
 
 
 def said(found: Found) -> list[Any]:
