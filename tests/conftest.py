@@ -68,11 +68,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     # so that what waits runs beside what computes at any time.
     groups, modules = Counter(map(_group, items)), Counter(item.path for item in items)
     met: Counter[Path] = Counter()
-    places = {}
+    places: dict[pytest.Item, float] = {}
     for item in items:
-        places[item] = met[item.path] / modules[item.path]
+        group = _group(item)
+        places[item] = -groups[group] if group else met[item.path] / modules[item.path]
         met[item.path] += 1
-    items.sort(key=lambda item: (not _group(item), -groups[_group(item)] if _group(item) else places[item]))
+    items.sort(key=places.__getitem__)
 
 
 _SERVERS = {"lab_folder", "installed", "chrome", "stage", "recording"}

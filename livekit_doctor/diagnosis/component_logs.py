@@ -360,7 +360,7 @@ def shown_fields(line: LogLine, names: Iterable[str]) -> list[str]:
     return [
         f"{name} {value}" if value == value.strip() else f'{name} "{value}"'
         for name in names
-        if name in fields and (value := fields[name])
+        if (value := fields.get(name))
     ]
 
 

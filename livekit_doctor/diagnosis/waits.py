@@ -68,6 +68,7 @@ def of_another_agent(call: Call) -> Iterator[Asked]:
     named = [(told, name) for told in told_of if (name := told.line.fields.get("agent_name"))]
     came = {name for told, name in named if told.said is Said.ASSIGNED} | {*call.settings.agent.others}
     names = {told.job: name for told, name in named if told.job and name not in call.settings.agent.others}
+    several = len({*names.values()}) > 1
     end = max((stay.left for stay in call.dials.stays if stay.left), default=None)
     for told in told_of if came else ():
         line, job = told.line, told.job or told.agents_job
@@ -76,7 +77,7 @@ def of_another_agent(call: Call) -> Iterator[Asked]:
             gone = name not in came and line.fields.get("job_type", "JT_ROOM") == "JT_ROOM"
         else:
             before = line.at is None or end is None or end - line.at > LEFT_ALONE
-            gone = told.said in ENDS and job in names and len({*names.values()}) > 1 and before
+            gone = several and told.said in ENDS and job in names and before
         if name and gone:
             asks = f"whether the call is for the agent {name}, which did not come, or failed: give --agent-name"
             yield because(line), asks

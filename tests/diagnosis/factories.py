@@ -251,6 +251,11 @@ def server_line(seconds: float, message: str, **fields: str) -> LogLine:
     return line("server", seconds, message, **{key: value for key, value in (own | fields).items() if value})
 
 
+def room_line(seconds: float, message: str, who: str = "", **fields: str) -> LogLine:
+    """A line of livekit-server's about this call's room, or `who` is in it; of no job, unless `fields` say so."""
+    return server_line(seconds, message, **({"participant": who, "agent_name": "", "job_type": ""} | fields))
+
+
 def worker_line(seconds: float, message: str, **fields: str) -> LogLine:
     """A line of the worker's about this call's job, unless `fields` say otherwise."""
     own = {"room": ROOM, "room_id": SID, "agent_name": AGENT, "job_id": "AJ_uN4vB8sK1rTy"}

@@ -24,6 +24,7 @@ from tests.diagnosis.factories import (
     look,
     phone,
     read,
+    room_line,
     row,
     server_line,
     worker_line,
@@ -136,24 +137,20 @@ def test_an_id_of_the_next_call(id: str) -> None:
     assert codes(judge(90_000, *TWO_CALLS, subject=Subject(livekit_id=id))) == ["LKD405"]
 
 
-def server(seconds: float, message: str, who: str = "", **fields: str) -> LogLine:
-    return server_line(seconds, message, participant=who, agent_name="", job_type="", **fields)
-
-
 AGENT_ID = "agent-AJ_uN4vB8sK1rTy"
 WENT_WELL = [
     log_file("server", last=900),
-    server(0, "selected node for room"),
-    server(0.2, "API AgentDispatchService.CreateDispatch", request=f'{{"agentName": "{AGENT}"}}', status="200"),
-    server(1, "participant active", AGENT_ID),
-    server(2, "API SIP.CreateSIPParticipant", "callee", status="200"),
-    server(2.1, "participant active", "callee"),
-    server(1.1, "mediaTrack published", AGENT_ID, kind="audio"),
-    server(60, "participant closing", "callee", kind="SIP", reason="CLIENT_REQUEST_LEAVE"),
-    server(60.6, "participant closing", AGENT_ID, kind="AGENT", reason="CLIENT_REQUEST_LEAVE"),
+    room_line(0, "selected node for room"),
+    room_line(0.2, "API AgentDispatchService.CreateDispatch", request=f'{{"agentName": "{AGENT}"}}', status="200"),
+    room_line(1, "participant active", AGENT_ID),
+    room_line(2, "API SIP.CreateSIPParticipant", "callee", status="200"),
+    room_line(2.1, "participant active", "callee"),
+    room_line(1.1, "mediaTrack published", AGENT_ID, kind="audio"),
+    room_line(60, "participant closing", "callee", kind="SIP", reason="CLIENT_REQUEST_LEAVE"),
+    room_line(60.6, "participant closing", AGENT_ID, kind="AGENT", reason="CLIENT_REQUEST_LEAVE"),
 ]
 SENT_AGAIN = [
-    server(61.5, "API AgentDispatchService.CreateDispatch", request=f'{{"agentName": "{AGENT}"}}', status="200"),
+    room_line(61.5, "API AgentDispatchService.CreateDispatch", request=f'{{"agentName": "{AGENT}"}}', status="200"),
     server_line(61.6, "not dispatching agent job since no worker is available"),
 ]
 RAISED_AGAIN = [
@@ -164,8 +161,8 @@ RAISED_AGAIN = [
 ]
 ANSWERED = row(8, "sip_answered", "webhook", room=ROOM)
 PHONE_AGAIN = (
-    server(63, "API SIP.CreateSIPParticipant", "callee", status="200"),
-    server(63.1, "participant active", "callee"),
+    room_line(63, "API SIP.CreateSIPParticipant", "callee", status="200"),
+    room_line(63.1, "participant active", "callee"),
 )
 
 

@@ -6,20 +6,16 @@ import json
 import pytest
 from msgspec.structs import replace
 
-from livekit_doctor.evidence.observations import LogFile, LogLine
+from livekit_doctor.evidence.observations import LogFile, LogLine, LogRow
 from livekit_doctor.flow import Verdict
 from livekit_doctor.settings import Agent
 from tests.diagnosis.factories import AGENT as NAME
-from tests.diagnosis.factories import ROOM, at, codes, found, judge, line, log_file, row, rows_only, server_line
+from tests.diagnosis.factories import ROOM, at, codes, found, judge, line, log_file, room_line, row, rows_only
 from tests.diagnosis.factories import worker_line as by_worker
 from tests.diagnosis.test_component_logs import HERE
 
 FIRST, SECOND = "AJ_uN4vB8sK1rTy", "AJ_second"
 OF_FIRST, OF_SECOND, ANNA = f"agent-{FIRST}", f"agent-{SECOND}", "supervisor-anna"
-
-
-def server(seconds: float, message: str, who: str = "", **fields: str) -> LogLine:
-    return server_line(seconds, message, **({"participant": who, "agent_name": "", "job_type": ""} | fields))
 
 
 def sip(seconds: float, message: str, dial: str = "1", **fields: str) -> LogLine:
@@ -32,33 +28,35 @@ def logs(server_until: float = 600) -> list[LogFile]:
 
 def dispatched(seconds: float, job: str, name: str = NAME) -> list[LogLine]:
     request = json.dumps({"agentName": name})
-    made = [server(seconds, "API AgentDispatchService.CreateDispatch", request=request, status="200")] if name else []
+    made = (
+        [room_line(seconds, "API AgentDispatchService.CreateDispatch", request=request, status="200")] if name else []
+    )
     return [*made, by_worker(seconds + 0.1, "received job request", job_id=job, agent_name=name)]
 
 
 def came(seconds: float, who: str, *, heard: float | None = None) -> list[LogLine]:
     """With a track of its own, which the phone is given to hear."""
     told = [
-        server(seconds, "participant active", who),
-        server(seconds + 0.1, "mediaTrack published", who, kind="audio"),
+        room_line(seconds, "participant active", who),
+        room_line(seconds + 0.1, "mediaTrack published", who, kind="audio"),
     ]
     return [*told, sip(max(seconds + 0.2, heard or 0), "track subscribed", kind="audio", participant=who)]
 
 
 def assigned(seconds: float, job: str, name: str = NAME) -> LogLine:
-    return server(seconds, "assigned job to worker", agent_name=name, job_id=job)
+    return room_line(seconds, "assigned job to worker", agent_name=name, job_id=job)
 
 
 def left(seconds: float, who: str) -> LogLine:
     kind = "SIP" if who.startswith("sip_") else "AGENT" if who.startswith("agent-") else "STANDARD"
-    return server(seconds, "participant closing", who, kind=kind, reason="CLIENT_REQUEST_LEAVE")
+    return room_line(seconds, "participant closing", who, kind=kind, reason="CLIENT_REQUEST_LEAVE")
 
 
-OPENED = server(0, "selected node for room")
+OPENED = room_line(0, "selected node for room")
 PHONE = [
     sip(2, "Creating SIP participant", participant="sip_1"),
-    server(2.2, "participant active", "sip_1"),
-    server(2.3, "mediaTrack published", "sip_1", kind="audio"),
+    room_line(2.2, "participant active", "sip_1"),
+    room_line(2.3, "mediaTrack published", "sip_1", kind="audio"),
     sip(8, "Outbound SIP call established", participant="sip_1"),
 ]
 HUNG_UP = [sip(60, "Closing outbound call", participant="sip_1", reason="hangup"), left(60.1, "sip_1")]
@@ -100,11 +98,11 @@ def test_another_agent_does_not_stand_in_for_the_one_that_failed(name: str, late
     """Where the agent's name is not set nobody knows which of the two the call is for; one without a name is known."""
     settings = replace(HERE, agent=Agent() if name else Agent(name=""))
     other = [*dispatched(0.25, SECOND, "Translator"), assigned(0.35, SECOND, "Translator")]
-    other += [server(1, "participant active", OF_SECOND)] if silent else came(1, OF_SECOND, heard=8.1)
-    failed = server(3.3, "failed to assign job to worker", agent_name=name, job_type="JT_ROOM", job_id=FIRST)
+    other += [room_line(1, "participant active", OF_SECOND)] if silent else came(1, OF_SECOND, heard=8.1)
+    failed = room_line(3.3, "failed to assign job to worker", agent_name=name, job_type="JT_ROOM", job_id=FIRST)
     failed = replace(failed, fields=failed.fields | {"error": "context deadline exceeded"})
     told = [OPENED, *dispatched(0.2, FIRST, name), failed, *other, *PHONE, *HUNG_UP, left(60.5, OF_SECOND)]
-    said = judge(900, *logs(), *told, server(80, "room closed"), settings=settings)
+    said = judge(900, *logs(), *told, room_line(80, "room closed"), settings=settings)
     assert said.verdict is late
     assert codes(said) == ([] if name else ["LKD403"])
 
@@ -122,8 +120,8 @@ BUSY = row(4, "sip_participant_failed", metadata='{"sip_status_code": 486}')
         row(8, "sip_participant_created", "agent"),
         row(8, "sip_ringing", "dialer-2"),
     ],
-    ids=lambda later: str(later.state),
+    ids=lambda later: later.state,
 )
-def test_a_refusal_after_which_rows_tell_of_the_phone_is_not_proven(later: object) -> None:
+def test_a_refusal_after_which_rows_tell_of_the_phone_is_not_proven(later: LogRow) -> None:
     assert [sure for _, _, sure in found(rows_only(90000, *BEFORE, BUSY, row(23, "call_ended")))] == ["proven"]
     assert {sure for _, _, sure in found(rows_only(90000, *BEFORE, BUSY, later, row(23, "call_ended")))} <= {"possible"}

@@ -23,7 +23,7 @@ from tests.triage.reference import Row, classify
 Case = tuple[Settings, Window, list[Row]]
 SEEDS = st.integers(0, 2**32)
 CALLS = 60
-ON_ONE_WORKER = pytest.mark.xdist_group("triage engines")
+ON_ONE_WORKER = pytest.mark.xdist_group("triage_engines")
 """Spark and ClickHouse take long to start."""
 
 

@@ -38,12 +38,6 @@ def _of_agent_and_phone(call: Call) -> tuple[tuple[LogLine, ...], tuple[LogLine,
     return logs.of_agent(Said.PARTICIPANT_ACTIVE), gone, logs.of_phone(Said.PARTICIPANT_LEFT)
 
 
-def _others(call: Call) -> list[LogLine]:
-    """Who else had become active."""
-    logs = call.component_logs
-    return [line for line in logs.said(Said.PARTICIPANT_ACTIVE) if not logs.is_agent(line)]
-
-
 def crashed_in_the_room(call: Call, proofs: Proofs) -> Finding | None:
     """LKD407: the agent was connected, and its process raised or died while the phone was still there."""
     connected = [
@@ -134,16 +128,12 @@ def left_and_nobody_followed(call: Call, proofs: Proofs) -> Finding | None:
     over = closed or _hung_up(call)
     if call.agents or call.inbound or over or len(left) > len(gone) or not joined or not gone:
         return None
-    came = _others(call)
+    came = [line for line in logs.said(Said.PARTICIPANT_ACTIVE) if not logs.is_agent(line)]
     others = {line.fields.get("participant", "") for line in came}
     if len(others) != 1:
         return None
     when = gone[-1].at
-    if (
-        when is None
-        or any(line.at and line.at > when for line in (*joined, *came))
-        or not logs.covers_room(when + PHONE_ALONE)
-    ):
+    if when is None or any(line.at and line.at > when for line in came) or not logs.covers_room(when + PHONE_ALONE):
         return None
     other = others.pop()
     if may_leave(call, when, other) or _another_came(call, gone[-1], other):

@@ -256,7 +256,7 @@ def _not_dispatched(call: Call, proofs: Proofs) -> bool:
     """Nothing but a log row, if anything, says that the agent was dispatched into this room; nor did livekit-sip give
     the phone anybody else's sound: an agent may join with a token of its own, without any dispatch. A job of the
     room's in a worker's log came of a dispatch."""
-    of_workers = call.component_logs.own_by_log.get("worker", ())
+    of_workers = call.component_logs.own_by_log["worker"]
     if call.component_logs.gave_phone_sound or any(line.fields.get("job_id") for line in of_workers):
         return False
     return not (_reached(proofs) or call.dispatches or call.agent_name == "" or was_dispatched(call, proofs))
