@@ -347,6 +347,7 @@ class PlacedCall:
         self.edge = self.stage.edge
         self.other_rooms: list[str] = []
         self.allowance = ALLOWANCE
+        self.settled: Callable[[], bool] = lambda: True
         self.workers = [self.stage.agent]
         self.configure()
 
@@ -407,7 +408,7 @@ class PlacedCall:
     def look_while_open(self) -> None:
         """Each look again until the call is decided."""
         due = time.monotonic() + self.allowance
-        every(1, lambda: time.monotonic() > due, "its allowance to pass")
+        every(1, lambda: time.monotonic() > due and self.settled(), "its allowance to pass, and what it waits for")
         for look in ("api", "logs", "rows"):
             if look in self.fault.looks:
                 self.ran[look] = self.decided(look)
@@ -612,6 +613,8 @@ def place_no_media(call: PlacedCall) -> None:
     call.place(Mode.NO_MEDIA)
     call.edge.wait_for_agent(call.room)  # it is JOINED for 15 s
     call.follow()
+    # A second try may be JOINING for the minute after which the server removes it.
+    call.settled = lambda: not call.edge.agent(call.room)
 
 
 def place_no_process(call: PlacedCall) -> None:
