@@ -356,12 +356,8 @@ def because(line: LogLine, text: str | None = None) -> Because:
 
 def shown_fields(line: LogLine, names: Iterable[str]) -> list[str]:
     """Those that the line has, each with its name; blanks at the ends of a value are between quotation marks."""
-    fields = line.fields
-    return [
-        f"{name} {value}" if value == value.strip() else f'{name} "{value}"'
-        for name in names
-        if (value := fields.get(name))
-    ]
+    told = ((name, line.fields[name]) for name in filter(line.fields.get, names))
+    return [f"{name} {value}" if value == value.strip() else f'{name} "{value}"' for name, value in told]
 
 
 def tracebacks(lines: Iterable[LogLine]) -> Iterator[str]:

@@ -19,7 +19,7 @@ from livekit_doctor.diagnosis.times import (
     DATE_RESOLUTION,
     MOMENT,
 )
-from livekit_doctor.evidence.job_ids import job_of_identity
+from livekit_doctor.evidence.job_ids import is_of_room_job, job_of_identity
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Step
 
@@ -76,7 +76,7 @@ def latest_of(seen: Seen, own: Index, agents: frozenset[str], complete: bool) ->
         if earlier:
             earlier_lines.add(id(line))
             beside = (each.job or each.agents_job) in jobs.beside
-            if said in ENDS and not beside and line.fields.get("job_type", "JT_ROOM") == "JT_ROOM":
+            if said in ENDS and not beside and is_of_room_job(line):
                 became.setdefault(ENDS[said])
     by_rows, more = _later_by_rows(seen, own, jobs.asked.values(), known)
     of_another = _later_of_another_name(seen, own, known) or jobs.not_of_the_listed() or jobs.not_placed(complete)
@@ -131,9 +131,8 @@ def _without_worker(seen: Seen, own: Index) -> list[datetime]:
 
 
 def is_sought(seen: Seen, line: LogLine) -> bool:
-    """Whether a server's line is about a job such as the call's, for its agent or one that is almost of its name: not
-    the lookups for jobs of other types, which fail in healthy calls too (fact 12)."""
-    return line.fields.get("job_type", "JT_ROOM") == "JT_ROOM" and seen.is_for_agent(line.fields.get("agent_name", ""))
+    """Whether a server's line is about a job such as the call's, for its agent or one that is almost of its name."""
+    return is_of_room_job(line) and seen.is_for_agent(line.fields.get("agent_name", ""))
 
 
 def _later_of_another_name(seen: Seen, own: Index, known: datetime | None) -> str:

@@ -12,6 +12,7 @@ from livekit_doctor.diagnosis.proofs import Proofs, first_by_livekit
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.stays import SIP_LOG
 from livekit_doctor.diagnosis.times import LEFT_ALONE
+from livekit_doctor.evidence.job_ids import is_of_room_job
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Step
 
@@ -74,7 +75,7 @@ def of_another_agent(call: Call) -> Iterator[Asked]:
         line, job = told.line, told.job or told.agents_job
         name = names.get(job) or line.fields.get("agent_name", "")
         if told.said is Said.NO_WORKER:
-            gone = name not in came and line.fields.get("job_type", "JT_ROOM") == "JT_ROOM"
+            gone = name not in came and is_of_room_job(line)
         else:
             before = line.at is None or end is None or end - line.at > LEFT_ALONE
             gone = several and told.said in ENDS and job in names and before

@@ -1,4 +1,4 @@
-"""Which job a line of a log, or an agent's identity, names."""
+"""Which job a line of a log, or an agent's identity, names, and of which type it is."""
 
 from livekit_doctor import lazy_re
 from livekit_doctor.evidence.observations import LogLine
@@ -12,6 +12,11 @@ def job_of(line: LogLine) -> str:
 
 
 _JOB = lazy_re.compile(r"\bAJ_\w+")
+
+
+def is_of_room_job(line: LogLine) -> bool:
+    """Not the lookups for jobs of other types, which fail in healthy calls too (fact 12)."""
+    return line.fields.get("job_type", "JT_ROOM") == "JT_ROOM"
 
 
 def job_of_identity(identity: str) -> str:

@@ -8,7 +8,8 @@ from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut, logged
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import NOBODY_TALKED
-from livekit_doctor.evidence.observations import LogLine, Participant, ParticipantList
+from livekit_doctor.evidence.job_ids import is_of_room_job
+from livekit_doctor.evidence.observations import Participant, ParticipantList
 from livekit_doctor.flow import LEGS, Confidence, Leg, Step
 
 
@@ -108,11 +109,6 @@ def job_was_lost(call: Call, before: datetime | None = None) -> bool:
     logs = call.component_logs
     of_room = logs.said(Said.NO_WORKER, Said.DECLINED, Said.NO_CAPACITY, Said.TIMED_OUT, Said.ASKED, Said.ASSIGNED)
     name = call.wanted_agent
-    lost = [line for line in of_room if name and line.fields.get("agent_name") == name and _is_of_room_job(line)]
+    lost = [line for line in of_room if name and line.fields.get("agent_name") == name and is_of_room_job(line)]
     lost += call.lines_by_name(*BY_NAME)
     return any(before is None or (line.at is not None and line.at < before) for line in lost)
-
-
-def _is_of_room_job(line: LogLine) -> bool:
-    """Not the lookups for jobs of other types, which fail in healthy calls too (fact 12)."""
-    return line.fields.get("job_type", "JT_ROOM") == "JT_ROOM"
