@@ -211,15 +211,19 @@ def test_a_job_that_raised_a_moment_before_the_last_dispatch(last: float, doubte
     assert ("may be an earlier dispatch's" in because(told, "LKD405")) is doubted
 
 
-def test_who_has_the_job_is_no_fault_where_who_is_in_the_room_could_not_be_read() -> None:
+def test_who_has_the_job_is_no_fault_where_no_look_shows_that_its_agent_did_not_come() -> None:
     """LKD111, of one pod's log: the job is with another one, and its agent may be there."""
     registered = worker_line(-60, "registered worker", worker_id="AW_this_pod", url=HERE.livekit.url or "", **OF_WORKER)
     rooms_, inside, sent = look(30, dispatch(0.3, job(0.6)), phone())
+    before = look(25, dispatch(0.3, job(0.6)), phone())
+    left = look(25, dispatch(0.3, job(0.6))), look(30, dispatch(0.3, job(0.6)))
     logs = log_file("worker", last=900), registered
 
     def named(*seen: Observation) -> set[str]:
         diagnosis = judge(30, *logs, *seen, settings=HERE)
         return {code for item in diagnosis.broken for code in (item.code, *item.candidates)}
 
-    assert "LKD111" in named(rooms_, inside, sent)
+    assert "LKD111" in named(*before, rooms_, inside, sent)
     assert "LKD111" not in named(rooms_, sent)
+    assert "LKD111" not in named(*left[0], *left[1]), "both may have been there, and left"
+    assert "LKD111" not in named(*left[0], *left[1], *closed(40)), "the room is closed since"

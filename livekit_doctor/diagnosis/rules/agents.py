@@ -33,7 +33,8 @@ def job_without_agent(call: Call, proofs: Proofs) -> Finding | None:
     is when the agent has left (fact 11); and alone, since anybody else may have taken over, or be
     the agent with a user's token (fact 19). Or else nobody ever came into the room.
     """
-    if not _job_has_no_agent(call, proofs) or call.others_present:
+    absent = absence(call)
+    if not _job_has_no_agent(call, proofs) or absent is None:
         return None
     job = call.jobs[-1]
     because = [
@@ -42,23 +43,27 @@ def job_without_agent(call: Call, proofs: Proofs) -> Finding | None:
             at=job.started_at,
             text=f"job {job.id} {job.status}, worker {job.worker_id}" + (f", error: {job.error}" if job.error else ""),
         ),
-        no_agent(call),
+        *absent,
     ]
     candidates = list(catalogue.get("LKD406").candidates)
     step = Step.AGENT_CONNECTED if Step.ENTRYPOINT_CALLED in proofs else Step.ENTRYPOINT_CALLED
-    if call.phone_present:
-        if call.watched(_looks_without_late_agent(call)) < SECOND_LOOK:
-            return None
-    elif nobody_ever_joined(call):
-        text = "the room stays open though empty, so that nobody has ever joined it"
-        because.append(Because(source="ListRooms", at=call.livekit_now, text=text))
-    else:
-        return None
     if step is Step.AGENT_CONNECTED:
         candidates = [code for code in candidates if code != "LKD417"]
         ran = proofs[Step.ENTRYPOINT_CALLED][0]
         because.append(Because(source=ran.source, at=ran.at, text=f"{ran.text}: the entrypoint ran"))
     return finding(call, "LKD406", step, Confidence.LIKELY, because, candidates)
+
+
+def absence(call: Call) -> list[Because] | None:
+    """How the looks into the room show that the agent has not come, and has not been there and left."""
+    if call.others_present:
+        return None
+    if call.phone_present:
+        return [no_agent(call)] if call.watched(_looks_without_late_agent(call)) >= SECOND_LOOK else None
+    if not nobody_ever_joined(call):
+        return None
+    text = "the room stays open though empty, so that nobody has ever joined it"
+    return [no_agent(call), Because(source="ListRooms", at=call.livekit_now, text=text)]
 
 
 def agent_media_failed(call: Call, proofs: Proofs) -> Finding | None:

@@ -11,7 +11,7 @@ from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules import missed, sought
 from livekit_doctor.diagnosis.rules.agent_logs import agent_was_there, as_found
-from livekit_doctor.diagnosis.rules.agents import agent_is_late
+from livekit_doctor.diagnosis.rules.agents import absence, agent_is_late
 from livekit_doctor.diagnosis.rules.told_jobs import agent_not_listed, last_jobs
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.evidence.job_ids import job_of
@@ -35,6 +35,8 @@ def job_taken_by_stray_worker(call: Call, proofs: Proofs) -> Finding | None:
         return None  # who was in the room was not pasted
     if call.dispatch_list and call.participant_list is None:
         return None  # who is in the room could not be read
+    if call.api_read and absence(call) is None:
+        return None
     if missed.may_still_come(call, proofs) or any(line.fields.get("reason") == BY_ITSELF for line in left):
         return None
     known = sorted({line.fields["worker_id"] for line in _registered_workers(call)})
