@@ -13,7 +13,7 @@ from livekit_doctor.diagnosis.row_answers import Refusal, refusal_in
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.stays import SIP_LOG
-from livekit_doctor.diagnosis.times import AROUND_DISPATCH, CREATED_AT_ONCE
+from livekit_doctor.diagnosis.times import AROUND_DISPATCH, CREATED_AT_ONCE, DATE_RESOLUTION
 from livekit_doctor.diagnosis.workers_over_time import Worker, workers_of
 from livekit_doctor.evidence.job_ids import job_of_identity
 from livekit_doctor.evidence.observations import DeployedAgent, Dispatch, LogLine, LogRow, NamedServer, Participant
@@ -121,8 +121,15 @@ class Call(Seen, frozen=True, dict=True):
         return any(map(is_cloud, (self.placed_on, *urls)))
 
     def is_of_earlier_job(self, agent: Participant) -> bool:
-        """Whether an agent is one of a job that is over, before the latest."""
-        return job_of_identity(agent.identity) in self.component_logs.latest.earlier_jobs
+        """Whether an agent is one of a job that is over, before the latest; of one whose identity does not name its
+        job, that it had left when the latest dispatch was made."""
+        latest = self.component_logs.latest
+        if job := job_of_identity(agent.identity):
+            return job in latest.earlier_jobs
+        began = latest.began and latest.began - DATE_RESOLUTION  # webhooks have whole seconds
+        left = (item for item in self.sightings if item.event == "participant_left" and item.at)
+        gone = (item for item in left if began and item.at and item.at <= began)
+        return any(one.sid == agent.sid for item in gone for one in item.participants)
 
     def _came_before_dispatch(self, agent: Participant) -> bool:
         return super()._came_before_dispatch(agent) or self.is_of_earlier_job(agent)

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from livekit_doctor.diagnosis.answer_sources import SOURCES, Attempts, CarrierAnswer
 from livekit_doctor.diagnosis.dial_errors import OF_A_PHONE, Kind, own_words
 from livekit_doctor.diagnosis.dials import Dials
+from livekit_doctor.diagnosis.row_answers import error_in
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.stays import SERVER_LOG, SIP_LOG
 from livekit_doctor.diagnosis.times import DATE_RESOLUTION, FAILS_WITHIN, MOMENT
@@ -195,8 +196,10 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
     if dials.got_further(when, own_clock, made_phone=answer.kind in OF_A_PHONE, by=answer.component):
         return replace(answer, earlier=True)
     if when is None:
-        of_another = dials.tell_of_phone
-        doubt = _DIALLED_SEVERAL_TIMES if dials.several else _OF_ANOTHER_PHONE if of_another else ""
+        if own_words(answer.words) in {own_words(error_in(row)) for row in seen.before if error_in(row)}:
+            return replace(answer, earlier=True)
+        several = dials.several or seen.dialled_before
+        doubt = _DIALLED_SEVERAL_TIMES if several else _OF_ANOTHER_PHONE if dials.tell_of_phone else ""
         return replace(answer, doubt=doubt or answer.doubt)
     if seen.is_past(when):
         return replace(answer, doubt=answer.doubt or _AFTER_THE_END)

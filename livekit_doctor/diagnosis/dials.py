@@ -142,7 +142,7 @@ class Dials(Struct, frozen=True, dict=True):
             return True
         if made_phone:
             return False
-        by_livekit = [*self._created, *self._may_have_come]
+        by_livekit = [*self._created, *self._may_have_come, *(line.at for line in self.logs.mentioned if line.at)]
         others = {component: when for component, when in self._told_by.items() if component != by}
         by_livekit += [others.pop(SIP_LOG)] if dated and SIP_LOG in others else []
         return any(when - at > -self.seen.tolerance for when in others.values()) or any(

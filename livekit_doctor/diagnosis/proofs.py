@@ -298,7 +298,7 @@ def _from_phone(call: Call, *, proof: "_MakeProof") -> Iterator[Proof]:
 def _is_of_earlier_dial(call: Call, phone: Participant) -> bool:
     """Whether a dial failed after this one was made, and another one after that: then what is known of it last says
     nothing of the latest."""
-    failed = [answer for answer in call.answers if answer.is_failure]
+    failed = [answer for answer in call.answers if answer.is_failure and answer.when is not None]
     since = [one for one in failed if phone.joined_at and one.at > phone.joined_at]
     before = any(one.earlier or one.component == failed[-1].component for one in since[:-1])
     return before and not failed[-1].earlier and not call.phone_present

@@ -24,6 +24,7 @@ from livekit_doctor.diagnosis.states import (
     Who,
     receives_webhooks,
     says_failed,
+    says_phone_failed,
     says_something_was_said,
     says_talked,
     says_what_failed,
@@ -79,6 +80,12 @@ class RowsSeen(Struct, frozen=True, dict=True):
         steps = {*steps_of(self.before, self.settings.flow).values()}
         got_on = bool(steps & {Step.AGENT_CONNECTED, *LEGS[Leg.PHONE]})
         return got_on and Step.CALL_ENDED not in steps and not self._failed_before
+
+    @cached_property
+    def dialled_before(self) -> bool:
+        """Whether a row of that one tells of the phone, or of a failure of it."""
+        steps = steps_of(self.before, self.settings.flow)
+        return any(steps[row.state] in LEGS[Leg.PHONE] or says_phone_failed(row.state) for row in self.before)
 
     @cached_property
     def may_be_repeated(self) -> bool:

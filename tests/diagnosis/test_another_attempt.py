@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.evidence.observations import LogLine, Participant, ParticipantList, Sighting
-from livekit_doctor.flow import Step, Verdict
+from livekit_doctor.flow import Status, Step, Verdict
 from livekit_doctor.settings import Settings
 from tests.diagnosis.factories import (
     ROOM,
@@ -24,6 +24,7 @@ from tests.diagnosis.factories import (
     phone,
     read,
     row,
+    rows_only,
     server_line,
     worker_line,
 )
@@ -344,3 +345,32 @@ def test_an_agent_that_came_when_the_phone_had_left() -> None:
     assert with_rows(*told, *rows, webhook(16, "participant_left", first), together, *late).verdict is (
         Verdict.NO_FAULT_SEEN
     )
+
+
+def test_an_agent_of_a_chosen_identity_that_had_left_before_the_last_dispatch() -> None:
+    """The job of that dispatch failed before any agent came: which one had been there, the identity does not tell."""
+
+    def webhook(seconds: float, event: str, who: Participant) -> Sighting:
+        return Sighting(read=read(3600, "evidence"), room=ROOM, at=at(seconds), event=event, participants=(who,))
+
+    first = replace(agent(1, audio()), identity="front-desk")
+    came, phone_came = webhook(1, "participant_joined", first), webhook(3, "participant_joined", phone("active", 3))
+    second = of_job(server_line(30.3, "assigned job to worker", worker_id="AW_1"), "AJ_second")
+    failed = of_job(server_line(32, "job ended", status="JS_FAILED"), "AJ_second")
+    lines = OPENED, created(0), ASSIGNED, created(30), second, failed, CLOSED
+    for left, status in ((20, Status.UNKNOWN), (31, Status.OK)):
+        told = afterwards(*lines, came, phone_came, webhook(left, "participant_left", first))
+        assert {one.step: one.status for one in told.steps}[Step.AGENT_CONNECTED] is status
+
+
+def test_a_pasted_error_without_a_time_that_a_row_of_the_attempt_before_has() -> None:
+    error = "no numbers on outbound trunk"
+    refused = row(2, "dial_failed", metadata=f'{{"error": "twirp error unknown: {error}"}}')
+    first = row(0, "call_requested"), row(0.2, "agent_dispatched"), refused, row(14, "call_ended")
+    again = row(23, "call_requested"), row(23.2, "agent_dispatched"), row(30, "agent_connected", "agent")
+    undated = pasted(error, http=400)
+    assert codes(rows_only(900, *first, *again, undated)) == []
+    elsewhere = replace(refused, metadata='{"error": "no response from servers"}')
+    assert found(rows_only(900, *first[:2], elsewhere, first[3], *again, undated)) == [
+        ("sip_dialing", "LKD202", "possible")
+    ]

@@ -524,13 +524,29 @@ def test_a_pasted_error_without_a_time_where_a_phone_was_there(seen: tuple[LogLi
     assert found(told) == [("sip_ringing", "LKD204", sure)]
 
 
-def test_a_refusal_where_somebody_else_was_there_later() -> None:
-    """As a colleague's, whom a tool called: the server's log, of which a person picked some lines, names both."""
+@pytest.mark.parametrize("who", ["callee", "colleague"])
+def test_a_request_that_failed_where_somebody_was_there_later(who: str) -> None:
+    """As a colleague's, whom a tool called, or who was dialled again: the server's log, of which a person picked some
+    lines, names both."""
     no_sip = refused(81, "colleague", "no response from servers")
-    for who, sure in (("callee", "possible"), ("colleague", "likely")):
-        lines = no_sip, of_server(145, "error reading data channel", who)
+    for seconds, expected in ((145, []), (60, [("sip_participant_created", "LKD203", "likely")])):
+        lines = no_sip, of_server(seconds, "error reading data channel", who)
         picked = [replace(line, read=read(3600, "evidence server.txt")) for line in lines]
-        assert found(judge(3600, *picked, subject=Subject(room=ROOM))) == [("sip_participant_created", "LKD203", sure)]
+        assert found(judge(3600, *picked, subject=Subject(room=ROOM))) == expected
+
+
+def test_pasted_errors_without_a_time_where_a_look_shows_the_phone_on_the_line() -> None:
+    """Of which dials they are, nobody knows; that they were read after the look says nothing of when they were."""
+    seen = look(20, dispatch(0, job()), agent(2, audio()), phone("active", joined=4)), look(25, dispatch(0, job()))
+    undated = [
+        replace(error, read=replace(error.read, clock_at=None), message=words)
+        for error, words in (
+            (of_worker(0, "evidence one.txt"), "dial tcp: connection refused"),
+            (of_worker(0, "evidence two.txt"), "INVITE failed: sip status: 480"),
+        )
+    ]
+    told = judge(60, *seen[0], *seen[1], *undated, subject=Subject(room=ROOM))
+    assert (told.verdict, codes(told)) == (Verdict.NO_FAULT_SEEN, [])
 
 
 def test_a_pasted_refusal_after_two_phones_and_no_row() -> None:
