@@ -93,10 +93,10 @@ class Jobs:
         line = told.line
         if told.job:
             return told.job in self.earlier
-        if line.at is None or not line.zoned or self.began is None:
+        if line.at is None or not line.zoned:
             return False
         if line.log == "sip":
-            return self.began - line.at > self.seen.tolerance
+            return self.told is not None and self.told - line.at > self.seen.tolerance
         return line.log == "server" and self._is_before(line.at)
 
     def not_of_the_listed(self) -> str:

@@ -374,3 +374,13 @@ def test_a_pasted_error_without_a_time_that_a_row_of_the_attempt_before_has() ->
     assert found(rows_only(900, *first[:2], elsewhere, first[3], *again, undated)) == [
         ("sip_dialing", "LKD202", "possible")
     ]
+
+
+def test_the_sound_of_an_agent_before_the_last_dispatch_by_the_log_of_livekit_sip() -> None:
+    """That one is silent. Between the two clocks is the tolerance once, of 5 s."""
+    heard = sip_line(6.5, "track subscribed", participant="agent-AJ_first", kind="audio", track_id="TR_1")
+    rows = [row(1, "agent_dispatched"), row(4, "agent_connected", "agent"), row(8, "sip_answered")]
+    for seconds, status in ((12, Status.UNKNOWN), (11, Status.OK)):
+        again = row(seconds, "agent_dispatched"), row(seconds + 2, "agent_connected", "agent")
+        told = judge(900, log_file("sip"), *rows, *again, row(60, "call_ended"), heard, settings=HERE)
+        assert {one.step: one.status for one in told.steps}[Step.AGENT_AUDIO] is status
