@@ -11,7 +11,7 @@ from livekit_doctor.diagnosis.dial_errors import OF_A_PHONE, Kind, own_words
 from livekit_doctor.diagnosis.dials import Dials
 from livekit_doctor.diagnosis.row_answers import error_in
 from livekit_doctor.diagnosis.said import Said
-from livekit_doctor.diagnosis.stays import SERVER_LOG, SIP_LOG
+from livekit_doctor.diagnosis.stays import SERVER_LOG, SIP_LOG, UNANSWERED, names_of
 from livekit_doctor.diagnosis.times import DATE_RESOLUTION, FAILS_WITHIN, MOMENT
 from livekit_doctor.flow import Step
 
@@ -66,7 +66,16 @@ def _is_further(dials: Dials, answer: CarrierAnswer) -> bool:
         return True
     if of_api and dials.accepted_stayed(answer.at):
         return True
+    if of_api:
+        names |= _refused_then(dials, answer.at)
     return dials.phone_stayed(answer.at, names, answer.because.source, began)
+
+
+def _refused_then(dials: Dials, at: datetime) -> set[str]:
+    """By what the phones are known that were refused at about this moment, as webhooks tell."""
+    left = (item for item in dials.seen.sightings if item.at and item.left_because in UNANSWERED)
+    near = (item for item in left if item.at and abs(item.at - at) <= dials.seen.tolerance)
+    return {name for item in near for phone in item.participants for name in names_of(phone)}
 
 
 def _says_the_same(answer: CarrierAnswer, other: CarrierAnswer) -> bool:

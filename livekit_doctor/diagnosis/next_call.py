@@ -39,11 +39,13 @@ class _Phones:
     """Those that were in the room, by the server's log."""
 
     def __init__(self, call: Seen, here: Callable[..., list[LogLine]]) -> None:
-        self._left = [_when(line) for line in here(Said.PARTICIPANT_LEFT) if line.fields.get("kind") == "SIP"]
+        gone = here(Said.PARTICIPANT_LEFT)
+        self._left = [_when(line) for line in gone if line.fields.get("kind") == "SIP"]
         phones = {who for _, who in self._left} | {who for _, who in map(_when, here(Said.SIP_ACCEPTED))}
         came = list(map(_when, here(Said.PARTICIPANT_ACTIVE)))
         self._came = [(at, who) for at, who in came if who in phones]
-        self._agents = [at for at, who in came if job_of_identity(who)]
+        until = {who: at for at, who in map(_when, gone)}
+        self._agents = [(at, until.get(who)) for at, who in came if job_of_identity(who)]
         dialled = here(Said.SIP_CREATING, Said.SIP_ACCEPTED, Said.SIP_FAILED, Said.SIP_REFUSED)
         self._dialled = [at for at, _ in (*self._came, *map(_when, dialled))]
         self._ended = call.ended_last
@@ -51,14 +53,16 @@ class _Phones:
 
     def over_at(self, at: datetime) -> bool:
         """Whether the last phone had left by this moment, and nothing of the call was to come: a row said so, or an
-        agent had come before it left, and none was dialled after it. What would be an attempt to call dials."""
+        agent had been there with it, and none was dialled after it. What would be an attempt to call dials."""
         left = max((one for one, _ in self._left if one < at), default=None)
         there = sum(one < at for one, _ in self._came) > sum(one < at for one, _ in self._left)
         if left is None or there:
             return False
         if self._ended and abs(self._ended - left) <= self._tolerance:
             return True
-        return any(agent < left for agent in self._agents) and not any(at > left for at in self._dialled)
+        joined = max((one for one, _ in self._came if one < left), default=left)
+        met = any(came < left and not (gone and gone < joined) for came, gone in self._agents)
+        return met and not any(at > left for at in self._dialled)
 
 
 def _when(line: LogLine) -> tuple[datetime, str]:

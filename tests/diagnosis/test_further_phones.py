@@ -88,6 +88,20 @@ def test_the_webhook_of_the_only_phone_that_was_refused() -> None:
         assert found(judge(3600, AGENT, *came, *before, *other)) == [("sip_ringing", "LKD204", "likely")]
 
 
+@pytest.mark.parametrize(("refused_at", "expected"), [(43, []), (53, ["LKD204"])])
+def test_a_pasted_error_of_a_request_for_the_phone_whose_webhook_says_that_it_was_refused(
+    refused_at: float, expected: list[str]
+) -> None:
+    """Which is not the callee's, of whom none says that it left."""
+    told = (
+        of_callee(2, "participant_joined"),
+        of_other(40, "participant_joined"),
+        of_other(43, "participant_left", "USER_REJECTED"),
+    )
+    busy = replace(of_worker(refused_at, "evidence ticket.txt"))
+    assert codes(judge(3600, *PLACED, *told, busy)) == expected
+
+
 def spoke(*seconds: float) -> list[LogRow]:
     return [row(when, "user_speech", "agent") for when in seconds]
 

@@ -2,7 +2,7 @@
 counts within the call's own time."""
 
 import pytest
-from msgspec import structs
+from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
@@ -94,7 +94,7 @@ def test_a_refusal_that_was_pasted_and_came_after_the_end_may_be_another_calls()
 )
 def test_a_refusal_that_was_pasted_without_a_room(seconds: float, confidence: str) -> None:
     """So long after the end it is another call's, unless it is dated by another zone's clock."""
-    pasted = structs.replace(read(90_000, "evidence chat.txt"), clock_at=at(seconds))
+    pasted = replace(read(90_000, "evidence chat.txt"), clock_at=at(seconds))
     answer = SipCallResult(read=pasted, status=429, message=BUSY[1].fields["error"], sip_status_code=486)
     told = [sure for step, code, sure in found(asked_for_the_first(answer)) if code == "LKD204"]
     assert told == ([confidence] if confidence else [])
@@ -192,3 +192,12 @@ def test_a_dispatch_that_is_listed_in_the_room_of_a_call_that_was_over(
     listed = dispatch(0.5, before), dispatch(61.5, id="AD_ofAWatchdog")
     looks = [look(seconds, *listed) for seconds in (80, 100)]
     assert codes(judge(100, *(row(*each) for each in states), *looks)) == expected
+
+
+def test_an_agent_that_was_sent_again_to_a_phone_that_no_agent_had_met() -> None:
+    """The one before it had left before that phone was dialled: it is the call's, which tries once more."""
+    gone = WENT_WELL[8]
+    for left, expected in ((1.8, ["LKD101"]), (60.6, [])):
+        agent_left = replace(gone, at=at(left))
+        lines = [line for line in WENT_WELL if line is not gone]
+        assert codes(judge(900, *lines, agent_left, *SENT_AGAIN, subject=Subject(room=ROOM))) == expected
