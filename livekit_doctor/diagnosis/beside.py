@@ -1,14 +1,21 @@
 """Jobs beside another one of the call's, whose agent came first and stayed to the end: that they failed is not missed.
 
-So a room that was dispatched into twice has two jobs, of which the second may raise by design, when it finds the first.
+So a room that was dispatched into twice has two jobs, of which the second may raise by design, when it finds the first,
+or be lost: each may be told of by another log, or by a look alone.
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import product
+from typing import Self
 
-from livekit_doctor.diagnosis.own_lines import Index, is_above
-from livekit_doctor.diagnosis.said import Said
+from msgspec import Struct
+
+from livekit_doctor.diagnosis.own_lines import Index
+from livekit_doctor.diagnosis.said import LEFT_ROOM, Said
+from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.times import LEFT_ALONE
+from livekit_doctor.evidence.job_ids import job_of_identity
 from livekit_doctor.evidence.observations import LogLine
 
 _ENDS = {
@@ -19,54 +26,129 @@ _ENDS = {
     Said.NO_PROCESS,
     Said.PROCESS_EXITS,
     Said.JOB_ENDED,
+    Said.PARTICIPANT_LEFT,
 }
+LIVEKIT = "livekit"
+"""The clock of what looks show."""
 
 
-def beside_another(own: Index, tolerance: timedelta) -> dict[str, str]:
+_BEFORE_THE_LOG = (None, -1)
+
+
+class Moment(Struct, frozen=True):
+    """`at` is None where no zone, or no time, is known; `place` is the order in a log of one source (`by`)."""
+
+    at: datetime | None
+    by: str
+    place: tuple[datetime | None, int] = (None, 0)
+
+    @classmethod
+    def of(cls, line: LogLine) -> Self:
+        return cls(line.at if line.zoned else None, line.file, (line.at, line.order))
+
+    def is_before(self, other: "Moment", tolerance: timedelta) -> bool:
+        (own, number), (later, other_number) = self.place, other.place
+        if self.by == other.by and self.by != LIVEKIT:
+            return own < later if own and later and own != later else number < other_number
+        return bool(self.at and other.at) and other.at - self.at > tolerance  # type: ignore[operator]
+
+
+class _Job:
+    """When a job was heard of first, by each source, and by which of these it began then; when it was over; and until
+    when its agent is known to have been in the room: `there_until` is None where nothing tells of its leaving."""
+
+    def __init__(self) -> None:
+        self.first: dict[str, Moment] = {}
+        self.begun: set[str] = set()
+        self.over: list[Moment] = []
+        self.came = False
+        self.there_until: Moment | None = None
+
+    def is_before(self, other: "_Job", tolerance: timedelta) -> bool:
+        """Whether it was heard of before the other began."""
+        begins = [moment for by, moment in other.first.items() if by in other.begun] or other.first.values()
+        return any(one.is_before(later, tolerance) for one, later in product(self.first.values(), begins))
+
+
+def beside_another(own: Index, seen: Seen) -> dict[str, str]:
     """Each with the job whose agent stayed. `own` are the call's own lines, oldest first."""
-    stayed, first, ended = dict(_stayed(own, tolerance)), dict[tuple[str, str], LogLine](), dict[str, LogLine]()
-    for told in own.of_jobs if stayed else ():
-        job = told.job or told.agents_job
-        first.setdefault((told.line.file, job), told.line)
-        if told.said in _ENDS:
-            ended.setdefault(job, told.line)
+    jobs, phones_left = _read(own, seen)
+    if len(jobs) < 2:
+        return {}
+    tolerance = seen.tolerance
+    ends = [one.there_until for one in jobs.values() if one.there_until] + phones_left
 
-    def is_beside(job: str, other: str) -> bool:
+    def stayed(job: _Job) -> bool:
+        """Until the phone or the other agents were gone, or to the end of what was read."""
+        end = job.there_until
+        return job.came and not (end and any(_is_long_after(other, end, tolerance) for other in ends))
+
+    def is_beside(job: _Job, other: _Job) -> bool:
         """Whether the other's agent was dispatched before this one's, and was there when this one's job was over."""
-        files = {file for file, one in first if one == job and (file, other) in first}
-        before = any(is_above(first[file, other], first[file, job]) for file in files)
-        over = ended.get(job) or next(line for (_, one), line in first.items() if one == job)
-        end = stayed[other]
-        return before and (end is None or _is_before(over, end, tolerance))
+        over, end = job.over or [*job.first.values()], other.there_until
+        before = other.is_before(job, tolerance) and not job.is_before(other, tolerance)
+        return before and (end is None or any(one.is_before(end, tolerance) for one in over))
 
-    jobs = {job for _, job in first} - stayed.keys()
-    return {job: other for job in jobs for other in stayed if is_beside(job, other)}
-
-
-def _stayed(own: Index, tolerance: timedelta) -> Iterator[tuple[str, LogLine | None]]:
-    """The jobs whose agents were in the room until it was gone, or the phone was, and the line of their end: without
-    the server's, that of their process."""
-    there, phones = dict[str, LogLine | None](), list[LogLine]()
-    for told in own.that(Said.PARTICIPANT_ACTIVE, Said.PARTICIPANT_LEFT, Said.PROCESS_EXITS):
-        said, line, job = told.said, told.line, told.agents_job
-        if said is Said.PARTICIPANT_ACTIVE and job:
-            there[job] = None
-        elif said is Said.PARTICIPANT_LEFT and job in there:
-            there[job] = line
-        elif said is Said.PARTICIPANT_LEFT and line.fields.get("kind") == "SIP":
-            phones.append(line)
-        elif said is Said.PROCESS_EXITS and line.fields.get("reason") == "room disconnected":
-            there.setdefault(told.job, line)
-        elif said is Said.PROCESS_EXITS and told.job in there:
-            there[told.job] = there[told.job] or line
-    for job, end in there.items():
-        margin = LEFT_ALONE if end is None or end.log == "server" else LEFT_ALONE + tolerance
-        alone = (phone.at - end.at > margin for phone in phones if end and phone.at and end.at)
-        if not any(alone):
-            yield job, end
+    stays = {name for name, job in jobs.items() if stayed(job)}
+    return {
+        name: other for name, job in jobs.items() for other in stays if name not in stays if is_beside(job, jobs[other])
+    }
 
 
-def _is_before(line: LogLine, other: LogLine, tolerance: timedelta) -> bool:
-    if line.file == other.file:
-        return is_above(line, other)
-    return bool(line.at and other.at and line.zoned and other.zoned) and other.at - line.at > tolerance  # type: ignore[operator]
+def _is_long_after(other: Moment, end: Moment, tolerance: timedelta) -> bool:
+    """By longer than a callee takes to hang up, whose agent has left."""
+    margin = LEFT_ALONE if other.by == end.by else LEFT_ALONE + tolerance
+    return bool(other.at and end.at) and other.at - end.at > margin  # type: ignore[operator]
+
+
+def _read(own: Index, seen: Seen) -> tuple[dict[str, _Job], list[Moment]]:
+    """The call's jobs, and when phones left."""
+    jobs, phones = dict[str, _Job](), list[Moment]()
+
+    def job_of(name: str, moment: Moment, *, begins: bool) -> _Job:
+        job = jobs.setdefault(name, _Job())
+        if moment.by not in job.first:
+            job.first[moment.by] = moment
+            job.begun |= {moment.by} if begins else set()
+        return job
+
+    for told in own.told:
+        name, line, said = told.job or told.agents_job, told.line, told.said
+        moment = Moment.of(line)
+        if said is Said.PARTICIPANT_LEFT and line.fields.get("kind") == "SIP":
+            phones.append(moment)
+        if not name:
+            continue
+        came_before_the_log = said is Said.PARTICIPANT_LEFT and line.file not in jobs.get(name, _Job()).first
+        first = Moment(None, line.file, _BEFORE_THE_LOG) if came_before_the_log else moment
+        job = job_of(name, first, begins=came_before_the_log or said not in _ENDS)
+        job.came = job.came or came_before_the_log
+        if said in _ENDS:
+            job.over.append(moment)
+        job.came = job.came or said is Said.PARTICIPANT_ACTIVE or _had_come(said, line)
+        ended = said is Said.PROCESS_EXITS or _had_come(said, line)
+        if said is Said.PARTICIPANT_LEFT or (ended and job.there_until is None):
+            job.there_until = moment
+    for name, moment, last in _by_looks(seen):
+        job = job_of(name, moment, begins=True)
+        job.came, job.there_until = True, job.there_until or last
+    return jobs, phones
+
+
+def _had_come(said: Said | None, line: LogLine) -> bool:
+    """Whether its agent had been in the room until then: the job ended as it left, or its process since the room was
+    gone."""
+    if said is Said.JOB_ENDED:
+        return LEFT_ROOM in line.fields.get("error", "")
+    return said is Said.PROCESS_EXITS and line.fields.get("reason") == "room disconnected"
+
+
+def _by_looks(seen: Seen) -> Iterator[tuple[str, Moment, Moment | None]]:
+    """The jobs of agents that looks have shown in the room: when each came, and until when it was there; None where it
+    is there now."""
+    for listing in seen.participant_lists:
+        for agent in listing.participants:
+            job = job_of_identity(agent.identity) if agent.state == "ACTIVE" else ""
+            if job:
+                now = seen.room_live and listing is seen.participant_list
+                yield job, Moment(agent.joined_at, LIVEKIT), None if now else Moment(listing.read.now, LIVEKIT)

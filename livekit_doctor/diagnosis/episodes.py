@@ -39,7 +39,7 @@ class Latest(Struct, frozen=True):
     """The latest dispatch of the call's agent."""
 
     began: datetime | None = None
-    """When it was made, by LiveKit's clock or as near to it as is known."""
+    """When it was made, by LiveKit's clock or as near to it as is known; the one before it, whose agent stayed."""
     earlier_jobs: frozenset[str] = frozenset()
     """Jobs of the dispatches before it."""
     became: tuple[str, ...] = ()
@@ -49,6 +49,8 @@ class Latest(Struct, frozen=True):
     maybe_later: str = ""
     """What tells of a dispatch that may be later: a row by another clock, a name that is not known, or that what became
     of one is not known to be of the last."""
+    maybe_beside: str = ""
+    """What tells that the agent of an earlier dispatch may be there: of what became of that nothing is known."""
     superseded: bool = False
     """Whether rows tell of more dispatches than are known otherwise, the last later than all that is known of those."""
 
@@ -81,11 +83,12 @@ def latest_of(seen: Seen, own: Index, agents: frozenset[str], complete: bool) ->
     by_rows, more = _later_by_rows(seen, own, jobs.asked.values(), known)
     of_another = _later_of_another_name(seen, own, known) or jobs.not_of_the_listed() or jobs.not_placed(complete)
     return Latest(
-        began=began,
+        began=jobs.decisive_since,
         earlier_jobs=jobs.earlier,
         became=tuple(became),
         earlier_lines=frozenset(earlier_lines),
         maybe_later=of_another or by_rows,
+        maybe_beside="" if became else _earlier_by_rows(seen, own, jobs, known),
         superseded=more and not of_another and not seen.api_covers,
     )
 
@@ -120,6 +123,22 @@ def _later_by_rows(seen: Seen, own: Index, asked: Collection[LogLine], known: da
     near = [at for at in dated.values() if since is None or at >= since]
     jobs = {line.fields.get("job_id", "") for line in asked}
     return (_BY_A_ROW, True) if len(rows) > len(near or jobs) else ("", False)
+
+
+def _earlier_by_rows(seen: Seen, own: Index, jobs: Jobs, known: datetime | None) -> str:
+    """A row of a dispatch long before the only one that LiveKit or a worker tell of, which no row does: a worker is
+    asked for a job as soon as its dispatch is made, but for one that waits for somebody to join."""
+    rows = _dispatched_by_rows(seen)
+    asked = [line.at for line in jobs.asked.values() if line.at and line.zoned and is_of_room_job(line)]
+    begun = known or min(asked, default=None)
+    if not rows or begun is None or jobs.earlier or seen.settings.agent.job_type != "room":
+        return ""
+    late = begun - max(rows)
+    others = [at for at in (*jobs.started.values(), *_without_worker(seen, own)) if begun - at > seen.tolerance]
+    if late <= seen.tolerance or others:
+        return ""
+    seconds = f"{late.total_seconds():.0f} s"
+    return f"a row tells of a dispatch {seconds} before it: that one's agent may have come, and stayed"
 
 
 _BY_A_ROW = "a row tells of a dispatch that may be a later one, by another clock"

@@ -23,18 +23,19 @@ DISPATCHED_AGAIN = Because(
 
 def weighed(call: Call, findings: Iterable[Finding]) -> Iterator[Finding]:
     """What is proven of the agent's leg is likely where a later dispatch would not have been seen."""
-    maybe_later = call.component_logs.latest.maybe_later
-    open_end = bool(maybe_later) or not another_dispatch_would_show(call)
-    again = Because(source="dispatched again", text=maybe_later) if maybe_later else DISPATCHED_AGAIN
+    latest = call.component_logs.latest
+    another = latest.maybe_later or latest.maybe_beside
+    open_end = bool(another) or not another_dispatch_would_show(call)
+    again = Because(source="dispatched again", text=another) if another else DISPATCHED_AGAIN
     superseded = _listed_is_superseded(call)
-    logged = call.component_logs.latest.superseded
+    logged = latest.superseded
     for finding in findings:
         of_agent = finding.step is not None and SPEC[finding.step].leg is Leg.AGENT
         if of_agent and superseded and any(item.source == "ListDispatch" for item in finding.because):
             continue
         if of_agent and logged and any(item.source.endswith(" log") for item in finding.because):
             continue
-        if of_agent and maybe_later:
+        if of_agent and another:
             because = (*finding.because, again)
             candidates = finding.candidates or catalogue.get(finding.code).candidates
             yield replace(finding, confidence=Confidence.POSSIBLE, because=because, candidates=candidates)

@@ -81,13 +81,21 @@ class Jobs:
         self.requested = {told.job: told.line for told in own.that(Said.ASKED)}
         """The request for each."""
         self.by_two_clocks = False
-        self.beside = beside_another(own, seen.tolerance)
+        self.beside = beside_another(own, seen)
         self.earlier = frozenset(job for job in {*self.started, *self.asked, *self.dispatch_of} if self._is_over(job))
 
     @property
     def heard_of_latest(self) -> datetime | None:
         """When the server's log first tells of a job of the latest dispatch."""
         return min((at for job, at in self.started.items() if job not in self.earlier), default=None)
+
+    @property
+    def decisive_since(self) -> datetime | None:
+        """When the latest dispatch was made, or the job began beside which that of the latest is, if one is."""
+        stayed = {*self.beside.values()}
+        by_workers = (line.at for job, line in self.asked.items() if job in stayed and line.zoned)
+        heard = (self.began, *(self.started.get(job) for job in stayed), *by_workers)
+        return min(filter(None, heard), default=None)
 
     def is_earlier(self, told: Told) -> bool:
         line = told.line

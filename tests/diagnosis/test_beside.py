@@ -1,12 +1,31 @@
 """What failed beside the agent of the call: the second job of a room that was dispatched into twice, another agent."""
 
+from datetime import timedelta
+
 import pytest
 from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.result import Diagnosis
-from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.evidence.observations import LogFile, LogLine, Observation
 from livekit_doctor.flow import Verdict
-from tests.diagnosis.factories import at, codes, found, judge, server_line, warned, worker_line
+from tests.diagnosis.factories import (
+    agent,
+    at,
+    audio,
+    codes,
+    dispatch,
+    found,
+    job,
+    judge,
+    log_file,
+    look,
+    phone,
+    read,
+    row,
+    server_line,
+    warned,
+    worker_line,
+)
 from tests.diagnosis.test_against import ASKED, HUNG_UP, LEFT, LIKELY, TOGETHER, WORDS, gone
 from tests.diagnosis.test_component_logs import ASSIGNED, HERE, afterwards, created
 from tests.diagnosis.test_whose_attempt import of_job
@@ -70,3 +89,89 @@ def test_another_agent_that_broke_down_beside_the_calls_own(words: str) -> None:
     broke, call = worker_line(20, words), (*TOGETHER, created(0.2), ASKED, HUNG_UP, LEFT[0])
     assert judge(900, *call, LEFT[1], other(ASKED), other(broke), settings=HERE).verdict is Verdict.HEALTHY
     assert "LKD407" in codes(judge(900, *call, other(ASKED), broke, settings=HERE))
+
+
+# The second job is told of by a log of another pod, and the agent of the first by another source
+
+FIRST, SECOND_JOB = "AJ_uN4vB8sK1rTy", "AJ_second"
+ASKED_LATE = of_job(worker_line(20.1, "received job request", dispatch_id="AD_2"), SECOND_JOB)
+LOST = [
+    [of_job(worker_line(27.6, f"assignment for job {SECOND_JOB} timed out"), SECOND_JOB)],
+    [of_job(worker_line(25, "failed to acquire process for job after 3 attempts"), SECOND_JOB)],
+    [of_job(worker_line(20.3, "unhandled exception while running the job task"), SECOND_JOB)],
+    [of_job(worker_line(20.4, "process exited with non-zero exit code 1"), SECOND_JOB)],
+]
+ROWS = (
+    row(0, "call_requested"),
+    row(0.3, "agent_dispatched"),
+    row(1, "agent_connected", "agent"),
+    row(1.2, "agent_audio", "agent"),
+    row(8, "sip_answered"),
+    row(60.3, "call_ended"),
+)
+EXITS = worker_line(60.5, "process exiting", reason="room disconnected")
+
+
+def pod(name: str, *lines: LogLine, first: float = -600) -> list[Observation]:
+    """A log of its own."""
+    log = lines[0].log
+    source = read(3600, f"{log}_log {name}.log")
+    file = replace(log_file(log, first=first), name=f"{name}.log", read=source)
+    return [file, *(replace(line, file=f"{name}.log", read=source) for line in lines)]
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_a_second_job_that_another_pod_lost(lost: list[LogLine]) -> None:
+    second = pod("pod-2", ASKED_LATE, *lost)
+    by_worker = pod("pod-1", worker_line(0.3, "received job request", dispatch_id="AD_1"), EXITS)
+    left_room = replace(ASSIGNED, at=at(60.5), message="job ended")
+    ended = replace(left_room, fields=left_room.fields | {"status": "JS_FAILED", "error": "agent worker left the room"})
+    by_server = pod("node-1", created(0.2), ASSIGNED, created(20), ended)
+    begins_later = pod("node-2", created(20), *LEFT, first=5)
+    for first in (by_worker, by_server, [*by_worker, *begins_later]):
+        assert codes(judge(900, *ROWS, *first, *second, settings=HERE)) == []
+    placed = *ROWS[:2], ROWS[-1]
+    alone = judge(900, *placed, *second, settings=HERE)
+    assert [sure for _, _, sure in found(alone)] == ["possible"], "the only row of a dispatch is 20 s before"
+    if lost in LOST[:2]:  # of a process that broke down the worker's log alone is no proof
+        again = judge(900, *placed, row(19.8, "agent_dispatched"), *second, settings=HERE)
+        assert [sure for _, _, sure in found(again)] == ["proven"]
+
+
+@pytest.mark.parametrize("broke", LOST[2:])
+def test_a_second_job_that_failed_while_looks_show_the_agent_of_the_first(broke: list[LogLine]) -> None:
+    who = agent(1, audio(), identity=f"agent-{FIRST}")
+    sent = dispatch(0.2, job(identity=who.identity)), dispatch(20, job(20.3, id=SECOND_JOB), id="AD_2")
+    seen = [look(seconds, *sent, who, phone("active", 2)) for seconds in (30, 60)]
+    assert codes(judge(60, *seen, *pod("pod-2", ASKED_LATE, *broke), settings=HERE)) == []
+    own = of_job(replace(ASKED_LATE, at=at(0.3)), FIRST), of_job(broke[0], FIRST)
+    alone = look(30, sent[0], phone("active", 2)), look(60, sent[0], phone("active", 2))
+    assert codes(judge(60, *look(15, sent[0], who, phone("active", 2)), *alone, *pod("pod-2", *own), settings=HERE))
+
+
+@pytest.mark.parametrize("broke", LOST[2:])
+def test_a_job_that_was_asked_for_after_the_agent_had_come(broke: list[LogLine]) -> None:
+    """By its rows: whose it is, their component does not say."""
+    assert "LKD407" not in codes(judge(900, *ROWS, *pod("pod-2", ASKED_LATE, *broke), settings=HERE))
+    first = of_job(replace(ASKED_LATE, at=at(0.4)), FIRST), of_job(broke[0], FIRST)
+    assert "LKD407" in codes(judge(900, *ROWS, *pod("pod-2", *first), settings=HERE))
+
+
+def test_of_two_agents_the_one_that_left_first_by_design() -> None:
+    """The log of the room's node ends before the phone leaves; or the worker's has no zone."""
+    came = server_line(1.05, "participant active", participant=f"agent-{SECOND_JOB}", agent_name="")
+    left = gone(5, f"agent-{SECOND_JOB}"), of_job(worker_line(5.2, "process exiting", reason="running"), SECOND_JOB)
+    both = (*TOGETHER, created(0.2), ASSIGNED, ASKED, *SECOND, ASKED_AGAIN, came, *left, EXITS, HUNG_UP, *LEFT)
+    cut = [one for one in both if not (one.log == "server" and isinstance(one, LogLine) and one.at and one.at > at(33))]
+    cut = [log_file("server", last=33) if one == log_file("server") else one for one in cut]
+    assert codes(judge(900, *cut, settings=HERE)) == []
+
+    def without_zone(item: LogLine | LogFile) -> LogLine | LogFile:
+        if item.log != "worker":
+            return item
+        hours = timedelta(hours=-8)
+        if isinstance(item, LogLine):
+            return replace(item, zoned=False, at=item.at and item.at + hours)
+        return replace(item, zoned=False, first_at=item.first_at and item.first_at + hours)
+
+    assert judge(900, *map(without_zone, both), settings=HERE).verdict is Verdict.HEALTHY

@@ -2,7 +2,8 @@
 dispatch was deleted. LKD407, 413.
 """
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -45,9 +46,9 @@ def crashed_in_the_room(call: Call, proofs: Proofs) -> Finding | None:
     ]
     joined, _, phones = _of_agent_and_phone(call)
     came = joined[-1].at if joined else next((proof.at or proof.by for proof in connected), None)
-    own = job_of_identity(joined[-1].fields.get("participant", "")) if joined else ""
-    broke = [line for line in broke_down(call) if own in ("", job_of(line)) or not job_of(line)]
-    failed = [line for line in broke if came and line.at and line.at >= came]
+    own = _jobs_of_those_there(call, joined)
+    broke = [line for line in broke_down(call) if "" in own or job_of(line) in {"", *own}]
+    failed = [line for line in broke if came and line.at and line.at >= came and not _began_after(call, line, came)]
     if not failed or came is None:
         return None
     later = outlived(call, failed[0])
@@ -63,6 +64,22 @@ def crashed_in_the_room(call: Call, proofs: Proofs) -> Finding | None:
     if may_stay:  # it may be in the room still, and be silent
         return finding(call, "LKD407", Step.AGENT_CONNECTED, POSSIBLE, shown, [*candidates, "LKD408"])
     return finding(call, "LKD407", Step.AGENT_CONNECTED, LIKELY, shown, candidates)
+
+
+def _jobs_of_those_there(call: Call, joined: Sequence[LogLine]) -> set[str]:
+    """The job of the agent that came last, by the server's log (`joined`); else those of all that looks and webhooks
+    show. Empty text where an identity, or nothing at all, does not tell which."""
+    if joined:
+        return {job_of_identity(joined[-1].fields.get("participant", ""))}
+    agents = (p for item in call.sightings for p in item.participants if p.kind == "AGENT")
+    return {job_of_identity(agent.identity) for agent in (*call.agents_seen, *agents)} or {""}
+
+
+def _began_after(call: Call, line: LogLine, came: datetime) -> bool:
+    """Whether the job that failed was asked for, by the log that says so, when the agent had surely come, so that this
+    was another's."""
+    asked = [one for one in call.component_logs.said(Said.ASKED, Said.ASSIGNED) if job_of(one) == job_of(line) != ""]
+    return any(one.at and one.zoned and one.at - came > call.tolerance for one in asked)
 
 
 def left_the_phone_alone(call: Call, proofs: Proofs) -> Finding | None:

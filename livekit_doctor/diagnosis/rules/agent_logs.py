@@ -295,7 +295,15 @@ def _never_seen(call: Call) -> bool:
     looked = call.api_covers and call.livekit_now - began > timedelta(seconds=1)
     # It may have come and gone before the first look: its connection was closed when its process ended.
     came = bool(call.agents_seen or logs.said(Said.CHANNEL_CLOSED))
-    return looked and not came and call.phone_present
+    return looked and not came and not _log_ends_with_it(call) and call.phone_present
+
+
+def _log_ends_with_it(call: Call) -> bool:
+    """Whether the worker's log, of which nothing was picked, ends as the process does: what it writes of the connection
+    that is closed comes a moment after that."""
+    logs = call.component_logs
+    ends = [line for line in logs.said(Said.RAISED, Said.EXITED, Said.PROCESS_EXITS) if line.log == "worker"][-1:]
+    return any(line.at and not line.read.excerpt and not logs.covers("worker", line.at + MOMENT) for line in ends)
 
 
 def _began(call: Call) -> LogLine | None:
