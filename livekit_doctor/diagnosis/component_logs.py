@@ -13,7 +13,7 @@ from livekit_doctor.diagnosis.findings import Because
 from livekit_doctor.diagnosis.names import requested_agents
 from livekit_doctor.diagnosis.own_lines import OF_A_PARTICIPANT, Index, OwnLines, grouped
 from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, meaning
-from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, EMPTY_TIMEOUT, STILL_WRITTEN
+from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, EMPTY_TIMEOUT, MEDIA_GIVEN_UP, STILL_WRITTEN
 from livekit_doctor.evidence.job_ids import job_of_identity
 from livekit_doctor.evidence.observations import Component, LogFile, LogLine
 
@@ -73,6 +73,21 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
     def is_picked(self, line: LogLine) -> bool:
         """Whether what stood beside it may be left out: by a person, or since its log has warnings alone."""
         return line.read.excerpt or line.file in self._of_warnings
+
+    def was_there_before_the_log(self, line: LogLine) -> bool:
+        """Whether the participant of a line of the server's log was in the room since before the log begins, which it
+        does in mid-call, and for longer than one whose media does not connect."""
+        began = next((file.first_at for file in self.given if file.name == line.file and file.zoned), None)
+        if began is None or line.at is None or line.at - began <= MEDIA_GIVEN_UP or not self._begins_within(began):
+            return False
+        came = self.ever_said(Said.SESSION_STARTED, Said.PARTICIPANT_ACTIVE)
+        who = line.fields["participant"]
+        return not any(one.file == line.file and one.fields.get("participant") == who for one in came)
+
+    def _begins_within(self, began: datetime) -> bool:
+        """Whether the call had begun by this moment, as far as clocks tell."""
+        told = [row.at for row in self.call.rows[:1]] + [line.at for line in self.own if line.at and line.zoned]
+        return min(told, default=began) - self.call.tolerance <= began
 
     @cached_property
     def _of_warnings(self) -> frozenset[str]:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from livekit_doctor import lazy_re
 from livekit_doctor.diagnosis import sessions
 from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.component_logs import ComponentLogs
 from livekit_doctor.diagnosis.dial_errors import DIALED, Kind
 from livekit_doctor.diagnosis.own_lines import OF_A_PARTICIPANT, took
 from livekit_doctor.diagnosis.said import Said
@@ -104,8 +105,8 @@ def _from_component_logs(call: Call) -> Iterator[Proof]:
                 continue
             if step is Step.AGENT_AUDIO and line.fields.get("kind", "audio") != "audio":
                 continue
-            if said is Said.PARTICIPANT_LEFT and not logs.is_picked(line):
-                continue  # a whole log has its coming; of which dispatch an agent was that had come before, none tells
+            if said is Said.PARTICIPANT_LEFT and not _tells_of_coming(logs, step, line):
+                continue
             if said is Said.SIP_OVER and not _ends_the_call(call, line):
                 continue
             yield _by_line(step, line, said)
@@ -122,6 +123,12 @@ def _from_component_logs(call: Call) -> Iterator[Proof]:
         yield _by_line(Step.ENTRYPOINT_CALLED, by_team)
     for step, shown in ((Step.ENTRYPOINT_CALLED, sessions.ran(call)), (Step.AGENT_CONNECTED, sessions.connected(call))):
         yield from (_by_line(step, line, Said.IN_SESSION) for line in shown[:1])
+
+
+def _tells_of_coming(logs: ComponentLogs, step: Step, line: LogLine) -> bool:
+    """Whether that somebody left says that they had come: a whole log has their coming. That their media had connected
+    only a log says that begins long before."""
+    return logs.was_there_before_the_log(line) or (step is not Step.AGENT_CONNECTED and logs.is_picked(line))
 
 
 def _ends_the_call(call: Call, line: LogLine) -> bool:
@@ -162,6 +169,7 @@ _STEP_OF_LINE = (
     (Step.AGENT_DISPATCHED, Said.ASKED),
     (Step.JOB_ASSIGNED, Said.ASSIGNED),
     (Step.JOB_ASSIGNED, Said.PROCESS_EXITS),
+    (Step.JOB_ASSIGNED, Said.EXITED),
     (Step.ENTRYPOINT_CALLED, Said.RAISED),
     (Step.ENTRYPOINT_CALLED, Said.SLOW_TO_CONNECT),
     (Step.ENTRYPOINT_CALLED, Said.RETURNED),
@@ -170,6 +178,7 @@ _STEP_OF_LINE = (
     (Step.ENTRYPOINT_CALLED, Said.SESSION_STARTED),
     (Step.ENTRYPOINT_CALLED, Said.PARTICIPANT_LEFT),
     (Step.AGENT_CONNECTED, Said.PARTICIPANT_ACTIVE),
+    (Step.AGENT_CONNECTED, Said.PARTICIPANT_LEFT),
     (Step.AGENT_CONNECTED, Said.SESSION_CLOSED),
     (Step.AGENT_CONNECTED, Said.CONNECTED),
     (Step.AGENT_AUDIO, Said.SIP_HEARD),
@@ -187,7 +196,15 @@ _STEP_OF_LINE = (
 )
 
 _HAD_HAPPENED = {
-    *(Said.PROCESS_EXITS, Said.RAISED, Said.SLOW_TO_CONNECT, Said.RETURNED, Said.UNRESPONSIVE, Said.MEDIA_TIMED_OUT),
+    *(
+        Said.PROCESS_EXITS,
+        Said.EXITED,
+        Said.RAISED,
+        Said.SLOW_TO_CONNECT,
+        Said.RETURNED,
+        Said.UNRESPONSIVE,
+        Said.MEDIA_TIMED_OUT,
+    ),
     *(Said.SESSION_CLOSED, Said.SIP_RANG, Said.ROOM_ASKED_FOR, Said.IN_SESSION),
     Said.PARTICIPANT_LEFT,
 }

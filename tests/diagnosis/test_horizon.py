@@ -1,5 +1,6 @@
 """What was read reaches so far: a later dispatch, or dial, would have been seen, or not. Found by the simulator."""
 
+import pytest
 from msgspec.structs import replace
 
 from livekit_doctor import catalogue
@@ -24,6 +25,7 @@ from tests.diagnosis.factories import (
     look,
     phone,
     read,
+    room_line,
     row,
     rows_only,
     server_line,
@@ -33,6 +35,7 @@ from tests.diagnosis.test_component_logs import (
     ASKED,
     CLOSED,
     HERE,
+    LOGS,
     NO_WORKER,
     OPENED,
     RAISED,
@@ -227,3 +230,27 @@ def test_an_agent_that_every_look_shows_muted() -> None:
     muted = look(10, dispatch(0, job()), agent(1, audio(muted=True)), phone())
     heard = sip_line(9, "track subscribed", participant="agent-AJ_1")
     assert judge(40, muted, *closed(40), heard).verdict is not Verdict.HEALTHY
+
+
+@pytest.mark.parametrize(("left", "expected"), [(60.6, []), (30.1, ["LKD407"])])
+def test_an_agent_that_had_come_before_the_servers_log_begins(left: float, expected: list[str]) -> None:
+    """Its process breaks down as its room goes, or in mid-call; and the worker's clock is 2 s fast."""
+    placed = row(0, "call_requested"), row(0.1, "room_created"), row(0.3, "agent_dispatched")
+    asked, broke = worker_line(2.3, "received job request"), worker_line(left + 2, RAISED.message)
+    phones = room_line(2.2, "participant active", "sip_1"), room_line(60, "participant closing", "sip_1", kind="SIP")
+    gone = room_line(left, "participant closing", "agent-AJ_uN4vB8sK1rTy", kind="AGENT", reason="STALE")
+    logs = log_file("server", first=1.2, last=900), log_file("worker", last=900)
+    told = judge(900, *placed, *logs, asked, broke, *phones, gone, room_line(80, "room closed"), settings=HERE)
+    assert codes(told) == expected
+
+
+@pytest.mark.parametrize(
+    "words", ["process exited with non-zero exit code 1", "process exceeded memory limit"]
+)
+def test_a_job_that_ran_was_not_declined(words: str) -> None:
+    """The log of the node that assigned it was not read; the one that was has other workers of the name."""
+    other = server_line(-300, "worker registered", room="", room_id="", worker_id="AW_other")
+    rows = row(0, "call_requested"), row(0.3, "agent_dispatched"), row(60.3, "call_ended")
+    told = judge(900, *rows, *LOGS, other, OPENED, created(0.2), ASKED, worker_line(20, words), settings=HERE)
+    assert {"LKD404", "LKD403", "LKD402"}.isdisjoint(codes(told))
+    assert "LKD404" in codes(judge(900, *rows, *LOGS, other, OPENED, created(0.2), ASKED, settings=HERE))

@@ -290,8 +290,9 @@ def _never_seen(call: Call) -> bool:
     allowed = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
     if began is None:
         return False
-    if logs.covers_room(began) and logs.covers_room(began + allowed):
-        return not any(logs.may_be_agent(line) for line in logs.said(Said.PARTICIPANT_ACTIVE))
+    first = began if not asked or asked[-1].log == "server" else began - call.tolerance  # by the worker's clock
+    if logs.covers_room(first) and logs.covers_room(began + allowed):
+        return not any(logs.may_be_agent(line) for line in logs.said(Said.PARTICIPANT_ACTIVE, Said.TRACK_PUBLISHED))
     looked = call.api_covers and call.livekit_now - began > timedelta(seconds=1)
     # It may have come and gone before the first look: its connection was closed when its process ended.
     came = bool(call.agents_seen or logs.said(Said.CHANNEL_CLOSED))
