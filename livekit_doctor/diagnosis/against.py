@@ -23,7 +23,7 @@ from livekit_doctor.diagnosis.row_answers import asks_what_it_meant
 from livekit_doctor.diagnosis.said import LEFT_ROOM, Said, meaning
 from livekit_doctor.diagnosis.seen import ANSWERED
 from livekit_doctor.diagnosis.states import LOST, Who
-from livekit_doctor.diagnosis.stays import SIP_LOG, WEBHOOKS, names_of
+from livekit_doctor.diagnosis.stays import BY_ITSELF, SIP_LOG, WEBHOOKS, names_of
 from livekit_doctor.diagnosis.times import AT_ONCE, LEFT_ALONE, LOSS_SHOWS_WITHIN, MOMENT, ROOM_CLOSES_AFTER
 from livekit_doctor.diagnosis.transfers import may_leave, transferred
 from livekit_doctor.diagnosis.waits import ended_without_answer, of_a_later_dial, of_another_agent, of_waits
@@ -129,7 +129,7 @@ def _of_the_answer(call: Call, proofs: Proofs) -> Iterator[Against]:
     """Where nothing but a row tells of the answer, and it was logged as soon as the phone was dialled, or as
     CreateSIPParticipant had returned, which had not waited for one (fact 20)."""
     row, told = call.logged.get(Step.SIP_ANSWERED), proofs.get(Step.SIP_ANSWERED, ())
-    if row is None or any(proof.clock is Clock.LIVEKIT for proof in told):
+    if row is None or any(proof.clock is not Clock.CALL_LOGS for proof in told):
         return
     dialled = call.logged.get(Step.SIP_DIALING)
     if dialled and dialled.source == row.source and not (Step.SIP_RINGING in call.logged or call.talked):
@@ -349,9 +349,6 @@ def _margin(call: Call, one: str, other: str) -> timedelta:
 
 
 # Connections
-
-BY_ITSELF = "CLIENT_REQUEST_LEAVE"
-"""Why somebody left who asked to, by the server's word."""
 
 
 def _of_lost_connections(call: Call) -> Iterator[Against]:

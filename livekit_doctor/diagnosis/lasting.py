@@ -5,17 +5,23 @@ together with the other, too, and nothing but how it went on tells them from tho
 that, the team's own rows may say it in their own words: the phone was answered, the agent was heard, the call ended.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.own_lines import is_above
-from livekit_doctor.diagnosis.proofs import Clock, Proofs
+from livekit_doctor.diagnosis.proofs import Clock, Proof, Proofs
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import ANSWERED
 from livekit_doctor.diagnosis.states import Who
-from livekit_doctor.diagnosis.stays import SIP_LOG
-from livekit_doctor.diagnosis.times import LEFT_ALONE, MEDIA_FAILS_WITHIN, ROOM_CLOSES_AFTER, SAID_TO_BE_SLOW
+from livekit_doctor.diagnosis.stays import BY_ITSELF, SIP_LOG
+from livekit_doctor.diagnosis.times import (
+    FIRST_SOUND_WITHIN,
+    LEFT_ALONE,
+    MEDIA_FAILS_WITHIN,
+    ROOM_CLOSES_AFTER,
+    SAID_TO_BE_SLOW,
+)
 from livekit_doctor.evidence.job_ids import job_of_identity
 from livekit_doctor.evidence.observations import LogLine, ParticipantList, Sighting
 from livekit_doctor.flow import Step
@@ -204,19 +210,30 @@ def _is_no_later(call: Call, phone: Dated, agent: Dated) -> bool:
 
 def _phone_was_heard(call: Call, proofs: Proofs) -> bool:
     """Whether livekit-sip would have ended the call otherwise, since no sound came from the phone: not where that was
-    told of the end, nor where the call went on for longer than livekit-sip waits for it."""
-    if call.talked_last is not None or Step.CALL_ENDED in call.logged or call.inbound:
+    told of the end, nor where the call went on for longer than livekit-sip waits for it. That a row tells of the end
+    says nothing of a phone that left of itself just when livekit-sip would have ended such a call."""
+    if call.talked_last is not None or call.inbound:
         return True
     logs = call.component_logs
     if any(hung_up(call)):
         return not logs.said(Said.SIP_MEDIA_TIMEOUT)
     if any(item.left_because in _ORDINARY and _is_of(item, "SIP") for item in call.sightings):
         return True
-    told = (proof for proof in proofs.get(Step.SIP_ANSWERED, ()) if proof.clock is Clock.LIVEKIT)
-    answered = min((when for proof in told if (when := proof.at or proof.by)), default=None)
+    answers = proofs.get(Step.SIP_ANSWERED, ())
+    by_livekit = _lasted(call, [proof for proof in answers if proof.clock is Clock.LIVEKIT])
+    if Step.CALL_ENDED not in call.logged:
+        return by_livekit >= MEDIA_FAILS_WITHIN
+    reasons = [line.fields.get("reason", BY_ITSELF) for line in logs.of_phone(Said.PARTICIPANT_LEFT)]
+    lasted = by_livekit or _lasted(call, answers)
+    return reasons[-1:] not in ([], [BY_ITSELF]) or not FIRST_SOUND_WITHIN <= lasted < MEDIA_FAILS_WITHIN
+
+
+def _lasted(call: Call, answers: Iterable[Proof]) -> timedelta:
+    """From the answer to the last that LiveKit tells of the phone; nothing where either is not known."""
+    answered = min((when for proof in answers if (when := proof.at or proof.by)), default=None)
     there = [at for at, _ in left(call, "SIP")]
     there += [look.read.now for look in call.participant_lists if _is_of(look, "SIP")]
-    return answered is not None and max(there, default=answered) - answered >= MEDIA_FAILS_WITHIN
+    return max(there) - answered if there and answered else timedelta()
 
 
 _ORDINARY = ("CLIENT_INITIATED", "ROOM_DELETED")

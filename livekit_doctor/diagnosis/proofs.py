@@ -27,6 +27,7 @@ class Clock(StrEnum):
     LIVEKIT = "livekit"
     CALL_LOGS = "call_logs"
     WORKER = "worker"
+    """Of a worker's host; and of a log whose zone is not known: neither has an order with LiveKit's."""
 
 
 class Proof(Struct, frozen=True, kw_only=True):
@@ -213,7 +214,7 @@ livekit-sip writes when the call ends; that the room is there, which it may have
 
 
 def _by_line(step: Step, line: LogLine, said: Said | None = None) -> Proof:
-    clock = Clock.WORKER if line.log == "worker" else Clock.LIVEKIT
+    clock = Clock.LIVEKIT if line.log != "worker" and line.zoned else Clock.WORKER
     text = line.message.splitlines()[0]
     at = None if said in _HAD_HAPPENED else line.at
     return Proof(step=step, source=f"{line.log} log", text=text, at=at, by=line.at, clock=clock)

@@ -137,10 +137,14 @@ class Seen(RoomSeen, frozen=True, dict=True):
         """The SIP participant of the call: the first that answered, since later ones are transfers;
         where none did, the last that was dialed, since earlier ones were given up, unless that one is gone and
         another is still there."""
-        answered = (p for p in self.phones_seen if any(s in ANSWERED for _, s in self._states.get(p.sid, ())))
+        answered = filter(self.has_answered, self.phones_seen)
         there = {p.sid for p in self.participant_list.participants} if self.participant_list else ()
         last = sorted(self.phones_seen, key=lambda phone: phone.sid in there)[-1:]
         return next(answered, last[0] if last else None)
+
+    def has_answered(self, phone: Participant) -> bool:
+        """Whether some look has shown that it was picked up."""
+        return any(status in ANSWERED for _, status in self._states.get(phone.sid, ()))
 
     @cached_property
     def _states(self) -> dict[str, list[tuple[datetime, str]]]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from msgspec import Struct
 
 from livekit_doctor.diagnosis.component_logs import ComponentLogs
+from livekit_doctor.diagnosis.dial_errors import kind_of_end
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.evidence.observations import LogLine, Participant
@@ -14,6 +15,9 @@ from livekit_doctor.evidence.observations import LogLine, Participant
 SERVER_LOG = "server log"
 SIP_LOG = "sip log"
 WEBHOOKS = "webhooks"
+
+BY_ITSELF = "CLIENT_REQUEST_LEAVE"
+"""Why somebody left who asked to, by the server's word."""
 
 UNANSWERED = frozenset({"USER_REJECTED", "USER_UNAVAILABLE", "SIP_TRUNK_FAILURE", "SIP_PROTOCOL_FAILURE"})
 """Why a phone left that had not been answered (livekit-protocol, DisconnectReason)."""
@@ -64,17 +68,24 @@ def _by_server(logs: ComponentLogs) -> Iterator[Stay]:
 
 
 def _by_sip(logs: ComponentLogs) -> Iterator[Stay]:
-    """From the answer on."""
+    """From the answer on. One that the log has end in order, and not begin, had been answered before the log begins."""
     lines = logs.said(*_ANSWERED, Said.SIP_OVER, Said.SIP_MEDIA_TIMEOUT, Said.TRANSFERRED)
+    known = {line.fields.get("call_id", "") for line in logs.said(Said.SIP_CREATING, Said.SIP_FAILED)}
     answered: dict[str, LogLine] = {}
     for line in lines:
         dial = line.fields.get("call_id", "")
         if line.log != "sip" or not dial or line.at is None or not line.zoned:
             continue
         if meaning(line) in _ANSWERED:
+            known.add(dial)
             answered.setdefault(dial, line)
         elif dial in answered:
             yield _from(answered.pop(dial), line.at)
+        elif dial not in known:
+            known.add(dial)
+            if meaning(line) is Said.SIP_OVER and kind_of_end(line.fields) is None:
+                names = frozenset((dial, line.fields.get("participant", ""))) - {""}
+                yield Stay(names, _BEFORE_THE_LOG, line.at, SIP_LOG)
     yield from (_from(line, None) for line in answered.values())
 
 

@@ -44,7 +44,8 @@ def _is_of_the_last_look(call: Call, look: ParticipantList) -> bool:
 
 def _is_handed_on(call: Call) -> bool:
     """To somebody who joined after the phone of the call, which is the first that was answered."""
-    if call.served_by_other or (call.phones_seen and call.phone is not call.phones_seen[-1]):
+    last = call.phones_seen[-1] if call.phones_seen else None
+    if call.served_by_other or (last and call.phone is not last and call.has_answered(last)):
         return True
     return transferred(call, None, call.phone.identity if call.phone else "")
 

@@ -85,7 +85,9 @@ def of_another_agent(call: Call) -> Iterator[Asked]:
 
 
 def of_a_later_dial(call: Call) -> Iterator[Asked]:
-    """livekit-sip's last dial, which began when the phone that had been answered had left, or was put out by it."""
+    """The last dial, which began when the phone that had been answered had left, or was put out by it: as looks show,
+    or livekit-sip's log."""
+    yield from _by_looks(call)
     logs = call.component_logs
     dials, answered = logs.said(Said.SIP_CREATING), logs.said(Said.SIP_ESTABLISHED)
     stays = [stay for stay in call.dials.stays if stay.by == SIP_LOG]
@@ -95,10 +97,21 @@ def of_a_later_dial(call: Call) -> Iterator[Asked]:
     own = {line.fields.get("call_id", "") for line in answered}
     over = all(stay.left and last.at and stay.left - last.at < LEFT_ALONE for stay in stays)
     if last.fields.get("call_id") and last.fields["call_id"] not in own and over:
-        asks = (
-            "whether the callee was reached again, who had been lost, or left: livekit-sip has no answer to that dial"
-        )
-        yield because(last, "the phone was dialled once more"), asks
+        yield because(last, "the phone was dialled once more"), f"{_REACHED_AGAIN}: livekit-sip has no answer to that"
+
+
+def _by_looks(call: Call) -> Iterator[Asked]:
+    last, phone = call.phones_seen[-1] if call.phones_seen else None, call.phone
+    if last is None or phone is None or last is phone or call.has_answered(last):
+        return
+    sids = ({one.sid for one in look.participants} for look in call.participant_lists)
+    if not any({last.sid, phone.sid} <= there for there in sids):
+        text = f"SIP participant {last.identity} was dialled when {phone.identity} had left"
+        asks = f"{_REACHED_AGAIN}: no look shows that {last.identity} answered"
+        yield Because(source="ListParticipants", at=last.joined_at, text=text), asks
+
+
+_REACHED_AGAIN = "whether the callee was reached again, who had been lost, or left"
 
 
 def ended_without_answer(call: Call) -> str:

@@ -2,6 +2,7 @@
 the dial of an attempt before. What became of one of these did not become of the call."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
@@ -647,3 +648,57 @@ def test_a_phone_of_which_livekit_sip_tells_that_it_had_come_before(who: str, su
     picked = [replace(one, read=read(3600, "evidence sip.txt")) for one in (came, refused_later)]
     told = [one for one in found(judge(3600, *picked, subject=Subject(room=ROOM))) if one[1] == "LKD204"]
     assert [confidence for _, _, confidence in told] == sure
+
+
+# What began before the log, or is dated by no zone
+
+
+def test_the_media_timeout_of_a_further_phone_in_a_log_that_begins_in_mid_call() -> None:
+    """The callee's call ends in order in that log, and does not begin there."""
+    consulted = (
+        sip(20, "Creating SIP participant", "SCL_2", participant="colleague"),
+        sip(24, "Outbound SIP call established", "SCL_2", participant="colleague"),
+        sip(54.5, "triggering media timeout", "SCL_2", participant="colleague", is_initial="true"),
+        sip(54.6, "Closing outbound call with error", "SCL_2", participant="colleague", reason="media-timeout"),
+    )
+    over = sip(60, "Closing outbound call", participant="callee", reason="hangup")
+    log = log_file("sip", first=10)
+    assert codes(judge(900, log, *consulted, over, subject=Subject(room=ROOM))) == []
+    assert codes(judge(900, log, *consulted, subject=Subject(room=ROOM))) == ["LKD210"]
+
+
+@pytest.mark.parametrize("hours", [0, 5.5])
+def test_a_goodbye_where_the_log_of_the_answer_has_no_zone(hours: float) -> None:
+    """By its local time the phone would seem to have been answered after the agent left."""
+    told = of_server(1, "participant active", "agent-AJ_1"), of_server(2.2, "participant active")
+    left = hung_up(55, "agent-AJ_1", kind="AGENT"), hung_up(59.1), of_server(79, "room closed", "")
+    local = timedelta(hours=hours)
+    phone_leg = sip(8, "Outbound SIP call established"), sip(59, "Closing outbound call", reason="hangup")
+    moved = [replace(one, zoned=False, at=one.at + local) for one in phone_leg if one.at]
+    logs = log_file("server"), of_server(0, "selected node for room", ""), log_file("sip")
+    assert codes(judge(900, *logs, *told, *left, *moved, subject=Subject(room=ROOM))) == []
+
+
+@pytest.mark.parametrize(("left", "verdict"), [(60, Verdict.HEALTHY), (35.7, Verdict.NO_FAULT_SEEN)])
+def test_a_phone_that_left_when_livekit_sip_would_have_ended_a_call_without_sound(
+    left: float, verdict: Verdict
+) -> None:
+    """Of itself, 28 s after the answer: that a row tells of the end does not say who ended it."""
+    rows = row(0, "call_requested"), row(0.3, "agent_dispatched"), row(8, "sip_answered"), row(left + 20, "call_ended")
+    came = of_server(1, "participant active", "agent-AJ_1"), of_server(2.2, "participant active")
+    heard = of_server(1.1, "mediaTrack published", "agent-AJ_1", kind="audio"), of_server(2.3, "mediaTrack published")
+    ends = hung_up(left), hung_up(left + 0.4, "agent-AJ_1", kind="AGENT"), of_server(left + 20, "room closed", "")
+    logs = log_file("server"), of_server(0, "selected node for room", "")
+    assert judge(900, *rows, *logs, *came, *heard, *ends).verdict is verdict
+
+
+@pytest.mark.parametrize("status", ["dialing", "ringing"])
+def test_looks_at_a_phone_that_was_dialled_when_the_one_that_answered_had_left(status: str) -> None:
+    """As of a list of numbers: that nobody answered it is not shown to be well, whether it is there still or gone."""
+    sent, who, first = dispatch(0, job()), agent(1, audio()), phone("active", 2)
+    second = phone(status, 70, identity="sip_2", sid="PA_second")
+    met = *look(40, sent, who, first), *look(60, sent, who), *look(78, sent, who, second)
+    for rest in ((), look(100, sent, who)):
+        told = judge(100 if rest else 78, *met, *rest)
+        assert told.verdict is Verdict.NO_FAULT_SEEN
+        assert any("whether the callee was reached again" in asks for asks in told.would_settle)

@@ -244,9 +244,7 @@ def test_an_agent_that_had_come_before_the_servers_log_begins(left: float, expec
     assert codes(told) == expected
 
 
-@pytest.mark.parametrize(
-    "words", ["process exited with non-zero exit code 1", "process exceeded memory limit"]
-)
+@pytest.mark.parametrize("words", ["process exited with non-zero exit code 1", "process exceeded memory limit"])
 def test_a_job_that_ran_was_not_declined(words: str) -> None:
     """The log of the node that assigned it was not read; the one that was has other workers of the name."""
     other = server_line(-300, "worker registered", room="", room_id="", worker_id="AW_other")

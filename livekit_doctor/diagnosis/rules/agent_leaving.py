@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from livekit_doctor import catalogue
-from livekit_doctor.diagnosis.against import BY_ITSELF, REPLACED, broke_down, left_in_order_after, outlived
+from livekit_doctor.diagnosis.against import REPLACED, broke_down, left_in_order_after, outlived
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.deletions import Deletion, deletion_of_latest
@@ -18,6 +18,7 @@ from livekit_doctor.diagnosis.proofs import Proofs, had_no_time_to_talk
 from livekit_doctor.diagnosis.rules.agent_logs import died_with_it
 from livekit_doctor.diagnosis.rules.looks import finding
 from livekit_doctor.diagnosis.said import Said, meaning
+from livekit_doctor.diagnosis.stays import BY_ITSELF
 from livekit_doctor.diagnosis.times import (
     JOB_ENDS_WITHIN,
     LEFT_ALONE,

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from livekit_doctor.diagnosis.against import BY_ITSELF, failed_by_server
+from livekit_doctor.diagnosis.against import failed_by_server
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs
@@ -14,6 +14,7 @@ from livekit_doctor.diagnosis.rules.agent_logs import agent_was_there, as_found
 from livekit_doctor.diagnosis.rules.agents import absence, agent_is_late
 from livekit_doctor.diagnosis.rules.told_jobs import agent_not_listed, last_jobs
 from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.stays import BY_ITSELF
 from livekit_doctor.evidence.job_ids import job_of
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.flow import Confidence, Step
