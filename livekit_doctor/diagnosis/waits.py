@@ -64,6 +64,7 @@ def of_another_agent(call: Call) -> Iterator[Asked]:
     worker was found, or that failed or left long before the phone did. Those that came may be beside it, as a recorder
     is."""
     if call.agent_name is not None:
+        yield from _of_its_own(call, call.agent_name)
         return
     told_of = call.component_logs.ever_told(Said.ASSIGNED, Said.ASKED, *ENDS)
     named = [(told, name) for told in told_of if (name := told.line.fields.get("agent_name"))]
@@ -82,6 +83,16 @@ def of_another_agent(call: Call) -> Iterator[Asked]:
         if name and gone:
             asks = f"whether the call is for the agent {name}, which did not come, or failed: give --agent-name"
             yield because(line), asks
+
+
+def _of_its_own(call: Call, name: str) -> Iterator[Asked]:
+    """Where the server had no worker for the call's own agent, and no line names the one that came."""
+    logs = call.component_logs
+    named = {line.fields.get("agent_name") for line in logs.ever_said(Said.ASSIGNED, Said.ASKED)}
+    for line in logs.said(Said.NO_WORKER)[-1:]:
+        if line.fields.get("agent_name", "") == name and is_of_room_job(line) and name not in named:
+            asks = f"whether the agent that came is {name}, for which no worker was there: the log of the node that"
+            yield because(line), f"{asks} assigned its job, or ListParticipants, which has its name"
 
 
 def of_a_later_dial(call: Call) -> Iterator[Asked]:

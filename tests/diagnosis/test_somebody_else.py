@@ -125,3 +125,28 @@ BUSY = row(4, "sip_participant_failed", metadata='{"sip_status_code": 486}')
 def test_a_refusal_after_which_rows_tell_of_the_phone_is_not_proven(later: LogRow) -> None:
     assert [sure for _, _, sure in found(rows_only(90000, *BEFORE, BUSY, row(23, "call_ended")))] == ["proven"]
     assert {sure for _, _, sure in found(rows_only(90000, *BEFORE, BUSY, later, row(23, "call_ended")))} <= {"possible"}
+
+
+@pytest.mark.parametrize("beside", [(), ("Notetaker",)])
+@pytest.mark.parametrize("silent", [False, True])
+def test_another_agent_by_the_log_of_the_rooms_node_alone(silent: bool, beside: tuple[str, ...]) -> None:
+    """There was no worker for the call's own; the one that came was assigned by another node, by an unknown name."""
+    settings = replace(HERE, agent=Agent(name=NAME, others=beside))
+    nobody = room_line(0.3, "not dispatching agent job since no worker is available", agent_name=NAME)
+    came_by = [room_line(1, "participant active", OF_SECOND)] if silent else came(1, OF_SECOND)
+    came_by = [one for one in came_by if one.log == "server"]
+    rows = [*BEFORE[:2], row(8, "sip_answered"), row(40.3, "call_ended")]
+    phone = [
+        room_line(2.2, "participant active", "sip_1"),
+        room_line(2.3, "mediaTrack published", "sip_1", kind="audio"),
+    ]
+    ends = [left(40, "sip_1"), left(40.5, OF_SECOND), room_line(60, "room closed")]
+    told = judge(900, *rows, log_file("server"), nobody, *came_by, *phone, *ends, settings=settings)
+    assert told.verdict is Verdict.NO_FAULT_SEEN
+    assert any(f"whether the agent that came is {NAME}" in asks for asks in told.would_settle)
+
+
+def test_the_worker_log_of_another_agent_tells_nothing_of_the_calls_own() -> None:
+    asked = by_worker(0.4, "received job request", job_id=SECOND, agent_name="Notetaker")
+    told = judge(900, *BEFORE[:2], row(40.3, "call_ended"), log_file("worker"), asked, settings=HERE)
+    assert found(told) == [("job_assigned", "LKD402", "possible")]
