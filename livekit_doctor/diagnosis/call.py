@@ -273,10 +273,12 @@ class Call(Seen, frozen=True, dict=True):
         logs = self.component_logs
         if logs.latest.became or len(logs.said(Said.DISPATCH_CREATED, Said.ROOM_ASKED_FOR)) > 1:
             first = began - CREATED_AT_ONCE  # what came before may be about an earlier one
+        # Its own line would be above the beginning of a log that begins long after the dispatch.
+        late = {file.name for file in logs.given if file.first_at and file.first_at - began > self.tolerance}
         return tuple(
             line
-            for line in self.component_logs.anywhere(*what)
-            if is_by_name(line, name) and line.at is not None and first <= line.at <= last
+            for line in logs.anywhere(*what)
+            if is_by_name(line, name) and line.at is not None and first <= line.at <= last and line.file not in late
         )
 
 

@@ -252,3 +252,14 @@ def test_a_job_that_ran_was_not_declined(words: str) -> None:
     told = judge(900, *rows, *LOGS, other, OPENED, created(0.2), ASKED, worker_line(20, words), settings=HERE)
     assert {"LKD404", "LKD403", "LKD402"}.isdisjoint(codes(told))
     assert "LKD404" in codes(judge(900, *rows, *LOGS, other, OPENED, created(0.2), ASKED, settings=HERE))
+
+
+@pytest.mark.parametrize(("begins", "expected"), [(-600, ["LKD103"]), (9.2, [])])
+def test_a_line_by_the_agents_name_in_a_log_that_begins_after_the_dispatch(begins: float, expected: list[str]) -> None:
+    """The dispatch's own line would be above its beginning: it is about another call of that time."""
+    busy = server_line(
+        9.9, "failed to send job request", room="", room_id="", error="no servers available (received 1)"
+    )
+    rows = row(0, "call_requested"), row(0.3, "agent_dispatched"), row(60, "call_ended")
+    told = judge(900, *rows, log_file("server", first=begins), busy, room_line(60.5, "room closed"), settings=HERE)
+    assert [code for code in codes(told) if code == "LKD103"] == expected

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
-from livekit_doctor.evidence.observations import Job, LogLine, Observation, Sighting
+from livekit_doctor.evidence.observations import Job, LogLine, Observation, Participant, Sighting
 from livekit_doctor.flow import Step, Verdict
 from tests.diagnosis.factories import (
     AGENT,
@@ -172,3 +172,18 @@ def test_a_dispatch_for_which_nobody_was_there_after_the_one_whose_job_raised(so
     told = judge(900, *logs, worker_line(0.7, "received job request"), raised, nobody)
     assert code in codes(told) or code in told.broken[0].candidates
     assert ("LKD405" in codes(told)) is (code == "LKD405")
+
+
+def test_a_job_that_broke_down_before_the_agent_that_webhooks_show_last() -> None:
+    def webhook(seconds: float, event: str, who: Participant) -> Sighting:
+        return Sighting(read=read(3600, "evidence"), room=ROOM, at=at(seconds), event=event, participants=(who,))
+
+    first, second = (
+        agent(t, identity=f"agent-AJ_{name}", sid=f"PA_{name}") for t, name in ((1, "first"), (18, "next"))
+    )
+    raised = worker_line(4, "unhandled exception while running the job task", job_id="AJ_first")
+    callee = webhook(5, "participant_joined", phone("active", 5)), webhook(60, "participant_left", phone("active", 5))
+    came = webhook(1, "participant_joined", first), webhook(18, "participant_joined", second)
+    for joined, expected in ((came, False), (came[:1], True)):
+        told = judge(900, *joined, *callee, raised, log_file("worker", last=900), settings=HERE)
+        assert ("LKD407" in codes(told)) is expected

@@ -68,12 +68,14 @@ def crashed_in_the_room(call: Call, proofs: Proofs) -> Finding | None:
 
 
 def _jobs_of_those_there(call: Call, joined: Sequence[LogLine]) -> set[str]:
-    """The job of the agent that came last, by the server's log (`joined`); else those of all that looks and webhooks
-    show. Empty text where an identity, or nothing at all, does not tell which."""
+    """The job of the agent that came last, by the server's log (`joined`), or as looks and webhooks show. Empty text
+    where an identity, or nothing at all, does not tell which."""
     if joined:
         return {job_of_identity(joined[-1].fields.get("participant", ""))}
-    agents = (p for item in call.sightings for p in item.participants if p.kind == "AGENT")
-    return {job_of_identity(agent.identity) for agent in (*call.agents_seen, *agents)} or {""}
+    told = (p for item in call.sightings for p in item.participants if p.kind == "AGENT")
+    agents = [*call.agents_seen, *told]
+    last = max((agent.joined_at for agent in agents if agent.joined_at), default=None)
+    return {job_of_identity(agent.identity) for agent in agents if agent.joined_at in (None, last)} or {""}
 
 
 def _began_after(call: Call, line: LogLine, came: datetime) -> bool:
