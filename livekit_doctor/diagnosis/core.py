@@ -8,12 +8,13 @@ from msgspec.structs import replace
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis import contradicted, correlation, excerpts, horizon
 from livekit_doctor.diagnosis.against import told_against
+from livekit_doctor.diagnosis.ages import age, overdue
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.earlier import earlier_attempts
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.log_lines import coverage
-from livekit_doctor.diagnosis.proofs import Proofs, age, overdue, prove
+from livekit_doctor.diagnosis.proofs import Proofs, prove
 from livekit_doctor.diagnosis.result import (
     AttemptResult,
     Broken,

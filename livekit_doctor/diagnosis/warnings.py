@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+from livekit_doctor.diagnosis.ages import age, waited
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.correlation import step_of_state
 from livekit_doctor.diagnosis.duplicates import duplicates
 from livekit_doctor.diagnosis.names import written_alike
-from livekit_doctor.diagnosis.proofs import Proof, Proofs, age, waited
+from livekit_doctor.diagnosis.proofs import Proof, Proofs
 from livekit_doctor.diagnosis.result import StepResult, WarningResult
 from livekit_doctor.diagnosis.rules import rows
 from livekit_doctor.diagnosis.rules.stray_workers import stray_worker, unknown_worker

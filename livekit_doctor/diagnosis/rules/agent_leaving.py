@@ -9,12 +9,13 @@ from msgspec.structs import replace
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.against import REPLACED, broke_down, left_in_order_after, outlived
+from livekit_doctor.diagnosis.ages import had_no_time_to_talk
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.deletions import Deletion, deletion_of_latest
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.known_good import is_ordinary_end
-from livekit_doctor.diagnosis.proofs import Proofs, had_no_time_to_talk
+from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.agent_logs import died_with_it
 from livekit_doctor.diagnosis.rules.looks import finding
 from livekit_doctor.diagnosis.said import Said, meaning

@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 
 from livekit_doctor import catalogue
+from livekit_doctor.diagnosis.ages import had_no_time_to_talk, overdue, waited
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because as by_line
 from livekit_doctor.diagnosis.findings import Because, Finding
-from livekit_doctor.diagnosis.proofs import Proofs, had_no_time_to_talk, overdue, waited
+from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.looks import (
     finding,
     listed_dispatches,

@@ -9,11 +9,12 @@ from datetime import datetime
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis import sessions
 from livekit_doctor.diagnosis.against import was_over_before
+from livekit_doctor.diagnosis.ages import first_by_livekit
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because, tracebacks
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.own_lines import is_above
-from livekit_doctor.diagnosis.proofs import Proofs, first_by_livekit
+from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.looks import finding
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.states import says_machine

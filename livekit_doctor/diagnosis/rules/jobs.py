@@ -3,10 +3,11 @@
 from datetime import datetime
 
 from livekit_doctor import catalogue
+from livekit_doctor.diagnosis.ages import age
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.findings import Because, Finding, RuledOut
 from livekit_doctor.diagnosis.names import near_miss
-from livekit_doctor.diagnosis.proofs import Proofs, age
+from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules import sought
 from livekit_doctor.diagnosis.rules.looks import finding, listed_dispatches, no_agent
 from livekit_doctor.diagnosis.rules.missed import job_is_late

@@ -7,9 +7,10 @@ it counts only where a source that would show the agent does not.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from livekit_doctor.diagnosis.ages import waited
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.names import goes_on, near_miss
-from livekit_doctor.diagnosis.proofs import Proofs, waited
+from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules import sought
 from livekit_doctor.diagnosis.rules.rows import first_absent
 from livekit_doctor.diagnosis.said import Said

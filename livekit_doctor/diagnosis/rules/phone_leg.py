@@ -7,10 +7,11 @@ None of these applies to inbound calls, where ringing until the agent publishes 
 from datetime import timedelta
 
 from livekit_doctor import catalogue
+from livekit_doctor.diagnosis.ages import age, overdue
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.findings import Because, Finding
-from livekit_doctor.diagnosis.proofs import Proofs, age, overdue
+from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.carrier_answers import last_answer
 from livekit_doctor.diagnosis.times import LEAVES_WITHIN, NOTHING_MISSED
 from livekit_doctor.evidence import sources

@@ -3,8 +3,9 @@ something: it may wait for the answer first."""
 
 from datetime import timedelta
 
+from livekit_doctor.diagnosis.ages import overdue
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.proofs import Proofs, overdue
+from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.looks import (
     nobody_ever_joined,
     phones_in,
