@@ -104,7 +104,8 @@ def _later_by_rows(seen: Seen, own: Index, asked: Collection[LogLine], known: da
     told = [line for line in own.say(*DONE[1:]) if line.log == "server"]
     dated = {line.fields.get("job_id"): line.at for line in (*asked, *told) if line.at and line.zoned}
     jobs = {line.fields["job_id"] for line in own.say(*OF_A_JOB) if line.fields.get("job_id")}
-    more = len(rows) > max(len(jobs) + len(without), len(seen.dispatches_ever), len(_made(seen, own)))
+    known_of = max(len(jobs) + len(without), len(seen.dispatches_ever), len(_made(seen, own)))
+    more = len(rows) > known_of or len(seen.rows_of(Step.ENTRYPOINT_CALLED)) > len(jobs) > 0
     # A row may be written a little after its dispatch, and is not written after what became of that.
     written = CREATED_AT_ONCE if more else DATE_RESOLUTION
     by_job = {line.fields.get("job_id"): line.at + written for line in begun if line.at and line.zoned}

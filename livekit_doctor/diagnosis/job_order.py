@@ -77,6 +77,9 @@ class Jobs:
                     self.failed.setdefault(job, line)
                 if line.fields.get("dispatch_id"):
                     self.dispatch_of.setdefault(job, line.fields["dispatch_id"])
+        given = (told for told in own.that(Said.ASSIGNED) if told.line.log == "server" and told.line.zoned)
+        self.assigned = {told.job: told.line.at for told in given if told.job and told.line.at}
+        """When the server gave each to a worker."""
         self.listed = {job.id: job for one in seen.dispatches_ever for job in one.jobs}
         self.requested = {told.job: told.line for told in own.that(Said.ASKED)}
         """The request for each."""
@@ -185,6 +188,9 @@ class Jobs:
         if line and job not in self.requested and line.file in {one.file for one in self.requested.values()}:
             return True  # its request is above the log's beginning
         if job in self.started and self._is_before(self.started[job]):
+            return True
+        assigned = self.assigned.get(job)
+        if assigned and any(later - assigned > CREATED_TOGETHER for later in self.assigned.values()):
             return True
         others = [*self.without_worker, *(at for other, at in self.started.items() if other != job)]
         if job in self.ended and any(at > self.ended[job] for at in others):

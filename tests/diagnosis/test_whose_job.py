@@ -23,6 +23,7 @@ from tests.diagnosis.factories import (
     phone,
     read,
     rooms,
+    row,
     server_line,
     worker_line,
 )
@@ -187,3 +188,41 @@ def test_a_job_that_broke_down_before_the_agent_that_webhooks_show_last() -> Non
     for joined, expected in ((came, False), (came[:1], True)):
         told = judge(900, *joined, *callee, raised, log_file("worker", last=900), settings=HERE)
         assert ("LKD407" in codes(told)) is expected
+
+
+def test_a_job_that_hung_long_after_another_was_assigned() -> None:
+    """Each was told of to its end, the first one's after the beginning of the second: it is of a dispatch before."""
+    hung = server_line(61, "job ended", job_id="AJ_first", status="JS_FAILED")
+    given = [
+        server_line(t, "assigned job to worker", job_id=f"AJ_{name}") for t, name in ((0.3, "first"), (34, "next"))
+    ]
+    killed = worker_line(60.8, "process is unresponsive, killing process", job_id="AJ_first")
+    logs = log_file("server", last=900), log_file("worker", last=900)
+    assert codes(judge(900, *logs, *given, killed, hung, settings=HERE)) == []
+    assert codes(judge(900, *logs, given[0], killed, hung, settings=HERE)) != []
+
+
+def test_a_job_that_broke_down_before_rows_tell_of_another_ones_entrypoint() -> None:
+    """The log is of another pod, and by its clock the row of the dispatch need not be a later one's."""
+    failed = worker_line(0.2, "received job request"), worker_line(0.8, "process exited with non-zero exit code 3")
+    rows = row(0.7, "agent_entrypoint_called", "agent"), row(5.2, "agent_dispatched")
+    again = row(5.4, "agent_entrypoint_called", "agent")
+    log = log_file("worker", last=0.8)
+    assert judge(7, row(-1, "call_requested"), *rows, again, *failed, log, settings=HERE).verdict is Verdict.IN_PROGRESS
+    assert codes(judge(7, row(-1, "call_requested"), *rows, *failed, log, settings=HERE)) == ["LKD405"]
+
+
+@pytest.mark.parametrize(("heard", "expected"), [((), ["LKD105"]), (("somebody",), [])])
+def test_a_pod_that_does_not_connect_where_the_phone_was_given_somebody_to_hear(
+    heard: tuple[str, ...], expected: list[str]
+) -> None:
+    """It may be the agent, of a pod whose log is not here."""
+    failing = [
+        worker_line(t, "failed to connect to livekit, retrying in 6s", error="401, message='Invalid response status'",
+                    job_id="", room="", room_id="")
+        for t in (-5, 5, 15)
+    ]  # fmt: skip
+    given = [sip_line(8.1, "track subscribed", participant=who, kind="audio", track_id="TR_1") for who in heard]
+    answered = sip_line(2, "Creating SIP participant"), sip_line(8, "Outbound SIP call established"), *given
+    told = judge(900, log_file("worker"), *failing, log_file("sip"), *answered, settings=HERE)
+    assert codes(told) == expected

@@ -26,8 +26,11 @@ TYPES = {"room": "JT_ROOM", "publisher": "JT_PUBLISHER", "participant": "JT_PART
 
 
 def has_job(call: Call, proofs: Proofs) -> bool:
-    """A worker has the job, or has had it: whatever went wrong before is over."""
-    return bool(Step.JOB_ASSIGNED in proofs or call.jobs or call.agents_seen)
+    """A worker has the job, or has had it: whatever went wrong before is over. So it may be where the phone was given
+    somebody to hear."""
+    logs = call.component_logs
+    heard = any(map(logs.may_be_agent, logs.said(Said.SIP_HEARD)))
+    return bool(Step.JOB_ASSIGNED in proofs or call.jobs or call.agents_seen) or heard
 
 
 def all_are_known(call: Call) -> bool:
