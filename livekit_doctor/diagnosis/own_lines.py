@@ -148,9 +148,9 @@ class OwnLines(Struct, frozen=True, dict=True):
 
     @cached_property
     def other_jobs(self) -> frozenset[str]:
-        """The jobs that lines of any log name for another agent than the call's, or, where no line tells that it was
-        sought, for none of almost its name; for one of those that come beside it, where its own name is not set. What
-        is said of these is not said of its own."""
+        """The jobs that lines of any log name for another agent than the call's: for one of those that come beside it,
+        or for any, where the call's own was dispatched into its room, or sought for it. Where that has no job, what is
+        said of the others' is not said of its own."""
         own, others = self.call.agent_name, self.call.settings.agent.others
         names: dict[str, set[str]] = {}
         for told in self.lines.of_jobs:
@@ -159,9 +159,8 @@ class OwnLines(Struct, frozen=True, dict=True):
         begun = self.lines.that(Said.ASKED, Said.ASSIGNED, Said.TIMED_OUT, Said.DECLINED, Said.NO_CAPACITY)
         if own == "" and {told.job for told in begun} - {*names, ""}:
             return self._later_jobs.union(names)  # one without a name is there, which the call's is
-        if own:
-            is_own = own.__eq__ if self._is_sought_here(own) else self.call.is_for_agent
-            return self._later_jobs.union(job for job, found in names.items() if not any(map(is_own, found)))
+        if own and self._is_sought_here(own):
+            return self._later_jobs.union(job for job, found in names.items() if own not in found)
         return self._later_jobs.union(job for job, found in names.items() if not found.isdisjoint(others))
 
     def _is_sought_here(self, agent_name: str) -> bool:

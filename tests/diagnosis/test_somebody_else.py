@@ -144,9 +144,3 @@ def test_another_agent_by_the_log_of_the_rooms_node_alone(silent: bool, beside: 
     told = judge(900, *rows, log_file("server"), nobody, *came_by, *phone, *ends, settings=settings)
     assert told.verdict is Verdict.NO_FAULT_SEEN
     assert any(f"whether the agent that came is {NAME}" in asks for asks in told.would_settle)
-
-
-def test_the_worker_log_of_another_agent_tells_nothing_of_the_calls_own() -> None:
-    asked = by_worker(0.4, "received job request", job_id=SECOND, agent_name="Notetaker")
-    told = judge(900, *BEFORE[:2], row(40.3, "call_ended"), log_file("worker"), asked, settings=HERE)
-    assert found(told) == [("job_assigned", "LKD402", "possible")]

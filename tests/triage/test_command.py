@@ -21,7 +21,7 @@ END = int(NOW.timestamp()) * logs.SECOND - 3600 * logs.SECOND
 BEGINNING = END - 47 * logs.HOUR
 INCIDENT = logs.Incident(END - 14 * logs.HOUR)
 """So long before the end that calls enough were hit at whatever time of the day the test runs."""
-CALLS = 2_000
+CALLS = 800
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def rows() -> list[Row]:
 @pytest.fixture(scope="module")
 def many() -> list[Row]:
     """So many that what began stands out in each group."""
-    return list(logs.rows(7, 4 * CALLS, BEGINNING, END, INCIDENT))
+    return list(logs.rows(7, 10 * CALLS, BEGINNING, END, INCIDENT))
 
 
 def moment(row: Row) -> datetime:
