@@ -77,17 +77,20 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
     def was_there_before_the_log(self, line: LogLine) -> bool:
         """Whether the participant of a line of the server's log was in the room since before the log begins, which it
         does in mid-call, and for longer than one whose media does not connect."""
-        began = next((file.first_at for file in self.given if file.name == line.file and file.zoned), None)
-        if began is None or line.at is None or line.at - began <= MEDIA_GIVEN_UP or not self._begins_within(began):
+        began = self.began_in_mid_call(line)
+        if began is None or line.at is None or line.at - began <= MEDIA_GIVEN_UP:
             return False
         came = self.ever_said(Said.SESSION_STARTED, Said.PARTICIPANT_ACTIVE)
         who = line.fields["participant"]
         return not any(one.file == line.file and one.fields.get("participant") == who for one in came)
 
-    def _begins_within(self, began: datetime) -> bool:
-        """Whether the call had begun by this moment, as far as clocks tell."""
-        told = [row.at for row in self.call.rows[:1]] + [line.at for line in self.own if line.at and line.zoned]
-        return min(told, default=began) - self.call.tolerance <= began
+    def began_in_mid_call(self, line: LogLine) -> datetime | None:
+        """When the log of this line begins, if another source tells that the call had begun by then, as far as clocks
+        tell."""
+        began = next((file.first_at for file in self.given if file.name == line.file and file.zoned), None)
+        told = [row.at for row in self.call.rows[:1]]
+        told += [one.at for one in self.own if one.at and one.zoned and one.file != line.file]
+        return began if began and told and min(told) - self.call.tolerance <= began else None
 
     @cached_property
     def _of_warnings(self) -> frozenset[str]:

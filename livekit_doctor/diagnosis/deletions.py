@@ -36,7 +36,7 @@ def deletion_of_latest(logs: ComponentLogs) -> Deletion | None:
             if dispatch_of(line) in latest:
                 return Deletion(line, sure=True)
         elif not _is_before_latest(logs, line) and not _sought_after(logs, line):
-            return Deletion(line, sure=every)
+            return Deletion(line, sure=every and logs.began_in_mid_call(line) is None)
     return None
 
 

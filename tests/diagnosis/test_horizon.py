@@ -263,3 +263,21 @@ def test_a_line_by_the_agents_name_in_a_log_that_begins_after_the_dispatch(begin
     rows = row(0, "call_requested"), row(0.3, "agent_dispatched"), row(60, "call_ended")
     told = judge(900, *rows, log_file("server", first=begins), busy, room_line(60.5, "room closed"), settings=HERE)
     assert [code for code in codes(told) if code == "LKD103"] == expected
+
+
+@pytest.mark.parametrize(("begins", "code"), [(-600, "LKD413"), (23, "LKD403")])
+def test_a_deletion_in_a_log_that_begins_after_another_dispatch_may_be_of_that(begins: float, code: str) -> None:
+    request = f'{{"dispatchId": "AD_before", "room": "{ROOM}"}}'
+    deleted = server_line(27.6, "API AgentDispatchService.DeleteDispatch", status="200", request=request)
+    late = server_line(29.6, "failed to assign job to worker", error="context deadline exceeded", job_id="AJ_2")
+    rows = row(13, "sip_participant_created"), row(111, "call_ended")
+    told = judge(900, *rows, log_file("server", first=begins, last=900), created(26.4), deleted, late, settings=HERE)
+    assert found(told)[0][1:] == (code, "likely")
+
+
+@pytest.mark.parametrize(("called", "expected"), [(38, []), (12, ["LKD406"])])
+def test_a_row_of_an_entrypoint_tells_of_a_job_that_the_list_has_not_yet(called: float, expected: list[str]) -> None:
+    """As of one that was made in place of one that failed."""
+    seen = [look(seconds, dispatch(0, job(0.5)), phone()) for seconds in (30, 35, 40)]
+    rows = row(1, "sip_participant_created"), row(called, "agent_entrypoint_called", "agent")
+    assert codes(judge(40, *rows, *seen)) == expected

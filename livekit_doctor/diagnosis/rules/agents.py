@@ -128,6 +128,9 @@ def agent_is_late(call: Call, proofs: Proofs) -> bool:
     started += [joined for agent in call.joining_agents if (joined := first_joined(call, agent)) is not None]
     allowance = timedelta(seconds=call.settings.flow.allowances.agent_connected.broken_after)
     young = bool(started) and call.livekit_now - max(started) <= allowance
+    # Of a further job of the dispatch, which a list has some seconds later (fact 10), a row may tell.
+    called = call.rows_of(Step.ENTRYPOINT_CALLED)
+    young = young or (bool(called) and call.rows_now - called[-1].at <= allowance)
     return not young and overdue(call, proofs, Step.AGENT_CONNECTED)
 
 
