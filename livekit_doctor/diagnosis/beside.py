@@ -11,7 +11,7 @@ from typing import Self
 
 from msgspec import Struct
 
-from livekit_doctor.diagnosis.own_lines import Index
+from livekit_doctor.diagnosis.own_lines import Index, Told
 from livekit_doctor.diagnosis.said import LEFT_ROOM, Said
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.times import LEFT_ALONE
@@ -64,6 +64,26 @@ class _Job:
         self.came = False
         self.there_until: Moment | None = None
 
+    def hear(self, told: Told) -> None:
+        """Of a line; one by which its agent left, and that nothing of it stands above, says that it had come before."""
+        line, said, moment = told.line, told.said, Moment.of(told.line)
+        had_come, left = _had_come(said, line), said is Said.PARTICIPANT_LEFT
+        if line.file not in self.first:
+            self.first[line.file] = Moment(None, line.file, _BEFORE_THE_LOG) if left else moment
+            self.begun |= {line.file} if left or said not in _ENDS else set()
+            had_come |= left
+        self.came = self.came or had_come or said is Said.PARTICIPANT_ACTIVE
+        if said in _ENDS:
+            self.over.append(moment)
+        if left or ((had_come or said is Said.PROCESS_EXITS) and self.there_until is None):
+            self.there_until = moment
+
+    def see(self, came: Moment, last: Moment | None) -> None:
+        """Of a look that shows its agent."""
+        self.first.setdefault(came.by, came)
+        self.begun.add(came.by)
+        self.came, self.there_until = True, self.there_until or last
+
     def is_before(self, other: "_Job", tolerance: timedelta) -> bool:
         """Whether it was heard of before the other began."""
         begins = [moment for by, moment in other.first.items() if by in other.begun] or other.first.values()
@@ -72,11 +92,11 @@ class _Job:
 
 def beside_another(own: Index, seen: Seen) -> dict[str, str]:
     """Each with the job whose agent stayed. `own` are the call's own lines, oldest first."""
-    jobs, phones_left = _read(own, seen)
+    jobs, tolerance = _read(own, seen), seen.tolerance
     if len(jobs) < 2:
         return {}
-    tolerance = seen.tolerance
-    ends = [one.there_until for one in jobs.values() if one.there_until] + phones_left
+    ends = [one.there_until for one in jobs.values() if one.there_until]
+    ends += [Moment.of(line) for line in own.say(Said.PARTICIPANT_LEFT) if line.fields.get("kind") == "SIP"]
 
     def stayed(job: _Job) -> bool:
         """Until the phone or the other agents were gone, or to the end of what was read."""
@@ -101,38 +121,15 @@ def _is_long_after(other: Moment, end: Moment, tolerance: timedelta) -> bool:
     return bool(other.at and end.at) and other.at - end.at > margin  # type: ignore[operator]
 
 
-def _read(own: Index, seen: Seen) -> tuple[dict[str, _Job], list[Moment]]:
-    """The call's jobs, and when phones left."""
-    jobs, phones = dict[str, _Job](), list[Moment]()
-
-    def job_of(name: str, moment: Moment, *, begins: bool) -> _Job:
-        job = jobs.setdefault(name, _Job())
-        if moment.by not in job.first:
-            job.first[moment.by] = moment
-            job.begun |= {moment.by} if begins else set()
-        return job
-
-    for told in own.told:
-        name, line, said = told.job or told.agents_job, told.line, told.said
-        moment = Moment.of(line)
-        if said is Said.PARTICIPANT_LEFT and line.fields.get("kind") == "SIP":
-            phones.append(moment)
-        if not name:
-            continue
-        came_before_the_log = said is Said.PARTICIPANT_LEFT and line.file not in jobs.get(name, _Job()).first
-        first = Moment(None, line.file, _BEFORE_THE_LOG) if came_before_the_log else moment
-        job = job_of(name, first, begins=came_before_the_log or said not in _ENDS)
-        job.came = job.came or came_before_the_log
-        if said in _ENDS:
-            job.over.append(moment)
-        job.came = job.came or said is Said.PARTICIPANT_ACTIVE or _had_come(said, line)
-        ended = said is Said.PROCESS_EXITS or _had_come(said, line)
-        if said is Said.PARTICIPANT_LEFT or (ended and job.there_until is None):
-            job.there_until = moment
-    for name, moment, last in _by_looks(seen):
-        job = job_of(name, moment, begins=True)
-        job.came, job.there_until = True, job.there_until or last
-    return jobs, phones
+def _read(own: Index, seen: Seen) -> dict[str, _Job]:
+    looks = list(_by_looks(seen))
+    names = {told.job or told.agents_job for told in own.of_jobs} | {name for name, _, _ in looks}
+    jobs = {name: _Job() for name in names}
+    for told in own.of_jobs if len(names) > 1 else ():
+        jobs[told.job or told.agents_job].hear(told)
+    for name, moment, last in looks:
+        jobs[name].see(moment, last)
+    return jobs
 
 
 def _had_come(said: Said | None, line: LogLine) -> bool:
