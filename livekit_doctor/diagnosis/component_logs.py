@@ -374,8 +374,11 @@ def because(line: LogLine, text: str | None = None) -> Because:
 
 def shown_fields(line: LogLine, names: Iterable[str]) -> list[str]:
     """Those that the line has, each with its name; blanks at the ends of a value are between quotation marks."""
-    told = ((name, line.fields[name]) for name in filter(line.fields.get, names))
-    return [f"{name} {value}" if value == value.strip() else f'{name} "{value}"' for name, value in told]
+    fields = line.fields
+    return [
+        f"{name} {value}" if (value := fields[name]) == value.strip() else f'{name} "{value}"'
+        for name in filter(fields.get, names)
+    ]
 
 
 def tracebacks(lines: Iterable[LogLine]) -> Iterator[str]:
