@@ -11,46 +11,38 @@ from typing import Self
 
 from msgspec import Struct
 
-from livekit_doctor.diagnosis.own_lines import Index, Told
-from livekit_doctor.diagnosis.said import LEFT_ROOM, Said
+from livekit_doctor.diagnosis.own_lines import Index, Told, is_above
+from livekit_doctor.diagnosis.said import LEFT_ROOM, ROOM_GONE, Said
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.times import LEFT_ALONE
 from livekit_doctor.evidence.job_ids import job_of_identity
-from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.evidence.observations import LogLine, Participant, ParticipantList
 
 _ENDS = {
-    Said.RAISED,
-    Said.EXITED,
-    Said.UNRESPONSIVE,
-    Said.RETURNED,
-    Said.NO_PROCESS,
-    Said.PROCESS_EXITS,
-    Said.JOB_ENDED,
-    Said.PARTICIPANT_LEFT,
+    *(Said.RAISED, Said.EXITED, Said.UNRESPONSIVE, Said.RETURNED, Said.NO_PROCESS, Said.PROCESS_EXITS, Said.JOB_ENDED),
+    *(Said.DECLINED, Said.NO_CAPACITY, Said.TIMED_OUT, Said.ASSIGNMENT_LATE, Said.PARTICIPANT_LEFT),
 }
 LIVEKIT = "livekit"
 """The clock of what looks show."""
 
 
-_BEFORE_THE_LOG = (None, -1)
-
-
 class Moment(Struct, frozen=True):
-    """`at` is None where no zone, or no time, is known; `place` is the order in a log of one source (`by`)."""
+    """`at` is None where no zone, or no time, is known; `by` the log, or LiveKit's clock. Without a `line` of that log
+    it was before the log begins."""
 
     at: datetime | None
     by: str
-    place: tuple[datetime | None, int] = (None, 0)
+    line: LogLine | None = None
 
     @classmethod
     def of(cls, line: LogLine) -> Self:
-        return cls(line.at if line.zoned else None, line.file, (line.at, line.order))
+        return cls(line.at if line.zoned else None, line.file, line)
 
     def is_before(self, other: "Moment", tolerance: timedelta) -> bool:
-        (own, number), (later, other_number) = self.place, other.place
-        if self.by == other.by and self.by != LIVEKIT:
-            return own < later if own and later and own != later else number < other_number
-        return bool(self.at and other.at) and other.at - self.at > tolerance  # type: ignore[operator]
+        """By the order of one log, or by two clocks."""
+        if self.by == other.by != LIVEKIT:
+            return self.line is None or (other.line is not None and is_above(self.line, other.line))
+        return self.at is not None and other.at is not None and other.at - self.at > tolerance
 
 
 class _Job:
@@ -69,7 +61,7 @@ class _Job:
         line, said, moment = told.line, told.said, Moment.of(told.line)
         had_come, left = _had_come(said, line), said is Said.PARTICIPANT_LEFT
         if line.file not in self.first:
-            self.first[line.file] = Moment(None, line.file, _BEFORE_THE_LOG) if left else moment
+            self.first[line.file] = Moment(None, line.file) if left else moment
             self.begun |= {line.file} if left or said not in _ENDS else set()
             had_come |= left
         self.came = self.came or had_come or said is Said.PARTICIPANT_ACTIVE
@@ -137,15 +129,19 @@ def _had_come(said: Said | None, line: LogLine) -> bool:
     gone."""
     if said is Said.JOB_ENDED:
         return LEFT_ROOM in line.fields.get("error", "")
-    return said is Said.PROCESS_EXITS and line.fields.get("reason") == "room disconnected"
+    return said is Said.PROCESS_EXITS and line.fields.get("reason") == ROOM_GONE
 
 
 def _by_looks(seen: Seen) -> Iterator[tuple[str, Moment, Moment | None]]:
     """The jobs of agents that looks have shown in the room: when each came, and until when it was there; None where it
     is there now."""
-    for listing in seen.participant_lists:
-        for agent in listing.participants:
-            job = job_of_identity(agent.identity) if agent.state == "ACTIVE" else ""
-            if job:
-                now = seen.room_live and listing is seen.participant_list
-                yield job, Moment(agent.joined_at, LIVEKIT), None if now else Moment(listing.read.now, LIVEKIT)
+    last = {job: (agent, look) for look in seen.participant_lists for job, agent in _agents_in(look)}
+    for job, (agent, look) in last.items():
+        now = seen.room_live and look is seen.participant_list
+        yield job, Moment(agent.joined_at, LIVEKIT), None if now else Moment(look.read.now, LIVEKIT)
+
+
+def _agents_in(look: ParticipantList) -> Iterator[tuple[str, Participant]]:
+    """Each with its job."""
+    agents = ((job_of_identity(one.identity), one) for one in look.participants if one.state == "ACTIVE")
+    yield from ((job, agent) for job, agent in agents if job)

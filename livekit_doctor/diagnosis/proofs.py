@@ -14,7 +14,7 @@ from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import ComponentLogs
 from livekit_doctor.diagnosis.dial_errors import DIALED, Kind
 from livekit_doctor.diagnosis.own_lines import OF_A_PARTICIPANT, took
-from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.said import ROOM_GONE, Said
 from livekit_doctor.diagnosis.seen import ANSWERED, RANG, agent_name_of
 from livekit_doctor.diagnosis.seen_room import declined, taken
 from livekit_doctor.diagnosis.sighted import shown_by
@@ -110,6 +110,8 @@ def _from_component_logs(call: Call) -> Iterator[Proof]:
                 continue
             if said is Said.SIP_OVER and not _ends_the_call(call, line):
                 continue
+            if said is Said.PROCESS_EXITS and step is Step.AGENT_CONNECTED and line.fields.get("reason") != ROOM_GONE:
+                continue
             yield _by_line(step, line, said)
     if not logs.said(Said.ROOM_OPENED):
         # Another node of the cluster may have it; and it may have been there before.
@@ -180,6 +182,7 @@ _STEP_OF_LINE = (
     (Step.ENTRYPOINT_CALLED, Said.PARTICIPANT_LEFT),
     (Step.AGENT_CONNECTED, Said.PARTICIPANT_ACTIVE),
     (Step.AGENT_CONNECTED, Said.PARTICIPANT_LEFT),
+    (Step.AGENT_CONNECTED, Said.PROCESS_EXITS),
     (Step.AGENT_CONNECTED, Said.SESSION_CLOSED),
     (Step.AGENT_CONNECTED, Said.CONNECTED),
     (Step.AGENT_AUDIO, Said.SIP_HEARD),

@@ -13,8 +13,8 @@ from livekit_doctor.diagnosis.dial_errors import kind_of_end
 from livekit_doctor.evidence.observations import NOBODY_ANSWERED, Component, LogLine
 from livekit_doctor.evidence.observations.logs import folded
 
-LEFT_ROOM = "agent worker left the room"
-"""The server's word for every agent that leaves, after a hang-up too (design fact 12)."""
+LEFT_ROOM, ROOM_GONE = "agent worker left the room", "room disconnected"
+"""The server's word for every agent that leaves (design fact 12), and its process' own, whose room was gone."""
 
 
 class Said(StrEnum):

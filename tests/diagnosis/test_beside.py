@@ -1,19 +1,26 @@
 """What failed beside the agent of the call: the second job of a room that was dispatched into twice, another agent."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
 
+from livekit_doctor.diagnosis.beside import beside_another
+from livekit_doctor.diagnosis.core import calls_of
+from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
+from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.evidence.observations import LogFile, LogLine, Observation
 from livekit_doctor.flow import Verdict
 from tests.diagnosis.factories import (
+    ROOM,
     agent,
     at,
     audio,
     codes,
     dispatch,
+    evidence,
     found,
     job,
     judge,
@@ -27,7 +34,7 @@ from tests.diagnosis.factories import (
     worker_line,
 )
 from tests.diagnosis.test_against import ASKED, HUNG_UP, LEFT, LIKELY, TOGETHER, WORDS, gone
-from tests.diagnosis.test_component_logs import ASSIGNED, HERE, afterwards, created
+from tests.diagnosis.test_component_logs import ASSIGNED, HERE, OPENED, afterwards, created
 from tests.diagnosis.test_whose_attempt import of_job
 
 SECOND = created(0.9), of_job(replace(ASSIGNED, at=at(1.1)), "AJ_second")
@@ -175,3 +182,68 @@ def test_of_two_agents_the_one_that_left_first_by_design() -> None:
         return replace(item, zoned=False, first_at=item.first_at and item.first_at + hours)
 
     assert judge(900, *map(without_zone, both), settings=HERE).verdict is Verdict.HEALTHY
+
+
+# By the order of one log, or by two clocks
+
+
+def served(seconds: float = 60.5, came: float = 0.3, zoned: bool = True) -> list[Observation]:
+    """The first job, by its pod's log: its agent was there until its room was gone."""
+    asked = replace(worker_line(came, "received job request", dispatch_id="AD_1"), zoned=zoned)
+    return pod(
+        "pod-1", asked, replace(worker_line(seconds, "process exiting", reason="room disconnected"), zoned=zoned)
+    )
+
+
+def lost(asked: float = 20.1, seconds: float = 27.6) -> list[Observation]:
+    """The second one, by another's."""
+    given_up = of_job(worker_line(seconds, f"assignment for job {SECOND_JOB} timed out"), SECOND_JOB)
+    return pod("pod-2", replace(ASKED_LATE, at=at(asked)), given_up)
+
+
+def jobs_beside(*items: Observation | Iterable[Observation]) -> dict[str, str]:
+    """Each with the one whose agent stayed."""
+    call = calls_of(Setup(evidence(900, *items), HERE), Subject(room=ROOM))[-1]
+    return beside_another(call.component_logs._own, call)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "beside"),
+    [
+        (served(), lost(), [SECOND_JOB]),
+        (served(came=15), lost(asked=20.1), [SECOND_JOB]),
+        (served(came=15.2), lost(asked=20.1), []),  # within the tolerance, of 5 s
+        (served(came=30.2), lost(asked=20.1, seconds=40), []),
+        (served(seconds=32.7), lost(), [SECOND_JOB]),
+        (served(seconds=32.5), lost(), []),  # it may have left before that one was lost
+        (served(zoned=False), lost(), []),
+    ],
+)
+def test_which_of_two_pods_jobs_came_first_and_stayed(
+    first: list[Observation], second: list[Observation], beside: list[str]
+) -> None:
+    assert [*jobs_beside(*first, *second)] == beside
+
+
+@pytest.mark.parametrize(("seconds", "beside"), [(57.2, [SECOND_JOB]), (57.0, [])])
+def test_an_agent_that_left_the_phone_alone_for_longer_than_a_moment_has_not_stayed(
+    seconds: float, beside: list[str]
+) -> None:
+    agent_left = gone(seconds, f"agent-{FIRST}"), LEFT[0]
+    assert [
+        *jobs_beside(*TOGETHER, created(0.2), ASSIGNED, ASKED, created(20), *lost(), HUNG_UP, *agent_left)
+    ] == beside
+    by_another_clock = [*lost(), *pod("node-2", *agent_left[:1]), *pod("node-3", *agent_left[1:], first=50)]
+    assert [*jobs_beside(*pod("node-1", OPENED, ASSIGNED), *by_another_clock)] == [SECOND_JOB]
+
+
+@pytest.mark.parametrize(("last", "expected"), [(60, []), (22, ["LKD403"])])
+def test_until_when_a_look_shows_the_agent(last: float, expected: list[str]) -> None:
+    """Of several looks the last that has it."""
+    who = agent(1, audio(), identity=f"agent-{FIRST}")
+    sent = dispatch(0.2, job(identity=who.identity)), dispatch(20, id="AD_2")
+    seen = [look(seconds, *sent, who, phone("active", 2)) for seconds in (21, last)]
+    after = look(last + 20, *sent, phone("active", 2)), look(last + 23, *sent, phone("active", 2))
+    assert [
+        code for code in codes(judge(last + 23, *seen, *after, *lost(), settings=HERE)) if code == "LKD403"
+    ] == expected

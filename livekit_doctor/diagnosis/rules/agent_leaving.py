@@ -18,7 +18,7 @@ from livekit_doctor.diagnosis.known_good import is_ordinary_end
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.rules.agent_logs import died_with_it
 from livekit_doctor.diagnosis.rules.looks import finding
-from livekit_doctor.diagnosis.said import Said, meaning
+from livekit_doctor.diagnosis.said import ROOM_GONE, Said, meaning
 from livekit_doctor.diagnosis.stays import BY_ITSELF
 from livekit_doctor.diagnosis.times import (
     JOB_ENDS_WITHIN,
@@ -130,7 +130,7 @@ def _was_done(call: Call, gone: LogLine) -> bool:
     reasons = {
         line.fields.get("reason", "") for line in call.component_logs.said(Said.PROCESS_EXITS) if job_of(line) == job
     }
-    return any(reason and reason != "room disconnected" and is_ordinary_end(reason) for reason in reasons)
+    return any(reason and reason != ROOM_GONE and is_ordinary_end(reason) for reason in reasons)
 
 
 def _hung_up(call: Call) -> list[LogLine]:

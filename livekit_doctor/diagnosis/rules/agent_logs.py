@@ -188,13 +188,10 @@ _SIGNAL = lazy_re.compile(r"exit code (?:-\d+|137|139|134)\b|memory limit")
 
 
 def agent_was_there(call: Call, proofs: Proofs) -> bool:
-    """By any proof; or its process ended since its room was gone (livekit-agents 1.8.9); or the phone was
-    given somebody to hear who may be it."""
-    logs, exits = call.component_logs, call.component_logs.said(Said.PROCESS_EXITS)
-    if any(map(logs.may_be_agent, logs.said(Said.SIP_HEARD))):
-        return True
-    left = any(line.fields.get("reason") == "room disconnected" for line in exits)
-    return Step.AGENT_CONNECTED in proofs or bool(call.agents_seen) or left
+    """By any proof; or the phone was given somebody to hear who may be it."""
+    logs = call.component_logs
+    heard = any(map(logs.may_be_agent, logs.said(Said.SIP_HEARD)))
+    return Step.AGENT_CONNECTED in proofs or bool(call.agents_seen) or heard
 
 
 def _sure(call: Call, line: LogLine) -> Confidence | None:
