@@ -6,7 +6,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from livekit_doctor import catalogue
-from livekit_doctor.diagnosis import contradicted, correlation, excerpts, horizon
+from livekit_doctor.diagnosis import contradicted, correlation, excerpts, horizon, looking_back
 from livekit_doctor.diagnosis.against import told_against
 from livekit_doctor.diagnosis.ages import age, overdue
 from livekit_doctor.diagnosis.call import Call
@@ -22,7 +22,16 @@ from livekit_doctor.diagnosis.result import (
     RoomResult,
     StepResult,
 )
-from livekit_doctor.diagnosis.rules import CALL_RULES, SECOND_LOOKS, agents, dialled_by_agent, jobs, missed, rows
+from livekit_doctor.diagnosis.rules import (
+    CALL_RULES,
+    OF_LOOKS,
+    SECOND_LOOKS,
+    agents,
+    dialled_by_agent,
+    jobs,
+    missed,
+    rows,
+)
 from livekit_doctor.diagnosis.settling import would_settle
 from livekit_doctor.diagnosis.setup import Setup
 from livekit_doctor.diagnosis.timeline import timeline, undated
@@ -95,7 +104,8 @@ def _unique_rows(setup: Setup) -> tuple[LogRow, ...]:
 
 def _diagnose(call: Call) -> Diagnosis:
     proofs = prove(call)
-    found = (finding for rule in CALL_RULES if (finding := rule(call, proofs)))
+    found = [finding for rule in CALL_RULES if (finding := rule(call, proofs))]
+    found += () if any(map(_is_on_the_way_to_the_agent, found)) else _seen_before(call)
     findings = list(horizon.weighed(call, excerpts.weighed(call, found)))
     on_the_way = any(_is_on_the_way_to_the_agent(finding) for finding in findings)
     if not on_the_way and not call.served_by_other and not _awaited(call, proofs):
@@ -125,6 +135,13 @@ def _diagnose(call: Call) -> Diagnosis:
         not_covered=_not_covered(call, steps) if verdict in NOTHING_BROKEN else (),
         look_again=again.total_seconds() if again else None,
     )
+
+
+def _seen_before(call: Call) -> list[Finding]:
+    """What the last look at the phone showed, which is gone now."""
+    then = looking_back.when_last_seen(call)
+    proofs = prove(then) if then else {}
+    return [finding for rule in OF_LOOKS if then and (finding := rule(then, proofs))]
 
 
 def _look_again(call: Call, proofs: Proofs) -> timedelta | None:
@@ -224,7 +241,7 @@ def _with_consequences(call: Call, proofs: Proofs, breaks: tuple[Broken, ...]) -
     return tuple(
         replace(item, consequences=("LKD414",)) if item.leg is Leg.PHONE else item
         for item in breaks
-        if not (item.step is Step.AGENT_CONNECTED and item.code == "LKD407" and len(breaks) > 1)
+        if call.phone_was_alone or not (item.code == "LKD407" and len(breaks) > 1)
     )
 
 

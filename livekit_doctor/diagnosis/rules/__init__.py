@@ -78,6 +78,15 @@ CALL_RULES: tuple[CallRule, ...] = (
 )
 """What a source that was read proves or makes likely."""
 
+OF_LOOKS = (
+    dispatches.agent_not_dispatched,
+    agents.job_without_agent,
+    agents.agent_media_failed,
+    agents.agent_left,
+    agents.agent_silent,
+)
+"""What is seen while the room is open alone, and stands when it is closed."""
+
 SECOND_LOOKS: tuple[Callable[[Call, Proofs], timedelta | None], ...] = (
     placing.wants_second_look_for_dispatch,
     agents.wants_second_look_for_agent,
