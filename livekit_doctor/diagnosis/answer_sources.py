@@ -204,7 +204,7 @@ def _from_words_of_rows(attempts: Attempts) -> Iterator[CarrierAnswer]:
             because=logged(row, f": {words}"),
             at=row.at,
             words=words,
-            doubt="" if kind in _BY_WORDS else "other programs than LiveKit's say so, too",
+            doubt="" if kind in _BY_WORDS else OTHER_PROGRAMS,
             component=row.source,
         )
 
@@ -222,6 +222,9 @@ def _from_results_of_rows(attempts: Attempts) -> Iterator[CarrierAnswer]:
         if words and step in (None, Step.CALL_ENDED):
             because = logged(row, "" if words == row.state else f": {words}")
             yield CarrierAnswer(kind=Kind.NOT_PICKED_UP, because=because, at=row.at, words=words, component=row.source)
+
+
+OTHER_PROGRAMS = "other programs than LiveKit's say so, too"
 
 
 _BY_WORDS = frozenset(

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from livekit_doctor.diagnosis.answer_sources import SOURCES, Attempts, CarrierAnswer
+from livekit_doctor.diagnosis.answer_sources import OTHER_PROGRAMS, SOURCES, Attempts, CarrierAnswer
 from livekit_doctor.diagnosis.dial_errors import OF_A_PHONE, Kind, own_words
 from livekit_doctor.diagnosis.dials import Dials
 from livekit_doctor.diagnosis.row_answers import error_in
@@ -183,7 +183,8 @@ def _told_once(placed: list[CarrierAnswer], tolerance: timedelta) -> list[Carrie
         sources = told_by(earlier, answer)
         if sources and answer.because.source not in sources:
             return replace(answer, earlier=True)
-        return replace(answer, doubt="") if answer.doubt == _SUCCEEDED_BEFORE and told_by(sure, answer) else answer
+        doubtful = answer.doubt in (_SUCCEEDED_BEFORE, OTHER_PROGRAMS)
+        return replace(answer, doubt="") if doubtful and told_by(sure, answer) else answer
 
     return [told(answer) for answer in placed]
 

@@ -185,6 +185,7 @@ _STEP_OF_LINE = (
     (Step.AGENT_CONNECTED, Said.PROCESS_EXITS),
     (Step.AGENT_CONNECTED, Said.SESSION_CLOSED),
     (Step.AGENT_CONNECTED, Said.CONNECTED),
+    (Step.AGENT_CONNECTED, Said.SIP_HEARD),
     (Step.AGENT_AUDIO, Said.SIP_HEARD),
     (Step.AGENT_AUDIO, Said.TRACK_PUBLISHED),
     (Step.SIP_PARTICIPANT_CREATED, Said.SIP_CREATING),
@@ -219,7 +220,8 @@ livekit-sip writes when the call ends; that the room is there, which it may have
 def _by_line(step: Step, line: LogLine, said: Said | None = None) -> Proof:
     clock = Clock.LIVEKIT if line.log != "worker" and line.zoned else Clock.WORKER
     text = line.message.splitlines()[0]
-    at = None if said in _HAD_HAPPENED else line.at
+    before = said in _HAD_HAPPENED or (said is Said.SIP_HEARD and step is Step.AGENT_CONNECTED)
+    at = None if before else line.at
     return Proof(step=step, source=f"{line.log} log", text=text, at=at, by=line.at, clock=clock)
 
 

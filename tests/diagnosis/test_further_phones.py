@@ -702,3 +702,36 @@ def test_looks_at_a_phone_that_was_dialled_when_the_one_that_answered_had_left(s
         told = judge(100 if rest else 78, *met, *rest)
         assert told.verdict is Verdict.NO_FAULT_SEEN
         assert any("whether the callee was reached again" in asks for asks in told.would_settle)
+
+
+@pytest.mark.parametrize(
+    ("reason", "left", "expected"),
+    [
+        ("USER_REJECTED", 6.2, [("sip_ringing", "LKD204", "likely")]),
+        ("USER_UNAVAILABLE", 34, [("sip_answered", "LKD206", "possible")]),
+        ("CLIENT_REQUEST_LEAVE", 6.2, []),
+    ],
+)
+def test_why_the_phone_left_by_the_log_of_the_server(reason: str, left: float, expected: list[object]) -> None:
+    """In livekit-sip's words, which the server takes over (its source, the handler of a leave request): as a webhook
+    has them. CreateSIPParticipant had not waited for the answer."""
+    node = log_file("server", last=900), of_server(0, "selected node for room", "")
+    came = of_server(1, "participant active", "agent-AJ_1"), of_server(2.2, "participant active")
+    told = *node, *came, accepted(2.3), hung_up(left, reason=reason), hung_up(left + 20, "agent-AJ_1", kind="AGENT")
+    assert found(judge(900, *told, subject=Subject(room=ROOM))) == expected
+    answered = sip(5, "Outbound SIP call established", participant="callee"), log_file("sip")
+    assert codes(judge(900, *told, *answered, subject=Subject(room=ROOM))) == []
+
+
+@pytest.mark.parametrize(
+    "words", ["lookup sip.example.com: no such host", "dial tcp 192.0.2.1:5060: connection refused"]
+)
+def test_a_row_with_the_error_that_livekit_sip_has_makes_it_no_less_sure(words: str) -> None:
+    failed_ = sip(2.5, "SIP invite failed", error=f"INVITE failed: {words}")
+    log = log_file("sip"), sip(2, "Creating SIP participant"), failed_
+    failed_row = row(
+        2.8, "sip_participant_failed", metadata=json.dumps({"error": f"twirp error unknown: INVITE failed: {words}"})
+    )
+    assert [one[1:] for one in found(judge(900, *PLACED, *log))] == [("LKD209", "likely")]
+    assert [one[1:] for one in found(judge(900, *PLACED, *log, failed_row))] == [("LKD209", "proven")]
+    assert [one[1:] for one in found(judge(900, *PLACED, failed_row))] == [("LKD209", "possible")]

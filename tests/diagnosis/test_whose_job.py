@@ -226,3 +226,13 @@ def test_a_pod_that_does_not_connect_where_the_phone_was_given_somebody_to_hear(
     answered = sip_line(2, "Creating SIP participant"), sip_line(8, "Outbound SIP call established"), *given
     told = judge(900, log_file("worker"), *failing, log_file("sip"), *answered, settings=HERE)
     assert codes(told) == expected
+
+
+def test_an_agent_that_livekit_sip_heard_had_come() -> None:
+    died = worker_line(0.3, "received job request"), worker_line(20, "process exited with non-zero exit code -9")
+    heard = sip_line(8.1, "track subscribed", participant="agent-AJ_uN4vB8sK1rTy", kind="audio", track_id="TR_1")
+    phone_leg = sip_line(2, "Creating SIP participant"), sip_line(8, "Outbound SIP call established")
+    over = sip_line(40, "Closing outbound call", reason="hangup")
+    given = log_file("worker"), log_file("sip"), *died, *phone_leg, over
+    assert found(judge(900, *given, heard, settings=HERE)) == [("agent_connected", "LKD407", "likely")]
+    assert "LKD407" not in codes(judge(900, *given, settings=HERE))

@@ -141,7 +141,7 @@ def _hung_up(call: Call) -> list[LogLine]:
 
 
 def left_and_nobody_followed(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD407: by the server's log the agent left, and for long after neither the other participant did,
+    """LKD407, or 413: by the server's log the agent left, and for long after neither the other participant did,
     nor was the room closed. No more than possible: who stayed may be no phone."""
     logs, (joined, gone, _) = call.component_logs, _of_agent_and_phone(call)
     left = logs.said(Said.PARTICIPANT_LEFT)
@@ -160,12 +160,15 @@ def left_and_nobody_followed(call: Call, proofs: Proofs) -> Finding | None:
     if may_leave(call, when, other) or _another_came(call, gone[-1], other):
         return None
     stayed = f'neither has "{other}" left, nor was the room closed, in the {PHONE_ALONE.total_seconds():.0f} s after it'
-    shown = [
+    deleted = _deletion_before(call, gone[-1])
+    shown = [because(deleted.line, "the agent's dispatch was deleted")] if deleted else []
+    shown += [
         because(joined[-1], "the agent was there"),
         because(gone[-1], "it left"),
         Because(source="server log", text=stayed),
     ]
-    return finding(call, "LKD407", Step.AGENT_CONNECTED, POSSIBLE, shown, ["LKD206"])
+    code, also = ("LKD413", ["LKD407"]) if deleted else ("LKD407", [])
+    return finding(call, code, Step.AGENT_CONNECTED, POSSIBLE, shown, [*also, "LKD206"])
 
 
 def agent_removed(call: Call, proofs: Proofs) -> Finding | None:
