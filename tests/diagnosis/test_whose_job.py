@@ -236,3 +236,24 @@ def test_an_agent_that_livekit_sip_heard_had_come() -> None:
     given = log_file("worker"), log_file("sip"), *died, *phone_leg, over
     assert found(judge(900, *given, heard, settings=HERE)) == [("agent_connected", "LKD407", "likely")]
     assert "LKD407" not in codes(judge(900, *given, settings=HERE))
+
+
+@pytest.mark.parametrize(("broke", "expected"), [(1.5, [("agent_connected", "LKD407", "possible")]), (9, [])])
+def test_an_agent_that_broke_down_as_soon_as_it_had_come(broke: float, expected: list[object]) -> None:
+    """Before there was a phone, or who dials is the agent: nobody can have talked with it, so that it is no end of a
+    call."""
+    row_ = row(1, "agent_connected", "agent")
+    raised = (
+        worker_line(0.3, "received job request"),
+        worker_line(broke, "unhandled exception while running the job task"),
+    )
+    assert found(judge(900, row(0, "call_requested"), row_, log_file("worker"), *raised, settings=HERE)) == expected
+
+
+def test_a_dial_that_was_given_up_may_have_rung_out() -> None:
+    """By livekit-sip's log, which begins after the dial did."""
+    cancelled = sip_line(34, "SIP call failed", error="INVITE failed: sip status: 487: Request Terminated")
+    told = judge(900, log_file("sip", first=20), cancelled, settings=HERE)
+    assert [(one.code, one.confidence.value, one.candidates) for one in told.broken] == [
+        ("LKD204", "possible", ("LKD206",))
+    ]

@@ -24,6 +24,7 @@ from livekit_doctor.diagnosis.times import (
     JOB_ENDS_WITHIN,
     LEFT_ALONE,
     MOMENT,
+    NOBODY_TALKED,
     PHONE_ALONE,
 )
 from livekit_doctor.diagnosis.transfers import may_have_been_done, may_leave
@@ -53,8 +54,8 @@ def crashed_in_the_room(call: Call, proofs: Proofs) -> Finding | None:
     failed = [line for line in broke if came and line.at and line.at >= came and not _began_after(call, line, came)]
     if not failed or came is None:
         return None
-    later = outlived(call, failed[0])
-    if (later is None and not call.phone_present) or _is_heard_instead(call, failed[0]):
+    later, at_once = outlived(call, failed[0]), _broke_at_once(call, failed[0])
+    if not (later or call.phone_present or at_once) or _is_heard_instead(call, failed[0]):
         return None
     there = because(joined[-1]) if joined else Because(source=connected[0].source, at=came, text=connected[0].text)
     shown = [replace(there, text=f"the agent was there: {there.text}"), *(because(line) for line in failed[:2])]
@@ -63,9 +64,20 @@ def crashed_in_the_room(call: Call, proofs: Proofs) -> Finding | None:
         shown.append(Because(source=later[1], at=later[0], text="the phone was still on the line then"))
     candidates = list(catalogue.get("LKD407").candidates)
     may_stay = all(meaning(line) is Said.SESSION_BROKE for line in failed) or left_in_order_after(call, failed[0])
+    if not later and not call.phone_present:
+        return finding(call, "LKD407", Step.AGENT_CONNECTED, POSSIBLE, shown, candidates)
     if may_stay:  # it may be in the room still, and be silent
         return finding(call, "LKD407", Step.AGENT_CONNECTED, POSSIBLE, shown, [*candidates, "LKD408"])
     return finding(call, "LKD407", Step.AGENT_CONNECTED, LIKELY, shown, candidates)
+
+
+def _broke_at_once(call: Call, line: LogLine) -> bool:
+    """Whether this line of a job's came so soon after its request, by the same log, that nobody can have talked with
+    its agent: whether there was a phone or not."""
+    asked = [
+        one.at for one in call.component_logs.said(Said.ASKED) if one.file == line.file and job_of(one) == job_of(line)
+    ]
+    return any(at and line.at and line.at - at <= NOBODY_TALKED for at in asked)
 
 
 def _jobs_of_those_there(call: Call, joined: Sequence[LogLine]) -> set[str]:
