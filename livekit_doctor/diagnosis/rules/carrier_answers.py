@@ -95,7 +95,8 @@ _OF_LOGIN = lazy_re.compile(r"\bauth(?:entication)?\b|\bcredentials?\b|\bpasswor
 
 def _what_else_it_may_say(answer: CarrierAnswer, status: SipStatus) -> set[str]:
     of_login = status.code == 403 and _OF_LOGIN.search(answer.sip_text) is not None
-    rung_out = status.code == CANCELLED or _may_have_rung_out(answer, status)  # given up since nobody picked up
+    given_up = status.code == CANCELLED and not answer.by_livekits_clock  # as where nobody picks up
+    rung_out = given_up or _may_have_rung_out(answer, status)
     return ({"LKD208"} if of_login else set()) | ({"LKD206"} if rung_out else set())
 
 
