@@ -11,6 +11,7 @@ from typing import Self
 
 from msgspec import Struct
 
+from livekit_doctor.diagnosis.job_ends import OVER
 from livekit_doctor.diagnosis.own_lines import Index, Told, is_above
 from livekit_doctor.diagnosis.said import LEFT_ROOM, ROOM_GONE, Said
 from livekit_doctor.diagnosis.seen import Seen
@@ -18,10 +19,6 @@ from livekit_doctor.diagnosis.times import LEFT_ALONE
 from livekit_doctor.evidence.job_ids import job_of_identity
 from livekit_doctor.evidence.observations import LogLine, Participant, ParticipantList
 
-_ENDS = {
-    *(Said.RAISED, Said.EXITED, Said.UNRESPONSIVE, Said.RETURNED, Said.NO_PROCESS, Said.PROCESS_EXITS, Said.JOB_ENDED),
-    *(Said.DECLINED, Said.NO_CAPACITY, Said.TIMED_OUT, Said.ASSIGNMENT_LATE, Said.PARTICIPANT_LEFT),
-}
 LIVEKIT = "livekit"
 """The clock of what looks show."""
 
@@ -62,10 +59,10 @@ class _Job:
         had_come, left = _had_come(said, line), said is Said.PARTICIPANT_LEFT
         if line.file not in self.first:
             self.first[line.file] = Moment(None, line.file) if left else moment
-            self.begun |= {line.file} if left or said not in _ENDS else set()
+            self.begun |= {line.file} if left or said not in OVER else set()
             had_come |= left
         self.came = self.came or had_come or said is Said.PARTICIPANT_ACTIVE
-        if said in _ENDS:
+        if said in OVER:
             self.over.append(moment)
         if left or ((had_come or said is Said.PROCESS_EXITS) and self.there_until is None):
             self.there_until = moment

@@ -7,7 +7,7 @@ from itertools import combinations
 from msgspec import Struct, field
 
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.job_order import ENDS
+from livekit_doctor.diagnosis.job_ends import OVER
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import agent_name_of
 from livekit_doctor.diagnosis.seen_room import declined, taken
@@ -138,7 +138,7 @@ def _jobs(call: Call) -> list[_Job]:
                     job = found.setdefault(one.id, _Job(one.id))
                     job.tell(item.told_by, one.started_at, dispatch.agent_name, dispatch.id)
                     job.ended |= {item.told_by: one.ended_at} if one.ended_at else {}
-    for told in call.component_logs.ever_told(*_ENDS):
+    for told in call.component_logs.ever_told(*OVER):
         job_id, at = told.job or told.agents_job, _moment(told.line)
         if job_id in found and at is not None:
             found[job_id].ended.setdefault(told.line.file, at)
@@ -146,7 +146,6 @@ def _jobs(call: Call) -> list[_Job]:
 
 
 _BEGINS = (Said.ASKED, Said.ASSIGNED, Said.ENTRYPOINT_STARTED)
-_ENDS = (*ENDS, Said.JOB_ENDED, Said.PROCESS_EXITS)
 
 
 def _moment(line: LogLine) -> datetime | None:

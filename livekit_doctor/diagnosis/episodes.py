@@ -9,7 +9,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from livekit_doctor.diagnosis.job_order import DONE, ENDS, Jobs
+from livekit_doctor.diagnosis.job_ends import DONE, ENDS
+from livekit_doctor.diagnosis.job_order import Jobs
 from livekit_doctor.diagnosis.names import requested_agents
 from livekit_doctor.diagnosis.own_lines import OF_A_PARTICIPANT, Index, Told
 from livekit_doctor.diagnosis.said import Said
@@ -39,7 +40,7 @@ class Latest(Struct, frozen=True):
     """The latest dispatch of the call's agent."""
 
     began: datetime | None = None
-    """When it was made, by LiveKit's clock or as near to it as is known; the one before it, whose agent stayed."""
+    """When it was made, by LiveKit's clock or as near to it as is known; or the one before, if its agent stayed."""
     earlier_jobs: frozenset[str] = frozenset()
     """Jobs of the dispatches before it."""
     became: tuple[str, ...] = ()

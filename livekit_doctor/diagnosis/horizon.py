@@ -14,7 +14,7 @@ from livekit_doctor.diagnosis.episodes import OF_A_JOB
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.times import CREATED_AT_ONCE, DATE_RESOLUTION, NOTHING_MISSED
-from livekit_doctor.flow import LEGS, SPEC, Confidence, Leg, Step, order
+from livekit_doctor.flow import SPEC, Confidence, Leg, Step, order
 
 DISPATCHED_AGAIN = Because(
     source="not seen", text="whether the agent was dispatched again after it: nothing that was read would show that"
@@ -59,7 +59,7 @@ def _listed_is_superseded(call: Call) -> bool:
 
 def another_dispatch_would_show(call: Call) -> bool:
     """A look into the room while somebody is in it, since later one may be gone from the list; looks to its end; rows
-    that tell of the agent, where they are whole; a log of the server that tells of dispatches into this room, to the
+    that tell of its dispatch, where they are whole; a log of the server that tells of dispatches into this room, to the
     room's closing."""
     there = call.participant_list.participants if call.participant_list else ()
     if call.api_covers and there and _is_whole(call):
@@ -90,7 +90,7 @@ def _looked_to_the_end(call: Call) -> bool:
 
 
 def _rows_tell(call: Call) -> bool:
-    return call.rows_are_whole and any(step in call.logged for step in LEGS[Leg.AGENT])
+    return call.rows_are_whole and Step.AGENT_DISPATCHED in call.logged
 
 
 def _server_log_tells(call: Call) -> bool:

@@ -6,6 +6,7 @@ A job is known by its id. LiveKit Cloud restarts one that failed in the same dis
 from datetime import datetime, timedelta
 
 from livekit_doctor.diagnosis.beside import beside_another
+from livekit_doctor.diagnosis.job_ends import DONE, ENDS
 from livekit_doctor.diagnosis.own_lines import Index, Told, is_above
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
@@ -18,26 +19,6 @@ from livekit_doctor.diagnosis.times import (
     SAID_TO_BE_SLOW,
 )
 from livekit_doctor.evidence.observations import LogLine
-
-DONE = (Said.JOB_ENDED, Said.NO_CAPACITY, Said.TIMED_OUT, Said.DECLINED)
-"""What the server says of a job as the last thing: what comes after that is about another one, if it names one."""
-
-ENDS: dict[Said, str] = {
-    Said.NO_WORKER: "the server knew no worker",
-    Said.DECLINED: "a worker was asked, and declined",
-    Said.NO_CAPACITY: "no worker had room for its job",
-    Said.TIMED_OUT: "a worker was asked, and its answer came too late",
-    Said.ASSIGNMENT_LATE: "a worker was asked, and its answer came too late",
-    Said.RAISED: "its entrypoint raised",
-    Said.UNRESPONSIVE: "its process blocked, and was killed",
-    Said.EXITED: "its process died",
-    Said.RETURNED: "its entrypoint returned without connecting",
-    Said.NO_PROCESS: "no process came up for its job",
-    Said.NEVER_HAD_MEDIA: "its agent's media never connected",
-    Said.MEDIA_TIMED_OUT: "its agent's media never connected",
-    Said.PARTICIPANT_LEFT: "its agent left",
-}
-"""What became of a dispatch, in the words of the line that says it."""
 
 
 class Jobs:

@@ -8,7 +8,7 @@ from livekit_doctor.diagnosis.ages import first_by_livekit
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because
 from livekit_doctor.diagnosis.findings import Because
-from livekit_doctor.diagnosis.job_order import ENDS
+from livekit_doctor.diagnosis.job_ends import ENDS
 from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.stays import SIP_LOG

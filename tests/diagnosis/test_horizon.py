@@ -281,3 +281,16 @@ def test_a_row_of_an_entrypoint_tells_of_a_job_that_the_list_has_not_yet(called:
     seen = [look(seconds, dispatch(0, job(0.5)), phone()) for seconds in (30, 35, 40)]
     rows = row(1, "sip_participant_created"), row(called, "agent_entrypoint_called", "agent")
     assert codes(judge(40, *rows, *seen)) == expected
+
+
+@pytest.mark.parametrize(("dispatches", "sure"), [((0.3, 24.7), "proven"), ((), "likely")])
+def test_rows_show_a_later_dispatch_where_dispatches_are_logged(dispatches: tuple[float, ...], sure: str) -> None:
+    """Of one that no worker takes the agent logs nothing."""
+    first = worker_line(0.5, "received job request", job_id="AJ_first", dispatch_id="AD_first")
+    left = worker_line(16.6, "process exiting", job_id="AJ_first", reason="session closed")
+    late = worker_line(24.8, "received job request"), worker_line(34.9, "assignment for job AJ_uN4vB8sK1rTy timed out")
+    rows = row(0, "call_requested"), row(2, "sip_participant_created"), row(50, "call_ended")
+    agents = row(0.6, "agent_entrypoint_called", "agent"), row(9, "agent_connected", "agent")
+    sent = [row(seconds, "agent_dispatched") for seconds in dispatches]
+    told = judge(900, *rows, *agents, *sent, log_file("worker", last=900), first, left, *late, settings=HERE)
+    assert found(told) == [("job_assigned", "LKD403", sure)]
