@@ -31,6 +31,7 @@ from livekit_doctor.evidence.observations import (
     Read,
     Room,
     RoomList,
+    Sighting,
     SipDispatchRule,
     SipDispatchRuleList,
     Track,
@@ -260,6 +261,19 @@ def worker_line(seconds: float, message: str, **fields: str) -> LogLine:
     """A line of the worker's about this call's job, unless `fields` say otherwise."""
     own = {"room": ROOM, "room_id": SID, "agent_name": AGENT, "job_id": "AJ_uN4vB8sK1rTy"}
     return line("worker", seconds, message, **{key: value for key, value in (own | fields).items() if value})
+
+
+def webhook(seconds: float, event: str, who: Participant, because: str = "") -> Sighting:
+    """One of LiveKit's, of this call's room, as somebody pasted it; `because` is why `who` left."""
+    return Sighting(
+        read=read(3600, "evidence"),
+        room=ROOM,
+        room_sid=SID,
+        event=event,
+        at=at(seconds),
+        participants=(who,),
+        left_because=because,
+    )
 
 
 def log_file(log: Component, first: float = -600, last: float = 600) -> LogFile:

@@ -4,7 +4,7 @@ simulator found in lives after the first 60,000."""
 from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.correlation import Subject
-from livekit_doctor.evidence.observations import LogLine, Participant, ParticipantList, Sighting
+from livekit_doctor.evidence.observations import LogLine, ParticipantList, Sighting
 from livekit_doctor.flow import Status, Step, Verdict
 from livekit_doctor.settings import Settings
 from tests.diagnosis.factories import (
@@ -26,6 +26,7 @@ from tests.diagnosis.factories import (
     row,
     rows_only,
     server_line,
+    webhook,
     worker_line,
 )
 from tests.diagnosis.test_component_logs import (
@@ -332,10 +333,6 @@ def test_a_look_that_did_not_show_who_was_there() -> None:
 def test_an_agent_that_came_when_the_phone_had_left() -> None:
     """The one before it had left the phone alone."""
 
-    def webhook(seconds: float, event: str, who: Participant, because: str = "") -> Sighting:
-        return Sighting(read=read(3600, "evidence"), room=ROOM, at=at(seconds), event=event, participants=(who,),
-                        left_because=because)  # fmt: skip
-
     first, second = agent(2, audio()), replace(agent(30, audio()), sid="PA_second", identity="agent-AJ_second")
     rows = row(2, "agent_connected", "agent"), row(4.1, "sip_answered"), row(29.2, "call_ended")
     told = [webhook(2, "participant_joined", first), webhook(3, "participant_joined", phone("active", 3))]
@@ -349,9 +346,6 @@ def test_an_agent_that_came_when_the_phone_had_left() -> None:
 
 def test_an_agent_of_a_chosen_identity_that_had_left_before_the_last_dispatch() -> None:
     """The job of that dispatch failed before any agent came: which one had been there, the identity does not tell."""
-
-    def webhook(seconds: float, event: str, who: Participant) -> Sighting:
-        return Sighting(read=read(3600, "evidence"), room=ROOM, at=at(seconds), event=event, participants=(who,))
 
     first = replace(agent(1, audio()), identity="front-desk")
     came, phone_came = webhook(1, "participant_joined", first), webhook(3, "participant_joined", phone("active", 3))

@@ -14,7 +14,6 @@ from livekit_doctor.flow import Verdict
 from tests.diagnosis.factories import (
     CALL,
     ROOM,
-    SID,
     agent,
     at,
     audio,
@@ -31,6 +30,7 @@ from tests.diagnosis.factories import (
     row,
     rows_only,
     server_line,
+    webhook,
     worker_line,
 )
 
@@ -43,18 +43,6 @@ PLACED = [
     row(1, "agent_connected", "agent"),
     row(1.2, "sip_participant_created"),
 ]
-
-
-def webhook(seconds: float, event: str, who: object, because: str = "") -> Sighting:
-    return Sighting(
-        read=read(3600, "evidence"),
-        room=ROOM,
-        room_sid=SID,
-        event=event,
-        at=at(seconds),
-        participants=(who,),  # type: ignore[arg-type]
-        left_because=because,
-    )
 
 
 def of_callee(seconds: float, event: str, because: str = "", status: str = "dialing") -> Sighting:

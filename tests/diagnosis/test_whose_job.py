@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.result import Diagnosis
-from livekit_doctor.evidence.observations import Job, LogLine, Observation, Participant, Sighting
+from livekit_doctor.evidence.observations import Job, LogLine, Observation, Sighting
 from livekit_doctor.flow import Step, Verdict
 from tests.diagnosis.factories import (
     AGENT,
@@ -25,6 +25,7 @@ from tests.diagnosis.factories import (
     rooms,
     row,
     server_line,
+    webhook,
     worker_line,
 )
 from tests.diagnosis.test_component_logs import HERE, sip_line
@@ -176,9 +177,6 @@ def test_a_dispatch_for_which_nobody_was_there_after_the_one_whose_job_raised(so
 
 
 def test_a_job_that_broke_down_before_the_agent_that_webhooks_show_last() -> None:
-    def webhook(seconds: float, event: str, who: Participant) -> Sighting:
-        return Sighting(read=read(3600, "evidence"), room=ROOM, at=at(seconds), event=event, participants=(who,))
-
     first, second = (
         agent(t, identity=f"agent-AJ_{name}", sid=f"PA_{name}") for t, name in ((1, "first"), (18, "next"))
     )

@@ -32,18 +32,16 @@ def agent_never_came(call: Call, proofs: Proofs) -> Finding | None:
     has_job = Step.JOB_ASSIGNED in proofs
     if Step.AGENT_DISPATCHED not in proofs or (job_was_lost(call) and not has_job):
         return None
-    nobody = Because(source="server log", text=f"nobody but the phone was in the room until {phones[-1].at:%H:%M:%S}")
-    code = "LKD406" if has_job else "LKD402"
-    step = Step.JOB_ASSIGNED if not has_job else Step.ENTRYPOINT_CALLED
-    step = Step.AGENT_CONNECTED if Step.ENTRYPOINT_CALLED in proofs else step
     told = proofs[Step.JOB_ASSIGNED if has_job else Step.AGENT_DISPATCHED][0]
+    nobody = Because(source="server log", text=f"nobody but the phone was in the room until {phones[-1].at:%H:%M:%S}")
     shown = [Because(source=told.source, at=told.at, text=told.text), nobody, because(phones[-1], "the phone left")]
-    # What else tells of the job says more than that.
-    sure = (
-        Confidence.LIKELY if has_job and not (logs.has("worker") or logs.said(Said.JOB_ENDED)) else Confidence.POSSIBLE
-    )
-    also = [] if has_job else ["LKD406"]
-    return finding(call, code, step, sure, shown, [*catalogue.get(code).candidates, *also])
+    if not has_job:
+        others = [*catalogue.get("LKD402").candidates, "LKD406"]
+        return finding(call, "LKD402", Step.JOB_ASSIGNED, Confidence.POSSIBLE, shown, others)
+    more = logs.has("worker") or logs.said(Said.JOB_ENDED)  # what else tells of the job says more than that
+    step = Step.AGENT_CONNECTED if Step.ENTRYPOINT_CALLED in proofs else Step.ENTRYPOINT_CALLED
+    sure = Confidence.POSSIBLE if more else Confidence.LIKELY
+    return finding(call, "LKD406", step, sure, shown, [*catalogue.get("LKD406").candidates])
 
 
 RULES = (agent_never_came,)
