@@ -80,17 +80,30 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
         began = self.began_in_mid_call(line)
         if began is None or line.at is None or line.at - began <= MEDIA_GIVEN_UP:
             return False
+        return (line.file, line.fields["participant"]) not in self._came
+
+    @cached_property
+    def _came(self) -> frozenset[tuple[str, str]]:
+        """Who came, by each log that says so."""
         came = self.ever_said(Said.SESSION_STARTED, Said.PARTICIPANT_ACTIVE)
-        who = line.fields["participant"]
-        return not any(one.file == line.file and one.fields.get("participant") == who for one in came)
+        return frozenset((line.file, line.fields.get("participant", "")) for line in came)
 
     def began_in_mid_call(self, line: LogLine) -> datetime | None:
         """When the log of this line begins, if another source tells that the call had begun by then, as far as clocks
         tell."""
         began = next((file.first_at for file in self.given if file.name == line.file and file.zoned), None)
         told = [row.at for row in self.call.rows[:1]]
-        told += [one.at for one in self.own if one.at and one.zoned and one.file != line.file]
+        told += [at for file, at in self._first_told.items() if file != line.file]
         return began if began and told and min(told) - self.call.tolerance <= began else None
+
+    @cached_property
+    def _first_told(self) -> dict[str, datetime]:
+        """When each log first tells of the call."""
+        first: dict[str, datetime] = {}
+        for line in self.own:
+            if line.at and line.zoned:
+                first[line.file] = min(line.at, first.get(line.file, line.at))
+        return first
 
     @cached_property
     def _of_warnings(self) -> frozenset[str]:

@@ -241,7 +241,7 @@ def _with_consequences(call: Call, proofs: Proofs, breaks: tuple[Broken, ...]) -
     return tuple(
         replace(item, consequences=("LKD414",)) if item.leg is Leg.PHONE else item
         for item in breaks
-        if call.phone_was_alone or not (item.code == "LKD407" and len(breaks) > 1)
+        if agents.phone_was_alone(call) or not (item.code == "LKD407" and len(breaks) > 1)
     )
 
 

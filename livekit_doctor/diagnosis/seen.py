@@ -8,7 +8,6 @@ the log store's own time.
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import cached_property
-from itertools import takewhile
 
 from livekit_doctor.diagnosis.seen_room import RoomSeen
 from livekit_doctor.evidence.observations import (
@@ -109,13 +108,6 @@ class Seen(RoomSeen, frozen=True, dict=True):
         """Whether it had come before the latest dispatch was made: one without media is a failure of an earlier."""
         made = self.dispatches[-1].created_at if len(self.dispatches_ever) > 1 and self.dispatches else None
         return made is not None and agent.joined_at is not None and agent.joined_at < made
-
-    @property
-    def phone_was_alone(self) -> bool:
-        """Whether a look after the last agent's shows a phone."""
-        looks = self.participant_lists[::-1]
-        alone = takewhile(lambda look: not self.agents_in(look), looks)
-        return any(one.kind == "SIP" for look in alone for one in look.participants)
 
     @cached_property
     def heard(self) -> tuple[tuple[Participant, Track], ...]:

@@ -259,6 +259,11 @@ def _looks_without_agent(call: Call) -> list[ParticipantList]:
     return looks
 
 
+def phone_was_alone(call: Call) -> bool:
+    """Whether a look since the agent was last seen shows a phone."""
+    return any(map(phones_in, _looks_without_agent(call)))
+
+
 def _looks_after_connected(call: Call) -> list[ParticipantList]:
     """The looks without an agent after it was seen, after the row was read that says it connected, or
     after the server logged that it left."""
