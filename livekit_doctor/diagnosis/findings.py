@@ -8,7 +8,7 @@ from livekit_doctor.evidence.observations import LogRow
 from livekit_doctor.flow import Confidence, Step
 
 
-class Because(Struct, frozen=True, kw_only=True):
+class Because(Struct, frozen=True, kw_only=True, gc=False):
     """One piece of evidence. `source` is what was read, such as ListDispatch or call_state_logs."""
 
     source: str

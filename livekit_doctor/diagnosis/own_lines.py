@@ -48,7 +48,7 @@ def grouped(lines: Iterable[LogLine], key: Callable[[LogLine], K]) -> dict[K, li
     return found
 
 
-class Told(Struct, frozen=True):
+class Told(Struct, frozen=True, gc=False):
     """A line, its place among all of them, and what it says."""
 
     number: int

@@ -1,7 +1,7 @@
 """What proves each step of a call (design section 2, column "proven by")."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -11,7 +11,6 @@ from msgspec import Struct
 from livekit_doctor import lazy_re
 from livekit_doctor.diagnosis import sessions
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.component_logs import ComponentLogs
 from livekit_doctor.diagnosis.dial_errors import DIALED, Kind
 from livekit_doctor.diagnosis.own_lines import OF_A_PARTICIPANT, took
 from livekit_doctor.diagnosis.said import ROOM_GONE, Said
@@ -30,7 +29,7 @@ class Clock(StrEnum):
     """Of a worker's host; and of a log whose zone is not known: neither has an order with LiveKit's."""
 
 
-class Proof(Struct, frozen=True, kw_only=True):
+class Proof(Struct, frozen=True, kw_only=True, gc=False):
     """That a step happened. `at` is None where the source proves it without saying when; `by` is
     then, where known, a moment at which it had happened."""
 
@@ -99,20 +98,11 @@ _OF_A_DISPATCH = (Step.JOB_ASSIGNED, Step.ENTRYPOINT_CALLED, Step.AGENT_CONNECTE
 
 def _from_component_logs(call: Call) -> Iterator[Proof]:
     logs = call.component_logs
-    for step, said in _STEP_OF_LINE:
+    for step, said, tells in _STEP_OF_LINE:
         of_leg = logs.of_phone if SPEC[step].leg is Leg.PHONE else logs.of_agent
         for line in of_leg(said) if said in OF_A_PARTICIPANT else logs.said(said):
-            if step is Step.AGENT_DISPATCHED and line.log == "server" and not _dispatches_agent(call, line):
-                continue
-            if step is Step.AGENT_AUDIO and line.fields.get("kind", "audio") != "audio":
-                continue
-            if said is Said.PARTICIPANT_LEFT and not _tells_of_coming(logs, step, line):
-                continue
-            if said is Said.SIP_OVER and not _ends_the_call(call, line):
-                continue
-            if said is Said.PROCESS_EXITS and step is Step.AGENT_CONNECTED and line.fields.get("reason") != ROOM_GONE:
-                continue
-            yield _by_line(step, line, said)
+            if tells is None or tells(call, line):
+                yield _by_line(step, line, said)
     if not logs.said(Said.ROOM_OPENED):
         # Another node of the cluster may have it; and it may have been there before.
         for line in logs.said(Said.ROOM_ASKED_FOR):
@@ -128,10 +118,23 @@ def _from_component_logs(call: Call) -> Iterator[Proof]:
         yield from (_by_line(step, line, Said.IN_SESSION) for line in shown[:1])
 
 
-def _tells_of_coming(logs: ComponentLogs, step: Step, line: LogLine) -> bool:
-    """Whether that somebody left says that they had come: a whole log has their coming. That their media had connected
-    only a log says that begins long before."""
-    return logs.was_there_before_the_log(line) or (step is not Step.AGENT_CONNECTED and logs.is_picked(line))
+def _had_come(call: Call, line: LogLine) -> bool:
+    """Whether that somebody left says that they had come: a whole log has their coming."""
+    return _had_connected(call, line) or call.component_logs.is_picked(line)
+
+
+def _had_connected(call: Call, line: LogLine) -> bool:
+    """That their media had connected only a log says that begins long before."""
+    return call.component_logs.was_there_before_the_log(line)
+
+
+def _since_the_room_was_gone(_: Call, line: LogLine) -> bool:
+    """Whether a process exits since the room that its agent was in is gone."""
+    return line.fields.get("reason") == ROOM_GONE
+
+
+def _of_audio(_: Call, line: LogLine) -> bool:
+    return line.fields.get("kind", "audio") == "audio"
 
 
 def _ends_the_call(call: Call, line: LogLine) -> bool:
@@ -166,40 +169,6 @@ _NOT_THE_TEAMS = ("livekit", "lk-rtc", "lk.", "asyncio")
 """How the loggers begin that write inside a worker's processes without the team's code: LiveKit's, and Python's."""
 
 
-_STEP_OF_LINE = (
-    (Step.ROOM_CREATED, Said.ROOM_OPENED),
-    (Step.AGENT_DISPATCHED, Said.DISPATCH_CREATED),
-    (Step.AGENT_DISPATCHED, Said.ASKED),
-    (Step.JOB_ASSIGNED, Said.ASSIGNED),
-    (Step.JOB_ASSIGNED, Said.PROCESS_EXITS),
-    (Step.JOB_ASSIGNED, Said.EXITED),
-    (Step.ENTRYPOINT_CALLED, Said.RAISED),
-    (Step.ENTRYPOINT_CALLED, Said.SLOW_TO_CONNECT),
-    (Step.ENTRYPOINT_CALLED, Said.RETURNED),
-    (Step.ENTRYPOINT_CALLED, Said.UNRESPONSIVE),
-    (Step.ENTRYPOINT_CALLED, Said.MEDIA_TIMED_OUT),
-    (Step.ENTRYPOINT_CALLED, Said.SESSION_STARTED),
-    (Step.ENTRYPOINT_CALLED, Said.PARTICIPANT_LEFT),
-    (Step.AGENT_CONNECTED, Said.PARTICIPANT_ACTIVE),
-    (Step.AGENT_CONNECTED, Said.PARTICIPANT_LEFT),
-    (Step.AGENT_CONNECTED, Said.PROCESS_EXITS),
-    (Step.AGENT_CONNECTED, Said.SESSION_CLOSED),
-    (Step.AGENT_CONNECTED, Said.CONNECTED),
-    (Step.AGENT_CONNECTED, Said.SIP_HEARD),
-    (Step.AGENT_AUDIO, Said.SIP_HEARD),
-    (Step.AGENT_AUDIO, Said.TRACK_PUBLISHED),
-    (Step.SIP_PARTICIPANT_CREATED, Said.SIP_CREATING),
-    (Step.SIP_PARTICIPANT_CREATED, Said.SIP_ACCEPTED),
-    (Step.SIP_PARTICIPANT_CREATED, Said.SESSION_STARTED),
-    (Step.SIP_PARTICIPANT_CREATED, Said.PARTICIPANT_ACTIVE),
-    (Step.SIP_PARTICIPANT_CREATED, Said.TRACK_PUBLISHED),
-    (Step.SIP_PARTICIPANT_CREATED, Said.PARTICIPANT_LEFT),
-    (Step.SIP_RINGING, Said.SIP_RANG),
-    (Step.SIP_ANSWERED, Said.SIP_ESTABLISHED),
-    (Step.CALL_ENDED, Said.SIP_OVER),
-    (Step.CALL_ENDED, Said.ROOM_CLOSED),
-)
-
 _HAD_HAPPENED = {
     *(
         Said.PROCESS_EXITS,
@@ -230,6 +199,42 @@ def _dispatches_agent(call: Call, line: LogLine) -> bool:
     its own is not there."""
     named = call.agent_name in call.component_logs.dispatched_names
     return line.fields.get("status") == "200" and (not named or f'"{call.agent_name}"' in line.fields["request"])
+
+
+_STEP_OF_LINE: tuple[tuple[Step, Said, Callable[[Call, LogLine], bool] | None], ...] = (
+    (Step.ROOM_CREATED, Said.ROOM_OPENED, None),
+    (Step.AGENT_DISPATCHED, Said.DISPATCH_CREATED, _dispatches_agent),
+    (Step.AGENT_DISPATCHED, Said.ASKED, None),
+    (Step.JOB_ASSIGNED, Said.ASSIGNED, None),
+    (Step.JOB_ASSIGNED, Said.PROCESS_EXITS, None),
+    (Step.JOB_ASSIGNED, Said.EXITED, None),
+    (Step.ENTRYPOINT_CALLED, Said.RAISED, None),
+    (Step.ENTRYPOINT_CALLED, Said.SLOW_TO_CONNECT, None),
+    (Step.ENTRYPOINT_CALLED, Said.RETURNED, None),
+    (Step.ENTRYPOINT_CALLED, Said.UNRESPONSIVE, None),
+    (Step.ENTRYPOINT_CALLED, Said.MEDIA_TIMED_OUT, None),
+    (Step.ENTRYPOINT_CALLED, Said.SESSION_STARTED, None),
+    (Step.ENTRYPOINT_CALLED, Said.PARTICIPANT_LEFT, _had_come),
+    (Step.AGENT_CONNECTED, Said.PARTICIPANT_ACTIVE, None),
+    (Step.AGENT_CONNECTED, Said.PARTICIPANT_LEFT, _had_connected),
+    (Step.AGENT_CONNECTED, Said.PROCESS_EXITS, _since_the_room_was_gone),
+    (Step.AGENT_CONNECTED, Said.SESSION_CLOSED, None),
+    (Step.AGENT_CONNECTED, Said.CONNECTED, None),
+    (Step.AGENT_CONNECTED, Said.SIP_HEARD, None),
+    (Step.AGENT_AUDIO, Said.SIP_HEARD, _of_audio),
+    (Step.AGENT_AUDIO, Said.TRACK_PUBLISHED, _of_audio),
+    (Step.SIP_PARTICIPANT_CREATED, Said.SIP_CREATING, None),
+    (Step.SIP_PARTICIPANT_CREATED, Said.SIP_ACCEPTED, None),
+    (Step.SIP_PARTICIPANT_CREATED, Said.SESSION_STARTED, None),
+    (Step.SIP_PARTICIPANT_CREATED, Said.PARTICIPANT_ACTIVE, None),
+    (Step.SIP_PARTICIPANT_CREATED, Said.TRACK_PUBLISHED, None),
+    (Step.SIP_PARTICIPANT_CREATED, Said.PARTICIPANT_LEFT, _had_come),
+    (Step.SIP_RINGING, Said.SIP_RANG, None),
+    (Step.SIP_ANSWERED, Said.SIP_ESTABLISHED, None),
+    (Step.CALL_ENDED, Said.SIP_OVER, _ends_the_call),
+    (Step.CALL_ENDED, Said.ROOM_CLOSED, None),
+)
+"""Of which step a line is a proof; some only where the line, or what stands beside it, says more."""
 
 
 def _from_api(call: Call) -> Iterator[Proof]:

@@ -32,7 +32,7 @@ class Broken(Struct, frozen=True, kw_only=True):
     consequences: tuple[str, ...] = ()
 
 
-class TimelineEntry(Struct, frozen=True, kw_only=True):
+class TimelineEntry(Struct, frozen=True, kw_only=True, gc=False):
     """Something that happened. `clock` says whose clock dated it."""
 
     at: datetime

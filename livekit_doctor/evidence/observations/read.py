@@ -36,5 +36,5 @@ class Read(Value, frozen=True):
 _PICKED = f"{sources.EVIDENCE} "
 
 
-class Observed(Struct, frozen=True, kw_only=True, tag=True):
+class Observed(Struct, frozen=True, kw_only=True, tag=True, gc=False):
     read: Read
