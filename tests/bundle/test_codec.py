@@ -58,7 +58,7 @@ def again(made: Bundle) -> Bundle:
 
 
 @pytest.mark.parametrize("kind", get_args(Observation), ids=lambda kind: kind.__name__)
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_every_observation_comes_back(kind: type, data: st.DataObject) -> None:
     made = bundle(Evidence(now=f.at(1), observations=(data.draw(any_of(kind)),)), numbers="shown")

@@ -28,9 +28,13 @@ def load_json(file: Path) -> dict[str, Any]:
 
 def checkout(folder: Path) -> Path:
     """What the action needs of this repository, without what is not committed."""
-    for name in ("livekit_doctor", "requirements"):
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    shutil.copytree(ROOT / "livekit_doctor", folder / "livekit_doctor", ignore=shutil.ignore_patterns("__pycache__"))
+    return around_the_package(folder)
+
+
+def around_the_package(folder: Path) -> Path:
+    """What the action itself reads of a checkout."""
+    shutil.copytree(ROOT / "requirements", folder / "requirements")
     shutil.copy(ACTION, folder)
     return folder
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.ci.files import ACTION, checkout, load
+from tests.ci.files import ACTION, around_the_package, load
 from tests.cli.command_line import CLEAN
 
 PATIENCE = 180
@@ -36,7 +36,7 @@ class Runner:
         self.temp, self.workspace = folder / "temp", folder / "work"
         self.temp.mkdir()
         self.workspace.mkdir()
-        self.action = checkout(folder / "action")
+        self.action = around_the_package(folder / "action")
         self.document = load(ACTION)
 
     def step(self, step_id: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ OWN = [python_json("received job request", **CALL.fields), python_json("process 
 
 @cache
 def entries() -> tuple[Any, ...]:
-    filler = [{**json.loads(line), "text": "one two " * 80} for line in others(900).splitlines()]
+    filler = [{**json.loads(line), "text": "one two " * 400} for line in others(180).splitlines()]
     return (*filler, json.loads(OWN[0]), *filler, json.loads(OWN[1]))
 
 
