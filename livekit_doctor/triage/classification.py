@@ -5,7 +5,8 @@ It is what `diagnose` says of a call's rows alone, as far as times tell. Times a
 is written :so is filled in by `statement`, and so are names that begin with col_; functions X_... are by `dialects`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 
 from msgspec import Struct
 
@@ -73,7 +74,8 @@ def entries(parts: Parts) -> str:
         f"({literal(state)}, {literal(source)}, {code}, CAST({bit} AS BIGINT), {opening}, {component})"
         for state, source, code, bit, opening, component in rows or [("", "", 0, 0, 0, 0)]
     )
-    flags = "".join(f", COALESCE({_among(codes)}, FALSE) AS {_flag(codes)}" for codes in conditions_of(parts))
+    codes = parts.mapping.codes
+    flags = "".join(f", COALESCE({_among(each, codes)}, FALSE) AS {_flag(each)}" for each in conditions_of(parts))
     return f"entries AS (SELECT *{flags} FROM (VALUES {values}) AS v(state, source, code, bit, opening, component))"
 
 
@@ -83,13 +85,16 @@ def conditions_of(parts: Parts) -> Sequence[Codes]:
         return ()
     codes = parts.mapping.codes
     found = [frozenset({code}) for code in codes if code != OTHER]
-    found += [each & codes for each in (ENDED, FAILURES, ANSWERS, REFUSALS, OPENINGS, MAPPED, WENT_ON)]
+    found += [each & codes for each in (ENDED, FAILURES, ANSWERS, REFUSALS, OPENINGS, MAPPED)]
     return sorted(dict.fromkeys(each for each in found if each), key=sorted)
 
 
-def _among(codes: Codes) -> str:
-    names = ", ".join(map(str, sorted(codes)))
-    return f"code IN ({names})" if len(codes) > 1 else f"code = {names}"
+def _among(wanted: Codes, there: Codes) -> str:
+    """That a row has one of these codes, of those that there are: by ranges, which take a fifth of the time of a list.
+    Between two that are wanted may be any that no row has."""
+    runs = [list(run) for is_wanted, run in groupby(sorted(there), wanted.__contains__) if is_wanted]
+    ranges = [f"code BETWEEN {run[0]} AND {run[-1]}" if len(run) > 1 else f"code = {run[0]}" for run in runs]
+    return ranges[0] if len(ranges) == 1 else f"({' OR '.join(ranges)})"
 
 
 def _flag(codes: Codes) -> str:
@@ -131,7 +136,7 @@ def calls(parts: Parts) -> str:
     codes, mapping, dialect = parts.mapping.codes, parts.mapping, parts.dialect
 
     def when(wanted: Codes) -> str:
-        return (_flag if dialect.filters else _among)(wanted & codes)
+        return _flag(wanted & codes) if dialect.filters else _among(wanted, codes)
 
     def pick(function: str, value: str, condition: str) -> str:
         if dialect.filters:
@@ -144,18 +149,18 @@ def calls(parts: Parts) -> str:
     def time(function: str, wanted: Codes, name: str) -> str:
         return f"{us(pick(function, 'happened', when(wanted))) if wanted & codes else NULL} AS {name}"
 
-    def shows_agent() -> str:
-        """That it spoke, or anything by the one component that logs that it was called or connected."""
-        spoke, agent = SPOKE & codes, mapping.agent
-        told = [when(spoke)] if spoke else []
-        return " OR ".join([*told, *([f"component = {agent}"] if agent else [])])
-
-    def shows_call() -> str:
-        """That it went on: a step, somebody who talked, or anything by that component but the end."""
-        told, agent = [when(WENT_ON)] if WENT_ON & codes else [], mapping.agent
-        over = f"NOT {when(ENDED)} IS TRUE" if dialect.filters else f"NOT COALESCE({when(ENDED)}, FALSE)"
-        own = f"component = {agent}" + (f" AND {over}" if ENDED & codes else "")
-        return " OR ".join([*told, *([f"({own})"] if agent else [])])
+    def of_agent(*, ended: bool) -> str:
+        """The last row of the one component that logs that the agent was called or connected: of those that say that
+        the call ended, or of all others."""
+        agent = mapping.agent
+        its = frozenset(entry.code for entry in mapping.entries if entry.component == agent)
+        if agent is None or (ended and not its & ENDED):
+            return NULL
+        condition = f"component = {agent}"
+        if its & ENDED:
+            is_end = when(ENDED) if ended else f"NOT COALESCE({when(ENDED)}, FALSE)"
+            condition += f" AND {is_end}"
+        return us(pick("MAX", "happened", condition))
 
     def last_answer(said_by: Codes, name: str) -> str:
         """The last one, with its time. The rows are searched for one only here, and each only once."""
@@ -189,8 +194,8 @@ def calls(parts: Parts) -> str:
         yield time("MAX", frozenset({LEFT}), "l20")
         yield time("MIN", frozenset({TROUBLE}), "f21")
         yield time("MAX", frozenset({TROUBLE}), "l21")
-        yield f"{us(pick('MAX', 'happened', on)) if (on := shows_call()) else NULL} AS went_on_at"
-        yield f"{us(pick('MAX', 'happened', shown)) if (shown := shows_agent()) else NULL} AS shown_at"
+        yield f"{of_agent(ended=False)} AS own_at"
+        yield f"{of_agent(ended=True)} AS own_end_at"
         yield last_answer(ANSWERS, "named_answer")
         yield last_answer(frozenset({12}), "end_answer")
         yield last_answer(frozenset({LOOSELY_FAILED}), "loose_answer")
@@ -232,8 +237,7 @@ def _opened(mapping: Mapping) -> str:
     numbers = range(1, mapping.openings + 1)
     names = [(f"f{step}", f"l{step}") if (step := mapping.opening_of(n)) else (f"fo{n}", f"lo{n}") for n in numbers]
     # Not one that was delivered again while the phone was on the line, and of which nothing but the end came.
-    since = ", ".join(f"COALESCE(l{step}, {ZERO})" for step in range(3, 12))
-    quiet = f"GREATEST({since}) < {{0}} AND COALESCE(f12 >= {{0}}, TRUE)"
+    quiet = f"{_last_of(*_lasts(range(3, 12)))} < {{0}} AND COALESCE(f12 >= {{0}}, TRUE)"
     repeated = f"COALESCE(f11 < {{0}} AND {quiet}, FALSE)"
     again = f"CASE WHEN {{0}} > {{1}} AND moved_at < {{0}} AND NOT {repeated} THEN {{0}} END"
     pairs = [again.format(last, first) for first, last in names]
@@ -263,20 +267,27 @@ def _steps(dim: str) -> str:
     made += [_first_since(step, f"u{step}", "cut_at") + f" AS t{step}" for step in (4, 5, 6, 7)]
     came = f"COALESCE({' OR '.join(f'u{step} < cut_at' for step in (5, 6, 7))}, FALSE)"
     # Opened again after it was answered, and no more: a queue may have delivered that twice.
-    since = ", ".join(f"COALESCE(l{step}, {ZERO})" for step in range(3, 13))
-    came += f" OR COALESCE(f11 < open_at AND GREATEST({since}) < open_at, FALSE) AND failed_at IS NULL"
-    dialled = ", ".join(f"COALESCE(l{step}, {ZERO})" for step in (8, 9, 10))
+    came += f" OR COALESCE(f11 < open_at AND {_last_of(*_lasts(range(3, 13)))} < open_at, FALSE) AND failed_at IS NULL"
     phones = ", ".join(TIMES_OF_PHONES)
-    phone_last = ", ".join(f"COALESCE(l{step}, {ZERO})" for step in (8, 9, 10, 11))
     return (
         f"steps AS (SELECT call_id{dim}, first_at, last_at, n, open_at, again_at, {', '.join(made)},"
         f" {came} AS came_before, left_at, cut_at <> open_at AS twice, known, seen, talked_at, failed_at, named_answer,"
-        f" end_answer, loose_answer, {phones}, GREATEST({phone_last}) AS phone_last,"
-        f" COALESCE(GREATEST({dialled}) - l11 > :tolerance, FALSE) AS redialled, gone_at,"
+        f" end_answer, loose_answer, {phones}, {_last_of(*_lasts((8, 9, 10, 11)))} AS phone_last,"
+        f" COALESCE({_last_of(*_lasts((8, 9, 10)))} - l11 > :tolerance, FALSE) AS redialled, gone_at,"
         f" {_first_since(20, 'f20', 'open_at')} AS f20, l20, {_first_since(21, 'f21', 'open_at')} AS f21, l21,"
-        " went_on_at, shown_at, refused_first,"
+        f" {_last_of('own_at', 'talked_at', *_lasts(sorted(WENT_ON - {TALKED})))} AS went_on_at,"
+        f" {_last_of('own_at', 'own_end_at', *_lasts(SPOKE))} AS shown_at, refused_first,"
         " l5, c6, d6, c7, d7, c9, d9, c11, d11, c12, d12, c18, d18 FROM cut)"
     )
+
+
+def _lasts(steps: Iterable[int]) -> Iterator[str]:
+    return (f"l{step}" for step in steps)
+
+
+def _last_of(*times: str) -> str:
+    """The last of several times; 0 where there is none of them."""
+    return f"GREATEST({', '.join(f'COALESCE({time}, {ZERO})' for time in times)})"
 
 
 def _reached(plan: Plan, dim: str) -> str:

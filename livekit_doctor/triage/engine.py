@@ -34,7 +34,7 @@ class Engine(ABC):
     column_names: Sequence[str]
     """All columns that there are."""
     now: datetime | None
-    """The clock of the log; None where nothing is known but its rows, and the newest of them is now."""
+    """The clock of the log, or just after its newest row; None where that is not known yet."""
     shards: int = 1
     """In how many parts it classifies the calls at once."""
     notes: list[str]

@@ -9,6 +9,7 @@ import tempfile
 import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from livekit_doctor.evidence.call_logs.catalog import quoted
 from livekit_doctor.evidence.call_logs.problems import LogsUnreadable
 from livekit_doctor.progress import Progress
 from livekit_doctor.settings import CallLogs
-from livekit_doctor.triage.dialects import DUCKDB
+from livekit_doctor.triage.dialects import DUCKDB, EPOCH
 from livekit_doctor.triage.engine import BATCH, SAMPLED, Engine, Limits, Result
 from livekit_doctor.triage.exports import (
     broken_line,
@@ -156,6 +157,9 @@ class Files(Engine):
             self.require_unchanged()
             self._in_place = False
         run(f"CREATE VIEW logs AS {every}")
+        # Parquet has it in its statistics.
+        newest = run(f"SELECT EPOCH_US(MAX({quoted(self.columns.at)})) FROM logs").fetchone()[0] or 0
+        self.now = EPOCH + timedelta(microseconds=int(newest) + 1)
 
     def _every(self, sources: Sequence[str], kinds: set[str]) -> str:
         """All rows. Times that are of one type of a moment stay as they are: then DuckDB leaves out the parts of a

@@ -1,5 +1,6 @@
 """Many calls, from the log to what is said of them: read what states there are, classify all calls, count."""
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
@@ -169,7 +170,8 @@ async def survey(engine: Engine, settings: Settings, asked: Asked, progress: Pro
         told = "reading which states there are"
     began = monotonic()
     async with watched(engine, progress, told):
-        rows = await engine.fetch(pairs_query(engine.columns, window, engine.dialect, MOST_PAIRS + 1))
+        reading = engine.fetch(pairs_query(engine.columns, window, engine.dialect, MOST_PAIRS + 1))
+        rows, plan = await asyncio.gather(reading, asyncio.to_thread(plan_of, settings))
     took = monotonic() - began
     if window is None:
         newest = max((int(row["last_at"]) for row in rows if row["last_at"] is not None), default=0)
@@ -182,7 +184,7 @@ async def survey(engine: Engine, settings: Settings, asked: Asked, progress: Pro
         columns=engine.columns,
         window=window,
         mapping=mapping,
-        plan=plan_of(settings),
+        plan=plan,
         dialect=engine.dialect,
         shards=engine.shards,
     )
