@@ -152,7 +152,7 @@ class Files(Engine):
         if not all(source.startswith("read_parquet") for source in sources):
             # Read once, into a form that is many times faster: what is asked of it is asked of the same rows.
             copy = self._folder / "logs.parquet"
-            run(f"COPY ({every}) TO '{copy}' (FORMAT parquet, COMPRESSION uncompressed)")
+            run(f"COPY ({every}) TO '{copy}' (FORMAT parquet, COMPRESSION uncompressed, PARQUET_VERSION V2)")
             every = f"SELECT * FROM read_parquet('{copy}')"
             self.require_unchanged()
             self._in_place = False
