@@ -7,6 +7,7 @@ and of the log store's throughout, so that an age taken against it shows at once
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 from msgspec.structs import replace
 
 from livekit_doctor.diagnosis import core
@@ -305,7 +306,15 @@ def evidence(
     for item in items:
         flat.extend([item] if not isinstance(item, Iterable) else item)
     dated = [replace(item, read=read(now, "call_logs")) if isinstance(item, LogRow) else item for item in flat]
-    return Evidence(now=at(now) + AHEAD, observations=tuple(dated), coverage=coverage)
+    return Evidence(now=at(now) + AHEAD, observations=_as_read(dated), coverage=coverage)
+
+
+def _as_read(items: Iterable[Observation]) -> tuple[Observation, ...]:
+    """As they come out of JSON: two texts that are equal are not one object, as texts in a program are."""
+    return tuple(_DECODER.decode(msgspec.msgpack.encode(item)) for item in items)
+
+
+_DECODER: msgspec.msgpack.Decoder[Observation] = msgspec.msgpack.Decoder(Observation)
 
 
 # Diagnoses
