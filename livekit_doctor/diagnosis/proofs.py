@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
 
 from msgspec import Struct
 
@@ -44,12 +43,6 @@ class Proof(Struct, frozen=True, kw_only=True, gc=False):
 
 Proofs = dict[Step, tuple[Proof, ...]]
 """For each proven step its proofs, the strongest first. An unproven step is not a key."""
-
-
-class _MakeProof(Protocol):
-    def __call__(
-        self, step: Step, source: str, text: str, at: datetime | None, by: datetime | None = None
-    ) -> Proof: ...
 
 
 def prove(call: Call) -> Proofs:
@@ -237,35 +230,36 @@ _STEP_OF_LINE: tuple[tuple[Step, Said, Callable[[Call, LogLine], bool] | None], 
 """Of which step a line is a proof; some only where the line, or what stands beside it, says more."""
 
 
-def _from_api(call: Call) -> Iterator[Proof]:
-    def proof(step: Step, source: str, text: str, at: datetime | None, by: datetime | None = None) -> Proof:
-        return Proof(step=step, source=source, text=text, at=at, by=by, clock=Clock.LIVEKIT)
+def _by_livekit(step: Step, source: str, text: str, at: datetime | None, by: datetime | None = None) -> Proof:
+    return Proof(step=step, source=source, text=text, at=at, by=by, clock=Clock.LIVEKIT)
 
+
+def _from_api(call: Call) -> Iterator[Proof]:
     if call.room_info is not None:
         text = f"room {call.room_info.sid} exists"
-        yield proof(Step.ROOM_CREATED, "ListRooms", text, call.room_info.created_at)
+        yield _by_livekit(Step.ROOM_CREATED, "ListRooms", text, call.room_info.created_at)
     for dispatch in reversed(call.dispatches):
         named = f'for "{dispatch.agent_name}"' if dispatch.agent_name else "the automatic one"
         policy = f", restarts {dispatch.restart_policy}" if dispatch.restart_policy else ""
         text = f"dispatch {dispatch.id}, {named}{policy}" + _became(call, dispatch)
-        yield proof(Step.AGENT_DISPATCHED, "ListDispatch", text, dispatch.created_at)
+        yield _by_livekit(Step.AGENT_DISPATCHED, "ListDispatch", text, dispatch.created_at)
     for job in call.jobs:
         text = f"job {job.id} {job.status}, worker {job.worker_id or 'unknown'}"
-        yield proof(Step.JOB_ASSIGNED, "ListDispatch", text, job.started_at)
+        yield _by_livekit(Step.JOB_ASSIGNED, "ListDispatch", text, job.started_at)
     for agent in call.joining_seen:
         text = f"agent {agent.identity} {agent.state}"
-        yield proof(Step.ENTRYPOINT_CALLED, "ListParticipants", text, agent.joined_at)
+        yield _by_livekit(Step.ENTRYPOINT_CALLED, "ListParticipants", text, agent.joined_at)
     for agent in call.agents_seen:
         name = agent_name_of(agent)
         text = f"agent {agent.identity}" + (f' ("{name}")' if name else "") + " ACTIVE"
-        yield proof(Step.AGENT_CONNECTED, "ListParticipants", text, agent.joined_at)
+        yield _by_livekit(Step.AGENT_CONNECTED, "ListParticipants", text, agent.joined_at)
     for agent, audio in call.heard:
         text = f"agent {agent.identity} publishes audio track {audio.sid}"
-        yield proof(Step.AGENT_AUDIO, "ListParticipants", text, None)
+        yield _by_livekit(Step.AGENT_AUDIO, "ListParticipants", text, None)
     if call.phone is not None:
-        yield from _from_phone(call, proof=proof)
+        yield from _from_phone(call)
     if not call.inbound:
-        yield from _from_answers(call, proof=proof)
+        yield from _from_answers(call)
 
 
 def _became(call: Call, dispatch: Dispatch) -> str:
@@ -280,7 +274,7 @@ def _became(call: Call, dispatch: Dispatch) -> str:
     return f"; before the latest: {', '.join(told)}"
 
 
-def _from_answers(call: Call, *, proof: "_MakeProof") -> Iterator[Proof]:
+def _from_answers(call: Call) -> Iterator[Proof]:
     """What the answer to an attempt to dial proves of the steps before it."""
     for answer in call.answers:
         if answer.quoted or answer.earlier:
@@ -289,37 +283,37 @@ def _from_answers(call: Call, *, proof: "_MakeProof") -> Iterator[Proof]:
         at = answer.at if answer.by_livekits_clock else None
         started_at = answer.started_at if answer.by_livekits_clock else None
         if answer.kind is Kind.ANSWERED:
-            yield proof(Step.SIP_ANSWERED, source, text, at)
+            yield _by_livekit(Step.SIP_ANSWERED, source, text, at)
         elif answer.kind is Kind.STARTED:
-            yield proof(Step.SIP_PARTICIPANT_CREATED, source, text, at)
+            yield _by_livekit(Step.SIP_PARTICIPANT_CREATED, source, text, at)
         elif answer.kind in DIALED:
             tried = (
                 "its address was tried" if answer.kind is Kind.UNREACHABLE else "it got an answer, or waited for one"
             )
-            yield proof(Step.SIP_DIALING, source, f"dialled: {tried}", started_at)
+            yield _by_livekit(Step.SIP_DIALING, source, f"dialled: {tried}", started_at)
             if answer.kind is Kind.MEDIA_FAILED and answer is call.answers[-1]:
-                yield proof(Step.SIP_RINGING, source, "the far end took the call", None, by=at)
+                yield _by_livekit(Step.SIP_RINGING, source, "the far end took the call", None, by=at)
 
 
-def _from_phone(call: Call, *, proof: "_MakeProof") -> Iterator[Proof]:
+def _from_phone(call: Call) -> Iterator[Proof]:
     phone = call.phone
     assert phone is not None
     source = "ListParticipants"
-    yield proof(
+    yield _by_livekit(
         Step.SIP_PARTICIPANT_CREATED,
         source,
         f"SIP participant {phone.identity} ({phone.sid})",
         phone.joined_at,
     )
     if call.phone_states and not call.inbound:
-        yield proof(Step.SIP_DIALING, source, "sip.callStatus is set", phone.joined_at)
+        yield _by_livekit(Step.SIP_DIALING, source, "sip.callStatus is set", phone.joined_at)
     if _is_of_earlier_dial(call, phone):
         return
     for step, states in ((Step.SIP_RINGING, RANG), (Step.SIP_ANSWERED, ANSWERED)):
         for index, (at, status) in enumerate(call.phone_states):
             if status in states:
                 # The first look at all says that it is so, not since when.
-                yield proof(step, source, f"sip.callStatus {status}", at if index else None, by=at)
+                yield _by_livekit(step, source, f"sip.callStatus {status}", at if index else None, by=at)
                 break
 
 
