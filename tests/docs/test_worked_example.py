@@ -18,8 +18,8 @@ PATIENCE = 600
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the package with every file and change of the page."""
     folder = tmp_path_factory.mktemp("project")
-    shutil.copytree(ROOT / "livekit_doctor", folder / "livekit_doctor", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / "tools", folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "livekit_doctor", folder / "livekit_doctor")
+    shutil.copytree(ROOT / "tools", folder / "tools")
     shutil.copy(ROOT / "pyproject.toml", folder)
     if (ROOT / ".mypy_cache").is_dir():  # what has not changed is not checked again
         shutil.copytree(ROOT / ".mypy_cache", folder / ".mypy_cache")
@@ -46,7 +46,7 @@ def apply(change: str, folder: Path) -> None:
 
 
 def run(project: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    environment = {**os.environ, "PYTHONPATH": str(project), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(project)}
     return subprocess.run(
         [sys.executable, "-m", *arguments],
         cwd=project,
