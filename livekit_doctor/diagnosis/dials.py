@@ -264,7 +264,7 @@ class Dials(Struct, frozen=True, dict=True):
         without = takewhile(
             lambda look: not any(p.kind == "SIP" for p in look.participants), seen.participant_lists[::-1]
         )
-        none_now = seen.participants_cover and seen.watched(without) >= SECOND_LOOK
+        none_now = seen.participants_are_of_the_last_look and seen.watched(without) >= SECOND_LOOK
         return none_now or seen.room_live is False or Step.CALL_ENDED in seen.logged
 
     @property

@@ -69,8 +69,17 @@ def _agents_came(call: Call) -> Iterator[tuple[str, datetime]]:
 
 def came_too_late(call: Call) -> frozenset[str]:
     """Agents that joined when the last phone had left: that they left after it shows nothing."""
-    phones = [at for at, _ in left(call, "SIP")]
-    return frozenset(identity for identity, at in _agents_came(call) if phones and at > max(phones))
+    last = max((at for at, _ in left(call, "SIP")), default=None)
+    if last is None or any(at > last for at in _phones_there(call)):
+        return frozenset()
+    return frozenset(identity for identity, at in _agents_came(call) if at > last)
+
+
+def _phones_there(call: Call) -> Iterator[datetime]:
+    """When phones joined or were seen, by LiveKit's clock."""
+    yield from (line.at for line in call.component_logs.of_phone(Said.PARTICIPANT_ACTIVE) if line.at)
+    yield from (item.at for item in call.sightings if item.event == "participant_joined" and item.has_phone and item.at)
+    yield from (look.read.now for look in call.participant_lists if _is_of(look, "SIP"))
 
 
 def silent_beside(call: Call) -> frozenset[str]:

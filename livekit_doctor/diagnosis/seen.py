@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from livekit_doctor.diagnosis.seen_room import RoomSeen
+from livekit_doctor.diagnosis.times import DATE_RESOLUTION
 from livekit_doctor.evidence.observations import (
     LogFile,
     LogRow,
@@ -297,6 +298,13 @@ class Seen(RoomSeen, frozen=True, dict=True):
     def participants_cover(self) -> bool:
         """Whether the room lives and who is in it was read."""
         return bool(self.room_live) and self.participant_list is not None
+
+    @property
+    def participants_are_of_the_last_look(self) -> bool:
+        """Not where the list could not be read when the room was last looked into."""
+        look = self.participant_list
+        last = max((listing.read.at for listing in self.room_lists), default=look.read.at if look else None)
+        return look is not None and last is not None and last - look.read.at < DATE_RESOLUTION
 
     @cached_property
     def api_covers(self) -> bool:

@@ -5,12 +5,21 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.lasting import Dated, both, exits, hung_up, left, stayed_to_the_end, was_heard
+from livekit_doctor.diagnosis.lasting import (
+    Dated,
+    both,
+    came_too_late,
+    exits,
+    hung_up,
+    left,
+    stayed_to_the_end,
+    was_heard,
+)
 from livekit_doctor.diagnosis.proofs import Clock, Proofs
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import ANSWERED
 from livekit_doctor.diagnosis.states import Who
-from livekit_doctor.diagnosis.times import DATE_RESOLUTION, LEFT_ALONE, MOMENT, ROOM_CLOSES_AFTER
+from livekit_doctor.diagnosis.times import LEFT_ALONE, MOMENT, ROOM_CLOSES_AFTER
 from livekit_doctor.diagnosis.transfers import transferred
 from livekit_doctor.evidence.observations import ParticipantList
 from livekit_doctor.flow import Step
@@ -23,23 +32,20 @@ def were_together(call: Call, proofs: Proofs) -> bool:
     What looks into the room have seen, no other source outdoes."""
     if _was_left_alone(call) or _was_not_heard(call, proofs) or _was_deleted_before(call) or call.dials.broke_off:
         return False
+    if came_too_late(call):  # the last agent had nobody to talk to, whoever was there before it
+        return False
     looks = [listing for listing in call.participant_lists if listing.participants]
     if not looks:
         lasted = was_heard(call, proofs) and stayed_to_the_end(call, proofs)
         return lasted and _came_before_the_end(call, proofs)
-    if call.room_live and _is_of_the_last_look(call, looks[-1]) and _both_in(call, proofs, looks[-1]):
+    current = call.room_live and call.participants_are_of_the_last_look
+    if current and looks[-1] is call.participant_list and _both_in(call, proofs, looks[-1]):
         return True
     if _is_handed_on(call):
         return any(_both_in(call, proofs, listing) for listing in looks)
     answered = [listing for listing in looks if _answered_in(call, listing)]
     met = any(_both_in(call, proofs, look) for look in answered[-1:])
     return met and was_heard(call, proofs) and stayed_to_the_end(call, proofs)
-
-
-def _is_of_the_last_look(call: Call, look: ParticipantList) -> bool:
-    """Not where the list could not be read when the room was last looked into."""
-    last = max((listing.read.at for listing in call.room_lists), default=look.read.at)
-    return look is call.participant_list and last - look.read.at < DATE_RESOLUTION
 
 
 def _is_handed_on(call: Call) -> bool:
@@ -55,6 +61,7 @@ def _came_before_the_end(call: Call, proofs: Proofs) -> bool:
     ends = list(_ends(call))
     if len(came) < len(both(call)) or not ends:
         return False
+    came += [(row.at, row.source) for row in call.rows_of(Step.AGENT_CONNECTED)[-1:]]  # of several jobs the last one's
     ends += [*exits(call), *hung_up(call)]
     spoke = call.logged.get(Step.AGENT_AUDIO)
     if spoke and not {Step.AGENT_AUDIO, Step.AGENT_CONNECTED} & {*call.settings.flow.not_used}:

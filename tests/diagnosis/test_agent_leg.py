@@ -233,6 +233,16 @@ def test_dispatched_to_another_room_is_likely_by_its_metadata_or_its_name() -> N
     assert found(alike) == [("agent_dispatched", "LKD409", "likely")]
 
 
+def test_of_more_dispatches_than_are_in_other_rooms_one_may_have_been_in_this() -> None:
+    """Nobody knows what became of it."""
+    twice = [row(1.2, "agent_dispatched"), row(4, "agent_dispatched")]
+    alike = stray("Outbound-5b1f-1927")
+    assert found(judge(16, *alike, PLACED, *twice[:1])) == [("agent_dispatched", "LKD409", "likely")]  # type: ignore[arg-type]
+    said = judge(16, *alike, PLACED, *twice)  # type: ignore[arg-type]
+    assert found(said) == [("agent_dispatched", "LKD409", "possible")]
+    assert "LKD402" in said.broken[0].candidates
+
+
 def test_an_agent_that_logged_no_room_may_be_in_another() -> None:
     """Its rows have the call id, as its dispatch's metadata has, and say nothing of this room."""
 

@@ -10,7 +10,25 @@ from livekit_doctor.evidence.observations import LogFile, LogLine, LogRow
 from livekit_doctor.flow import Verdict
 from livekit_doctor.settings import Agent
 from tests.diagnosis.factories import AGENT as NAME
-from tests.diagnosis.factories import ROOM, at, codes, found, judge, line, log_file, room_line, row, rows_only
+from tests.diagnosis.factories import (
+    ROOM,
+    agent,
+    at,
+    audio,
+    closed,
+    codes,
+    dispatch,
+    found,
+    job,
+    judge,
+    line,
+    log_file,
+    look,
+    phone,
+    room_line,
+    row,
+    rows_only,
+)
 from tests.diagnosis.factories import worker_line as by_worker
 from tests.diagnosis.test_component_logs import HERE
 
@@ -144,3 +162,36 @@ def test_another_agent_by_the_log_of_the_rooms_node_alone(silent: bool, beside: 
     told = judge(900, *rows, log_file("server"), nobody, *came_by, *phone, *ends, settings=settings)
     assert told.verdict is Verdict.NO_FAULT_SEEN
     assert any(f"whether the agent that came is {NAME}" in asks for asks in told.would_settle)
+
+
+# An agent that came when the phone had left
+
+
+def test_an_agent_that_comes_when_the_phone_has_left_makes_no_call_healthy() -> None:
+    """The one before it had served the call for a while, as a look shows; the server's log has who came and left."""
+    first = (dispatch(0.2, job(identity=OF_FIRST)), agent(1, audio(), identity=OF_FIRST), phone("active", 2))
+    told = [*came(1, OF_FIRST, heard=8.1), *PHONE, left(57.5, OF_FIRST), *HUNG_UP, room_line(80, "room closed")]
+    second = [room_line(60.4, "participant active", "Ada"), room_line(80, "participant closing", "Ada", kind="AGENT")]
+    rows = [row(8, "sip_answered"), row(60.2, "call_ended"), row(1.2, "agent_connected", "agent")]
+    seen = (*look(56, *first), *closed(900), *logs(899), *told, *rows)
+    assert judge(900, *seen, settings=HERE).verdict is Verdict.HEALTHY
+    assert judge(900, *seen, *second, settings=HERE).verdict is Verdict.NO_FAULT_SEEN
+
+
+def test_by_rows_the_last_agent_counts_of_several() -> None:
+    """It came at about the end, by the clock of another component."""
+    rows = [
+        *(row(0, "call_requested"), row(2.1, "sip_participant_created")),
+        *(row(0.9, "agent_entrypoint_called", "agent"), row(1.2, "agent_connected", "agent")),
+        *(row(39, "agent_entrypoint_called", "agent"), row(60.2, "call_ended")),
+    ]
+    heard = sip(8.1, "track subscribed", kind="audio", participant=OF_FIRST)
+    over = [
+        *PHONE[::3],
+        heard,
+        *HUNG_UP[:1],
+        by_worker(75, "process exiting", job_id=SECOND, reason="room disconnected"),
+    ]
+    told = (*rows, *over, log_file("sip"), log_file("worker", 50))
+    assert judge(900, *told, row(40, "agent_connected", "agent"), settings=HERE).verdict is Verdict.HEALTHY
+    assert judge(900, *told, row(60.9, "agent_connected", "agent"), settings=HERE).verdict is Verdict.NO_FAULT_SEEN

@@ -27,6 +27,7 @@ from tests.diagnosis.factories import (
     look,
     phone,
     read,
+    rooms,
     row,
     server_line,
     status,
@@ -523,3 +524,11 @@ def test_what_was_seen_of_a_phone_that_failed_is_not_seen_of_the_next() -> None:
     assert status(told, Step.SIP_RINGING) is not Status.OK
     assert ("LKD206", "likely") not in [(code, sure) for _, code, sure in found(told)]
     assert status(judge(900, *rang, *closed(169), failing[0]), Step.SIP_RINGING) is Status.OK
+
+
+def test_a_refusal_is_no_proof_where_the_last_look_could_not_see_who_is_in_the_room() -> None:
+    """Looks in which nobody is show that no other phone is dialled; the last one has the room alone."""
+    refused = row(3.8, "call_failed", metadata='{"error": "INVITE failed: sip status: 403: Forbidden"}')
+    looks = [item for seconds in (4.3, 6.9, 9.6, 12.2) for item in look(seconds, dispatch(0))]
+    assert found(judge(12.2, *looks, refused))[-1] == ("sip_ringing", "LKD204", "proven")
+    assert found(judge(14.9, *looks, rooms(14.9, the_room()), refused))[-1] == ("sip_ringing", "LKD204", "likely")

@@ -181,9 +181,10 @@ def dispatched_to_other_room(call: Call, proofs: Proofs) -> Finding | None:
 
 
 def _dispatched_after(call: Call, dispatch: Dispatch) -> bool:
-    """Whether a row tells of a later dispatch, of which nobody knows where it went."""
-    row = call.logged.get(Step.AGENT_DISPATCHED)
-    return row is not None and dispatch.created_at is not None and row.at - dispatch.created_at > call.tolerance
+    """Whether a row tells of a later dispatch, of which nobody knows where it went; or rows tell of more of them."""
+    rows, created = call.rows_of(Step.AGENT_DISPATCHED), dispatch.created_at
+    later = bool(rows) and created is not None and rows[-1].at - created > call.tolerance
+    return later or len(rows) > len({one.id for _, one in stray_dispatches(call)})
 
 
 def inbound_rule_without_agent(call: Call, proofs: Proofs) -> Finding | None:
