@@ -73,11 +73,10 @@ def clean(
 
 def _duration(text: str) -> timedelta:
     from livekit_doctor.errors import UserError
-    from livekit_doctor.triage.moments import moment_or_length
+    from livekit_doctor.triage.moments import length_of
 
-    if text.strip() in ("0", "0s"):
-        return timedelta(0)
-    length = moment_or_length("--older-than", f"{text}s" if text.strip().isdecimal() else text)
-    if not isinstance(length, timedelta):
-        raise UserError("LKD001", f"--older-than {text}: not a length of time", "--older-than 10m", Exit.USAGE)
+    length = timedelta(0) if text.strip() == "0s" else length_of(text)
+    if length is None:
+        what = f"--older-than {text}: not a length of time, with its unit"
+        raise UserError("LKD001", what, "--older-than 10m (also 0s, 90m, 2h, 7d)", Exit.USAGE)
     return length

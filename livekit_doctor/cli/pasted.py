@@ -28,9 +28,26 @@ def read_pasted(names: Sequence[str], settings: "Settings", subject: "Subject") 
     texts = [(name, text_of(name)) for name in names]
     reading = read(texts, utc_now(), settings.call_logs)
     _require_anything(texts, reading, settings, subject)
-    if not subject.call_id:  # which room that had, rows or LiveKit may tell
+    if subject.call_id and not (settings.call_logs.dsn or settings.call_logs.file):
+        _require_its_rows(reading, subject.call_id)
+    elif not subject.call_id:  # which room a call had, rows or LiveKit may tell
         require_one_call(reading, subject)
     return reading
+
+
+def _require_its_rows(reading: "Reading", asked: str) -> None:
+    """Raises UserError where all rows in the text are of other calls than the one that was asked for, by its id, the
+    beginning of it, or its room."""
+    from livekit_doctor.evidence.observations import LogRow
+
+    rows = [item for item in reading.observations if isinstance(item, LogRow)]
+    calls = tuple(dict.fromkeys(row.call_id for row in rows))
+    own = any(call.casefold().startswith(asked.casefold()) for call in calls) or any(row.room == asked for row in rows)
+    if own or not calls:
+        return
+    shown = ", ".join(f'"{printable(call)}"' for call in calls[:SHOWN])
+    message = f'the rows in {_TEXT} are of {shown}, and none is of "{printable(asked)}"'
+    raise UserError("LKD001", message, f"livekit-doctor trace {_quoted(calls[0])} --evidence FILE", Exit.USAGE)
 
 
 def _require_anything(

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from livekit_doctor import lazy_re
 from livekit_doctor.cli import options, outputs, started
 from livekit_doctor.cli.exits import Exit, exit_status_of_trace
 from livekit_doctor.cli.screen import QuietOption, Screen, VerboseOption
 
 if TYPE_CHECKING:
+    from livekit_doctor.diagnosis.result import Diagnosis
     from livekit_doctor.settings import Settings
 
 
@@ -76,6 +78,7 @@ def trace(
     file = str(config) if config else None
     files = [("--save", save), ("--bundle", bundle), ("--call-logs", call_logs), ("--config", file)]
     outputs.refuse_over([*files, *read], output)
+    _refuse_empty({"CALL_ID": call, "--room": room})
     screen = Screen(quiet=quiet, verbose=verbose)
     if bundle is not None:
         bundled.refuse_beside_bundle(
@@ -144,9 +147,10 @@ def trace(
         if pasted is not None and traced.diagnosis.room is None:
             require_one_call(pasted, traced.subject)
         is_saved = saved(traced.evidence, settings, traced.subject, options.config_file(loaded))
+        typed = options.typed({"--call-logs": None if call_logs == "-" else call_logs, "--config": config})
         return printed.write(
             TraceReport(
-                diagnosis=traced.diagnosis,
+                diagnosis=_with_options(traced.diagnosis, typed),
                 mask=mask_of(traced.evidence, show=show_numbers, names=names_in(traced.diagnosis)),
                 values=options.fix_values(loaded),
                 server=settings.livekit.url,
@@ -154,6 +158,29 @@ def trace(
                 at=traced.evidence.now,
             )
         )
+
+
+def _with_options(diagnosis: "Diagnosis", typed: str) -> "Diagnosis":
+    """What is to be typed next, with the options without which it would not find this call again."""
+    from msgspec.structs import replace
+
+    def filled(text: str) -> str:
+        return _COMMAND.sub(lambda found: found[0] + typed, text)
+
+    return replace(diagnosis, would_settle=tuple(map(filled, diagnosis.would_settle))) if typed else diagnosis
+
+
+_COMMAND = lazy_re.compile(r"livekit-doctor trace (--room )?('[^']*'|[^\s']+)")
+
+
+def _refuse_empty(named: "dict[str, str | None]") -> None:
+    """What a variable of the shell leaves that is not set. Raises UserError."""
+    from livekit_doctor.errors import UserError
+
+    for name, value in named.items():
+        if value is not None and not value.strip():
+            fix = "a call's id, or leave it out: livekit-doctor trace lists the recent calls"
+            raise UserError("LKD001", f"{name} is empty: is a variable not set?", fix, Exit.USAGE)
 
 
 def _require_one_stdin(settings: "Settings", evidence: Sequence[str]) -> None:

@@ -107,7 +107,7 @@ _PASSWORD = lazy_re.compile(r"://[^@]*:[^@]+@|(^|[\s?&])(ssl)?password\s*=\s*[^\
 def _literal_key(text: str) -> str | None:
     if not text or re.fullmatch(r"\$\{\w+\}", text):
         return None
-    return "a secret in the file; secrets come from the environment only"
+    return "*** is a secret in the file; secrets come from the environment only"
 
 
 def _literal_password(text: str) -> str | None:

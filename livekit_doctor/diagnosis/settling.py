@@ -138,7 +138,7 @@ def _would_tell(call: Call) -> Iterable[str]:
         yield "more of what was pasted: the lines around it, other components' logs of that time, an error's traceback"
     elif call.room is None:
         yield "name the room with --room ROOM, or set call_logs.columns.room or rooms.name_template"
-    elif call.room_live is None:
+    elif call.room_live is None and not any(e.status == "unread" for e in call.setup.coverage(sources.LIVEKIT_API)):
         yield "LiveKit's own view of the room: set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
     if rows.talked_for(call) is not None:
         yield _WHICH_STATES

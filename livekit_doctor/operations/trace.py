@@ -142,7 +142,8 @@ class _Tracer:
             return evidence
         if self._call(evidence).room is not None or self.diagnosis_of(evidence).timeline:
             return evidence
-        found = one_beginning_with(text, await call_logs.beginning(self.settings.call_logs, text))
+        asked = call_logs.beginning(self.settings.call_logs, text)
+        found = one_beginning_with(text, await self._in_time(asked, sources.CALL_LOGS))
         if found is None:
             return evidence
         self.progress(f"{text} is the beginning of {found}")
@@ -216,7 +217,8 @@ class _Tracer:
         except TimeoutError:
             message = f"not read within --timeout {self.options.timeout:g} s"
             code = "LKD602" if sources.CALL_LOGS in names else "LKD003"
-            problem = Problem(code=code, message=message, values={"kind": "timeout", "detail": message})
+            kind = "slow_file" if sources.CALL_LOGS in names and not self.settings.call_logs.dsn else "timeout"
+            problem = Problem(code=code, message=message, values={"kind": kind, "detail": message})
             return reading.combine(reading.unread(name, problem) for name in names)
 
     # The steps of the gathering

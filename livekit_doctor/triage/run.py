@@ -257,6 +257,8 @@ def _names_of(group: Group) -> set[str]:
 def key_of(name: str, engine: Engine) -> Key:
     """A column by its name, else a path into the metadata. Raises UserError where there is neither."""
     columns = engine.columns
+    if not all(name.split(".")):
+        raise UserError("LKD001", f'--by "{name}": a part of the name is empty', "--by source, or --by region")
     if name == "source" and columns.source:
         return Key(name, columns.source)
     if name in engine.column_names and name != columns.metadata:

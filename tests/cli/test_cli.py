@@ -486,6 +486,15 @@ def test_timeout_ends_it_all(folder: Path, endless: Endless) -> None:
     assert ran.stderr == ""
 
 
+def test_an_export_without_end_ends_a_trace_in_time(folder: Path, endless: Endless) -> None:
+    """Whatever is still asked of it: the call, and which calls' ids begin so."""
+    ran = run("trace", "c1", "--call-logs", endless.name, "--timeout", "0.5", "-f", "json", cwd=folder)
+    assert ran.status == 3
+    (error,) = [one["error"] for one in ran.json["coverage"] if one["source"] == "call_logs"]
+    assert (error["code"], error["message"]) == ("LKD602", "not read within --timeout 0.5 s")
+    assert "livekit-doctor triage" in error["fix"]
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 @pytest.mark.parametrize("form", ["console", "json"])
 def test_signals_interrupt(folder: Path, endless: Endless, name: str, form: str) -> None:

@@ -144,3 +144,29 @@ def test_half_a_configuration_is_no_hindrance(tmp_path: Path) -> None:
     env = {"LIVEKIT_URL": "wss://calls.example.com"}
     ran = run("trace", "--evidence", "-", cwd=tmp_path, stdin=text, env=env)
     assert (ran.status, shown in ran.stdout) == (status, True), ran.stderr
+
+
+def test_rows_of_another_call_are_not_the_ones_that_was_asked_for(tmp_path: Path) -> None:
+    """By its id, the beginning of it, or its room it is meant; a digit that was mistyped would blame another call's
+    phone."""
+    row = (
+        '{{"call_id": "call-77", "created_at": "2026-01-06T10:00:0{n}Z", "source": "edge", "state": "{state}", {more}}}'
+    )
+    more = '"metadata": {"room": "outbound-77", "sip_status_code": 603}'
+    states = ("room_created", "sip_participant_created", "sip_failed")
+    text = "\n".join(row.format(n=n, state=state, more=more) for n, state in enumerate(states))
+    ran = run("trace", "call-78", "--evidence", "-", cwd=tmp_path, stdin=text)
+    assert (ran.status, ran.stdout) == (2, "")
+    assert ran.stderr == (
+        'LKD001 the rows in the pasted text are of "call-77", and none is of "call-78"\n'
+        "  fix: livekit-doctor trace call-77 --evidence FILE\n"
+    )
+    for meant in ("call-77", "call-7", "outbound-77"):
+        assert "LKD204" in run("trace", meant, "--evidence", "-", cwd=tmp_path, stdin=text).stdout
+
+
+@pytest.mark.parametrize(("arguments", "name"), [(("",), "CALL_ID"), (("--room", " "), "--room")])
+def test_a_variable_of_the_shell_that_is_not_set(arguments: tuple[str, ...], name: str, tmp_path: Path) -> None:
+    ran = run("trace", *arguments, cwd=tmp_path)
+    assert (ran.status, ran.stdout) == (2, "")
+    assert ran.stderr.startswith(f"LKD001 {name} is empty")

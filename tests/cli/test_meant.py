@@ -56,3 +56,10 @@ def test_what_may_be_another_call_is_not_taken_for_one(tmp_path: Path) -> None:
         status, _, said = traced(tmp_path, asked)
         assert status == 3, asked
         assert "begin with" not in said, asked
+
+
+def test_what_is_to_be_typed_next_has_the_file_without_which_it_would_find_nothing(tmp_path: Path) -> None:
+    _, _, said = traced(tmp_path, "call-0042-aaax")
+    command = json.loads(said[said.index("{") :])["next"]["command"]
+    assert command == "livekit-doctor trace call-0042-aaaa --call-logs rows.jsonl"
+    assert run(*command.split()[1:], cwd=tmp_path).status in (1, 3)

@@ -345,7 +345,7 @@ def test_what_a_variable_brings_is_checked(project: Project) -> None:
 def test_a_literal_key_is_refused(project: Project, key: str, value: str) -> None:
     error = project.refused(f"livekit:\n  {key}: {value}\n", environ={"A": "a"})
     variable = f"LIVEKIT_{key.upper()}"
-    assert error.message.startswith(f"checks.yaml:2: livekit.{key}: a secret in the file")
+    assert error.message.startswith(f"checks.yaml:2: livekit.{key}: *** is a secret in the file")
     assert f"set {variable}" in error.message
     assert variable in error.fix
     assert "hunter2" not in error.message + error.fix

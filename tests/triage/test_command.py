@@ -230,6 +230,7 @@ def test_each_dialect_says_whether_it_is_verified(dialect: str, tmp_path: Path) 
         (("--states", "nothing.csv"), 2, "says nothing without --print-sql"),
         (("--call-logs", "call.csv"), 2, 'did you mean "calls.csv"?'),
         (("--call-logs", "calls.csv", "--by", "planet"), 2, "no row has it"),
+        (("--call-logs", "calls.csv", "--by", ""), 2, "a part of the name is empty"),
         (("--call-logs", "calls.csv", "--where", "LKD999"), 2, "no call of the window is in such a group"),
         (("--call-logs", "broken.csv"), 2, "broken.csv"),
         (("--call-logs", "other.csv"), 2, 'column "call_id" does not exist'),

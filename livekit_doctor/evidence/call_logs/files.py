@@ -5,10 +5,12 @@ import gzip
 import io
 import os
 import sys
+import threading
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -106,11 +108,15 @@ async def _read(
     room: str | None = None,
     calls: frozenset[str] = frozenset(),
 ) -> Reading:
-    """Goes through the file once, in a thread, and makes a reading of what was `found`."""
+    """Goes through the file once, in a thread, and makes a reading of what was `found`. The thread ends with who
+    waits for it."""
+    given_up = threading.Event()
     try:
-        scan = await asyncio.to_thread(_scan, settings, call_id, room, calls)
+        scan = await asyncio.to_thread(_scan, settings, call_id, room, calls, given_up)
     except LogsUnreadable as error:
         return unread(settings, error)
+    finally:
+        given_up.set()
     read = Read(source=sources.CALL_LOGS, at=now)
     observations = found(scan, read)
     rows = sum(isinstance(item, LogRow) for item in observations)
@@ -139,14 +145,16 @@ def _name(settings: CallLogs) -> str:
     return "standard input" if settings.file == "-" else settings.file or ""
 
 
-def _scan(settings: CallLogs, call_id: str | None, room: str | None, calls: frozenset[str]) -> Scan:
+def _scan(
+    settings: CallLogs, call_id: str | None, room: str | None, calls: frozenset[str], given_up: threading.Event
+) -> Scan:
     name = _name(settings)
     scan = Scan(settings, name, call_id, room, calls)
     columns = settings.columns
     known = (columns.call_id, columns.at, columns.state, columns.source or "", columns.metadata or "")
     try:
         with _opened(name, settings.file == "-") as stream:
-            lines = _decoded(stream, scan.notes)
+            lines = takewhile(lambda _: not given_up.is_set(), _decoded(stream, scan.notes))
             for record in records(lines, _suffix(name), known, scan.notes.append):
                 scan.add(record)
     except _BROKEN_GZIP as error:

@@ -1,5 +1,6 @@
 """Exported rows: each format as people have it, and files that are broken."""
 
+import asyncio
 import csv
 import gzip
 import io
@@ -10,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import chain, repeat
 from operator import attrgetter
 from pathlib import Path
 from random import Random
@@ -19,6 +21,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from livekit_doctor.evidence.call_logs import files
 from livekit_doctor.evidence.observations import RecentCalls
 from livekit_doctor.settings import CallLogs, Columns
 from tests.evidence.call_logs.support import (
@@ -589,3 +592,18 @@ def test_a_pipe(tmp_path: Path, names: Names) -> None:
     writer.start()
     assert len(rows_of(read_call(settings(path), call_id))) == 4
     writer.join(10)
+
+
+def test_who_waits_no_longer_has_nothing_read_any_further(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The loop ends with the thread that reads, which an export without end would keep for ever."""
+    lines = chain(["call_id,created_at,source,state\n"], repeat("call-2,2026-01-06T10:00:00Z,edge,room_created\n"))
+    monkeypatch.setattr(files, "_decoded", lambda *_: lines)
+    file = tmp_path / "rows.csv"
+    file.touch()
+
+    async def read() -> None:
+        async with asyncio.timeout(0.2):
+            await files.read_call(settings(file), "call-1", NOW)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(read())
