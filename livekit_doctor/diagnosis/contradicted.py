@@ -33,17 +33,21 @@ NEVER_CONNECTED = ("LKD406", "LKD415", "LKD416")
 """The codes that say that the agent never connected."""
 
 _EXCLUDES = {
+    "LKD402": (Said.ASKED, ("LKD101", "LKD102", "LKD104", "LKD105", "LKD107", "LKD109", "LKD110")),
     "LKD405": (Said.RAISED, ("LKD415",)),
     "LKD417": (Said.NO_PROCESS, ("LKD405", "LKD415")),
 }
-"""Codes that can't be in place of another one, where that was concluded from such a line: what raised did not wait for
-its connection, and a job without a process had no entrypoint."""
+"""Codes that can't be in place of another one, where there is such a line: a worker that was asked for the job was
+registered, under its name; what raised did not wait for its connection, and a job without a process had no
+entrypoint."""
 
 
 def excluded(call: Call, code: str) -> tuple[str, ...]:
     """The codes that are no candidates beside this one."""
     said, codes = _EXCLUDES.get(code, (None, ()))
-    return codes if said is not None and call.component_logs.said(said) else ()
+    latest = call.component_logs.latest
+    another = said is Said.ASKED and (latest.maybe_later or latest.maybe_beside)  # of which that may not hold
+    return codes if said is not None and not another and call.component_logs.said(said) else ()
 
 
 def weighed(call: Call, proofs: Proofs, findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ import pytest
 
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import LogLine, Observation
-from tests.diagnosis.factories import codes, found, judge, log_file, room_line, server_line, worker_line
+from tests.diagnosis.factories import codes, found, judge, log_file, room_line, row, server_line, worker_line
 from tests.diagnosis.test_component_logs import ASSIGNED, HERE, OPENED, created
 
 DISPATCHED = OPENED, created(0.2)
@@ -49,3 +49,17 @@ def test_a_phone_that_hung_up_before_the_agent_was_late_and_a_log_that_ends_befo
     log = log_file("server", last=900), *DISPATCHED, ASSIGNED, PHONE
     assert codes(judge(900, *log, short, room_line(34, "room closed"), settings=HERE)) == []
     assert codes(by_the_room(ASSIGNED, last=14)) == []
+
+
+def test_a_worker_that_was_asked_was_registered_under_the_name() -> None:
+    """What became of the job its log does not say; that there was no worker for it, it excludes."""
+    rows = [row(0, "room_created"), row(0.3, "agent_dispatched"), row(2, "sip_participant_created")]
+    asked = worker_line(0.5, "received job request")
+    without = judge(900, *rows, log_file("worker", -600, 1)).broken[0]
+    said = judge(900, *rows, log_file("worker", -600, 1), asked).broken[0]
+    assert without.code == said.code == "LKD402"
+    assert {"LKD101", "LKD104", "LKD105", "LKD403", "LKD404"} <= set(without.candidates)
+    assert not {"LKD101", "LKD102", "LKD104", "LKD105", "LKD107", "LKD109"} & set(said.candidates)
+    assert {"LKD403", "LKD404", "LKD417"} <= set(said.candidates)
+    again = judge(900, *rows, row(30, "agent_dispatched"), log_file("worker", -600, 1), asked).broken[0]
+    assert "LKD101" in again.candidates, "of the later dispatch nothing is known"
