@@ -27,7 +27,7 @@ from livekit_doctor.diagnosis.dial_errors import (
 from livekit_doctor.diagnosis.dials import Dials
 from livekit_doctor.diagnosis.findings import Because, logged
 from livekit_doctor.diagnosis.own_lines import took
-from livekit_doctor.diagnosis.row_answers import Refusal, error_in, results_in
+from livekit_doctor.diagnosis.row_answers import Refusal, results_in, words_of_failure
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
 from livekit_doctor.diagnosis.states import says_busy, says_not_picked_up, says_phone_failed
@@ -193,7 +193,7 @@ def _from_words_of_rows(attempts: Attempts) -> Iterator[CarrierAnswer]:
     seen = attempts.dials.seen
     told = {id(row) for row, _ in attempts.refusals}
     for row in seen.rows_of_no_step(says_phone_failed):
-        words = own_words(error_in(row)) if id(row) not in told else ""
+        words = own_words(words_of_failure(row)) if id(row) not in told else ""
         if not words:
             continue
         kind = kind_of(words)

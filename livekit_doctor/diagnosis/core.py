@@ -22,6 +22,7 @@ from livekit_doctor.diagnosis.timeline import timeline, undated
 from livekit_doctor.diagnosis.values import values_of
 from livekit_doctor.diagnosis.verdict import verdict_of
 from livekit_doctor.diagnosis.warnings import warnings
+from livekit_doctor.diagnosis.whose_rows import rows_of
 from livekit_doctor.evidence.observations import Evidence, LogRow, RoomList
 from livekit_doctor.flow import LEGS, NOTHING_BROKEN, SPEC, Confidence, Leg, Status, Step, Verdict, order
 from livekit_doctor.settings import Settings
@@ -52,7 +53,7 @@ def diagnose(evidence: Evidence, settings: Settings, subject: Subject) -> Diagno
 def calls_of(setup: Setup, subject: Subject) -> tuple[Call, ...]:
     """The attempts of the call, oldest first; one without rows where only LiveKit knows it."""
     live = {room.name for listing in setup.all(RoomList) for room in listing.rooms}
-    rows = correlation.rows_of(subject, _unique_rows(setup), live)
+    rows = rows_of(subject, _unique_rows(setup), live)
     tolerance = setup.tolerance
     logged = correlation.attempts(rows, setup.settings.flow, tolerance) or ((),)
     calls = _calls(setup, subject, logged)

@@ -68,18 +68,6 @@ def step_of_state(state: str, flow: Flow) -> Step | None:
     return step or (Step.CALL_ENDED if says_ended(state) else Step.AGENT_AUDIO if says_agent_spoke(state) else None)
 
 
-def rows_of(subject: Subject, rows: Iterable[LogRow], rooms: Iterable[str] = ()) -> tuple[LogRow, ...]:
-    """The rows that are about the subject. Those of another call id, or of another room than the
-    one asked for, are left out where there are some that say to be of this one, and where that
-    room is among `rooms`, the live ones: an agent that logs from another room is not in it."""
-    kept = tuple(rows)
-    if any(row.call_id == subject.call_id for row in kept):
-        kept = tuple(row for row in kept if row.call_id == subject.call_id)
-    if subject.room and (subject.room in rooms or any(row.room == subject.room for row in kept)):
-        kept = tuple(row for row in kept if row.room in ("", subject.room))
-    return kept
-
-
 class _Attempt(Struct):
     call_id: str
     rows: list[LogRow] = field(default_factory=list)

@@ -5,7 +5,6 @@ workers register, `/rtc` and `/whip` where participants join, `/twirp/` the API)
 somebody pasted, is the caller's.
 """
 
-import re
 from collections.abc import Iterator
 from enum import StrEnum, auto
 
@@ -40,10 +39,10 @@ def refused_calls(call: Call) -> Iterator[ApiRefusal]:
 
 
 def _may_place(item: ApiRefusal) -> bool:
-    """Whether the request may be one that places the call: not that of a recording. In a worker's log, whose agent may
-    ask for anything, it must be named."""
+    """Whether the request may be one that places the call, or looks at what that needs: not that of a recording, or of
+    what is done to somebody who is there. In a worker's log, whose agent may ask for anything, it must be named."""
     in_worker = item.read.source.startswith(sources.WORKER_LOG)
-    return not re.search("gress|[Rr]ecording", item.method) if item.method else not in_worker
+    return item.method in _OF_PLACING if item.method else not in_worker
 
 
 def _refusals(call: Call) -> Iterator[ApiRefusal]:
@@ -68,6 +67,7 @@ def _refusal(line: LogLine, method: str) -> ApiRefusal:
     )
 
 
+_OF_PLACING = ("CreateRoom", "CreateDispatch", "CreateSIPParticipant", "ListRooms", "ListDispatch")
 _PLACES = ("CreateRoom", "CreateDispatch", "CreateSIPParticipant")
 
 

@@ -43,6 +43,7 @@ _SAYS_NOTHING = frozenset({Step.CALL_REQUESTED, Step.ROOM_CREATED, Step.SIP_DIAL
 earlier attempt, or the configuration."""
 
 _ERRORS = frozenset({"error", "err", "lasterror", "exception", "exc", "cause", "failure"})
+_MESSAGES = frozenset({"message", "msg", "errormessage", "errormsg", "errordetail", "errordetails"})
 _WRAPPERS = _ERRORS | {
     *("sip", "carrier", "livekit", "twirp", "response", "result", "body", "payload", "data", "context"),
     *("meta", "metadata", "detail", "details"),
@@ -129,6 +130,15 @@ def error_in(row: LogRow) -> str:
         return ""
     named = (item for key, item in value.items() if re.sub(r"[\W_]", "", key).lower() in _ERRORS)
     return next((item for item in named if isinstance(item, str)), "")
+
+
+def words_of_failure(row: LogRow) -> str:
+    """The same of a row that says by its state that something failed: then also what it gives as its message, or inside
+    of its error."""
+    top = _top(row.metadata)
+    inside = [item for key, item in top.items() if key in _ERRORS and isinstance(item, dict)]
+    said = (item for each in (top, *map(_folded, inside)) for key, item in each.items() if key in _MESSAGES)
+    return error_in(row) or next((item for item in said if isinstance(item, str)), "")
 
 
 def shown_error(row: LogRow) -> str:

@@ -35,7 +35,10 @@ STATUS = (
 )
 LONGEST = 65_536
 """Characters of a row's metadata in which an answer is looked for."""
-QUOTED = '(?i)"(?:last_?)?(?:err|error|exception|exc|cause|failure)"[ ]*:[ ]*"[^"]*(?:%s)'
+QUOTED = (
+    '(?i)"(?:(?:last_?)?(?:err|error|exception|exc|cause|failure)|(?:error[_ -]?)?(?:message|msg)|error[_ -]?details?)"'
+    '[ ]*:[ ]*"[^"]*(?:%s)'
+)
 
 
 class Columns(Struct, frozen=True):

@@ -63,3 +63,13 @@ def test_a_worker_that_was_asked_was_registered_under_the_name() -> None:
     assert {"LKD403", "LKD404", "LKD417"} <= set(said.candidates)
     again = judge(900, *rows, row(30, "agent_dispatched"), log_file("worker", -600, 1), asked).broken[0]
     assert "LKD101" in again.candidates, "of the later dispatch nothing is known"
+
+
+def test_a_worker_of_almost_the_name_in_its_own_log() -> None:
+    """The agent is missed by rows alone; whether there was another worker, no log of the server tells."""
+    rows = [row(0, "room_created"), row(0.3, "agent_dispatched"), row(2, "sip_participant_created")]
+    registered = worker_line(-60, "registered worker", room="", room_id="", job_id="", agent_name="front-desk-7")
+    said = judge(900, *rows, log_file("worker", -600, 800), registered)
+    assert found(said) == [("job_assigned", "LKD102", "possible")]
+    assert {"LKD101", "LKD103", "LKD104"} <= set(said.broken[0].candidates)
+    assert codes(judge(900, *rows, log_file("worker", -600, 800), registered, row(3, "agent_connected", "agent"))) == []

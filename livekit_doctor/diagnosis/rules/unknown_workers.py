@@ -6,6 +6,7 @@ of the two was read, what the other would have told apart stays a candidate.
 
 from datetime import datetime
 
+from livekit_doctor import catalogue
 from livekit_doctor.diagnosis import connection_words
 from livekit_doctor.diagnosis.call import Call
 from livekit_doctor.diagnosis.component_logs import because
@@ -186,10 +187,10 @@ def worker_of_other_kind(call: Call, proofs: Proofs) -> Finding | None:
 
 
 def worker_under_other_name(call: Call, proofs: Proofs) -> Finding | None:
-    """LKD102: the server knows no worker under the dispatch's name, and one under a name that is almost it
-    was there."""
+    """LKD102: a worker under a name that is almost the dispatch's was there, and the server knows none under it; or
+    its agent is missed, and no worker under it is known."""
     refused, name = sought.no_worker(call), call.wanted_agent
-    if sought.has_job(call, proofs) or not refused or not name:
+    if sought.has_job(call, proofs) or not name or missed.is_not_missed(call, proofs, refused):
         return None
     began = sought.sought_at(call)
     own = [worker for worker in call.workers if worker.name == name]
@@ -202,12 +203,15 @@ def worker_under_other_name(call: Call, proofs: Proofs) -> Finding | None:
         came_at = worker.registration.at
         if last and (not came_at or not is_dated(worker.registration) or came_at < last):
             continue  # not renamed: it was there beside the own one, or may have been
-        if how and there is not None and there.state not in NO_MORE:
+        picked = worker.registration.read.excerpt and not refused  # of those more may have been left out (sightings)
+        if how and not picked and there is not None and there.state not in NO_MORE:
             text = f'the dispatch is for "{name}", a worker runs as "{worker.name}": they differ in {how}'
             shown = [because(worker.registration, text), *map(because, refused)]
             may_be_two = how.startswith(SPELLING)
             sure = PROVEN if is_dated(worker.registration) and not may_be_two else LIKELY
             others = ["LKD101"] if may_be_two else None
+            if not refused:
+                sure, others = POSSIBLE, [code for code in catalogue.get("LKD402").candidates if code != "LKD102"]
             return sought.unassigned(call, "LKD102", sure, shown, others, agent_name=worker.name, other_name=name)
     return None
 

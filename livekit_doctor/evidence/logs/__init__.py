@@ -67,13 +67,23 @@ def read(
     they are read; `call_logs` says how the team's log rows look.
 
     A log that fails is coverage, the others are read all the same. Ids found in one are looked for in
-    the next.
+    the next; a room that nobody knew before, in all of them again, what stands above it included.
     """
+    reading, found = _read(logs, needles, now, progress, call_logs or CallLogs())
+    if needles.rooms or not found.rooms or not all(source.is_regular for source in logs):
+        return reading
+    return _read(logs, found, now, progress, call_logs or CallLogs())[0]
+
+
+def _read(
+    logs: Sequence[LogSource], needles: Needles, now: datetime, progress: Progress, call_logs: CallLogs
+) -> tuple[Reading, Needles]:
+    """Once, with what there is to look for at the end."""
     observations: list[Observation] = []
     coverage: list[Coverage] = []
     for source in sorted(logs, key=lambda source: _ORDER.index(source.log)):
         name = f"{SOURCES[source.log]} {source.name}"
-        scan, problem = _scan(source, needles, Read(source=name, at=now), progress, call_logs or CallLogs())
+        scan, problem = _scan(source, needles, Read(source=name, at=now), progress, call_logs)
         needles = structs.replace(needles, ids=scan.needles.ids, rooms=scan.needles.rooms)
         observations += (*scan.lines, *scan.found)
         if scan.sample.is_whole_log:
@@ -85,7 +95,7 @@ def read(
         problem = problem or _not_understood(source, scan)
         status: Literal["read", "empty", "unread"] = "read" if scan.matched else "empty"
         coverage.append(_coverage(name, "unread" if problem else status, problem, scan))
-    return Reading(observations=tuple(observations), coverage=tuple(coverage))
+    return Reading(observations=tuple(observations), coverage=tuple(coverage)), needles
 
 
 def _coverage(name: str, status: Literal["read", "empty", "unread"], problem: Problem | None, scan: "Scan") -> Coverage:

@@ -101,7 +101,10 @@ _METHOD = lazy_re.compile(
     r"create_room|createRoom|CreateRoom|list_dispatch|listDispatch|ListDispatch|list_rooms|listRooms|ListRooms|"
     r"list_participants|listParticipants|ListParticipants|delete_room|deleteRoom|DeleteRoom|"
     r"transfer_sip_participant|transferSipParticipant|TransferSIPParticipant|"
-    r"\w{0,40}(?:[Ee]gress|[Ii]ngress)\w{0,40}|start[_ ]?[Rr]ecording)\b"
+    r"\w{0,40}(?:[Ee]gress|[Ii]ngress)\w{0,40}|start[_ ]?[Rr]ecording|"
+    r"(?:remove|Remove|update|Update|move|Move|get|Get)_?[Pp]articipant|mute_?[Pp]ublished_?[Tt]rack|"
+    r"MutePublishedTrack|(?:send|Send)_?[Dd]ata|(?:update|Update)_?(?:[Rr]oom_?[Mm]etadata|[Ss]ubscriptions)|"
+    r"(?:list|List|get|Get|update|Update|delete|Delete)_?(?:sip|SIP|Sip)_?\w{4,40})\b"
 )
 _LK = lazy_re.compile(r"\blk (dispatch|room) create\b")
 _OF_LK = {"dispatch": "CreateDispatch", "room": "CreateRoom"}
