@@ -95,8 +95,7 @@ def _diagnose(call: Call) -> Diagnosis:
     if not on_the_way and not call.served_by_other and not agent_awaited(call, proofs):
         findings.extend(filter(None, [rows.never_logged(call, proofs)]))
     stand = contradicted.weighed(call, proofs, findings)
-    used = (finding for finding in stand if finding.step not in call.settings.flow.not_used)
-    findings = horizon.consequences_left_out(used)
+    findings = horizon.consequences_left_out(filter(None, (_at_a_used_step(call, finding) for finding in stand)))
     broken = _with_consequences(call, proofs, _primary_first(_break_of_each_leg(call, proofs, findings)))
     steps = states_of_steps(call, proofs, broken)
     again = look_again(call, proofs)
@@ -129,6 +128,17 @@ def _seen_before(call: Call) -> list[Finding]:
 
 
 # What broke
+
+
+def _at_a_used_step(call: Call, finding: Finding) -> Finding | None:
+    """What broke at a step that the team does not use broke the next one of its leg that it does."""
+    not_used = call.settings.flow.not_used
+    if finding.step is None or finding.step not in not_used:
+        return finding
+    leg = LEGS[SPEC[finding.step].leg]
+    after = (step for step in leg if order(step) > order(finding.step) and step not in not_used)
+    used = next(after, None)
+    return replace(finding, step=used) if used else None
 
 
 def _is_on_the_way_to_the_agent(finding: Finding) -> bool:

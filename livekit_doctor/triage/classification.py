@@ -363,8 +363,8 @@ def _broken(plan: Plan) -> str:
         "CASE WHEN logged AND heard AND NOT fresh AND NOT too_soon AND NOT lasted AND NOT came_before AND NOT talked"
         f" THEN CASE {breaks} ELSE 0 END ELSE 0 END"
     )
-    unused = ", ".join(str(step) for step in sorted(plan.not_used)) or "-1"
-    phone = f"CASE WHEN refused_at IN ({unused}) THEN 0 ELSE refused_at END"
+    moved = " ".join(f"WHEN refused_at = {step} THEN {used}" for step, used in plan.used_steps.items() if step != used)
+    phone = f"CASE {moved} ELSE refused_at END" if moved else "refused_at"
     return f"broken AS (SELECT *, {agent if breaks else '0'} AS agent_step, {phone} AS phone_step FROM verdicts)"
 
 

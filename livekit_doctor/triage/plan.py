@@ -68,6 +68,12 @@ class Plan(Struct, frozen=True):
         """The steps that show agent and phone, where the team's calls have them."""
         return tuple(number for number in (6, 11) if number not in self.not_used)
 
+    @property
+    def used_steps(self) -> dict[int, int]:
+        """At which step of the phone's leg each break is told: at the next one that the team uses, 0 for none."""
+        steps = [list(Step).index(step) + 1 for step in LEGS[Leg.PHONE]]
+        return {step: next((s for s in steps if s >= step and s not in self.not_used), 0) for step in steps}
+
 
 def plan_of(settings: Settings) -> Plan:
     allowances = settings.flow.allowances

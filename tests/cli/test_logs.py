@@ -174,3 +174,25 @@ def test_an_id_of_a_call_whose_room_s_name_was_used_again(folder: Path) -> None:
         ran = run("trace", job, "--worker-log", "worker.log", "--call-logs", "rows.csv", "-f", "json", cwd=folder)
         assert ran.json["call_id"] == id
         assert [source for source, _ in events(ran.json)].count("worker log") == 1
+
+
+def test_a_room_that_one_log_names_is_looked_for_in_all_of_them(folder: Path) -> None:
+    """Also above the line that names it, and in a log that was read before: what is not in a log would count."""
+    (folder / "server.log").write_text(zap_json("selected node for room", room=CALL.room) + "\n" + SERVER)
+    dispatch = CALL.fields["dispatch_id"]
+    ran = run("trace", dispatch, "--worker-log", "worker.log", "--server-log", "server.log", "-f", "json", cwd=folder)
+    by_room = run(
+        "trace",
+        "--room",
+        CALL.room,
+        "--worker-log",
+        "worker.log",
+        "--server-log",
+        "server.log",
+        "-f",
+        "json",
+        cwd=folder,
+    )
+    assert events(ran.json) == events(by_room.json)
+    assert ("server log", "assigned job to worker") in events(ran.json)
+    assert [step["status"] for step in ran.json["steps"]] == [step["status"] for step in by_room.json["steps"]]

@@ -168,7 +168,7 @@ class _Call:
         talked = any(at >= dispatched for at in self.times(TALKED))
         holds_back = fresh or too_soon or lasted or talked or self.came_before
         agent_step = plan.breaks[way] if logged and heard and not holds_back else 0
-        phone_step = 0 if refused_at in plan.not_used else refused_at
+        phone_step = plan.used_steps.get(refused_at, 0)
         awaited = fresh and not future and 12 not in logged and way < 5 and plan.pending[way]
         arrived = way >= 5 if 6 not in plan.not_used else 11 in logged and 11 not in plan.not_used
         if agent_step or phone_step:

@@ -1,0 +1,109 @@
+"""What is about another call than the one that was asked for, another request than those that place it, or a step that
+the team does not use."""
+
+import pytest
+from msgspec.structs import replace
+
+from livekit_doctor.diagnosis.correlation import Subject
+from livekit_doctor.evidence.observations import ApiRefusal, LogRow
+from livekit_doctor.flow import Step, Verdict
+from livekit_doctor.settings import Agent, Flow, Settings
+from tests.diagnosis.factories import (
+    AGENT,
+    CALL,
+    ROOM,
+    codes,
+    evidence,
+    found,
+    judge,
+    log_file,
+    read,
+    room_line,
+    row,
+    rows_only,
+)
+from tests.diagnosis.factories import diagnose as diagnosed
+
+REFUSED = '{"room": "outbound-other", "sip_status_code": 486}'
+
+
+def pasted(call_id: str, seconds: float, state: str, metadata: str, room: str) -> LogRow:
+    """Of which evidence says that a person picked it."""
+    return replace(row(seconds, state, metadata=metadata), call_id=call_id, room=room)
+
+
+@pytest.mark.parametrize("subject", [Subject(room=ROOM), Subject(call_id=CALL, room=ROOM), Subject(call_id=CALL)])
+def test_pasted_rows_of_another_call(subject: Subject) -> None:
+    """Beside what another source says of the call that was asked for."""
+    own = [room_line(0, "selected node for room"), room_line(2, "participant active", "sip_1")]
+    other = pasted("5b1f-99", 3, "sip_failed", REFUSED, "outbound-other")
+    told = evidence(900, log_file("server"), *own, other)
+    picked = [
+        replace(one, read=read(900, "evidence ticket.txt")) if isinstance(one, LogRow) else one
+        for one in told.observations
+    ]
+    said = diagnosed(replace(told, observations=tuple(picked)), Settings(agent=Agent(name=AGENT)), subject)
+    assert "LKD204" not in codes(said)
+    for asked in (Subject(call_id="5b1f-99"), Subject(call_id="5b1f-9"), Subject(call_id="outbound-other")):
+        kept = replace(told, observations=tuple(one for one in picked if isinstance(one, LogRow)))
+        assert codes(diagnosed(kept, Settings(), asked)) == ["LKD204"]
+
+
+@pytest.mark.parametrize(
+    ("method", "expected"), [("CreateSIPParticipant", ["LKD004"]), ("RemoveParticipant", []), ("ListParticipants", [])]
+)
+def test_a_refused_request_that_places_no_call(method: str, expected: list[str]) -> None:
+    """Whoever may not remove participants may well dial."""
+    refusal = ApiRefusal(
+        read=read(900, "evidence"),
+        method=method,
+        status=401,
+        twirp_code="unauthenticated",
+        message="permissions denied",
+    )
+    rows = [row(0, "room_created"), row(0.3, "agent_dispatched"), row(1, "agent_connected", "agent")]
+    assert codes(judge(900, *rows, refusal)) == expected
+
+
+def test_what_the_server_asks_livekit_sip_for_names_who_is_to_come() -> None:
+    """Its line about that (psrpc) is written a moment before the failure, and nobody has come."""
+    error = "no response from servers"
+    asked = room_line(2.001, "client error", "sip_1", error=error)
+    asked = replace(asked, level="warn", logger="livekit.psrpc.SIPInternal.CreateSIPParticipant")
+    failed = room_line(2.002, "API SIP.CreateSIPParticipant", "sip_1", status="503", error=error, service="SIP")
+    opened = room_line(0, "selected node for room")
+    for lines in ((failed,), (asked, failed)):
+        said = judge(900, log_file("server"), opened, *lines, room_line(300, "room closed"))
+        assert ("sip_participant_created", "LKD203", "proven") in found(said)
+
+
+NO_TRUNK = "twirp error unknown: requested sip trunk does not exist"
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        f'{{"error_message": "{NO_TRUNK}"}}',
+        f'{{"errorMessage": "{NO_TRUNK}"}}',
+        f'{{"message": "{NO_TRUNK}"}}',
+        f'{{"error": {{"message": "{NO_TRUNK}", "code": "not_found"}}}}',
+    ],
+)
+def test_livekits_words_wherever_a_row_of_a_failure_has_them(metadata: str) -> None:
+    rows = [row(0, "room_created"), row(1, "agent_connected", "agent")]
+    failed = row(2, "sip_participant_failed", metadata=metadata)
+    assert found(rows_only(900, *rows, failed)) == [("sip_participant_created", "LKD201", "proven")]
+    assert codes(rows_only(900, *rows, replace(failed, state="note"))) == []
+
+
+def test_what_broke_at_a_step_that_is_not_used_is_told_at_the_next() -> None:
+    """Who waits for the answer has no use for the ringing."""
+    rows = [row(0, "room_created"), row(1, "agent_connected", "agent"), row(2, "sip_participant_created")]
+    refused = row(4, "sip_failed", metadata='{"sip_status_code": 486}')
+    assert found(rows_only(900, *rows, refused)) == [("sip_ringing", "LKD204", "proven")]
+    flow = Flow(not_used=(Step.SIP_RINGING,))
+    assert found(rows_only(900, *rows, refused, settings=Settings(agent=Agent(name=AGENT), flow=flow))) == [
+        ("sip_answered", "LKD204", "proven")
+    ]
+    none = Settings(agent=Agent(name=AGENT), flow=Flow(not_used=(Step.SIP_RINGING, Step.SIP_ANSWERED)))
+    assert rows_only(900, *rows, refused, settings=none).verdict is not Verdict.BROKEN
