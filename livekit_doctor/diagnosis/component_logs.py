@@ -280,8 +280,8 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
         """The server's lines of somebody who may be a phone, and of nothing else that is known: they were there. What
         it asks livekit-sip for names who is to come."""
         every = (told.line for told in self._own.told if told.said is None and told.line.log == "server")
-        lines = (line for line in every if "psrpc" not in line.logger)
-        return tuple(line for line in lines if line.fields.get("participant") and self.may_be_phone(line))
+        lines = (line for line in every if line.fields.get("participant") and "psrpc" not in line.logger)
+        return tuple(filter(self.may_be_phone, lines))
 
     def another_was_there(self, after: datetime | None, identity: str) -> bool:
         """Whether somebody of another identity who may be a phone was there after this moment, as such a line tells."""
