@@ -277,8 +277,7 @@ class ComponentLogs(OwnLines, frozen=True, dict=True):
 
     @cached_property
     def mentioned(self) -> tuple[LogLine, ...]:
-        """The server's lines of somebody who may be a phone, and of nothing else that is known: they were there. What
-        it asks livekit-sip for names who is to come."""
+        """The server's other lines of who may be a phone: they were there. Whom it asks livekit-sip for is to come."""
         every = (told.line for told in self._own.told if told.said is None and told.line.log == "server")
         lines = (line for line in every if line.fields.get("participant") and "psrpc" not in line.logger)
         return tuple(filter(self.may_be_phone, lines))
