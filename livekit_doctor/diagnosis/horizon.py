@@ -5,6 +5,7 @@ the last that is shown is no proof of how the call ended: it is likely at most.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -29,7 +30,7 @@ def weighed(call: Call, findings: Iterable[Finding]) -> Iterator[Finding]:
     again = Because(source="dispatched again", text=another) if another else DISPATCHED_AGAIN
     superseded = _listed_is_superseded(call)
     logged = latest.superseded
-    for finding in findings:
+    for finding in map(partial(_of_another_agent, call), findings):
         of_agent = finding.step is not None and SPEC[finding.step].leg is Leg.AGENT
         if of_agent and superseded and any(item.source == "ListDispatch" for item in finding.because):
             continue
@@ -48,6 +49,18 @@ def weighed(call: Call, findings: Iterable[Finding]) -> Iterator[Finding]:
             )
         else:
             yield finding
+
+
+def _of_another_agent(call: Call, finding: Finding) -> Finding:
+    """What became of an agent of another name is possible of the call's own, whose name may be mistyped where it is
+    configured: else that was never dispatched."""
+    name = call.another_agent
+    if not name or finding.code not in ("LKD407", "LKD408", "LKD416") or finding.confidence is Confidence.POSSIBLE:
+        return finding
+    text = f'the agent there is "{name}", and "{call.agent_name}" was not dispatched as far as looks show'
+    because = (*finding.because, Because(source="another agent", text=text))
+    candidates = (*(finding.candidates or catalogue.get(finding.code).candidates), "LKD401")
+    return replace(finding, confidence=Confidence.POSSIBLE, because=because, candidates=candidates)
 
 
 def _listed_is_superseded(call: Call) -> bool:

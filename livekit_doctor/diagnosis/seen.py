@@ -70,6 +70,14 @@ class Seen(RoomSeen, frozen=True, dict=True):
         return agent_name_of(participant) == self.agent_name
 
     @cached_property
+    def another_agent(self) -> str:
+        """The name of the agent that was seen in place of the call's own, which was never dispatched as far as looks
+        show; empty where its own was, or none that has a name."""
+        names = {agent_name_of(agent) for agent in (*self.agents_seen, *self.joining_seen)}
+        own = self.agent_name is None or any(one.agent_name == self.agent_name for one in self.dispatches_ever)
+        return "" if own or self.agent_name in names else next(filter(None, names), "")
+
+    @cached_property
     def agents(self) -> tuple[Participant, ...]:
         """The agents in the room at the last look."""
         return self.agents_in(self.participant_list) if self.participant_list else ()

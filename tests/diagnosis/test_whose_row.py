@@ -5,18 +5,23 @@ import pytest
 from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.correlation import Subject
-from livekit_doctor.evidence.observations import ApiRefusal, LogRow
+from livekit_doctor.evidence.observations import ApiRefusal, LogRow, Participant
 from livekit_doctor.flow import Step, Verdict
 from livekit_doctor.settings import Agent, Flow, Settings
 from tests.diagnosis.factories import (
     AGENT,
     CALL,
     ROOM,
+    agent,
     codes,
+    dispatch,
     evidence,
     found,
+    job,
     judge,
     log_file,
+    look,
+    phone,
     read,
     room_line,
     row,
@@ -107,3 +112,18 @@ def test_what_broke_at_a_step_that_is_not_used_is_told_at_the_next() -> None:
     ]
     none = Settings(agent=Agent(name=AGENT), flow=Flow(not_used=(Step.SIP_RINGING, Step.SIP_ANSWERED)))
     assert rows_only(900, *rows, refused, settings=none).verdict is not Verdict.BROKEN
+
+
+@pytest.mark.parametrize(
+    ("inside", "code"),
+    [
+        ((agent(1, name="Notetaker"),), "LKD408"),
+        ((agent(1, name="Notetaker", state="JOINED"),), "LKD416"),
+    ],
+)
+def test_another_agent_alone_that_was_dispatched(inside: tuple[Participant, ...], code: str) -> None:
+    """Whether it is the call's own under a name that is mistyped, or that was never dispatched, nobody knows."""
+    looks = [look(at, dispatch(0, job(), name="Notetaker"), *inside, phone("active", 2)) for at in (30, 60)]
+    said = judge(60, *looks[0], *looks[1])
+    assert [(item.code, item.confidence.value) for item in said.broken] == [(code, "possible")]
+    assert "LKD401" in said.broken[0].candidates
