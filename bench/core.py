@@ -7,7 +7,7 @@ import time
 from bench.figures import verdict
 from livekit_doctor.diagnosis.core import diagnose
 from livekit_doctor.diagnosis.correlation import Subject
-from livekit_doctor.evidence.observations import Observation
+from livekit_doctor.evidence.observations import Evidence, Observation
 from tests.diagnosis import factories as f
 
 RUNS = 50
@@ -42,7 +42,7 @@ def main() -> None:
     ):
         seconds = []
         for _ in range(RUNS):
-            evidence = f.evidence(500, observations())
+            evidence = Evidence(now=f.at(500) + f.AHEAD, observations=tuple(observations()), coverage=f.READ)
             began = time.process_time()
             diagnose(evidence, f.SETTINGS, Subject(call_id=f.CALL, room=f.ROOM))
             seconds.append(time.process_time() - began)

@@ -192,6 +192,10 @@ def worker_under_other_name(call: Call, proofs: Proofs) -> Finding | None:
     refused, name = sought.no_worker(call), call.wanted_agent
     if sought.has_job(call, proofs) or not name or missed.is_not_missed(call, proofs, refused):
         return None
+    names = {line.fields.get("agent_name", "") for line in call.component_logs.registrations()}
+    differ = {other: near_miss(name, other) for other in names - {""}}
+    if not any(differ.values()):
+        return None
     began = sought.sought_at(call)
     own = [worker for worker in call.workers if worker.name == name]
     if not all(_had_left(call, worker, began, refused) for worker in own):
@@ -199,7 +203,7 @@ def worker_under_other_name(call: Call, proofs: Proofs) -> Finding | None:
     last = max((worker.registration.at for worker in own if worker.registration.at), default=None)
     for worker in reversed(call.workers):
         there = worker.at(began)
-        how = near_miss(name, worker.name) if worker.name and sought.is_on_this_server(call, worker) else None
+        how = differ.get(worker.name) if sought.is_on_this_server(call, worker) else None
         came_at = worker.registration.at
         if last and (not came_at or not is_dated(worker.registration) or came_at < last):
             continue  # not renamed: it was there beside the own one, or may have been
