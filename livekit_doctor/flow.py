@@ -3,6 +3,7 @@
 Source: design section 2. Step ids are stable API.
 """
 
+from collections.abc import Container
 from enum import StrEnum
 from functools import cache
 
@@ -186,3 +187,9 @@ def implied_by(step: Step) -> tuple[Step, ...]:
 def order(step: Step) -> int:
     """The step's place in the table, 0 first."""
     return list(Step).index(step)
+
+
+def used_at(step: Step, not_used: Container[Step]) -> Step | None:
+    """Where a break at this step is told: there, or at the next step of its leg that is used; None where none is."""
+    leg = LEGS[SPEC[step].leg]
+    return next((one for one in leg if order(one) >= order(step) and one not in not_used), None)

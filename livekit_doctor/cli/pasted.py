@@ -38,12 +38,12 @@ def read_pasted(names: Sequence[str], settings: "Settings", subject: "Subject") 
 def _require_its_rows(reading: "Reading", asked: str) -> None:
     """Raises UserError where all rows in the text are of other calls than the one that was asked for, by its id, the
     beginning of it, or its room."""
+    from livekit_doctor.diagnosis.whose_rows import meant_by
     from livekit_doctor.evidence.observations import LogRow
 
     rows = [item for item in reading.observations if isinstance(item, LogRow)]
     calls = tuple(dict.fromkeys(row.call_id for row in rows))
-    own = any(call.casefold().startswith(asked.casefold()) for call in calls) or any(row.room == asked for row in rows)
-    if own or not calls:
+    if not calls or meant_by(asked, rows):
         return
     shown = ", ".join(f'"{printable(call)}"' for call in calls[:SHOWN])
     message = f'the rows in {_TEXT} are of {shown}, and none is of "{printable(asked)}"'

@@ -24,7 +24,7 @@ from livekit_doctor.diagnosis.verdict import verdict_of
 from livekit_doctor.diagnosis.warnings import warnings
 from livekit_doctor.diagnosis.whose_rows import rows_of
 from livekit_doctor.evidence.observations import Evidence, LogRow, RoomList
-from livekit_doctor.flow import LEGS, NOTHING_BROKEN, SPEC, Confidence, Leg, Status, Step, Verdict, order
+from livekit_doctor.flow import LEGS, NOTHING_BROKEN, SPEC, Confidence, Leg, Status, Step, Verdict, order, used_at
 from livekit_doctor.settings import Settings
 
 
@@ -132,12 +132,9 @@ def _seen_before(call: Call) -> list[Finding]:
 
 def _at_a_used_step(call: Call, finding: Finding) -> Finding | None:
     """What broke at a step that the team does not use broke the next one of its leg that it does."""
-    not_used = call.settings.flow.not_used
-    if finding.step is None or finding.step not in not_used:
+    used = finding.step and used_at(finding.step, call.settings.flow.not_used)
+    if used is finding.step:
         return finding
-    leg = LEGS[SPEC[finding.step].leg]
-    after = (step for step in leg if order(step) > order(finding.step) and step not in not_used)
-    used = next(after, None)
     return replace(finding, step=used) if used else None
 
 

@@ -67,8 +67,8 @@ def _refusal(line: LogLine, method: str) -> ApiRefusal:
     )
 
 
-_OF_PLACING = ("CreateRoom", "CreateDispatch", "CreateSIPParticipant", "ListRooms", "ListDispatch")
 _PLACES = ("CreateRoom", "CreateDispatch", "CreateSIPParticipant")
+_OF_PLACING = (*_PLACES, "ListRooms", "ListDispatch")
 
 
 def _method(line: LogLine) -> str:

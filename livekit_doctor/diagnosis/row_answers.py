@@ -135,10 +135,12 @@ def error_in(row: LogRow) -> str:
 def words_of_failure(row: LogRow) -> str:
     """The same of a row that says by its state that something failed: then also what it gives as its message, or inside
     of its error."""
+    if words := error_in(row):
+        return words
     top = _top(row.metadata)
     inside = [item for key, item in top.items() if key in _ERRORS and isinstance(item, dict)]
     said = (item for each in (top, *map(_folded, inside)) for key, item in each.items() if key in _MESSAGES)
-    return error_in(row) or next((item for item in said if isinstance(item, str)), "")
+    return next((item for item in said if isinstance(item, str)), "")
 
 
 def shown_error(row: LogRow) -> str:

@@ -18,17 +18,17 @@ def rows_of(subject: Subject, rows: Iterable[LogRow], rooms: Iterable[str] = ())
     return kept
 
 
+def meant_by(asked: str, rows: Iterable[LogRow]) -> set[str]:
+    """The ids of the calls that a call may be asked for by: its id, the beginning of it or its room."""
+    begins = asked.casefold()
+    return {row.call_id for row in rows if row.call_id.casefold().startswith(begins) or row.room == asked}
+
+
 def _not_of_others(subject: Subject, rows: tuple[LogRow, ...]) -> Iterator[LogRow]:
-    """Without rows that a person pasted of another call than was asked for: by its id, the beginning of it or its room,
-    all of which a call may be asked for by."""
-    asked, rooms = subject.call_id, dict[str, set[str]]()
-    for row in rows:
-        rooms.setdefault(row.call_id, set()).add(row.room)
-    for row in rows:
-        named = rooms[row.call_id] - {""}
-        if asked is not None:
-            own = row.call_id.casefold().startswith(asked.casefold()) or asked in named
-        else:
-            own = not subject.room or not named or subject.room in named
-        if own or not row.read.excerpt:
-            yield row
+    """Without rows that a person pasted of another call or room than was asked for."""
+    if subject.call_id is not None:
+        own = meant_by(subject.call_id, rows)
+    else:
+        named = {row.call_id for row in rows if row.room}
+        own = {row.call_id for row in rows if row.call_id not in named or subject.room in (None, "", row.room)}
+    return (row for row in rows if row.call_id in own or not row.read.excerpt)

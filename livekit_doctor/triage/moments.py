@@ -15,7 +15,7 @@ def moment_or_length(option: str, text: str) -> datetime | timedelta:
     """A length of time before now, or a moment (UTC where it names no zone). Raises UserError."""
     if length := length_of(text):
         return length
-    if not _LENGTH.fullmatch(text.strip()) and (at := parse_time(text)) is not None:
+    if (at := parse_time(text)) is not None:
         return at.astimezone(UTC)
     raise UserError(
         "LKD001",

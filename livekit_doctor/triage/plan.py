@@ -18,8 +18,9 @@ from livekit_doctor.diagnosis.rules.rows import WAY
 from livekit_doctor.diagnosis.states import says_phone_failed
 from livekit_doctor.diagnosis.times import AT_ONCE, MOMENT, NOBODY_WAITS, ROOM_CLOSES_AFTER
 from livekit_doctor.evidence.observations import Evidence, LogRow, Read
-from livekit_doctor.flow import DEFAULT_STATES, LEGS, Leg, Step
+from livekit_doctor.flow import DEFAULT_STATES, LEGS, Leg, Step, used_at
 from livekit_doctor.settings import Flow, Settings
+from livekit_doctor.triage.mapping import number_of
 
 SECOND = 1_000_000
 """Times in the statement are whole microseconds since 1970."""
@@ -44,6 +45,8 @@ class Plan(Struct, frozen=True):
     breaks: tuple[int, ...]
     pending: tuple[bool, ...]
     not_used: frozenset[int]
+    used_steps: dict[int, int]
+    """For each step of the phone's leg the one at which a break there is told; 0 for none."""
     tolerance: int
     patience: int
     """How long the agent's rows may take."""
@@ -68,12 +71,6 @@ class Plan(Struct, frozen=True):
         """The steps that show agent and phone, where the team's calls have them."""
         return tuple(number for number in (6, 11) if number not in self.not_used)
 
-    @property
-    def used_steps(self) -> dict[int, int]:
-        """At which step of the phone's leg each break is told: at the next one that the team uses, 0 for none."""
-        steps = [list(Step).index(step) + 1 for step in LEGS[Leg.PHONE]]
-        return {step: next((s for s in steps if s >= step and s not in self.not_used), 0) for step in steps}
-
 
 def plan_of(settings: Settings) -> Plan:
     allowances = settings.flow.allowances
@@ -81,9 +78,12 @@ def plan_of(settings: Settings) -> Plan:
     agent, ringing = allowances.agent_connected.broken_after, allowances.sip_answered.broken_after
     breaks = [agent_break(way, settings) for way in range(len(WAY))]
     return Plan(
-        breaks=tuple(list(Step).index(item.step) + 1 if item else 0 for item in breaks),
+        breaks=tuple(number_of(item.step) if item else 0 for item in breaks),
         pending=tuple(any(step not in not_used for step in WAY[max(way + 1, 2) :]) for way in range(len(WAY))),
-        not_used=frozenset(list(Step).index(step) + 1 for step in not_used),
+        not_used=frozenset(map(number_of, not_used)),
+        used_steps={
+            number_of(step): number_of(used) if (used := used_at(step, not_used)) else 0 for step in LEGS[Leg.PHONE]
+        },
         tolerance=_us(settings.call_logs.clock_tolerance),
         patience=_us(agent),
         patience_ringing=_us(agent + ringing),

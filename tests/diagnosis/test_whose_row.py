@@ -5,7 +5,7 @@ import pytest
 from msgspec.structs import replace
 
 from livekit_doctor.diagnosis.correlation import Subject
-from livekit_doctor.evidence.observations import ApiRefusal, LogRow, Participant
+from livekit_doctor.evidence.observations import ApiRefusal, Participant
 from livekit_doctor.flow import Step, Verdict
 from livekit_doctor.settings import Agent, Flow, Settings
 from tests.diagnosis.factories import (
@@ -32,26 +32,18 @@ from tests.diagnosis.factories import diagnose as diagnosed
 REFUSED = '{"room": "outbound-other", "sip_status_code": 486}'
 
 
-def pasted(call_id: str, seconds: float, state: str, metadata: str, room: str) -> LogRow:
-    """Of which evidence says that a person picked it."""
-    return replace(row(seconds, state, metadata=metadata), call_id=call_id, room=room)
-
-
 @pytest.mark.parametrize("subject", [Subject(room=ROOM), Subject(call_id=CALL, room=ROOM), Subject(call_id=CALL)])
 def test_pasted_rows_of_another_call(subject: Subject) -> None:
     """Beside what another source says of the call that was asked for."""
     own = [room_line(0, "selected node for room"), room_line(2, "participant active", "sip_1")]
-    other = pasted("5b1f-99", 3, "sip_failed", REFUSED, "outbound-other")
-    told = evidence(900, log_file("server"), *own, other)
-    picked = [
-        replace(one, read=read(900, "evidence ticket.txt")) if isinstance(one, LogRow) else one
-        for one in told.observations
-    ]
-    said = diagnosed(replace(told, observations=tuple(picked)), Settings(agent=Agent(name=AGENT)), subject)
+    other = replace(row(3, "sip_failed", metadata=REFUSED), call_id="5b1f-99", room="outbound-other")
+    picked = replace(other, read=read(900, "evidence ticket.txt"))
+    told = evidence(900, log_file("server"), *own)
+    beside = replace(told, observations=(*told.observations, picked))
+    said = diagnosed(beside, Settings(agent=Agent(name=AGENT)), subject)
     assert "LKD204" not in codes(said)
     for asked in (Subject(call_id="5b1f-99"), Subject(call_id="5b1f-9"), Subject(call_id="outbound-other")):
-        kept = replace(told, observations=tuple(one for one in picked if isinstance(one, LogRow)))
-        assert codes(diagnosed(kept, Settings(), asked)) == ["LKD204"]
+        assert codes(diagnosed(replace(told, observations=(picked,)), Settings(), asked)) == ["LKD204"]
 
 
 @pytest.mark.parametrize(

@@ -69,10 +69,11 @@ def read(
     A log that fails is coverage, the others are read all the same. Ids found in one are looked for in
     the next; a room that nobody knew before, in all of them again, what stands above it included.
     """
-    reading, found = _read(logs, needles, now, progress, call_logs or CallLogs())
+    call_logs = call_logs or CallLogs()
+    reading, found = _read(logs, needles, now, progress, call_logs)
     if needles.rooms or not found.rooms or not all(source.is_regular for source in logs):
         return reading
-    return _read(logs, found, now, progress, call_logs or CallLogs())[0]
+    return _read(logs, found, now, progress, call_logs)[0]
 
 
 def _read(
