@@ -86,7 +86,8 @@ class Follower(Resolver):
                 key = inner[0].key if len(inner) == 1 and isinstance(inner[0], Hole) else place_of(expression, scope)
                 return Value((Hole(f"{key}.{name}", s.dotted(expression) or name),))
         label = s.dotted(expression) or next(filter(None, map(s.dotted, s.children(expression))), "a value")
-        return Value((Hole(place_of(expression, scope), label, self._is_fresh(expression)),))
+        fresh = _fresh(expression)
+        return Value((Hole(place_of(expression, scope), fresh or label, bool(fresh)),))
 
     def _of_result(self, bound: Bound, name: str, depth: int) -> Value | None:
         """The room's name of what CreateRoom, CreateDispatch or CreateSIPParticipant returned."""
@@ -205,18 +206,19 @@ class Follower(Resolver):
         returned = self._returned(call, scope, depth)
         if returned is not None:
             return self.text(returned, depth + 2)
-        label = s.dotted(call) or "a call"
-        return Value((Hole(place_of(call, scope), label, self._is_fresh(call)),))
+        fresh = _fresh(call)
+        return Value((Hole(place_of(call, scope), fresh or s.dotted(call) or "a call", bool(fresh)),))
 
-    def _is_fresh(self, expression: s.Expression) -> bool:
-        """Whether it is another value each time, such as a time stamp."""
-        stack = [expression]
-        while stack:
-            one = stack.pop()
-            if isinstance(one, s.Call) and _FRESH.search(s.dotted(one.function)):
-                return True
-            stack.extend(s.children(one))
-        return False
+
+def _fresh(expression: s.Expression) -> str:
+    """What makes it another value each time, such as `Date.now()`; empty where nothing does."""
+    stack = [expression]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, s.Call) and _FRESH.search(s.dotted(one.function)):
+            return s.dotted(one)
+        stack.extend(s.children(one))
+    return ""
 
 
 def _is_environment(expression: s.Expression) -> bool:

@@ -75,42 +75,21 @@ def compared(one: Value, other: Value) -> Comparison:
         return "same" if set(one.assumed) == set(other.assumed) else "unknown"
     if one.assumed or other.assumed:
         return "unknown"
-    if one.text is not None and other.text is not None:
-        return "different"
-    if _apart(_head(one), _head(other), str.startswith) or _apart(_tail(one), _tail(other), str.endswith):
-        return "different"
-    return "different" if _fresh_apart(one, other) else "unknown"
+    return "different" if _never_equal(_letters(one), _letters(other)) else "unknown"
 
 
-def _head(value: Value) -> tuple[str, bool]:
-    """The text before the first hole, and whether that is all."""
-    first = value.parts[0]
-    return (first if isinstance(first, str) else ""), len(value.parts) == 1 and isinstance(first, str)
+def _letters(value: Value) -> list[str | Hole]:
+    return [one for part in value.parts for one in (part if isinstance(part, str) else (part,))]
 
 
-def _tail(value: Value) -> tuple[str, bool]:
-    last = value.parts[-1]
-    return (last if isinstance(last, str) else ""), len(value.parts) == 1 and isinstance(last, str)
-
-
-def _apart(one: tuple[str, bool], other: tuple[str, bool], begins: object) -> bool:
-    """Whether no text can begin (or end) with both. A whole text that is shorter than the other's part is apart."""
-    (a, a_whole), (b, b_whole) = one, other
-    is_part = begins(a, b) or begins(b, a)  # type: ignore[operator]
-    if not is_part:
-        return True
-    return (a_whole and len(a) < len(b)) or (b_whole and len(b) < len(a))
-
-
-def _fresh_apart(one: Value, other: Value) -> bool:
-    """The same build with another time stamp or random part in it."""
-    if len(one.parts) != len(other.parts):
-        return False
-    differ = False
-    for a, b in zip(one.parts, other.parts, strict=True):
-        if a == b:
-            continue
-        if isinstance(a, str) or isinstance(b, str) or not (a.fresh and b.fresh):
-            return False
-        differ = True
-    return differ
+def _never_equal(one: list[str | Hole], other: list[str | Hole]) -> bool:
+    """By what is left where both begin alike and end alike. What is made afresh is never empty, and nothing that was
+    there before."""
+    for end in (0, -1):
+        while one and other and one[end] == other[end]:
+            del one[end], other[end]
+    known = [isinstance(part, str) or part.fresh for part in (*one, *other)]
+    if not (one and other):
+        return any(known)
+    ends = ((one[0], other[0]), (one[-1], other[-1]))
+    return all(known) or any(isinstance(a, str) and isinstance(b, str) for a, b in ends)

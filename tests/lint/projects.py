@@ -289,6 +289,14 @@ PROJECTS: dict[str, Project] = {
             ('createDispatch(room, "sales");', 'createDispatch(name(), "sales");  << LKD409'),
         ),
     },
+    "a further part in the phone's room": {
+        "agent.py": AGENT,
+        "call.ts": caller(
+            ("const room = `call-${id}`;", "const room = `call-${id}`;\n      const other = `${room}-${Date.now()}`;"),
+            ('createDispatch(room, "sales");', 'createDispatch(room, "sales");  << LKD409'),
+            ("createSipParticipant(trunk, phone, room,", "createSipParticipant(trunk, phone, other,"),
+        ),
+    },
     "another prefix": {
         "agent.py": AGENT,
         "call.py": """
