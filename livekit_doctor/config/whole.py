@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from msgspec import structs
 
 from livekit_doctor.config.issues import Issue, expected, shown
-from livekit_doctor.diagnosis.states import says_failed
+from livekit_doctor.diagnosis.states import says_failed, step_of_state
 from livekit_doctor.flow import DEFAULT_STATES, Step, implied_by
 from livekit_doctor.settings import CLOUD_BROKEN_AFTER, Allowance, Settings
 
@@ -62,7 +62,7 @@ def _always_logged_issues(settings: Settings, origins: Mapping[str, str]) -> lis
             f"map {shown(state)} to one of {', '.join(Step)} in flow.states",
         )
         for state in settings.call_logs.missed
-        if state.strip() not in states and state.strip().lower().replace("-", "_") not in DEFAULT_STATES
+        if step_of_state(state, settings.flow) is None
     ]
 
 

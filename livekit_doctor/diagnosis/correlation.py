@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from livekit_doctor import lazy_re
 from livekit_doctor.diagnosis.names import near_room
-from livekit_doctor.diagnosis.states import says_agent_spoke, says_ended
+from livekit_doctor.diagnosis.states import step_of_state
 from livekit_doctor.evidence.job_ids import job_of_identity
 from livekit_doctor.evidence.observations import (
     DispatchList,
@@ -27,7 +27,7 @@ from livekit_doctor.evidence.observations import (
     Sighting,
     room_named,
 )
-from livekit_doctor.flow import DEFAULT_STATES, LEGS, Leg, Step, order
+from livekit_doctor.flow import LEGS, Leg, Step, order
 from livekit_doctor.settings import Flow, Settings
 
 LIVEKIT_ID = lazy_re.compile(r"(RM|AD|AJ|SCL|PA|AW)_[A-Za-z0-9]{6,}")
@@ -59,13 +59,6 @@ class RoomRef(Struct, frozen=True, kw_only=True):
 def steps_of(rows: Iterable[LogRow], flow: Flow) -> dict[str, Step | None]:
     """The step that each state of these rows stands for."""
     return {state: step_of_state(state, flow) for state in dict.fromkeys(row.state for row in rows)}
-
-
-def step_of_state(state: str, flow: Flow) -> Step | None:
-    """The step that a state stands for; the team's own mapping before the defaults, and these before plain words."""
-    state = state.strip()
-    step = flow.states.get(state) or DEFAULT_STATES.get(state.lower().replace("-", "_"))
-    return step or (Step.CALL_ENDED if says_ended(state) else Step.AGENT_AUDIO if says_agent_spoke(state) else None)
 
 
 class _Attempt(Struct):

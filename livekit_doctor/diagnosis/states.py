@@ -5,7 +5,10 @@ from enum import StrEnum, auto
 from functools import lru_cache
 
 from livekit_doctor import lazy_re
+from livekit_doctor.evidence.call_logs.near_names import folded
 from livekit_doctor.evidence.observations.told import webhook_named
+from livekit_doctor.flow import DEFAULT_STATES, Step
+from livekit_doctor.settings import Flow
 
 _OTHER_PHONE = lazy_re.compile(
     r"transfer|(?:^|_)refer(?:$|_)|forward|hand_?(?:over|off)|(?:^|_)(?:consult|bridg|escalat)|second_leg"
@@ -203,9 +206,23 @@ DISCONNECT_REASONS = (
 """The names of livekit-protocol's DisconnectReason, by their numbers: Python's SDK has the number."""
 
 
-def may_be_of_agent(source: str, state: str) -> bool:
-    """Whether a row may be the agent's, by the words of its component and its state: crm/lead_locked is not."""
-    return any(_OF_AGENT.search(plain_words(text)) for text in (source, state)) or not source
+def step_of_state(state: str, flow: Flow) -> Step | None:
+    """The step that a state stands for; the team's own mapping before the defaults, however these are written, and
+    these before plain words."""
+    state = state.strip()
+    step = flow.states.get(state) or _DEFAULTS.get(folded(state))
+    return step or (Step.CALL_ENDED if says_ended(state) else Step.AGENT_AUDIO if says_agent_spoke(state) else None)
+
+
+_DEFAULTS = {folded(state): step for state, step in DEFAULT_STATES.items()}
+
+
+def may_be_of_agent(source: str, state: str, agent: str | None) -> bool:
+    """Whether a row may be that of the agent with this name, by the words of its component and its state:
+    crm/lead_locked is not."""
+    plain = plain_words(source)
+    has_its_name = bool(agent) and plain.startswith(plain_words(agent or ""))
+    return not source or has_its_name or any(map(_OF_AGENT.search, (plain, plain_words(state))))
 
 
 def is_agents(source: str) -> bool:
@@ -338,5 +355,8 @@ def is_of_other_phone(state: str) -> bool:
 def plain_words(state: str) -> str:
     """In lower case, its words apart with one underscore, without the number at its end. A name is not longer than
     this."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])|[\W_]+", "_", state.strip()[:200]).strip("_").lower()
+    words = _BETWEEN_WORDS.sub("_", state.strip()[:200]).strip("_").lower()
     return re.sub(r"_?\d+$", "", words)
+
+
+_BETWEEN_WORDS = lazy_re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\W_]+")

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 from livekit_doctor.diagnosis.ages import age, waited
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.correlation import step_of_state
 from livekit_doctor.diagnosis.duplicates import duplicates
 from livekit_doctor.diagnosis.names import written_alike
 from livekit_doctor.diagnosis.proofs import Proof, Proofs
@@ -14,7 +13,7 @@ from livekit_doctor.diagnosis.rules import rows
 from livekit_doctor.diagnosis.rules.stray_workers import stray_worker, unknown_worker
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.seen import agent_name_of
-from livekit_doctor.diagnosis.states import needs_no_step
+from livekit_doctor.diagnosis.states import needs_no_step, step_of_state
 from livekit_doctor.diagnosis.times import ROW_WRITTEN_AFTER, SAID_TO_BE_SLOW
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import LeftBehind, LogTable, RecentCalls

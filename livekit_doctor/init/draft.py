@@ -108,8 +108,7 @@ def _flow(sheet: Sheet, facts: LogFacts | None, answers: Answers) -> None:
 
 
 def _states(sheet: Sheet, facts: LogFacts, *, guesses: bool) -> None:
-    known = [state for state in facts.states if state.step and not state.written]
-    written = [state for state in facts.states if state.written]
+    known = [state for state in facts.states if state.step]
     guessed = [state for state in facts.states if state.guess]
     unmapped = [state for state in facts.states if not state.step and not state.guess]
     if not facts.states:
@@ -118,16 +117,11 @@ def _states(sheet: Sheet, facts: LogFacts, *, guesses: bool) -> None:
     if known:
         names = some((f"{state.name} ({state.step})" for state in known), most=_STATES_SHOWN)
         sheet.remark(f"Known without an entry, and in use: {names}.", 1)
-    active = [state for state in written if state.step] + (guessed if guesses else [])
-    if active or guessed:
-        sheet.open("states", 1, off=None if active else 1)
-    for state in active:
-        step, why = (state.step, "but for its spelling known") if state.step else (state.guess, "confirmed")
-        sheet.put(state.name, step, 2, f"{why}; in {counted(state.rows, 'row')}")
-    if not guesses:
-        for state in guessed:
-            where = f"a guess by its name; in {counted(state.rows, 'row')}"
-            sheet.put(state.name, state.guess, 2, where, off=2 if active else 1)
+    if guessed:
+        sheet.open("states", 1, off=None if guesses else 1)
+    for state in guessed:
+        why = "confirmed" if guesses else "a guess by its name"
+        sheet.put(state.name, state.guess, 2, f"{why}; in {counted(state.rows, 'row')}", off=None if guesses else 1)
     if unmapped:
         sheet.remark("In use, and no step that is known; in a timeline they are shown as unmapped:", 1)
         for state in unmapped[:_STATES_SHOWN]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec import Struct
 
 from livekit_doctor import lazy_re
-from livekit_doctor.diagnosis.correlation import step_of_state
+from livekit_doctor.diagnosis.states import step_of_state
 from livekit_doctor.evidence.call_logs.near_names import folded, nearest_names
 from livekit_doctor.evidence.call_logs.rows import STATES_FROM_ROWS
 from livekit_doctor.evidence.observations import LogRow
@@ -17,7 +17,6 @@ from livekit_doctor.init.tables import TableSeen
 from livekit_doctor.init.texts import can_be_written
 from livekit_doctor.settings import ALWAYS_LOGGED, Flow
 
-_FOLDED = {folded(state): step for state, step in DEFAULT_STATES.items()}
 _FAILURE = lazy_re.compile(
     r"fail|err|disconn|left|leav|time_?d?out|reject|declin|cancel|abort|miss|drop|lost|no[_ t]|un"
 )
@@ -31,14 +30,12 @@ _ENOUGH = 3
 
 
 class State(Struct, frozen=True):
-    """A state in use and the step that it stands for: of the tool's own knowledge, of its spelling
-    (`written` differs, so checks.yaml must say it), or only of a likeness (`guess`)."""
+    """A state in use and the step that it stands for: of the tool's own knowledge, or only of a likeness (`guess`)."""
 
     name: str
     rows: int
     step: Step | None = None
     guess: Step | None = None
-    written: bool = False
 
 
 class AlwaysLogged(Struct, frozen=True):
@@ -68,8 +65,6 @@ def _state(name: str, rows: int) -> State:
         return State(name, rows, step)
     if not can_be_written(name) or len(name) > _LONGEST:
         return State(name, rows)
-    if step := _FOLDED.get(folded(name)):
-        return State(name, rows, step, written=True)
     near = nearest_names(name, DEFAULT_STATES, 1)
     guess = DEFAULT_STATES[near[0]] if near and not _FAILURE.search(name.lower()) else None
     return State(name, rows, guess=guess)

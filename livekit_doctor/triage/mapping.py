@@ -8,7 +8,6 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from livekit_doctor.diagnosis.correlation import step_of_state
 from livekit_doctor.diagnosis.known_good import is_unknown
 from livekit_doctor.diagnosis.states import (
     Who,
@@ -20,11 +19,12 @@ from livekit_doctor.diagnosis.states import (
     says_phone_failed,
     says_talked,
     says_what_failed,
+    step_of_state,
     who_left,
 )
 from livekit_doctor.flow import Step, order
 from livekit_doctor.redact import redact_text
-from livekit_doctor.settings import Flow
+from livekit_doctor.settings import Flow, Settings
 
 OTHER = 0
 """Of a state that says nothing of these. A step has the number of its place in the flow, 1 to 12."""
@@ -118,8 +118,9 @@ class Mapping(Struct, frozen=True):
         return any(entry.bit for entry in self.entries)
 
 
-def mapping_of(pairs: Iterable[Pair], flow: Flow) -> Mapping:
+def mapping_of(pairs: Iterable[Pair], settings: Settings) -> Mapping:
     """The pairs by what they say. Where there are too many of them, or no source is known, by state alone."""
+    flow, agent = settings.flow, settings.agent.name
     known = list(pairs)
     by_state = len(known) > MOST_PAIRS or any(pair.source is None for pair in known)
     if by_state:
@@ -137,7 +138,7 @@ def mapping_of(pairs: Iterable[Pair], flow: Flow) -> Mapping:
         code = codes[pair]
         opens = code in (1, 2) and openings < MOST_OPENINGS
         openings += opens
-        has_bit = _is_step(code) or may_be_of_agent(pair.source or "", pair.state)
+        has_bit = _is_step(code) or may_be_of_agent(pair.source or "", pair.state, agent)
         entries.append(
             Entry(
                 state=pair.state,

@@ -11,11 +11,11 @@ from msgspec import Struct
 
 from livekit_doctor.diagnosis import dial_errors
 from livekit_doctor.diagnosis.core import diagnose
-from livekit_doctor.diagnosis.correlation import Subject, step_of_state
+from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.result import Broken
 from livekit_doctor.diagnosis.rules.rows import WAY
-from livekit_doctor.diagnosis.states import says_phone_failed
+from livekit_doctor.diagnosis.states import says_phone_failed, step_of_state
 from livekit_doctor.diagnosis.times import AT_ONCE, MOMENT, NOBODY_WAITS, ROOM_CLOSES_AFTER
 from livekit_doctor.evidence.observations import Evidence, LogRow, Read
 from livekit_doctor.flow import DEFAULT_STATES, LEGS, Leg, Step, used_at

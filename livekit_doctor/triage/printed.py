@@ -30,7 +30,7 @@ def sql_of(dialect_name: str, settings: Settings, asked: Asked, states: str | No
     columns = Columns((logs.schema, logs.table), names.call_id, names.at, names.state, names.source, names.metadata)
     window = window_of(asked, now)
     given = pairs_of(states) if states else [Pair(state, None) for state in (*DEFAULT_STATES, *settings.flow.states)]
-    mapping: StateMapping = mapping_of(given, settings.flow)
+    mapping: StateMapping = mapping_of(given, settings)
     run = "run by the tests" if dialect.verified else "not verified: no test has run it"
     lines = [
         f"-- livekit-doctor triage for {dialect.name} ({run}); times are UTC.",

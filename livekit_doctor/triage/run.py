@@ -177,7 +177,7 @@ async def survey(engine: Engine, settings: Settings, asked: Asked, progress: Pro
         newest = max((int(row["last_at"]) for row in rows if row["last_at"] is not None), default=0)
         window = window_of(asked, EPOCH + timedelta(microseconds=newest + 1))
     pairs = [Pair(str(row["state"]), str(row["source"]), int(row["rows_of"])) for row in rows]
-    mapping = mapping_of(pairs, settings.flow)
+    mapping = mapping_of(pairs, settings)
     count = sum(pair.count for pair in pairs)
     pace = round(count / took, -3)
     statement = Statement(

@@ -31,6 +31,7 @@ from tests.diagnosis.factories import (
     row,
     the_room,
 )
+from tests.each import each
 
 TEMPLATE = Settings(agent=SETTINGS.agent, rooms=Rooms(name_template="call-outbound-{user_id}-{ts}"))
 
@@ -76,9 +77,11 @@ def test_ids_are_no_patterns() -> None:
     assert mentions("(a.b*)", "a.b*")
 
 
-@pytest.mark.parametrize("state", sorted(DEFAULT_STATES))
+@each("state", sorted(DEFAULT_STATES))
 def test_the_usual_spellings(state: str) -> None:
-    for spelling in (state, state.upper(), state.replace("_", "-"), f"  {state.title()} "):
+    words = state.split("_")
+    camel, dotted = "".join(map(str.title, words)), ".".join(words)
+    for spelling in (state, state.upper(), state.replace("_", "-"), f"  {state.title()} ", camel, dotted):
         assert step_of_state(spelling, Flow()) is DEFAULT_STATES[state]
 
 

@@ -7,6 +7,7 @@ from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.result import Diagnosis
 from livekit_doctor.evidence.observations import ApiRefusal
 from livekit_doctor.flow import Verdict
+from livekit_doctor.settings import Agent, Settings
 from tests.diagnosis.factories import (
     ROOM,
     agent,
@@ -139,6 +140,8 @@ def test_a_row_of_a_component_that_is_no_part_of_the_call() -> None:
     rows = row(0, "room_created"), row(0.2, "agent_dispatched")
     assert "LKD402" in codes(rows_only(600, *rows, row(1, "lead_locked", "crm")))
     assert codes(rows_only(600, *rows, row(1, "greeted", "voice"))) == []
+    crm = Settings(agent=Agent(name="CRM"))
+    assert codes(rows_only(600, *rows, row(1, "lead_locked", "crm-2"), settings=crm)) == []
 
 
 # What goes with a verdict

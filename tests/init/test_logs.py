@@ -13,24 +13,24 @@ DEFAULTS = ("agent_entrypoint_called", "agent_connected")
 
 
 @pytest.mark.parametrize(
-    ("name", "step", "guess", "written"),
+    ("name", "step", "guess"),
     [
-        ("agent_connected", Step.AGENT_CONNECTED, None, False),
-        ("Agent-Connected", Step.AGENT_CONNECTED, None, False),
-        ("agentConnected", Step.AGENT_CONNECTED, None, True),
-        ("room.created", Step.ROOM_CREATED, None, True),
-        ("call_answered_by_human", None, Step.SIP_ANSWERED, False),
-        ("agent_disconnected", None, None, False),
-        ("agent_not_connected", None, None, False),
-        ("agent_connected_failed", None, None, False),
-        ("queued", None, None, False),
-        ("bell\x07room_created", None, None, False),
-        ("room_created" * 20, None, None, False),
+        ("agent_connected", Step.AGENT_CONNECTED, None),
+        ("Agent-Connected", Step.AGENT_CONNECTED, None),
+        ("agentConnected", Step.AGENT_CONNECTED, None),
+        ("room.created", Step.ROOM_CREATED, None),
+        ("call_answered_by_human", None, Step.SIP_ANSWERED),
+        ("agent_disconnected", None, None),
+        ("agent_not_connected", None, None),
+        ("agent_connected_failed", None, None),
+        ("queued", None, None),
+        ("bell\x07room_created", None, None),
+        ("room_created" * 20, None, None),
     ],
 )
-def test_the_step_of_a_state(name: str, step: Step | None, guess: Step | None, written: bool) -> None:
+def test_the_step_of_a_state(name: str, step: Step | None, guess: Step | None) -> None:
     (state,) = states_in_use([row("1", name)])
-    assert (state.step, state.guess, state.written) == (step, guess, written)
+    assert (state.step, state.guess) == (step, guess)
 
 
 def test_states_by_how_often_they_are_used() -> None:

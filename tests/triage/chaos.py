@@ -53,7 +53,7 @@ def settings_of(draw: random.Random) -> Settings:
     steps = list(Step)
     allowance = Allowance(after=(Step.AGENT_DISPATCHED,), slow_after=1, broken_after=draw.choice((5, 15, 30, 200)))
     return Settings(
-        agent=Agent(name=draw.choice((None, "", "Front Desk"))),
+        agent=Agent(name=draw.choice((None, "", "Front Desk", "sip-bridge"))),
         flow=Flow(
             states={"agent_up": Step.AGENT_CONNECTED, "pstn_ring": Step.SIP_RINGING, "call_ended_busy": Step.CALL_ENDED}
             if draw.random() < 0.7

@@ -41,7 +41,7 @@ class Asked:
         return Statement(
             columns=self.columns,
             window=window,
-            mapping=mapping_of(pairs, settings.flow),
+            mapping=mapping_of(pairs, settings),
             plan=plan_of(settings),
             dialect=self.dialect,
             key=key,

@@ -102,7 +102,7 @@ class _Call:
         agents: set[str],
         plan: Plan,
     ) -> None:
-        self.plan, self.now = plan, window.now
+        self.plan, self.now, self.named = plan, window.now, settings.agent.name
         self.every = [(row.at, code_of(row.state or "", settings.flow), row) for row in rows]
         self.first, self.last = rows[0].at, rows[-1].at
         self.agent = agents.pop() if len(agents) == 1 else None
@@ -150,7 +150,7 @@ class _Call:
         fresh = self.last >= self.now - (plan.patience if logged - early else plan.patience_ringing)
         future = self.last > self.now + plan.tolerance
         heard = all(
-            self._is_known(row.source) or not may_be_of_agent(row.source or "", row.state or "")
+            self._is_known(row.source) or not may_be_of_agent(row.source or "", row.state or "", self.named)
             for _, _, row in self.every
         )
         ended = t[12]

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-from livekit_doctor.diagnosis.correlation import step_of_state
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.names import few
 from livekit_doctor.diagnosis.rules.connection import unreadable
 from livekit_doctor.diagnosis.setup import Setup
-from livekit_doctor.diagnosis.states import is_understood
+from livekit_doctor.diagnosis.states import is_understood, step_of_state
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import LogStates, LogTable
 from livekit_doctor.flow import Confidence

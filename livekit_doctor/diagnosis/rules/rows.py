@@ -5,10 +5,9 @@ from itertools import pairwise
 
 from livekit_doctor import catalogue
 from livekit_doctor.diagnosis.call import Call
-from livekit_doctor.diagnosis.correlation import step_of_state
 from livekit_doctor.diagnosis.findings import Because, Finding
 from livekit_doctor.diagnosis.proofs import Proofs
-from livekit_doctor.diagnosis.states import may_be_of_agent
+from livekit_doctor.diagnosis.states import may_be_of_agent, step_of_state
 from livekit_doctor.diagnosis.times import EMPTY_TIMEOUT, NOBODY_WAITS, NOTHING_MISSED
 from livekit_doctor.evidence.observations import Room
 from livekit_doctor.flow import LEGS, Confidence, Leg, Step, order
@@ -101,7 +100,8 @@ def first_absent(call: Call, proofs: Proofs) -> Step | None:
     stands for: it has other names for those that it always writes.
     """
     known = {row.source for row in call.rows if row.state not in call.unmapped}
-    if not call.logged or any(row.source not in known and may_be_of_agent(row.source, row.state) for row in call.rows):
+    others = [row for row in call.rows if row.source not in known]
+    if not call.logged or any(may_be_of_agent(row.source, row.state, call.wanted_agent) for row in others):
         return None
     steps = {step_of_state(name, call.settings.flow) for name in call.settings.call_logs.missed}
     absent = [step for step in WAY if step in steps and step not in proofs]

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from livekit_doctor import lazy_re
 
-_SEPARATORS = lazy_re.compile(r"[\s_.\-\"']+")
+_SEPARATORS = lazy_re.compile(r"[\s_.:/\-\"']+")
 _SHORTEST_PART = 3
 _MAX_LENGTH = 200
 

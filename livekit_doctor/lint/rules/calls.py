@@ -5,10 +5,12 @@ from collections.abc import Iterator
 
 from livekit_doctor import lazy_re
 from livekit_doctor.diagnosis.inbound import is_e164, normalised
-from livekit_doctor.flow import DEFAULT_STATES, Confidence, Step
+from livekit_doctor.diagnosis.states import step_of_state
+from livekit_doctor.flow import Confidence, Step
 from livekit_doctor.lint.facts import AgentDispatch, LogRow, RoomCreation, SipParticipant, Speech, Wait
 from livekit_doctor.lint.result import Located, located
 from livekit_doctor.lint.rules.judged import Judged, exclusive
+from livekit_doctor.settings import Flow
 
 _PHONE = lazy_re.compile(r"\+?[\d\s().-]{7,}")
 
@@ -40,7 +42,6 @@ def call_not_awaited(judged: Judged) -> Iterator[Located]:
 def return_taken_for_answer(judged: Judged) -> Iterator[Located]:
     """LKD707: CreateSIPParticipant does not wait for the answer (design fact 20), and what follows takes it for one:
     a row that says so, or the agent's first words."""
-    states = {**DEFAULT_STATES, **judged.settings.flow.states}
     for flow in judged.facts.flows:
         for number, phone in enumerate(flow.events):
             if not isinstance(phone, SipParticipant) or phone.waits is not False:
@@ -50,7 +51,7 @@ def return_taken_for_answer(judged: Judged) -> Iterator[Located]:
                     continue
                 if isinstance(event, Wait) or len(event.arms) > len(phone.arms) + 1:
                     break
-                if isinstance(event, LogRow) and states.get(event.state.text or "") is Step.SIP_ANSWERED:
+                if isinstance(event, LogRow) and _says_answered(event, judged.settings.flow):
                     text = f'writes "{event.state.text}", though nobody has answered yet'
                     yield located("LKD707", Confidence.LIKELY, phone.place, _RETURNS, (event.place, text))
                     break
@@ -58,6 +59,10 @@ def return_taken_for_answer(judged: Judged) -> Iterator[Located]:
                     text = "speaks, though nobody may have answered yet"
                     yield located("LKD707", Confidence.POSSIBLE, phone.place, _RETURNS, (event.place, text))
                     break
+
+
+def _says_answered(row: LogRow, flow: Flow) -> bool:
+    return step_of_state(row.state.text or "", flow) is Step.SIP_ANSWERED
 
 
 _RETURNS = "returns as soon as it dials: wait_until_answered is not set"

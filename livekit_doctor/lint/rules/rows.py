@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from livekit_doctor.diagnosis.names import few, near_miss
-from livekit_doctor.diagnosis.states import is_understood
+from livekit_doctor.diagnosis.states import is_understood, step_of_state
 from livekit_doctor.flow import DEFAULT_STATES, Confidence
 from livekit_doctor.lint.facts import LogRow, Place
 from livekit_doctor.lint.result import Located, located
@@ -30,7 +30,7 @@ def unmapped_state(judged: Judged) -> Iterator[Located]:
     others: dict[str, dict[str, Place]] = {}
     for row in rows_of(judged):
         state = row.state.text
-        if not state or state in mapped or is_understood(state):
+        if not state or step_of_state(state, judged.settings.flow) or is_understood(state):
             continue
         meant = next((other for other in mapped if near_miss(other, state)), None)
         if meant is None:
