@@ -15,6 +15,8 @@ from tests.hanging import interrupted
 from tests.programs import measures, starts_programs
 from tests.thorough import examples
 
+gc.disable()  # until all is collected: what is made until then stays
+
 __all__ = ["installed"]
 
 # How long an example takes says how busy the machine is. 40, drawn anew in each run, are 1,000 in a week of work.
@@ -42,8 +44,8 @@ def pytest_make_parametrize_id(val: object) -> str | None:
 
 def pytest_collection_finish() -> None:
     """What is collected stays: to look through it each time takes a seventh of the tests' CPU time."""
-    gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

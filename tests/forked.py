@@ -157,6 +157,26 @@ def run(arguments: Sequence[str], folder: Path, env: Mapping[str, str], stdin: s
         return Finished(status, _text(stdout), _text(stderr))
 
 
+_COMMAND = """#!{python} -IS
+import json, os, socket, sys
+with socket.socket(socket.AF_UNIX) as server:
+    server.connect({server!r})
+    socket.send_fds(server, [b"."], [0, 1, 2])
+    run = {{"program": {program!r}, "arguments": sys.argv[1:], "folder": os.getcwd(), "env": dict(os.environ)}}
+    server.sendall(json.dumps({{**run, "own_session": False}}).encode() + b"\\n")
+    sys.exit(int(server.makefile().read().split()[1]))
+"""
+
+
+def command(folder: Path) -> Path:
+    """`livekit-doctor` in this folder, made for PATH: each run of it is forked. A signal does not reach it."""
+    folder.mkdir(exist_ok=True)
+    path = folder / "livekit-doctor"
+    path.write_text(_COMMAND.format(python=sys.executable, server=_server(TOOL), program=TOOL))
+    path.chmod(0o755)
+    return path
+
+
 def run_process(arguments: Sequence[str], folder: Path, env: Mapping[str, str], stdin: str, timeout: float) -> Finished:
     """The same, always in a process of its own."""
     ran = subprocess.run(

@@ -7,13 +7,13 @@ import re
 import select
 import signal
 import subprocess
-import sys
 import termios
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+from tests import forked
 from tests.cli.command_line import CLEAN
 
 PATIENCE = 30.0
@@ -37,7 +37,7 @@ class Terminal:
     def __init__(self, shell: str, folder: Path, env: Mapping[str, str]) -> None:
         self.shell, self.folder = shell, folder
         self.seen = ""
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        path = f"{forked.command(folder.with_name(f'{folder.name}-path')).parent}{os.pathsep}{os.environ['PATH']}"
         home = {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder)}
         self.env = {**CLEAN, **home, "PATH": path, "TERM": "xterm", "LC_ALL": "C.UTF-8", **env}
 

@@ -31,6 +31,7 @@ from livekit_doctor.evidence.observations import (
 )
 from livekit_doctor.flow import Confidence
 from livekit_doctor.settings import Agent, ExpectedRule, LiveKit, Settings, Sip
+from tests.each import each
 
 SEEDS = range(10)
 RULES = (
@@ -179,9 +180,9 @@ def without(*items: SipDispatchRule, **settings: object) -> list[Finding]:
     return list(dispatch_rule_without_agent(setup(rules(*items), **settings)))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize(
-    ("kind", "confidence"),
+@each("seed", SEEDS)
+@each(
+    "kind, confidence",
     [
         ("individual", Confidence.PROVEN),
         ("callee", Confidence.PROVEN),
@@ -219,9 +220,9 @@ def wrong(*items: SipDispatchRule, **settings: object) -> list[Finding]:
     return list(dispatch_rule_wrong_agent(setup(rules(*items), **settings)))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize(
-    ("change", "words"),
+@each("seed", SEEDS)
+@each(
+    "change, words",
     [
         (str.swapcase, "upper and lower case"),
         (lambda name: name + " ", "a trailing space"),

@@ -31,6 +31,7 @@ from livekit_doctor.evidence.observations import (
 from livekit_doctor.flow import Confidence, Step
 from livekit_doctor.settings import OutboundTrunk as ExpectedTrunk
 from livekit_doctor.settings import Settings, Sip
+from tests.each import each
 
 SEEDS = range(10)
 RULES = (outbound_trunk_missing, outbound_trunk_misconfigured, sip_service_unavailable, inbound_trunk_open)
@@ -148,8 +149,8 @@ def misconfigured(trunk: OutboundTrunk, *expected: str) -> list[Finding]:
     return list(outbound_trunk_misconfigured(setup(outbound(trunk), sip=sip)))
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize(
+@each("seed", SEEDS)
+@each(
     "address",
     [
         "sip.example.com",

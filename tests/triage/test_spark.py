@@ -25,7 +25,7 @@ from tests import forked
 from tests.cli.command_line import CLEAN, Ran, run_process, wait_for
 from tests.lab.support import free_port
 from tests.triage import logs
-from tests.triage.engines import CONNECT_PORT, java_home
+from tests.triage.engines import CONNECT_PORT, QUICK_JAVA, java_home
 from tests.triage.reference import Row
 from tests.triage.test_command import document, export, triage, window
 from tests.triage.test_engines import ON_ONE_WORKER
@@ -193,7 +193,7 @@ def test_an_interrupt_ends_spark_and_leaves_nothing_behind(tmp_path: Path) -> No
         "--call-logs",
         str(plain),
     ]
-    env = CLEAN | {"TMPDIR": str(tmp_path / "own"), "JAVA_HOME": java_home()}
+    env = CLEAN | {"TMPDIR": str(tmp_path / "own"), "JAVA_HOME": java_home(), "JDK_JAVA_OPTIONS": QUICK_JAVA}
     process = subprocess.Popen(
         command, cwd=tmp_path / "project", env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

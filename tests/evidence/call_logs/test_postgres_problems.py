@@ -18,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from livekit_doctor.evidence import call_logs
 from livekit_doctor.evidence.observations import Problem, Reading
 from livekit_doctor.settings import CallLogs, Columns
+from tests.each import each
 from tests.evidence.call_logs.support import (
     NOW,
     START,
@@ -388,8 +389,8 @@ def test_urls_as_frameworks_write_them(database: Database, names: Names, change:
     assert states_of(read_call(settings(dsn), "x")) == ["there"]
 
 
-@pytest.mark.parametrize("character", [*"@/?# %", "@@", "a:b@c:", "[", "]", "'", '"', "=", "&", "\\"])
-@pytest.mark.parametrize("form", ["postgresql://user:{}@127.0.0.1:1/db", "host=127.0.0.1 port=1 password={}"])
+@each("character", [*"@/?# %", "@@", "a:b@c:", "[", "]", "'", '"', "=", "&", "\\"])
+@each("form", ["postgresql://user:{}@127.0.0.1:1/db", "host=127.0.0.1 port=1 password={}"])
 def test_a_password_is_never_shown(character: str, form: str) -> None:
     """However it is written, and wherever the mistake in the URL makes it end up."""
     first, second = secrets.token_hex(8), secrets.token_hex(8)

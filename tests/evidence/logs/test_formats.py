@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from livekit_doctor.evidence.observations import LogLine
+from tests.each import each
 from tests.evidence.logs.support import (
     AT,
     DATA,
@@ -56,8 +57,8 @@ PREFIXES: dict[str, Callable[[str], str]] = {
 }
 
 
-@pytest.mark.parametrize("line", FORMATS.values(), ids=FORMATS.keys())
-@pytest.mark.parametrize("prefixed", PREFIXES.values(), ids=PREFIXES.keys())
+@each("line", [pytest.param(line, id=name) for name, line in FORMATS.items()])
+@each("prefixed", [pytest.param(put, id=name) for name, put in PREFIXES.items()])
 def test_prefix_and_format(prefixed: Callable[[str], str], line: Callable[..., str], tmp_path: Path) -> None:
     other = Ids(1)
     lines = (
@@ -322,9 +323,9 @@ PRETTY = """\
 """
 
 
-@pytest.mark.parametrize("head", HEADS)
-@pytest.mark.parametrize("indent", ["    ", "  "])
-@pytest.mark.parametrize("option", [True, False])
+@each("head", HEADS)
+@each("indent", ["    ", "  "])
+@each("option", [True, False])
 def test_fields_below_whichever_head_of_pino(head: str, indent: str, option: bool, tmp_path: Path) -> None:
     text = PRETTY.format(head=head, job=CALL.job_id, room=CALL.room).replace("    ", indent)
     found = read_text(tmp_path, text, rooms=(CALL.room,)).lines if option else reading(text).observations

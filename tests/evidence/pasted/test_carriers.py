@@ -287,8 +287,8 @@ LAYOUTS: dict[str, Callable[[dict[str, str]], str]] = {
 }
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize(
+@each("layout", LAYOUTS)
+@each(
     "state",
     ["completed", "busy", "no-answer", "failed&SipResponseCode=404", "failed&SipResponseCode=503&ErrorCode=32009"],
 )

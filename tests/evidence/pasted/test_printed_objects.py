@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from livekit.protocol import agent_dispatch, models, sip, webhook
 
 from livekit_doctor.evidence.observations import Observation, Sighting
+from tests.each import each
 from tests.evidence.pasted.console import Big, Map, inspect, of_message
 from tests.evidence.pasted.samples import lk as answer
 from tests.evidence.pasted.samples import logged, reading, recognised, webhooks
@@ -91,8 +92,8 @@ def said(text: str) -> list[Observation]:
     return list(reading(text).observations)
 
 
-@pytest.mark.parametrize("name", ANY)
-@pytest.mark.parametrize("around", ["{}", "participant: {}", "INFO got {}\nthanks", "> {}"])
+@each("name", ANY)
+@each("around", ["{}", "participant: {}", "INFO got {}\nthanks", "> {}"])
 def test_any_object_says_the_same(name: str, around: str) -> None:
     printed = inspect(ANY[name], depth=None)
     lead = "> " if around.startswith(">") else ""

@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from livekit.protocol import agent_dispatch, models, room, webhook
 
 from livekit_doctor.evidence.observations import Observation, Sighting
+from tests.each import each
 from tests.evidence.pasted.samples import in_chat, lk, quoted, reading, recognised, webhooks
 
 PHONE = {
@@ -66,8 +67,8 @@ def made(name: str) -> tuple[Message, str]:
     return message, json.dumps(MessageToDict(message))
 
 
-@pytest.mark.parametrize("name", [*ONE, *ANSWERS])
-@pytest.mark.parametrize("lead", ["", "got: ", "INFO answer "])
+@each("name", [*ONE, *ANSWERS])
+@each("lead", ["", "got: ", "INFO answer "])
 def test_a_message_says_what_its_json_says(name: str, lead: str) -> None:
     message, as_json = made(name)
     text = f"{lead}{message}"

@@ -7,6 +7,7 @@ import pytest
 
 from livekit_doctor.flow import Status, Step
 from tests.diagnosis.factories import found, status
+from tests.each import each
 from tests.evidence.pasted.console import inspect
 from tests.evidence.pasted.samples import pasted, recognised
 
@@ -56,9 +57,9 @@ FORMS = [json.dumps, lambda value: json.dumps(in_snake_case(value), indent=1), i
 FORMS.append(lambda value: json.dumps({"items": [value]}))
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize(
-    ("told", "expected"),
+@each("form", FORMS)
+@each(
+    "told, expected",
     [
         (call("ringing", **ENDED, disconnectReason="USER_UNAVAILABLE"), (ANSWERED, "LKD206", "likely")),
         (call(**ENDED, disconnectReason="USER_UNAVAILABLE"), (ANSWERED, "LKD206", "possible")),
@@ -76,9 +77,9 @@ def test_a_call_that_failed(told: dict[str, Any], expected: tuple[str, str, str]
     assert "API error message" not in recognised(form(told))
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize(
-    ("told", "reached"),
+@each("form", FORMS)
+@each(
+    "told, reached",
     [
         (call(), Step.SIP_DIALING),
         (call("ringing"), Step.SIP_RINGING),

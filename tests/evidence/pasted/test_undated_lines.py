@@ -6,6 +6,7 @@ import pytest
 
 from livekit_doctor.flow import Step
 from tests.diagnosis.factories import found
+from tests.each import each
 from tests.evidence.pasted.samples import pasted
 
 CREATED, RINGING = Step.SIP_PARTICIPANT_CREATED.value, Step.SIP_RINGING.value
@@ -36,9 +37,9 @@ def phone_active() -> str:
 CREATING, ESTABLISHED, REFUSED = "Creating SIP participant", "Outbound SIP call established", "SIP invite failed"
 
 
-@pytest.mark.parametrize("time", ["", "10:00:03.100\t", "10:00:03\t", "2026-02-20T10:00:03.100Z\t"])
-@pytest.mark.parametrize(
-    ("line", "step", "code", "confidence"),
+@each("time", ["", "10:00:03.100\t", "10:00:03\t", "2026-02-20T10:00:03.100Z\t"])
+@each(
+    "line, step, code, confidence",
     [
         (sip(REFUSED, **BUSY), RINGING, "LKD204", "likely"),
         (sip("SIP call failed", **BUSY), RINGING, "LKD204", "likely"),

@@ -11,6 +11,7 @@ from livekit_doctor.diagnosis.correlation import Subject
 from livekit_doctor.flow import Status, Step, Verdict
 from livekit_doctor.settings import Agent, Settings
 from tests.diagnosis.factories import found
+from tests.each import each
 from tests.evidence.pasted.errors import in_traceback, raised, raised_by_dialling
 from tests.evidence.pasted.samples import (
     after_chat_time,
@@ -45,9 +46,9 @@ RAISED_TEXT = record("worker.log", "unhandled exception", 12)
 NOISES: tuple[Callable[[str], str], ...] = (str, quoted, in_chat, in_ticket, as_html, bulleted, after_chat_time)
 
 
-@pytest.mark.parametrize("noise", NOISES)
-@pytest.mark.parametrize(
-    ("text", "step", "code", "confidence"),
+@each("noise", NOISES)
+@each(
+    "text, step, code, confidence",
     [
         (NO_WORKER, JOB, "LKD101", "possible"),
         (NO_WORKER_TEXT, JOB, "LKD101", "possible"),

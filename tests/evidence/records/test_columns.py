@@ -14,6 +14,7 @@ from livekit_doctor.evidence.logs import LogSource, Needles, read
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.evidence.records.columns import in_json
 from tests.diagnosis.factories import found
+from tests.each import each
 from tests.evidence.pasted.samples import NOW, as_html, in_ticket, pasted, quoted, reading, smart
 from tests.evidence.records.test_corpus import indented
 
@@ -162,8 +163,8 @@ def test_rows_that_a_terminal_cut(host: str, width: int) -> None:
     assert [line[:4] for line in shown] == [line[:4] for line in WANTED]
 
 
-@pytest.mark.parametrize("noise", [quoted, as_html, smart, indented, in_ticket], ids=lambda noise: noise.__name__)
-@pytest.mark.parametrize("host", HOSTS)
+@each("noise", [quoted, as_html, smart, indented, in_ticket], name=lambda noise: noise.__name__)
+@each("host", HOSTS)
 def test_what_stands_around_the_rows(host: str, noise: Callable[[str], str]) -> None:
     found = reading(noise(export(host).replace("\r\n", "\n")))
     assert said([item for item in found.observations if isinstance(item, LogLine)]) == WANTED

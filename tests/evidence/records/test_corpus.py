@@ -48,10 +48,8 @@ def wrapped(text: str) -> str:
 NOISE = (quoted, in_chat, in_ticket, as_html, bulleted, smart, indented, tabbed, numbered_by_chat)
 
 
-@pytest.mark.parametrize("noise", NOISE, ids=lambda noise: noise.__name__)
-@pytest.mark.parametrize(
-    "name", ["data/livekit-server.jsonl", "data/livekit-server.log", "data/worker.jsonl", "data/worker.log"]
-)
+@each("noise", NOISE, name=lambda noise: noise.__name__)
+@each("name", ["data/livekit-server.jsonl", "data/livekit-server.log", "data/worker.jsonl", "data/worker.log"])
 def test_what_stands_around_it_makes_no_difference(name: str, noise: Callable[[str], str]) -> None:
     assert said(reading(noise(SAMPLES[name]))) == said(reading(SAMPLES[name]))
 
