@@ -52,6 +52,9 @@ LOOKS = 3
 GLANCE = 4.0
 """Seconds from one look to the next while nothing happens."""
 
+AT_ONCE = 2.0
+"""Seconds from the answer to a dispatch that waits for nothing else: two looks are 3 s apart."""
+
 ON_TIME = 14.0
 """Seconds from the dispatch, or what else starts the job, to the agent: what takes longer is no
 healthy call, and is placed again."""
@@ -404,8 +407,11 @@ def wait_until_answered(life: Life) -> None:
     life.pause(20)
     life.take_turn()
     phone.answer()
+    answered = time.monotonic()
     life.pause(0.5)
     life.dispatch()
+    if life.moments["dispatched"] - answered > AT_ONCE:
+        raise Late("the agent was dispatched long after the answer")
     life.joined()
     life.hold()
     phone.hang_up()
