@@ -20,7 +20,7 @@ demo: $(VENV)/.runtime
 test: set-up
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup
 
-# In 65 s on 2 cores: what needs no server and no browser, starts no program and measures nothing. The tests
+# In 60 s on 2 cores: what needs no server and no browser, starts no program and measures nothing. The tests
 # themselves tell (tests/conftest.py); in the lab nearly all need a server.
 test-quick: $(VENV)/.dev
 	LIVEKIT_DOCTOR_QUICK=1 $(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --quiet \
