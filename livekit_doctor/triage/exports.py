@@ -41,6 +41,9 @@ def require_unchanged(names: Sequence[str], before: Marks) -> None:
 
 
 def missing(name: str) -> LogsUnreadable:
+    """What is wrong with a name that no file has."""
+    if Path(name).expanduser().is_dir():
+        return LogsUnreadable("file_missing", f'{name} is a folder: give its files, such as "{name.rstrip("/")}/*.csv"')
     folder = Path(name).expanduser().parent
     near = nearest_names(Path(name).name, [each.name for each in folder.iterdir()]) if folder.is_dir() else ()
     return LogsUnreadable("file_missing", f"there is no file {name}{did_you_mean(near)}")
@@ -111,6 +114,19 @@ def broken_line(path: Path) -> str | None:
     except (OSError, EOFError, UnicodeError):
         return None
     return None
+
+
+def line_of_time(path: Path, at: str, value: str) -> int | None:
+    """The first line that has this value, which is no time, in column `at`."""
+    try:
+        with _text(path) as file:
+            if kind_of(path) == "csv":
+                rows = csv.reader(file, delimiter=delimiter_of(path))
+                place = next(rows).index(at)
+                return next((rows.line_num for row in rows if row[place : place + 1] == [value]), None)
+            return next((number for number, line in enumerate(file, 1) if f'"{value}"' in line), None)
+    except (csv.Error, OSError, EOFError, UnicodeError, ValueError, StopIteration):
+        return None
 
 
 def _text(path: Path) -> TextIO:

@@ -22,7 +22,7 @@ from livekit_doctor.settings import CallLogs
 from livekit_doctor.triage import files
 from livekit_doctor.triage.engine import Limits
 from livekit_doctor.triage.watching import watched
-from tests.cli.command_line import CLEAN, COMPILES_NOTHING, Ran, start, wait_for
+from tests.cli.command_line import CLEAN, COMPILES_NOTHING, Ran, run, start, wait_for
 from tests.thorough import examples
 from tests.triage import logs
 from tests.triage.reference import Row
@@ -86,6 +86,32 @@ def test_of_several_files_the_broken_one_is_named_with_its_line_and_not_its_word
     assert (ran.status, ran.stdout) == (2, "")
     assert "part-1.csv can't be read: line 41 has 3 values, and the first line 5" in ran.stderr
     assert "secret" not in ran.stderr
+
+
+def test_what_no_rows_can_be_read_of_is_one_clear_line(tmp_path: Path) -> None:
+    head, good = "call_id,created_at,source,state,metadata\n", "c1,2026-11-28T10:00:00Z,edge,room_created,\n"
+    bad = "c1,tomorrow,edge,agent_dispatched,\n"
+    as_json = '{"call_id": "c1", "created_at": "%s", "source": "e", "state": "room_created"}\n'
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "good.csv").write_text(head + good)
+    (tmp_path / "bad.csv").write_text(head + good + bad)
+    (tmp_path / "bad.jsonl").write_text(as_json % "2026-11-28T10:00:00Z" + as_json % "2026-13-45 10:00:00")
+    for name, said in {
+        "folder": 'folder is a folder: give its files, such as "folder/*.csv"',
+        "empty.csv": "empty.csv is empty",
+        "bad.csv": "bad.csv can't be read: created_at of line 3 is no time",
+        "*d.csv": "bad.csv can't be read: created_at of line 3 is no time",
+        "bad.jsonl": "bad.jsonl can't be read: created_at of line 2 is no time",
+    }.items():
+        ran = triage("--call-logs", name, cwd=tmp_path)
+        assert (ran.status, ran.stdout) == (2, ""), name
+        assert ran.stderr.startswith(f"LKD602 {said}"), ran.stderr
+    typed = {head + bad: "- can't be read: created_at of line 2 is no time", "": "standard input is empty"}
+    for text, said in typed.items():
+        assert run("triage", "--call-logs", "-", cwd=tmp_path, stdin=text).stderr.startswith(f"LKD602 {said}")
+    (tmp_path / "head.csv").write_text(head)
+    assert "1970" not in triage("--call-logs", "head.csv", cwd=tmp_path).stdout
 
 
 def test_a_row_of_many_megabytes_is_read(tmp_path: Path) -> None:
