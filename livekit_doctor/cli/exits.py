@@ -21,7 +21,17 @@ class Exit(IntEnum):
     PIPE_CLOSED = 141
 
 
-WRONG_NAMES = ("dsn", "auth", "no_database", "no_schema", "no_table", "no_column", "file_missing", "file_format")
+WRONG_NAMES = (
+    "dsn",
+    "auth",
+    "no_database",
+    "no_schema",
+    "no_table",
+    "no_column",
+    "file_missing",
+    "file_column",
+    "file_format",
+)
 """Kinds of LKD602 that are the configuration's fault, not the database's."""
 
 

@@ -60,7 +60,7 @@ def columns_of(table: tuple[str, ...], wanted: Wanted, there: Sequence[str], pla
         if found is None and needed:
             meant = did_you_mean(near) if (near := nearest_names(name, there)) else f"; it has {listed(there)}."
             text = f'column "{name}" does not exist in {place}{meant} Set call_logs.columns.{key}'
-            raise LogsUnreadable("no_column", text, column=name, key=key)
+            raise LogsUnreadable("file_column", text, column=name, key=key)
         return found
 
     return Columns(
@@ -75,7 +75,7 @@ def columns_of(table: tuple[str, ...], wanted: Wanted, there: Sequence[str], pla
 
 def no_time(at: str, place: str, kind: str) -> LogsUnreadable:
     text = f'column "{at}" of {place} is of type {kind}, and triage needs a timestamp'
-    return LogsUnreadable("no_column", f"{text}: set call_logs.columns.at to one", column=at, key="at")
+    return LogsUnreadable("file_column", f"{text}: set call_logs.columns.at to one", column=at, key="at")
 
 
 def kind_of(path: Path) -> str:

@@ -20,6 +20,7 @@ Kind = Literal[
     "no_permission",
     "row_security",
     "file_missing",
+    "file_column",
     "file_unreadable",
     "file_format",
     "other",

@@ -146,7 +146,7 @@ class Scan:
             f"Set call_logs.columns.{role} to one of {listed(self._columns)}"
         )
         values = {"key": role, "other_name": "" if role == "room" else next(iter(near), "")}
-        return LogsUnreadable("no_column", message, column=wanted, nearest=", ".join(near), **values)
+        return LogsUnreadable("file_column", message, column=wanted, nearest=", ".join(near), **values)
 
     def _is_one_call(self) -> bool:
         """People export the rows of one call without its id. It is not that where the column was
