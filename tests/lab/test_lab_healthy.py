@@ -406,8 +406,8 @@ def wait_until_answered(life: Life) -> None:
     phone.ring()
     life.pause(20)
     life.take_turn()
-    phone.answer()
     answered = time.monotonic()
+    phone.answer()
     life.pause(0.5)
     life.dispatch()
     if life.moments["dispatched"] - answered > AT_ONCE:
