@@ -163,13 +163,15 @@ with socket.socket(socket.AF_UNIX) as server:
     server.connect({server!r})
     socket.send_fds(server, [b"."], [0, 1, 2])
     run = {{"program": {program!r}, "arguments": sys.argv[1:], "folder": os.getcwd(), "env": dict(os.environ)}}
-    server.sendall(json.dumps({{**run, "own_session": False}}).encode() + b"\\n")
+    run["own_session"] = False
+    server.sendall(json.dumps(run).encode() + b"\\n")
     sys.exit(int(server.makefile().read().split()[1]))
 """
 
 
 def command(folder: Path) -> Path:
-    """`livekit-doctor` in this folder, made for PATH: each run of it is forked. A signal does not reach it."""
+    """`livekit-doctor` in this folder, made for PATH: each run of it is forked, and no signal reaches it. It asks as
+    `Forked` does, and imports nothing of ours: that takes longer than the run."""
     folder.mkdir(exist_ok=True)
     path = folder / "livekit-doctor"
     path.write_text(_COMMAND.format(python=sys.executable, server=_server(TOOL), program=TOOL))

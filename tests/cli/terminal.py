@@ -37,7 +37,8 @@ class Terminal:
     def __init__(self, shell: str, folder: Path, env: Mapping[str, str]) -> None:
         self.shell, self.folder = shell, folder
         self.seen = ""
-        path = f"{forked.command(folder.with_name(f'{folder.name}-path')).parent}{os.pathsep}{os.environ['PATH']}"
+        tool = forked.command(folder.with_name(f"{folder.name}-path"))
+        path = f"{tool.parent}{os.pathsep}{os.environ['PATH']}"
         home = {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder)}
         self.env = {**CLEAN, **home, "PATH": path, "TERM": "xterm", "LC_ALL": "C.UTF-8", **env}
 

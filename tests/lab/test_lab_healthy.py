@@ -185,6 +185,14 @@ class Life:
         self.edge.create_dispatch(self.room, asked.agent_name, metadata=asked.metadata)
         self._after_dispatch()
 
+    def dispatch_when_answered(self, phone: Phone, after: float = 0) -> None:
+        answered = time.monotonic()
+        phone.answer()
+        self.pause(after)
+        self.dispatch()
+        if self.moments["dispatched"] - answered > AT_ONCE:
+            raise Late("the agent was dispatched long after the answer")
+
     def _before_dispatch(self) -> None:
         if not self.stage.cached:  # a worker that registers makes the server forget its list of agent names
             asyncio.run(registered_version(self.stage.server))
@@ -406,12 +414,7 @@ def wait_until_answered(life: Life) -> None:
     phone.ring()
     life.pause(20)
     life.take_turn()
-    answered = time.monotonic()
-    phone.answer()
-    life.pause(0.5)
-    life.dispatch()
-    if life.moments["dispatched"] - answered > AT_ONCE:
-        raise Late("the agent was dispatched long after the answer")
+    life.dispatch_when_answered(phone, after=0.5)
     life.joined()
     life.hold()
     phone.hang_up()
@@ -425,8 +428,7 @@ def wait_until_answered_with_rows(life: Life) -> None:
     phone.ring()
     life.pause(20)
     life.take_turn()
-    phone.answer()
-    life.dispatch()  # at once, however long a row takes
+    life.dispatch_when_answered(phone)  # at once, however long a row takes
     life.log("sip_participant_created")
     life.log("agent_dispatched")
     life.joined()
