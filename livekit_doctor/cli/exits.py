@@ -28,8 +28,8 @@ WRONG_NAMES = (
     "no_schema",
     "no_table",
     "no_column",
+    "no_column_in_file",
     "file_missing",
-    "file_column",
     "file_format",
 )
 """Kinds of LKD602 that are the configuration's fault, not the database's."""

@@ -260,7 +260,7 @@ def _unreadable(error: "LogsUnreadable", loaded: "Loaded") -> UserError:
     fix = "correct the file, or give another one with --call-logs FILE"
     if "fix" in error.values:
         fix = error.values["fix"]
-    elif not error.kind.startswith("file_") or error.kind == "file_column":
+    elif not error.kind.startswith("file_"):
         fix = catalogue.render_fix(catalogue.get("LKD602"), values)
     return UserError("LKD602", error.message, fix, Exit.USAGE if error.kind in WRONG_NAMES else Exit.UNDECIDED)
 

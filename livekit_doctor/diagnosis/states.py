@@ -5,10 +5,10 @@ from enum import StrEnum, auto
 from functools import lru_cache
 
 from livekit_doctor import lazy_re
-from livekit_doctor.evidence.call_logs.near_names import folded
 from livekit_doctor.evidence.observations.told import webhook_named
 from livekit_doctor.flow import DEFAULT_STATES, Step
 from livekit_doctor.settings import Flow
+from livekit_doctor.words import folded
 
 _OTHER_PHONE = lazy_re.compile(
     r"transfer|(?:^|_)refer(?:$|_)|forward|hand_?(?:over|off)|(?:^|_)(?:consult|bridg|escalat)|second_leg"
@@ -221,7 +221,7 @@ def may_be_of_agent(source: str, state: str, agent: str | None) -> bool:
     """Whether a row may be that of the agent with this name, by the words of its component and its state:
     crm/lead_locked is not."""
     plain = plain_words(source)
-    has_its_name = bool(agent) and plain.startswith(plain_words(agent or ""))
+    has_its_name = bool(agent and plain.startswith(plain_words(agent)))
     return not source or has_its_name or any(map(_OF_AGENT.search, (plain, plain_words(state))))
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from msgspec import Struct, field
 
 from livekit_doctor.diagnosis.setup import Setup
-from livekit_doctor.evidence.call_logs.near_names import folded
 from livekit_doctor.evidence.observations import (
     DispatchList,
     LogRow,
@@ -18,6 +17,7 @@ from livekit_doctor.evidence.observations import (
 )
 from livekit_doctor.init.logs import metadata_of
 from livekit_doctor.init.texts import can_be_written, counted, quoted, some
+from livekit_doctor.words import folded
 
 _ROW_KEYS = ("agentname", "lkagentname", "livekitagentname")
 """Keys of a row's metadata that may say the agent's name, without case and separators."""

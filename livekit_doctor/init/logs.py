@@ -9,13 +9,14 @@ from msgspec import Struct
 
 from livekit_doctor import lazy_re
 from livekit_doctor.diagnosis.states import step_of_state
-from livekit_doctor.evidence.call_logs.near_names import folded, nearest_names
+from livekit_doctor.evidence.call_logs.near_names import nearest_names
 from livekit_doctor.evidence.call_logs.rows import STATES_FROM_ROWS
 from livekit_doctor.evidence.observations import LogRow
 from livekit_doctor.flow import DEFAULT_STATES, LEGS, Leg, Step
 from livekit_doctor.init.tables import TableSeen
 from livekit_doctor.init.texts import can_be_written
 from livekit_doctor.settings import ALWAYS_LOGGED, Flow
+from livekit_doctor.words import folded
 
 _FAILURE = lazy_re.compile(
     r"fail|err|disconn|left|leav|time_?d?out|reject|declin|cancel|abort|miss|drop|lost|no[_ t]|un"

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct, field
 
-from livekit_doctor.evidence.call_logs.near_names import folded
 from livekit_doctor.evidence.call_logs.search import SeenColumn, SeenTable
 from livekit_doctor.evidence.observations import LogRow
 from livekit_doctor.init.texts import can_be_written, counted
 from livekit_doctor.settings import Columns
+from livekit_doctor.words import folded
 
 LEAST = 10
 """The score from which a table is a candidate."""

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO, cast
 
-from livekit_doctor.evidence.call_logs.near_names import folded, nearest_names
+from livekit_doctor.evidence.call_logs.near_names import nearest_names
 from livekit_doctor.evidence.call_logs.problems import LogsUnreadable, did_you_mean, listed
 from livekit_doctor.settings import Columns as Wanted
 from livekit_doctor.triage.terms import Columns
+from livekit_doctor.words import folded
 
 Marks = Mapping[Path, tuple[int, int, int]]
 
@@ -40,15 +41,6 @@ def require_unchanged(names: Sequence[str], before: Marks) -> None:
         raise LogsUnreadable("file_format", text, fix="copy what is still being written, and give the copy")
 
 
-def missing(name: str) -> LogsUnreadable:
-    """What is wrong with a name that no file has."""
-    if Path(name).expanduser().is_dir():
-        return LogsUnreadable("file_missing", f'{name} is a folder: give its files, such as "{name.rstrip("/")}/*.csv"')
-    folder = Path(name).expanduser().parent
-    near = nearest_names(Path(name).name, [each.name for each in folder.iterdir()]) if folder.is_dir() else ()
-    return LogsUnreadable("file_missing", f"there is no file {name}{did_you_mean(near)}")
-
-
 def columns_of(table: tuple[str, ...], wanted: Wanted, there: Sequence[str], place: str) -> Columns:
     """Those that are meant, by their names as they are there. Raises LogsUnreadable where one is missing."""
     by_fold = {folded(name): name for name in reversed(there)}
@@ -60,7 +52,7 @@ def columns_of(table: tuple[str, ...], wanted: Wanted, there: Sequence[str], pla
         if found is None and needed:
             meant = did_you_mean(near) if (near := nearest_names(name, there)) else f"; it has {listed(there)}."
             text = f'column "{name}" does not exist in {place}{meant} Set call_logs.columns.{key}'
-            raise LogsUnreadable("file_column", text, column=name, key=key)
+            raise LogsUnreadable("no_column_in_file", text, column=name, key=key)
         return found
 
     return Columns(
@@ -75,7 +67,7 @@ def columns_of(table: tuple[str, ...], wanted: Wanted, there: Sequence[str], pla
 
 def no_time(at: str, place: str, kind: str) -> LogsUnreadable:
     text = f'column "{at}" of {place} is of type {kind}, and triage needs a timestamp'
-    return LogsUnreadable("file_column", f"{text}: set call_logs.columns.at to one", column=at, key="at")
+    return LogsUnreadable("no_column_in_file", f"{text}: set call_logs.columns.at to one", column=at, key="at")
 
 
 def kind_of(path: Path) -> str:

@@ -9,7 +9,7 @@ import tempfile
 import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from livekit_doctor import lazy_re
 from livekit_doctor.errors import UserError
 from livekit_doctor.evidence.call_logs.catalog import quoted
+from livekit_doctor.evidence.call_logs.near_names import missing
 from livekit_doctor.evidence.call_logs.problems import LogsUnreadable
 from livekit_doctor.progress import Progress
 from livekit_doctor.settings import CallLogs
@@ -31,7 +32,6 @@ from livekit_doctor.triage.exports import (
     kind_of,
     line_of_time,
     marks_of,
-    missing,
     no_time,
     require_unchanged,
 )
@@ -46,7 +46,7 @@ _TRIES = 20
 _ZONED = "TIMESTAMP WITH TIME ZONE"
 _LONGEST_LINE = 1 << 27
 _NO_SPACE = ("No space left", "File too large", "Could not write", "max_temp_directory_size")
-_NO_TIME = lazy_re.compile(r'timestamp field (?:format|value out of range): "([^"\n]*)"')
+_WRONG_TIME = lazy_re.compile(r'timestamp field (?:format|value out of range): "([^"\n]*)"')
 _HEAD = 65_536
 """Bytes of standard input by which its format is known."""
 
@@ -162,7 +162,7 @@ class Files(Engine):
         run(f"CREATE VIEW logs AS {every}")
         # Parquet has it in its statistics.
         newest = run(f"SELECT EPOCH_US(MAX({quoted(self.columns.at)})) FROM logs").fetchone()[0]
-        self.now = datetime.now(UTC) if newest is None else EPOCH + timedelta(microseconds=int(newest) + 1)
+        self.now = None if newest is None else EPOCH + timedelta(microseconds=int(newest) + 1)
 
     def _every(self, sources: Sequence[str], kinds: set[str]) -> str:
         """All rows. Times that are of one type of a moment stay as they are: then DuckDB leaves out the parts of a
@@ -278,17 +278,17 @@ class Files(Engine):
             return LogsUnreadable("other", more, fix=f"--memory 2GB, and space in {self._folder.parent}")
         named = re.search(r'(?:sniffing file |^  file = |reading file )"?([^"\n]+)', said, re.MULTILINE)
         name = named[1] if named else ", ".join(self._files)
-        if wrong := _NO_TIME.search(said):
-            return LogsUnreadable("file_format", self._no_time(name, wrong[1]))
+        if wrong := _WRONG_TIME.search(said):
+            return LogsUnreadable("file_format", self._wrong_time(name, wrong[1]))
         broken = None
         if "CSV" in said or "sniffing file" in said:
             broken = broken_line(self._stdin if name == STDIN and self._stdin else Path(name))
         return LogsUnreadable("file_format", f"{name} can't be read: {broken or _first_of(said)}")
 
-    def _no_time(self, name: str, value: str) -> str:
+    def _wrong_time(self, name: str, value: str) -> str:
         """Where a value stands that is no time, without it: it may be anything."""
         at = self.columns.at
-        read = {STDIN: self._stdin} if self._stdin else {str(path): path for path in sorted(self._marks)}
+        read = {str(path): path for path in sorted(self._marks)} | ({STDIN: self._stdin} if self._stdin else {})
         found = ((each, line) for each, path in read.items() if (line := line_of_time(path, at, value)))
         named, line = next(found, (name, None))
         where = f"{at} of line {line}" if line else f"a value of {at}"

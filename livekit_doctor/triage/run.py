@@ -174,8 +174,9 @@ async def survey(engine: Engine, settings: Settings, asked: Asked, progress: Pro
         rows, plan = await asyncio.gather(reading, asyncio.to_thread(plan_of, settings))
     took = monotonic() - began
     if window is None:
-        newest = max((int(row["last_at"]) for row in rows if row["last_at"] is not None), default=0)
-        window = window_of(asked, EPOCH + timedelta(microseconds=newest + 1))
+        newest = max((int(row["last_at"]) for row in rows if row["last_at"] is not None), default=None)
+        end = datetime.now(UTC) if newest is None else EPOCH + timedelta(microseconds=newest + 1)
+        window = window_of(asked, end)
     pairs = [Pair(str(row["state"]), str(row["source"]), int(row["rows_of"])) for row in rows]
     mapping = mapping_of(pairs, settings)
     count = sum(pair.count for pair in pairs)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from livekit_doctor.errors import UserError
-from livekit_doctor.evidence.call_logs.near_names import nearest_names
+from livekit_doctor.evidence.call_logs.near_names import missing, nearest_names
 from livekit_doctor.evidence.call_logs.problems import LogsUnreadable, did_you_mean
 from livekit_doctor.settings import CallLogs
 from livekit_doctor.triage.dialects import EPOCH, SPARK
@@ -23,7 +23,6 @@ from livekit_doctor.triage.exports import (
     is_pattern,
     kind_of,
     marks_of,
-    missing,
     no_time,
     require_unchanged,
 )

@@ -16,8 +16,8 @@ from typing import BinaryIO, cast
 
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.call_logs.formats import records
-from livekit_doctor.evidence.call_logs.near_names import nearest_names
-from livekit_doctor.evidence.call_logs.problems import LogsUnreadable, did_you_mean, unread
+from livekit_doctor.evidence.call_logs.near_names import missing, nearest_names
+from livekit_doctor.evidence.call_logs.problems import LogsUnreadable, unread
 from livekit_doctor.evidence.call_logs.rows import capped, log_rows, recent_calls
 from livekit_doctor.evidence.call_logs.scan import Scan
 from livekit_doctor.evidence.observations import (
@@ -162,7 +162,7 @@ def _scan(
             raise LogsUnreadable("file_format", f"{name} is not whole gzip data: {error}") from error
         scan.notes.append("the rest of the file: its gzip data is broken")
     except FileNotFoundError as error:
-        raise _missing(name) from error
+        raise missing(name) from error
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise LogsUnreadable("file_unreadable", f"{name} can't be read: {why}") from error
@@ -209,14 +209,3 @@ def _decoded(stream: io.BufferedReader, notes: list[str]) -> Iterator[str]:
         yield line
     if replaced:
         notes.append(f"{replaced} characters that are not UTF-8 (replaced)")
-
-
-def _missing(name: str) -> LogsUnreadable:
-    folder = Path(name).expanduser().parent
-    try:
-        near = nearest_names(Path(name).name, (entry.name for entry in folder.iterdir()))
-    except (OSError, ValueError):
-        near = ()
-    where = f"there is no file {name}" if folder.is_dir() else f"there is no folder {folder}"
-    meant = str(folder / near[0]) if near else ""
-    return LogsUnreadable("file_missing", f"{where}{did_you_mean(near)}", nearest=", ".join(near), other_name=meant)

@@ -9,9 +9,9 @@ from itertools import chain
 from msgspec import Struct
 
 from livekit_doctor import lazy_re
-from livekit_doctor.evidence.call_logs.near_names import folded
 from livekit_doctor.evidence.call_logs.problems import LogsUnreadable
 from livekit_doctor.evidence.call_logs.rows import shortened
+from livekit_doctor.words import folded
 
 _MAX_LINES_OF_RECORD = 200
 _MAX_FIELD = 1 << 26

@@ -2,17 +2,13 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
-from livekit_doctor import lazy_re
+from livekit_doctor.evidence.call_logs.problems import LogsUnreadable, did_you_mean
+from livekit_doctor.words import folded
 
-_SEPARATORS = lazy_re.compile(r"[\s_.:/\-\"']+")
 _SHORTEST_PART = 3
 _MAX_LENGTH = 200
-
-
-def folded(name: str) -> str:
-    """A name without case, spaces and separators: "Call ID", callId and call_id are the same."""
-    return _SEPARATORS.sub("", name).casefold()
 
 
 def nearest_names(wanted: str, names: Iterable[str], limit: int = 3) -> tuple[str, ...]:
@@ -38,3 +34,17 @@ def nearest_names(wanted: str, names: Iterable[str], limit: int = 3) -> tuple[st
 def _part_of(one: str, other: str) -> bool:
     shorter, longer = sorted((one, other), key=len)
     return len(shorter) >= _SHORTEST_PART and shorter in longer
+
+
+def missing(name: str) -> LogsUnreadable:
+    """What is wrong with a name that no file has."""
+    if Path(name).expanduser().is_dir():
+        return LogsUnreadable("file_missing", f'{name} is a folder: give its files, such as "{name.rstrip("/")}/*.csv"')
+    folder = Path(name).expanduser().parent
+    try:
+        near = nearest_names(Path(name).name, (entry.name for entry in folder.iterdir()))
+    except (OSError, ValueError):
+        near = ()
+    where = f"there is no file {name}" if folder.is_dir() else f"there is no folder {folder}"
+    meant = str(folder / near[0]) if near else ""
+    return LogsUnreadable("file_missing", f"{where}{did_you_mean(near)}", nearest=", ".join(near), other_name=meant)

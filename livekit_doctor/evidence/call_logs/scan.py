@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterable
 from msgspec import Struct, structs
 
 from livekit_doctor.evidence.call_logs.formats import Record
-from livekit_doctor.evidence.call_logs.near_names import folded, nearest_names
+from livekit_doctor.evidence.call_logs.near_names import nearest_names
 from livekit_doctor.evidence.call_logs.problems import DEFAULTS, LogsUnreadable, did_you_mean, listed
 from livekit_doctor.evidence.call_logs.rooms import RoomPlace, guessed_room, room_at, room_place
 from livekit_doctor.evidence.call_logs.rows import CELL, MAX_ROWS, MOST, DatedRow, RawRow, cut, dated, text_of, too_big
 from livekit_doctor.redact import redact_text
 from livekit_doctor.settings import CallLogs
+from livekit_doctor.words import folded
 
 _MAX_CALLS = 20_000
 _MAX_COLUMNS = 1_000
@@ -146,7 +147,7 @@ class Scan:
             f"Set call_logs.columns.{role} to one of {listed(self._columns)}"
         )
         values = {"key": role, "other_name": "" if role == "room" else next(iter(near), "")}
-        return LogsUnreadable("file_column", message, column=wanted, nearest=", ".join(near), **values)
+        return LogsUnreadable("no_column_in_file", message, column=wanted, nearest=", ".join(near), **values)
 
     def _is_one_call(self) -> bool:
         """People export the rows of one call without its id. It is not that where the column was

@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterator, Mapping
 
 from livekit_doctor import lazy_re
-from livekit_doctor.evidence.call_logs.near_names import folded
 from livekit_doctor.evidence.call_logs.rooms import guessed_room, room_at, room_place
 from livekit_doctor.evidence.call_logs.rows import DatedRow, RawRow, dated, log_rows
 from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.settings import CallLogs
+from livekit_doctor.words import folded
 
 KIND = "call_state_logs row"
 

@@ -71,7 +71,7 @@ def readings(data: bytes, suffix: str) -> list[Reading]:
         assert status_of(reading) in ("read", "empty", "unread")
         msgspec.json.encode(reading)
         if reading.coverage[0].problem:
-            assert reading.coverage[0].problem.values["kind"] in ("file_format", "file_column")
+            assert reading.coverage[0].problem.values["kind"] in ("file_format", "no_column_in_file")
             assert len(reading.coverage[0].problem.message) < 2000
     return found
 

@@ -247,7 +247,7 @@ def test_no_column(tmp_path: Path, names: Names, role: str, form: str) -> None:
     typed, meant = MISSING[role]
     logs = settings(path, Columns(**{role: typed}))
     words = (str(path), f'did you mean "{meant}"?', f"call_logs.columns.{role}")
-    problem = problem_of(read_call(logs, call_id), "file_column", f'column "{typed}" does not exist', *words)
+    problem = problem_of(read_call(logs, call_id), "no_column_in_file", f'column "{typed}" does not exist', *words)
     assert problem.values["column"] == typed
     assert problem.values["file"] == str(path)
 
@@ -298,14 +298,14 @@ def test_rows_without_ids_of_several_rooms(tmp_path: Path, names: Names) -> None
     call_id, rows = sample(names)
     path = tmp_path / "rows.csv"
     path.write_text(as_csv(without_ids(rows)))
-    problem_of(read_call(settings(path), call_id), "file_column", '"call_id"', "call_logs.columns.call_id")
+    problem_of(read_call(settings(path), call_id), "no_column_in_file", '"call_id"', "call_logs.columns.call_id")
 
 
 def test_rows_with_another_id_column(tmp_path: Path, names: Names) -> None:
     call_id, rows = sample(names)
     path = tmp_path / "rows.csv"
     path.write_text(as_csv([{"call_sid": row.pop("call_id"), **row} for row in rows]))
-    problem_of(read_call(settings(path), call_id), "file_column", 'did you mean "call_sid"?')
+    problem_of(read_call(settings(path), call_id), "no_column_in_file", 'did you mean "call_sid"?')
 
 
 def test_the_id_beside_the_rows(tmp_path: Path, names: Names) -> None:
