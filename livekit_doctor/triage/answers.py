@@ -52,12 +52,15 @@ def last_word(name: str) -> str:
 
 def _went_on(name: str, at: str) -> str:
     """Whether somebody talked after it; or, where a phone was made, the agent was there for longer than its room would
-    have been open, or another phone had been made before, and had not failed."""
+    have been open, or another phone had been made before, and had not failed; or, where none was made, one had been
+    before it."""
     closed = f"{at} + CAST(:closes AS BIGINT) * 1000"
     further = f"COALESCE(t8 < l8 - :tolerance AND l8 * 1000 <= {at} AND refused_first >= l8, FALSE)"
     stayed = f"COALESCE(shown_at * 1000 > {closed}, FALSE) OR {further}"
+    before = f"COALESCE(l8 >= open_at AND (l8 + :tolerance) * 1000 < {at} AND refused_first >= l8, FALSE)"
     made = f"{name} % 1000 >= 300 OR {name} % 1000 IN ({', '.join(map(str, _OF_A_PHONE))})"
-    return f"COALESCE((talked_at - :tolerance) * 1000 > {at}, FALSE) OR (({made}) AND ({stayed}))"
+    talked = f"COALESCE((talked_at - :tolerance) * 1000 > {at}, FALSE)"
+    return f"{talked} OR CASE WHEN {made} THEN {stayed} ELSE {before} END"
 
 
 def loose_answer() -> str:

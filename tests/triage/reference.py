@@ -260,15 +260,17 @@ class _Call:
         return max(counted)[1] if counted else 0
 
     def _went_on(self, refused: int, answer: int) -> bool:
-        """Whether the call goes on after a refusal: somebody talks, the agent stays, or another phone that was made."""
+        """Whether the call goes on after a refusal: somebody talks, the agent stays, or another phone that was made;
+        and where no phone comes of it, whether it is not the first."""
         if max(self.times(TALKED), default=0) - self.plan.tolerance > refused:
             return True
+        made = max(self.times(8), default=0)
+        failures = self.times(PHONE_FAILED, LOOSELY_FAILED, NOT_PICKED_UP, BUSY)
+        none_failed = bool(made) and bool(failures) and min(failures) >= made
         if answer < UNANSWERED and WORDS[answer - 1] not in DIALED:
-            return False
-        made, failures = self.times(8), self.times(PHONE_FAILED, LOOSELY_FAILED, NOT_PICKED_UP, BUSY)
+            return none_failed and self.begun <= made < refused - self.plan.tolerance
         first = self.since(8, self.begun)
-        further = first is not None and first < max(made) - self.plan.tolerance and max(made) <= refused
-        further = further and bool(failures) and min(failures) >= max(made)
+        further = none_failed and first is not None and first < made - self.plan.tolerance and made <= refused
         closed = refused + self.plan.closes
         return max(self._shown(), default=0) > closed or further
 
