@@ -36,7 +36,7 @@ class Call(Seen, frozen=True, dict=True):
         """The rows that tell of a refusal by its SIP status; not those that the phone of the call outlived."""
         answered = Step.SIP_ANSWERED in self.logged or self.talked_last is not None
         told = (
-            (row, refusal_in(row, self.step_of_state[row.state], by_dialler=self._may_dial(row.source)))
+            (row, refusal_in(row, self.step_of_state[row.state], by_dialler=self.may_dial(row.source)))
             for row in self.rows
         )
         return tuple(

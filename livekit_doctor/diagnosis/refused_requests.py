@@ -2,17 +2,21 @@
 
 The server's own log tells by the path of the request (livekit-server 1.13.5 and 1.13.11, pkg/service: `/agent` is where
 workers register, `/rtc` and `/whip` where participants join, `/twirp/` the API); an error that the API answered, and
-somebody pasted, is the caller's.
+somebody pasted, or a row quotes, is the caller's.
 """
 
+import re
 from collections.abc import Iterator
 from enum import StrEnum, auto
 
+from livekit_doctor import lazy_re
 from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.row_answers import shown_error, words_of_failure
 from livekit_doctor.diagnosis.said import Said
+from livekit_doctor.diagnosis.states import plain_words, says_failed, says_phone_failed
 from livekit_doctor.diagnosis.times import CONNECTION_TRIES
 from livekit_doctor.evidence import sources
-from livekit_doctor.evidence.observations import ApiRefusal, LogLine
+from livekit_doctor.evidence.observations import ApiRefusal, LogLine, LogRow
 
 
 class Requester(StrEnum):
@@ -47,6 +51,7 @@ def _may_place(item: ApiRefusal) -> bool:
 
 def _refusals(call: Call) -> Iterator[ApiRefusal]:
     yield from call.setup.all(ApiRefusal)
+    yield from filter(None, (_of_row(row) for row in call.rows_of_no_step(says_failed) if call.may_dial(row.source)))
     for line in call.component_logs.requests:
         if _status(line) >= 400 and line.fields.get("service") != "SIP":
             yield _refusal(line, line.message.rpartition(".")[2])
@@ -54,6 +59,39 @@ def _refusals(call: Call) -> Iterator[ApiRefusal]:
         # Of a whole log nobody picked what is about the call: it may be anybody who looks.
         if requester_of(line) is Requester.CALLER and (line.read.excerpt or _method(line) in _PLACES):
             yield _refusal(line, _method(line))
+
+
+def _of_row(row: LogRow) -> ApiRefusal | None:
+    """What LiveKit answered, by the error of a row whose state says that a request to place the call failed. Where it
+    does not say which, the error has to be one that LiveKit's SDKs print; and of the phone's leg it has to refuse the
+    caller: what else is said of that, `answers` has."""
+    words, text = plain_words(row.state), shown_error(row) or words_of_failure(row)
+    method = next((method for part, method in _OF_STATES.items() if re.search(part, words)), "")
+    code, status = _CODE.search(text), _HTTP_STATUS.search(text)
+    refused = (code or status) and (method or (says_phone_failed(row.state) and _OF_SDK.search(text)))
+    if not refused and not (text and method in _BEFORE_THE_PHONE):
+        return None
+    return ApiRefusal(
+        read=row.read,
+        at=row.at,
+        method=method,
+        status=int(status[1]) if status else 0,
+        twirp_code=code[0] if code else "",
+        message=text,
+    )
+
+
+_BEFORE_THE_PHONE = ("CreateDispatch", "CreateRoom")
+_OF_STATES = {
+    r"(?:^|_)(?:re_?)?dispatch": "CreateDispatch",
+    r"(?:^|_)room_creat|creat\w*_(?:the_)?room": "CreateRoom",
+    r"(?:^|_)(?:sip|dial|trunk|invite|outbound)": "CreateSIPParticipant",
+}
+"""The request that a state names by a part of it."""
+_CODE = lazy_re.compile(r"\b(?:unauthenticated|permission_denied|resource_exhausted)\b")
+"""Twirp's, in small letters: in capitals they are those of a model's provider."""
+_HTTP_STATUS = lazy_re.compile(r"(?:\bstatus(?: ?code)?\W{1,3}|: )(401|403|429)\b")
+_OF_SDK = lazy_re.compile(r"twirp|ServerError|livekit", re.IGNORECASE)
 
 
 def _refusal(line: LogLine, method: str) -> ApiRefusal:

@@ -173,7 +173,7 @@ class RowsSeen(Struct, frozen=True, dict=True):
         """The states of this call that no step stands for."""
         return tuple(state for state, step in self.step_of_state.items() if step is None)
 
-    def _may_dial(self, source: str) -> bool:
+    def may_dial(self, source: str) -> bool:
         """Whether a component may be the one that dials: not what reports nothing but the agent's own steps."""
         return self.settings.flow.placed_by == "agent" or source not in self._only_agents
 

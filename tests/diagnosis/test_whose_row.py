@@ -119,3 +119,55 @@ def test_another_agent_alone_that_was_dispatched(inside: tuple[Participant, ...]
     said = judge(60, *looks[0], *looks[1])
     assert [(item.code, item.confidence.value) for item in said.broken] == [(code, "possible")]
     assert "LKD401" in said.broken[0].candidates
+
+
+UNAUTHENTICATED = '{"error": "twirp error unauthenticated: invalid API key: key-one"}'
+OVER_QUOTA = '{"error": {"code": "resource_exhausted", "status": 429, "message": "too many requests"}}'
+BEFORE = {
+    "room_created": [row(0, "call_requested")],
+    "agent_dispatched": [row(0, "call_requested"), row(0.5, "room_created")],
+    "sip_participant_created": [row(0, "room_created"), row(1, "agent_connected", "agent")],
+}
+
+
+@pytest.mark.parametrize(
+    ("state", "metadata", "step", "code"),
+    [
+        ("room_creation_failed", UNAUTHENTICATED, "room_created", "LKD004"),
+        ("agent_dispatch_failed", UNAUTHENTICATED, "agent_dispatched", "LKD004"),
+        ("agentDispatchFailed", OVER_QUOTA, "agent_dispatched", "LKD006"),
+        ("sip_participant_failed", UNAUTHENTICATED, "sip_participant_created", "LKD004"),
+        ("dial_error", OVER_QUOTA, "sip_participant_created", "LKD006"),
+        ("call_failed", UNAUTHENTICATED, "agent_dispatched", "LKD004"),
+        ("error", UNAUTHENTICATED, "room_created", "LKD004"),
+        ("error", '{"message": "ServerError: unauthorized, status: 401"}', "room_created", "LKD004"),
+        ("dispatch_failed", '{"error": "twirp error not_found: room does not exist"}', "agent_dispatched", "LKD401"),
+        ("dispatch_failed", '{"error": "fetch failed: getaddrinfo ENOTFOUND a.b"}', "agent_dispatched", "LKD003"),
+    ],
+)
+def test_what_livekit_refused_by_the_row_of_a_failure(state: str, metadata: str, step: str, code: str) -> None:
+    """By the state's own word for the request; where it has none, at the first step that nothing shows."""
+    failed = row(3, state, metadata=metadata)
+    said = rows_only(900, *BEFORE[step], failed)
+    assert (step, code) == found(said)[0][:2]
+    assert said.broken[0].because[0].source == "call_logs"
+    done = row(20, step)
+    assert code not in codes(rows_only(900, *BEFORE[step], failed, done))
+
+
+@pytest.mark.parametrize(
+    ("state", "metadata"),
+    [
+        ("llm_error", '{"error": "429 RESOURCE_EXHAUSTED"}'),
+        ("error", '{"error": "status 401: no such tenant"}'),
+        ("error", OVER_QUOTA),
+        ("transfer_failed", UNAUTHENTICATED),
+    ],
+)
+def test_what_another_service_refused(state: str, metadata: str) -> None:
+    assert {"LKD004", "LKD006"}.isdisjoint(
+        codes(rows_only(900, row(0, "call_requested"), row(3, state, metadata=metadata)))
+    )
+    agents = row(3, "error", "agent", metadata=UNAUTHENTICATED)
+    rows = [row(0, "call_requested"), row(2, "agent_connected", "agent"), agents]
+    assert "LKD004" not in codes(rows_only(900, *rows))

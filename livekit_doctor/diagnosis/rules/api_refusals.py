@@ -17,6 +17,7 @@ from livekit_doctor.diagnosis.proofs import Proofs
 from livekit_doctor.diagnosis.refused_requests import kind_of_refusal, refused_calls
 from livekit_doctor.diagnosis.rules.carrier_answers import QUOTED
 from livekit_doctor.diagnosis.times import OF_ANOTHER_DAY, PLACING
+from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import ApiRefusal
 from livekit_doctor.flow import Confidence, Step
 
@@ -141,6 +142,15 @@ def _times(call: Call) -> list[datetime]:
     return times + [answer.when for answer in call.answers if answer.when is not None]
 
 
+def _first_not_shown(call: Call, proofs: Proofs, at: datetime | None) -> Step | None:
+    """The first step of those that a request is for that nothing shows to have succeeded, or only after this moment."""
+    for step in _STEPS.values():
+        times = [proof.at for proof in proofs.get(step, ())]
+        if not times or (at and all(time and time - at > call.tolerance for time in times)):
+            return step
+    return None
+
+
 def _another_would_show(call: Call, step: Step, refusal: ApiRefusal) -> bool:
     """Whether anything that was read would show that the same was asked for again, and granted."""
     if step is Step.SIP_PARTICIPANT_CREATED:
@@ -158,7 +168,7 @@ def _finding(
     step: Step | None = None,
     **values: str,
 ) -> Finding | None:
-    step = step or _STEPS.get(refusal.method) or next((one for one in _STEPS.values() if one not in proofs), None)
+    step = step or _STEPS.get(refusal.method) or _first_not_shown(call, proofs, refusal.at)
     if step is None or step in proofs or _is_of_another_day(call, refusal) or _is_after_the_end(call, proofs, refusal):
         return None
     if call.dials.heard_before(refusal.at if refusal.method else None):
@@ -169,7 +179,9 @@ def _finding(
     sure = refusal.method in _STEPS and not candidates and not refusal.quoted
     # Other services answer with the same codes; LiveKit's SDKs print the status with them.
     of_livekit = bool(refusal.method or refusal.status) or any(words in refusal.message for words in _OWN_WORDS)
-    because = Because(source=refusal.method or "LiveKit API, pasted", at=refusal.at, text=text or "refused")
+    by_row = refusal.read.source.startswith(sources.CALL_LOGS)
+    source = refusal.read.source if by_row else refusal.method or "LiveKit API, pasted"
+    because = Because(source=source, at=refusal.at, text=text or "refused")
     of_other_time = _is_of_other_time(call, refusal)
     sure = sure and not of_other_time and _another_would_show(call, step, refusal)
     likely = of_livekit and not refusal.quoted and not of_other_time
