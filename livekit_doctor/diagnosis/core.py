@@ -110,7 +110,7 @@ def _diagnose(call: Call) -> Diagnosis:
         ruled_out=_ruled_out(findings, broken),
         would_settle=would_settle(call, broken, verdict, steps, against),
         timeline=timeline(call, proofs),
-        undated=undated(call),
+        undated=undated(call, broken),
         warnings=warnings(call, proofs, steps),
         attempts=(),
         coverage=coverage(call),

@@ -43,7 +43,8 @@ class TimelineEntry(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class UndatedEntry(Struct, frozen=True, kw_only=True):
-    """What a line of the call says that has no more than a time of day: when it was among the others nobody knows."""
+    """What is told of the call with no more than a time of day, or without any (empty): when it was among the others
+    nobody knows."""
 
     time_of_day: str
     source: str

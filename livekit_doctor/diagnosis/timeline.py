@@ -10,11 +10,11 @@ from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.log_lines import lines_of, tells
 from livekit_doctor.diagnosis.proofs import Clock, Proofs
 from livekit_doctor.diagnosis.refused_requests import refused_logins
-from livekit_doctor.diagnosis.result import TimelineEntry, UndatedEntry
+from livekit_doctor.diagnosis.result import Broken, TimelineEntry, UndatedEntry
 from livekit_doctor.diagnosis.row_answers import shown_error
 from livekit_doctor.diagnosis.said import Said
 from livekit_doctor.diagnosis.states import needs_no_step
-from livekit_doctor.evidence.observations import LogLine
+from livekit_doctor.evidence.observations import ApiRefusal, LogLine
 from livekit_doctor.evidence.records.tracebacks import raised
 from livekit_doctor.flow import SPEC, Step
 
@@ -86,10 +86,8 @@ def _phone(call: Call, logged: Iterable[TimelineEntry]) -> Iterator[TimelineEntr
             clock=Clock.LIVEKIT,
         )
     for answer in call.answers:
-        if answer.kind in (Kind.ANSWERED, Kind.STARTED, Kind.NOT_PICKED_UP):
+        if answer.kind not in _ENDED or answer.when is None:
             continue  # proves a step, or is a row, which is there already
-        if answer.when is None:
-            continue
         of_then = told.get(answer.when, ())
         words = answer.words.strip()
         if any(
@@ -169,8 +167,20 @@ _DETAILS = ("agent_name", "job_id", "job_type", "worker_id", "participant", "pat
 """The fields of a log line that the timeline shows."""
 
 
-def undated(call: Call) -> tuple[UndatedEntry, ...]:
-    """The lines of the call that have a time of day and no date, in the order of their times."""
+def undated(call: Call, broken: tuple[Broken, ...]) -> tuple[UndatedEntry, ...]:
+    """The lines of the call that have a time of day and no date, in the order of their times; before these the errors
+    that have no time at all and are no evidence of what broke: nothing else would show that they were read."""
+    used = {item.text for one in broken for item in one.because}
+    errors = [
+        UndatedEntry(time_of_day="", source=answer.because.source, event=_ENDED[answer.kind], detail=answer.because.text)
+        for answer in call.answers
+        if answer.kind in _ENDED and answer.when is None and answer.because.text not in used
+    ]
+    errors += [
+        UndatedEntry(time_of_day="", source=item.read.source, event=f"{item.method} refused".strip(), detail=item.message)
+        for item in call.setup.all(ApiRefusal)
+        if item.at is None and item.message and not any(item.message in text for text in used)
+    ]
     lines = [line for line in lines_of(call) if line.at is None and "time_of_day" in line.fields and tells(line)]
     entries = [
         UndatedEntry(
@@ -181,7 +191,7 @@ def undated(call: Call) -> tuple[UndatedEntry, ...]:
         )
         for line in lines
     ]
-    return tuple(sorted(dict.fromkeys(entries), key=lambda entry: entry.time_of_day))
+    return tuple(sorted(dict.fromkeys([*errors, *entries]), key=lambda entry: entry.time_of_day))
 
 
 def _shown(line: LogLine) -> list[str]:

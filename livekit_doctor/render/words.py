@@ -138,7 +138,7 @@ def verdict_sentence(diagnosis: Diagnosis) -> str:
     if diagnosis.verdict is Verdict.IN_PROGRESS:
         return f"nothing is broken; {', '.join(titles)} may still come"
     if not diagnosis.evidence_found:
-        return "nothing is known of this call"
+        return next((w.message for w in diagnosis.warnings if w.code == "LKD601"), "nothing is known of this call")
     return "the evidence does not tell whether this call broke"
 
 
