@@ -36,7 +36,8 @@ WRONG_NAMES = (
 
 
 def exit_status_of_check(results: "tuple[CheckResult, ...]", *, strict: bool) -> Exit:
-    """2 where configuration or credentials are at fault, 1 where a check failed, 3 undecided."""
+    """2 where configuration or credentials are at fault, 1 where a check failed, 3 undecided: also where there was
+    nothing that could be checked."""
     failed = [result for result in results if result.status == "failed"]
     for finding in (finding for result in failed for finding in result.findings):
         if finding.code in ("LKD002", "LKD004") or finding.values.get("kind") in WRONG_NAMES:
@@ -44,7 +45,7 @@ def exit_status_of_check(results: "tuple[CheckResult, ...]", *, strict: bool) ->
     statuses = {result.status for result in results}
     if failed or (strict and "warned" in statuses):
         return Exit.FAILED
-    return Exit.UNDECIDED if "errored" in statuses else Exit.OK
+    return Exit.UNDECIDED if "errored" in statuses or statuses == {"skipped"} else Exit.OK
 
 
 def exit_status_of_trace(diagnosis: "Diagnosis") -> Exit:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typer.core import TyperGroup
 
 _NO_COMMAND = lazy_re.compile(r"No such command '(.*?)'\.", re.DOTALL)
+_NO_NUMBER = lazy_re.compile(r"is not a valid (?:float|(int(?:eger)?))(?: range)?\.$")
 _NO_CHOICE = lazy_re.compile(r"'([^']*)' is not one of (.+)\.$")
 
 
@@ -36,6 +37,7 @@ def wrong_usage(error: TyperException, arguments: Sequence[str], program: "Typer
     elif found := _NO_CHOICE.search(message):
         wrong, meant = found[1], _nearest(found[1], re.findall(r"'(.+?)'", found[2]))
         message += f" Did you mean '{meant}'?" if meant else ""
+    message = _NO_NUMBER.sub(lambda found: "is no whole number" if found[1] else "is no number", message)
     fix = _corrected(arguments, wrong, meant) if meant else f"{command} --help"
     return UserError("LKD001", message, fix, Exit.USAGE)
 

@@ -172,12 +172,16 @@ def undated(call: Call, broken: tuple[Broken, ...]) -> tuple[UndatedEntry, ...]:
     that have no time at all and are no evidence of what broke: nothing else would show that they were read."""
     used = {item.text for one in broken for item in one.because}
     errors = [
-        UndatedEntry(time_of_day="", source=answer.because.source, event=_ENDED[answer.kind], detail=answer.because.text)
+        UndatedEntry(
+            time_of_day="", source=answer.because.source, event=_ENDED[answer.kind], detail=answer.because.text
+        )
         for answer in call.answers
         if answer.kind in _ENDED and answer.when is None and answer.because.text not in used
     ]
     errors += [
-        UndatedEntry(time_of_day="", source=item.read.source, event=f"{item.method} refused".strip(), detail=item.message)
+        UndatedEntry(
+            time_of_day="", source=item.read.source, event=f"{item.method} refused".strip(), detail=item.message
+        )
         for item in call.setup.all(ApiRefusal)
         if item.at is None and item.message and not any(item.message in text for text in used)
     ]

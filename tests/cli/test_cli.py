@@ -525,3 +525,17 @@ def test_signals_that_the_parent_ignores_stay_ignored(folder: Path, export: str,
     wait_for(sent_until_it_ends)
     _, stderr = process.communicate(timeout=PATIENCE)
     assert (process.returncode, stderr) == (1, "")
+
+
+def test_where_all_was_skipped_nothing_is_known_to_be_well(tmp_path: Path) -> None:
+    """A pipeline that asks for the call logs alone, where none are configured, has checked nothing."""
+    ran = run("check", "--only", "call_logs", cwd=tmp_path)
+    assert (ran.status, ran.stdout.splitlines()[-1]) == (3, "not ok: 2 skipped")
+
+
+def test_an_unknown_call_is_said_to_be_that(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text(
+        "call_id,created_at,source,state\nc-1,2031-02-03T04:05:06Z,edge,call_requested\n"
+    )
+    ran = run("trace", "c-2", "--call-logs", "rows.csv", cwd=tmp_path)
+    assert (ran.status, "Unknown: call c-2 is not known in rows.csv" in ran.stdout) == (3, True)

@@ -37,6 +37,8 @@ def test_what_was_meant_is_said_and_can_be_typed(tmp_path: Path, typed: str, say
     [
         ("check --room x", '"check" has no option --room; trace has it'),
         ("--strict check", "--strict belongs after the command: livekit-doctor COMMAND --strict"),
+        ("init --timeout abc", "'abc' is no number"),
+        ("probe --count 1.5", "'1.5' is no whole number"),
         ("check --xyzzy", '"check" has no option --xyzzy\n'),
         ("xyzzy", 'no command "xyzzy"; there are init, lint, check, trace, triage, probe, '),
     ],

@@ -363,11 +363,16 @@ def test_a_pasted_error_without_a_time_that_a_row_of_the_attempt_before_has() ->
     first = row(0, "call_requested"), row(0.2, "agent_dispatched"), refused, row(14, "call_ended")
     again = row(23, "call_requested"), row(23.2, "agent_dispatched"), row(30, "agent_connected", "agent")
     undated = pasted(error, http=400)
-    assert codes(rows_only(900, *first, *again, undated)) == []
+    said = rows_only(900, *first, *again, undated)
+    assert codes(said) == []
+    (shown,) = said.undated  # it was read, and is no evidence of what broke
+    assert (shown.time_of_day, shown.event) == ("", "SIP trunk unusable")
+    assert error in shown.detail
     elsewhere = replace(refused, metadata='{"error": "no response from servers"}')
     assert found(rows_only(900, *first[:2], elsewhere, first[3], *again, undated)) == [
         ("sip_dialing", "LKD202", "possible")
     ]
+    assert not rows_only(900, *first[:2], elsewhere, first[3], *again, undated).undated
 
 
 def test_the_sound_of_an_agent_before_the_last_dispatch_by_the_log_of_livekit_sip() -> None:

@@ -206,7 +206,10 @@ def _timeline(page: Page, diagnosis: Diagnosis, rows: int) -> None:
     if not diagnosis.undated:
         return
     page.gap()
-    page.line(("Without a date", "bold"), ("   what has a time of day only, or none: when it was among the others nobody knows", "dim"))
+    page.line(
+        ("Without a date", "bold"),
+        ("   what has a time of day only, or none: when it was among the others nobody knows", "dim"),
+    )
     for entry in diagnosis.undated[:rows]:
         page.field(entry.time_of_day, f"{entry.source}: {entry.event}" + (f" ({entry.detail})" if entry.detail else ""))
     if len(diagnosis.undated) > rows:
