@@ -1,11 +1,13 @@
 """A piece of text without what chats, mails and tickets put around it, and the JSON that is in it."""
 
 import json
+import quopri
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
+from itertools import accumulate
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -15,7 +17,7 @@ from livekit_doctor.evidence.records import columns, exports, shapes
 from livekit_doctor.evidence.records.fields import shortened
 from livekit_doctor.evidence.records.lines import GONE, Line, strip, without_colours
 from livekit_doctor.evidence.records.printed import is_whole, printed_at
-from livekit_doctor.evidence.records.values import decoded, json_at
+from livekit_doctor.evidence.records.values import decoded, json_at, json_in
 from livekit_doctor.evidence.records.wraps import glues, joined, unwrapped
 from livekit_doctor.redact import redact_text
 
@@ -98,7 +100,7 @@ class Excerpt(Struct, dict=True):
     @classmethod
     def of(cls, text: str, name: str = "-") -> "Excerpt":
         """The text, each entry of a JSON export in a line of its own."""
-        return cls.of_lines(re.split(r"\r\n|\r|\n", text), name).unfolded()
+        return cls.of_lines(re.split(r"\r\n|\r|\n", _unescaped(text)), name).unfolded()
 
     @classmethod
     def of_lines(cls, raw: Sequence[str], name: str = "-") -> "Excerpt":
@@ -286,16 +288,19 @@ class Excerpt(Struct, dict=True):
             # It breaks within the line, and can't be mended by the next ones.
             return None, cost
         lines: list[str] = []
-        for count in _LINES:
+        within_string = len(_QUOTE.findall(line, place)) % 2  # one that was wrapped
+        for count in (_MOST_WRAPPED,) if within_string else _LINES:
             lines = [line[place:], *self.bodies[number + 1 : number + count]]
             text = "\n".join(lines)
             value, used = decoded(text)
             cost += len(text)
             if value is not None:
                 last, rest = number + text[: value[1]].count("\n"), text[value[1] :].partition("\n")[0]
-                return Document(number, last, _whole(value[0], text), label, rest), cost
+                return Document(number, last, _whole(value[0], text[: value[1]], place), label, rest), cost
             if len(lines) < count or used < len(text) - 1:
                 break
+        if within_string:
+            return None, cost
         for count in range(2, min(_MOST_WRAPPED, len(lines)) + 1 if len(line) > _SHORTEST_WRAPPED else 0):
             if not lines[count - 1]:
                 break
@@ -306,6 +311,21 @@ class Excerpt(Struct, dict=True):
                 if value is not None:
                     return Document(number, number + count - 1, value[0], label, text[value[1] :]), cost
         return None, cost
+
+
+def _unescaped(text: str) -> str:
+    """A text that was written for a mail (quoted-printable, RFC 2045: no line has more than 76 characters, and = at its
+    end says that it goes on), or as a string of JSON, as it was; any other as it is."""
+    if len(_SOFT_ENDS.findall(text)) > 1 and not _LONG_LINE.search(text):
+        return quopri.decodestring(text.encode()).decode(errors="replace")
+    if "\\n" in text and "\n" not in (stripped := text.strip()):
+        written = json_in(stripped if stripped.startswith('"') else f'"{stripped}"')
+        return written if isinstance(written, str) else text
+    return text
+
+
+_SOFT_ENDS = lazy_re.compile(r"\S=\r?\n")
+_LONG_LINE = lazy_re.compile(r"[^\r\n]{79}")
 
 
 def _inside(document: Document) -> Iterator[Document]:
@@ -332,19 +352,19 @@ def _openings(line: str) -> list[int]:
     return sorted(dict.fromkeys(places))
 
 
-def _whole(value: object, text: str) -> object:
-    """The value, without line ends in its strings where those were wrapped; escaped ones are a string's own."""
+def _whole(value: object, text: str, place: int) -> object:
+    """The value, its strings as they were where they go over several lines, which only those do that were wrapped. The
+    text begins at this place of its first line."""
     try:
         json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError):
-        return _rejoined(value)
+        lines = [" " * place + line if number == 0 else line for number, line in enumerate(text.split("\n"))]
+        quotes = accumulate(len(_QUOTE.findall(line)) for line in lines)
+        cut = [number for number, count in enumerate(quotes) if count % 2]
+        parts = [lines[number] for number in (*cut, cut[-1] + 1)]
+        found, _ = decoded(joined(lines, glues(parts if len(cut) == 1 else ["", *parts])[0]).lstrip())
+        return found[0] if found else value
     return value
 
 
-def _rejoined(value: object) -> object:
-    """Strings that were wrapped, without the line ends in them."""
-    if isinstance(value, dict):
-        return {key.replace("\n", ""): _rejoined(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_rejoined(item) for item in value]
-    return value.replace("\n", "") if isinstance(value, str) else value
+_QUOTE = lazy_re.compile(r'(?<!\\)(?:\\\\)*"')

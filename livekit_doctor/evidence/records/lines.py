@@ -35,11 +35,12 @@ _QUOTED = lazy_re.compile(r"[ \t]{0,8}(?:[>|│][ \t]?){1,9}")
 _BULLET = lazy_re.compile(r"[ \t]{0,8}(?:[*•·▪◦‣–—]|-(?!-)|\d{1,3}[.)](?= +(?:[\[{\d]|[A-Z]{4,8}[: ])))(?:[ \t]|$)")
 _MARKS = (">", "|", "│")
 _FENCE = lazy_re.compile(
-    r"\s*(?:`{3,}|~{3,}(?![~^])|\{(?:code|noformat|quote)(?::[^}\n]{0,40})?\}|</?(?:pre|code|blockquote)>)\s*"
+    r"\s*(?:`{3,}|~{3,}(?![~^])|\{(?:code|noformat|quote)(?::[^}\n]{0,40})?\}"
+    r"|</?(?:pre|code|blockquote|div|p|li)>|<br ?/?>)\s*"
 )
 """Not the ~~~~^^^^ under a line of a Python traceback."""
 _NAMED_FENCE = lazy_re.compile(r"\s*(?:`{3,}|~{3,})\w{0,20}\s*$")
-_FENCE_END = lazy_re.compile(r"\s*(?:`{3,}|\{(?:code|noformat)\}|</(?:pre|code)>)$")
+_FENCE_END = lazy_re.compile(r"\s*(?:`{3,}|\{(?:code|noformat)\}|</(?:pre|code|div|p|li)>|<br ?/?>)$")
 
 _HOSTS = ("MESSAGE", "line", "textPayload", "message")
 _TIMES = ("__REALTIME_TIMESTAMP", "timestamp")
@@ -67,7 +68,9 @@ _PREFIXES = tuple(
         # with a traceback. The time has no zone, so that of the text, where there is one, is the better.
         rf"{_LOCAL} (?=\d{{4}}-\d\d-\d\d[T ]\d\d:|Traceback \(most|[\w.]{{1,80}}(?:Error|Exception): |  File \""
         r"| {4,}(?![A-Z]{4,8}\b))",
-        # A chat's copy, who and when before each line: [10:41] sam: text
+        # A chat's copy, when before each line: [10:41] TIME text
+        r"\[\d{1,2}:\d\d(?::\d\d)?(?: ?[AP]M)?\] (?=\d{4}-\d\d-\d\d[T ]|\{\")",
+        # and who: [10:41] sam: text
         r"\[\d{1,2}:\d\d(?: ?[AP]M)?\] [\w.-]{1,30}(?: [\w.-]{1,30})?: ?",
         # foreman: 05:11:54 web.1   | text
         r"(?P<day>\d\d:\d\d:\d\d) [A-Za-z][\w-]{0,40}\.\d{1,3} +\| ?",
@@ -226,15 +229,20 @@ def _object(text: str) -> dict[str, object]:
     return values if isinstance(values, dict) else {}
 
 
+_OF_DOCKER = frozenset({"stream", "time", "date"})
+
+
 def _unwrap_docker(line: Line, text: str) -> bool:
-    """docker's json-file: {"log": "text\\n", "stream": "stdout", "time": "..."}; and Fluent Bit's likes."""
-    if '"log":' not in text or not ('"stream":' in text or '"time":' in text):
+    """docker's json-file: {"log": "text\\n", "stream": "stdout", "time": "..."}; and Fluent Bit's likes, which have the
+    time as `date`, no line end, and `_p` for a part of a line."""
+    if '"log":' not in text or not any(f'"{key}":' in text for key in _OF_DOCKER):
         return False
     values = _object(text)
     inner = values.get("log")
-    if not isinstance(inner, str) or not ({"stream", "time"} & values.keys()):
+    if not isinstance(inner, str) or _OF_DOCKER.isdisjoint(values):
         return False
-    line.at = moment(values.get("time"))[0]
-    line.goes_on = not inner.endswith("\n") and "stream" in values
+    line.at = moment(values.get("time", values.get("date")))[0]
+    whole = inner.endswith("\n") or "stream" not in values or "date" in values
+    line.goes_on = values["_p"] == "P" if "_p" in values else not whole
     line.text = without_colours(inner.rstrip("\r\n"))
     return True

@@ -36,7 +36,8 @@ def decoded(text: str, start: int = 0) -> tuple[tuple[object, int] | None, int]:
     try:
         value, end = _DECODER.raw_decode(text, start)
     except json.JSONDecodeError as error:
-        return None, min(max(error.pos, 1), len(text))
+        ends_within = error.msg.startswith("Unterminated string")  # its place is where that begins
+        return None, len(text) if ends_within else min(max(error.pos, 1), len(text))
     except (ValueError, RecursionError):
         return None, min(len(text), 2_000)
     return ((value, end) if isinstance(value, dict | list) and value else None), max(end, 1)
@@ -70,13 +71,22 @@ def equals_in(text: str) -> dict[str, object]:
     """key=value, as structlog, logfmt and people write it; of two with one key the first."""
     values: dict[str, object] = {}
     for found in _EQUALS.finditer(text[:_LONGEST]):
-        value = found["value"]
-        if value[:1] in ('"', "'"):
-            value = value[1:-1]
-        elif _NAMED.search(found["key"]) and is_expression(value, text, found.start()):
+        value: object = found["value"]
+        if found["value"][:1] in ('"', "'"):
+            value = _unquoted(found["value"])
+        elif _NAMED.search(found["key"]) and is_expression(found["value"], text, found.start()):
             continue
         values.setdefault(found["key"], value)
     return values
+
+
+def _unquoted(value: str) -> object:
+    """What stands within the quotes; the object that it is where that was written as a string."""
+    inner = json_in(value) if "\\" in value and value[0] == '"' else None
+    if not isinstance(inner, str):
+        return value[1:-1]
+    found = json_in(inner) if inner.startswith("{") else None
+    return found if isinstance(found, dict) else inner
 
 
 def is_expression(value: str, text: str, place: int) -> bool:

@@ -13,11 +13,14 @@ _USUAL = frozenset({80, 100, 120, 132, 140, 150, 160, 180, 200})
 """Widths of terminals: a single line of such a length may have been cut."""
 _WIDEST_MAIL = 80
 """Characters of a line of a mail, and of what quotes it (RFC 5322, section 2.1.1)."""
+_HYPHEN = lazy_re.compile(r"\w-$")
+"""Behind one a mail program begins a new line as well."""
 _EDGES = ("┌", "├", "└", "│")
 _OF_SIP = lazy_re.compile(r"SIP/2\.0 \d|[A-Z]{3,9} sips?:")
 """The first line of a SIP message, below its addresses."""
 _OF_A_ROW = lazy_re.compile(r"-\[ RECORD \d|[\w.-]+ *\| ")
 """A ruler of psql's expanded rows, which is as wide as their widest line, or a column of one; what compose prints."""
+_OWN_RECORD = lazy_re.compile(r'\s*\{"(?:level|message|msg|severity|time|timestamp|ts)"')
 _HALF_FRAME = lazy_re.compile(
     r"\s+File \"(?![^\"]*\", line \d)|\s+at (?:[^()]*\((?:file:|/|node:)[^()]*$|(?:file:///|/)\S+$(?<!\d))"
 )
@@ -109,8 +112,9 @@ def _unfolded(lines: Sequence[str], depths: Sequence[int]) -> list[str]:
         before = lines[number - 1] if number else ""
         word = line.split(" ", 1)[0]
         full = len(before) + 1 + len(word) > width and not _closes(before)
-        if first >= 0 and line and full and _may_go_on(line, width, opened=True):
-            put[first] = f"{put[first].rstrip()} {line}"
+        limit = width if " " in line else len(line)
+        if first >= 0 and line and full and _may_go_on(line, limit, opened='{"' in put[first]):
+            put[first] = joined((put[first].rstrip(), line), " ")
             put[number] = GONE
         else:
             width = widths.get(depths[number], 0)
@@ -131,7 +135,7 @@ def _widths(lines: Sequence[str], depths: Sequence[int]) -> dict[int, int]:
             within = -1
         elif begins(strip(line).text):
             within = depth
-        if within == depth:
+        if within == depth and " " in line:  # what has no blank stays as long as it is
             widths[depth] = max(widths.get(depth, 0), len(line))
         if _closes(line):
             within = -1
@@ -182,7 +186,7 @@ def _may_go_on(after: str, width: int, *, opened: bool) -> bool:
     if len(after) > width or not after.strip():
         return False
     if after.lstrip().startswith('{"'):
-        return not opened
+        return not opened and not _OWN_RECORD.match(after)
     if after.startswith(("  ", "\t\t", "Traceback (")) or _OF_SIP.match(after) or _OF_A_ROW.match(after):
         return False
     return not begins(strip(after).text)
@@ -191,14 +195,14 @@ def _may_go_on(after: str, width: int, *, opened: bool) -> bool:
 def glues(lines: Sequence[str]) -> tuple[str, str]:
     """What stood between the lines of one that was cut, the likelier first: nothing where that was at
     the width of a terminal, a blank where a mail program put its words into several lines."""
-    widths = {len(line) for line in lines[1:-1]}
-    cut = len(widths) == 1 or (not widths and len(lines[0]) > _WIDEST_MAIL)
+    widths = {len(line) for line in lines[1:-1]} or {max(len(lines[0]), _WIDEST_MAIL + 1)}
+    cut = len(widths) == 1 and len(lines[-1]) <= min(widths) <= max(map(len, lines))
     return ("", " ") if cut else (" ", "")
 
 
 def joined(lines: Sequence[str], glue: str) -> str:
-    """The lines as one, with the glue between them, but where a blank stands at the cut already."""
+    """The lines as one, with the glue between them, but where a blank stands at the cut already, or a word's hyphen."""
     text = lines[0]
     for line in lines[1:]:
-        text += line if text[-1:].isspace() or line[:1].isspace() else glue + line
+        text += line if text[-1:].isspace() or line[:1].isspace() or _HYPHEN.search(text[-2:]) else glue + line
     return text

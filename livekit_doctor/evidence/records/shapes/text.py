@@ -13,7 +13,7 @@ from livekit_doctor.evidence.records.printed import object_at
 from livekit_doctor.evidence.records.record import Record, level
 from livekit_doctor.evidence.records.shapes import pino_pretty
 from livekit_doctor.evidence.records.times import moment
-from livekit_doctor.evidence.records.values import equals_in, json_in, pairs_in
+from livekit_doctor.evidence.records.values import decoded, equals_in, json_in, pairs_in
 
 AGENTS, SERVER, OTHER = "livekit-agents Python text", "livekit-server console", "text"
 
@@ -93,9 +93,16 @@ def without_fields(text: str) -> tuple[str, dict[str, object]]:
             found = object_at(stripped, place) if text[place - 1 : place] in ("", " ", "\t") else None
             if found is not None and found[1] == len(stripped):
                 return text[:place].rstrip(), found[0]
-        if text.startswith('{"', place) and (pairs := pairs_in(text[place:])):
+        if text.startswith('{"', place) and (pairs := _object_at(text, place) or pairs_in(text[place:])):
             return text[:place].rstrip(), pairs
         place = text.find("{", place + 1)
         if place < 0:
             break
     return text, {}
+
+
+def _object_at(text: str, place: int) -> dict[str, object]:
+    """The whole object that begins there, where no more than marks stand behind it: a bracket, dots."""
+    found = decoded(text, place)[0]
+    whole = found is not None and not any(map(str.isalnum, text[found[1] :]))
+    return found[0] if found and whole and isinstance(found[0], dict) else {}
