@@ -7,11 +7,9 @@
 from collections.abc import Sequence
 
 from livekit_doctor import lazy_re
+from livekit_doctor.evidence.records.prefixed import alike
 
 _PROPERTY = lazy_re.compile(r"(?P<prefix>\s*\S.{0,100}?)\s{1,8}\[?code\]?: ['\"]\w{2,40}['\"],?\s*$")
-_DIGITS = lazy_re.compile(r"\d")
-_MOST = 60
-"""Lines above and below the error's code that may be its own."""
 
 
 def unprefixed(lines: Sequence[str]) -> list[str]:
@@ -20,26 +18,12 @@ def unprefixed(lines: Sequence[str]) -> list[str]:
     for number, line in enumerate(lines):
         if "code" not in line or (code := _PROPERTY.match(line[:200])) is None:
             continue
-        shape = _shape(code["prefix"])
-        around = [*_alike(lines, number, -1, shape), number, *_alike(lines, number, 1, shape)]
-        indent = min(_indent(rest) for place in around if (rest := lines[place][len(shape) :]).strip())
+        prefix = code["prefix"]
+        around = [*alike(lines, number, -1, prefix), number, *alike(lines, number, 1, prefix)]
+        indent = min(_indent(rest) for place in around if (rest := lines[place][len(prefix) :]).strip())
         for place in around if len(around) > 1 else ():
-            found[place] = lines[place][len(shape) + indent :]
+            found[place] = lines[place][len(prefix) + indent :]
     return found
-
-
-def _alike(lines: Sequence[str], number: int, step: int, shape: str) -> list[int]:
-    """The next lines in this direction that begin so."""
-    places = []
-    for place in range(number + step, number + step * _MOST, step):
-        if not 0 <= place < len(lines) or _shape(lines[place][: len(shape)]) != shape:
-            break
-        places.append(place)
-    return places
-
-
-def _shape(text: str) -> str:
-    return _DIGITS.sub("0", text)
 
 
 def _indent(text: str) -> int:

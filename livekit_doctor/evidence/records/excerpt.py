@@ -16,6 +16,7 @@ from livekit_doctor import lazy_re
 from livekit_doctor.evidence.records import columns, exports, shapes
 from livekit_doctor.evidence.records.fields import shortened
 from livekit_doctor.evidence.records.lines import GONE, Line, strip, without_colours
+from livekit_doctor.evidence.records.prefixed import alike_below
 from livekit_doctor.evidence.records.printed import is_whole, printed_at
 from livekit_doctor.evidence.records.values import decoded, json_at, json_in
 from livekit_doctor.evidence.records.wraps import glues, joined, unwrapped
@@ -262,10 +263,11 @@ class Excerpt(Struct, dict=True):
         while number < len(self.bodies):
             found, cost = None, 0
             for place in _openings(self.bodies[number]):
-                found, used = self._document(number, place)
+                document, used = self._document(number, place)
                 cost += used
-                if found is not None:
-                    break
+                found = document or found
+                if document is not None and not _are_numbers(document.value):
+                    break  # not that of a process: app[812]: {"event": ...
             spent += cost
             if spent > _BUDGET:
                 return
@@ -301,6 +303,13 @@ class Excerpt(Struct, dict=True):
                 break
         if within_string:
             return None, cost
+        if below := alike_below(self.bodies, number, line[:place]) if label else []:
+            text = "\n".join((line[place:], *below))
+            value, used = decoded(text)
+            cost += used
+            if value is not None:
+                last, rest = number + text[: value[1]].count("\n"), text[value[1] :].partition("\n")[0]
+                return Document(number, last, value[0], label, rest), cost
         for count in range(2, min(_MOST_WRAPPED, len(lines)) + 1 if len(line) > _SHORTEST_WRAPPED else 0):
             if not lines[count - 1]:
                 break
@@ -313,10 +322,14 @@ class Excerpt(Struct, dict=True):
         return None, cost
 
 
+def _are_numbers(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, int) for item in value)
+
+
 def _unescaped(text: str) -> str:
     """A text that was written for a mail (quoted-printable, RFC 2045: no line has more than 76 characters, and = at its
     end says that it goes on), or as a string of JSON, as it was; any other as it is."""
-    if len(_SOFT_ENDS.findall(text)) > 1 and not _LONG_LINE.search(text):
+    if _SOFT_END.search(text) and not _LONG_LINE.search(text):
         return quopri.decodestring(text.encode()).decode(errors="replace")
     if "\\n" in text and "\n" not in (stripped := text.strip()):
         written = json_in(stripped if stripped.startswith('"') else f'"{stripped}"')
@@ -324,7 +337,7 @@ def _unescaped(text: str) -> str:
     return text
 
 
-_SOFT_ENDS = lazy_re.compile(r"\S=\r?\n")
+_SOFT_END = lazy_re.compile(r"^[^\r\n]{68,75}=$", re.MULTILINE)
 _LONG_LINE = lazy_re.compile(r"[^\r\n]{79}")
 
 

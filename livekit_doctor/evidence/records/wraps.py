@@ -118,7 +118,7 @@ def _unfolded(lines: Sequence[str], depths: Sequence[int]) -> list[str]:
             put[number] = GONE
         else:
             width = widths.get(depths[number], 0)
-            may_be = _NARROWEST <= width <= _WIDEST_MAIL and line and begins(strip(line).text)
+            may_be = _NARROWEST <= width <= _WIDEST_MAIL and line and _is_begun(line)
             first = number if may_be else -1
     return put
 
@@ -133,13 +133,18 @@ def _widths(lines: Sequence[str], depths: Sequence[int]) -> dict[int, int]:
             continue  # no mail was wrapped here, whatever the others' length
         if not line.strip():
             within = -1
-        elif begins(strip(line).text):
+        elif _is_begun(line):
             within = depth
         if within == depth and " " in line:  # what has no blank stays as long as it is
             widths[depth] = max(widths.get(depth, 0), len(line))
         if _closes(line):
             within = -1
     return widths
+
+
+def _is_begun(line: str) -> bool:
+    """Whether a record begins here, or an error whose fields go on below."""
+    return begins(strip(line).text) or (line.count("(") > line.count(")") and _ERROR.search(line) is not None)
 
 
 def _closes(line: str) -> bool:

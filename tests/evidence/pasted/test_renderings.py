@@ -12,7 +12,8 @@ import pytest
 
 from livekit_doctor.evidence.observations import LogLine
 from livekit_doctor.evidence.records.values import json_in
-from tests.evidence.pasted.samples import lines, reading
+from tests.diagnosis.factories import codes
+from tests.evidence.pasted.samples import lines, pasted, reading, recognised, webhooks
 
 SERVER = lines("livekit-server.jsonl", '"room"')[:30]
 """In two of them livekit-server 1.13.5 wrote what is no JSON."""
@@ -99,3 +100,22 @@ def test_fields_as_logfmt_has_them() -> None:
     log = list(filter(is_json, SERVER))
     plain = read("\n".join(log))
     assert [one[3] for one in read("\n".join(map(as_logfmt, log)))] == [one[3] for one in plain]
+
+
+@pytest.mark.parametrize(
+    "prefix", ["app[812]: ", "Nov 28 10:00:02 host hooks[812]: ", "app-1  | ", "2026-11-28T10:00:02Z "]
+)
+def test_webhooks_behind_what_a_host_puts_before_each_line(prefix: str) -> None:
+    """On one line each, and on several."""
+    sent = webhooks()[:4]
+    for indent in (None, 2):
+        texts = (json.dumps(json.loads(body), indent=indent) for body in sent)
+        assert recognised("\n".join(prefix + line for text in texts for line in text.splitlines())) == {
+            "lines": 0,
+            "webhook": 4,
+        }
+
+
+def test_an_error_that_a_mail_program_broke() -> None:
+    error = "TwirpError(code=not_found, message=twirp error unknown: requested sip trunk does not exist, status=404)"
+    assert codes(pasted(by_mail(f"dialling: {error}"))) == codes(pasted(error)) == ["LKD201"]
