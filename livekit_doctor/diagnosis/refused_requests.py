@@ -65,11 +65,11 @@ def _of_row(row: LogRow) -> ApiRefusal | None:
     """What LiveKit answered, by the error of a row whose state says that a request to place the call failed. Where it
     does not say which, the error has to be one that LiveKit's SDKs print; and of the phone's leg it has to refuse the
     caller: what else is said of that, `answers` has."""
-    words, text = plain_words(row.state), shown_error(row) or words_of_failure(row)
-    method = next((method for part, method in _OF_STATES.items() if re.search(part, words)), "")
-    code, status = _CODE.search(text), _HTTP_STATUS.search(text)
-    refused = (code or status) and (method or (says_phone_failed(row.state) and _OF_SDK.search(text)))
-    if not refused and not (text and method in _BEFORE_THE_PHONE):
+    method, text = request_of(row.state), shown_error(row) or words_of_failure(row)
+    code, status = _CODE.search(row.metadata), _HTTP_STATUS.search(row.metadata)
+    refused = (code or status) and (method or (says_phone_failed(row.state) and _OF_SDK.search(row.metadata)))
+    unreached = method and _UNREACHED.search(text)
+    if not (refused or unreached or method in _BEFORE_THE_PHONE):
         return None
     return ApiRefusal(
         read=row.read,
@@ -81,16 +81,25 @@ def _of_row(row: LogRow) -> ApiRefusal | None:
     )
 
 
+def request_of(state: str) -> str:
+    """The request to place a call that a state names; empty for none."""
+    words = plain_words(state)
+    return next((method for part, method in _OF_STATES.items() if re.search(part, words)), "")
+
+
 _BEFORE_THE_PHONE = ("CreateDispatch", "CreateRoom")
 _OF_STATES = {
     r"(?:^|_)(?:re_?)?dispatch": "CreateDispatch",
     r"(?:^|_)room_creat|creat\w*_(?:the_)?room": "CreateRoom",
     r"(?:^|_)(?:sip|dial|trunk|invite|outbound)": "CreateSIPParticipant",
 }
-"""The request that a state names by a part of it."""
 _CODE = lazy_re.compile(r"\b(?:unauthenticated|permission_denied|resource_exhausted)\b")
 """Twirp's, in small letters: in capitals they are those of a model's provider."""
-_HTTP_STATUS = lazy_re.compile(r"(?:\bstatus(?: ?code)?\W{1,3}|: )(401|403|429)\b")
+_HTTP_STATUS = lazy_re.compile(r"status(?:[ _]?code)?\W{1,4}(401|403|429)\b", re.IGNORECASE)
+_UNREACHED = lazy_re.compile(
+    r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|getaddrinfo|ClientConnector\w*Error|Connect call failed"
+)
+"""How Node and Python tell that they did not get through; livekit-sip, which is written in Go, has other words."""
 _OF_SDK = lazy_re.compile(r"twirp|ServerError|livekit", re.IGNORECASE)
 
 

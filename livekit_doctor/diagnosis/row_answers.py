@@ -50,6 +50,9 @@ _WRAPPERS = _ERRORS | {
 }
 _WRAPS = lazy_re.compile(r"(?:error|response|result|details?)s?$")
 _STATUS = frozenset({"sipstatuscode", "sipstatus", "sipcode", "sipresponsecode"})
+_ANY_STATUS = frozenset({"code", "status", "statuscode", "responsecode", "errorcode"})
+_OF_SIP_ALONE = frozenset(map(str, (480, 481, 482, 483, 484, 485, 486, 487, 488, 491, 493, 600, 603, 604, 606, 607)))
+"""Statuses that HTTP does not have."""
 _DEEPEST = 6
 
 _ELSEWHERE = lazy_re.compile(
@@ -379,6 +382,8 @@ class _Walk(Struct, frozen=True):
             if name in _STATUS and not isinstance(item, dict | list):
                 if found := re.match(r"[1-6][0-9]{2}\b", str(item)):
                     yield int(found[0]), in_error
+            elif self.anywhere and name in _ANY_STATUS and str(item) in _OF_SIP_ALONE:
+                yield int(str(item)), in_error
             elif _ELSEWHERE.search(key):
                 continue
             elif isinstance(item, str) or self.anywhere or name in _WRAPPERS or _WRAPS.search(name):

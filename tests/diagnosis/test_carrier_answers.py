@@ -236,7 +236,7 @@ def test_the_error_that_the_edge_function_logged(metadata: str) -> None:
     assert phone_leg(rows_only(900, *rows, row(9, "answered"))) is None
 
 
-@pytest.mark.parametrize("metadata", ["", '{"status": 486}', '{"sip_status_code": 200}', '{"error": "no credit"}'])
+@pytest.mark.parametrize("metadata", ["", '{"status": 404}', '{"sip_status_code": 200}', '{"error": "no credit"}'])
 def test_a_row_without_a_sip_status_is_no_refusal(metadata: str) -> None:
     assert phone_leg(rows_only(900, row(0, "room_created"), row(2, "sip_failed", metadata=metadata))) is None
 

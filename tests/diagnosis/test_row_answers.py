@@ -206,7 +206,7 @@ def test_the_status_of_a_row_that_says_that_the_phones_leg_failed(metadata: obje
         {"error": "the transfer failed: SIP 486 Busy Here"},
         {"error": "waited for SIP 486 ms"},
         {"sip_status": "Busy Here"},
-        {"status": 486},
+        {"status": 404},
     ],
     ids=json.dumps,
 )

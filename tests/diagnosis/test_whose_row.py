@@ -143,6 +143,15 @@ BEFORE = {
         ("error", '{"message": "ServerError: unauthorized, status: 401"}', "room_created", "LKD004"),
         ("dispatch_failed", '{"error": "twirp error not_found: room does not exist"}', "agent_dispatched", "LKD401"),
         ("dispatch_failed", '{"error": "fetch failed: getaddrinfo ENOTFOUND a.b"}', "agent_dispatched", "LKD003"),
+        ("sip_error", '{"error": "connect ECONNREFUSED 192.0.2.1:443"}', "sip_participant_created", "LKD003"),
+        ("dispatch_timeout", '{"error": "context deadline exceeded"}', "agent_dispatched", "LKD401"),
+        ("room_creation_failed", "", "room_created", "LKD501"),
+        (
+            "sip_participant_failed",
+            '{"name": "TwirpError", "status": 401, "code": "unauthenticated"}',
+            "sip_participant_created",
+            "LKD004",
+        ),
     ],
 )
 def test_what_livekit_refused_by_the_row_of_a_failure(state: str, metadata: str, step: str, code: str) -> None:
@@ -171,3 +180,12 @@ def test_what_another_service_refused(state: str, metadata: str) -> None:
     agents = row(3, "error", "agent", metadata=UNAUTHENTICATED)
     rows = [row(0, "call_requested"), row(2, "agent_connected", "agent"), agents]
     assert "LKD004" not in codes(rows_only(900, *rows))
+
+
+@pytest.mark.parametrize("status", ['"code": 480', '"status": "603"', '"statusCode": 486'])
+def test_a_status_that_only_sip_has(status: str) -> None:
+    """Under a key that may as well have HTTP's."""
+    dialled = [*BEFORE["sip_participant_created"], row(2, "sip_participant_created")]
+    assert codes(rows_only(900, *dialled, row(5, "sip_failed", metadata=f"{{{status}}}"))) == ["LKD204"]
+    for state, other in (("sip_failed", '"code": 404'), ("crm_failed", status)):
+        assert codes(rows_only(900, *dialled, row(5, state, metadata=f"{{{other}}}"))) == []

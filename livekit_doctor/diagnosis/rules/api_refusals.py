@@ -84,6 +84,18 @@ def unreachable(call: Call, proofs: Proofs) -> Finding | None:
     return None
 
 
+def request_failed(call: Call, proofs: Proofs) -> Finding | None:
+    """LKD401, LKD501: a row says that CreateDispatch, or CreateRoom, failed, of nothing that has a code of its own."""
+    for item in reversed(list(refused_calls(call))):
+        code = _OF_FAILED.get(item.method) if item.read.source.startswith(sources.CALL_LOGS) else None
+        if code is not None:
+            return _finding(call, proofs, item, code, ("LKD003",), ())
+    return None
+
+
+_OF_FAILED = {"CreateDispatch": "LKD401", "CreateRoom": "LKD501"}
+
+
 def _says_no_room(item: ApiRefusal) -> bool:
     words = re.search(_NO_ROOM, item.message, re.IGNORECASE) is not None
     return words if not item.method else item.method == "CreateDispatch" and (words or item.twirp_code == "not_found")
@@ -91,7 +103,15 @@ def _says_no_room(item: ApiRefusal) -> bool:
 
 _NO_ROOM = r"requested room does not exist|room (?:does not exist|not found)|could not find (?:the )?room"
 
-RULES = (credentials_rejected, quota_exceeded, dispatched_without_room, unreachable)
+_EXACT = (credentials_rejected, quota_exceeded, dispatched_without_room, unreachable)
+
+
+def refused(call: Call, proofs: Proofs) -> Finding | None:
+    """What the last refusal of a request says, by its code or words; or else that a request failed."""
+    return next((found for rule in (*_EXACT, request_failed) if (found := rule(call, proofs))), None)
+
+
+RULES = (refused,)
 
 
 def _last(call: Call, codes: tuple[str, ...], statuses: tuple[int, ...]) -> ApiRefusal | None:
@@ -181,6 +201,7 @@ def _finding(
     of_livekit = bool(refusal.method or refusal.status) or any(words in refusal.message for words in _OWN_WORDS)
     by_row = refusal.read.source.startswith(sources.CALL_LOGS)
     source = refusal.read.source if by_row else refusal.method or "LiveKit API, pasted"
+    text = f"{refusal.method or 'a request'} failed: {text or 'no reason given'}" if by_row else text
     because = Because(source=source, at=refusal.at, text=text or "refused")
     of_other_time = _is_of_other_time(call, refusal)
     sure = sure and not of_other_time and _another_would_show(call, step, refusal)
