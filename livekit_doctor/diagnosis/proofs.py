@@ -181,7 +181,7 @@ livekit-sip writes when the call ends; that the room is there, which it may have
 
 def _by_line(step: Step, line: LogLine, said: Said | None = None) -> Proof:
     clock = Clock.LIVEKIT if line.log != "worker" and line.zoned else Clock.WORKER
-    text = line.message.splitlines()[0]
+    text = line.message.partition("\n")[0]
     before = said in _HAD_HAPPENED or (said is Said.SIP_HEARD and step is Step.AGENT_CONNECTED)
     at = None if before else line.at
     return Proof(step=step, source=f"{line.log} log", text=text, at=at, by=line.at, clock=clock)

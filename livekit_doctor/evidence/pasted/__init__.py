@@ -14,8 +14,8 @@ from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import Coverage, LogLine, Observation, Read, Reading, SipCallResult
 from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.evidence.pasted.ranks import ranked
-from livekit_doctor.evidence.records.component import says_any
 from livekit_doctor.evidence.records.excerpt import Excerpt
+from livekit_doctor.evidence.records.known_words import says_any
 from livekit_doctor.settings import CallLogs
 
 __all__ = ["read"]

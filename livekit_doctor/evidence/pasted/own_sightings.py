@@ -19,9 +19,10 @@ from livekit_doctor.evidence.observations import Dispatch, LogLine, Observation,
 from livekit_doctor.evidence.pasted.interface import Context, Found
 from livekit_doctor.evidence.pasted.own_words import rooms_said
 from livekit_doctor.evidence.records import shapes
-from livekit_doctor.evidence.records.component import KINDS, says_any
+from livekit_doctor.evidence.records.component import KINDS
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.fields import shortened
+from livekit_doctor.evidence.records.known_words import says_any
 from livekit_doctor.evidence.records.reader import observed
 from livekit_doctor.redact import redact_text
 

@@ -17,9 +17,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import Struct
 
 from livekit_doctor import lazy_re
-from livekit_doctor.evidence.records.component import ids_in, says_any
+from livekit_doctor.evidence.records.component import ids_in
 from livekit_doctor.evidence.records.fields import bare
-from livekit_doctor.evidence.records.lines import GONE
+from livekit_doctor.evidence.records.known_words import says_any
+from livekit_doctor.evidence.records.lines import GONE, strip
 from livekit_doctor.evidence.records.record import LEVELS
 from livekit_doctor.evidence.records.shapes import has_whole_head
 from livekit_doctor.evidence.records.values import json_in
@@ -161,7 +162,7 @@ def _without_header(line: str) -> str | None:
     if line.startswith("{") or not _ROW.match(line) or ".go:" in line:
         return None
     delimiter = _TAB if line.count(_TAB) > 1 else max(_DELIMITERS, key=line.count)
-    if line.count(delimiter) < 2 or (delimiter != _TAB and has_whole_head(line)):
+    if line.count(delimiter) < 2 or (delimiter != _TAB and has_whole_head(strip(line).text)):
         return None
     if not any(_is_message(cell.strip(' "'), delimiter) for cell in line.split(delimiter)):
         return None

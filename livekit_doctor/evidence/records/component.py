@@ -1,13 +1,12 @@
 """Whose log a record is of: a worker's, livekit-server's, livekit-sip's, or another program's that knows LiveKit."""
 
-import re
 from collections.abc import Iterator, Mapping
 
 from livekit_doctor import lazy_re
 from livekit_doctor.evidence.observations import Component
-from livekit_doctor.evidence.observations.logs import folded
 from livekit_doctor.evidence.records import tracebacks
 from livekit_doctor.evidence.records.fields import normalised, room_in
+from livekit_doctor.evidence.records.known_words import says, says_worker
 from livekit_doctor.evidence.records.record import Record
 from livekit_doctor.evidence.records.shapes import json_object, pino_pretty
 
@@ -17,52 +16,6 @@ KINDS: dict[Component, str] = {
     "worker": "worker log line",
     "app": "other program's line",
 }
-
-RUST = ("livekit::", "livekit_ffi::")
-"""How the RTC library's own lines begin, the one in Rust: the worker prints them."""
-
-_SAYS: dict[Component, tuple[str, ...]] = {
-    "worker": (
-        *("received job request", "registered worker", "draining worker", "process exited", "job crashed"),
-        *("shutting down worker", "starting worker", "failed to connect to livekit", "worker failed"),
-        *("worker is at full capacity", "worker is below capacity", "job_request_fnc", "jobRequestFunc"),
-        *("no answer was given inside the job", "assignment for job", "error initializing process"),
-        *("initializing process", "process initialized", "initialization timed out", "failed to acquire process"),
-        *("failed to launch job", "unhandled exception while running the job", "process is unresponsive"),
-        *("process exiting", "the room connection was not established", "the job task completed without"),
-        *("no warmed process available", "error in entry function", "worker connection closed", *RUST),
-        *("job exiting", "shutting down job task", "runner initialization timed out", "error launching job"),
-        *("supervised process run failed", "job process exited", "job is unresponsive", "job executor is unresponsive"),
-        *("job process orphaned", "job shutdown is taking too much time", "closing agent session due to participant"),
-        *("room not connect", "all in-flight spawns failed", "timed out waiting for idle processes"),
-        *("initializing job runner", "job runner initialized", "received assignment for an unknown job"),
-        *("error in participant entrypoint", "AgentSession is closing", "AgentSession closed"),
-        *("job process memory usage", "job process exceeded memory", "process exceeded memory", "killing process"),
-        *("sending SIGUSR1 signal to process", "process did not exit in time", "process did not ack shutdown"),
-    ),
-    "server": (
-        *("not dispatching agent job", "failed to send job request", "failed to assign job to worker"),
-        *("no worker available to handle job", "assigned job to worker", "job ended", "worker registered"),
-        *("last worker deregistered", "closing worker", "API RoomService.", "API AgentDispatchService.", "API SIP."),
-        *("selected node for room", "closing idle room", "room closed", "closing room", "starting RTC session"),
-        *("participant active", "mediaTrack published", "removing participant without connection"),
-        *("participant closing", "starting LiveKit server", "cannot create sip participant", "sent webhook"),
-    ),
-    "sip": (
-        *("Creating SIP participant", "SIP call failed", "SIP invite failed", "Closing outbound call"),
-        *("signaling timestamps", "Outbound SIP call established", "SIP call ended", "track subscribed"),
-        *(
-            "outbound call transferred",
-            "inbound call transferred",
-            "Closing inbound call",
-            "processing invite",
-            "BYE from remote",
-        ),
-        *("waiting for calls to finish", "Bridging SIP", "sip participant joined room"),
-    ),
-}
-"""How their messages begin, of those that a diagnosis knows or that people paste. What a formatter of the team's own
-wrote can be told by these."""
 
 _LIVEKITS = ("livekit", "lk-rtc", "lk.")
 _OF_GO = {"jobID", "agentName", "workerID", "roomID", "nodeID", "callID", "sipTrunk", "participantID", "jobType"}
@@ -94,8 +47,8 @@ def component(record: Record, given: Component | None = None) -> Component | Non
     if "prewarm" in record.message and "was never awaited" in record.message:
         return "worker"
     if record.by == "raised":
-        return "worker" if _says("worker", record.message) or _is_of_agents(record.traceback) else None
-    said = next((log for log in _COMPONENTS if _says(log, record.message)), None)
+        return "worker" if says("worker", record.message) or _is_of_agents(record.traceback) else None
+    said = next((log for log in _COMPONENTS if says(log, record.message)), None)
     if said is not None and _is_in_place(record) and (said == "worker" or _may_be_go(record)):
         return said
     if given in ("server", "sip") and is_log(record):
@@ -115,16 +68,6 @@ def is_log(record: Record) -> bool:
     return bool(record.format and (record.level or record.logger or record.at or record.time_of_day))
 
 
-def says_worker(message: str) -> bool:
-    """Whether a worker's message begins so."""
-    return _says("worker", message)
-
-
-def says_any(message: str) -> bool:
-    """Whether any component's message begins so."""
-    return folded(message).startswith(_ALL)
-
-
 def _is_of_agents(traceback: str) -> bool:
     return "@livekit/agents" in traceback or "/livekit/agents/" in traceback
 
@@ -136,30 +79,7 @@ def is_uncaught(record: Record, traceback: str) -> bool:
     return python or record.by == "raised" or record.message.startswith("Unhandled promise rejection")
 
 
-def _says(log: Component, message: str) -> bool:
-    return folded(message).startswith(_LOWER[log])
-
-
-def from_known_words(text: str) -> str:
-    """The text from what a component says in it on, where somebody's sentence quotes that; else as it is."""
-    near = text[-_NEAR:]
-    found = _QUOTED.search(near)
-    return near[found.end() :].rstrip(_QUOTES) if found else text
-
-
 _COMPONENTS: tuple[Component, ...] = ("worker", "sip", "server")
-_LOWER: dict[Component, tuple[str, ...]] = {log: tuple(text.lower() for text in texts) for log, texts in _SAYS.items()}
-
-
-_ALL = tuple(text for texts in _LOWER.values() for text in texts)
-
-_NEAR = 300
-"""Characters before its fields in which a quoted message may begin."""
-_QUOTES = "\"'`*«»“”„ "
-_QUOTED = lazy_re.compile(
-    rf"[:{_QUOTES}][{_QUOTES}]{{0,4}}(?={'|'.join(re.escape(text) for texts in _SAYS.values() for text in texts)})",
-    re.IGNORECASE,
-)
 
 
 def _is_in_place(record: Record) -> bool:

@@ -13,7 +13,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from livekit_doctor import lazy_re
-from livekit_doctor.evidence.records import columns, exports, shapes
+from livekit_doctor.evidence.records import columns, exports, shapes, tracebacks
 from livekit_doctor.evidence.records.fields import shortened
 from livekit_doctor.evidence.records.lines import GONE, Line, strip, without_colours
 from livekit_doctor.evidence.records.prefixed import alike_below
@@ -149,7 +149,7 @@ class Excerpt(Struct, dict=True):
         named = any(map(str.isalnum, document.label))
         if named and shapes.has_whole_head(self.stripped[number].text):
             return []
-        entries = exports.entries(document.value)
+        entries = exports.entries(document.value) or exports.in_one_string(document.value)
         rest = exports.one_behind_the_other(document.rest) if "{" in document.rest and not named else []
         if not (
             entries or rest or (every and document.last > number and not document.label and is_whole(document.value))
@@ -180,6 +180,9 @@ class Excerpt(Struct, dict=True):
             if before.goes_on and lines[number].text != GONE:
                 lines[number - 1] = replace(before, text=without_colours(before.text + lines[number].text))
                 lines[number] = Line(GONE)
+        for number, line in enumerate(lines):
+            if (place := line.text.find(tracebacks.PYTHON)) > 0 and line.text[:place].strip():
+                _put_at_the_margin(lines, number, line.text[:place])
         return tuple(lines)
 
     def head(self, count: int) -> "Excerpt":
@@ -332,13 +335,33 @@ def _unescaped(text: str) -> str:
     if _SOFT_END.search(text) and not _LONG_LINE.search(text):
         return quopri.decodestring(text.encode()).decode(errors="replace")
     if "\\n" in text and "\n" not in (stripped := text.strip()):
+        if stripped[0] == stripped[-1] == "'":  # as Python shows it
+            stripped = stripped[1:-1].replace('"', '\\"').replace("\\'", "'")
         written = json_in(stripped if stripped.startswith('"') else f'"{stripped}"')
         return written if isinstance(written, str) else text
+    lines = text.split("\n")
+    if len(lines) > _FEWEST_APART and not any(map(str.strip, lines[1::2])) and all(map(str.strip, lines[:-1:2])):
+        return "\n".join(lines[::2])  # as some pages are copied
     return text
+
+
+_FEWEST_APART = 6
+"""Lines, with the blank ones between them."""
 
 
 _SOFT_END = lazy_re.compile(r"^[^\r\n]{68,75}=$", re.MULTILINE)
 _LONG_LINE = lazy_re.compile(r"[^\r\n]{79}")
+
+
+def _put_at_the_margin(lines: list[Line], number: int, prefix: str) -> None:
+    """The lines of a traceback without what stands before each of them, as stern and others put it."""
+    texts = [line.text for line in lines[number : number + shapes.MOST_LINES]]
+    below = alike_below(texts, 0, prefix)
+    if below and below[0].startswith("  File "):
+        for place, text in enumerate((texts[0][len(prefix) :], *below), number):
+            if shapes.has_whole_head(text):
+                break
+            lines[place] = replace(lines[place], text=text)
 
 
 def _inside(document: Document) -> Iterator[Document]:

@@ -12,7 +12,7 @@ from livekit_doctor import lazy_re
 from livekit_doctor.evidence.records import shapes
 from livekit_doctor.evidence.records.component import has_id
 from livekit_doctor.evidence.records.fields import room_in
-from livekit_doctor.evidence.records.shapes import sentry, spans
+from livekit_doctor.evidence.records.shapes import json_object, sentry, spans
 from livekit_doctor.evidence.records.values import decoded
 
 _LISTS = (
@@ -37,6 +37,16 @@ def entries(value: object) -> Sequence[Entry]:
     if isinstance(value, list):
         return _of_list(value)
     return _of_object(value, 0) if isinstance(value, dict) else []
+
+
+def in_one_string(value: object) -> Sequence[Entry]:
+    """The lines of a log that stand in one string of an object, such as a ticket's text; none where the object is a
+    record itself."""
+    if not isinstance(value, dict) or json_object.read(value) is not None:
+        return []
+    texts = (item for item in value.values() if isinstance(item, str) and "\n" in item.strip())
+    logs = ([*item.splitlines()] for item in texts if sum(map(shapes.has_whole_head, item.splitlines())) > 1)
+    return next(logs, [])
 
 
 def one_behind_the_other(text: str) -> list[str]:
@@ -185,11 +195,4 @@ def _of_scope(value: Mapping[str, object]) -> Iterator[Entry]:
         if not isinstance(record, dict):
             yield json.dumps(record, ensure_ascii=False)
             continue
-        body = record.get("body")
-        text = next(iter(body.values()), "") if isinstance(body, dict) else body
-        yield {
-            "timestamp": record.get("timeUnixNano", record.get("observedTimeUnixNano")),
-            "severity": record.get("severityText", ""),
-            "message": text if isinstance(text, str) else json.dumps(text, ensure_ascii=False),
-            "attributes": spans.attributes(record.get("attributes")),
-        }
+        yield spans.of_log(record)

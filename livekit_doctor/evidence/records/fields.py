@@ -76,9 +76,9 @@ _IDS = (
 )
 _IN = lazy_re.compile(
     r"(?:@|(?:@?fields|attributes|attrs|extra|context|labels|jsonPayload|_source|structured|parsed|data|custom|log|record"
-    r"|properties|customDimensions|message|msg)\.)+(?=\w)"
+    r"|properties|customDimensions|message|msg)\.)+(?=\w)|_(?=[a-z])"
 )
-"""What hosts put before the name of a field that they have flattened: @jobId, attributes.room."""
+"""What hosts put before the name of a field that they have flattened: @jobId, attributes.room, _room."""
 _PRINTED_JOB = lazy_re.compile(r'id: "AJ_\w+"\s')
 _SNAKE = lazy_re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 

@@ -49,7 +49,8 @@ _ANY_TIME = lazy_re.compile(
     r"\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d|\[\d\d:\d\d:\d\d\.\d{3}\] |(?<![\d:.])\d\d:\d\d:\d\d(?:[,.]\d+)? "
 )
 _AFTER_A_NAME = lazy_re.compile(
-    r"(?<=[:|>\]] )\[?(?:DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b[\]:]?(?=[ :]{1,8}[A-Za-z_][\w.-]*[ :])"
+    r"(?<=\w )(?:DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b(?= {1,8}livekit[\w.]*[ :])"
+    r"|(?<=[:|>\]] )\[?(?:DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b[\]:]?(?=[ :]{1,8}[A-Za-z_][\w.-]*[ :])"
 )
 
 
@@ -147,7 +148,7 @@ def _take(head: Head, text: str, place: int, number: int) -> int:
         return found.end()
     if not head.logger or (number and _is_thread(head.logger)):
         if found := _LOGURU.match(text, place):
-            head.logger = found["logger"]
+            head.logger = found["logger"].removesuffix("logging")  # Python's own, which hands on what others log
             return found.end()
         if (found := _LOGGER.match(text, place)) and _is_logger(head, text, found):
             head.logger = found[0].rstrip(".")

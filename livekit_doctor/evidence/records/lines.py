@@ -25,7 +25,11 @@ _HALF_ANSI = lazy_re.compile(rf"{_ESC}\[(?:{_CODES})?m|\[{_CODES}m(?!s\b)")
 """A colour whose ESC was lost in copying, or is spelt out. Only where a line has an end of one, too."""
 _HALF_ENDS = ("[39m", "[0m", "^[[m", "\u241b[m", "#033[m", "\\u001b[m", "\\x1b[m", "\\033[m", "\\e[m")
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)"
-_LOCAL = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+_LOCAL = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:[.,]\d+)?"
+_RECORD = (
+    r"(?=\d{4}-\d\d-\d\d[T ]\d\d:|\{\"|Traceback \(most| {2,8}(?:File \"|at \S)|\w[\w.]{0,80}(?:Error|Exception): )"
+)
+"""What begins a record, or goes on with a traceback."""
 
 _ENTITY = lazy_re.compile(r"&(?:quot|amp|lt|gt|apos|nbsp|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\0"), None)
@@ -62,8 +66,16 @@ _PREFIXES = tuple(
         r"EVENTS\t\d+\t(?P<ms>1\d{12})\t(?P<message>[^\n]*)\t[^\t\n]+\t1\d{12}\s*$",
         # logcli: TIME {label="value", ...} text
         rf"(?P<at>{_ISO}) \{{\w+=\"[^\"]*\"(?:, ?\w+=\"[^\"]*\"){{0,40}}\}}\s+",
+        # In brackets, and as ts of moreutils prints it
+        rf"\[(?P<at>{_ISO}|{_LOCAL})\] {_RECORD}",
+        rf"[A-Z][a-z]{{2}} [ \d]\d \d\d:\d\d:\d\d {_RECORD}",
+        # The numbers of cat -n and of grep -n
+        rf"(?:[\w./-]{{1,100}}:)?\d{{1,6}}[:-]{_RECORD}",
+        rf"\d{{1,6}}\t{_RECORD}",
         # kubectl logs --timestamps, docker logs --timestamps, render logs
-        rf"(?P<at>{_ISO})(?: {{1,4}}|\t)(?!- |(?:DEBUG|INFO|WARN|ERROR|DPANIC|PANIC|FATAL)\s)",
+        rf"(?P<at>{_ISO}) (?= {{2,8}}(?:File \"|at \S))",
+        rf"(?P<at>{_ISO})(?: {{1,4}}|\t)(?!- |(?:DEBUG|INFO|WARN|ERROR|DPANIC|PANIC|FATAL"
+        r"|debug|info|warn(?:ing)?|error|fatal)\s)",
         # Docker Desktop, and others that print local time: TIME text, where the text has a time of its own or goes on
         # with a traceback. The time has no zone, so that of the text, where there is one, is the better.
         rf"{_LOCAL} (?=\d{{4}}-\d\d-\d\d[T ]\d\d:|Traceback \(most|[\w.]{{1,80}}(?:Error|Exception): |  File \""
@@ -123,6 +135,9 @@ def cleaned(raw: str) -> str:
             text = text.encode("cp1252").decode()
     if "#011" in text:  # a tab, as rsyslog writes it
         text = text.replace("#011", "\t")
+    if "^I" in text and text.endswith("$"):  # as cat -A shows it
+        text = text.removesuffix("$").removesuffix("^M").replace("^I", "\t")
+    text = _out_of_quotes(text)
     if not text.isascii() or "\0" in text:
         text = text.translate(_INVISIBLE).translate(_SPACES)
         if '"' not in text:
@@ -140,6 +155,19 @@ def cleaned(raw: str) -> str:
         if bullet:
             text = text[bullet.end() :]
     return _without_fence(text)
+
+
+def _out_of_quotes(text: str) -> str:
+    """A line that was written as one string of JSON, or as one cell of CSV, as it was; an item of an indented list is
+    no line."""
+    quoted = text.rstrip().removesuffix(",")
+    if len(quoted) < 3 or not quoted[0] == quoted[-1] == '"' or not ("\\" in quoted or '""' in quoted):
+        return text
+    with suppress(ValueError):
+        if isinstance(value := json.loads(quoted), str):
+            return text if "\n" in value.rstrip("\n") else value.rstrip("\n")
+    inner = quoted[1:-1].replace('""', "\0")
+    return text if '"' in inner or "\0" not in inner else inner.replace("\0", '"')
 
 
 def quote_depth(raw: str) -> int:
@@ -239,7 +267,7 @@ def _unwrap_docker(line: Line, text: str) -> bool:
         return False
     values = _object(text)
     inner = values.get("log")
-    if not isinstance(inner, str) or _OF_DOCKER.isdisjoint(values):
+    if not isinstance(inner, str) or not inner or _OF_DOCKER.isdisjoint(values):
         return False
     line.at = moment(values.get("time", values.get("date")))[0]
     whole = inner.endswith("\n") or "stream" not in values or "date" in values

@@ -14,9 +14,10 @@ from msgspec import Struct
 from livekit_doctor import lazy_re
 from livekit_doctor.evidence.observations import Component, LogLine, Read
 from livekit_doctor.evidence.records import exports, shapes, tracebacks
-from livekit_doctor.evidence.records.component import RUST, from_known_words, has_id, is_uncaught, says_worker, with_ids
+from livekit_doctor.evidence.records.component import has_id, is_uncaught, with_ids
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.fields import normalised, shortened
+from livekit_doctor.evidence.records.known_words import RUST, from_known_words, says_worker
 from livekit_doctor.evidence.records.lines import GONE, Line
 from livekit_doctor.evidence.records.printed import object_at
 from livekit_doctor.evidence.records.record import Record

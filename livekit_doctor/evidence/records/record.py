@@ -49,12 +49,28 @@ LEVELS = {
     "emergency": "fatal",
 }
 
-_PINO = {10: "debug", 20: "debug", 30: "info", 40: "warn", 50: "error", 60: "fatal"}
+_BY_NUMBER = {
+    0: "fatal",
+    1: "fatal",
+    2: "fatal",
+    3: "error",
+    4: "warn",
+    5: "info",
+    6: "info",
+    7: "debug",
+    10: "debug",
+    20: "debug",
+    30: "info",
+    40: "warn",
+    50: "error",
+    60: "fatal",
+}
+"""syslog's, and pino's."""
 
 
 def level(name: object) -> str:
     """The level under one name for all formats; an unknown one as it is."""
     if isinstance(name, int | float):
-        return _PINO.get(int(name) if name == name and abs(name) < 100 else 0, str(name))
+        return _BY_NUMBER.get(int(name) if name == name and abs(name) < 100 else 0, str(name))
     text = str(name).strip().lower()
     return LEVELS.get(text, text)

@@ -37,7 +37,9 @@ def unwrapped(raw: Sequence[str]) -> list[str]:
     if len(raw) == 1:
         return [cleaned(raw[0])]
     depths = [quote_depth(line) for line in raw]
-    lines = _with_whole_tables(_without_common_indent([cleaned(line) for line in raw]))
+    # A tab at the end of a line is one more character of its width.
+    whole = [f"{cleaned(line)} " if line.endswith("\t") else cleaned(line) for line in raw]
+    lines = _with_whole_tables(_without_common_indent(whole))
     runs = list(_runs(lines))
     if not runs:
         return _unfolded(lines, depths)

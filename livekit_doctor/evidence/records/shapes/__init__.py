@@ -109,7 +109,9 @@ def read_text(lines: Sequence[Line]) -> Record | None:
         texts[1:] = [line[indent:] if not line[:indent].strip() else line for line in texts[1:]]
     for number, place in enumerate(heads.starts(texts[0])):
         if _is_head(texts[0], place, number):
-            return _dated(text.read(texts, place), lines[0])
+            record = text.read(texts, place)
+            inner = read_value(record.fields) if record is not None and not record.message else None
+            return _dated(inner or record, lines[0])  # what stands before a record in JSON may look like a head
     begun = texts[0].strip()
     if _LOGFMT.match(begun):
         return _dated(json_object.read(equals_in(begun)), lines[0])

@@ -45,7 +45,10 @@ _OTHERS = (
 )
 """Keys that say nothing of a call."""
 _NO_FIELDS = frozenset({*_OTHERS, *_TRACEBACKS, *_TIMES})
-_INSIDE = ("extra", "fields", "context", "extra_fields", "attributes", "labels", "properties", "customDimensions")
+_INSIDE = (
+    *("extra", "fields", "context", "extra_fields", "attributes", "labels", "properties", "customDimensions"),
+    *("data", "metadata", "meta"),
+)
 """Objects in which some formatters put a record's own fields."""
 
 

@@ -6,6 +6,7 @@ export a trace, and as the SDK's ConsoleSpanExporter prints a span. The span beg
 in hindsight what the worker's log says at the time: it is read as those lines.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
@@ -191,3 +192,15 @@ def attributes(value: object) -> dict[str, object]:
         elif inner is not None and not isinstance(inner, dict):
             found[str(item.get("key", ""))] = inner  # Jaeger's
     return found
+
+
+def of_log(record: Mapping[str, object]) -> dict[str, object]:
+    """A record of a log, as OpenTelemetry writes it, with the names that a log's line has."""
+    body = record.get("body", record.get("message"))
+    text = next(iter(body.values()), "") if isinstance(body, dict) else body
+    return {
+        "timestamp": record.get("timeUnixNano", record.get("observedTimeUnixNano")),
+        "severity": record.get("severityText", record.get("level", "")),
+        "message": text if isinstance(text, str) else json.dumps(text, ensure_ascii=False),
+        "attributes": attributes(record.get("attributes")),
+    }

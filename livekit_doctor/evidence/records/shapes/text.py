@@ -9,8 +9,9 @@ blanks on their way through a chat.
 from livekit_doctor import lazy_re
 from livekit_doctor.evidence.records import tracebacks
 from livekit_doctor.evidence.records.heads import Head, head_at
+from livekit_doctor.evidence.records.known_words import context_before
 from livekit_doctor.evidence.records.printed import object_at
-from livekit_doctor.evidence.records.record import Record, level
+from livekit_doctor.evidence.records.record import LEVELS, Record, level
 from livekit_doctor.evidence.records.shapes import pino_pretty
 from livekit_doctor.evidence.records.times import moment
 from livekit_doctor.evidence.records.values import decoded, equals_in, json_in, pairs_in
@@ -37,6 +38,11 @@ def read(lines: list[str], start: int = 0) -> Record | None:
         traceback = pino_pretty.fields_of(lines[1:], fields)
     else:
         message, traceback = _split(texts, fields)
+    if by != "go" and (context := context_before(message)):
+        message = message[len(context) :]
+        words = context.split()
+        head.logger = next((word for word in words if word.startswith("livekit")), head.logger)
+        head.level = head.level or next((word for word in words if word.isupper() and word.lower() in LEVELS), "")
     if not fields and (found := _STRUCTLOG.match(message)) and (found["pairs"] or found["logger"]):
         message = found["event"]
         head.logger = head.logger or found["logger"] or ""

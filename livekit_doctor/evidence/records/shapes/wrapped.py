@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from livekit_doctor.evidence.records.record import Record, level
-from livekit_doctor.evidence.records.shapes import json_object
+from livekit_doctor.evidence.records.shapes import json_object, spans
 from livekit_doctor.evidence.records.times import moment
 
 Inner = Callable[[str], Record | None]
@@ -22,8 +22,23 @@ _ALWAYS = ("textPayload", "MESSAGE")
 """Keys that only a host writes: what is in them is the program's, whether or not it is known."""
 _HOSTS = ("line", "log", "_raw", "Log", "Log_s", "LogMessage", "LogEntry", "event_message")
 _TIMES = ("timestamp", "@timestamp", "receiveTimestamp", "ingestionTime", "time", "ts", "TimeStamp", "TimeGenerated")
-_OBJECTS = ("jsonPayload", "_source", "attributes", "content", "result")
-"""Objects in which hosts keep the program's own: Google's, Elastic's, Datadog's, Splunk's."""
+_OBJECTS = ("jsonPayload", "_source", "attributes", "content", "result", "log_processed", "log")
+"""Objects in which hosts keep the program's own: Google's, Elastic's, Datadog's, Splunk's, Fluent Bit's."""
+_NAMES = {
+    "short_message": "message",
+    "Message": "message",
+    "@m": "message",
+    "@mt": "message",
+    "Timestamp": "timestamp",
+    "@t": "timestamp",
+    "Level": "level",
+    "@l": "level",
+    "severityText": "level",
+    "Logger": "logger",
+    "_logger": "logger",
+    "SourceContext": "logger",
+}
+"""What GELF, Serilog and OpenTelemetry call what others call so."""
 _DEEPEST = 3
 
 
@@ -31,6 +46,10 @@ def read(values: dict[str, object], inner: Inner, depth: int = 0) -> Record | No
     """The record in the object, or inside of it; None for none."""
     if depth >= _DEEPEST:
         return None
+    if not _NAMES.keys().isdisjoint(values):
+        values = {_NAMES.get(key, key): value for key, value in values.items()}
+    if "timeUnixNano" in values:
+        values = spans.of_log(values)
     found = _in_object(values, inner, depth) or _in_text(values, inner)
     if found is None:
         return json_object.read(values) or _plain(values)
