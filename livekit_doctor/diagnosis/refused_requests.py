@@ -66,6 +66,8 @@ def _of_row(row: LogRow) -> ApiRefusal | None:
     does not say which, the error has to be one that LiveKit's SDKs print; and of the phone's leg it has to refuse the
     caller: what else is said of that, `answers` has."""
     method, text = request_of(row.state), shown_error(row) or words_of_failure(row)
+    if _OF_CARRIER.search(row.metadata):
+        return None  # its 403 comes as permission_denied, its 486 as resource_exhausted (design fact 21)
     code, status = _CODE.search(row.metadata), _HTTP_STATUS.search(row.metadata)
     refused = (code or status) and (method or (says_phone_failed(row.state) and _OF_SDK.search(row.metadata)))
     unreached = method and _UNREACHED.search(text)
@@ -93,6 +95,7 @@ _OF_STATES = {
     r"(?:^|_)room_creat|creat\w*_(?:the_)?room": "CreateRoom",
     r"(?:^|_)(?:sip|dial|trunk|invite|outbound)": "CreateSIPParticipant",
 }
+_OF_CARRIER = lazy_re.compile(r"\bsip[ _]?(?:status|code|call failed)|sip_?status|\bINVITE\b", re.IGNORECASE)
 _CODE = lazy_re.compile(r"\b(?:unauthenticated|permission_denied|resource_exhausted)\b")
 """Twirp's, in small letters: in capitals they are those of a model's provider."""
 _HTTP_STATUS = lazy_re.compile(r"status(?:[ _]?code)?\W{1,4}(401|403|429)\b", re.IGNORECASE)

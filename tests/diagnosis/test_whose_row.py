@@ -171,9 +171,14 @@ def test_what_livekit_refused_by_the_row_of_a_failure(state: str, metadata: str,
         ("error", '{"error": "status 401: no such tenant"}'),
         ("error", OVER_QUOTA),
         ("transfer_failed", UNAUTHENTICATED),
+        (
+            "call_failed",
+            '{"error": "twirp error unknown: INVITE failed: sip status: 403", "code": "permission_denied"}',
+        ),
+        ("call_failed", '{"code": "permission_denied", "error": "livekit", "sip_status_code": 403}'),
     ],
 )
-def test_what_another_service_refused(state: str, metadata: str) -> None:
+def test_what_another_refused(state: str, metadata: str) -> None:
     assert {"LKD004", "LKD006"}.isdisjoint(
         codes(rows_only(900, row(0, "call_requested"), row(3, state, metadata=metadata)))
     )
