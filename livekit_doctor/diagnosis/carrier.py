@@ -133,9 +133,15 @@ def _is_of_somebody_else(dials: Dials, answer: CarrierAnswer) -> bool:
 _OF_SOMEBODY_ELSE = "somebody had been on the phone before this one was dialled, or failed: it may be a further one"
 
 
-def _accepted_before(dials: Dials, at: datetime) -> bool:
-    """Whether a request to dial had succeeded before this moment, by the server, and nothing tells of its end."""
-    made = [line.at for line in dials.logs.said(Said.SIP_ACCEPTED) if line.at and at - line.at > dials.seen.tolerance]
+def _accepted_before(dials: Dials, answer: CarrierAnswer, at: datetime) -> bool:
+    """Whether a request to dial had succeeded before this moment, by the server, and nothing tells of its end. By the
+    server's own log it is known of whom, and what came first."""
+    by_server = answer.because.source == SERVER_LOG
+    if not (answer.identity if by_server else answer.of_request and not answer.by_livekits_clock):
+        return False
+    told = (line for line in dials.logs.said(Said.SIP_ACCEPTED) if line.fields.get("participant") != answer.identity)
+    margin = timedelta(0) if by_server else dials.seen.tolerance
+    made = [line.at for line in told if line.at and at - line.at > margin]
     return bool(made) and dials.none_ended(max(made), at)
 
 
@@ -235,7 +241,7 @@ def _placed(attempts: Attempts, answer: CarrierAnswer) -> CarrierAnswer:
     began = None if answer.by_livekits_clock else _begun(dials, answer)
     if dials.made_before(began, {answer.dial, answer.identity}):
         return replace(answer, doubt=answer.doubt or ANOTHER_BEFORE)
-    if answer.of_request and not own_clock and _accepted_before(dials, when):
+    if _accepted_before(dials, answer, when):
         return replace(answer, doubt=answer.doubt or ANOTHER_BEFORE)  # by a request that did not fail
     if answer.of_request and not own_clock and seen.dial_succeeded(when):
         return replace(answer, doubt=answer.doubt or _SUCCEEDED_BEFORE)
