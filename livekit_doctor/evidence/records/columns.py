@@ -92,7 +92,10 @@ class _Header(Struct):
     def read(self, lines: Sequence[str]) -> tuple[str, int] | None:
         """The row that begins these lines as JSON, and how many of them it has; None where they begin none."""
         found, count = _cells(lines, self.delimiter)
-        cells = [cell.strip() for cell in self._fitted(found)]
+        cells = [
+            cell.rstrip() if place == self.message and self.delimiter != "|" else cell.strip()
+            for place, cell in enumerate(self._fitted(found))
+        ]  # a line of a traceback is indented
         if not cells or (self.time >= 0 and not _TIME.search(cells[self.time])) or not any(cells):
             return None
         if not cells[self.message]:

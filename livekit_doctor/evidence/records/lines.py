@@ -46,8 +46,14 @@ _FENCE = lazy_re.compile(
 _NAMED_FENCE = lazy_re.compile(r"\s*(?:`{3,}|~{3,})\w{0,20}\s*$")
 _FENCE_END = lazy_re.compile(r"\s*(?:`{3,}|\{(?:code|noformat)\}|</(?:pre|code|div|p|li)>|<br ?/?>)$")
 
-_HOSTS = ("MESSAGE", "line", "textPayload", "message")
-_TIMES = ("__REALTIME_TIMESTAMP", "timestamp")
+_HOSTS = ("MESSAGE", "line", "textPayload", "message", "_raw")
+_TIMES = ("__REALTIME_TIMESTAMP", "timestamp", "_time", "time", "@timestamp", "date")
+_AROUND = ("attributes", "result", "content", "_source")
+_OF_TEXT = lazy_re.compile(
+    r'"(?:MESSAGE|line|textPayload)":|"(?:message|_raw)":\s?"(?:\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d'
+    r"|Traceback \(most|(?:\\t| {2,8})\S|(?:\w{1,40}\.){0,6}[A-Z]\w{0,60}(?:Error|Exception)\b)"
+)
+"""What is not the message of a program's own JSON."""
 _PART = lazy_re.compile(r"\s+\S|Traceback \(most|(?:\w+\.)*[A-Z]\w*(?:: |$)|(?:During|The above|The direct)\b")
 """A line of a traceback."""
 
@@ -235,11 +241,13 @@ def _unwrap(line: Line, text: str) -> bool:
 def _unwrap_host(line: Line, text: str) -> bool:
     """An entry of a host's that is one line of a program's text: one with a head of its own, or one of a traceback,
     which hosts cut into its lines. What the host says beside it is no more than when it came."""
-    hosts = _HOSTS if '"ingestionTime":' in text else _HOSTS[:-1]  # a "message" alone is a program's own record
-    key = next((key for key in hosts if f'"{key}":' in text), None)
-    values = _object(text) if key else {}
-    inner, at = values.get(key or ""), next((values[name] for name in _TIMES if name in values), None)
-    if not isinstance(inner, str) or at is None or inner.lstrip().startswith("{") or "\n" in inner.rstrip("\n"):
+    if not _OF_TEXT.search(text):
+        return False
+    values = _object(text)
+    around = next((item for key in _AROUND if isinstance(item := values.get(key), dict)), values)
+    inner = next((item for key in _HOSTS if isinstance(item := around.get(key), str) and item), None)
+    at = next((item for key in _TIMES if (item := around.get(key, values.get(key))) is not None), None)
+    if inner is None or at is None or inner.lstrip().startswith("{") or "\n" in inner.rstrip("\n"):
         return False
     head = heads.head_at(inner, 0)
     if not (head is not None and head.is_whole) and not _PART.match(inner):

@@ -180,6 +180,24 @@ def test_a_traceback_behind_what_stands_before_each_line(prefix: str) -> None:
         assert recognised(one) == {"lines": 0, "worker log line": 1}
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        lambda line: {"id": "AQ", "attributes": {"timestamp": "2026-01-06T13:55:02.728Z", "message": line}},
+        lambda line: {"preview": False, "result": {"_raw": line, "_time": "2026-01-06T13:55:02.728Z"}},
+        lambda line: {"@timestamp": "2026-01-06T13:55:02.728Z", "message": line},
+    ],
+)
+def test_a_traceback_of_which_a_host_made_entries(entry: Callable[[str], dict[str, Any]]) -> None:
+    text = "\n".join(json.dumps(entry(line)) for line in REFUSED.splitlines())
+    rows = "\n".join(
+        ["Date,Service,Message", *(f"2026-01-06T13:55:02Z,a,{json.dumps(x)}" for x in REFUSED.splitlines())]
+    )
+    for one in (text, rows.replace('\\"', '""')):
+        assert [(item.code, item.confidence.value) for item in pasted(one).broken] == [("LKD105", "likely")]
+        assert recognised(one) == {"lines": 0, "worker log line": 1}
+
+
 ASKED = {"job_id": "AJ_NZkzrmtKEmHG", "room": "call-17", "agent_name": "caller"}
 SHAPES: list[Callable[[str, str, str, dict[str, str]], dict[str, Any]]] = [
     lambda at, level, message, fields: {"time": at, "stream": "x", "log": base(at, level, message, fields)},
