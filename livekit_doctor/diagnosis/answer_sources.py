@@ -15,10 +15,12 @@ from livekit_doctor.diagnosis.dial_errors import (
     Kind,
     ends_calls_too,
     in_words,
+    is_of_sdk,
     kind_in,
     kind_of,
     kind_of_end,
     own_words,
+    refused_in,
     sip_status_in,
     sip_text_in,
     sip_text_of,
@@ -30,7 +32,7 @@ from livekit_doctor.diagnosis.own_lines import took
 from livekit_doctor.diagnosis.row_answers import Refusal, results_in, words_of_failure
 from livekit_doctor.diagnosis.said import Said, meaning
 from livekit_doctor.diagnosis.seen import Seen
-from livekit_doctor.diagnosis.states import says_busy, says_not_picked_up, says_phone_failed
+from livekit_doctor.diagnosis.states import request_of, says_busy, says_not_picked_up, says_phone_failed
 from livekit_doctor.diagnosis.stays import SERVER_LOG, SIP_LOG
 from livekit_doctor.diagnosis.times import DATE_RESOLUTION
 from livekit_doctor.evidence.observations import LogRow, SipCallResult
@@ -193,18 +195,21 @@ def _from_words_of_rows(attempts: Attempts) -> Iterator[CarrierAnswer]:
     seen = attempts.dials.seen
     told = {id(row) for row, _ in attempts.refusals}
     for row in seen.rows_of_no_step(says_phone_failed):
-        words = own_words(words_of_failure(row)) if id(row) not in told else ""
-        if not words:
+        if id(row) in told:
             continue
-        kind = kind_of(words)
-        if not seen.is_of_dial(row, made_phone=kind in DIALED):
+        words, (code, status) = own_words(words_of_failure(row)), refused_in(row.metadata)
+        kind = kind_of(words, status=status, twirp_code=code)
+        if not (words or code or status) or not seen.is_of_dial(row, made_phone=kind in DIALED):
+            continue
+        own = kind in _OWN_REFUSALS
+        if own and not _may_refuse_dial(seen, row):
             continue
         yield CarrierAnswer(
             kind=kind,
-            because=logged(row, f": {words}"),
+            because=logged(row, f": {words or code or status}"),
             at=row.at,
             words=words,
-            doubt="" if kind in _BY_WORDS else OTHER_PROGRAMS,
+            doubt="" if kind in _BY_WORDS or own else OTHER_PROGRAMS,
             component=row.source,
         )
 
@@ -231,6 +236,17 @@ _BY_WORDS = frozenset(
     {Kind.TRUNK_MISSING, Kind.TRUNK_UNUSABLE, Kind.NO_SIP, Kind.AUTH_FAILED, Kind.MEDIA_FAILED, Kind.TIMED_OUT}
 )
 """What LiveKit says in words of its own; that a host is not known, anything says."""
+_OWN_REFUSALS = (Kind.QUOTA, Kind.CREDENTIALS)
+
+
+def _may_refuse_dial(seen: Seen, row: LogRow) -> bool:
+    """Whether a refusal of LiveKit's own, which every request may get, is one of the dial: its state says so, or the
+    agent had been dispatched, and the error is one of LiveKit's SDKs."""
+    if request := request_of(row.state):
+        return request == "CreateSIPParticipant"
+    before = (seen.logged.get(step) for step in (Step.AGENT_DISPATCHED, Step.AGENT_CONNECTED))
+    dispatched = any(one and one.at - row.at <= seen.tolerance for one in before)
+    return dispatched and seen.may_dial(row.source) and is_of_sdk(row.metadata)
 
 
 def _doubt(call: Seen, row: LogRow, refusal: Refusal) -> str:

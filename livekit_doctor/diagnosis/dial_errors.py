@@ -84,6 +84,8 @@ TEXTS: tuple[tuple[Kind, str], ...] = (
         r"no such host|server misbehaving|connection refused|connection reset|network is unreachable"
         r"|no route to host|i/o timeout|\btls: |\bx509: |\bdial (?:tcp|udp)\b|\blookup \S+ on ",
     ),
+    (Kind.QUOTA, r"resource_exhausted"),
+    (Kind.CREDENTIALS, r"unauthenticated|permission_denied"),  # LiveKit's own, where no SIP status stands beside it
 )
 
 _REASONS = {
@@ -202,3 +204,24 @@ def in_words(result: SipCallResult, sip_status: int | None) -> str:
 def ends_calls_too(error: str) -> bool:
     """Whether a call that was answered may end with this error, too."""
     return kind_of(error) is Kind.MEDIA_FAILED and "timeout" in error.lower()
+
+
+def refused_in(metadata: str) -> tuple[str, int]:
+    """The Twirp code and the HTTP status by which LiveKit itself refused the caller, wherever a row's metadata has
+    them; empty and 0 for none, and where the carrier's answer stands beside them: its 403 comes as permission_denied,
+    its 486 as resource_exhausted (design fact 21)."""
+    if _OF_CARRIER.search(metadata):
+        return "", 0
+    code, status = _CODE.search(metadata), _HTTP_STATUS.search(metadata)
+    return code[0] if code else "", int(status[1]) if status else 0
+
+
+_OF_CARRIER = lazy_re.compile(r"\bsip[ _]?(?:status|code|call failed)|sip_?status|\bINVITE\b", re.IGNORECASE)
+_CODE = lazy_re.compile(r"\b(?:unauthenticated|permission_denied|resource_exhausted)\b")
+"""Twirp's, in small letters: in capitals they are those of a model's provider."""
+_HTTP_STATUS = lazy_re.compile(r"status(?:[ _]?code)?\W{1,4}(401|403|429)\b", re.IGNORECASE)
+
+
+def is_of_sdk(metadata: str) -> bool:
+    """Whether a row's metadata has the words of LiveKit's SDKs."""
+    return re.search(r"twirp|ServerError|livekit", metadata, re.IGNORECASE) is not None

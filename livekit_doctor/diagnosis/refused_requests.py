@@ -5,15 +5,15 @@ workers register, `/rtc` and `/whip` where participants join, `/twirp/` the API)
 somebody pasted, or a row quotes, is the caller's.
 """
 
-import re
 from collections.abc import Iterator
 from enum import StrEnum, auto
 
 from livekit_doctor import lazy_re
 from livekit_doctor.diagnosis.call import Call
+from livekit_doctor.diagnosis.dial_errors import is_of_sdk, refused_in
 from livekit_doctor.diagnosis.row_answers import shown_error, words_of_failure
 from livekit_doctor.diagnosis.said import Said
-from livekit_doctor.diagnosis.states import plain_words, says_failed, says_phone_failed
+from livekit_doctor.diagnosis.states import request_of, says_failed, says_phone_failed
 from livekit_doctor.diagnosis.times import CONNECTION_TRIES
 from livekit_doctor.evidence import sources
 from livekit_doctor.evidence.observations import ApiRefusal, LogLine, LogRow
@@ -51,7 +51,8 @@ def _may_place(item: ApiRefusal) -> bool:
 
 def _refusals(call: Call) -> Iterator[ApiRefusal]:
     yield from call.setup.all(ApiRefusal)
-    yield from filter(None, (_of_row(row) for row in call.rows_of_no_step(says_failed) if call.may_dial(row.source)))
+    failed = [row for row in call.rows_of_no_step(says_failed) if call.may_dial(row.source)]
+    yield from filter(None, (_of_row(row, last=row is failed[-1]) for row in failed))
     for line in call.component_logs.requests:
         if _status(line) >= 400 and line.fields.get("service") != "SIP":
             yield _refusal(line, line.message.rpartition(".")[2])
@@ -61,49 +62,24 @@ def _refusals(call: Call) -> Iterator[ApiRefusal]:
             yield _refusal(line, _method(line))
 
 
-def _of_row(row: LogRow) -> ApiRefusal | None:
+def _of_row(row: LogRow, *, last: bool) -> ApiRefusal | None:
     """What LiveKit answered, by the error of a row whose state says that a request to place the call failed. Where it
-    does not say which, the error has to be one that LiveKit's SDKs print; and of the phone's leg it has to refuse the
-    caller: what else is said of that, `answers` has."""
+    does not say which, the error has to be one that LiveKit's SDKs print. What is said of a dial, `answers` has, but
+    that it did not get through, of the `last` failure."""
     method, text = request_of(row.state), shown_error(row) or words_of_failure(row)
-    if _OF_CARRIER.search(row.metadata):
-        return None  # its 403 comes as permission_denied, its 486 as resource_exhausted (design fact 21)
-    code, status = _CODE.search(row.metadata), _HTTP_STATUS.search(row.metadata)
-    refused = (code or status) and (method or (says_phone_failed(row.state) and _OF_SDK.search(row.metadata)))
-    unreached = method and _UNREACHED.search(text)
-    if not (refused or unreached or method in _BEFORE_THE_PHONE):
+    code, status = refused_in(row.metadata)
+    of_dial = method == "CreateSIPParticipant"
+    unreached = method and _UNREACHED.search(text) and (last or not of_dial)
+    anything = says_phone_failed(row.state) and is_of_sdk(row.metadata) and (code or status)
+    if (of_dial and not unreached) or not (method or anything):
         return None
-    return ApiRefusal(
-        read=row.read,
-        at=row.at,
-        method=method,
-        status=int(status[1]) if status else 0,
-        twirp_code=code[0] if code else "",
-        message=text,
-    )
+    return ApiRefusal(read=row.read, at=row.at, method=method, status=status, twirp_code=code, message=text)
 
 
-def request_of(state: str) -> str:
-    """The request to place a call that a state names; empty for none."""
-    words = plain_words(state)
-    return next((method for part, method in _OF_STATES.items() if re.search(part, words)), "")
-
-
-_BEFORE_THE_PHONE = ("CreateDispatch", "CreateRoom")
-_OF_STATES = {
-    r"(?:^|_)(?:re_?)?dispatch": "CreateDispatch",
-    r"(?:^|_)room_creat|creat\w*_(?:the_)?room": "CreateRoom",
-    r"(?:^|_)(?:sip|dial|trunk|invite|outbound)": "CreateSIPParticipant",
-}
-_OF_CARRIER = lazy_re.compile(r"\bsip[ _]?(?:status|code|call failed)|sip_?status|\bINVITE\b", re.IGNORECASE)
-_CODE = lazy_re.compile(r"\b(?:unauthenticated|permission_denied|resource_exhausted)\b")
-"""Twirp's, in small letters: in capitals they are those of a model's provider."""
-_HTTP_STATUS = lazy_re.compile(r"status(?:[ _]?code)?\W{1,4}(401|403|429)\b", re.IGNORECASE)
 _UNREACHED = lazy_re.compile(
     r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|getaddrinfo|ClientConnector\w*Error|Connect call failed"
 )
 """How Node and Python tell that they did not get through; livekit-sip, which is written in Go, has other words."""
-_OF_SDK = lazy_re.compile(r"twirp|ServerError|livekit", re.IGNORECASE)
 
 
 def _refusal(line: LogLine, method: str) -> ApiRefusal:

@@ -288,6 +288,19 @@ def is_understood(state: str) -> bool:
     return needs_no_step(state) or bool(webhook_named(state))
 
 
+def request_of(state: str) -> str:
+    """The request to place a call that a state names, such as agent_dispatch_failed; empty for none."""
+    plain = plain_words(state)
+    return next((method for method, part in _REQUESTS.items() if part.search(plain)), "")
+
+
+_REQUESTS = {
+    "CreateDispatch": lazy_re.compile(r"(?:^|_)(?:re_?)?dispatch"),
+    "CreateRoom": lazy_re.compile(r"(?:^|_)room_creat|creat\w*_(?:the_)?room"),
+    "CreateSIPParticipant": lazy_re.compile(r"(?:^|_)(?:sip|dial|trunk|invite|outbound)"),
+}
+
+
 def says_what_failed(state: str) -> bool:
     """Whether it names what failed: call_failed, and not error, or livekit_error."""
     return _OF_ANYTHING.fullmatch(plain_words(state)) is None

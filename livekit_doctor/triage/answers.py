@@ -5,7 +5,7 @@ from collections.abc import Set
 
 from sqlglot import exp
 
-from livekit_doctor.diagnosis.dial_errors import OF_A_PHONE, Kind
+from livekit_doctor.diagnosis.dial_errors import OF_A_PHONE, TEXTS, Kind
 from livekit_doctor.triage.dialects import WRITTEN_IN
 from livekit_doctor.triage.mapping import BUSY, ENDED_BADLY, LOOSELY_FAILED, NOT_PICKED_UP, PHONE_FAILED
 from livekit_doctor.triage.plan import UNANSWERED, WAS_BUSY, WORDS, pattern_of
@@ -28,7 +28,7 @@ def answer(columns: Columns, codes: Set[int]) -> str:
         return unanswered
     text = f"LEFT(X_TEXT(l.col_metadata), {LONGEST})"
     status = f"X_STATUS({text}, {literal(STATUS)})"
-    ordered = (*WORDS[:4], Kind.TIMED_OUT, *WORDS[4:])  # as `kind_of` looks for them
+    ordered = [kind for kind, _ in TEXTS if kind in (*WORDS, Kind.TIMED_OUT)]  # as `kind_of` looks for them
     words = " ".join(
         f"WHEN X_MATCHES({text}, {literal(QUOTED % pattern_of(kind))}) THEN {_place(kind)}" for kind in ordered
     )

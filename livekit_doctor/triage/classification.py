@@ -349,7 +349,7 @@ def _verdicts(plan: Plan) -> str:
         " WHEN NOT t8 IS NULL THEN 1 ELSE 0 END"
     )
     step = (
-        "CASE WHEN status = 0 THEN 0 WHEN status IN (1, 2) THEN 8 WHEN status = 5 THEN 9"
+        "CASE WHEN status = 0 THEN 0 WHEN status IN (1, 2, 6, 7) THEN 8 WHEN status = 5 THEN 9"
         f" WHEN status IN (4, {UNANSWERED}) THEN 11"
         " WHEN NOT t10 IS NULL THEN 11 ELSE 10 END"
     )

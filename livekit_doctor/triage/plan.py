@@ -25,7 +25,10 @@ from livekit_doctor.triage.mapping import number_of
 SECOND = 1_000_000
 """Times in the statement are whole microseconds since 1970."""
 
-WORDS: tuple[Kind, ...] = (Kind.TRUNK_MISSING, Kind.NO_SIP, Kind.AUTH_FAILED, Kind.MEDIA_FAILED, Kind.TRUNK_UNUSABLE)
+WORDS: tuple[Kind, ...] = (
+    *(Kind.TRUNK_MISSING, Kind.NO_SIP, Kind.AUTH_FAILED, Kind.MEDIA_FAILED, Kind.TRUNK_UNUSABLE),
+    *(Kind.QUOTA, Kind.CREDENTIALS),
+)
 """What LiveKit says of a failed phone leg in words. Its place here, 1 first, stands where a SIP status would."""
 UNANSWERED, WAS_BUSY = len(WORDS) + 1, len(WORDS) + 2
 """Stand there for a state that says that nobody picked up, or that the phone was busy."""

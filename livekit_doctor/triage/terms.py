@@ -36,7 +36,8 @@ STATUS = (
 LONGEST = 65_536
 """Characters of a row's metadata in which an answer is looked for."""
 QUOTED = (
-    '(?i)"(?:(?:last_?)?(?:err|error|exception|exc|cause|failure)|(?:error[_ -]?)?(?:message|msg)|error[_ -]?details?)"'
+    '(?i)"(?:(?:last_?)?(?:err|error|exception|exc|cause|failure)|(?:error[_ -]?)?(?:message|msg|code)'
+    '|error[_ -]?details?)"'
     '[ ]*:[ ]*"[^"]*(?:%s)'
 )
 

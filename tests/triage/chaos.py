@@ -43,6 +43,8 @@ METADATA = (
     '{"err": "twirp error unknown: requested sip trunk does not exist"}',
     '{"last_error": "no numbers on outbound trunk"}',
     '{"error": "max auth retry attempts reached"}',
+    '{"error": "TwirpError(code=unauthenticated, message=invalid token)"}',
+    '{"error": "twirp error resource_exhausted: too many requests", "sip_status": "none"}',
     '{"exception": "sip request timed out: no numbers on outbound trunk"}',
     '{"region": "eu-west", "caller": {"id": "+15555550142"}}',
 )

@@ -31,7 +31,7 @@ from livekit_doctor.triage.mapping import (
     step_of,
 )
 from livekit_doctor.triage.plan import SECOND, UNANSWERED, WAS_BUSY, WORDS, Plan, plan_of
-from livekit_doctor.triage.terms import LONGEST, STATUS, Window
+from livekit_doctor.triage.terms import LONGEST, QUOTED, STATUS, Window
 
 
 class Row(NamedTuple):
@@ -295,7 +295,7 @@ class _Call:
     def _refused_at(self, logged: set[int], status: int) -> int:
         if status == 0:
             return 0
-        return {1: 8, 2: 8, 4: 11, 5: 9, UNANSWERED: 11}.get(status, 11 if 10 in logged else 10)
+        return {1: 8, 2: 8, 4: 11, 5: 9, 6: 8, 7: 8, UNANSWERED: 11}.get(status, 11 if 10 in logged else 10)
 
     def _is_known(self, source: str | None) -> bool:
         """Whether any row of this component is a step."""
@@ -369,8 +369,8 @@ def _answer(text: str, *, in_words: bool) -> int:
     found = re.search(STATUS, text)
     if found:
         return int(found[1])
-    error = re.search(r'"(?:last_?)?(?:err|error|exception|exc|cause|failure)" *: *"([^"]*)', text, re.IGNORECASE)
-    kind = kind_of(error[1]) if error and in_words else Kind.UNEXPLAINED
+    errors = "\n".join(re.findall(f'{QUOTED.partition("[ ]*:")[0]} *: *"([^"]*)', text))
+    kind = kind_of(errors) if errors and in_words else Kind.UNEXPLAINED
     return WORDS.index(kind) + 1 if kind in WORDS else 0
 
 

@@ -188,7 +188,10 @@ def _finding(
     step: Step | None = None,
     **values: str,
 ) -> Finding | None:
+    by_row = refusal.read.source.startswith(sources.CALL_LOGS)
     step = step or _STEPS.get(refusal.method) or _first_not_shown(call, proofs, refusal.at)
+    if by_row and not refusal.method and step is Step.SIP_PARTICIPANT_CREATED:
+        return None  # it may be of a dial, of which the last answer counts
     if step is None or step in proofs or _is_of_another_day(call, refusal) or _is_after_the_end(call, proofs, refusal):
         return None
     if call.dials.heard_before(refusal.at if refusal.method else None):
@@ -199,7 +202,6 @@ def _finding(
     sure = refusal.method in _STEPS and not candidates and not refusal.quoted
     # Other services answer with the same codes; LiveKit's SDKs print the status with them.
     of_livekit = bool(refusal.method or refusal.status) or any(words in refusal.message for words in _OWN_WORDS)
-    by_row = refusal.read.source.startswith(sources.CALL_LOGS)
     source = refusal.read.source if by_row else refusal.method or "LiveKit API, pasted"
     text = f"{refusal.method or 'a request'} failed: {text or 'no reason given'}" if by_row else text
     because = Because(source=source, at=refusal.at, text=text or "refused")
