@@ -148,7 +148,7 @@ def _from_api(attempts: Attempts) -> Iterator[CarrierAnswer]:
             number=result.number,
             quoted=result.quoted,
             earlier=result.earlier or (not own and attempts.dials.went_well_after(result)),
-            doubt=_NO_ID if logged and not result.room else "",
+            doubt=_NO_ID if logged and not result.room else _DIALLED_AGAIN if result.dialled_again else "",
             of_request=True,
             by_agent=result.read.source.startswith(WORKER_LOG) and call.settings.flow.placed_by != "agent",
         )
@@ -157,6 +157,7 @@ def _from_api(attempts: Attempts) -> Iterator[CarrierAnswer]:
 _OF_OWN_SIDE = (Kind.ANSWERED, Kind.TIMED_OUT, Kind.GIVEN_UP)
 """The kinds of which a SIP status is no refusal of the far end's: it is the answer to our own CANCEL."""
 
+_DIALLED_AGAIN = "the text says that the phone was dialled again after it, and not what became of that"
 _NO_ID = "its line names neither the call's room nor its job: it may be another call's"
 
 

@@ -59,6 +59,9 @@ _SIP_STATUS = lazy_re.compile(
 """livekit-sip's words for the carrier's status, older ones first said it without its text; and those of its SDK."""
 
 
+OF_SIP_ALONE = frozenset(map(str, (480, 481, 482, 483, 484, 485, 486, 487, 488, 491, 493, 600, 603, 604, 606, 607)))
+"""Statuses that HTTP does not have."""
+
 TEXTS: tuple[tuple[Kind, str], ...] = (
     (Kind.TRUNK_MISSING, r"requested sip trunk does not exist|\bobject cannot be found\b"),  # the Cloud's, too
     (Kind.NO_SIP, r"redis required|no response from servers|cpu exhausted|service shutting down|room join failed"),

@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from livekit_doctor import lazy_re
+from livekit_doctor.diagnosis.dial_errors import OF_SIP_ALONE
 from livekit_doctor.diagnosis.known_good import (
     errors_of,
     is_bad_flag,
@@ -51,8 +52,6 @@ _WRAPPERS = _ERRORS | {
 _WRAPS = lazy_re.compile(r"(?:error|response|result|details?)s?$")
 _STATUS = frozenset({"sipstatuscode", "sipstatus", "sipcode", "sipresponsecode"})
 _ANY_STATUS = frozenset({"code", "status", "statuscode", "responsecode", "errorcode"})
-_OF_SIP_ALONE = frozenset(map(str, (480, 481, 482, 483, 484, 485, 486, 487, 488, 491, 493, 600, 603, 604, 606, 607)))
-"""Statuses that HTTP does not have."""
 _DEEPEST = 6
 
 _ELSEWHERE = lazy_re.compile(
@@ -157,8 +156,7 @@ def shown_error(row: LogRow) -> str:
     return line if len(line) <= _ERROR_SHOWN else f"{line[:_ERROR_SHOWN]}..."
 
 
-_ERROR_SHOWN = 160
-"""Characters."""
+_ERROR_SHOWN = 160  # characters
 
 
 def asks_what_it_meant(row: LogRow) -> str:
@@ -382,7 +380,7 @@ class _Walk(Struct, frozen=True):
             if name in _STATUS and not isinstance(item, dict | list):
                 if found := re.match(r"[1-6][0-9]{2}\b", str(item)):
                     yield int(found[0]), in_error
-            elif self.anywhere and name in _ANY_STATUS and str(item) in _OF_SIP_ALONE:
+            elif self.anywhere and name in _ANY_STATUS and str(item) in OF_SIP_ALONE:
                 yield int(str(item)), in_error
             elif _ELSEWHERE.search(key):
                 continue

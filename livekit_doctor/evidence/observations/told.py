@@ -73,6 +73,8 @@ class SipCallResult(Observed, frozen=True):
     """Somebody's sentence quotes it: it may be another call's."""
     earlier: bool = False
     """Another attempt went well after it, as what tells of it says."""
+    dialled_again: bool = False
+    """The phone was dialled again after it, as what tells of it says, and not what became of that."""
 
     @property
     def started_at(self) -> datetime:

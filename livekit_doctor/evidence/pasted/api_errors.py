@@ -34,6 +34,7 @@ from livekit_doctor.evidence.records import shapes, tracebacks
 from livekit_doctor.evidence.records.excerpt import Excerpt, strings_in
 from livekit_doctor.evidence.records.fields import shortened
 from livekit_doctor.evidence.records.lines import GONE
+from livekit_doctor.evidence.team_words import says_further_phone
 from livekit_doctor.redact import redact_text
 
 _CODES = (
@@ -117,9 +118,6 @@ _OF_SIP = lazy_re.compile(
 )
 """Words that only CreateSIPParticipant answers; others it shares with all methods."""
 _TRANSFER = "TransferSIPParticipant"
-_TRANSFERS = lazy_re.compile(
-    r"SIP transfer|transfer(?:ring)?[ _]?(?:failed|error|sip|call|participant|to\b)", re.IGNORECASE
-)
 _FURTHER_PHONE = lazy_re.compile(
     r"exception occurred while executing tool|could not dial human agent|\bwarm_transfer\.py"
 )
@@ -369,7 +367,7 @@ def _around(error: _Error, excerpt: Excerpt) -> Iterator[str]:
 
 
 def _method(error: _Error, excerpt: Excerpt) -> str:
-    if _TRANSFERS.search(" ".join(excerpt.lines[error.first : error.last + 1])):
+    if says_further_phone(" ".join(excerpt.lines[error.first : error.last + 1])):
         return _TRANSFER
     return next((method for line in _around(error, excerpt) if (method := method_in(line))), "")
 

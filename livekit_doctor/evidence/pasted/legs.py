@@ -5,7 +5,7 @@ What became of a leg is not what became of the call where another one was answer
 it was dialled: it was tried before, rang beside the one that was answered, or is a further phone's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property, reduce
 
@@ -16,7 +16,7 @@ from livekit_doctor.evidence.observations import Observation, SipCallResult
 from livekit_doctor.evidence.pasted.interface import Found
 from livekit_doctor.evidence.records.excerpt import Excerpt
 from livekit_doctor.evidence.records.times import IN_TEXT, moment
-from livekit_doctor.evidence.team_words import says_went_well
+from livekit_doctor.evidence.team_words import says_tries_again, says_went_well
 
 
 class Leg(Struct, frozen=True):
@@ -96,12 +96,19 @@ class _Line(Struct, frozen=True, dict=True):
 
 
 def tried_again(excerpt: Excerpt, found: Sequence[Found]) -> Iterator[Found]:
-    """The same, with the refusals marked after which the program says that another attempt went well."""
-    well = list(_going_well(excerpt)) if any(map(_refusals, found)) else []
+    """The same, with the refusals marked after which the program says that another attempt went well, or that it dials
+    again."""
+    refused = any(map(_refusals, found))
+    well = list(_saying(excerpt, says_went_well)) if refused else []
+    again = list(_saying(excerpt, says_tries_again)) if refused else []
     for item in found:
-        told = [line for refusal in _refusals(item) if well for line in _told(excerpt, item, refusal)]
-        again = told and _is_any_after(well, told)
-        yield structs.replace(item, observations=_marked(item)) if again else item
+        told = [line for refusal in _refusals(item) if well or again for line in _told(excerpt, item, refusal)]
+        if told and _is_any_after(well, told):
+            yield structs.replace(item, observations=_marked(item, earlier=True))
+        elif told and _is_any_after(again, told):
+            yield structs.replace(item, observations=_marked(item, dialled_again=True))
+        else:
+            yield item
 
 
 def _is_any_after(lines: Sequence[_Line], told: Sequence[_Line]) -> bool:
@@ -116,9 +123,9 @@ def _refusals(found: Found) -> list[SipCallResult]:
     return [item for item in found.observations if isinstance(item, SipCallResult) and item.status != 200]
 
 
-def _marked(found: Found) -> tuple[Observation, ...]:
+def _marked(found: Found, **how: bool) -> tuple[Observation, ...]:
     refusals = _refusals(found)
-    return tuple(structs.replace(item, earlier=True) if item in refusals else item for item in found.observations)
+    return tuple(structs.replace(item, **how) if item in refusals else item for item in found.observations)
 
 
 def _told(excerpt: Excerpt, found: Found, refusal: SipCallResult) -> Iterator[_Line]:
@@ -135,9 +142,9 @@ def _logged(excerpt: Excerpt, number: int) -> str:
     return next(filter(_LOGGED.match, above), excerpt.lines[number])[:_LOOKED_AT]
 
 
-def _going_well(excerpt: Excerpt) -> Iterator[_Line]:
+def _saying(excerpt: Excerpt, says: Callable[[str], bool]) -> Iterator[_Line]:
     """The lines of a log which say so."""
     for number, line in enumerate(excerpt.lines[:_MOST]):
         text = line[:_LOOKED_AT]
-        if _LOGGED.match(text) and says_went_well(text):
+        if _LOGGED.match(text) and says(text):
             yield _Line(text, number)

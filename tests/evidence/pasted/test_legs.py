@@ -123,7 +123,6 @@ def test_an_attempt_after_which_another_went_well(well: str) -> None:
 
 
 def test_an_attempt_of_which_nothing_says_that_another_went_well() -> None:
-    assert codes(logged(BUSY, "INFO dialer room={} retrying via ST_B")) == REFUSED
     assert codes(logged(BUSY, "INFO dialer room={} not answered")) == REFUSED
     assert codes(logged(WELL[0], BUSY)) == REFUSED, "the call was dialled again after it"
     assert codes(logged(BUSY, WELL[0], BUSY)) == REFUSED
@@ -202,3 +201,34 @@ def test_records_of_which_nobody_knows_the_order() -> None:
         text = callback("CA1", "completed", SipResponseCode="200") + f"CallSid=CA2&CallStatus=busy{other}\n"
         assert status(pasted(text), Step.SIP_ANSWERED) is Status.UNKNOWN
         assert codes(text) == []
+
+
+THREW = "2026-11-20T09:00:04Z WARN out-4711 createSipParticipant threw: INVITE failed: sip status: 503: Unavailable\n"
+
+
+@pytest.mark.parametrize(
+    "again", ["retrying via trunk B", "falling back to trunk two", "redialing", "trying next trunk"]
+)
+def test_a_phone_that_the_program_dials_again(again: str) -> None:
+    """What became of that nobody says; where it went well, the refusal was an attempt before."""
+    text = f"{THREW}2026-11-20T09:00:05Z INFO out-4711 {again}\n"
+    assert [(item.code, item.confidence.value) for item in pasted(text).broken] == [("LKD204", "possible")]
+    for well in ("SIP participant connected", "caller said: hello", "call in progress", "dial ok"):
+        assert not pasted(f"{text}2026-11-20T09:00:14Z INFO out-4711 {well}\n").broken
+    for later in ("no retries left", "retry scheduled in 300 s", "max retries reached"):
+        said = pasted(f"{THREW}2026-11-20T09:00:05Z INFO out-4711 {later}\n")
+        assert [(item.code, item.confidence.value) for item in said.broken] == [("LKD204", "likely")]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "WarmTransferTask: failed to dial human agent",
+        "could not reach supervisor",
+        "consult call failed",
+        "handoff failed",
+    ],
+)
+def test_a_phone_beside_the_callees(words: str) -> None:
+    text = THREW.replace("createSipParticipant threw", words)
+    assert not pasted(text).broken
