@@ -72,7 +72,7 @@ TEXTS: tuple[tuple[Kind, str], ...] = (
     ),
     (
         Kind.MEDIA_FAILED,
-        r"common audio codec not found|no common (?:encryption|crypto)|media[- ]timeout|media failed"
+        r"common audio codec not found|no common (?:encryption|crypto|codec|audio codec)|media[- ]timeout|media failed"
         r"|\btwilio 3220[78]\b",
     ),
     (Kind.REJECTED, r"\btwilio \d{5}\b"),
@@ -87,8 +87,11 @@ TEXTS: tuple[tuple[Kind, str], ...] = (
         r"no such host|server misbehaving|connection refused|connection reset|network is unreachable"
         r"|no route to host|i/o timeout|\btls: |\bx509: |\bdial (?:tcp|udp)\b|\blookup \S+ on ",
     ),
-    (Kind.QUOTA, r"resource_exhausted"),
-    (Kind.CREDENTIALS, r"unauthenticated|permission_denied"),  # LiveKit's own, where no SIP status stands beside it
+    (Kind.QUOTA, r"resource_exhausted|concurrent sip call limit"),
+    (
+        Kind.CREDENTIALS,
+        r"unauthenticated|permission_denied|permissions denied|invalid API key|invalid token",
+    ),  # LiveKit's own, where no SIP status stands beside it
 )
 
 _REASONS = {

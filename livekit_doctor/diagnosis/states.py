@@ -130,6 +130,11 @@ _AGENT_SPOKE = lazy_re.compile(
 )
 """Not what it is about to say: speech_created. A transcript may be of what it was to say."""
 
+_AGENT_THERE = lazy_re.compile(
+    r"(?:(?:the|ai|voice|livekit)_)*(?:agent|assistant|bot|ai)_(?:participant_)?(?:(?:has|is|was)_)*"
+    r"(?:joined|connected|arrived|in_(?:the_)?room|present)(?:_(?:the_)?room)?$"
+)
+
 
 class Who(StrEnum):
     """Of whom a state says that they are not in the call any more; SOMEBODY where it does not say whom, or says only
@@ -211,7 +216,7 @@ def step_of_state(state: str, flow: Flow) -> Step | None:
     these before plain words."""
     state = state.strip()
     step = flow.states.get(state) or _DEFAULTS.get(folded(state))
-    return step or (Step.CALL_ENDED if says_ended(state) else Step.AGENT_AUDIO if says_agent_spoke(state) else None)
+    return step or next((meant for meant, says in _BY_WORDS if says(state)), None)
 
 
 _DEFAULTS = {folded(state): step for state, step in DEFAULT_STATES.items()}
@@ -330,9 +335,21 @@ def who_left(state: str) -> Who | None:
     return next((who for who, words in _GONE if words.fullmatch(plain)), None)
 
 
+def says_agent_there(state: str) -> bool:
+    """Whether it says that the agent is in the room: bot_joined, voice_agent_connected."""
+    return _AGENT_THERE.match(plain_words(state)) is not None
+
+
 def says_ended(state: str) -> bool:
     """Whether it says that somebody ended the call, or gave it up: call_cancelled, cancelled_by_user, hung_up."""
     return _ENDED.match(plain_words(state)) is not None and who_left(state) is not Who.AGENT
+
+
+_BY_WORDS = (
+    (Step.CALL_ENDED, says_ended),
+    (Step.AGENT_AUDIO, says_agent_spoke),
+    (Step.AGENT_CONNECTED, says_agent_there),
+)
 
 
 def says_transferred(state: str) -> bool:

@@ -194,3 +194,18 @@ def test_a_status_that_only_sip_has(status: str) -> None:
     assert codes(rows_only(900, *dialled, row(5, "sip_failed", metadata=f"{{{status}}}"))) == ["LKD204"]
     for state, other in (("sip_failed", '"code": 404'), ("crm_failed", status)):
         assert codes(rows_only(900, *dialled, row(5, state, metadata=f"{{{other}}}"))) == []
+
+
+@pytest.mark.parametrize("state", ["bot_joined", "voice_agent_connected", "agent_in_room", "agent_participant_joined"])
+def test_who_places_the_call_says_that_the_agent_is_there(state: str) -> None:
+    rows = [
+        row(0, "room_created"),
+        row(0.5, "agent_dispatched"),
+        row(3, state),
+        row(9, "sip_answered"),
+        row(30, "call_ended"),
+    ]
+    assert codes(rows_only(900, *rows)) == []
+    assert codes(rows_only(900, *rows[:2], row(3, state.replace("joined", "left")), *rows[3:])) == (
+        ["LKD402"] if "joined" in state else []
+    )

@@ -96,6 +96,11 @@ _SIP_STATUS = lazy_re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 """As a program prints it of an error, at the end of a line: SIP Status: 403 (FORBIDDEN); call ended: 603 Decline."""
+_OF_EXAMPLE = lazy_re.compile(
+    r"error creating SIP participant: (?P<message>[^\n]{1,600}?), SIP status: (?:(?P<sip>[1-6]\d\d)|None)\b"
+    r"(?: (?P<text>(?!None)[^\n\"{]{1,60}))?"
+)
+"""As livekit's example of an agent that dials logs it (outbound-caller-python, agent.py)."""
 _METHOD = lazy_re.compile(
     r"livekit\.(?:RoomService|AgentDispatchService|SIP)/(\w{4,40})|"
     r"\b(create_sip_participant|createSipParticipant|CreateSIPParticipant|create_dispatch|createDispatch|CreateDispatch|"
@@ -233,6 +238,9 @@ def _in_text(text: str) -> Iterator[_Error]:
             meta=dict(_META.findall(match["meta"] or "")),
             quoted=is_quoted(text, match),
         )
+    for match in _OF_EXAMPLE.finditer(text):
+        meta = _sip(match) if match["sip"] else {}
+        yield _Error("SIP participant error", *starts.of(match), message=match["message"], meta=meta)
     for match in _SIP_CALL.finditer(text):
         code, quoted = match["code"] or "", is_quoted(text, match)
         yield _Error("SipCallError", *starts.of(match), code=code, message=match[0], meta=_sip(match), quoted=quoted)
@@ -324,7 +332,7 @@ def _observation(error: _Error, where: Origin, excerpt: Excerpt, context: Contex
     message = shortened(redact_text(error.message), 600)
     sip_status = error.meta.get("sip_status_code", "")
     sip_code = int(sip_status) if re.fullmatch(r"[1-6][0-9][0-9]", sip_status) else None
-    if method != _DIAL and sip_code is None and not _OF_SIP.search(message):
+    if method != _DIAL and error.kind != "SIP participant error" and sip_code is None and not _OF_SIP.search(message):
         return ApiRefusal(
             read=context.read,
             at=where.at,

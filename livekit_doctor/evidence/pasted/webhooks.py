@@ -83,9 +83,17 @@ def sighting(value: dict[str, object], read: Read, logged: datetime | None = Non
     call, or is broken."""
     try:
         found = _seen(as_said.parsed(value, webhook.WebhookEvent), value, read)
-        return replace(found, at=found.at or logged) if found is not None else None
+        return _joined_then(replace(found, at=found.at or logged)) if found is not None else None
     except (ParseError, ValueError, TypeError, AttributeError, OverflowError, OSError, RecursionError):
         return None
+
+
+def _joined_then(found: Sighting) -> Sighting:
+    """With the time of the event for who joined by it, where a handler wrote down no other."""
+    if found.event != "participant_joined":
+        return found
+    came = (replace(one, joined_at=one.joined_at or found.at) for one in found.participants)
+    return replace(found, participants=tuple(came))
 
 
 def _seen(event: webhook.WebhookEvent, value: dict[str, object], read: Read) -> Sighting | None:

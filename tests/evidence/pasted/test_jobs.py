@@ -271,9 +271,9 @@ def test_what_is_asked_for_of_a_job_that_the_server_cancelled() -> None:
     assert "probe it again" not in fixes
 
 
-def test_who_came_is_in_the_timeline_without_a_time_of_its_own() -> None:
+def test_who_came_without_a_time_of_its_own_came_with_the_event() -> None:
     phone = joined("SIP", "lead-0193")
-    assert [entry.event for entry in judged(phone).timeline] == ["lead-0193 joined"]
+    assert [entry.event for entry in judged(phone).timeline] == ["SIP participant created"]
 
 
 def test_a_job_that_is_tried_again_had_been_taken_before() -> None:

@@ -713,3 +713,38 @@ def test_the_trace_and_the_error_of_one_dial_whose_login_failed() -> None:
 def test_a_403_that_may_be_of_the_login(answer: str, others: tuple[str, ...]) -> None:
     (broken,) = pasted(trace(answer)).broken
     assert (broken.code, broken.candidates) == ("LKD204", others)
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("permissions denied", "LKD004"),
+        ("no response from servers", "LKD203"),
+        ("cpu exhausted", "LKD203"),
+        ("requested sip trunk does not exist", "LKD201"),
+        ("twirp error unknown: server required auth, but no username or password was provided", "LKD208"),
+        ("twirp error unknown: no common audio codec found", "LKD210"),
+        ("twirp error resource_exhausted: concurrent sip call limit exceeded", "LKD006"),
+    ],
+)
+def test_what_the_example_of_an_agent_that_dials_logs(message: str, code: str) -> None:
+    """In outbound-caller-python's own line, with the server's words in the middle of it, and no status."""
+    error = f"error creating SIP participant: {message}, SIP status: None None"
+    for text in (error, f'2026-01-06 13:55:12,728 - ERROR outbound-caller - {error} {{"room": "call-17"}}'):
+        assert [item.code for item in pasted(text).broken] == [code]
+    busy = "error creating SIP participant: twirp error unknown: INVITE failed, SIP status: 486 Busy Here"
+    assert [item.code for item in pasted(busy).broken] == ["LKD204"]
+
+
+def test_a_webhook_without_a_time_of_joining() -> None:
+    """Who joined by it did so then: a phone that was dialled after another had left is the latest."""
+    left = '{{"event": "participant_{event}", "id": "EV_{at}", "createdAt": "17951652{at}", "room": {{"name": "r-1"}}, '
+    left += (
+        '"participant": {{"sid": "PA_{sid}", "identity": "sip_1", "kind": "SIP", "attributes": {attributes}{why}}}}}'
+    )
+    phone = {"event": "joined", "sid": "first0000001", "attributes": '{"sip.callStatus": "ringing"}', "why": ""}
+    gone = phone | {"event": "left", "why": ', "disconnectReason": "USER_UNAVAILABLE"'}
+    again = phone | {"sid": "second000001"}
+    lines = [left.format(at=10, **phone), left.format(at=40, **gone)]
+    assert [item.code for item in pasted("\n".join(lines)).broken] == ["LKD206"]
+    assert not pasted("\n".join([*lines, left.format(at=45, **again)])).broken
