@@ -480,6 +480,15 @@ def test_a_near_name_beside_the_own_one(own: list[LogLine]) -> None:
     assert "LKD102" not in [code for _, code, _ in found(stuck(NO_WORKER, *own, *near))]
 
 
+def test_a_near_name_that_was_mended_after_the_dispatch() -> None:
+    """The worker ends, and comes again under the right name: that it came late is what mended it, and not the fault."""
+    near = registered(-60, NEAR, worker_id=OLD)
+    for came in (8, 46, 90):
+        mended = [near, says(came - 5, "shutting down worker", OLD), registered(came, worker_id=NEW)]
+        assert found(stuck(NO_WORKER, *mended)) == [(JOB, "LKD102", "likely")]
+        assert "LKD109" in broken(stuck(NO_WORKER, *mended), "LKD102").candidates
+
+
 # Large logs
 
 

@@ -135,6 +135,8 @@ def dispatched_before_worker(call: Call, proofs: Proofs) -> Finding | None:
     known_by_itself = any(line.log == "worker" for line in came.registrations)
     if came_at - began > RESTARTED_WITHIN or not (refused or known_by_itself):
         return None
+    if (mended := worker_under_other_name(call, proofs)) and mended.confidence is not POSSIBLE:
+        return None
     by_two_clocks = came.registration.log == "worker" and came_at - began <= call.tolerance
     if by_two_clocks and not refused:
         return None  # it may have been there (fact 29)
@@ -197,7 +199,10 @@ def worker_under_other_name(call: Call, proofs: Proofs) -> Finding | None:
     if not any(differ.values()):
         return None
     began = sought.sought_at(call)
-    own = [worker for worker in call.workers if worker.name == name]
+    named = [worker for worker in call.workers if worker.name == name]
+    near = [worker for worker in call.workers if differ.get(worker.name)]
+    own = [worker for worker in named if not _is_mended(worker, near, began)]
+    mended = len(own) < len(named)
     if not all(_had_left(call, worker, began, refused) for worker in own):
         return None
     last = max((worker.registration.at for worker in own if worker.registration.at), default=None)
@@ -214,10 +219,20 @@ def worker_under_other_name(call: Call, proofs: Proofs) -> Finding | None:
             may_be_two = how.startswith(SPELLING)
             sure = PROVEN if is_dated(worker.registration) and not may_be_two else LIKELY
             others = ["LKD101"] if may_be_two else None
+            if mended and sure is PROVEN:
+                sure, others = LIKELY, ["LKD109"]
             if not refused:
                 sure, others = POSSIBLE, [code for code in catalogue.get("LKD402").candidates if code != "LKD102"]
             return sought.unassigned(call, "LKD102", sure, shown, others, agent_name=worker.name, other_name=name)
     return None
+
+
+def _is_mended(worker: Worker, near: list[Worker], began: datetime | None) -> bool:
+    """Whether it came after the dispatch, when one of almost its name had gone: that very one, with its name mended."""
+    came = worker.registration.at
+    if not (began and came and is_dated(worker.registration)) or worker.at(began) is not None:
+        return False
+    return any((gone := one.at(came)) is not None and gone.state in NO_MORE for one in near)
 
 
 def worker_under_longer_name(call: Call, proofs: Proofs) -> Finding | None:

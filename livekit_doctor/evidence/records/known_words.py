@@ -86,15 +86,13 @@ def from_known_words(text: str) -> str:
 
 
 _LOWER: dict[Component, tuple[str, ...]] = {log: tuple(text.lower() for text in texts) for log, texts in _SAYS.items()}
-
-
 _ALL = tuple(text for texts in _LOWER.values() for text in texts)
 
 _NEAR = 300
 """Characters before its fields in which a quoted message may begin."""
 _BRACKETS = lazy_re.compile(r"\[[^\]\n]{0,300}\]|\([^)\n]{0,100}\)")
 _AFTER_CONTEXT = lazy_re.compile(
-    rf"(?:{_BRACKETS.pattern}|[^\s\[(]{{1,100}}){{1,1}}(?:\s+(?:{_BRACKETS.pattern}|[^\s\[(]{{1,100}})){{0,7}}?\s+"
+    rf"(?:(?:{_BRACKETS.pattern}|[^\s\[(]{{1,100}})\s+){{1,8}}?"
     rf"(?={'|'.join(re.escape(text) for text in _SAYS['worker'])})",
     re.IGNORECASE,
 )
