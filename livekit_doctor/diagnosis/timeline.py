@@ -171,20 +171,6 @@ def undated(call: Call, broken: tuple[Broken, ...]) -> tuple[UndatedEntry, ...]:
     """The lines of the call that have a time of day and no date, in the order of their times; before these the errors
     that have no time at all and are no evidence of what broke: nothing else would show that they were read."""
     used = {item.text for one in broken for item in one.because}
-    errors = [
-        UndatedEntry(
-            time_of_day="", source=answer.because.source, event=_ENDED[answer.kind], detail=answer.because.text
-        )
-        for answer in call.answers
-        if answer.kind in _ENDED and answer.when is None and answer.because.text not in used
-    ]
-    errors += [
-        UndatedEntry(
-            time_of_day="", source=item.read.source, event=f"{item.method} refused".strip(), detail=item.message
-        )
-        for item in call.setup.all(ApiRefusal)
-        if item.at is None and item.message and not any(item.message in text for text in used)
-    ]
     lines = [line for line in lines_of(call) if line.at is None and "time_of_day" in line.fields and tells(line)]
     entries = [
         UndatedEntry(
@@ -195,7 +181,18 @@ def undated(call: Call, broken: tuple[Broken, ...]) -> tuple[UndatedEntry, ...]:
         )
         for line in lines
     ]
-    return tuple(sorted(dict.fromkeys([*errors, *entries]), key=lambda entry: entry.time_of_day))
+    return tuple(sorted(dict.fromkeys([*_errors_without_time(call, used), *entries]), key=attrgetter("time_of_day")))
+
+
+def _errors_without_time(call: Call, used: set[str]) -> Iterator[UndatedEntry]:
+    for answer in call.answers:
+        if answer.kind in _ENDED and answer.when is None and answer.because.text not in used:
+            because, event = answer.because, _ENDED[answer.kind]
+            yield UndatedEntry(time_of_day="", source=because.source, event=event, detail=because.text)
+    for item in call.setup.all(ApiRefusal):
+        if item.at is None and item.message and not any(item.message in text for text in used):
+            event = f"{item.method} refused".strip()
+            yield UndatedEntry(time_of_day="", source=item.read.source, event=event, detail=item.message)
 
 
 def _shown(line: LogLine) -> list[str]:

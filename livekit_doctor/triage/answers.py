@@ -16,7 +16,14 @@ NULL = "CAST(NULL AS BIGINT)"
 TIMES_OF_PHONES = tuple(f"{end}{step}" for step in (8, 10, 11) for end in "fl")
 """When rows first and last told of a phone that was made. That it is dialled may be said before that is asked for."""
 
-_OF_A_PHONE = tuple(number for number, kind in enumerate((*WORDS, *2 * (Kind.NOT_PICKED_UP,)), 1) if kind in OF_A_PHONE)
+
+def places(kinds: Set[Kind]) -> str:
+    """The numbers of what LiveKit says in these words, to stand in a list."""
+    return ", ".join(str(place) for place, kind in enumerate(_KINDS, 1) if kind in kinds)
+
+
+_KINDS = (*WORDS, *2 * (Kind.NOT_PICKED_UP,))
+_OF_A_PHONE = places(OF_A_PHONE)
 
 
 def answer(columns: Columns, codes: Set[int]) -> str:
@@ -58,7 +65,7 @@ def _went_on(name: str, at: str) -> str:
     further = f"COALESCE(t8 < l8 - :tolerance AND l8 * 1000 <= {at} AND refused_first >= l8, FALSE)"
     stayed = f"COALESCE(shown_at * 1000 > {closed}, FALSE) OR {further}"
     before = f"COALESCE(l8 >= open_at AND (l8 + :tolerance) * 1000 < {at} AND refused_first >= l8, FALSE)"
-    made = f"{name} % 1000 >= 300 OR {name} % 1000 IN ({', '.join(map(str, _OF_A_PHONE))})"
+    made = f"{name} % 1000 >= 300 OR {name} % 1000 IN ({_OF_A_PHONE})"
     talked = f"COALESCE((talked_at - :tolerance) * 1000 > {at}, FALSE)"
     return f"{talked} OR CASE WHEN {made} THEN {stayed} ELSE {before} END"
 
@@ -71,11 +78,11 @@ def loose_answer() -> str:
         f"CASE WHEN {one} >= open_at AND {one} * 1000 <= {at} THEN {one} * 1000 ELSE {ZERO} END"
         for one in TIMES_OF_PHONES
     )
-    made, of_phone = f"GREATEST({', '.join(before)})", ", ".join(map(str, _OF_A_PHONE))
+    made = f"GREATEST({', '.join(before)})"
     ended, late = f"{at} - t12 * 1000 > CAST(:moment AS BIGINT) * 1000", "CAST(:answered_within AS BIGINT) * 1000"
     return (
         f"CASE WHEN loose_answer % 1000 >= 300 THEN {value} WHEN {ended} THEN {ZERO}"
-        f" WHEN {made} = 0 OR (loose_answer % 1000 IN ({of_phone}) AND {at} - {made} <= {late})"
+        f" WHEN {made} = 0 OR (loose_answer % 1000 IN ({_OF_A_PHONE}) AND {at} - {made} <= {late})"
         f" THEN {value} ELSE {ZERO} END"
     )
 

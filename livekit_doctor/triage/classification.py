@@ -10,9 +10,10 @@ from itertools import groupby
 
 from msgspec import Struct
 
+from livekit_doctor.diagnosis.dial_errors import Kind
 from livekit_doctor.diagnosis.rules.rows import BEFORE_THE_ANSWER
 from livekit_doctor.flow import Step
-from livekit_doctor.triage.answers import NULL, TIMES_OF_PHONES, answer, last_word, literal, loose_answer
+from livekit_doctor.triage.answers import NULL, TIMES_OF_PHONES, answer, last_word, literal, loose_answer, places
 from livekit_doctor.triage.dialects import Dialect
 from livekit_doctor.triage.mapping import (
     AGENT_LEFT,
@@ -337,20 +338,27 @@ def _in_trouble(at: str) -> str:
     return f"{told} AND NOT COALESCE(went_on_at - {at} > :moment, FALSE)"
 
 
+_OF_REQUEST = frozenset({Kind.TRUNK_MISSING, Kind.NO_SIP, Kind.QUOTA, Kind.CREDENTIALS})
+"""Answers to CreateSIPParticipant itself."""
+_OF_CALL = frozenset({Kind.AUTH_FAILED, Kind.MEDIA_FAILED})
+"""Answers to a call that was placed."""
+
+
 def _verdicts(plan: Plan) -> str:
     way = (
         "CASE WHEN NOT t7 IS NULL THEN 6 WHEN NOT t6 IS NULL THEN 5 WHEN NOT t5 IS NULL THEN 4"
         " WHEN NOT t4 IS NULL THEN 3 WHEN NOT t3 IS NULL THEN 2 WHEN NOT t2 IS NULL OR NOT t8 IS NULL"
-        " OR NOT t9 IS NULL OR NOT t10 IS NULL OR NOT t11 IS NULL OR status >= 300 OR status IN (3, 4) THEN 1"
-        " ELSE 0 END"
+        " OR NOT t9 IS NULL OR NOT t10 IS NULL OR NOT t11 IS NULL OR status >= 300"
+        f" OR status IN ({places(_OF_CALL)}) THEN 1 ELSE 0 END"
     )
     phone = (
         "CASE WHEN NOT t11 IS NULL THEN 4 WHEN NOT t10 IS NULL THEN 3 WHEN NOT t9 IS NULL THEN 2"
         " WHEN NOT t8 IS NULL THEN 1 ELSE 0 END"
     )
     step = (
-        "CASE WHEN status = 0 THEN 0 WHEN status IN (1, 2, 6, 7) THEN 8 WHEN status = 5 THEN 9"
-        f" WHEN status IN (4, {UNANSWERED}) THEN 11"
+        f"CASE WHEN status = 0 THEN 0 WHEN status IN ({places(_OF_REQUEST)}) THEN 8"
+        f" WHEN status IN ({places({Kind.TRUNK_UNUSABLE})}) THEN 9"
+        f" WHEN status IN ({places({Kind.MEDIA_FAILED})}, {UNANSWERED}) THEN 11"
         " WHEN NOT t10 IS NULL THEN 11 ELSE 10 END"
     )
     return f"verdicts AS (SELECT *, {way} AS way, {phone} AS phone_way, {step} AS refused_at FROM reached)"

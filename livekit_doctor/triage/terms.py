@@ -35,11 +35,12 @@ STATUS = (
 )
 LONGEST = 65_536
 """Characters of a row's metadata in which an answer is looked for."""
-QUOTED = (
+ERRORS = (
     '(?i)"(?:(?:last_?)?(?:err|error|exception|exc|cause|failure)|(?:error[_ -]?)?(?:message|msg|code)'
-    '|error[_ -]?details?)"'
-    '[ ]*:[ ]*"[^"]*(?:%s)'
+    '|error[_ -]?details?)"[ ]*:[ ]*"'
 )
+"""Where the text of an error begins in a row's metadata."""
+QUOTED = f'{ERRORS}[^"]*(?:%s)'
 
 
 class Columns(Struct, frozen=True):

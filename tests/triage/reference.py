@@ -31,7 +31,7 @@ from livekit_doctor.triage.mapping import (
     step_of,
 )
 from livekit_doctor.triage.plan import SECOND, UNANSWERED, WAS_BUSY, WORDS, Plan, plan_of
-from livekit_doctor.triage.terms import LONGEST, QUOTED, STATUS, Window
+from livekit_doctor.triage.terms import ERRORS, LONGEST, STATUS, Window
 
 
 class Row(NamedTuple):
@@ -369,7 +369,7 @@ def _answer(text: str, *, in_words: bool) -> int:
     found = re.search(STATUS, text)
     if found:
         return int(found[1])
-    errors = "\n".join(re.findall(f'{QUOTED.partition("[ ]*:")[0]} *: *"([^"]*)', text))
+    errors = "\n".join(re.findall(f'{ERRORS}([^"]*)', text))
     kind = kind_of(errors) if errors and in_words else Kind.UNEXPLAINED
     return WORDS.index(kind) + 1 if kind in WORDS else 0
 

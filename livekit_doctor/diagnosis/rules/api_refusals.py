@@ -5,6 +5,7 @@ say: then it is the first one of a call that nothing shows to have succeeded.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -32,10 +33,13 @@ _OF_TOKEN = ("invalid API key", "invalid token", "invalid authorization token")
 _OWN_WORDS = (*_OF_TOKEN, "permissions denied", "no permissions to access the room", "livekit")
 """What LiveKit's servers say, and hardly another one."""
 
+Refusals = Sequence[ApiRefusal]
+"""Those of the call, oldest first."""
 
-def credentials_rejected(call: Call, proofs: Proofs) -> Finding | None:
+
+def _credentials_rejected(call: Call, proofs: Proofs, refusals: Refusals) -> Finding | None:
     """LKD004: HTTP 401 or 403. A token refused for its time may as well be a wrong clock (LKD005)."""
-    refusal = _last(call, ("unauthenticated", "permission_denied"), (401, 403))
+    refusal = _last(refusals, ("unauthenticated", "permission_denied"), (401, 403))
     if refusal is None:
         return None
     kind = kind_of_refusal(refusal.message)
@@ -45,49 +49,40 @@ def credentials_rejected(call: Call, proofs: Proofs) -> Finding | None:
     return _finding(call, proofs, refusal, "LKD004", candidates, ruled_out, kind=kind)
 
 
-def quota_exceeded(call: Call, proofs: Proofs) -> Finding | None:
+def _quota_exceeded(call: Call, proofs: Proofs, refusals: Refusals) -> Finding | None:
     """LKD006: HTTP 429 without a SIP status."""
-    refusal = _last(call, ("resource_exhausted",), (429,))
+    refusal = _last(refusals, ("resource_exhausted",), (429,))
     return _finding(call, proofs, refusal, "LKD006", None, ()) if refusal else None
 
 
-def dispatched_without_room(call: Call, proofs: Proofs) -> Finding | None:
+def _dispatched_without_room(call: Call, proofs: Proofs, refusals: Refusals) -> Finding | None:
     """LKD401: CreateDispatch for a room that is not there, where rooms are not created on demand (fact 34).
 
     Other methods answer the same: where the text does not name one it is possible at most.
     """
-    refusals = [item for item in refused_calls(call) if _says_no_room(item)]
-    if not refusals:
-        return None
-    found = _finding(
-        call,
-        proofs,
-        refusals[-1],
-        "LKD401",
-        ("LKD409", "LKD501", "LKD502"),
-        (),
-        step=Step.AGENT_DISPATCHED,
-    )
-    if found is None:
+    refusal = next(filter(_says_no_room, reversed(refusals)), None)
+    candidates = ("LKD409", "LKD501", "LKD502")
+    found = refusal and _finding(call, proofs, refusal, "LKD401", candidates, (), step=Step.AGENT_DISPATCHED)
+    if not refusal or not found:
         return None
     why = "a room is not created on demand there (room.auto_create), and this one was not there: CreateRoom comes first"
-    sure = found.confidence if refusals[-1].method else Confidence.POSSIBLE
+    sure = found.confidence if refusal.method else Confidence.POSSIBLE
     return replace(found, confidence=sure, because=(*found.because, Because(source="so", text=why)))
 
 
-def unreachable(call: Call, proofs: Proofs) -> Finding | None:
+def _unreachable(call: Call, proofs: Proofs, refusals: Refusals) -> Finding | None:
     """LKD003: the program that places the calls did not get through to LiveKit."""
-    for item in reversed(list(refused_calls(call))):
+    for item in reversed(refusals):
         why = connection_words.why(item.message) if item.method and not (item.status or item.twirp_code) else None
         if why is not None and why[0] in connection_words.BEFORE_ANY_ANSWER:
             return _finding(call, proofs, item, "LKD003", None, (), kind=why[0])
     return None
 
 
-def request_failed(call: Call, proofs: Proofs) -> Finding | None:
+def _request_failed(call: Call, proofs: Proofs, refusals: Refusals) -> Finding | None:
     """LKD401, LKD501: a row says that CreateDispatch, or CreateRoom, failed, of nothing that has a code of its own."""
-    for item in reversed(list(refused_calls(call))):
-        code = _OF_FAILED.get(item.method) if item.read.source.startswith(sources.CALL_LOGS) else None
+    for item in reversed(refusals):
+        code = _OF_FAILED.get(item.method) if _is_of_row(item) else None
         if code is not None:
             return _finding(call, proofs, item, code, ("LKD003",), ())
     return None
@@ -103,25 +98,30 @@ def _says_no_room(item: ApiRefusal) -> bool:
 
 _NO_ROOM = r"requested room does not exist|room (?:does not exist|not found)|could not find (?:the )?room"
 
-_EXACT = (credentials_rejected, quota_exceeded, dispatched_without_room, unreachable)
+_IN_THIS_ORDER = (_credentials_rejected, _quota_exceeded, _dispatched_without_room, _unreachable, _request_failed)
 
 
 def refused(call: Call, proofs: Proofs) -> Finding | None:
     """What the last refusal of a request says, by its code or words; or else that a request failed."""
-    return next((found for rule in (*_EXACT, request_failed) if (found := rule(call, proofs))), None)
+    refusals = tuple(refused_calls(call))
+    return next((found for rule in _IN_THIS_ORDER if (found := rule(call, proofs, refusals))), None)
 
 
 RULES = (refused,)
 
 
-def _last(call: Call, codes: tuple[str, ...], statuses: tuple[int, ...]) -> ApiRefusal | None:
-    found = [
+def _is_of_row(item: ApiRefusal) -> bool:
+    return item.read.source.startswith(sources.CALL_LOGS)
+
+
+def _last(refusals: Refusals, codes: tuple[str, ...], statuses: tuple[int, ...]) -> ApiRefusal | None:
+    """The last one with one of these codes, or of these statuses without a code; or else with words about a token."""
+    coded = [
         item
-        for item in refused_calls(call)
+        for item in refusals
         if item.twirp_code in codes or (item.status in statuses and item.twirp_code in ("", "unknown"))
     ]
-    plain = [item for item in refused_calls(call) if not item.twirp_code and _is_of_token(item, statuses)]
-    found = found or plain
+    found = coded or [item for item in refusals if not item.twirp_code and _is_of_token(item, statuses)]
     return found[-1] if found else None
 
 
@@ -188,7 +188,7 @@ def _finding(
     step: Step | None = None,
     **values: str,
 ) -> Finding | None:
-    by_row = refusal.read.source.startswith(sources.CALL_LOGS)
+    by_row = _is_of_row(refusal)
     step = step or _STEPS.get(refusal.method) or _first_not_shown(call, proofs, refusal.at)
     if by_row and not refusal.method and step is Step.SIP_PARTICIPANT_CREATED:
         return None  # it may be of a dial, of which the last answer counts

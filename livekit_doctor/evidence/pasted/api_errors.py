@@ -332,7 +332,7 @@ def _observation(error: _Error, where: Origin, excerpt: Excerpt, context: Contex
     message = shortened(redact_text(error.message), 600)
     sip_status = error.meta.get("sip_status_code", "")
     sip_code = int(sip_status) if re.fullmatch(r"[1-6][0-9][0-9]", sip_status) else None
-    if method != _DIAL and error.kind != "SIP participant error" and sip_code is None and not _OF_SIP.search(message):
+    if method != _DIAL and sip_code is None and not _OF_SIP.search(message):
         return ApiRefusal(
             read=context.read,
             at=where.at,

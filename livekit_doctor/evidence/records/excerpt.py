@@ -300,8 +300,8 @@ class Excerpt(Struct, dict=True):
             value, used = decoded(text)
             cost += len(text)
             if value is not None:
-                last, rest = number + text[: value[1]].count("\n"), text[value[1] :].partition("\n")[0]
-                return Document(number, last, _whole(value[0], text[: value[1]], place), label, rest), cost
+                found = _over_lines(number, text, value, label)
+                return replace(found, value=_whole(found.value, text[: value[1]], place)), cost
             if len(lines) < count or used < len(text) - 1:
                 break
         if within_string:
@@ -311,8 +311,7 @@ class Excerpt(Struct, dict=True):
             value, used = decoded(text)
             cost += used
             if value is not None:
-                last, rest = number + text[: value[1]].count("\n"), text[value[1] :].partition("\n")[0]
-                return Document(number, last, value[0], label, rest), cost
+                return _over_lines(number, text, value, label), cost
         for count in range(2, min(_MOST_WRAPPED, len(lines)) + 1 if len(line) > _SHORTEST_WRAPPED else 0):
             if not lines[count - 1]:
                 break
@@ -325,13 +324,20 @@ class Excerpt(Struct, dict=True):
         return None, cost
 
 
+def _over_lines(first: int, text: str, value: tuple[object, int], label: str) -> Document:
+    """What was decoded of the text, which begins in the line `first`: the value, and where it ends in the text."""
+    last, rest = first + text[: value[1]].count("\n"), text[value[1] :].partition("\n")[0]
+    return Document(first, last, value[0], label, rest)
+
+
 def _are_numbers(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(item, int) for item in value)
 
 
 def _unescaped(text: str) -> str:
     """A text that was written for a mail (quoted-printable, RFC 2045: no line has more than 76 characters, and = at its
-    end says that it goes on), or as a string of JSON, as it was; any other as it is."""
+    end says that it goes on), as a string of JSON, or with a blank line below each other, as it was; any other as it
+    is."""
     if _SOFT_END.search(text) and not _LONG_LINE.search(text):
         return quopri.decodestring(text.encode()).decode(errors="replace")
     if "\\n" in text and "\n" not in (stripped := text.strip()):

@@ -196,11 +196,11 @@ def attributes(value: object) -> dict[str, object]:
 
 def of_log(record: Mapping[str, object]) -> dict[str, object]:
     """A record of a log, as OpenTelemetry writes it, with the names that a log's line has."""
-    body = record.get("body", record.get("message"))
+    body = record.get("body")
     text = next(iter(body.values()), "") if isinstance(body, dict) else body
     return {
         "timestamp": record.get("timeUnixNano", record.get("observedTimeUnixNano")),
-        "severity": record.get("severityText", record.get("level", "")),
+        "severity": record.get("severityText", ""),
         "message": text if isinstance(text, str) else json.dumps(text, ensure_ascii=False),
         "attributes": attributes(record.get("attributes")),
     }

@@ -46,10 +46,10 @@ def read(values: dict[str, object], inner: Inner, depth: int = 0) -> Record | No
     """The record in the object, or inside of it; None for none."""
     if depth >= _DEEPEST:
         return None
-    if not _NAMES.keys().isdisjoint(values):
-        values = {_NAMES.get(key, key): value for key, value in values.items()}
     if "timeUnixNano" in values:
         values = spans.of_log(values)
+    elif not _NAMES.keys().isdisjoint(values):
+        values = {_NAMES.get(key, key): value for key, value in values.items()}
     found = _in_object(values, inner, depth) or _in_text(values, inner)
     if found is None:
         return json_object.read(values) or _plain(values)
